@@ -1,0 +1,1 @@
+"""Where fine-tuning runs."""

@@ -1,0 +1,154 @@
+"""The seam between a training job and whatever trains it.
+
+All verbs are idempotent by job id and attempt: calling one again, from any process, after any crash, never starts a
+second training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from training_pipeline.domain.job import JobStatus, TrainingConfig
+
+
+class BaseModelOffer(BaseModel):
+    """A base model that a backend can run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    description: str
+    parameters: int | None = None
+    context_length: int | None = None
+    default: bool = False
+
+
+class Plan(BaseModel):
+    """A configuration with every "auto" replaced by the value that will be used. `config` has no "auto" left."""
+
+    model_config = ConfigDict(frozen=True)
+
+    base_model: str
+    config: TrainingConfig
+
+
+class Submission(BaseModel):
+    """Everything a backend needs to train one job."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: str
+    attempt: int
+    model_name: str
+    base_model: str
+    config: TrainingConfig
+    train_file: Path
+    validation_file: Path
+    dataset_digest: str
+
+
+class Handle(BaseModel):
+    """Where the backend keeps the run; stored with the job right after `submit`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    backend_job_id: str
+    backend_run_id: str
+
+
+class RunState(BaseModel):
+    """What the backend says about a run now. `status` is never `pending`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: JobStatus
+    step: int | None = None
+    planned_steps: int | None = None
+    epoch: float | None = None
+    total_epochs: float | None = None
+    eta_seconds: float | None = None
+    message: str = ""
+    error: str | None = None
+    error_details: dict[str, Any] | None = None
+
+
+class MetricPoint(BaseModel):
+    """One measured value. `name` is one of train_loss, val_loss, train_accuracy, val_accuracy, learning_rate,
+    grad_norm; `epoch` is fractional, `tokens` counts from the start of the job, `time` is seconds since 1970.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    step: int
+    value: float
+    epoch: float | None = None
+    tokens: int | None = None
+    time: float
+
+
+class TrainingResult(BaseModel):
+    """What a run left behind. Figures that were not measured are null."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model_dir: Path | None
+    model_files: dict[str, str]  # file name -> SHA-256 (hex)
+    steps: int
+    planned_steps: int
+    epochs_completed: float
+    tokens: int | None
+    duration_seconds: float
+    train_loss_first: float | None = None
+    train_loss: float | None = None
+    val_loss: float | None = None
+    train_accuracy: float | None = None
+    val_accuracy: float | None = None
+    custom_metrics: dict[str, float] = {}
+    truncated_examples: int = 0
+    samples_file: Path | None = None
+
+
+class FineTuningBackend(Protocol):
+    """Runs fine-tuning jobs."""
+
+    name: str
+
+    def base_models(self) -> Sequence[BaseModelOffer]:
+        """The base models on offer, the default one marked."""
+        ...
+
+    def plan(self, base_model: str | None, config: TrainingConfig, *, train_pairs: int | None) -> Plan:
+        """Resolve every "auto". Pure but for looking for local files; raises `InvalidRequest` for what it cannot run.
+
+        `train_pairs` is the expected size of the training split, null where it is not known yet.
+        """
+        ...
+
+    def submit(self, submission: Submission) -> Handle:
+        """Start training and return at once; returns the existing handle if the attempt was submitted before."""
+        ...
+
+    def find(self, job_id: str, attempt: int) -> Handle | None:
+        """The handle of an attempt that reached the backend, else None. Reads only."""
+        ...
+
+    def status(self, job_id: str, attempt: int) -> RunState:
+        """The state of the run now; raises `NotFound` if the backend knows no such attempt. Reads only."""
+        ...
+
+    def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:
+        """Points written since `offset` (0 at first) and the offset to ask from next. Reads only."""
+        ...
+
+    def cancel(self, job_id: str, attempt: int) -> None:
+        """Ask for a stop; `status` says `cancelled` once it is confirmed. Nothing happens if the run is over."""
+        ...
+
+    def result(self, job_id: str, attempt: int) -> TrainingResult:
+        """The result of a succeeded run; raises `BackendFailed` with the cause otherwise. Reads only."""
+        ...

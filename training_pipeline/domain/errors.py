@@ -1,0 +1,93 @@
+"""Errors written for the person who reads them.
+
+Every error a user can cause is a `PipelineError`: one sentence that names the field, the value and what was expected,
+and one that says what to do. The command line prints it without a traceback; a job stores it as its cause. None of them
+ever carries the text of a pair, a password or a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One thing that is wrong with one field; `pointer` is a JSON pointer such as `/training_config/epochs`."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class PipelineError(Exception):
+    """What a user can mend. `code` is stable, `hint` says what to do, `problems` lists every field at once."""
+
+    code = "error"
+    #: Would the same attempt fail again for the same reason? Then a job fails at once instead of being tried again.
+    recurs = True
+
+    def __init__(self, message: str, *, hint: str = "", problems: Sequence[FieldProblem] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        lines = [self.message, *(f"  {problem.pointer}: {problem.message}" for problem in self.problems)]
+        return "\n".join([*lines, self.hint] if self.hint else lines)
+
+
+class InvalidRequest(PipelineError):
+    """What was asked for cannot be accepted; `problems` names each field."""
+
+    code = "invalid_request"
+
+
+class NotFound(PipelineError):
+    """There is no such job, training sheet or model."""
+
+    code = "not_found"
+
+
+class Conflict(PipelineError):
+    """The state of the thing does not allow this now, such as cancelling a job that is over."""
+
+    code = "conflict"
+
+
+class SheetUnreadable(PipelineError):
+    """A training sheet cannot be read at all: broken JSON, a wrong encoding, an unknown column."""
+
+    code = "sheet_unreadable"
+
+
+class GateRefused(PipelineError):
+    """Governance says no: too few pairs pass the gates, or the sheet itself may not be trained on."""
+
+    code = "gate_refused"
+
+
+class SplitRefused(PipelineError):
+    """No split with two non-empty sides exists for these pairs."""
+
+    code = "split_refused"
+
+
+class GovernanceChanged(PipelineError):
+    """A status or a constraint changed between the snapshot and the moment of submitting."""
+
+    code = "governance_changed"
+
+
+class BackendFailed(PipelineError):
+    """The backend ran the job and it failed, or refused to run it."""
+
+    code = "backend_failed"
+
+
+class Unavailable(PipelineError):
+    """Something we depend on does not answer: the database, the backend, a full disk. Worth trying again."""
+
+    code = "unavailable"
+    recurs = False

@@ -1,0 +1,211 @@
+"""A training job: one attempt to fine-tune one base model on one training sheet with one configuration.
+
+The legal transitions are a table, so that the database's compare-and-set, the pages and the tests read the same rule.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from training_pipeline.domain.errors import FieldProblem
+
+
+class JobStatus(StrEnum):
+    """Where a job is in its life."""
+
+    PENDING = "pending"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+
+
+ACTIVE: Final = frozenset({JobStatus.PENDING, JobStatus.QUEUED, JobStatus.RUNNING})
+TERMINAL: Final = frozenset(JobStatus) - ACTIVE
+
+#: From each status, the ones it may change to. Terminal is terminal. A job may skip `queued` or `running` where the
+#: backend was faster than our look at it; only a job the backend has accepted can time out.
+TRANSITIONS: Final[Mapping[JobStatus, frozenset[JobStatus]]] = {
+    JobStatus.PENDING: frozenset({JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.FAILED, JobStatus.CANCELLED}),
+    JobStatus.QUEUED: frozenset(
+        {JobStatus.RUNNING, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.TIMEOUT}
+    ),
+    JobStatus.RUNNING: frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.TIMEOUT}),
+    **{status: frozenset() for status in TERMINAL},
+}
+
+
+def may_become(old: JobStatus, new: JobStatus) -> bool:
+    """Whether a job may change from `old` to `new`. Pure."""
+    return new in TRANSITIONS[old]
+
+
+class Action(StrEnum):
+    """What may be done with a job now."""
+
+    CANCEL = "cancel"
+    RETRY = "retry"
+    POLL = "poll"
+
+
+def allowed_actions(status: JobStatus, *, cancel_requested: bool) -> tuple[Action, ...]:
+    """The verbs that a job in `status` accepts. Pure."""
+    if status in ACTIVE:
+        return (Action.POLL,) if cancel_requested else (Action.CANCEL, Action.POLL)
+    return () if status is JobStatus.SUCCEEDED else (Action.RETRY,)
+
+
+Auto = Literal["auto"]
+
+
+class TrainingConfig(BaseModel):
+    """How to fine-tune. Every "auto" is replaced by the value used before the job is stored as resolved.
+
+    Bounds and defaults: PRODUCT.md for epochs, learning rate and batch size.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: Annotated[int, Field(ge=1, le=50)] | Auto = Field("auto", description="Passes over the training split.")
+    learning_rate: Annotated[float, Field(ge=1e-7, le=1e-1)] | Auto = Field("auto", description="Peak learning rate.")
+    batch_size: Annotated[int, Field(ge=1, le=1024)] | Auto = Field(
+        "auto", description="Examples per optimizer step, over all devices and accumulation steps."
+    )
+    method: Literal["full", "lora"] | Auto = Field("auto", description="Full fine-tuning, or LoRA adapters (PEFT).")
+    lora_rank: Annotated[int, Field(ge=1, le=512)] = Field(16, description="LoRA: rank of the adapters.")
+    lora_alpha: Annotated[int, Field(ge=1, le=1024)] = Field(32, description="LoRA: scale of the adapters.")
+    lora_dropout: Annotated[float, Field(ge=0, le=0.9)] = Field(0.0, description="LoRA: dropout in the adapters.")
+    max_length: Annotated[int, Field(ge=16, le=131072)] | Auto = Field(
+        "auto", description="Tokens per example; longer ones are cut at the end, counted and reported."
+    )
+    gradient_accumulation_steps: Annotated[int, Field(ge=1, le=256)] = Field(
+        1, description="Backward passes per optimizer step; must divide batch_size."
+    )
+    warmup_ratio: Annotated[float, Field(ge=0, le=0.5)] = Field(0.05, description="Share of the steps that warm up.")
+    lr_scheduler: Literal["cosine", "linear", "constant"] = Field("cosine", description="Schedule after warm-up.")
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="Decoupled weight decay of AdamW.")
+    max_grad_norm: Annotated[float, Field(gt=0, le=100)] = Field(1.0, description="Gradients are clipped to this norm.")
+    early_stopping_patience: Annotated[int, Field(ge=0, le=100)] = Field(
+        0, description="Stop after this many evaluations without a better validation loss; 0 never stops early."
+    )
+    evaluations_per_epoch: Annotated[int, Field(ge=1, le=20)] = Field(1, description="Evaluations in each epoch.")
+    checkpoint_minutes: Annotated[float, Field(gt=0, le=1440)] = Field(
+        5.0, description="At most this much training is lost when the trainer is killed."
+    )
+    precision: Literal["bf16", "fp32"] | Auto = Field("auto", description="Number format of the computation.")
+    exact_match_questions: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0, description="Validation questions that the model answers before and after training, scored by exact match."
+    )
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(42, description="Seed of initialisation and shuffling.")
+    timeout_minutes: Annotated[float, Field(gt=0, le=43200)] = Field(
+        1440.0, description="The job ends as `timeout` after this much running time."
+    )
+
+
+class JobRequest(BaseModel):
+    """What a user asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    training_sheet_id: str = Field(min_length=1, max_length=128, description="The training sheet to train on.")
+    model_name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="Name of the model to register.")
+    base_model: str | None = Field(None, description="The model to start from; the backend's default where left out.")
+    training_config: TrainingConfig = TrainingConfig()
+    train_val_split: float = Field(0.8, ge=0.1, le=0.95, description="Share of the pairs that goes to training.")
+    split_seed: str | None = Field(
+        None, max_length=128, description="Seed of the split; the training sheet's id where left out."
+    )
+    register_to_uc: bool = Field(True, description="Register a model version; else the model is kept as an artifact.")
+    uc_catalog: str | None = Field(None, description="Unity Catalog: catalog of the model.")
+    uc_schema: str | None = Field(None, description="Unity Catalog: schema of the model.")
+
+
+class TrainingJob(BaseModel):
+    """One row of `training_jobs`, as everything above the store sees it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    training_sheet_id: str
+    training_sheet_name: str
+    model_name: str
+    base_model: str
+    status: JobStatus
+    training_config: dict[str, Any]
+    train_val_split: float
+    split_seed: str
+    achieved_ratio: float | None = None
+    total_pairs: int | None = None
+    eligible_pairs: int | None = None
+    excluded_counts: dict[str, int] | None = None
+    train_pairs: int | None = None
+    val_pairs: int | None = None
+    dataset_digest: str | None = None
+    backend: str
+    backend_job_id: str | None = None
+    backend_run_id: str | None = None
+    mlflow_experiment_id: str | None = None
+    mlflow_run_id: str | None = None
+    register_to_uc: bool = True
+    uc_catalog: str | None = None
+    uc_schema: str | None = None
+    uc_model_name: str | None = None
+    uc_model_version: str | None = None
+    progress_percent: float = 0.0
+    current_step: int | None = None
+    planned_steps: int | None = None
+    current_epoch: float | None = None
+    total_epochs: float | None = None
+    train_loss: float | None = None
+    val_loss: float | None = None
+    train_accuracy: float | None = None
+    val_accuracy: float | None = None
+    eta_seconds: float | None = None
+    error_message: str | None = None
+    error_details: dict[str, Any] | None = None
+    created_by: str
+    created_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    updated_at: datetime
+    duration_seconds: float | None = None
+    retry_of: str | None = None
+    attempt: int = 1
+    cancel_requested_at: datetime | None = None
+    cancel_requested_by: str | None = None
+    cancel_reason: str | None = None
+    launch_attempt: int = 0
+    finalize_attempt: int = 0
+    launch_run_id: str | None = None
+    finalize_run_id: str | None = None
+
+    @property
+    def allowed_actions(self) -> tuple[Action, ...]:
+        """The verbs that this job accepts now."""
+        return allowed_actions(self.status, cancel_requested=self.cancel_requested_at is not None)
+
+
+def new_job_id(now: datetime) -> str:
+    """An id such as `tj-20261123-072145-9f3a2c`: sorts by time (UTC, seconds), reads well, never guessed twice."""
+    return f"tj-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def problems_from_validation(errors: list[Any]) -> tuple[FieldProblem, ...]:
+    """Pydantic's `errors()` as field problems with JSON pointers; input values are named only where they are short."""
+    problems = []
+    for error in errors:
+        path = [str(part) for part in error["loc"] if part not in {"int", "float", "literal['auto']", "literal"}]
+        path = [part for part in path if not part.startswith(("constrained-", "literal["))]
+        value = error.get("input")
+        shown = f" (got {value!r})" if isinstance(value, str | int | float) and len(str(value)) <= 60 else ""
+        message = error["msg"][0].lower() + error["msg"][1:] + shown
+        problems.append(FieldProblem(pointer="/" + "/".join(path), code=error["type"], message=message))
+    return tuple(problems)

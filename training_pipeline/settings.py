@@ -1,0 +1,91 @@
+"""Every setting, one class. Each field is the environment variable `TRAINING_PIPELINE_<FIELD>`; also read from `.env`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "TRAINING_PIPELINE_"
+
+
+def default_state_dir() -> Path:
+    """Where state lives unless it is set: /var/lib for root, else in the clone, else in the user's state directory.
+
+    Root gets /var/lib because PostgreSQL then runs as a system user, which must be able to reach its data directory.
+    """
+    if os.geteuid() == 0:
+        return Path("/var/lib/training_pipeline")
+    clone = Path(__file__).resolve().parent.parent
+    if (clone / "pyproject.toml").exists():
+        return clone / ".training_pipeline"
+    return Path.home() / ".local" / "state" / "training_pipeline"
+
+
+class Settings(BaseSettings):
+    """The settings of one installation. Immutable; made once by each entry point and passed down."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore")
+
+    state_dir: Path = Field(
+        default_factory=default_state_dir,
+        description="Absolute directory of everything stored here: database, datasets, runs, models, Dagster's home.",
+    )
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL URL; where unset, a PostgreSQL of our own runs in the state directory."
+    )
+    sheets_dir: Path | None = Field(None, description="Training sheets as files; `sheets/` in the state directory.")
+    backend: Literal["local"] = Field("local", description="Where fine-tuning runs.")
+    min_pairs: int = Field(10, ge=2, description="A sheet of which fewer pairs may be trained on is refused.")
+    instruction_prompt_items: int = Field(
+        20, ge=1, description="A prompt put to more items than this is an instruction: it ties and holds out nothing."
+    )
+    duckdb_memory_limit: str = Field("1GB", description="Memory DuckDB may use before it spills to disk, as 1GB.")
+    duckdb_threads: int | None = Field(None, ge=1, description="Threads DuckDB uses; all cores where unset.")
+    local_slots: int = Field(1, ge=1, description="Jobs that train on this machine at the same time.")
+    local_resumes: int = Field(2, ge=0, description="How often a trainer that died is resumed from its checkpoint.")
+    cancel_grace_seconds: float = Field(20.0, gt=0, description="Time a trainer has to stop before it is killed.")
+    max_attempts: int = Field(3, ge=1, description="Launch or finish runs of one job before an interruption fails it.")
+    run_grace_seconds: float = Field(
+        30.0, ge=0, description="A launch or finish run without its lock for this long is taken for dead."
+    )
+    poll_seconds: int = Field(5, ge=1, description="Least seconds between two looks at the backends.")
+    webserver_host: str = Field("127.0.0.1", description="Address that the Dagster UI listens on.")
+    webserver_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI.")
+    mlflow_tracking_uri: SecretStr | None = Field(
+        None, description="MLflow server; where unset, MLflow's tables in our own database."
+    )
+    mlflow_experiment: str = Field("training_pipeline", description="MLflow experiment of the jobs' runs.")
+
+    @field_validator("state_dir", "sheets_dir")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @property
+    def sheets(self) -> Path:
+        """Directory of the user's training sheets."""
+        return self.sheets_dir or self.state_dir / "sheets"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's home, into which `up` links the top-level dagster.yaml."""
+        return self.state_dir / "dagster"
+
+    @property
+    def datasets(self) -> Path:
+        """Prepared datasets, each in a directory named by its digest."""
+        return self.state_dir / "datasets"
+
+    @property
+    def snapshots(self) -> Path:
+        """Verdicts on the pairs of a training sheet at one moment; no text."""
+        return self.state_dir / "snapshots"
+
+    @property
+    def runs(self) -> Path:
+        """Working directories of local training runs."""
+        return self.state_dir / "runs"

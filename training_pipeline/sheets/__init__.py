@@ -1,0 +1,1 @@
+"""Where training sheets are read from."""

@@ -1,0 +1,38 @@
+"""The seam between us and wherever training sheets are kept."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import ibis.expr.types as ir
+
+from training_pipeline.domain.training_sheet import TrainingSheet
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSheet:
+    """A training sheet, readable as long as its context is open."""
+
+    sheet: TrainingSheet
+    #: SHA-256 (hex) of the sheet's head and pairs as stored: the version of the training sheet.
+    digest: str
+    #: The pairs, with exactly the columns of `PAIR_SCHEMA`, in no particular order; bound to a live engine.
+    pairs: ir.Table
+
+
+class TrainingSheetSource(Protocol):
+    """Reads training sheets. Never writes."""
+
+    def list(self) -> list[TrainingSheet]:
+        """All sheets' heads, by id."""
+        ...
+
+    def get(self, sheet_id: str) -> TrainingSheet:
+        """One sheet's head; raises `NotFound` (naming those there are) or `SheetUnreadable`."""
+        ...
+
+    def open(self, sheet_id: str) -> AbstractContextManager[OpenSheet]:
+        """The sheet with its pairs; raises `NotFound`, or `SheetUnreadable` with every structural fault at once."""
+        ...
