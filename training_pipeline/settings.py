@@ -1,4 +1,4 @@
-"""Every setting, one class. Each field is the environment variable `TRAINING_PIPELINE_<FIELD>`; also read from `.env`."""
+"""Every setting, one class. A field is the environment variable `TRAINING_PIPELINE_<FIELD>`, or a line in `.env`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What a pair may be used for: statuses, uses, classifications, and how constraints are inherited.
 
-Inheritance only ever narrows: allowed uses are intersected, prohibited uses are united, the stricter classification wins.
+Inheritance only ever narrows: allowed uses are intersected, prohibited uses are united, the stricter
+classification wins.
 """
 
 from __future__ import annotations
