@@ -1,0 +1,188 @@
+"""The four tables of a training job, as SQLAlchemy Core. No schema is named: the connection's search path decides.
+
+Every change here needs a migration; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from training_pipeline.domain.job import JobStatus
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def _time(name: str, *, required: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=not required)
+
+
+training_jobs = Table(
+    "training_jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # What was asked for.
+    Column("training_sheet_id", Text, nullable=False),
+    Column("training_sheet_name", Text, nullable=False),
+    Column("model_name", Text, nullable=False),
+    Column("base_model", Text, nullable=False),
+    Column("requested_config", JSONB, nullable=False),
+    Column("training_config", JSONB, nullable=False),
+    Column("train_val_split", Double, nullable=False),
+    Column("split_seed", Text, nullable=False),
+    Column("register_to_uc", Boolean, nullable=False),
+    Column("uc_catalog", Text),
+    Column("uc_schema", Text),
+    Column("created_by", Text, nullable=False),
+    Column("retry_of", Text, ForeignKey("training_jobs.id")),
+    Column("attempt", Integer, nullable=False),
+    # Where it is in its life.
+    Column("status", Text, nullable=False),
+    Column("progress_percent", Double, nullable=False, server_default="0"),
+    Column("current_step", Integer),
+    Column("planned_steps", Integer),
+    Column("current_epoch", Double),
+    Column("total_epochs", Double),
+    Column("eta_seconds", Double),
+    Column("train_loss", Double),
+    Column("val_loss", Double),
+    Column("train_accuracy", Double),
+    Column("val_accuracy", Double),
+    Column("error_message", Text),
+    Column("error_details", JSONB),
+    _time("cancel_requested_at"),
+    Column("cancel_requested_by", Text),
+    Column("cancel_reason", Text),
+    _time("created_at", required=True),
+    _time("started_at"),
+    _time("completed_at"),
+    _time("updated_at", required=True),
+    Column("duration_seconds", Double),
+    # What it was trained on. `snapshot` and `dataset` are the references that the assets exchange.
+    Column("total_pairs", Integer),
+    Column("eligible_pairs", Integer),
+    Column("excluded_counts", JSONB),
+    Column("train_pairs", Integer),
+    Column("val_pairs", Integer),
+    Column("achieved_ratio", Double),
+    Column("dataset_digest", Text),
+    Column("snapshot", JSONB),
+    Column("dataset", JSONB),
+    # Who trains it, and what came of it.
+    Column("backend", Text, nullable=False),
+    Column("backend_job_id", Text),
+    Column("backend_run_id", Text),
+    Column("backend_status", Text),
+    _time("submit_intended_at"),
+    Column("metrics_offset", BigInteger, nullable=False, server_default="0"),
+    Column("mlflow_offset", BigInteger, nullable=False, server_default="0"),
+    Column("mlflow_experiment_id", Text),
+    Column("mlflow_run_id", Text),
+    Column("uc_model_name", Text),
+    Column("uc_model_version", Text),
+    Column("tokens_processed", BigInteger),
+    Column("cost_dbu", Double),
+    Column("custom_metrics", JSONB),
+    # Which Dagster runs work on it. A claim is a compare-and-set on the attempt's number.
+    Column("launch_attempt", Integer, nullable=False, server_default="0"),
+    _time("launch_claimed_at"),
+    _time("launch_after"),
+    Column("launch_run_id", Text),
+    Column("finalize_attempt", Integer, nullable=False, server_default="0"),
+    _time("finalize_claimed_at"),
+    _time("finalize_after"),
+    _time("finalized_at"),
+    Column("finalize_run_id", Text),
+    # What the poller remembers.
+    _time("polled_at"),
+    _time("poll_after"),
+    Column("poll_errors", Integer, nullable=False, server_default="0"),
+    _time("lost_since"),
+    Column("reported_progress", Double, nullable=False, server_default="0"),
+    CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in JobStatus)})", name="status"),
+    Index("ix_training_jobs_created_at_id", "created_at", "id"),
+    Index("ix_training_jobs_status_created_at_id", "status", "created_at", "id"),
+    Index("ix_training_jobs_training_sheet_id_created_at_id", "training_sheet_id", "created_at", "id"),
+    Index("ix_training_jobs_created_by_created_at_id", "created_by", "created_at", "id"),
+)
+
+training_job_lineage = Table(
+    "training_job_lineage",
+    metadata,
+    Column("job_id", Text, ForeignKey("training_jobs.id"), primary_key=True),
+    Column("training_sheet_id", Text, nullable=False),
+    Column("training_sheet_name", Text, nullable=False),
+    Column("training_sheet_digest", Text, nullable=False),
+    Column("sheet_id", Text, nullable=False),
+    Column("sheet_name", Text, nullable=False),
+    Column("sheet_version", Text, nullable=False),
+    Column("template_id", Text, nullable=False),
+    Column("template_name", Text, nullable=False),
+    Column("template_version", Text, nullable=False),
+    Column("gate_policy_version", Text, nullable=False),
+    Column("snapshot_digest", Text, nullable=False),
+    # Pair ids and canonical label ids stand in the dataset's manifest, found by its digest.
+    Column("dataset_digest", Text, nullable=False),
+    Column("dataset_path", Text, nullable=False),
+    Column("model_name", Text, nullable=False),
+    Column("model_version", Text),
+    Column("model_files", JSONB),
+    # asset key -> {partition, run_id, storage_id, data_version}
+    Column("assets", JSONB, nullable=False, server_default="{}"),
+    _time("created_at", required=True),
+    _time("updated_at", required=True),
+)
+
+training_job_metrics = Table(
+    "training_job_metrics",
+    metadata,
+    Column("job_id", Text, ForeignKey("training_jobs.id"), primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("train_loss", Double),
+    Column("val_loss", Double),
+    Column("train_accuracy", Double),
+    Column("val_accuracy", Double),
+    Column("learning_rate", Double),
+    Column("grad_norm", Double),
+    Column("epoch", Double),
+    Column("tokens", BigInteger),
+    _time("measured_at", required=True),
+)
+
+training_job_events = Table(
+    "training_job_events",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("job_id", Text, ForeignKey("training_jobs.id"), nullable=False),
+    Column("type", Text, nullable=False),
+    Column("old_status", Text),
+    Column("new_status", Text),
+    Column("message", Text, nullable=False),
+    Column("data", JSONB),
+    Column("actor", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    CheckConstraint("type IN ('status_change', 'progress_update', 'metric_update', 'error', 'info')", name="type"),
+    Index("ix_training_job_events_job_id_id", "job_id", "id"),
+)
