@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         None, description="PostgreSQL URL; where unset, a PostgreSQL of our own runs in the state directory."
     )
     sheets_dir: Path | None = Field(None, description="Training sheets as files; `sheets/` in the state directory.")
+    models_dir: Path | None = Field(
+        None, description="Directory of base models for the local backend; `models/` in the state directory."
+    )
     backend: Literal["local"] = Field("local", description="Where fine-tuning runs.")
     min_pairs: int = Field(10, ge=2, description="A sheet of which fewer pairs may be trained on is refused.")
     instruction_prompt_items: int = Field(
@@ -60,7 +63,7 @@ class Settings(BaseSettings):
     )
     mlflow_experiment: str = Field("training_pipeline", description="MLflow experiment of the jobs' runs.")
 
-    @field_validator("state_dir", "sheets_dir")
+    @field_validator("state_dir", "sheets_dir", "models_dir")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -69,6 +72,11 @@ class Settings(BaseSettings):
     def sheets(self) -> Path:
         """Directory of the user's training sheets."""
         return self.sheets_dir or self.state_dir / "sheets"
+
+    @property
+    def models(self) -> Path:
+        """Base models on this machine, each a directory with a config.json."""
+        return self.models_dir or self.state_dir / "models"
 
     @property
     def dagster_home(self) -> Path:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Final, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.job import JobStatus, TrainingConfig
 
@@ -61,11 +61,16 @@ class Handle(BaseModel):
 
 
 class RunState(BaseModel):
-    """What the backend says about a run now. `status` is never `pending`."""
+    """What the backend says about a run now. `status` is never `pending`.
+
+    `lost` with `failed` means that nobody watches over the run any more although it has no verdict: `recover` may yet
+    save it. Where it cannot, the run has failed.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     status: JobStatus
+    lost: bool = False
     step: int | None = None
     planned_steps: int | None = None
     epoch: float | None = None
@@ -76,16 +81,23 @@ class RunState(BaseModel):
     error_details: dict[str, Any] | None = None
 
 
+#: Ends the name of the points that stand for values that were NaN or infinite.
+NOT_FINITE: Final = "_not_finite"
+
+
 class MetricPoint(BaseModel):
     """One measured value. `name` is one of train_loss, val_loss, train_accuracy, val_accuracy, learning_rate,
     grad_norm; `epoch` is fractional, `tokens` counts from the start of the job, `time` is seconds since 1970.
+
+    `value` is finite. A measurement that was not is the point `<name>_not_finite` with the value 1 at its step, so that
+    their number is the count of such points. `(name, step)` identifies a point.
     """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     step: int
-    value: float
+    value: Annotated[float, Field(allow_inf_nan=False)]
     epoch: float | None = None
     tokens: int | None = None
     time: float
@@ -142,11 +154,23 @@ class FineTuningBackend(Protocol):
         ...
 
     def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:
-        """Points written since `offset` (0 at first) and the offset to ask from next. Reads only."""
+        """Points written since `offset` (0 at first) and the offset to ask from next. Reads only.
+
+        May stop before the end of a very long series: there is no more once the offset stays the same. May return
+        points again where the backend lost its end of the series.
+        """
         ...
 
     def cancel(self, job_id: str, attempt: int) -> None:
         """Ask for a stop; `status` says `cancelled` once it is confirmed. Nothing happens if the run is over."""
+        ...
+
+    def recover(self, job_id: str, attempt: int) -> bool:
+        """Save a run that `status` calls lost; true if it is watched over again and goes on where it was.
+
+        Otherwise nothing happens to a run that is over or well; a run that was lost too often is ended for good, and
+        `status` then says so. Raises `NotFound`, or `Unavailable` if it may work later.
+        """
         ...
 
     def result(self, job_id: str, attempt: int) -> TrainingResult:
