@@ -129,63 +129,88 @@ class JobRequest(BaseModel):
 
 
 class TrainingJob(BaseModel):
-    """One row of `training_jobs`, as everything above the store sees it."""
+    """One row of `training_jobs`, as everything above the store sees it. Times are aware; durations are seconds."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     training_sheet_id: str
     training_sheet_name: str
     model_name: str
     base_model: str
-    status: JobStatus
-    training_config: dict[str, Any]
+    requested_config: dict[str, Any] = Field(description="The configuration as asked for, with its autos.")
+    training_config: dict[str, Any] = Field(description="The configuration as resolved: no autos.")
     train_val_split: float
     split_seed: str
-    achieved_ratio: float | None = None
-    total_pairs: int | None = None
-    eligible_pairs: int | None = None
-    excluded_counts: dict[str, int] | None = None
-    train_pairs: int | None = None
-    val_pairs: int | None = None
-    dataset_digest: str | None = None
-    backend: str
-    backend_job_id: str | None = None
-    backend_run_id: str | None = None
-    mlflow_experiment_id: str | None = None
-    mlflow_run_id: str | None = None
     register_to_uc: bool = True
     uc_catalog: str | None = None
     uc_schema: str | None = None
-    uc_model_name: str | None = None
-    uc_model_version: str | None = None
+    created_by: str
+    retry_of: str | None = None
+    attempt: int = 1
+
+    status: JobStatus
     progress_percent: float = 0.0
     current_step: int | None = None
     planned_steps: int | None = None
     current_epoch: float | None = None
     total_epochs: float | None = None
+    eta_seconds: float | None = None
     train_loss: float | None = None
     val_loss: float | None = None
     train_accuracy: float | None = None
     val_accuracy: float | None = None
-    eta_seconds: float | None = None
     error_message: str | None = None
     error_details: dict[str, Any] | None = None
-    created_by: str
+    cancel_requested_at: datetime | None = None
+    cancel_requested_by: str | None = None
+    cancel_reason: str | None = None
     created_at: datetime
     started_at: datetime | None = None
     completed_at: datetime | None = None
     updated_at: datetime
     duration_seconds: float | None = None
-    retry_of: str | None = None
-    attempt: int = 1
-    cancel_requested_at: datetime | None = None
-    cancel_requested_by: str | None = None
-    cancel_reason: str | None = None
+
+    total_pairs: int | None = None
+    eligible_pairs: int | None = None
+    excluded_counts: dict[str, int] | None = None
+    train_pairs: int | None = None
+    val_pairs: int | None = None
+    achieved_ratio: float | None = None
+    dataset_digest: str | None = None
+    snapshot: dict[str, Any] | None = Field(None, description="Reference to the snapshot of verdicts.")
+    dataset: dict[str, Any] | None = Field(None, description="Reference to the stored dataset.")
+
+    backend: str
+    backend_job_id: str | None = None
+    backend_run_id: str | None = None
+    backend_status: JobStatus | None = Field(None, description="What the backend said last.")
+    submit_intended_at: datetime | None = Field(None, description="Stored before the backend is called.")
+    metrics_offset: int = Field(0, description="Where the next look at the backend's metrics starts.")
+    mlflow_offset: int = Field(0, description="The same for the mirror in MLflow.")
+    mlflow_experiment_id: str | None = None
+    mlflow_run_id: str | None = None
+    uc_model_name: str | None = None
+    uc_model_version: str | None = None
+    tokens_processed: int | None = None
+    cost_dbu: float | None = None
+    custom_metrics: dict[str, float] | None = None
+
     launch_attempt: int = 0
-    finalize_attempt: int = 0
+    launch_claimed_at: datetime | None = None
+    launch_after: datetime | None = None
     launch_run_id: str | None = None
+    finalize_attempt: int = 0
+    finalize_claimed_at: datetime | None = None
+    finalize_after: datetime | None = None
+    finalized_at: datetime | None = None
     finalize_run_id: str | None = None
+
+    polled_at: datetime | None = None
+    poll_after: datetime | None = None
+    poll_errors: int = 0
+    lost_since: datetime | None = None
+    reported_progress: float = 0.0
 
     @property
     def allowed_actions(self) -> tuple[Action, ...]:

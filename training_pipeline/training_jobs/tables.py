@@ -5,6 +5,8 @@ Every change here needs a migration; a test compares the two.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -35,7 +37,7 @@ metadata = MetaData(
 )
 
 
-def _time(name: str, *, required: bool = False) -> Column[object]:
+def _time(name: str, *, required: bool = False) -> Column[datetime]:
     return Column(name, DateTime(timezone=True), nullable=not required)
 
 

@@ -1,0 +1,109 @@
+"""MLflow: a run for each job, its curves, and the registered model versions.
+
+The same client code talks to our own database and to a server. Everything here is idempotent: runs and model versions
+are found again by a tag that names the job. MLflow is imported when first used, not before.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import SecretStr
+
+from training_pipeline.backends.base import MetricPoint
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+JOB_TAG: Final = "training_pipeline.job_id"
+_BATCH: Final = 1000  # MLflow's limit for the metrics of one log_batch
+_NOT_FOUND: Final = "RESOURCE_DOES_NOT_EXIST"
+_EXISTS: Final = "RESOURCE_ALREADY_EXISTS"
+
+
+class Tracking:
+    """Writes to one MLflow tracking server and its registry; `uri` may be our own PostgreSQL."""
+
+    def __init__(self, uri: SecretStr, *, experiment: str, artifacts: Path) -> None:
+        self._uri = uri
+        self.experiment = experiment
+        self.artifacts = artifacts
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """The MLflow client; the first access imports MLflow."""
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        from mlflow import MlflowClient
+
+        uri = self._uri.get_secret_value()
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    @cached_property
+    def experiment_id(self) -> str:
+        """The experiment of the jobs' runs, created where it does not exist."""
+        from mlflow.exceptions import MlflowException
+
+        found = self.client.get_experiment_by_name(self.experiment)
+        if found is not None:
+            return str(found.experiment_id)
+        try:
+            return self.client.create_experiment(self.experiment, artifact_location=self.artifacts.as_uri())
+        except MlflowException as error:
+            if error.error_code != _EXISTS:
+                raise
+            found = self.client.get_experiment_by_name(self.experiment)
+            if found is None:
+                raise
+            return str(found.experiment_id)
+
+    def start_run(self, job_id: str, *, params: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[str, str]:
+        """The experiment id and run id of a job, created where there is no run yet. Writes."""
+        found = self.client.search_runs([self.experiment_id], f"tags.`{JOB_TAG}` = '{job_id}'", max_results=1)
+        if found:
+            return self.experiment_id, found[0].info.run_id
+        run = self.client.create_run(self.experiment_id, run_name=job_id, tags={**tags, JOB_TAG: job_id})
+        from mlflow.entities import Param
+
+        self.client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
+        return self.experiment_id, run.info.run_id
+
+    def log_points(self, run_id: str, points: Sequence[MetricPoint]) -> None:
+        """Write points under their own times. Writing the same points again adds nothing to a database store."""
+        from mlflow.entities import Metric
+
+        metrics = [Metric(p.name, p.value, int(p.time * 1000), p.step) for p in points if math.isfinite(p.value)]
+        for start in range(0, len(metrics), _BATCH):
+            self.client.log_batch(run_id, metrics=metrics[start : start + _BATCH])
+
+    def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run. Idempotent."""
+        for key, value in tags.items():
+            self.client.set_tag(run_id, key, value)
+
+    def end_run(self, run_id: str, status: str) -> None:
+        """End a run as FINISHED, FAILED or KILLED. Idempotent."""
+        self.client.set_terminated(run_id, status)
+
+    def register(
+        self, model_name: str, *, source: Path, run_id: str, job_id: str, tags: Mapping[str, str], description: str
+    ) -> str:
+        """The version of `model_name` that belongs to the job, registered where there is none yet. Writes."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.create_registered_model(model_name)
+        except MlflowException as error:
+            if error.error_code != _EXISTS:
+                raise
+        for version in self.client.search_model_versions(f"name = '{model_name}'"):
+            if version.tags.get(JOB_TAG) == job_id:
+                return str(version.version)
+        version = self.client.create_model_version(
+            model_name, str(source), run_id=run_id, tags={**tags, JOB_TAG: job_id}, description=description
+        )
+        return str(version.version)

@@ -1,0 +1,59 @@
+"""What the end of a launch or finish run means for its job.
+
+A reason that would recur (a gate, a bad configuration) fails the job at once. An interruption only gives the claim
+back, so that the next attempt follows; after the last attempt the job fails, and what was trained is kept. A job that its backend has accepted never fails
+because the run that launched it died: it is taken up where it is.
+"""
+
+from __future__ import annotations
+
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.domain.job import ACTIVE, JobStatus
+from training_pipeline.training_jobs.claims import Phase, attempt_of, release
+from training_pipeline.training_jobs.launch import accepted
+from training_pipeline.training_jobs.store import JobStore
+
+
+class Failures:
+    """Decides between trying again and failing; `max_attempts` runs are tried in each phase."""
+
+    def __init__(self, store: JobStore, backend: FineTuningBackend, *, max_attempts: int) -> None:
+        self._store = store
+        self._backend = backend
+        self._max_attempts = max_attempts
+
+    def raised(self, phase: Phase, job_id: str, attempt: int, error: Exception) -> None:
+        """A step of a run raised `error`."""
+        if isinstance(error, PipelineError) and error.recurs:
+            self._fail(phase, job_id, attempt, str(error), code=error.code)
+        elif isinstance(error, PipelineError):
+            self.interrupted(phase, job_id, attempt, why=error.message)
+        else:
+            self.interrupted(phase, job_id, attempt, why=f"{type(error).__name__} in the run; its log has the details")
+
+    def interrupted(self, phase: Phase, job_id: str, attempt: int, *, why: str) -> None:
+        """A run ended without finishing its phase, for a reason that need not recur."""
+        if attempt < self._max_attempts:
+            release(self._store, phase, job_id, attempt, why=why)
+            return
+        what = {
+            Phase.LAUNCH: "It was not launched",
+            Phase.FINALIZE: "Its model was trained and is kept, but it was not registered",
+        }[phase]
+        message = f"{what}: {attempt} attempts to {phase} ended early, the last one because of: {why}."
+        self._fail(phase, job_id, attempt, message, code="interrupted")
+
+    def _fail(self, phase: Phase, job_id: str, attempt: int, message: str, *, code: str) -> None:
+        job = self._store.get(job_id)
+        if attempt_of(job, phase) != attempt or job.status not in ACTIVE:
+            return
+        if phase is Phase.LAUNCH:
+            if job.status is not JobStatus.PENDING:
+                return
+            handle = self._backend.find(job.id, job.attempt) if job.submit_intended_at else None
+            if handle is not None:
+                accepted(self._store, job, handle)
+                return
+        values = {"error_message": message, "error_details": {"code": code, "phase": phase}}
+        self._store.change(job, JobStatus.FAILED, message=message, values=values)

@@ -1,0 +1,102 @@
+"""The lineage record of a job, in `training_job_lineage`.
+
+Written before the backend is called, completed as assets are materialized and the model is registered. Pair ids and
+canonical label ids stand in the dataset's manifest, which the record names by its digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from training_pipeline.domain.errors import NotFound
+from training_pipeline.training_jobs.store import JobStore
+from training_pipeline.training_jobs.tables import training_job_lineage
+
+
+class AssetRecord(BaseModel):
+    """Where in Dagster's event log one asset of a job was materialized, and what it then was."""
+
+    model_config = ConfigDict(frozen=True)
+
+    partition: str
+    run_id: str
+    storage_id: int
+    data_version: str
+
+
+class LineageRow(BaseModel):
+    """One row of `training_job_lineage`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    job_id: str
+    training_sheet_id: str
+    training_sheet_name: str
+    training_sheet_digest: str
+    sheet_id: str
+    sheet_name: str
+    sheet_version: str
+    template_id: str
+    template_name: str
+    template_version: str
+    gate_policy_version: str
+    snapshot_digest: str
+    dataset_digest: str
+    dataset_path: str
+    model_name: str
+    model_version: str | None = None
+    model_files: dict[str, str] | None = None
+    assets: dict[str, AssetRecord] = {}
+
+
+def write(store: JobStore, row: LineageRow) -> None:
+    """Store the record, or replace all of it but its assets if there is one. Idempotent."""
+    values = row.model_dump(exclude={"assets"})
+    statement = insert(training_job_lineage).values(
+        **values, created_at=func.clock_timestamp(), updated_at=func.clock_timestamp()
+    )
+    with store.begin() as connection:
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["job_id"],
+                set_={**{name: statement.excluded[name] for name in values}, "updated_at": func.clock_timestamp()},
+            )
+        )
+
+
+def add_assets(store: JobStore, job_id: str, assets: Mapping[str, AssetRecord]) -> None:
+    """Add or replace the records of some assets. Idempotent; raises `NotFound` where the job has no record yet."""
+    dumped = {key: record.model_dump() for key, record in assets.items()}
+    _update(store, job_id, {"assets": training_job_lineage.c.assets.concat(dumped)})
+
+
+def set_model(store: JobStore, job_id: str, *, version: str | None, files: Mapping[str, str]) -> None:
+    """Name the model version and the hashes of its files. Idempotent; raises `NotFound` as above."""
+    _update(store, job_id, {"model_version": version, "model_files": dict(files)})
+
+
+def read(store: JobStore, job_id: str) -> LineageRow:
+    """The record of a job; raises `NotFound` where the job was never submitted."""
+    table = training_job_lineage
+    with store.begin() as connection:
+        row = connection.execute(select(table).where(table.c.job_id == job_id)).mappings().first()
+    if row is None:
+        raise NotFound(f"Training job {job_id} has no lineage record: it was never handed to a backend.")
+    return LineageRow.model_validate(dict(row))
+
+
+def _update(store: JobStore, job_id: str, values: dict[str, Any]) -> None:
+    with store.begin() as connection:
+        found = connection.execute(
+            update(training_job_lineage)
+            .where(training_job_lineage.c.job_id == job_id)
+            .values(**values, updated_at=func.clock_timestamp())
+            .returning(training_job_lineage.c.job_id)
+        ).first()
+    if found is None:
+        raise NotFound(f"Training job {job_id} has no lineage record yet.")

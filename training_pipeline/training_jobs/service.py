@@ -1,0 +1,186 @@
+"""The verbs of a training job. Everything that creates, cancels or retries a job goes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.datasets.prepare import export_summary
+from training_pipeline.domain.errors import Conflict, InvalidRequest
+from training_pipeline.domain.gates import ExportSummary, GatePolicy
+from training_pipeline.domain.job import (
+    ACTIVE,
+    TERMINAL,
+    JobRequest,
+    JobStatus,
+    TrainingConfig,
+    TrainingJob,
+    new_job_id,
+    problems_from_validation,
+)
+from training_pipeline.domain.training_sheet import TrainingSheet
+from training_pipeline.sheets.base import TrainingSheetSource
+from training_pipeline.training_jobs.poller import Poller
+from training_pipeline.training_jobs.store import EventType, JobStore
+
+#: Sheets of up to this many pairs are counted by the gates when a job is created; larger ones by its launch run.
+COUNTED_AT_ONCE: Final = 100_000
+
+
+class JobService:
+    """Creates, reads, cancels, retries and polls training jobs."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        source: TrainingSheetSource,
+        backend: FineTuningBackend,
+        poller: Poller,
+        policy: GatePolicy,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._source = source
+        self._backend = backend
+        self._poller = poller
+        self._policy = policy
+        self._clock = clock
+
+    def create(self, request: JobRequest | Mapping[str, Any], *, created_by: str) -> TrainingJob:
+        """Validate everything at once, resolve every "auto", store the job as `pending` with its event.
+
+        Raises `InvalidRequest` with every problem, `NotFound` for an unknown training sheet and `SheetUnreadable`.
+        """
+        return self._create(_validated(request), created_by=created_by)
+
+    def get(self, job_id: str) -> TrainingJob:
+        """One job; raises `NotFound`."""
+        return self._store.get(job_id)
+
+    def list(self, **filters: Any) -> tuple[list[TrainingJob], int]:
+        """A page of jobs, newest first, and the total; the filters of `JobStore.list`."""
+        return self._store.list(**filters)
+
+    def cancel(self, job_id: str, *, actor: str, reason: str) -> TrainingJob:
+        """Cancel a job that was not submitted yet; ask the backend to stop one that was.
+
+        Idempotent. Raises `Conflict` for a job that is over otherwise.
+        """
+        job = self._store.get(job_id)
+        if job.status is JobStatus.CANCELLED:
+            return job
+        if job.status in TERMINAL:
+            raise Conflict(f"Training job {job_id} is over ({job.status}); it cannot be cancelled.")
+        asked = {
+            "cancel_requested_at": self._clock(),
+            "cancel_requested_by": actor,
+            "cancel_reason": reason,
+        }
+        if job.status is JobStatus.PENDING:
+            # The launch run sets `submit_intended_at` under the same condition, so only one of the two happens.
+            done = self._store.change(
+                job,
+                JobStatus.CANCELLED,
+                message=f"Cancelled before it was submitted: {reason}",
+                actor=actor,
+                values=asked,
+                where={"submit_intended_at": None},
+            )
+            if done is not None:
+                return done
+            job = self._store.get(job_id)
+            if job.status in TERMINAL:
+                return self.cancel(job_id, actor=actor, reason=reason)
+        if job.cancel_requested_at is None:
+            event = (EventType.INFO, f"Cancel requested: {reason}")
+            job = (
+                self._store.update(job_id, asked, where={"cancel_requested_at": None}, event=event, actor=actor) or job
+            )
+        return self._poller.poll(self._store.get(job_id))
+
+    def retry(self, job_id: str, *, actor: str, changes: Mapping[str, Any] | None = None) -> TrainingJob:
+        """A new job like one that failed, was cancelled or timed out, with `changes` to its training_config.
+
+        Raises `Conflict` for a job in any other status and `InvalidRequest` for changes that cannot be.
+        """
+        job = self._store.get(job_id)
+        if job.status in ACTIVE:
+            raise Conflict(f"Training job {job_id} is {job.status}.", hint="Cancel it first, or wait for its end.")
+        if job.status is JobStatus.SUCCEEDED:
+            raise Conflict(f"Training job {job_id} has succeeded; there is nothing to retry.", hint="Create a new one.")
+        request = _validated(
+            {
+                "training_sheet_id": job.training_sheet_id,
+                "model_name": job.model_name,
+                "base_model": job.base_model,
+                "training_config": {**job.requested_config, **(changes or {})},
+                "train_val_split": job.train_val_split,
+                "split_seed": job.split_seed,
+                "register_to_uc": job.register_to_uc,
+                "uc_catalog": job.uc_catalog,
+                "uc_schema": job.uc_schema,
+            }
+        )
+        return self._create(request, created_by=actor, retry_of=job)
+
+    def poll(self, job_id: str) -> TrainingJob:
+        """Ask the backend now; the job as it then is."""
+        return self._poller.poll(self._store.get(job_id))
+
+    def _create(self, request: JobRequest, *, created_by: str, retry_of: TrainingJob | None = None) -> TrainingJob:
+        sheet, summary = self._look_at_sheet(request.training_sheet_id)
+        train_pairs = None if summary is None else round(summary.eligible * request.train_val_split)
+        plan = self._backend.plan(request.base_model, request.training_config, train_pairs=train_pairs)
+        now = self._clock()
+        job = TrainingJob(
+            id=new_job_id(now),
+            training_sheet_id=sheet.id,
+            training_sheet_name=sheet.name,
+            model_name=request.model_name,
+            base_model=plan.base_model,
+            requested_config=request.training_config.model_dump(exclude_unset=True),
+            training_config=plan.config.model_dump(),
+            train_val_split=request.train_val_split,
+            split_seed=request.split_seed or sheet.id,
+            register_to_uc=request.register_to_uc,
+            uc_catalog=request.uc_catalog,
+            uc_schema=request.uc_schema,
+            created_by=created_by,
+            retry_of=None if retry_of is None else retry_of.id,
+            attempt=1 if retry_of is None else retry_of.attempt + 1,
+            status=JobStatus.PENDING,
+            created_at=now,
+            updated_at=now,
+            backend=self._backend.name,
+            total_pairs=None if summary is None else summary.total,
+            eligible_pairs=None if summary is None else summary.eligible,
+            excluded_counts=None if summary is None else {str(key): n for key, n in summary.excluded.items()},
+        )
+        message = "Created." if retry_of is None else f"Created as a retry of {retry_of.id}."
+        return self._store.create(job, message=message)
+
+    def _look_at_sheet(self, sheet_id: str) -> tuple[TrainingSheet, ExportSummary | None]:
+        with self._source.open(sheet_id) as opened:
+            small = opened.pairs.count().execute() <= COUNTED_AT_ONCE
+            return opened.sheet, export_summary(opened, self._policy) if small else None
+
+
+def _validated(request: JobRequest | Mapping[str, Any]) -> JobRequest:
+    if isinstance(request, JobRequest):
+        return request
+    try:
+        return JobRequest.model_validate(request)
+    except ValidationError as error:
+        hint = ""
+        if any(item["type"] == "extra_forbidden" for item in error.errors()):
+            hint = f"Known keys of training_config: {', '.join(TrainingConfig.model_fields)}."
+        raise InvalidRequest(
+            "The training job cannot be created as asked.",
+            problems=problems_from_validation(list(error.errors())),
+            hint=hint,
+        ) from None

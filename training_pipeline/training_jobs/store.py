@@ -1,0 +1,249 @@
+"""Jobs and their events in PostgreSQL. A status changes by compare-and-set, with its event in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, RowMapping, Select, func, insert, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from training_pipeline.domain.errors import Conflict, NotFound, Unavailable
+from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob, may_become
+from training_pipeline.training_jobs.tables import training_job_events, training_jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SYSTEM = "system"  # the actor of what nobody asked for
+
+
+class EventType(StrEnum):
+    """What kind of thing happened to a job."""
+
+    STATUS_CHANGE = "status_change"
+    PROGRESS_UPDATE = "progress_update"
+    METRIC_UPDATE = "metric_update"
+    ERROR = "error"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One row of the append-only journal; `id` rises with time."""
+
+    id: int
+    job_id: str
+    type: EventType
+    old_status: JobStatus | None
+    new_status: JobStatus | None
+    message: str
+    data: dict[str, Any] | None
+    actor: str
+    created_at: datetime
+
+
+class JobStore:
+    """Reads and writes `training_jobs` and `training_job_events`. Every method is one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction; an unreachable database is `Unavailable`, without its address or password."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise Unavailable(
+                "The database does not answer.",
+                hint="Start it with `training-pipeline up`, or check TRAINING_PIPELINE_DATABASE_URL.",
+            ) from error
+
+    def create(self, job: TrainingJob, *, message: str) -> TrainingJob:
+        """Store a new job with its first event; raises `Conflict` if the id is taken."""
+        with self.begin() as connection:
+            try:
+                connection.execute(insert(training_jobs).values(job.model_dump()))
+            except IntegrityError as error:
+                raise Conflict(f"A training job {job.id} exists already.") from error
+            record_event(connection, job.id, EventType.STATUS_CHANGE, message, job.created_by, new=job.status)
+        return job
+
+    def get(self, job_id: str) -> TrainingJob:
+        """One job; raises `NotFound`."""
+        with self.begin() as connection:
+            row = connection.execute(select(training_jobs).where(training_jobs.c.id == job_id)).mappings().first()
+        if row is None:
+            raise NotFound(f"There is no training job {job_id!r}.", hint="`training-pipeline jobs list` shows them.")
+        return job_from_row(row)
+
+    def list(
+        self,
+        *,
+        statuses: Collection[JobStatus] = (),
+        training_sheet_id: str | None = None,
+        created_by: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> tuple[list[TrainingJob], int]:
+        """A page of jobs, newest first, and how many there are in all."""
+        query: Select[Any] = select(training_jobs)
+        if statuses:
+            query = query.where(training_jobs.c.status.in_(statuses))
+        if training_sheet_id is not None:
+            query = query.where(training_jobs.c.training_sheet_id == training_sheet_id)
+        if created_by is not None:
+            query = query.where(training_jobs.c.created_by == created_by)
+        with self.begin() as connection:
+            total = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+            rows = connection.execute(
+                query.order_by(training_jobs.c.created_at.desc(), training_jobs.c.id.desc()).limit(limit).offset(offset)
+            ).mappings()
+            return [job_from_row(row) for row in rows], total
+
+    def change(
+        self,
+        job: TrainingJob,
+        status: JobStatus,
+        *,
+        message: str,
+        actor: str = SYSTEM,
+        values: Mapping[str, Any] | None = None,
+        where: Mapping[str, Any] | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> TrainingJob | None:
+        """Change the status of `job` by compare-and-set; None if it no longer has the status we saw.
+
+        `where` names further columns and the values that they must have, or None is returned as well.
+
+        The times that belong to a status (`started_at`, `completed_at`, `duration_seconds`) are set here, by the
+        database's clock. Raises `Conflict` for an illegal transition.
+        """
+        if not may_become(job.status, status):
+            raise Conflict(f"Training job {job.id} is {job.status}; it cannot become {status}.")
+        columns: dict[str, Any] = {"status": status, "updated_at": func.clock_timestamp(), **(values or {})}
+        if status is JobStatus.RUNNING:
+            columns["started_at"] = func.coalesce(training_jobs.c.started_at, func.clock_timestamp())
+        if status in TERMINAL:
+            columns["completed_at"] = func.clock_timestamp()
+            columns["eta_seconds"] = None
+            columns.setdefault(
+                "duration_seconds",
+                func.extract("epoch", func.clock_timestamp() - training_jobs.c.started_at),
+            )
+        if status is JobStatus.SUCCEEDED:
+            columns["progress_percent"] = 100.0
+        query = update(training_jobs).where(training_jobs.c.id == job.id, training_jobs.c.status == job.status)
+        for name, value in (where or {}).items():
+            query = query.where(training_jobs.c[name].is_not_distinct_from(value))
+        with self.begin() as connection:
+            row = connection.execute(query.values(columns).returning(training_jobs)).mappings().first()
+            if row is None:
+                return None
+            kind = EventType.ERROR if status in {JobStatus.FAILED, JobStatus.TIMEOUT} else EventType.STATUS_CHANGE
+            record_event(connection, job.id, kind, message, actor, old=job.status, new=status, data=data)
+        return job_from_row(row)
+
+    def update(
+        self,
+        job_id: str,
+        values: Mapping[str, Any],
+        *,
+        where: Mapping[str, Any] | None = None,
+        event: tuple[EventType, str] | None = None,
+        actor: str = SYSTEM,
+        data: Mapping[str, Any] | None = None,
+    ) -> TrainingJob | None:
+        """Set columns other than the status if every column in `where` has the given value; None if one has not."""
+        if "status" in values:
+            raise ValueError("a status is changed by `change`, with its event")
+        query = update(training_jobs).where(training_jobs.c.id == job_id)
+        for name, value in (where or {}).items():
+            query = query.where(training_jobs.c[name].is_not_distinct_from(value))
+        with self.begin() as connection:
+            row = (
+                connection.execute(
+                    query.values({**values, "updated_at": func.clock_timestamp()}).returning(training_jobs)
+                )
+                .mappings()
+                .first()
+            )
+            if row is None:
+                return None
+            if event is not None:
+                record_event(connection, job_id, event[0], event[1], actor, data=data)
+        return job_from_row(row)
+
+    def record(
+        self,
+        job_id: str,
+        kind: EventType,
+        message: str,
+        *,
+        actor: str = SYSTEM,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Append one event."""
+        with self.begin() as connection:
+            record_event(connection, job_id, kind, message, actor, data=data)
+
+    def events(
+        self, job_id: str, *, limit: int = 100, offset: int = 0, newest_first: bool = True
+    ) -> tuple[Sequence[Event], int]:
+        """A page of a job's events and how many there are in all."""
+        table = training_job_events
+        order = table.c.id.desc() if newest_first else table.c.id.asc()
+        with self.begin() as connection:
+            total = connection.execute(
+                select(func.count()).select_from(table).where(table.c.job_id == job_id)
+            ).scalar_one()
+            rows = connection.execute(
+                select(table).where(table.c.job_id == job_id).order_by(order).limit(limit).offset(offset)
+            ).mappings()
+            return [
+                Event(
+                    **{
+                        **row,
+                        "type": EventType(row["type"]),
+                        "old_status": JobStatus(row["old_status"]) if row["old_status"] else None,
+                        "new_status": JobStatus(row["new_status"]) if row["new_status"] else None,
+                    }
+                )
+                for row in rows
+            ], total
+
+
+def job_from_row(row: RowMapping) -> TrainingJob:
+    """A row of `training_jobs` as the frozen model. Pure."""
+    return TrainingJob.model_validate(dict(row))
+
+
+def record_event(
+    connection: Connection,
+    job_id: str,
+    kind: EventType,
+    message: str,
+    actor: str,
+    *,
+    old: JobStatus | None = None,
+    new: JobStatus | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Append one event within the caller's transaction."""
+    connection.execute(
+        insert(training_job_events).values(
+            job_id=job_id,
+            type=kind,
+            message=message,
+            actor=actor,
+            old_status=old,
+            new_status=new,
+            data=None if data is None else dict(data),
+        )
+    )
