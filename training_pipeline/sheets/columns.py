@@ -1,0 +1,57 @@
+"""Which columns a file of pairs may have, and what is wrong with the ones it has."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from training_pipeline.domain.chat_format import Problem
+from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.sheets.head import Head
+
+#: Columns that together stand for `messages`: an optional system message, one question, one answer.
+QUESTION_ANSWER: Final = {"system": "system", "question": "user", "answer": "assistant"}
+
+LIST_COLUMNS: Final = tuple(name for name, dtype in PAIR_SCHEMA.items() if dtype.is_array() and name != "messages")
+TEXT_COLUMNS: Final = tuple(name for name, dtype in PAIR_SCHEMA.items() if dtype.is_string())
+KNOWN_COLUMNS: Final = (*PAIR_SCHEMA, *QUESTION_ANSWER)
+REQUIRED_COLUMNS: Final = ("pair_id", "item_ref", "status")
+
+
+def column_problems(columns: Mapping[str, int | None], head: Head) -> Iterator[Problem]:
+    """Every problem with the columns of a file, given as name -> line where it is first seen. Pure."""
+    seen: dict[str, str] = {}
+    for name, line in columns.items():
+        if name not in KNOWN_COLUMNS and name not in head.ignored_columns:
+            yield Problem(name, "unknown_column", f"is not a known column{_near(name)}", line)
+        elif (other := seen.setdefault(name.lower(), name)) != name:
+            yield Problem(name, "repeated_column", f"differs from column '{other}' only in capitals", line)
+    for name in REQUIRED_COLUMNS:
+        if name not in columns:
+            yield Problem(name, "missing_column", "is missing; every pair needs it, and it has no default")
+    if "allowed_uses" not in columns and head.defaults.allowed_uses is None:
+        wanted = "is missing; give it a column, or state it under `defaults` in the YAML"
+        yield Problem("allowed_uses", "missing_column", wanted)
+    pair = [name for name in QUESTION_ANSWER if name in columns]
+    if "messages" in columns and pair:
+        both = f"stands beside {', '.join(pair)}; keep either messages or question and answer"
+        yield Problem("messages", "ambiguous_columns", both)
+    elif "messages" not in columns:
+        for name in ("question", "answer") if pair else ("messages",):
+            if name not in columns:
+                text = "is missing" if pair else "is missing; or give the columns question and answer instead"
+                yield Problem(name, "missing_column", text)
+
+
+def known_columns_hint() -> str:
+    """What to do about an unknown column."""
+    return (
+        f"Known columns: {', '.join(KNOWN_COLUMNS)}. "
+        "List columns to leave aside under `ignored_columns` in the sheet's YAML."
+    )
+
+
+def _near(name: str) -> str:
+    match = difflib.get_close_matches(name.strip().lower().replace(" ", "_"), KNOWN_COLUMNS, n=1, cutoff=0.75)
+    return f"; did you mean '{match[0]}'?" if match else ""
