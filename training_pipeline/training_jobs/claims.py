@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Interval, and_, bindparam, cast, func, or_, select, update
 
-from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.job import ACTIVE, TERMINAL, JobStatus, TrainingJob
 from training_pipeline.training_jobs.store import SYSTEM, EventType, JobStore, job_from_row, record_event
 from training_pipeline.training_jobs.tables import training_jobs
 
@@ -41,17 +41,14 @@ def attempt_of(job: TrainingJob, phase: Phase) -> int:
     return int(getattr(job, f"{phase}_attempt"))
 
 
-def _open(phase: Phase) -> ColumnElement[bool]:
-    """Jobs that a run of this phase may be started for."""
+def _unfinished(phase: Phase) -> ColumnElement[bool]:
+    """Jobs that have work of this phase left. A job that ended without being launched has nothing left to launch."""
     table = training_jobs.c
-    waiting = and_(
-        table[f"{phase}_claimed_at"].is_(None),
-        or_(table[f"{phase}_after"].is_(None), table[f"{phase}_after"] <= func.clock_timestamp()),
-    )
     if phase is Phase.LAUNCH:
-        return and_(table.status == JobStatus.PENDING, waiting)
-    over = [JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.TIMEOUT]
-    return and_(table.backend_status.in_(over), table.finalized_at.is_(None), waiting)
+        return and_(table.status.in_(ACTIVE), table.launched_at.is_(None))
+    backend_is_done = table.backend_status.in_([JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.TIMEOUT])
+    launched = or_(table.launched_at.is_not(None), table.status.in_(TERMINAL))
+    return and_(backend_is_done, launched, table.finalized_at.is_(None))
 
 
 def claim(store: JobStore, phase: Phase, *, job_id: str | None = None, limit: int = 20) -> list[TrainingJob]:
@@ -59,17 +56,19 @@ def claim(store: JobStore, phase: Phase, *, job_id: str | None = None, limit: in
 
     Any number of processes may call it at the same moment: a job goes to one of them.
     """
-    candidates = select(training_jobs.c.id).where(_open(phase))
+    table = training_jobs.c
+    paused = or_(table[f"{phase}_after"].is_(None), table[f"{phase}_after"] <= func.clock_timestamp())
+    candidates = select(table.id).where(_unfinished(phase), table[f"{phase}_claimed_at"].is_(None), paused)
     if job_id is not None:
-        candidates = candidates.where(training_jobs.c.id == job_id)
-    candidates = candidates.order_by(training_jobs.c.created_at).limit(limit).with_for_update(skip_locked=True)
+        candidates = candidates.where(table.id == job_id)
+    candidates = candidates.order_by(table.created_at).limit(limit).with_for_update(skip_locked=True)
     with store.begin() as connection:
         rows = connection.execute(
             update(training_jobs)
-            .where(training_jobs.c.id.in_(candidates.scalar_subquery()))
+            .where(table.id.in_(candidates.scalar_subquery()))
             .values(
                 {
-                    f"{phase}_attempt": training_jobs.c[f"{phase}_attempt"] + 1,
+                    f"{phase}_attempt": table[f"{phase}_attempt"] + 1,
                     f"{phase}_claimed_at": func.clock_timestamp(),
                 }
             )
@@ -81,10 +80,11 @@ def claim(store: JobStore, phase: Phase, *, job_id: str | None = None, limit: in
 def claimed(store: JobStore, phase: Phase) -> list[TrainingJob]:
     """Jobs that are claimed and whose phase is not over. Reads only."""
     table = training_jobs.c
-    over = table.status != JobStatus.PENDING if phase is Phase.LAUNCH else table.finalized_at.is_not(None)
     with store.begin() as connection:
         rows = connection.execute(
-            select(training_jobs).where(table[f"{phase}_claimed_at"].is_not(None), ~over).order_by(table.created_at)
+            select(training_jobs)
+            .where(_unfinished(phase), table[f"{phase}_claimed_at"].is_not(None))
+            .order_by(table.created_at)
         ).mappings()
         return [job_from_row(row) for row in rows]
 
@@ -101,7 +101,6 @@ def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: st
         "updated_at": func.clock_timestamp(),
     }
     table = training_jobs.c
-    alive = table.status == JobStatus.PENDING if phase is Phase.LAUNCH else table.finalized_at.is_(None)
     with store.begin() as connection:
         row = connection.execute(
             update(training_jobs)
@@ -109,7 +108,7 @@ def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: st
                 table.id == job_id,
                 table[f"{phase}_attempt"] == attempt,
                 table[f"{phase}_claimed_at"].is_not(None),
-                alive,
+                _unfinished(phase),
             )
             .values(values)
             .returning(table.id)

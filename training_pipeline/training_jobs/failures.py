@@ -1,11 +1,14 @@
 """What the end of a launch or finish run means for its job.
 
 A reason that would recur (a gate, a bad configuration) fails the job at once. An interruption only gives the claim
-back, so that the next attempt follows; after the last attempt the job fails, and what was trained is kept. A job that its backend has accepted never fails
-because the run that launched it died: it is taken up where it is.
+back, so that the next attempt follows; after the last attempt the job fails, and what was trained is kept. A job that
+its backend has accepted never fails because the run that launched it died: it is taken up where it is.
 """
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import PipelineError
@@ -49,11 +52,12 @@ class Failures:
         if attempt_of(job, phase) != attempt or job.status not in ACTIVE:
             return
         if phase is Phase.LAUNCH:
-            if job.status is not JobStatus.PENDING:
-                return
             handle = self._backend.find(job.id, job.attempt) if job.submit_intended_at else None
             if handle is not None:
                 accepted(self._store, job, handle)
+                self._store.update(job.id, {"launched_at": datetime.now(UTC)}, where={"launched_at": None})
                 return
-        values = {"error_message": message, "error_details": {"code": code, "phase": phase}}
+        values: dict[str, Any] = {"error_message": message, "error_details": {"code": code, "phase": phase}}
+        if phase is Phase.FINALIZE:
+            values["finalized_at"] = datetime.now(UTC)
         self._store.change(job, JobStatus.FAILED, message=message, values=values)

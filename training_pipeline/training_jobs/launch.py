@@ -13,11 +13,12 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.backends.base import FineTuningBackend, Handle, Submission
+from training_pipeline.datasets.labels import LabelsRef, labels_of
 from training_pipeline.datasets.prepare import recheck, snapshot, split_snapshot, write_dataset
 from training_pipeline.datasets.references import DatasetRef, Snapshot
 from training_pipeline.domain.errors import Conflict, GovernanceChanged
 from training_pipeline.domain.gates import GatePolicy
-from training_pipeline.domain.job import JobStatus, TrainingConfig, TrainingJob
+from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingConfig, TrainingJob
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.tracking import Tracking
@@ -36,6 +37,7 @@ class SheetRef(BaseModel):
 
     sheet: TrainingSheet
     digest: str
+    labels: LabelsRef
 
 
 class Launcher:
@@ -65,8 +67,8 @@ class Launcher:
     def begin(self, job_id: str, attempt: int, *, run_id: str) -> TrainingJob:
         """The job, if this attempt may work on it; names the Dagster run in it. Raises `Conflict` otherwise."""
         job = self._store.get(job_id)
-        if job.status is not JobStatus.PENDING:
-            hint = "Retry it to train again." if job.status not in {JobStatus.QUEUED, JobStatus.RUNNING} else ""
+        if job.status not in ACTIVE or job.launched_at is not None:
+            hint = "Retry it to train again." if job.status not in ACTIVE else ""
             raise Conflict(f"Training job {job_id} is {job.status}: it is not launched a second time.", hint=hint)
         if attempt_of(job, Phase.LAUNCH) != attempt or job.launch_claimed_at is None:
             raise Conflict(f"Launch attempt {attempt} of training job {job_id} has been superseded.")
@@ -77,9 +79,13 @@ class Launcher:
         return updated
 
     def read_sheet(self, job: TrainingJob) -> SheetRef:
-        """The training sheet as it is now. Reads only."""
+        """The training sheet as it is now, noted in the job. Idempotent until the job is submitted."""
+        if job.sheet is not None and self._submitted(job):
+            return SheetRef.model_validate(job.sheet)
         with self._source.open(job.training_sheet_id) as opened:
-            return SheetRef(sheet=opened.sheet, digest=opened.digest)
+            found = SheetRef(sheet=opened.sheet, digest=opened.digest, labels=labels_of(opened))
+        self._store.update(job.id, {"sheet": found.model_dump(mode="json")})
+        return found
 
     def judge(self, job: TrainingJob, sheet: SheetRef) -> Snapshot:
         """Put every pair before the gates and store the verdicts; the counts go to the job. Idempotent."""
@@ -191,6 +197,8 @@ class Launcher:
             },
         )
         self._store.update(job.id, {"mlflow_experiment_id": experiment_id, "mlflow_run_id": run_id})
+        if self._submitted(job):
+            self._store.record(job.id, EventType.INFO, "Reattached to the run that an earlier attempt had submitted.")
         handle = self._backend.submit(
             Submission(
                 job_id=job.id,
@@ -205,12 +213,16 @@ class Launcher:
         )
         return accepted(self._store, self._store.get(job.id), handle)
 
+    def launched(self, job_id: str) -> None:
+        """Close the launch: its assets are materialized. Idempotent."""
+        self._store.update(job_id, {"launched_at": datetime.now(UTC)}, where={"launched_at": None})
+
     def _submitted(self, job: TrainingJob) -> bool:
         return job.submit_intended_at is not None and self._backend.find(job.id, job.attempt) is not None
 
 
 def accepted(store: JobStore, job: TrainingJob, handle: Handle) -> TrainingJob:
-    """Store where the backend keeps the run and make the job `queued`. Idempotent: a job that is further on stays so."""
+    """Store where the backend keeps the run and make the job `queued`. Idempotent: one that is further on stays so."""
     if job.status is not JobStatus.PENDING:
         return job
     message = f"Accepted by the {job.backend} backend."

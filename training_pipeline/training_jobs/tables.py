@@ -82,7 +82,7 @@ training_jobs = Table(
     _time("completed_at"),
     _time("updated_at", required=True),
     Column("duration_seconds", Double),
-    # What it was trained on. `snapshot` and `dataset` are the references that the assets exchange.
+    # What it was trained on. `sheet`, `snapshot` and `dataset` are the references that the assets exchange.
     Column("total_pairs", Integer),
     Column("eligible_pairs", Integer),
     Column("excluded_counts", JSONB),
@@ -90,6 +90,7 @@ training_jobs = Table(
     Column("val_pairs", Integer),
     Column("achieved_ratio", Double),
     Column("dataset_digest", Text),
+    Column("sheet", JSONB),
     Column("snapshot", JSONB),
     Column("dataset", JSONB),
     # Who trains it, and what came of it.
@@ -111,6 +112,7 @@ training_jobs = Table(
     Column("launch_attempt", Integer, nullable=False, server_default="0"),
     _time("launch_claimed_at"),
     _time("launch_after"),
+    _time("launched_at"),
     Column("launch_run_id", Text),
     Column("finalize_attempt", Integer, nullable=False, server_default="0"),
     _time("finalize_claimed_at"),

@@ -1,0 +1,24 @@
+"""The one entry Dagster loads; everything it sees, on one screen."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from training_pipeline.defs import assets, jobs, resources, sensors
+from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.services import open_services
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Assets, jobs and sensors on the configured installation, which is opened when first used."""
+    settings = Settings()
+    return dg.Definitions(
+        assets=[*assets.external_assets, *assets.LAUNCH_ASSETS, *assets.FINALIZE_ASSETS],
+        jobs=[jobs.create_training_job, jobs.launch_training, jobs.finalize_training],
+        sensors=sensors.make_sensors(settings.poll_seconds),
+        resources=resources.make_resources(lambda: open_services(settings)),
+        # One process a run: a run's advisory lock is its sign of life, and starting a process a step would cost more
+        # than the steps do.
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,1 @@
+"""What Dagster sees: thin shells over the steps of a training job."""

@@ -1,0 +1,50 @@
+"""Where Dagster's event log says what: versions of external assets in, records of materializations out.
+
+The names of the tags are Dagster's own but not exported by it; a test compares them with the installed ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from training_pipeline.training_jobs.lineage import AssetRecord
+
+DATA_VERSION_TAG = "dagster/data_version"
+
+
+def report_version(
+    instance: dg.DagsterInstance, key: dg.AssetKey, partition: str, version: str, metadata: dict[str, object]
+) -> None:
+    """Report the version of an external asset that a job is about to use, unless that was done already. Writes."""
+    known = asset_records(instance, [key], partition)
+    if key.to_user_string() in known and known[key.to_user_string()].data_version == version:
+        return
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(
+            asset_key=key,
+            partition=partition,
+            metadata=dict(metadata),
+            tags={DATA_VERSION_TAG: version},
+        )
+    )
+
+
+def asset_records(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey], partition: str) -> dict[str, AssetRecord]:
+    """The latest materialization of each asset in one partition, by asset key; assets without one are left out."""
+    records = {}
+    for key in keys:
+        found = instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1
+        ).records
+        if not found or found[0].asset_materialization is None:
+            continue
+        tags = found[0].asset_materialization.tags or {}
+        records[key.to_user_string()] = AssetRecord(
+            partition=partition,
+            run_id=found[0].run_id,
+            storage_id=found[0].storage_id,
+            data_version=tags.get(DATA_VERSION_TAG, ""),
+        )
+    return records

@@ -1,0 +1,113 @@
+"""What assets and sensors are given: the services, and the run's claim on its training job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+import dagster as dg
+
+from training_pipeline import advisory_lock
+from training_pipeline.defs.partitions import ATTEMPT_TAG, JOB_TAG, PHASE_TAG
+from training_pipeline.defs.provenance import report_version
+from training_pipeline.domain.errors import Conflict, PipelineError
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.training_jobs.claims import Phase, lock_key
+from training_pipeline.training_jobs.launch import SheetRef
+from training_pipeline.training_jobs.services import Services
+
+SOURCE_SHEET = dg.AssetKey("source_sheet")
+PROMPT_TEMPLATE = dg.AssetKey("prompt_template")
+CANONICAL_LABELS = dg.AssetKey("canonical_labels")
+
+BY_HAND = (
+    "This asset is materialized by the run of a training job. Create a job with `create_training_job`; the sensor "
+    "`launch_pending_jobs` starts its run. A finished job is trained again with a retry, never by its partition."
+)
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """One run's claim on one phase of one training job, backed by an advisory lock for as long as the run lives."""
+
+    services: Services
+    run_id: str
+    job_id: str | None
+    phase: Phase | None
+    attempt: int
+    locked: bool
+
+    @contextmanager
+    def step(self, context: dg.AssetExecutionContext, phase: Phase) -> Iterator[TrainingJob]:
+        """The job, if this run may work on it now. What goes wrong inside is settled with the job, then raised.
+
+        A `PipelineError` becomes a Dagster failure with its sentence; anything else passes as it is.
+        """
+        if self.job_id is None or self.phase is not phase or context.partition_key != self.job_id:
+            raise dg.Failure(BY_HAND, allow_retries=False)
+        try:
+            if not self.locked:
+                raise Conflict(f"Another run is working on training job {self.job_id}.")
+            begin = self.services.launcher.begin if phase is Phase.LAUNCH else self.services.finisher.begin
+            yield begin(self.job_id, self.attempt, run_id=self.run_id)
+        except PipelineError as error:
+            self.services.failures.raised(phase, self.job_id, self.attempt, error)
+            raise dg.Failure(str(error), allow_retries=False) from None
+        except dg.Failure:
+            raise
+        except Exception as error:
+            self.services.failures.raised(phase, self.job_id, self.attempt, error)
+            raise
+
+
+def report_sources(instance: dg.DagsterInstance, job_id: str, sheet: SheetRef) -> None:
+    """Report the versions of what the training sheet was made from, for this job's partition. Idempotent."""
+    for key, reference in ((SOURCE_SHEET, sheet.sheet.source_sheet), (PROMPT_TEMPLATE, sheet.sheet.prompt_template)):
+        metadata: dict[str, object] = {"id": reference.id, "name": reference.name, "version": reference.version}
+        report_version(instance, key, job_id, f"{reference.id}@{reference.version}", metadata)
+    labels: dict[str, object] = {"labels": sheet.labels.count, "digest": sheet.labels.digest}
+    report_version(instance, CANONICAL_LABELS, job_id, sheet.labels.digest, labels)
+
+
+def make_resources(open_services: Callable[[], Services]) -> dict[str, dg.ResourceDefinition]:
+    """`services` and `job_run`; the services are opened when first used, once a process."""
+    opened = cache(open_services)
+
+    @dg.resource(description="The parts of this installation: store, service, backend, poller.")
+    def services(_: dg.InitResourceContext) -> Services:
+        return opened()
+
+    @dg.resource(description="The run's claim on its training job, held by an advisory lock while the run lives.")
+    def job_run(context: dg.InitResourceContext) -> Iterator[JobRun]:
+        run = context.run
+        tags = run.tags if run is not None else {}
+        job_id, phase = tags.get(JOB_TAG), tags.get(PHASE_TAG)
+        if run is None or job_id is None or phase is None:
+            yield JobRun(opened(), "" if run is None else run.run_id, None, None, 0, locked=False)
+            return
+        parts = opened()
+        claim = (run.run_id, job_id, Phase(phase), int(tags[ATTEMPT_TAG]))
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(advisory_lock.hold(parts.database, lock_key(Phase(phase), job_id)))
+            except Conflict:
+                yield JobRun(parts, *claim, locked=False)
+                return
+            if phase == Phase.LAUNCH and context.instance is not None:
+                _read_sources(parts, context.instance, job_id)
+            yield JobRun(parts, *claim, locked=True)
+
+    return {"services": services, "job_run": job_run}
+
+
+def _read_sources(parts: Services, instance: dg.DagsterInstance, job_id: str) -> None:
+    """Report the external assets before the first step starts, for that is when Dagster reads their versions.
+
+    A training sheet that cannot be read is left to the asset `training_sheet`, which says why on the graph.
+    """
+    try:
+        report_sources(instance, job_id, parts.launcher.read_sheet(parts.store.get(job_id)))
+    except PipelineError:
+        return

@@ -1,0 +1,143 @@
+"""What moves training jobs along: launch what is pending, poll what runs, and settle runs that died."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from training_pipeline import advisory_lock
+from training_pipeline.defs.jobs import finalize_training, launch_training
+from training_pipeline.defs.partitions import (
+    ATTEMPT_TAG,
+    JOB_TAG,
+    PHASE_TAG,
+    run_request,
+    run_tags,
+    training_job_partitions,
+)
+from training_pipeline.domain.job import ACTIVE, TrainingJob
+from training_pipeline.training_jobs.claims import Phase, attempt_of, claim, claimed, lock_key
+from training_pipeline.training_jobs.liveness import Liveness, liveness
+from training_pipeline.training_jobs.services import Services
+
+ServicesParam = dg.ResourceParam[Services]
+JOBS_A_TICK = 20
+#: Well under the 60 s after which Dagster gives a sensor up.
+POLL_SECONDS = 20.0
+#: Dagster hears of progress when a job has come this much further (percent).
+PROGRESS_STEP = 10.0
+
+
+def make_sensors(interval: int) -> list[dg.SensorDefinition]:
+    """The three sensors, each at most every `interval` seconds, running by default."""
+
+    @dg.sensor(
+        job=launch_training,
+        minimum_interval_seconds=interval,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Starts the launch run of each pending training job.",
+    )
+    def launch_pending_jobs(services: ServicesParam) -> dg.SensorResult:
+        """Claim pending jobs, add their partitions, request their runs."""
+        jobs = claim(services.store, Phase.LAUNCH, limit=JOBS_A_TICK)
+        if not jobs:
+            return dg.SensorResult(skip_reason=dg.SkipReason("No training job is pending."))
+        return dg.SensorResult(
+            run_requests=[
+                run_request(Phase.LAUNCH, job.id, job.launch_attempt, job_name="launch_training") for job in jobs
+            ],
+            dynamic_partitions_requests=[training_job_partitions.build_add_request([job.id for job in jobs])],
+        )
+
+    @dg.sensor(
+        job=finalize_training,
+        minimum_interval_seconds=interval,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Asks the backends about queued and running training jobs and starts the finish run of those done.",
+    )
+    def poll_training_jobs(services: ServicesParam) -> dg.SensorResult:
+        """Poll, report progress sparingly, request the runs that finish jobs."""
+        seen = services.poller.poll_due(seconds=POLL_SECONDS)
+        observations = [observation for job in seen for observation in _progress(services, job)]
+        done = claim(services.store, Phase.FINALIZE, limit=JOBS_A_TICK)
+        requests = [
+            run_request(Phase.FINALIZE, job.id, job.finalize_attempt, job_name="finalize_training") for job in done
+        ]
+        if requests:
+            return dg.SensorResult(run_requests=requests, asset_events=observations)
+        return dg.SensorResult(
+            skip_reason=dg.SkipReason(f"Looked at {len(seen)} training job(s); none is ready to be finished."),
+            asset_events=observations,
+        )
+
+    @dg.sensor(
+        minimum_interval_seconds=interval,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Finds launch and finish runs that failed, were cancelled or died, and settles their jobs.",
+    )
+    def watch_training_runs(context: dg.SensorEvaluationContext, services: ServicesParam) -> dg.SkipReason:
+        """Give dead claims back, so that the next attempt follows, or fail the job."""
+        settled = settle_runs(context.instance, services)
+        return dg.SkipReason(f"Settled {settled} run(s) that had ended early.")
+
+    return [launch_pending_jobs, poll_training_jobs, watch_training_runs]
+
+
+def _progress(services: Services, job: TrainingJob) -> Iterator[dg.AssetObservation]:
+    if job.status not in ACTIVE or job.progress_percent < job.reported_progress + PROGRESS_STEP:
+        return
+    moved = services.store.update(
+        job.id, {"reported_progress": job.progress_percent}, where={"reported_progress": job.reported_progress}
+    )
+    if moved is None:
+        return
+    shown = {
+        "progress_percent": job.progress_percent,
+        "step": job.current_step,
+        "epoch": job.current_epoch,
+        "train_loss": job.train_loss,
+        "val_loss": job.val_loss,
+        "eta_seconds": job.eta_seconds,
+    }
+    metadata = {name: value for name, value in shown.items() if value is not None}
+    yield dg.AssetObservation("fine_tuning_run", partition=job.id, metadata=metadata)
+
+
+def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:
+    """Report dead runs failed and settle the claims of runs that are over or missing; how many. Idempotent."""
+    grace = services.settings.run_grace_seconds
+    settled = 0
+    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING])
+    for record in instance.get_run_records(started, limit=200):
+        tags = record.dagster_run.tags
+        if PHASE_TAG not in tags or JOB_TAG not in tags:
+            continue
+        begun = record.start_time or record.create_timestamp.timestamp()
+        held = advisory_lock.is_held(services.database, lock_key(Phase(tags[PHASE_TAG]), tags[JOB_TAG]))
+        if held or time.time() - begun < grace:
+            continue
+        why = f"The process of this run died; attempt {tags.get(ATTEMPT_TAG)} of its training job is given back."
+        instance.report_run_failed(record.dagster_run, why)
+    for phase in Phase:
+        for job in claimed(services.store, phase):
+            status = _run_status(instance, phase, job)
+            since = getattr(job, f"{phase}_claimed_at")
+            found = liveness(
+                status,
+                lock_held=advisory_lock.is_held(services.database, lock_key(phase, job.id)),
+                seconds=(datetime.now(UTC) - since).total_seconds(),
+                grace_seconds=grace,
+            )
+            if found in {Liveness.OVER, Liveness.MISSING}:
+                why = f"its run ended as {status.lower()}" if status else "its run was never started"
+                services.failures.interrupted(phase, job.id, attempt_of(job, phase), why=why)
+                settled += 1
+    return settled
+
+
+def _run_status(instance: dg.DagsterInstance, phase: Phase, job: TrainingJob) -> str | None:
+    runs = instance.get_runs(dg.RunsFilter(tags=run_tags(phase, job.id, attempt_of(job, phase))), limit=1)
+    return runs[0].status.value if runs else None
