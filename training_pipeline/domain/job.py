@@ -178,6 +178,7 @@ class TrainingJob(BaseModel):
     val_pairs: int | None = None
     achieved_ratio: float | None = None
     dataset_digest: str | None = None
+    sheet: dict[str, Any] | None = Field(None, description="Reference to the training sheet as it was read.")
     snapshot: dict[str, Any] | None = Field(None, description="Reference to the snapshot of verdicts.")
     dataset: dict[str, Any] | None = Field(None, description="Reference to the stored dataset.")
 
@@ -199,6 +200,7 @@ class TrainingJob(BaseModel):
     launch_attempt: int = 0
     launch_claimed_at: datetime | None = None
     launch_after: datetime | None = None
+    launched_at: datetime | None = Field(None, description="When the launch run had materialized all its assets.")
     launch_run_id: str | None = None
     finalize_attempt: int = 0
     finalize_claimed_at: datetime | None = None
