@@ -1,0 +1,61 @@
+"""Drives one training job in this process: the same claims, the same Dagster runs, no daemon.
+
+Beside a running daemon nothing is done twice: whoever claims a phase first works on it, the other one watches.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+import dagster as dg
+
+from training_pipeline.definitions import build
+from training_pipeline.defs.partitions import run_tags, training_job_partitions
+from training_pipeline.defs.sensors import settle_runs
+from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.training_jobs.claims import Phase, attempt_of, claim
+from training_pipeline.training_jobs.services import Services
+
+_RUNS = {Phase.LAUNCH: "launch_training", Phase.FINALIZE: "finalize_training"}
+LOOK_SECONDS = 0.5
+SETTLE_SECONDS = 10.0
+
+
+def drive(
+    services: Services,
+    instance: dg.DagsterInstance,
+    job_id: str,
+    *,
+    seen: Callable[[TrainingJob], None] = lambda _: None,
+    wait: bool = True,
+) -> TrainingJob:
+    """Launch the job, and with `wait` poll and finish it until it is over; the job as it then is.
+
+    `seen` is told of the job after every look. An interruption leaves the job to the next driver or daemon.
+    """
+    definitions = build(services.settings, lambda: services)
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    settled = time.monotonic()
+    while True:
+        for phase, run in _RUNS.items():
+            for job in claim(services.store, phase, job_id=job_id):
+                instance.add_dynamic_partitions(str(training_job_partitions.name), [job_id])
+                definitions.resolve_job_def(run).execute_in_process(
+                    run_config=quiet,
+                    instance=instance,
+                    partition_key=job_id,
+                    tags=run_tags(phase, job_id, attempt_of(job, phase)),
+                    raise_on_error=False,
+                )
+        job = services.poller.poll(services.store.get(job_id))
+        seen(job)
+        over = job.status in TERMINAL and (job.backend_status is None or job.finalized_at is not None)
+        if over or (not wait and job.launched_at is not None):
+            return job
+        if time.monotonic() - settled > SETTLE_SECONDS:
+            settle_runs(instance, services)
+            settled = time.monotonic()
+        time.sleep(LOOK_SECONDS)

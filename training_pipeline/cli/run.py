@@ -1,0 +1,136 @@
+"""`training-pipeline run` and `demo`: one training job, driven in this process."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, Group
+
+from training_pipeline.cli import show_job
+from training_pipeline.domain.errors import BackendFailed
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.services import Services
+
+DEMO_SHEET = "sheet-123"
+DEMO_MODEL = "triage-demo"
+#: The demo shows what a person would want to see of a first model: every validation question, answered.
+DEMO_QUESTIONS = 100
+
+
+def run(
+    sheet: Annotated[str, typer.Argument(help="The training sheet to train on.")],
+    base_model: Annotated[str | None, typer.Option(help="The model to start from; else the backend's default.")] = None,
+    model_name: Annotated[str | None, typer.Option(help="Name of the model; else made from the sheet's id.")] = None,
+    split: Annotated[float, typer.Option(help="Share of the pairs that goes to training.")] = 0.8,
+    epochs: Annotated[str, typer.Option(help='Passes over the training split, or "auto".')] = "auto",
+    learning_rate: Annotated[str, typer.Option(help='Peak learning rate, or "auto".')] = "auto",
+    batch_size: Annotated[str, typer.Option(help='Examples per optimizer step, or "auto".')] = "auto",
+    config: Annotated[list[str] | None, typer.Option(help="Any other key of training_config, as key=value.")] = None,
+    register: Annotated[bool, typer.Option(help="Register a model version; else the model is kept only.")] = True,
+    wait: Annotated[bool, typer.Option(help="Stay until the job is over; else return once it is submitted.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="Print the job as JSON at the end.")] = False,
+) -> None:
+    """Train one job on a training sheet, here and now."""
+    stated = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
+    for pair in config or []:
+        key, separator, value = pair.partition("=")
+        if not separator:
+            raise typer.BadParameter(f"{pair!r} is not of the form key=value.", param_hint="--config")
+        stated[key] = value
+    request = {
+        "training_sheet_id": sheet,
+        "model_name": model_name or sheet.lower().replace(".", "-")[:63],
+        "base_model": base_model,
+        "train_val_split": split,
+        "register_to_uc": register,
+        "training_config": {key: _value(text) for key, text in stated.items() if text != "auto"},
+    }
+    console = Console(stderr=json)
+    with _installation() as (services, instance):
+        job = services.jobs.create(request, created_by=getpass.getuser())
+        console.print(f"Training job [bold]{job.id}[/] on {job.training_sheet_name}, from {job.base_model}.")
+        job = _drive(services, instance, job, console, wait=wait)
+        if json:
+            typer.echo(show_job.as_json(job))
+        _require(job, wait=wait)
+        if not json and wait:
+            console.print(_summary(services, job))
+        elif not json:
+            console.print(f"Submitted; `training-pipeline up` or `training-pipeline jobs watch {job.id}` follow it.")
+
+
+def demo() -> None:
+    """Train a small model on the bundled sample sheet, from the sheet to the registered model version."""
+    console = Console()
+    started = time.monotonic()
+    console.print("[bold]training_pipeline[/]: from reviewed question-answer pairs to a registered model.\n")
+    with _installation() as (services, instance):
+        request = {
+            "training_sheet_id": DEMO_SHEET,
+            "model_name": DEMO_MODEL,
+            "training_config": {"exact_match_questions": DEMO_QUESTIONS},
+        }
+        job = services.jobs.create(request, created_by=getpass.getuser())
+        console.print(f"Training job [bold]{job.id}[/] on {job.training_sheet_name}, from {job.base_model}.\n")
+        job = _drive(services, instance, job, console, wait=True)
+        _require(job, wait=True)
+        console.print(_summary(services, job, answers=3))
+    seconds = time.monotonic() - started
+    console.print(f"\nDone in {seconds:.0f} s. What to try next:")
+    for command, why in (
+        ("training-pipeline up", "the Dagster UI with this job's lineage, checks and curves"),
+        (f"training-pipeline sheets show {DEMO_SHEET}", "what the gates say about every pair, and why"),
+        ("training-pipeline sheets import --help", "bring your own questions and answers"),
+        (f"training-pipeline jobs show {job.id}", "this job again"),
+    ):
+        console.print(f"  [bold]{command}[/]  [dim]{why}[/]", highlight=False)
+
+
+def _installation() -> Any:
+    from training_pipeline.cli.installation import installation
+
+    return installation(Settings())
+
+
+def _drive(services: Services, instance: Any, job: TrainingJob, console: Console, *, wait: bool) -> TrainingJob:
+    from training_pipeline.cli.in_process import drive
+
+    with show_job.LiveProgress(console).running() as progress:
+        return drive(services, instance, job.id, seen=progress.seen, wait=wait)
+
+
+def _require(job: TrainingJob, *, wait: bool) -> None:
+    if wait and job.status is not JobStatus.SUCCEEDED:
+        cause = job.error_message or job.cancel_reason or ""
+        raise BackendFailed(f"Training job {job.id} is {job.status}. {cause}".strip())
+
+
+def _summary(services: Services, job: TrainingJob, *, answers: int = 0) -> Group:
+    from training_pipeline.datasets.references import DatasetRef, Snapshot
+    from training_pipeline.training_jobs import lineage
+
+    dataset = DatasetRef.model_validate(job.dataset)
+    result = services.backend.result(job.id, job.attempt)
+    parts = [
+        show_job.of_gates(Snapshot.model_validate(job.snapshot).summary),
+        show_job.of_result(job, dataset, result.train_loss_first),
+    ]
+    if answers and result.samples_file is not None:
+        shown = show_job.of_answers(result.samples_file, answers)
+        parts += [shown] if shown is not None else []
+    parts.append(show_job.of_lineage(job, lineage.read(services.store, job.id)))
+    return Group(*parts)
+
+
+def _value(text: str) -> int | float | str:
+    """The number in `text`, else the text: what it should have been is the service's to say."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

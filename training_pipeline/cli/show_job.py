@@ -1,0 +1,178 @@
+"""A training job as a person at a terminal wants to see it: live while it runs, and its summary at the end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from training_pipeline.datasets.references import DatasetRef
+from training_pipeline.domain.gates import ExportSummary
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.training_jobs.lineage import LineageRow
+
+COLOURS = {
+    JobStatus.PENDING: "white",
+    JobStatus.QUEUED: "yellow",
+    JobStatus.RUNNING: "cyan",
+    JobStatus.SUCCEEDED: "green",
+    JobStatus.FAILED: "red",
+    JobStatus.CANCELLED: "magenta",
+    JobStatus.TIMEOUT: "red",
+}
+
+
+def badge(status: JobStatus) -> Text:
+    """The status in its colour."""
+    return Text(str(status), style=f"bold {COLOURS[status]}")
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A number for people; a dash where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+class LiveProgress:
+    """A progress bar that is told of the job after every look. In a pipe it prints a line at each change of status."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=32),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[detail]}"),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._task = self._bar.add_task("pending", total=100, detail="")
+        self._status: JobStatus | None = None
+
+    def seen(self, job: TrainingJob) -> None:
+        """Show the job as it is now."""
+        detail = []
+        if job.current_step is not None and job.planned_steps:
+            detail.append(f"step {job.current_step}/{job.planned_steps}")
+        if job.train_loss is not None:
+            detail.append(f"loss {job.train_loss:.3f}")
+        if job.val_loss is not None:
+            detail.append(f"validation {job.val_loss:.3f}")
+        description = f"[{COLOURS[job.status]}]{job.status}[/]"
+        self._bar.update(self._task, completed=job.progress_percent, description=description, detail=" · ".join(detail))
+        if job.status is not self._status and not self._console.is_terminal:
+            self._console.print(f"{job.id}: {job.status}")
+        self._status = job.status
+
+    @contextmanager
+    def running(self) -> Iterator[LiveProgress]:
+        """Draw while the block runs."""
+        if not self._console.is_terminal:
+            yield self
+            return
+        with Live(self._bar, console=self._console, refresh_per_second=8):
+            yield self
+
+
+def _grid() -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column()
+    return grid
+
+
+def of_gates(summary: ExportSummary) -> RenderableType:
+    """The export summary with its reasons, in the stewards' own words."""
+    head = Text.assemble(
+        ("Approved: ", "dim"),
+        (str(summary.labeled), "bold"),
+        ("  |  Training allowed: ", "dim"),
+        (str(summary.training_allowed), "bold green"),
+        ("  |  Training prohibited: ", "dim"),
+        (str(summary.training_prohibited), "bold red"),
+    )
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("left out because")
+    table.add_column("the stewards' reason")
+    table.add_column("pairs", justify="right")
+    for row in summary.reasons:
+        table.add_row(str(row.reason), row.usage_reason or "-", str(row.count))
+    foot = Text(f"{summary.total} pairs = {summary.eligible} included + {sum(summary.excluded.values())} left out")
+    warnings = [Text(f"! {warning.message}", style="yellow") for warning in summary.warnings]
+    return Panel(
+        Group(head, Text(), table, Text(), foot, *warnings), title="What may be trained on", title_align="left"
+    )
+
+
+def of_result(job: TrainingJob, dataset: DatasetRef, first_loss: float | None) -> RenderableType:
+    """Split, losses, accuracies and the model version."""
+    report, custom = dataset.report, job.custom_metrics or {}
+    grid = _grid()
+    grid.add_row("job", Text.assemble(job.id, "  ", badge(job.status)))
+    grid.add_row(
+        "split",
+        f"{report.train} train + {report.validation} validation "
+        f"(asked for {report.requested_ratio:.0%}, achieved {report.achieved_ratio:.1%})",
+    )
+    grid.add_row("training loss", f"{figure(first_loss)} → {figure(job.train_loss)}")
+    grid.add_row("validation loss", f"{figure(custom.get('val_loss_before'))} → {figure(job.val_loss)}")
+    grid.add_row(
+        "token accuracy", f"{figure(job.val_accuracy)} on validation, {figure(job.train_accuracy)} in training"
+    )
+    if "exact_match_after" in custom:
+        before, after = custom.get("exact_match_before"), custom["exact_match_after"]
+        grid.add_row("exact match", f"{figure(before, 2)} → {figure(after, 2)} of the validation questions")
+    grid.add_row("steps, tokens", f"{job.current_step} steps, {job.tokens_processed or 0:,} tokens")
+    grid.add_row("model", f"{job.uc_model_name} version {job.uc_model_version}" if job.uc_model_version else "artifact")
+    return Panel(grid, title="What came of it", title_align="left")
+
+
+def of_lineage(job: TrainingJob, record: LineageRow) -> RenderableType:
+    """The chain from the source sheet to the model version."""
+    model = f"{job.uc_model_name or job.model_name} version {job.uc_model_version or '(artifact)'}"
+    template = f"{record.template_name} ({record.template_id}, {record.template_version})"
+    sheet = f"{record.training_sheet_name} ({record.training_sheet_id}, {record.training_sheet_digest[:12]})"
+    chain = {
+        "source sheet": f"{record.sheet_name} ({record.sheet_id}, {record.sheet_version})",
+        "prompt template": template,
+        "training sheet": sheet,
+        "gates": f"policy {record.gate_policy_version}, verdicts {record.snapshot_digest[:12]}",
+        "dataset": f"{record.dataset_digest[:12]}  {record.dataset_path}",
+        "model": model,
+    }
+    lines = [
+        Text.assemble("   " * depth + ("└─ " if depth else ""), (f"{name}  ", "dim"), what)
+        for depth, (name, what) in enumerate(chain.items())
+    ]
+    materialized = Text(f"{len(record.assets)} assets materialized in Dagster under partition {job.id}", style="dim")
+    return Panel(Group(*lines, Text(), materialized), title="Where it comes from", title_align="left")
+
+
+def of_answers(samples_file: Path, count: int) -> RenderableType | None:
+    """A few validation questions with the model's answers before and after; None where none were asked."""
+    if not samples_file.exists():
+        return None
+    rows = [json.loads(line) for line in samples_file.read_text("utf-8").splitlines()[:count]]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("question", "expert", "before", "after"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        right = row["after"].strip() == row["expected"].strip()
+        after = Text(row["after"].strip()[:60], style="green" if right else "red")
+        table.add_row(row["question"], row["expected"], Text(row["before"].strip()[:40], style="dim"), after)
+    return Panel(table, title="What it answers now", title_align="left")
+
+
+def as_json(job: TrainingJob) -> str:
+    """The job as one JSON object."""
+    shown: dict[str, Any] = job.model_dump(mode="json", exclude={"sheet", "snapshot", "dataset"})
+    shown["allowed_actions"] = list(job.allowed_actions)
+    return json.dumps(shown, indent=2)
