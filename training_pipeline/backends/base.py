@@ -166,10 +166,10 @@ class FineTuningBackend(Protocol):
         ...
 
     def recover(self, job_id: str, attempt: int) -> bool:
-        """Save a run that `status` calls lost; true if it is watched over again and goes on where it was.
+        """Save a run that `status` calls lost. It goes on where it was, and counts as the same attempt.
 
-        Otherwise nothing happens to a run that is over or well; a run that was lost too often is ended for good, and
-        `status` then says so. Raises `NotFound`, or `Unavailable` if it may work later.
+        False if the run has failed for good, because it was lost too often; else true: ask `status` again. Nothing
+        happens to a run that is over or well. Raises `NotFound`, or `Unavailable` if it may work later.
         """
         ...
 

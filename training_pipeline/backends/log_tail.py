@@ -1,0 +1,46 @@
+"""The end of a log, fit to be shown in an error."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+LINES: Final = 20
+CHARACTERS: Final = 2000
+
+#: More than the characters shown, as progress bars are dropped; a log may be huge.
+_READ_BYTES: Final = 64 * 1024
+_ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_SECRETS: Final = (
+    (re.compile(r"(?<=://)[^\s/@]+@"), "***@"),
+    (re.compile(r"\b(?:hf_|dapi|sk-)[A-Za-z0-9_-]{8,}"), "***"),
+    (re.compile(r"(?i)\b(bearer|token|password|secret|api[_-]?key)(\s*[=:]\s*|\s+)(?=\S*\d)\S{8,}"), r"\1\2***"),
+)
+
+
+def log_tail(path: Path) -> str:
+    """The last lines of `path`, at most `LINES` and `CHARACTERS`; "" where there is no log.
+
+    Of a line that was overwritten (a progress bar) only its last state stays; colours, control characters and what
+    looks like a password or a token are taken out. That it holds no text of pairs is the promise of whoever writes it.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _READ_BYTES))
+            text = file.read().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    lines = (_clean(line) for line in text.replace("\r\n", "\n").split("\n"))
+    tail = "\n".join([line for line in lines if line][-LINES:])
+    return tail if len(tail) <= CHARACTERS else "…" + tail[1 - CHARACTERS :]
+
+
+def _clean(line: str) -> str:
+    line = _ANSI.sub("", line.rstrip().rsplit("\r", 1)[-1])
+    line = _UNPRINTABLE.sub("", line)
+    for pattern, replacement in _SECRETS:
+        line = pattern.sub(replacement, line)
+    return line

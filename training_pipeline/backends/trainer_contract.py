@@ -1,0 +1,44 @@
+"""What goes into the training program and what comes out of it, as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from training_pipeline.backends.base import Submission, TrainingResult
+from training_pipeline.domain.errors import BackendFailed
+
+
+def trainer_config(submission: Submission, run_dir: Path) -> dict[str, Any]:
+    """What the training program reads: the submission, flat, with absolute paths. Pure."""
+    config = submission.config.model_dump(mode="json", exclude={"timeout_minutes"})
+    return {
+        "schema": 1,
+        "run_dir": str(run_dir),
+        "train_file": str(submission.train_file.absolute()),
+        "validation_file": str(submission.validation_file.absolute()),
+        "base_model": submission.base_model,
+        "model_name": submission.model_name,
+        **config,
+        "mlflow": None,
+    }
+
+
+def training_result(result: Mapping[str, Any], run_dir: Path) -> TrainingResult:
+    """The training program's result.json as a result; raises `BackendFailed` if a file it names is not there. Reads."""
+    try:
+        model_dir = run_dir / result["model_dir"] if result.get("model_dir") else None
+        samples = run_dir / result["samples_file"] if result.get("samples_file") else None
+        fields = {name: result[name] for name in TrainingResult.model_fields if result.get(name) is not None}
+        metrics = {name: value for name, value in (result.get("custom_metrics") or {}).items() if value is not None}
+        tokens = result.get("tokens")
+        fields |= {"model_dir": model_dir, "samples_file": samples, "custom_metrics": metrics, "tokens": tokens}
+        made = TrainingResult(**fields)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BackendFailed(f"The result of the run {run_dir.name} breaks its contract: {error}") from error
+    named = [model_dir / name for name in made.model_files] if model_dir else []
+    missing = [str(path) for path in named if not path.is_file()]
+    if missing:
+        raise BackendFailed(f"The run {run_dir.name} succeeded, but of its model these are gone: {', '.join(missing)}.")
+    return made

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from training_pipeline_tests.backends.stand_in import reap
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Path]:
+    """A directory of runs whose processes are ended with the test."""
+    directory = tmp_path / "runs"
+    yield directory
+    reap(directory)
