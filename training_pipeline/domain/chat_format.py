@@ -17,6 +17,7 @@ from typing import Final
 
 from training_pipeline.domain.training_sheet import ROLES
 from training_pipeline.domain.usage import REVIEW_WORDS, DataClassification, Status, Use
+from training_pipeline.domain.white_space import WHITE_SPACE
 
 
 class Severity(StrEnum):
@@ -71,6 +72,8 @@ USE_COLUMNS: Final = ("allowed_uses", "prohibited_uses", "label_allowed_uses", "
 SPECIAL_TOKENS: Final = re.compile(r"<\|\w{1,40}\|>|<(?:start|end)_of_turn>|\[/?INST\]|</s>")
 
 _STATUS_WORDS: Final = frozenset(Status) | frozenset(REVIEW_WORDS)
+_USES: Final = frozenset(Use)
+_CLASSIFICATIONS: Final = frozenset(DataClassification)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,12 @@ def text_of(value: object) -> str | None:
 
 def is_blank(text: str | None) -> bool:
     """Whether a text is missing, empty or nothing but white space. Pure."""
-    return text is None or not text.strip()
+    return text is None or not text.strip(WHITE_SPACE)
+
+
+def word_of(text: str | None) -> str:
+    """A word as the gates compare it: in lower case, without spaces, tabs and line ends around it. Pure."""
+    return (text or "").strip(" \t\n\r").lower()
 
 
 def has_tool_calls(message: Mapping[str, object]) -> bool:
@@ -130,10 +138,10 @@ def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
 
 
 def _status_problems(status: str | None) -> Iterator[Problem]:
-    if is_blank(status):
+    if not (word := word_of(status)):
         yield Problem("status", "missing_status", "is missing: the pair counts as unlabeled")
-    elif status is not None and status.strip().lower() not in _STATUS_WORDS:
-        yield Problem("status", "unknown_status", f"{_shown(status)} is not one of {_listed(_STATUS_WORDS)}")
+    elif word not in _STATUS_WORDS:
+        yield Problem("status", "unknown_status", f"{_shown(word)} is not one of {_listed(_STATUS_WORDS)}")
 
 
 def _constraint_problems(row: Mapping[str, object]) -> Iterator[Problem]:
@@ -148,14 +156,13 @@ def _constraint_problems(row: Mapping[str, object]) -> Iterator[Problem]:
             yield Problem(column, "missing_allowed_uses", "is empty: the pair may not be used for anything")
         else:
             for index, use in enumerate(uses):
-                if use.strip().lower() not in frozenset(Use):
+                if word_of(use) not in _USES:
                     yield Problem(f"{column}[{index}]", "unknown_use", f"{_shown(use)} is not one of {_listed(Use)}")
     for column in ("data_classification", "label_data_classification"):
-        word = text_of(row.get(column))
-        if is_blank(word):
+        if not (word := word_of(text_of(row.get(column)))):
             if not column.startswith("label_"):
-                yield Problem(column, "missing_classification", "is missing: nobody said how sensitive the pair is")
-        elif word is not None and word.strip().lower() not in frozenset(DataClassification):
+                yield Problem(column, "missing_classification", "is missing: the pair may not be trained on")
+        elif word not in _CLASSIFICATIONS:
             expected = _listed(DataClassification)
             yield Problem(column, "unknown_classification", f"{_shown(word)} is not one of {expected}")
 

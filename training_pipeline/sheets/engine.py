@@ -16,7 +16,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.training_sheet import PAIR_SCHEMA
-from training_pipeline.sheets.columns import LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
+from training_pipeline.sheets.columns import KNOWN_COLUMNS, LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.head import Head
 from training_pipeline.sheets.rows import declared_columns
 
@@ -101,9 +101,11 @@ def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path) -> RawFile
     ).fetchall()
     names = list(dict.fromkeys(key for _, keys in lines for key in keys))
     faulty = any(kind != "OBJECT" or len(set(keys)) < len(keys) for kind, keys in lines)
-    wanted = ", ".join(f"{quoted(name)}: 'JSON'" for name in names if name in (*PAIR_SCHEMA, *QUESTION_ANSWER))
+    # Read as VARCHAR, a string is its text and anything else its JSON text; read as JSON, a value keeps its type.
+    types = {name: duckdb.sqltypes.DuckDBPyType("VARCHAR" if name in TEXT_COLUMNS else "JSON") for name in names}
+    wanted = ", ".join(f"{quoted(name)}: '{kind}'" for name, kind in types.items() if name in KNOWN_COLUMNS)
     relation = f"read_json({quoted(_pattern(data))}, format = 'newline_delimited', columns = {{{wanted}}})"
-    return RawFile(relation, dict.fromkeys(names, duckdb.sqltypes.DuckDBPyType("JSON")), faulty, empty=not lines)
+    return RawFile(relation, types, faulty, empty=not lines)
 
 
 def _inspect_csv(connection: duckdb.DuckDBPyConnection, data: Path, head: Head) -> RawFile:

@@ -111,13 +111,16 @@ def read_head(path: Path) -> Head | list[Problem]:
     return parse_head(path.read_bytes())
 
 
+_FIELDS = {"": Head.model_fields, "/defaults": Defaults.model_fields}
+
+
 def _problem(field: FieldProblem) -> Problem:
     parent, _, name = field.pointer.rpartition("/")
     message = field.message.removeprefix("value error, ")
     if field.pointer == "/defaults/status":
         message = "a status is stated by each pair, never by default"
     elif field.code == "extra_forbidden":
-        known = {"": Head, "/defaults": Defaults}.get(parent, Reference).model_fields
+        known = _FIELDS.get(parent, Reference.model_fields)
         message = f"is not known here; known are {', '.join(known)}"
     elif field.code == "string_type" and name in {"id", "version"}:
         message += "; put it in quotes"
