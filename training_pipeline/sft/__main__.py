@@ -1,0 +1,34 @@
+"""Start the training program: `python -m training_pipeline.sft CONFIG.json` or `python <this folder> CONFIG.json`."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+
+def package_name() -> str:
+    """The name under which this folder can be imported.
+
+    Run as a bare folder it is no package yet. It is then registered as `sft` by its path alone: putting its parent on
+    the module search path could hide an installed library behind a neighbouring folder of the same name, and so could
+    the folder itself, which Python puts there.
+    """
+    if __package__:
+        return __package__
+    folder = Path(__file__).resolve().parent
+    sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != folder]
+    spec = importlib.util.spec_from_file_location(
+        "sft", folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{folder} is not a Python package")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["sft"] = module
+    spec.loader.exec_module(module)
+    return "sft"
+
+
+if __name__ == "__main__":
+    sys.exit(importlib.import_module(f"{package_name()}.program").main(sys.argv[1:]))

@@ -1,0 +1,137 @@
+"""Load a base model safely: safetensors only, no code from outside, the number format chosen on purpose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from . import tiny
+from .config import BUILTIN_TINY, Config
+from .errors import TrainingFailed
+from .run_dir import RunDir
+
+#: Below this many weights a step is too short for bf16's conversions to pay on a CPU.
+_BF16_CPU_PARAMETERS: Final = 1_000_000
+#: Above this many weights activations are recomputed on a GPU instead of kept.
+_CHECKPOINTING_PARAMETERS: Final = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A loaded base model; `precision` is bf16 or fp32, `stored_dtype` the format in which its weights came."""
+
+    model: Any
+    tokenizer: Any
+    precision: str
+    stored_dtype: Any
+    parameters: int
+
+    @property
+    def activation_checkpointing(self) -> bool:
+        """Whether activations are recomputed in the backward pass to save memory."""
+        import torch
+
+        return torch.cuda.is_available() and self.parameters > _CHECKPOINTING_PARAMETERS
+
+
+def is_local(base_model: str) -> bool:
+    """Whether `base_model` needs no network. Pure."""
+    return base_model == BUILTIN_TINY or Path(base_model).is_absolute()
+
+
+def load(config: Config, run: RunDir) -> Base:
+    """The base model and its tokenizer; raises `TrainingFailed` in one sentence if there is none to be had.
+
+    Writes the built-in model to `run.base` the first time. Full fine-tuning keeps fp32 weights (bf16 cannot hold
+    AdamW's small steps) and computes in bf16 where that pays.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    name = config.base_model
+    source = name
+    if name == BUILTIN_TINY:
+        tiny.create(run.base, config.train_file, config.tiny, max_length=config.max_length, seed=config.seed)
+        source = str(run.base)
+    elif is_local(name) and not (Path(name) / "config.json").is_file():
+        raise TrainingFailed(
+            f"base_model {name} is not a folder with a model (no config.json in it): give the folder of a model saved "
+            f"with save_pretrained, a Hugging Face id, or {BUILTIN_TINY}."
+        )
+    options = {"trust_remote_code": False, "local_files_only": is_local(name)}
+    try:
+        model_config = AutoConfig.from_pretrained(source, **options)
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        precision = _precision(config.precision, model_config)
+        lean = config.method == "lora" and precision == "bf16" and torch.cuda.is_available()
+        model = AutoModelForCausalLM.from_pretrained(
+            source, use_safetensors=True, dtype=torch.bfloat16 if lean else torch.float32, **options
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise _unloadable(name, error) from error
+    _refuse_too_long(config, model_config)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    parameters = sum(weight.numel() for weight in model.parameters())
+    return Base(model, tokenizer, precision, getattr(model_config, "dtype", None) or torch.float32, parameters)
+
+
+def _precision(wanted: str, model_config: Any) -> str:
+    """bf16 where the hardware computes in it and the model is large enough for it to pay; else fp32."""
+    import torch
+
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    hidden = getattr(model_config, "hidden_size", 0) or 0
+    layers = getattr(model_config, "num_hidden_layers", 0) or 0
+    # 12 · layers · hidden² is the usual estimate of a transformer's weights without its embeddings.
+    large = 12 * layers * hidden**2 > _BF16_CPU_PARAMETERS
+    return "bf16" if large and _cpu_computes_bf16() else "fp32"
+
+
+def _cpu_computes_bf16() -> bool:
+    """Whether matrix products in bf16 are instructions of this CPU."""
+    import torch
+
+    return any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def _refuse_too_long(config: Config, model_config: Any) -> None:
+    positions = getattr(model_config, "max_position_embeddings", None)
+    if isinstance(positions, int) and config.max_length > positions:
+        raise TrainingFailed(
+            f"max_length {config.max_length} is more than the {positions} positions that base_model "
+            f"{config.base_model} knows: lower max_length."
+        )
+
+
+def _unloadable(name: str, error: Exception) -> TrainingFailed:
+    text = str(error)
+    if "safetensors" in text:
+        return TrainingFailed(
+            f"base_model {name} has no weights in safetensors format; pickled weights are not loaded, as they can run "
+            "code: choose a model with *.safetensors files."
+        )
+    if "trust_remote_code" in text:
+        return TrainingFailed(f"base_model {name} needs code of its own, which is not run: choose another model.")
+    if is_local(name):
+        return TrainingFailed(
+            f"base_model {name} cannot be loaded as a causal language model ({type(error).__name__}): its folder must "
+            "hold config.json, *.safetensors and a tokenizer."
+        )
+    unreachable = any(
+        word in text for word in ("couldn't connect", "Connection", "offline mode", "timed out", "resolve")
+    )
+    if unreachable:
+        return TrainingFailed(
+            f"base_model {name} is not on this machine and huggingface.co cannot be reached: check the network and the "
+            "spelling, or give the absolute path of a downloaded model.",
+            recurs=False,
+        )
+    return TrainingFailed(
+        f"base_model {name} cannot be loaded from Hugging Face: it does not exist, is no causal language model, or "
+        "needs a login (environment variable HF_TOKEN). Check the spelling."
+    )

@@ -1,0 +1,99 @@
+"""What went wrong, said to the person who reads it, and never with the text of a pair in it."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+#: Exit codes of the program.
+SUCCEEDED: Final = 0
+FAILED: Final = 1  # the same input would fail again
+BAD_CONFIG: Final = 2
+STOPPED: Final = 3  # on SIGTERM or SIGINT; starting it again continues
+INTERRUPTED: Final = 4  # something outside gave way (disk, network); starting it again may succeed
+
+#: Errors whose text comes from the operating system or from the tensor library, never from a pair.
+_OUTSIDE: Final = (OSError, MemoryError, ImportError, RuntimeError)
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL_DISK_BYTES: Final = 1 << 20
+
+
+class TrainingFailed(Exception):
+    """A cause that a person can mend: one readable sentence with what to do. Never quotes a pair."""
+
+    def __init__(self, message: str, *, recurs: bool = True) -> None:
+        super().__init__(message)
+        self.recurs = recurs
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The cause as it goes into `result.json`; `recurs` says whether the same input would fail again."""
+
+    error: str
+    error_type: str
+    recurs: bool
+
+
+def explain(error: BaseException, run_dir: Path) -> Failure:
+    """The readable cause of any exception. Looks at the free space of `run_dir`'s disk; writes nothing."""
+    kind = type(error).__name__
+    if isinstance(error, TrainingFailed):
+        return Failure(str(error), kind, error.recurs)
+    if _disk_is_full(error, run_dir):
+        return Failure(
+            f"The disk that holds {run_dir} is full: free some space and start the job again; it continues from its "
+            "last checkpoint.",
+            kind,
+            recurs=False,
+        )
+    if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or "allocate memory" in str(error):
+        return Failure(
+            "Training ran out of memory: raise gradient_accumulation_steps, or lower batch_size or max_length, or "
+            "choose a smaller base_model.",
+            kind,
+            recurs=True,
+        )
+    place = traceback.extract_tb(error.__traceback__)[-1:] if error.__traceback__ else []
+    where = f" in {Path(place[0].filename).name}, line {place[0].lineno}" if place else ""
+    told = f": {str(error).splitlines()[0][:300]}" if isinstance(error, OSError) and str(error) else ""
+    return Failure(
+        f"The training program ended unexpectedly with {kind}{where}{told}. The traceback is in its log.",
+        kind,
+        recurs=not isinstance(error, OSError),
+    )
+
+
+def scrubbed_traceback(error: BaseException) -> str:
+    """The traceback of `error` and its causes; messages that could quote a pair are left out, frames are kept."""
+    parts = []
+    for link in reversed(list(_chain(error))):
+        parts += ["Traceback (most recent call last):\n", *traceback.format_tb(link.__traceback__)]
+        safe = isinstance(link, (TrainingFailed, *_OUTSIDE)) and not isinstance(link, NotImplementedError)
+        parts.append(f"{type(link).__name__}: {str(link) if safe else '(message left out: it could quote a pair)'}\n")
+    return "".join(parts)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
+
+
+def _disk_is_full(error: BaseException, run_dir: Path) -> bool:
+    """Libraries wrap the error number away (safetensors, torch), so the message and the disk itself are asked too."""
+    for link in _chain(error):
+        if isinstance(link, OSError) and link.errno in _FULL:
+            return True
+        if "No space left on device" in str(link) or "Disk quota exceeded" in str(link):
+            return True
+    wrote = isinstance(error, OSError | RuntimeError) and run_dir.exists()
+    return wrote and shutil.disk_usage(run_dir).free < _FULL_DISK_BYTES

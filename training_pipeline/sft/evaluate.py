@@ -1,0 +1,86 @@
+"""Let the model answer validation questions greedily, and compare with the expected answers letter by letter."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from .data import ChatFormat, read_examples
+
+#: Tokens that an answer may be longer than the expected one, so that a model which does not stop is seen not to.
+SLACK: Final = 8
+BATCH: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A validation question; `asked` is the last message before the answer, `prompt_ids` all of it as tokens."""
+
+    asked: str
+    expected: str
+    prompt_ids: list[int]
+    answer_tokens: int
+
+
+def questions(validation_file: Path, chat: ChatFormat, count: int) -> list[Question]:
+    """The first `count` validation examples as questions for their last trained answer. Reads only."""
+    examples = list(itertools.islice(read_examples(validation_file, "validation_file"), count))
+    found = []
+    for example, encoded in zip(examples, chat.encode(examples), strict=True):
+        assistants = [index for index, message in enumerate(example.messages) if message["role"] == "assistant"]
+        answer = [index for index, trained in zip(assistants, example.trained, strict=True) if trained][-1]
+        start, end = encoded.spans[-1]
+        before = example.messages[:answer]
+        prompt = chat.tokenizer(chat.render_prompt(before), add_special_tokens=False, verbose=False)["input_ids"]
+        expected = chat.tokenizer.decode(encoded.input_ids[start:end], skip_special_tokens=True).strip()
+        found.append(Question(before[-1]["content"] if before else "", expected, prompt, end - start))
+    return found
+
+
+def answer(
+    model: Any, tokenizer: Any, asked: Sequence[Question], *, positions: int | None, told: Callable[[int], None]
+) -> list[str | None]:
+    """The model's greedy answers, in order; None where prompt and answer do not fit into the model's `positions`.
+
+    `told` hears after each batch how many questions are done. Leaves the model in evaluation mode.
+    """
+    import torch
+
+    model.eval()
+    answers: list[str | None] = [None] * len(asked)
+    room = positions or 1 << 30
+    fits = [i for i, question in enumerate(asked) if len(question.prompt_ids) + question.answer_tokens + SLACK <= room]
+    # Questions of like length share a batch: little padding.
+    order = sorted(fits, key=lambda index: len(asked[index].prompt_ids))
+    for start in range(0, len(order), BATCH):
+        batch = order[start : start + BATCH]
+        padded = tokenizer.pad(
+            {"input_ids": [asked[index].prompt_ids for index in batch]},
+            padding=True,
+            padding_side="left",
+            return_tensors="pt",
+        ).to(model.device)
+        with torch.no_grad():
+            written = model.generate(
+                **padded,
+                max_new_tokens=max(asked[index].answer_tokens for index in batch) + SLACK,
+                do_sample=False,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                use_cache=True,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        new = written[:, padded["input_ids"].shape[1] :]
+        for index, text in zip(batch, tokenizer.batch_decode(new, skip_special_tokens=True), strict=True):
+            answers[index] = text.strip()
+        told(start + len(batch))
+    return answers
+
+
+def exact_match(asked: Sequence[Question], answers: Sequence[str | None]) -> float:
+    """The share (0 to 1) of answers that equal the expected one, white space around them aside. Pure."""
+    return sum(q.expected == given for q, given in zip(asked, answers, strict=True)) / len(asked)

@@ -1,0 +1,159 @@
+"""Everything before the first step: base model, chat format, token ids, TRL's trainer with its traps disarmed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import PrinterCallback, set_seed
+from transformers.utils import logging as transformers_logging
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
+
+from . import base_model
+from .base_model import Base
+from .callback import logging_steps
+from .chat_format import chat_format
+from .config import Config
+from .data import ChatFormat, Counts, write_tokens
+from .errors import TrainingFailed
+from .run_dir import RunDir, read_json, write_json
+
+#: Up to this many weights, validation batches may be larger than training batches.
+_SMALL_PARAMETERS: Final = 50_000_000
+_SMALL_EVAL_BATCH: Final = 32
+#: Settings that may change between two starts of one run: they do not change what is trained.
+_MAY_CHANGE: Final = frozenset({"mlflow", "checkpoint_minutes", "run_dir", "train_file", "validation_file"})
+
+
+class Trainer(SFTTrainer):
+    """TRL's trainer without its model card, which names no base model."""
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Write nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What training works on."""
+
+    base: Base
+    chat: ChatFormat
+    train_counts: Counts
+    validation_counts: Counts
+    trainer: Any
+    steps_per_epoch: int
+    planned_steps: int
+
+
+def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepared:
+    """Load, tokenize and set up; `told` hears what is being done. Raises `TrainingFailed`; writes into `run` only."""
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    set_seed(config.seed)
+    _claim(config, run)
+    told("loading the base model")
+    base = base_model.load(config, run)
+    chat = chat_format(base.tokenizer, config.base_model)
+    told("turning the pairs into tokens")
+    train_counts, train = _tokens(config.train_file, "train_file", config, run, chat)
+    validation_counts, validation = _tokens(config.validation_file, "validation_file", config, run, chat)
+    steps_per_epoch = math.ceil(train_counts.examples / config.batch_size)
+    planned = steps_per_epoch * config.epochs
+    trainer = Trainer(
+        model=base.model,
+        args=_arguments(config, run, base, planned),
+        train_dataset=train,
+        eval_dataset=validation,
+        processing_class=base.tokenizer,
+        peft_config=_lora(config),
+    )
+    trainer.remove_callback(PrinterCallback)
+    return Prepared(base, chat, train_counts, validation_counts, trainer, steps_per_epoch, planned)
+
+
+def _claim(config: Config, run: RunDir) -> None:
+    """Tie the run directory to this configuration and data, so that no checkpoint is continued with other ones."""
+    settings = {key: value for key, value in config.as_json().items() if key not in _MAY_CHANGE}
+    identity = {
+        "settings": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
+        "train_file": sha256(config.train_file),
+        "validation_file": sha256(config.validation_file),
+    }
+    claimed = read_json(run.identity)
+    if claimed is None:
+        write_json(run.identity, identity)
+    elif claimed != identity:
+        changed = ", ".join(key for key in identity if claimed.get(key) != identity[key])
+        raise TrainingFailed(
+            f"run_dir {run.path} belongs to a run with another configuration or dataset (different: {changed}): give "
+            "each run an empty directory of its own."
+        )
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _tokens(source: Path, name: str, config: Config, run: RunDir, chat: ChatFormat) -> tuple[Counts, Dataset]:
+    """Encode one file; the token ids stay on disk and are memory-mapped."""
+    target = run.tokens / f"{name}.arrow"
+    counts = write_tokens(source, name, chat, config.max_length, target)
+    return counts, Dataset.from_file(str(target))
+
+
+def _arguments(config: Config, run: RunDir, base: Base, planned_steps: int) -> SFTConfig:
+    micro_batch = config.batch_size // config.gradient_accumulation_steps
+    small = base.parameters <= _SMALL_PARAMETERS
+    return SFTConfig(
+        output_dir=str(run.checkpoints),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=micro_batch,
+        per_device_eval_batch_size=max(micro_batch, _SMALL_EVAL_BATCH) if small else micro_batch,
+        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="constant_with_warmup" if config.lr_scheduler == "constant" else config.lr_scheduler,
+        warmup_steps=config.warmup_ratio,  # below 1 it is a share of all steps
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        bf16=base.precision == "bf16",
+        activation_checkpointing=base.activation_checkpointing,
+        use_cpu=not (torch.cuda.is_available() or torch.backends.mps.is_available()),
+        seed=config.seed,
+        data_seed=config.seed,  # the order of the pairs must be the same after a resume
+        # Our own: pairs come encoded and cut, evaluations and checkpoints are the callback's.
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+        eval_strategy="no",
+        save_strategy="no",
+        prediction_loss_only=True,
+        logging_steps=logging_steps(planned_steps),
+        logging_first_step=True,
+        logging_nan_inf_filter=False,  # it would show a diverged loss as the last good one
+        include_num_input_tokens_seen="non_padding",  # unlike num_tokens it survives a resume
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+
+
+def _lora(config: Config) -> LoraConfig | None:
+    if config.method != "lora":
+        return None
+    return LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )

@@ -1,0 +1,136 @@
+"""The program around the training: configuration in, exit code out, and every ending told in `result.json`.
+
+Exit codes: 0 succeeded; 1 failed, and would fail again; 2 the configuration cannot be used; 3 stopped on SIGTERM or
+SIGINT, to be continued by starting it again; 4 failed for a reason outside (disk, network) that may pass.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from .base_model import is_local
+from .config import BadConfig, Config, read
+from .errors import BAD_CONFIG, FAILED, INTERRUPTED, STOPPED, SUCCEEDED, explain, scrubbed_traceback
+from .run_dir import RunDir, Status, read_json, write_json
+from .stop import Stopped, StopRequest
+
+
+def main(arguments: list[str]) -> int:
+    """Run the training that the one argument, a JSON file, describes; returns the exit code."""
+    os.umask(0o077)
+    if len(arguments) != 1:
+        sys.stderr.write("Usage: python -m training_pipeline.sft CONFIG.json\n")
+        return BAD_CONFIG
+    path = Path(arguments[0])
+    try:
+        config = read(path)
+    except BadConfig as problem:
+        return _refuse(path, problem)
+    run = RunDir(config.run_dir)
+    try:
+        run.create()
+        return _run(config, run)
+    except Exception as error:  # noqa: BLE001  # the outermost place: every ending is told
+        return _fail(run, error)
+
+
+def _run(config: Config, run: RunDir) -> int:
+    earlier = read_json(run.result)
+    if earlier and earlier["status"] == "succeeded":
+        _clean_up(run)
+        return SUCCEEDED
+    run.result.unlink(missing_ok=True)
+    status = Status(run.status)
+    status.facts |= {key: value for key, value in (read_json(run.status) or {}).items() if key in status.facts}
+    status.facts |= {"phase": "loading", "eta_seconds": None, "message": "starting"}
+    status.write()
+    _set_environment(config)
+    stop = _listen(run, status)
+    from .train import train  # several seconds of imports: only now, when there is something to train
+
+    try:
+        result = train(config, run, status, stop)
+    except Stopped:
+        return _stopped(run, status)
+    # From here on a stop comes too late: what is left takes no time.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    status.tell(phase="done", step=result["steps"], epoch=result["epochs_completed"], eta_seconds=0.0, message="done")
+    write_json(run.result, {"status": "succeeded", **result})
+    _clean_up(run)
+    return SUCCEEDED
+
+
+def _set_environment(config: Config) -> None:
+    """Keep the libraries quiet, single-minded and at home. Only this process is changed."""
+    os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1"}
+    if is_local(config.base_model):
+        os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    # One process trains on one GPU; more would be wrapped in DataParallel, which TRL refuses.
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+
+
+def _listen(run: RunDir, status: Status) -> StopRequest:
+    """Stop on SIGTERM and SIGINT: after the current step while training, at once otherwise."""
+    stop = StopRequest()
+
+    def asked(*_: Any) -> None:
+        stop.asked = True
+        if not stop.patient:
+            os._exit(_stopped(run, status))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, asked)
+    return stop
+
+
+def _stopped(run: RunDir, status: Status) -> int:
+    status.facts |= {"phase": "stopped", "eta_seconds": None, "message": "stopped on request"}
+    status.write()
+    facts = {key: status.facts[key] for key in ("step", "planned_steps", "epoch", "tokens")}
+    write_json(run.result, {"status": "stopped", **facts, "duration_seconds": status.facts["seconds"]})
+    return STOPPED
+
+
+def _refuse(path: Path, problem: BadConfig) -> int:
+    """Tell what is wrong with the configuration, in `result.json` too where it names a usable run_dir."""
+    sys.stderr.write(f"{problem}\n")
+    try:
+        run_dir = Path(read_json(path)["run_dir"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return BAD_CONFIG
+    if run_dir.is_absolute():
+        run = RunDir(run_dir)
+        run.create()
+        write_json(run.result, {"status": "failed", "error": str(problem), "error_type": "BadConfig", "recurs": True})
+    return BAD_CONFIG
+
+
+def _fail(run: RunDir, error: Exception) -> int:
+    failure = explain(error, run.path)
+    sys.stderr.write(scrubbed_traceback(error))
+    sys.stderr.write(f"{failure.error}\n")
+    run.release_reserve()
+    status = Status(run.status)
+    status.facts |= {key: value for key, value in (read_json(run.status) or {}).items() if key in status.facts}
+    status.facts |= {"phase": "failed", "eta_seconds": None, "message": failure.error}
+    status.write()
+    write_json(
+        run.result,
+        {"status": "failed", "error": failure.error, "error_type": failure.error_type, "recurs": failure.recurs},
+    )
+    return FAILED if failure.recurs else INTERRUPTED
+
+
+def _clean_up(run: RunDir) -> None:
+    """Delete what only an unfinished run needs. Idempotent."""
+    for directory in (run.checkpoints, run.tokens, run.base):
+        shutil.rmtree(directory, ignore_errors=True)
+    for file in (run.best, run.before):
+        file.unlink(missing_ok=True)
+    run.release_reserve()

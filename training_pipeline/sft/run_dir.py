@@ -1,0 +1,194 @@
+"""The files through which a run is watched: `status.json`, `progress.jsonl`, `result.json`.
+
+Everything in a run directory is readable by its owner only (the program sets its umask to 077).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+#: Seconds between two writes of `status.json` within one phase.
+STATUS_INTERVAL: Final = 0.5
+#: Bytes set aside so that a failure can be told even on a full disk.
+RESERVE_BYTES: Final = 64 << 10
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace `path` atomically: a reader sees the old or the new file, never half of one. NaN becomes null."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(finite(value), file, allow_nan=False)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON in `path`, None where there is no such file."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def finite(value: Any) -> Any:
+    """`value` with every NaN and infinity in it as None, which JSON can say. Pure."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """Where everything of one run lies."""
+
+    path: Path
+
+    def create(self) -> None:
+        """Make the directory (mode 0700), if need be, and the reserve. Idempotent."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+        reserve = self.path / ".reserve"
+        if not reserve.exists():
+            reserve.write_bytes(b"\0" * RESERVE_BYTES)
+
+    def release_reserve(self) -> None:
+        """Give back the bytes set aside. Idempotent."""
+        (self.path / ".reserve").unlink(missing_ok=True)
+
+    @property
+    def status(self) -> Path:
+        """Where the run is now; replaced atomically."""
+        return self.path / "status.json"
+
+    @property
+    def progress(self) -> Path:
+        """The curve, one point a line; only ever grows."""
+        return self.path / "progress.jsonl"
+
+    @property
+    def result(self) -> Path:
+        """How the run ended; written last."""
+        return self.path / "result.json"
+
+    @property
+    def identity(self) -> Path:
+        """What the checkpoints here belong to: a digest of configuration and data."""
+        return self.path / "run.json"
+
+    @property
+    def before(self) -> Path:
+        """What was measured before the first step, so that a resumed run need not measure it again."""
+        return self.path / "before.json"
+
+    @property
+    def samples(self) -> Path:
+        """Validation questions with the model's answers before and after."""
+        return self.path / "samples.jsonl"
+
+    @property
+    def model(self) -> Path:
+        """The fine-tuned model."""
+        return self.path / "model"
+
+    @property
+    def base(self) -> Path:
+        """The built-in model before training."""
+        return self.path / "base"
+
+    @property
+    def tokens(self) -> Path:
+        """The dataset as token ids."""
+        return self.path / "tokens"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What a killed run continues from."""
+        return self.path / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        """The weights with the lowest validation loss so far."""
+        return self.path / "best.safetensors"
+
+
+@dataclass(slots=True)
+class Status:
+    """The present state of the run, told in `status.json`. `seconds` is the training time over all resumes."""
+
+    file: Path
+    facts: dict[str, Any] = field(
+        default_factory=lambda: {
+            "phase": "loading",
+            "step": 0,
+            "planned_steps": None,
+            "epoch": 0.0,
+            "total_epochs": None,
+            "eta_seconds": None,
+            "tokens": 0,
+            "seconds": 0.0,
+            "message": "",
+        }
+    )
+    written_at: float = 0.0
+
+    def tell(self, **facts: Any) -> None:
+        """Take over `facts` and write them, at most twice a second within one phase."""
+        changed = facts.get("phase", self.facts["phase"]) != self.facts["phase"]
+        self.facts |= facts
+        if changed or time.monotonic() - self.written_at >= STATUS_INTERVAL:
+            self.write()
+
+    def write(self) -> None:
+        """Write the present state now."""
+        self.written_at = time.monotonic()
+        write_json(self.file, {**self.facts, "updated_at": time.time()})
+
+
+class Progress:
+    """The curve in `progress.jsonl`: append-only, so that readers may keep byte offsets of whole lines.
+
+    No step of a curve is written twice: after a resume, points that were already there are left out. A last line that a
+    crash cut in half is removed on opening; readers must take whole lines only.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._last_step: dict[str, int] = {}
+        self.first: dict[str, float | None] = {}
+        self.last: dict[str, float | None] = {}
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        whole = 0
+        with path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    whole += len(line)
+                    point = json.loads(line)
+                    self._remember(point["name"], point["step"], point["value"])
+        os.ftruncate(self._descriptor, whole)
+
+    def add(self, name: str, step: int, value: float, *, epoch: float | None, tokens: int | None) -> None:
+        """Append one point, unless the curve already reaches `step`; readers see it at once."""
+        if step <= self._last_step.get(name, -1):
+            return
+        point = {"name": name, "step": step, "value": value, "epoch": epoch, "tokens": tokens, "time": time.time()}
+        line = json.dumps(finite(point), allow_nan=False).encode() + b"\n"
+        while line:
+            line = line[os.write(self._descriptor, line) :]
+        self._remember(name, step, finite(value))
+
+    def _remember(self, name: str, step: int, value: float | None) -> None:
+        self.first.setdefault(name, value)
+        self.last[name] = value
+        self._last_step[name] = step
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)

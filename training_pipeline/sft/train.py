@@ -1,0 +1,126 @@
+"""The training itself, from base model to saved model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from transformers import TrainerState
+
+from . import checkpoints, evaluate
+from .callback import Clock, Watch
+from .checkpoints import Ledger
+from .config import Config
+from .errors import TrainingFailed
+from .evaluate import Question
+from .mlflow_mirror import MlflowMirror
+from .prepare import Prepared, prepare
+from .report import Outcome, result, save_model, write_samples
+from .run_dir import Progress, RunDir, Status, read_json, write_json
+from .stop import Stopped, StopRequest
+
+
+def train(config: Config, run: RunDir, status: Status, stop: StopRequest) -> dict[str, Any]:
+    """Train, or continue training, and save the model to `run.model`; returns the result but for its status.
+
+    Raises `Stopped`, or `TrainingFailed` with a cause that a person can mend. Started again after any death of the
+    process, it continues from the last checkpoint in `run` and ends with the same weights.
+    """
+    prepared = prepare(config, run, lambda message: status.tell(message=message))
+    status.tell(planned_steps=prepared.planned_steps, total_epochs=config.epochs)
+    questions = evaluate.questions(config.validation_file, prepared.chat, config.exact_match_questions)
+    before = _before(prepared, run, questions, status)
+    progress = Progress(run.progress)
+    mirror = MlflowMirror(config.mlflow, run.progress) if config.mlflow else None
+    progress.add("val_loss", 0, before["val_loss"], epoch=0.0, tokens=0)
+    progress.add("val_accuracy", 0, before["val_accuracy"], epoch=0.0, tokens=0)
+    outcome = _fit(config, run, status, stop, prepared, progress, mirror)
+    if stop.asked:
+        raise Stopped
+    best = checkpoints.best_facts(run.best)
+    if best is None:
+        raise TrainingFailed(
+            "The validation loss was no finite number at any evaluation, so no model is worth keeping: lower "
+            "learning_rate, or set precision to fp32."
+        )
+    checkpoints.load_best(run.best, prepared.trainer.model)
+    after = _answers(prepared, questions, status, "after training")
+    if questions:
+        write_samples(run.samples, questions, before["answers"], after)
+    status.tell(phase="saving", message="saving the model")
+    report = result(config, prepared, outcome, progress, best, before, questions, after)
+    files = save_model(config, run, prepared, report)
+    if mirror:
+        mirror.catch_up(final=True)
+    return {
+        "model_dir": run.model.name,
+        "model_files": files,
+        **report,
+        "samples_file": run.samples.name if questions else None,
+    }
+
+
+def _before(prepared: Prepared, run: RunDir, questions: Sequence[Question], status: Status) -> dict[str, Any]:
+    """Validation loss, accuracy and answers before the first step; measured once, then read back."""
+    if not run.before.exists():
+        status.tell(phase="evaluating", message="measuring the base model")
+        measured = prepared.trainer.evaluate()
+        facts = {"val_loss": measured["eval_loss"], "val_accuracy": measured["eval_mean_token_accuracy"]}
+        write_json(run.before, {**facts, "answers": _answers(prepared, questions, status, "before training")})
+    before: dict[str, Any] = read_json(run.before)
+    return before
+
+
+def _answers(prepared: Prepared, questions: Sequence[Question], status: Status, when: str) -> list[str | None]:
+    return evaluate.answer(
+        prepared.trainer.model,
+        prepared.base.tokenizer,
+        questions,
+        positions=getattr(prepared.base.model.config, "max_position_embeddings", None),
+        told=lambda done: status.tell(
+            phase="evaluating", message=f"validation questions {when}: {done} of {len(questions)} answered"
+        ),
+    )
+
+
+def _fit(
+    config: Config,
+    run: RunDir,
+    status: Status,
+    stop: StopRequest,
+    prepared: Prepared,
+    progress: Progress,
+    mirror: MlflowMirror | None,
+) -> Outcome:
+    """Take every step that is left; only reads if none is."""
+    trainer = prepared.trainer
+    checkpoint, ledger = checkpoints.latest(run.checkpoints) or (None, Ledger())
+    resumed = TrainerState.load_from_json(str(checkpoint / "trainer_state.json")) if checkpoint else TrainerState()
+    if ledger.finished:
+        return Outcome(resumed, stopped_early=ledger.stopped_early, seconds=status.facts["seconds"])
+    clock = Clock(before=status.facts["seconds"])
+    watch = Watch(
+        config,
+        run,
+        status,
+        progress,
+        ledger=ledger,
+        steps_per_epoch=prepared.steps_per_epoch,
+        clock=clock,
+        stop_asked=lambda: stop.asked,
+        on_points=mirror.catch_up if mirror else lambda: None,
+    )
+    trainer.add_callback(watch)
+    status.tell(phase="training", step=ledger.step, message=f"step {ledger.step} of {prepared.planned_steps}")
+    with stop.patiently():
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    status.tell(seconds=clock.total)
+    status.write()
+    tokens_here = trainer.state.num_input_tokens_seen - resumed.num_input_tokens_seen
+    return Outcome(
+        trainer.state,
+        stopped_early=watch.ledger.stopped_early,
+        seconds=clock.total,
+        first_step_seconds=clock.first_step,
+        tokens_per_second=tokens_here / max(clock.here - clock.evaluating, 1e-9),
+    )
