@@ -27,6 +27,8 @@ MESSAGES_TYPE: Final = (
 #: JSON to the types of `PAIR_SCHEMA`. A weight that is no number becomes -1, which no gate takes for a weight; JSON's
 #: true is no number. `tool_calls` counts where it is a list with something in it, or the JSON text of one.
 MACROS: Final = """
+CREATE TEMP MACRO string_or_number_of(x) AS
+    CASE WHEN json_type(x) IN ('VARCHAR', 'BIGINT', 'UBIGINT', 'DOUBLE') THEN x ->> '$' END;
 CREATE TEMP MACRO stated(x) AS CASE WHEN json_type(x) <> 'NULL' THEN x END;
 CREATE TEMP MACRO string_of(x) AS CASE WHEN json_type(x) = 'VARCHAR' THEN x ->> '$' END;
 CREATE TEMP MACRO text_of(x) AS CASE json_type(x) WHEN 'NULL' THEN NULL WHEN 'VARCHAR' THEN x ->> '$'
@@ -64,14 +66,15 @@ class RawFile:
     no_tool_calls: bool = False
 
 
-def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head) -> RawFile:
+def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, *, every_column: bool = False) -> RawFile:
     """Look at a file: its columns, whether it has rows, and for JSONL whether every line is a sound object.
 
-    Reads JSONL and CSV once from end to end, of Parquet only the footer. Raises duckdb.Error for what it cannot read.
+    Reads JSONL and CSV once from end to end, of Parquet only the footer. The relation of a JSONL file has the columns a
+    sheet may have, or with `every_column` all there are, each as JSON. Raises duckdb.Error for what it cannot read.
     """
     match data.suffix:
         case ".jsonl":
-            return _inspect_jsonl(connection, data)
+            return _inspect_jsonl(connection, data, every_column)
         case ".csv":
             return _inspect_csv(connection, data, head)
         case _:
@@ -95,15 +98,17 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path) -> RawFile:
+def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, every_column: bool) -> RawFile:
     lines = connection.execute(
         "SELECT json_type(json), json_keys(json) FROM read_ndjson_objects(?) GROUP BY ALL", [_pattern(data)]
     ).fetchall()
     names = list(dict.fromkeys(key for _, keys in lines for key in keys))
     faulty = any(kind != "OBJECT" or len(set(keys)) < len(keys) for kind, keys in lines)
     # Read as VARCHAR, a string is its text and anything else its JSON text; read as JSON, a value keeps its type.
-    types = {name: duckdb.sqltypes.DuckDBPyType("VARCHAR" if name in TEXT_COLUMNS else "JSON") for name in names}
-    wanted = ", ".join(f"{quoted(name)}: '{kind}'" for name, kind in types.items() if name in KNOWN_COLUMNS)
+    as_text = () if every_column else TEXT_COLUMNS
+    types = {name: duckdb.sqltypes.DuckDBPyType("VARCHAR" if name in as_text else "JSON") for name in names}
+    read = types if every_column else [name for name in names if name in KNOWN_COLUMNS]
+    wanted = ", ".join(f"{quoted(name)}: '{types[name]}'" for name in read)
     relation = f"read_json({quoted(_pattern(data))}, format = 'newline_delimited', columns = {{{wanted}}})"
     return RawFile(relation, types, faulty, empty=not lines)
 
