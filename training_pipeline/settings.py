@@ -97,3 +97,8 @@ class Settings(BaseSettings):
     def runs(self) -> Path:
         """Working directories of local training runs."""
         return self.state_dir / "runs"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of the processes that `up` starts, and tracebacks of errors nobody foresaw."""
+        return self.state_dir / "logs"

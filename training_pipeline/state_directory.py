@@ -1,0 +1,31 @@
+"""The directory in which everything of one installation is stored."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from training_pipeline.domain.errors import Unavailable
+from training_pipeline.settings import Settings
+
+
+def ensure_state_directory(settings: Settings) -> None:
+    """Create the state directory and those in it, each closed to other users. Idempotent; modes are never widened but
+    in one case: root's state directory can be passed through (not listed), since PostgreSQL runs as another user.
+
+    Raises `Unavailable` if it cannot be made, or belongs to somebody else.
+    """
+    root = settings.state_dir
+    closed = [settings.dagster_home, settings.datasets, settings.snapshots, settings.runs, settings.logs]
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = stat.S_IMODE(root.stat().st_mode)
+        if os.geteuid() == 0 and settings.database_url is None and mode & 0o011 != 0o011:
+            root.chmod(mode | 0o011)
+        for directory in closed:
+            directory.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(
+            f"The state directory {root} cannot be used: {error}.",
+            hint="Set TRAINING_PIPELINE_STATE_DIR to a directory of your own.",
+        ) from error

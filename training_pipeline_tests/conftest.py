@@ -1,0 +1,119 @@
+"""One PostgreSQL a session, a migrated template in it, and a database of its own for every test that asks for one."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import NullPool, create_engine
+
+from training_pipeline.database import Database
+from training_pipeline.embedded_postgres import DATABASE, EmbeddedPostgres
+from training_pipeline.migrations import migrate
+from training_pipeline.settings import PREFIX, Settings
+
+_numbers = itertools.count()
+
+
+@contextmanager
+def reachable_directory() -> Iterator[Path]:
+    """A temporary directory in which the system user that runs PostgreSQL for root can reach what it owns."""
+    directory = Path(tempfile.mkdtemp(prefix="tp-", dir="/tmp"))
+    directory.chmod(0o711)
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+
+
+@pytest.fixture
+def state_dir() -> Iterator[Path]:
+    """A state directory for a PostgreSQL of its own, which is stopped after the test."""
+    with reachable_directory() as directory:
+        yield directory / "state"
+        EmbeddedPostgres(directory / "state" / "postgres").stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """The session's server. Its database `training_pipeline` is not migrated, and stays as it is."""
+    with reachable_directory() as directory:
+        server = EmbeddedPostgres(directory / "postgres")
+        server.start()
+        for unsafe in ("fsync", "synchronous_commit", "full_page_writes"):  # nothing here must survive a power cut
+            execute(server, f"ALTER SYSTEM SET {unsafe} = off")
+        execute(server, "SELECT pg_reload_conf()")
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: EmbeddedPostgres) -> str:
+    """The name of a migrated database to which nobody is connected."""
+    execute(postgres, "CREATE DATABASE migrated")
+    migrate(Database.at(url_of(postgres, "migrated")))
+    return "migrated"
+
+
+@pytest.fixture
+def empty_database(postgres: EmbeddedPostgres) -> Iterator[Database]:
+    """A database of the test's own, without any schema of ours."""
+    with _cloned(postgres, "template0") as url:
+        yield Database.at(url)
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres, migrated_template: str) -> Iterator[SecretStr]:
+    """The URL of a migrated database of the test's own."""
+    with _cloned(postgres, migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: SecretStr) -> Database:
+    """A migrated database of the test's own."""
+    return Database.at(database_url)
+
+
+@pytest.fixture
+def settings(database_url: SecretStr, tmp_path: Path) -> Settings:
+    """Settings with a state directory of the test's own, and its own migrated database."""
+    return Settings(state_dir=tmp_path / "state", database_url=database_url)
+
+
+def url_of(server: EmbeddedPostgres, database: str = DATABASE) -> SecretStr:
+    """The URL of one of the server's databases, as a user would set it."""
+    return SecretStr(server.url(database).set(drivername="postgresql").render_as_string(hide_password=False))
+
+
+def execute(server: EmbeddedPostgres, statement: str) -> None:
+    """Run one statement outside a transaction."""
+    engine = create_engine(server.url(), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+@contextmanager
+def _cloned(server: EmbeddedPostgres, template: str) -> Iterator[SecretStr]:
+    name = f"test_{next(_numbers)}"
+    execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    try:
+        yield url_of(server, name)
+    finally:
+        execute(server, f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,15 @@
+"""Waiting for something without sleeping longer than it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def until(condition: Callable[[], object], *, seconds: float = 20.0, what: str = "the condition") -> None:
+    """Return as soon as `condition()` is true; fail after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come true within {seconds} s")
+        time.sleep(0.02)

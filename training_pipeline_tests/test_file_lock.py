@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from training_pipeline import file_lock
+from training_pipeline.domain.errors import Conflict
+from training_pipeline_tests.polling import until
+
+HOLD = """
+import subprocess, sys
+from pathlib import Path
+from training_pipeline import file_lock
+with file_lock.hold(Path(sys.argv[1])):
+    print(subprocess.Popen(["sleep", "600"]).pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_only_one_holds_it_and_everyone_can_see_that(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    assert not file_lock.is_held(lock)
+    assert not lock.exists()
+    with file_lock.hold(lock):
+        assert file_lock.is_held(lock)
+        with pytest.raises(Conflict, match=str(lock)), file_lock.hold(lock, wait=False):
+            pass
+    assert not file_lock.is_held(lock)
+    with file_lock.hold(lock, wait=False):
+        pass
+
+
+def test_a_killed_holder_frees_it_though_its_children_live(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], text=True, **pipes) as holder:
+        assert holder.stdout is not None
+        child = int(holder.stdout.readline())
+        assert file_lock.is_held(lock)
+        holder.kill()
+        until(lambda: not file_lock.is_held(lock), seconds=2)
+        os.kill(child, signal.SIGKILL)
