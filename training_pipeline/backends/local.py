@@ -30,11 +30,11 @@ from training_pipeline.backends.defaults import resolve
 from training_pipeline.backends.file_lock import is_held, locked, try_lock
 from training_pipeline.backends.hardware import best_precision
 from training_pipeline.backends.json_file import BrokenFile, read_json, write_json
-from training_pipeline.backends.log_tail import log_tail
 from training_pipeline.backends.model_catalogue import ChosenModel, ModelCatalogue
-from training_pipeline.backends.process_identity import ProcessIdentity, is_alive, kill_group
+from training_pipeline.backends.process_identity import ProcessIdentity, kill_group
 from training_pipeline.backends.progress import read_points
 from training_pipeline.backends.run_directory import Orders, RunDirectory
+from training_pipeline.backends.run_log import log_tail
 from training_pipeline.backends.supervisor_start import start_supervisor
 from training_pipeline.backends.trainer_contract import trainer_config, training_result
 from training_pipeline.domain.errors import (
@@ -49,6 +49,9 @@ from training_pipeline.domain.job import JobStatus, TrainingConfig
 
 #: The training program; it is given the path of config.json.
 PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft")
+
+#: What must be the same when an attempt is submitted again.
+_SAME_REQUEST: Final = {"dataset_digest", "base_model", "model_name"}
 
 _JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
@@ -104,7 +107,7 @@ class LocalBackend:
         was submitted with something else to train, `Unavailable` if the directory cannot be written.
         """
         run = self._directory(submission.job_id, submission.attempt)
-        request = submission.model_dump(mode="json", exclude={"train_file", "validation_file"})
+        request = submission.model_dump(mode="json", include=_SAME_REQUEST)
         with _using(run):
             self._runs.mkdir(mode=0o700, parents=True, exist_ok=True)
             run.path.mkdir(mode=0o700, exist_ok=True)
@@ -260,7 +263,7 @@ def _lost(run: RunDirectory, progress: dict[str, Any]) -> RunState:
 def _give_up(run: RunDirectory, recoveries: int) -> None:
     """End what is left of a run that was lost too often, and write its verdict."""
     leader = ProcessIdentity.from_json(read_json(run.trainer))
-    if leader is not None and (is_alive(leader) or is_held(run.trainer_lock)):
+    if leader is not None and is_held(run.trainer_lock):  # the lock says that the group is still this trainer's
         kill_group(leader)
     supervision = run.supervision()
     ran_seconds = supervision.ran_seconds if supervision else 0.0

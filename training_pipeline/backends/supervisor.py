@@ -10,7 +10,6 @@ supervisor is killed, the trainer goes on; the next supervisor takes it over.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
@@ -62,7 +61,8 @@ class Supervisor:
         self._has_run = before.has_run if before else False
         self._resumes = before.resumes if before else 0
         self._ran_before = before.ran_seconds if before else 0.0
-        self._last_seen = before.updated_at if before else time.time()
+        #: For how long nobody watched over the run before this supervisor; a trainer left alive trained on.
+        self._unwatched = max(0.0, time.time() - before.updated_at) if before else 0.0
         self._training_since: float | None = None
         self._last_heartbeat = -HEARTBEAT_SECONDS
         self._slot: int | None = None
@@ -113,7 +113,7 @@ class Supervisor:
             leader = ProcessIdentity.from_json(read_json(self._run.trainer))
             if leader is not None and is_alive(leader):
                 log.info("taking over the trainer with the process id %d", leader.pid)
-                self._ran_before += max(0.0, time.time() - self._last_seen)
+                self._ran_before += self._unwatched
                 self._training()
                 return Orphan(leader)
             if leader is not None:
@@ -207,14 +207,13 @@ class Supervisor:
 
     def _say(self, message: str = "", *, interrupted: bool = False) -> None:
         self._last_heartbeat = time.monotonic()
-        self._last_seen = time.time()
         supervision = Supervision(
             supervisor=self._me.as_json(),
             has_run=self._has_run,
             interrupted=interrupted,
             resumes=self._resumes,
             ran_seconds=self.ran_seconds,
-            updated_at=self._last_seen,
+            updated_at=time.time(),
             message=message,
         )
         try:
@@ -251,11 +250,19 @@ def supervise(run: RunDirectory) -> None:
         what = f"The run could not be carried on in {run.path}: {error}."
         outcome = verdict.broken(what, ran_seconds=supervisor.ran_seconds)
     supervisor.release_slot()
-    while outcome is not None and not supervisor.interrupted:
+    if outcome is not None:
+        _write(run, supervisor, outcome)
+
+
+def _write(run: RunDirectory, supervisor: Supervisor, outcome: Outcome) -> None:
+    """Write the verdict down, as soon as there is room for it; in vain where the directory is gone."""
+    while run.path.exists():
         try:
             run.write_outcome(outcome)
         except OSError as error:
             log.warning("could not write the verdict (%s); trying again", error.strerror)
+            if supervisor.interrupted:
+                return
             time.sleep(_RETRY_SECONDS)
         else:
             log.info("%s", outcome.status)
@@ -282,5 +289,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

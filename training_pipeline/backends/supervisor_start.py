@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.backends.log_tail import log_tail
 from training_pipeline.backends.run_directory import RunDirectory
+from training_pipeline.backends.run_log import append_privately, log_tail
 from training_pipeline.domain.errors import Unavailable
 
 #: Seconds that an overloaded machine may take to start Python.
@@ -28,7 +28,7 @@ def start_supervisor(run: RunDirectory, lock: int) -> None:
     It is in a session of its own, is no child of this process, and has none of its files, directories, signals or
     credentials. Raises `Unavailable` if it cannot be started.
     """
-    with run.supervisor_log.open("ab") as log:
+    with append_privately(run.supervisor_log) as log:
         launcher = subprocess.Popen(
             [sys.executable, "-m", "training_pipeline.backends.supervisor", str(run.path), str(lock)],
             cwd=run.path,

@@ -15,6 +15,7 @@ import psutil
 from training_pipeline.backends.json_file import write_json
 from training_pipeline.backends.process_identity import ProcessIdentity, is_alive, kill_group
 from training_pipeline.backends.run_directory import RunDirectory
+from training_pipeline.backends.run_log import append_privately
 
 #: Exit code of a child that could not write down who it is (EX_CANTCREAT): a death like any other, told in its log.
 _CANNOT_REGISTER: Final = 73
@@ -107,7 +108,7 @@ def start_trainer(run: RunDirectory, program: Sequence[str], *, holding: Sequenc
             sys.stderr.flush()
             os._exit(_CANNOT_REGISTER)
 
-    with run.trainer_log.open("ab") as log:
+    with append_privately(run.trainer_log) as log:
         process = subprocess.Popen(
             [*program, str(run.config)],
             cwd=run.path,

@@ -124,7 +124,7 @@ def is_gone(pid: int) -> bool:
 def reap(runs: Path) -> None:
     """Kill every process that has a run below `runs` in its command line; returns when they are gone."""
     marks = str(runs.absolute()) + os.sep
-    mine = []
+    mine: list[int] = []
     for process in psutil.process_iter(["cmdline"]):
         if process.pid != os.getpid() and any(part.startswith(marks) for part in process.info["cmdline"] or ()):
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -132,5 +132,6 @@ def reap(runs: Path) -> None:
                 if os.getpgid(process.pid) == process.pid:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.kill()
-            mine.append(process)
-    psutil.wait_procs(mine, timeout=5)
+            mine.append(process.pid)
+    # A zombie is gone enough: whoever is to reap it may take its time.
+    until(lambda: all(is_gone(pid) for pid in mine), "the death of the runs' processes")

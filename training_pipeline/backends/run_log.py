@@ -1,11 +1,11 @@
-"""The end of a log, fit to be shown in an error."""
+"""Logs of runs: written for their owner alone, and their end fit to be shown in an error."""
 
 from __future__ import annotations
 
 import os
 import re
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 LINES: Final = 20
 CHARACTERS: Final = 2000
@@ -19,6 +19,11 @@ _SECRETS: Final = (
     (re.compile(r"\b(?:hf_|dapi|sk-)[A-Za-z0-9_-]{8,}"), "***"),
     (re.compile(r"(?i)\b(bearer|token|password|secret|api[_-]?key)(\s*[=:]\s*|\s+)(?=\S*\d)\S{8,}"), r"\1\2***"),
 )
+
+
+def append_privately(path: Path) -> BinaryIO:
+    """`path` open for appending, made readable by its owner only where it is new."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
 
 
 def log_tail(path: Path) -> str:
