@@ -1,0 +1,41 @@
+# Every recipe works in a fresh clone with nothing but Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test up check lock clean
+
+demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to end
+	$(BIN)/training-pipeline demo
+
+test: $(VENV)/.dev          ## the whole suite
+	$(BIN)/python -m pytest
+
+up: $(VENV)/.local          ## PostgreSQL, migrations, Dagster webserver and daemon
+	$(BIN)/training-pipeline up
+
+check: $(VENV)/.dev         ## lint, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: $(VENV)/.dev          ## refresh constraints.txt: the newest versions that pyproject.toml allows
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --all-extras --python-version 3.11 \
+		--custom-compile-command "make lock" pyproject.toml -o constraints.txt
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.local: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,dev]'
+	touch $@ $(VENV)/.local
+
+clean:                      ## remove the virtual environment and caches; state is kept
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,128 @@
+"""Training jobs and a backend for tests of what happens around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from training_pipeline.backends.base import (
+    BaseModelOffer,
+    Handle,
+    MetricPoint,
+    Plan,
+    RunState,
+    Submission,
+    TrainingResult,
+)
+from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.job import JobStatus, TrainingConfig, TrainingJob, new_job_id
+
+
+def new_job(**values: Any) -> TrainingJob:
+    """A pending job; `values` replace its fields."""
+    now = datetime.now(UTC)
+    return TrainingJob(
+        **{
+            "id": new_job_id(now),
+            "training_sheet_id": "sheet-123",
+            "training_sheet_name": "Triage",
+            "model_name": "triage",
+            "base_model": "builtin:tiny",
+            "requested_config": {},
+            "training_config": TrainingConfig(epochs=1).model_dump(),
+            "train_val_split": 0.8,
+            "split_seed": "sheet-123",
+            "created_by": "ada",
+            "status": JobStatus.PENDING,
+            "created_at": now,
+            "updated_at": now,
+            "backend": "scripted",
+            **values,
+        }
+    )
+
+
+class ScriptedBackend:
+    """Says what the test tells it to say, and counts what it is asked for."""
+
+    name = "scripted"
+
+    def __init__(self) -> None:
+        self.state: RunState | Exception = RunState(status=JobStatus.QUEUED)
+        self.points: list[MetricPoint] = []
+        self.submissions: list[Submission] = []
+        self.known: dict[tuple[str, int], Handle] = {}
+        self.cancelled: list[str] = []
+        self.recovered: list[str] = []
+        self.outcome: TrainingResult | Exception | None = None
+        self.fault: Exception | None = None
+
+    def base_models(self) -> Sequence[BaseModelOffer]:
+        return [BaseModelOffer(id="builtin:tiny", description="for tests", default=True)]
+
+    def plan(self, base_model: str | None, config: TrainingConfig, *, train_pairs: int | None) -> Plan:
+        resolved = {key: 1 for key in ("epochs", "batch_size") if getattr(config, key) == "auto"}
+        return Plan(base_model=base_model or "builtin:tiny", config=config.model_copy(update=resolved))
+
+    def submit(self, submission: Submission) -> Handle:
+        if self.fault is not None:
+            raise self.fault
+        key = (submission.job_id, submission.attempt)
+        if key not in self.known:
+            self.submissions.append(submission)
+            self.known[key] = Handle(backend_job_id=submission.job_id, backend_run_id=f"run-{len(self.submissions)}")
+        return self.known[key]
+
+    def find(self, job_id: str, attempt: int) -> Handle | None:
+        return self.known.get((job_id, attempt))
+
+    def status(self, job_id: str, attempt: int) -> RunState:
+        if isinstance(self.state, Exception):
+            raise self.state
+        return self.state
+
+    def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:
+        return self.points[offset:], len(self.points)
+
+    def cancel(self, job_id: str, attempt: int) -> None:
+        self.cancelled.append(job_id)
+
+    def recover(self, job_id: str, attempt: int) -> bool:
+        self.recovered.append(job_id)
+        return True
+
+    def result(self, job_id: str, attempt: int) -> TrainingResult:
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        if self.outcome is None:
+            raise NotFound(f"no result of {job_id}")
+        return self.outcome
+
+
+def a_result(model_dir: Path, **values: Any) -> TrainingResult:
+    """The result of a short run that left one file in `model_dir`."""
+    return TrainingResult(
+        **{
+            "model_dir": model_dir,
+            "model_files": {"model.safetensors": "0" * 64},
+            "steps": 4,
+            "planned_steps": 4,
+            "epochs_completed": 1.0,
+            "tokens": 4000,
+            "duration_seconds": 2.5,
+            "train_loss_first": 6.0,
+            "train_loss": 3.0,
+            "val_loss": 3.5,
+            "train_accuracy": 0.5,
+            "val_accuracy": 0.4,
+            "custom_metrics": {"exact_match_after": 0.9},
+            **values,
+        }
+    )
+
+
+def point(name: str, step: int, value: float) -> MetricPoint:
+    """A metric point at a plausible time."""
+    return MetricPoint(name=name, step=step, value=value, epoch=step / 4, tokens=step * 1000, time=1_790_000_000 + step)
