@@ -66,7 +66,7 @@ class _Tally:
 def check(data: Path, head: Head, *, limit: int = 100) -> CheckReport:
     """Look at every row of a sheet's file and report every problem; reads the file once and writes nothing.
 
-    Duplicates are found by 128-bit hashes, 56 bytes a row.
+    Duplicates are found by 128-bit hashes, 72 bytes a row.
     """
     tally, seen = _Tally(limit), _Seen()
     declared = declared_columns(data, head)
@@ -123,7 +123,8 @@ class _Seen:
 
     def __init__(self) -> None:
         self._lines = array("q")
-        self._ids, self._examples, self._questions = bytearray(), bytearray(), bytearray()
+        self._ids, self._examples = bytearray(), bytearray()
+        self._questions, self._answers = bytearray(), bytearray()
 
     def add(self, line: int, pair: Mapping[str, Any]) -> None:
         messages = pair.get("messages")
@@ -132,41 +133,36 @@ class _Seen:
         self._lines.append(line)
         self._ids += _hash(b"" if is_blank(pair_id) or pair_id is None else pair_id.encode(), line)
         self._examples += _hash(_rendered(messages) if sound and messages else b"", line)
-        self._questions += _hash(_question(messages) if sound and messages else b"", line)
+        question, answer = _question_and_answer(messages) if sound and messages else (b"", b"")
+        self._questions += _hash(question, line)
+        self._answers += _hash(answer, line)
 
     def problems(self) -> Iterator[Problem]:
         lines = np.frombuffer(self._lines, dtype=np.int64)
-        ids, examples, questions = (
+        ids, examples, questions, answers = (
             np.frombuffer(hashes, dtype=[("a", "u8"), ("b", "u8")])
-            for hashes in (self._ids, self._examples, self._questions)
+            for hashes in (self._ids, self._examples, self._questions, self._answers)
         )
-        for line, first in _repeated(ids, lines, every=True):
-            where = "on later lines too" if line == first else f"on line {first} too"
-            yield Problem("pair_id", "duplicate_pair_id", f"stands {where}; every pair needs an id of its own", line)
-        example_first = _first_of_each(examples)
-        for line, first in _repeated(examples, lines):
-            yield Problem("messages", "duplicate_example", f"is the same example as line {first}", line)
-        different = example_first == np.arange(len(lines))
-        for line, first in _repeated(questions[different], lines[different]):
-            message = f"asks the same as line {first} and answers differently"
-            yield Problem("messages", "same_question_different_answers", message, line)
+        first, again = _first_of_each(ids)
+        for position in np.flatnonzero(np.isin(first, first[again])):
+            where = f"on line {lines[first[position]]} too" if again[position] else "on later lines too"
+            message = f"stands {where}; every pair needs an id of its own"
+            yield Problem("pair_id", "duplicate_pair_id", message, int(lines[position]))
+        first, again = _first_of_each(examples)
+        for position in np.flatnonzero(again):
+            message = f"is the same example as line {lines[first[position]]}"
+            yield Problem("messages", "duplicate_example", message, int(lines[position]))
+        first, again = _first_of_each(questions)
+        for position in np.flatnonzero(again & (answers != answers[first])):
+            message = f"asks the same as line {lines[first[position]]} and answers differently"
+            yield Problem("messages", "same_question_different_answers", message, int(lines[position]))
 
 
-def _first_of_each(keys: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """For each position the first position with the same key."""
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    return np.asarray(first[inverse])
-
-
-def _repeated(
-    keys: np.ndarray[Any, Any], lines: np.ndarray[Any, Any], *, every: bool = False
-) -> Iterator[tuple[int, int]]:
-    """Lines whose key stood on an earlier line, with that line; with `every` also the first line of each key."""
-    first = _first_of_each(keys)
-    again = first != np.arange(len(keys))
-    chosen = np.isin(first, first[again]) if every else again
-    for position in np.flatnonzero(chosen):
-        yield int(lines[position]), int(lines[first[position]])
+def _first_of_each(keys: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """For each position the first one with the same key, and whether that is an earlier one."""
+    _, firsts, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    first = np.asarray(firsts[inverse])
+    return first, first != np.arange(len(keys))
 
 
 def _hash(content: bytes, line: int) -> bytes:
@@ -182,12 +178,12 @@ def _rendered(messages: list[dict[str, Any]]) -> bytes:
     return json.dumps(example, default=str).encode()
 
 
-def _question(messages: list[dict[str, Any]]) -> bytes:
-    """Role and content before the last assistant message; case and white space make no difference."""
+def _question_and_answer(messages: list[dict[str, Any]]) -> tuple[bytes, bytes]:
+    """What stands before the last assistant message and what follows; case and white space make no difference."""
     roles = [message.get("role") for message in messages]
     end = len(roles) - roles[::-1].index("assistant") - 1 if "assistant" in roles else len(roles)
-    parts = [[text_of(m.get("role")), _plain(m.get("content"))] for m in messages[:end]]
-    return json.dumps(parts).encode() if parts else b""
+    parts = [[text_of(message.get("role")), _plain(message.get("content"))] for message in messages]
+    return json.dumps(parts[:end]).encode() if end else b"", json.dumps(parts[end:]).encode()
 
 
 def _plain(content: object) -> str:

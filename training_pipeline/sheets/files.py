@@ -25,8 +25,8 @@ from training_pipeline.sheets.structure import structural_problems, unreadable
 
 SAMPLES: Final = Path(__file__).parent / "samples"
 SUFFIXES: Final = (".jsonl", ".parquet", ".csv")
+SHEET_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
-_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _log = logging.getLogger(__name__)
 
 
@@ -81,7 +81,7 @@ class FileTrainingSheets:
             return heads[sheet_id]
         places = ", ".join(str(directory) for directory in self.directories)
         known = f"There are: {', '.join(sorted(heads))}." if heads else f"There are none in {places}."
-        lonely = [] if not _ID.fullmatch(sheet_id) else self._data_files(sheet_id)
+        lonely = [] if not SHEET_ID.fullmatch(sheet_id) else self._data_files(sheet_id)
         if lonely:
             known = f"{lonely[0]} has no {sheet_id}.yaml beside it: `training-pipeline sheets import` makes one."
         raise NotFound(f"There is no training sheet '{sheet_id}'.", hint=known)
@@ -162,7 +162,7 @@ class FileTrainingSheets:
         heads: dict[str, Path] = {}
         for directory in self.directories:
             for path in directory.glob("*.yaml"):
-                if _ID.fullmatch(path.stem):
+                if SHEET_ID.fullmatch(path.stem):
                     heads.setdefault(path.stem, path)
         return heads
 
