@@ -33,18 +33,18 @@ def test_an_unknown_job_is_named(store: JobStore) -> None:
         store.get("tj-none")
 
 
-@pytest.mark.parametrize("old", JobStatus)
-@pytest.mark.parametrize("new", JobStatus)
-def test_only_legal_transitions_are_written(store: JobStore, old: JobStatus, new: JobStatus) -> None:
-    job = store.create(new_job(status=old), message="Created.")
-    if may_become(old, new):
-        changed = store.change(job, new, message="moved")
-        assert changed is not None
-        assert changed.status is new
-    else:
-        with pytest.raises(Conflict):
-            store.change(job, new, message="moved")
-        assert store.get(job.id).status is old
+def test_only_legal_transitions_are_written(store: JobStore) -> None:
+    for old in JobStatus:
+        for new in JobStatus:
+            job = store.create(new_job(status=old), message="Created.")
+            if may_become(old, new):
+                changed = store.change(job, new, message="moved")
+                assert changed is not None
+                assert changed.status is new
+            else:
+                with pytest.raises(Conflict):
+                    store.change(job, new, message="moved")
+                assert store.get(job.id).status is old
 
 
 def test_a_status_seen_too_long_ago_changes_nothing(store: JobStore) -> None:
