@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     duckdb_threads: int | None = Field(None, ge=1, description="Threads DuckDB uses; all cores where unset.")
     local_slots: int = Field(1, ge=1, description="Jobs that train on this machine at the same time.")
     local_resumes: int = Field(2, ge=0, description="How often a trainer that died is resumed from its checkpoint.")
+    local_trainer: str | None = Field(
+        None,
+        description="Command that runs the training program where it lives in another environment, as "
+        '"/opt/train/bin/python -m training_pipeline.sft"; it is given the path of its configuration.',
+    )
     cancel_grace_seconds: float = Field(20.0, gt=0, description="Time a trainer has to stop before it is killed.")
     max_attempts: int = Field(3, ge=1, description="Launch or finish runs of one job before an interruption fails it.")
     run_grace_seconds: float = Field(

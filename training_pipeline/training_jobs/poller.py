@@ -81,9 +81,12 @@ class Poller:
         if job.cancel_requested_at is not None:
             self._backend.cancel(job.id, job.attempt)
         state = self._backend.status(job.id, job.attempt)
-        if state.lost and self._backend.recover(job.id, job.attempt):
-            self._store.record(job.id, EventType.INFO, "The training process was lost and has been taken up again.")
-            return
+        if state.lost:
+            if self._backend.recover(job.id, job.attempt):
+                message = "The training process was lost and has been taken up again."
+                self._store.record(job.id, EventType.INFO, message)
+                return
+            state = self._backend.status(job.id, job.attempt)
         self._collect(job)
         self._write(self._store.get(job.id), state)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from pydantic import SecretStr
 
 from training_pipeline.backends.base import FineTuningBackend
-from training_pipeline.backends.local import LocalBackend
+from training_pipeline.backends.local import PROGRAM, LocalBackend
 from training_pipeline.database import Database, open_database
 from training_pipeline.domain.gates import GatePolicy
 from training_pipeline.settings import Settings
@@ -57,6 +58,7 @@ def local_backend(settings: Settings) -> LocalBackend:
         slots=settings.local_slots,
         resumes=settings.local_resumes,
         cancel_grace_seconds=settings.cancel_grace_seconds,
+        program=shlex.split(settings.local_trainer) if settings.local_trainer else PROGRAM,
         models_dir=settings.models,
     )
 
