@@ -9,8 +9,9 @@ from training_pipeline.backends.base import FineTuningBackend, TrainingResult
 from training_pipeline.domain.errors import BackendFailed, Conflict
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
 from training_pipeline.tracking import Tracking
-from training_pipeline.training_jobs import lineage, metrics
+from training_pipeline.training_jobs import lineage
 from training_pipeline.training_jobs.claims import Phase, attempt_of
+from training_pipeline.training_jobs.poller import collect_points
 from training_pipeline.training_jobs.store import EventType, JobStore
 
 
@@ -50,12 +51,7 @@ class Finisher:
     def store_metrics(self, job: TrainingJob) -> TrainingResult:
         """Store every point that is left and the final figures, here and in MLflow. Idempotent."""
         result = self._backend.result(job.id, job.attempt)
-        points, offset = self._backend.metrics(job.id, job.attempt, job.metrics_offset)
-        metrics.add_points(self._store, job, points, offset)
-        if job.mlflow_run_id is not None:
-            points, offset = self._backend.metrics(job.id, job.attempt, job.mlflow_offset)
-            self._tracking.log_points(job.mlflow_run_id, points)
-            self._store.update(job.id, {"mlflow_offset": offset})
+        job = self._collect(job)
         final: dict[str, Any] = {
             name: getattr(result, name)
             for name in ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
@@ -74,6 +70,15 @@ class Finisher:
             },
         )
         return result
+
+    def _collect(self, job: TrainingJob) -> TrainingJob:
+        """Store all points that are left, however many looks at the backend it takes."""
+        while True:
+            collect_points(self._store, self._backend, self._tracking, job)
+            now = self._store.get(job.id)
+            if (now.metrics_offset, now.mlflow_offset) == (job.metrics_offset, job.mlflow_offset):
+                return now
+            job = now
 
     def register(self, job: TrainingJob, result: TrainingResult) -> TrainingJob:
         """Register the model version, or keep the model as an artifact where that was asked for. Idempotent."""

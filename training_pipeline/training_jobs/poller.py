@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, or_, select
 
-from training_pipeline.backends.base import FineTuningBackend, RunState
+from training_pipeline.backends.base import NOT_FINITE, FineTuningBackend, RunState
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.tracking import Tracking
@@ -87,19 +87,8 @@ class Poller:
                 self._store.record(job.id, EventType.INFO, message)
                 return
             state = self._backend.status(job.id, job.attempt)
-        self._collect(job)
+        collect_points(self._store, self._backend, self._tracking, job)
         self._write(self._store.get(job.id), state)
-
-    def _collect(self, job: TrainingJob) -> None:
-        points, offset = self._backend.metrics(job.id, job.attempt, job.metrics_offset)
-        if offset != job.metrics_offset:
-            metrics.add_points(self._store, job, points, offset)
-        if job.mlflow_run_id is None:
-            return
-        points, offset = self._backend.metrics(job.id, job.attempt, job.mlflow_offset)
-        if offset != job.mlflow_offset:
-            self._tracking.log_points(job.mlflow_run_id, points)
-            self._store.update(job.id, {"mlflow_offset": offset}, where={"mlflow_offset": job.mlflow_offset})
 
     def _write(self, job: TrainingJob, state: RunState) -> None:
         values = progress_values(state)
@@ -149,6 +138,27 @@ class Poller:
         said = error.message if isinstance(error, PipelineError) else type(error).__name__
         event = (EventType.ERROR, f"Could not look at the backend ({said}); trying again.") if errors == 1 else None
         return self._store.update(job.id, values, event=event) or job
+
+
+def collect_points(store: JobStore, backend: FineTuningBackend, tracking: Tracking, job: TrainingJob) -> None:
+    """Take the next points from the backend into the store and, from an offset of its own, into MLflow. Idempotent.
+
+    A point that is no number is not stored; the job's events say where the first one of a look was.
+    """
+    points, offset = backend.metrics(job.id, job.attempt, job.metrics_offset)
+    if offset != job.metrics_offset and metrics.add_points(store, job, points, offset):
+        broken = next((point for point in points if point.name.endswith(NOT_FINITE)), None)
+        if broken is not None:
+            name = broken.name.removesuffix(NOT_FINITE)
+            store.record(
+                job.id, EventType.METRIC_UPDATE, f"Warning: {name} is not a finite number at step {broken.step}."
+            )
+    if job.mlflow_run_id is None:
+        return
+    points, offset = backend.metrics(job.id, job.attempt, job.mlflow_offset)
+    if offset != job.mlflow_offset:
+        tracking.log_points(job.mlflow_run_id, points)
+        store.update(job.id, {"mlflow_offset": offset}, where={"mlflow_offset": job.mlflow_offset})
 
 
 def progress_values(state: RunState) -> dict[str, Any]:

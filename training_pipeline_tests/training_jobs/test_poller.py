@@ -150,6 +150,16 @@ def test_points_reach_mlflow_once(
     assert [(metric.step, metric.value) for metric in history] == [(1, 6.0), (2, 5.0)]
 
 
+def test_a_point_that_is_no_number_is_told_and_not_stored(
+    store: JobStore, backend: ScriptedBackend, poller: Poller
+) -> None:
+    backend.state = RunState(status=JobStatus.RUNNING)
+    backend.points = [point("train_loss", 1, 6.0), point("train_loss_not_finite", 2, 1.0)]
+    job = poller.poll(stored(store, status=JobStatus.RUNNING))
+    assert series(store, job.id)["train_loss"].dropna().tolist() == [6.0]
+    assert "train_loss is not a finite number at step 2" in store.events(job.id)[0][0].message
+
+
 def test_progress_never_says_all_before_the_job_has_succeeded() -> None:
     assert progress_values(RunState(status=JobStatus.RUNNING, step=10, planned_steps=10))["progress_percent"] == 99.0
     assert progress_values(RunState(status=JobStatus.QUEUED)) == {}
