@@ -16,9 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from training_pipeline.datasets.references import DatasetRef
-from training_pipeline.domain.gates import ExportSummary
+from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.training_jobs.lineage import LineageRow
+from training_pipeline.domain.lineage import LineageRecord
 
 COLOURS = {
     JobStatus.PENDING: "white",
@@ -135,7 +135,7 @@ def of_result(job: TrainingJob, dataset: DatasetRef, first_loss: float | None) -
     return Panel(grid, title="What came of it", title_align="left")
 
 
-def of_lineage(job: TrainingJob, record: LineageRow) -> RenderableType:
+def of_lineage(job: TrainingJob, record: LineageRecord) -> RenderableType:
     """The chain from the source sheet to the model version."""
     model = f"{job.uc_model_name or job.model_name} version {job.uc_model_version or '(artifact)'}"
     template = f"{record.template_name} ({record.template_id}, {record.template_version})"

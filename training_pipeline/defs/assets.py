@@ -96,7 +96,7 @@ def governed_pairs(context: dg.AssetExecutionContext, job_run: JobRunParam) -> R
         if not enough:
             raise GateRefused(
                 f"Only {summary.eligible} of {summary.total} pairs may be trained on; {launcher.min_pairs} are needed."
-                f"\n\n{summary.exclusion_table()}",
+                f"\n{summary.to_text()}",
                 hint="Have more pairs reviewed, or their usage constraints changed, then retry.",
             )
         yield dg.MaterializeResult(metadata=md.of_snapshot(taken), data_version=dg.DataVersion(taken.digest))

@@ -15,9 +15,9 @@ import pandas as pd
 from training_pipeline.backends.base import TrainingResult
 from training_pipeline.datasets.references import DatasetRef, Snapshot
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.training_sheet import Reference
 from training_pipeline.training_jobs.launch import SheetRef
-from training_pipeline.training_jobs.lineage import LineageRow
 
 Metadata = dict[str, Any]
 
@@ -50,7 +50,7 @@ def of_snapshot(taken: Snapshot) -> Metadata:
         "labeled": summary.labeled,
         "training_allowed": summary.training_allowed,
         "training_prohibited": summary.training_prohibited,
-        "excluded": dg.MetadataValue.md(summary.exclusion_table()),
+        "excluded": dg.MetadataValue.md(summary.to_markdown()),
         "classifications": dict(summary.classifications),
         "approvers": dict(summary.approvers),
         "warnings": dg.MetadataValue.md("\n".join(f"- {warning.message}" for warning in summary.warnings) or "none"),
@@ -113,7 +113,7 @@ def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame) ->
     return shown
 
 
-def of_model(job: TrainingJob, result: TrainingResult, record: LineageRow) -> Metadata:
+def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord) -> Metadata:
     """The registered model and what it was trained on."""
     files = pd.DataFrame(sorted(result.model_files.items()), columns=["file", "sha256"])
     return {

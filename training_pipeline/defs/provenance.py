@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from training_pipeline.training_jobs.lineage import AssetRecord
+from training_pipeline.domain.lineage import AssetRecord
 
 DATA_VERSION_TAG = "dagster/data_version"
 

@@ -19,6 +19,7 @@ from training_pipeline.datasets.references import DatasetRef, Snapshot
 from training_pipeline.domain.errors import Conflict, GovernanceChanged
 from training_pipeline.domain.gates import GatePolicy
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingConfig, TrainingJob
+from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.tracking import Tracking
@@ -154,7 +155,7 @@ class Launcher:
         head = sheet.sheet
         lineage.write(
             self._store,
-            lineage.LineageRow(
+            LineageRecord(
                 job_id=job.id,
                 training_sheet_id=head.id,
                 training_sheet_name=head.name,

@@ -9,52 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.lineage import AssetRecord, LineageRecord
 from training_pipeline.training_jobs.store import JobStore
 from training_pipeline.training_jobs.tables import training_job_lineage
 
 
-class AssetRecord(BaseModel):
-    """Where in Dagster's event log one asset of a job was materialized, and what it then was."""
-
-    model_config = ConfigDict(frozen=True)
-
-    partition: str
-    run_id: str
-    storage_id: int
-    data_version: str
-
-
-class LineageRow(BaseModel):
-    """One row of `training_job_lineage`."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    job_id: str
-    training_sheet_id: str
-    training_sheet_name: str
-    training_sheet_digest: str
-    sheet_id: str
-    sheet_name: str
-    sheet_version: str
-    template_id: str
-    template_name: str
-    template_version: str
-    gate_policy_version: str
-    snapshot_digest: str
-    dataset_digest: str
-    dataset_path: str
-    model_name: str
-    model_version: str | None = None
-    model_files: dict[str, str] | None = None
-    assets: dict[str, AssetRecord] = {}
-
-
-def write(store: JobStore, row: LineageRow) -> None:
+def write(store: JobStore, row: LineageRecord) -> None:
     """Store the record, or replace all of it but its assets if there is one. Idempotent."""
     values = row.model_dump(exclude={"assets"})
     statement = insert(training_job_lineage).values(
@@ -80,14 +44,14 @@ def set_model(store: JobStore, job_id: str, *, version: str | None, files: Mappi
     _update(store, job_id, {"model_version": version, "model_files": dict(files)})
 
 
-def read(store: JobStore, job_id: str) -> LineageRow:
+def read(store: JobStore, job_id: str) -> LineageRecord:
     """The record of a job; raises `NotFound` where the job was never submitted."""
     table = training_job_lineage
     with store.begin() as connection:
         row = connection.execute(select(table).where(table.c.job_id == job_id)).mappings().first()
     if row is None:
         raise NotFound(f"Training job {job_id} has no lineage record: it was never handed to a backend.")
-    return LineageRow.model_validate(dict(row))
+    return LineageRecord.model_validate(dict(row))
 
 
 def _update(store: JobStore, job_id: str, values: dict[str, Any]) -> None:

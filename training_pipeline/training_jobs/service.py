@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.datasets.prepare import export_summary
 from training_pipeline.domain.errors import Conflict, InvalidRequest
-from training_pipeline.domain.gates import ExportSummary, GatePolicy
+from training_pipeline.domain.export_summary import ExportSummary
+from training_pipeline.domain.gates import GatePolicy
 from training_pipeline.domain.job import (
     ACTIVE,
     TERMINAL,

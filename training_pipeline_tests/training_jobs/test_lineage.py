@@ -3,16 +3,17 @@ from __future__ import annotations
 import pytest
 
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.training_jobs.lineage import AssetRecord, LineageRow, add_assets, read, set_model, write
+from training_pipeline.domain.lineage import AssetRecord, LineageRecord
+from training_pipeline.training_jobs.lineage import add_assets, read, set_model, write
 from training_pipeline.training_jobs.store import JobStore
 from training_pipeline_tests.training_jobs.jobs import new_job
 
 
-def a_row(job_id: str, **values: str) -> LineageRow:
+def a_row(job_id: str, **values: str) -> LineageRecord:
     names = [
-        name for name in LineageRow.model_fields if name not in {"job_id", "model_version", "model_files", "assets"}
+        name for name in LineageRecord.model_fields if name not in {"job_id", "model_version", "model_files", "assets"}
     ]
-    return LineageRow(job_id=job_id, **{**{name: f"the {name}" for name in names}, **values})
+    return LineageRecord(job_id=job_id, **{**{name: f"the {name}" for name in names}, **values})
 
 
 def test_a_record_is_completed_and_keeps_its_assets_when_written_again(store: JobStore) -> None:

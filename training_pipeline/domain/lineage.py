@@ -1,0 +1,44 @@
+"""The lineage record of a training job: what exactly the model was trained on, and who allowed it.
+
+Pair ids, canonical label ids and reviewers stand in the dataset's manifest, which the record names by its digest.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class AssetRecord(BaseModel):
+    """Where in Dagster's event log one asset of a job was materialized, and what it then was."""
+
+    model_config = ConfigDict(frozen=True)
+
+    partition: str
+    run_id: str
+    storage_id: int
+    data_version: str
+
+
+class LineageRecord(BaseModel):
+    """job → training sheet → source sheet and prompt template → dataset → model. Null until it is known."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    job_id: str
+    training_sheet_id: str
+    training_sheet_name: str
+    training_sheet_digest: str
+    sheet_id: str
+    sheet_name: str
+    sheet_version: str
+    template_id: str
+    template_name: str
+    template_version: str
+    gate_policy_version: str
+    snapshot_digest: str
+    dataset_digest: str
+    dataset_path: str
+    model_name: str
+    model_version: str | None = None
+    model_files: dict[str, str] | None = None
+    assets: dict[str, AssetRecord] = {}
