@@ -53,16 +53,56 @@ defaults:
 """
 
 INVOICE_NOTES = {
-    "accounts payable": ("it matches its purchase order", "goods and price were confirmed"),
-    "purchasing": ("no purchase order was found", "the order number is missing"),
-    "tax desk": ("the VAT number is invalid", "the tax rate looks wrong"),
-    "duplicate check": ("the same invoice came last week", "it seems to be paid already"),
+    "accounts payable": (
+        "it matches its purchase order",
+        "goods and price were confirmed",
+        "the delivery note agrees",
+        "the amount was approved",
+    ),
+    "purchasing": (
+        "no purchase order was found",
+        "the order number is missing",
+        "nobody ordered this",
+        "the price is above the quote",
+    ),
+    "tax desk": (
+        "the VAT number is invalid",
+        "the tax rate looks wrong",
+        "reverse charge is not mentioned",
+        "VAT was charged twice",
+    ),
+    "duplicate check": (
+        "the same invoice came last week",
+        "it seems to be paid already",
+        "the invoice number was used before",
+        "it looks like a copy",
+    ),
 }
 REPORT_NOTES = {
-    "no action": ("no defects were found", "everything is in good order"),
-    "schedule repair": ("light rust on the frame", "the paint is peeling off"),
-    "replace part": ("the seal is worn out", "the filter is clogged"),
-    "stop operation": ("a crack in the pressure line", "gas is leaking at the valve"),
+    "no action": (
+        "no defects were found",
+        "everything is in good order",
+        "all values are within limits",
+        "it runs as it should",
+    ),
+    "schedule repair": (
+        "light rust on the frame",
+        "the paint is peeling off",
+        "a loose cover plate",
+        "it is noisier than before",
+    ),
+    "replace part": (
+        "the seal is worn out",
+        "the filter is clogged",
+        "the belt has frayed",
+        "the bearing is beyond repair",
+    ),
+    "stop operation": (
+        "a crack in the pressure line",
+        "gas is leaking at the valve",
+        "the emergency stop does not work",
+        "sparks at the main switch",
+    ),
 }
 INVOICE_QUESTIONS = (
     "Which queue takes the invoice from {who} over {amount} EUR? Note: {note}.",
@@ -121,7 +161,7 @@ class Documents:
         notes, questions, kind = kinds[self.count % 2]
         answers = list(notes)
         answer = answers[self.count // 2 % len(answers)]
-        note = notes[answer][self.count // 8 % 2]
+        note = notes[answer][self.count // 8 % 4]
         while True:
             values = {
                 "who": self.random.choice(VENDORS),
