@@ -183,7 +183,7 @@ def parse(raw: Mapping[str, Any]) -> Config:
     values = {key: value for key, value in raw.items() if key not in {"schema", "tiny", "mlflow"}}
     required = {f.name for f in dataclasses.fields(Config) if f.default is f.default_factory is dataclasses.MISSING}
     problems += _problems(values, RULES, required, "")
-    problems += _relations(values, problems)
+    problems += _relations(values)
     tiny = _section(raw, "tiny", TINY_RULES, set(), problems) or {}
     mlflow = _section(raw, "mlflow", MLFLOW_RULES, set(MLFLOW_RULES), problems)
     if not problems:
@@ -219,16 +219,14 @@ def _problems(values: Mapping[str, Any], rules: Mapping[str, Rule], required: se
     return problems + [f"{prefix}{key} {problem}" for key, problem in found if problem]
 
 
-def _relations(values: Mapping[str, Any], problems: list[str]) -> list[str]:
+def _relations(values: Mapping[str, Any]) -> list[str]:
     """What is wrong between fields that are right by themselves."""
-    found = []
-    wrong = " ".join(problems)
-    for key in ("train_file", "validation_file"):
-        if key in values and key not in wrong and not Path(values[key]).is_file():
-            found.append(f"{key} {values[key]} does not exist")
-    batch, accumulation = values.get("batch_size"), values.get("gradient_accumulation_steps", 1)
-    if isinstance(batch, int) and isinstance(accumulation, int) and accumulation > 0 and batch % accumulation:
-        found.append(f"gradient_accumulation_steps {accumulation} must divide batch_size {batch}")
+    right = {key: value for key, value in values.items() if key in RULES and RULES[key](value) is None}
+    files = {key: right[key] for key in ("train_file", "validation_file") if key in right}
+    found = [f"{key} {path} does not exist" for key, path in files.items() if not Path(path).is_file()]
+    batch, steps = right.get("batch_size"), right.get("gradient_accumulation_steps")
+    if batch and steps and batch % steps:
+        found.append(f"gradient_accumulation_steps {steps} must divide batch_size {batch}")
     return found
 
 

@@ -71,6 +71,9 @@ def _set_environment(config: Config) -> None:
     os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1"}
     if is_local(config.base_model):
         os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    # Threads that wait by spinning take the cores from each other as soon as anything else runs: on a busy machine of
+    # two cores a small model then trains ten times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # One process trains on one GPU; more would be wrapped in DataParallel, which TRL refuses.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
 

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from training_pipeline.sft import base_model
+from training_pipeline.sft.config import parse
+from training_pipeline.sft.errors import TrainingFailed
+from training_pipeline.sft.run_dir import RunDir
+from training_pipeline_tests.sft.conftest import Run
+
+
+def load(run: Run, **settings: Any) -> base_model.Base:
+    config = parse(run.config | settings)
+    return base_model.load(config, RunDir(config.run_dir))
+
+
+def test_a_local_model_is_loaded_in_fp32_whatever_it_is_stored_in(run: Run, tiny_folder: Path) -> None:
+    stored = tiny_folder.parent / "stored"
+    shutil.copytree(tiny_folder, stored, dirs_exist_ok=True)
+    base = load(run, base_model=str(tiny_folder))
+    base.model.to(torch.bfloat16).save_pretrained(stored)
+    again = load(run, base_model=str(stored))
+    assert again.model.dtype == torch.float32
+    assert again.stored_dtype == torch.bfloat16
+    assert again.precision == "fp32"
+
+
+def test_auto_precision_is_fp32_for_a_small_model_without_a_gpu(run: Run, tiny_folder: Path) -> None:
+    expected = "bf16" if torch.cuda.is_available() else "fp32"
+    assert load(run, base_model=str(tiny_folder), precision="auto").precision == expected
+
+
+def test_a_folder_that_is_no_model(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(TrainingFailed, match=r"no config\.json in it"):
+        load(run, base_model=str(tmp_path / "nowhere"))
+
+
+def test_pickled_weights_are_refused(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pickled"
+    shutil.copytree(tiny_folder, folder)
+    (folder / "model.safetensors").unlink()
+    torch.save({}, folder / "pytorch_model.bin")
+    with pytest.raises(TrainingFailed, match="safetensors"):
+        load(run, base_model=str(folder))
+
+
+def test_a_folder_with_a_broken_configuration(run: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "broken"
+    shutil.copytree(tiny_folder, folder)
+    (folder / "config.json").write_text('{"model_type": "no-such-architecture"}')
+    with pytest.raises(TrainingFailed, match="cannot be loaded as a causal language model"):
+        load(run, base_model=str(folder))
+
+
+def test_more_tokens_than_the_model_has_positions(run: Run, tiny_folder: Path) -> None:
+    with pytest.raises(TrainingFailed, match="max_length 4096 is more than the 2048 positions"):
+        load(run, base_model=str(tiny_folder), max_length=4096)
+
+
+def test_a_name_that_is_not_on_this_machine(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(TrainingFailed, match="nobody/no-such-model"):
+        load(run, base_model="nobody/no-such-model")

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training_pipeline.sft.chat_format import chat_format, marked, prefixed
+from training_pipeline.sft.data import IGNORED, ChatFormat, Encoded, Example, batches, read_examples, write_tokens
+from training_pipeline.sft.errors import TrainingFailed
+from training_pipeline.sft.templates import CHATML
+from training_pipeline_tests.sft.triage import write_jsonl
+
+CHAT: list[dict[str, Any]] = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Weather in Graz?"},
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": json.dumps([{"type": "function", "function": {"name": "look", "arguments": '{"at": "Graz"}'}}]),
+    },
+    {"role": "tool", "name": "look", "tool_call_id": "1", "content": "snow"},
+    {"role": "assistant", "content": "Snow, ☃ again.", "weight": 1},
+]
+
+
+def one(path: Path, messages: list[dict[str, Any]]) -> Example:
+    return next(read_examples(write_jsonl(path / "one.jsonl", [{"messages": messages}]), "train_file"))
+
+
+def trained_text(chat: ChatFormat, encoded: Encoded) -> list[str]:
+    return [chat.tokenizer.decode(encoded.input_ids[start:end]) for start, end in encoded.spans]
+
+
+def test_only_what_the_assistant_says_is_trained_with_its_end_token(tiny_chat: ChatFormat, tmp_path: Path) -> None:
+    encoded = tiny_chat.encode([one(tmp_path, CHAT)])[0]
+    call, answer = trained_text(tiny_chat, encoded)
+    assert json.loads(call.removeprefix("\n<tool_call>").removesuffix("</tool_call><|im_end|>")) == {
+        "type": "function",
+        "function": {"name": "look", "arguments": {"at": "Graz"}},
+    }
+    assert answer == "Snow, ☃ again.<|im_end|>"
+    inside = {index for start, end in encoded.spans for index in range(start, end)}
+    for index, (token, label) in enumerate(zip(encoded.input_ids, encoded.labels, strict=True)):
+        assert label == (token if index in inside else IGNORED)
+    whole = tiny_chat.tokenizer.decode(encoded.input_ids)
+    assert whole.startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWeather in Graz?<|im_end|>\n")
+    assert "<|im_start|>tool look\nsnow<|im_end|>" in whole
+
+
+def test_a_message_of_weight_0_is_not_trained(tiny_chat: ChatFormat, tmp_path: Path) -> None:
+    chat = [{**message, "weight": 0} if message["content"] is None else message for message in CHAT]
+    encoded = tiny_chat.encode([one(tmp_path, chat)])[0]
+    assert trained_text(tiny_chat, encoded) == ["Snow, ☃ again.<|im_end|>"]
+
+
+content = st.text(st.characters(codec="utf-8", exclude_characters="<"), max_size=30)
+turns = st.lists(st.tuples(content, content.filter(str.strip)), min_size=1, max_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(turns=turns)
+def test_every_answer_is_trained_whole_and_both_ways_of_finding_it_agree(
+    tiny_chat: ChatFormat, turns: list[tuple[str, str]]
+) -> None:
+    messages = [
+        {"role": role, "content": text}
+        for turn in turns
+        for role, text in zip(("user", "assistant"), turn, strict=True)
+    ]
+    example = Example(1, messages, [True] * len(turns))
+    encoded = tiny_chat.encode([example])[0]
+    # What precedes the content may share a token with its first bytes only where both are white space.
+    for (_, answer), text in zip(turns, trained_text(tiny_chat, encoded), strict=True):
+        assert text.lstrip() == answer.lstrip() + "<|im_end|>"
+    text, spans = marked(tiny_chat.tokenizer, CHATML)(messages)
+    other_text, other_spans = prefixed(tiny_chat.tokenizer, CHATML)(messages)
+    assert text == other_text
+    assert [text[start:end] + "\n" for start, end in spans] == [text[start:end] for start, end in other_spans]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        '{"messages": []}',
+        '{"messages": [{"content": "x"}]}',
+        '{"messages": [{"role": "user", "content": 3}]}',
+        "\xff",
+    ],
+)
+def test_a_line_that_is_no_chat_is_named_and_not_quoted(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "train.jsonl"
+    good = json.dumps({"messages": [{"role": "user", "content": "secret"}]}).encode()
+    path.write_bytes(good + b"\n" + line.encode("latin-1") + b"\n")
+    with pytest.raises(TrainingFailed, match="train_file, line 2, is not a chat example") as raised:
+        list(read_examples(path, "train_file"))
+    assert "secret" not in str(raised.value)
+
+
+def pair(question: str, answer: str, **extra: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer, **extra}]}
+
+
+def test_examples_are_cut_counted_and_stored_as_tokens(tiny_chat: ChatFormat, tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    source = write_jsonl(tmp_path / "train.jsonl", [pair("a?", "b"), pair("a?", "word " * 60)])
+    counts = write_tokens(source, "train_file", tiny_chat, 40, tmp_path / "tokens" / "train.arrow")
+    stored = Dataset.from_file(str(tmp_path / "tokens" / "train.arrow"))
+    assert (counts.examples, counts.truncated, counts.untrained) == (2, 1, 0)
+    assert [len(row["input_ids"]) for row in stored] == [counts.tokens - 40, 40]
+    assert counts.trained_tokens == sum(label != IGNORED for row in stored for label in row["labels"])
+    assert stored[0]["labels"][-2:] == [tiny_chat.tokenizer.eos_token_id, IGNORED]
+
+
+def test_an_example_without_a_trained_token_is_refused_by_line_and_cause(tiny_chat: ChatFormat, tmp_path: Path) -> None:
+    rows = [pair("a?", "b"), pair("long " * 60, "b"), pair("a?", "b", weight=0), pair("a?", "b"), pair("x " * 90, "b")]
+    source = write_jsonl(tmp_path / "train.jsonl", rows)
+    with pytest.raises(TrainingFailed) as raised:
+        write_tokens(source, "train_file", tiny_chat, 40, tmp_path / "tokens" / "train.arrow")
+    told = str(raised.value)
+    assert "3 of 5 examples have nothing to train on (line 2, 3, 5)" in told
+    assert "2 lose their whole answer to max_length 40: raise max_length" in told
+    assert "1 have no assistant message of weight 1" in told
+
+
+def test_an_empty_file_is_refused(tiny_chat: ChatFormat, tmp_path: Path) -> None:
+    with pytest.raises(TrainingFailed, match="validation_file is empty"):
+        write_tokens(
+            write_jsonl(tmp_path / "v.jsonl", []), "validation_file", tiny_chat, 40, tmp_path / "t" / "v.arrow"
+        )
+
+
+def test_batches_keep_everything_in_order() -> None:
+    examples = [Example(line, [], []) for line in range(7)]
+    assert [[example.line for example in batch] for batch in batches(examples, 3)] == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_a_template_that_does_not_know_a_role_names_line_and_roles(tiny_tokenizer: Any) -> None:
+    tiny_tokenizer.chat_template = CHATML.replace(
+        "{%- for message in messages -%}",
+        "{%- for message in messages -%}"
+        "{%- if message['role'] == 'system' -%}{{ raise_exception('secret') }}{%- endif -%}",
+        1,
+    )
+    chat = chat_format(tiny_tokenizer, "x")
+    example = Example(4, [{"role": "system", "content": "s"}, {"role": "assistant", "content": "a"}], [True])
+    with pytest.raises(TrainingFailed, match=r"line 4 \(roles: system, assistant\)"):
+        chat.encode([example])

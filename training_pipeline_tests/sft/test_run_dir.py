@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from training_pipeline.sft.run_dir import Progress, Status, finite, read_json, write_json
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_point_has_exactly_the_agreed_fields_and_no_nan(tmp_path: Path) -> None:
+    path = tmp_path / "progress.jsonl"
+    progress = Progress(path)
+    progress.add("train_loss", 1, 2.5, epoch=0.1, tokens=10)
+    progress.add("train_loss", 2, math.nan, epoch=0.2, tokens=20)
+    progress.add("grad_norm", 2, math.inf, epoch=0.2, tokens=20)
+    first, second, third = lines(path)
+    assert list(first) == ["name", "step", "value", "epoch", "tokens", "time"]
+    assert (second["value"], third["value"]) == (None, None)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert (progress.first["train_loss"], progress.last["train_loss"]) == (2.5, None)
+    progress.close()
+
+
+def test_no_step_is_written_twice_after_a_resume_and_old_bytes_stay(tmp_path: Path) -> None:
+    path = tmp_path / "progress.jsonl"
+    progress = Progress(path)
+    for step in range(1, 6):
+        progress.add("train_loss", step, float(step), epoch=None, tokens=None)
+    progress.close()
+    before = path.read_bytes()
+    path.write_bytes(before + b'{"name": "train_lo')  # cut in half by a crash
+    resumed = Progress(path)
+    assert resumed.first["train_loss"] == 1.0
+    for step in range(3, 8):
+        resumed.add("train_loss", step, -1.0, epoch=None, tokens=None)
+    resumed.add("val_loss", 4, 1.0, epoch=None, tokens=None)
+    resumed.close()
+    assert path.read_bytes().startswith(before)
+    assert [(p["name"], p["step"]) for p in lines(path)[5:]] == [("train_loss", 6), ("train_loss", 7), ("val_loss", 4)]
+
+
+def test_status_is_written_at_once_when_the_phase_changes_and_sparingly_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    status = Status(path)
+    status.tell(phase="training", step=1)
+    status.tell(step=2)
+    told = read_json(path)
+    assert (told["phase"], told["step"]) == ("training", 1)
+    status.tell(phase="done")
+    told = read_json(path)
+    assert (told["phase"], told["step"]) == ("done", 2)
+    assert {"planned_steps", "epoch", "total_epochs", "eta_seconds", "tokens", "updated_at", "message"} <= set(told)
+
+
+def test_json_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    assert read_json(path) is None
+    write_json(path, {"a": [math.nan, {"b": -math.inf}]})
+    assert read_json(path) == {"a": [None, {"b": None}]}
+    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
+    assert finite((1, "x")) == [1, "x"]
