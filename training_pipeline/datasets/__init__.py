@@ -1,1 +1,1 @@
-"""From a training sheet to a stored dataset: judge, split, write once under its digest, read back."""
+"""From a training sheet to a stored dataset: judge, split, write once under the digest, read back."""

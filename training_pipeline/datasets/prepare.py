@@ -1,0 +1,225 @@
+"""From a snapshot to a stored dataset: the split, and the files a backend trains on."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import ibis
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from training_pipeline.datasets.snapshot import Snapshot, included_rows, snapshot_rows
+from training_pipeline.datasets.staging import disk_errors, private_file, publish, staging
+from training_pipeline.datasets.store import (
+    HEAD,
+    MANIFEST,
+    TRAIN,
+    VALIDATION,
+    DatasetRef,
+    dataset_digest,
+    is_whole,
+)
+from training_pipeline.domain.errors import GateRefused, GovernanceChanged
+from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, RowsDigest, text_bytes
+from training_pipeline.domain.rendering import rendered, row_hash
+from training_pipeline.domain.split import SplitPlan, first_rows, plan_split, tie
+from training_pipeline.sheets.base import OpenSheet
+
+#: Rows a batch: few enough that the text of a batch stays far below 2 GiB, Arrow's limit, with 100 kB an example.
+_LINES: Final = 8192
+
+
+def split_snapshot(taken: Snapshot, *, ratio: float, seed: str, min_pairs: int) -> SplitPlan:
+    """Split the included pairs of a snapshot. Reads only; the same snapshot, ratio and seed give the same plan.
+
+    `ratio` is the share of train. Raises `GateRefused` where fewer than `min_pairs` are included, with the table of
+    reasons, and `SplitRefused` where one side would be empty.
+    """
+    summary = taken.summary
+    if summary.eligible < min_pairs:
+        raise GateRefused(
+            f"{summary.eligible:,} of {summary.total:,} pairs of training sheet {taken.sheet_id!r} may be trained on; "
+            f"at least {min_pairs:,} are needed.\n{summary.to_text()}",
+            hint="Review and label more pairs, or have a data steward look at the constraints "
+            "(TRAINING_PIPELINE_MIN_PAIRS sets the least number).",
+        )
+    rows = included_rows(
+        taken, ["pair_id", "item_ref", "canonical_label_id", "prompt_hash", "instruction", "may_validate"]
+    )
+    # A prompt that is an instruction ties nothing.
+    prompt = pc.if_else(rows["instruction"], pa.scalar(None, pa.string()), rows["prompt_hash"])
+    component = tie([_codes(rows["item_ref"]), _codes(rows["canonical_label_id"]), _codes(prompt)])
+    order = _shuffled(rows["pair_id"].take(pa.array(first_rows(component))), seed)
+    may_validate = rows["may_validate"].to_numpy()
+    return plan_split(component, order, may_validate, ratio=ratio, seed=seed)
+
+
+def _codes(keys: pa.ChunkedArray) -> NDArray[np.int64]:
+    """One number for each different key, -1 for null."""
+    codes = keys.combine_chunks().dictionary_encode().indices
+    return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _shuffled(pair_ids: pa.ChunkedArray, seed: str) -> NDArray[np.uint64]:
+    """The first 64 bits of SHA-256 over the seed, a newline and the pair id, as numbers."""
+    ids = pa.table({"pair_id": pair_ids})  # found by DuckDB by its name
+    with duckdb.connect() as engine:
+        engine.register("ids", ids)
+        numbers = engine.execute(
+            "SELECT ('0x' || left(sha256(concat($seed, chr(10), pair_id)), 16))::UBIGINT AS number FROM ids",
+            {"seed": seed},
+        ).fetchnumpy()["number"]
+    return np.asarray(numbers, dtype=np.uint64)
+
+
+def write_dataset(opened: OpenSheet, taken: Snapshot, plan: SplitPlan, *, root: Path) -> DatasetRef:
+    """Write the dataset to `root/<digest>/`, or verify and reuse it where it is there. Idempotent.
+
+    The text is read again from the sheet: raises `GovernanceChanged` where it is not the text that was judged, and
+    `Unavailable` where the disk is full. Nothing half-written stays.
+    """
+    with disk_errors(f"write a dataset in {root}"), staging(root) as staged:
+        texts = _write_lines(opened, taken, plan, staged)
+        manifest = _write_manifest(taken, plan, staged)
+        digest = dataset_digest(
+            train_sha256=texts[TRAIN].sha256,
+            validation_sha256=texts[VALIDATION].sha256,
+            manifest_sha256=manifest.hexdigest(),
+            policy_version=taken.policy.version,
+        )
+        labels = included_rows(taken, ["canonical_label_id"])["canonical_label_id"]
+        written = DatasetRef(
+            digest=digest,
+            path=root / digest,
+            sheet_id=taken.sheet_id,
+            sheet_digest=taken.sheet_digest,
+            snapshot_digest=taken.digest,
+            policy=taken.policy,
+            train_pairs=plan.report.train,
+            validation_pairs=plan.report.validation,
+            train_sha256=texts[TRAIN].sha256,
+            validation_sha256=texts[VALIDATION].sha256,
+            manifest_sha256=manifest.hexdigest(),
+            bytes=texts[TRAIN].bytes + texts[VALIDATION].bytes,
+            canonical_labels=pc.count_distinct(labels, mode="only_valid").as_py(),
+            report=plan.report,
+            summary=taken.summary,
+        )
+        with os.fdopen(private_file(staged / HEAD), "wb") as file:
+            file.write(written.model_dump_json(indent=1).encode())
+        publish(staged, written.path, is_whole=is_whole)
+    return written
+
+
+class _HashedFile:
+    """A private file that knows the SHA-256 of what was written to it."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.fdopen(private_file(path), "wb", buffering=0)
+        self._hash = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, data: memoryview) -> None:
+        """Append `data`, all of it."""
+        self._hash.update(data)
+        self.bytes += len(data)
+        while len(data):
+            data = data[self._file.write(data) :]
+
+    @property
+    def sha256(self) -> str:
+        """Of everything written so far, in hexadecimal."""
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _write_lines(opened: OpenSheet, taken: Snapshot, plan: SplitPlan, directory: Path) -> dict[str, _HashedFile]:
+    included = included_rows(taken, ["pair_id", "row_hash"])
+    planned = ibis.memtable(
+        pa.table(
+            {
+                "planned_id": included["pair_id"],
+                "judged_hash": included["row_hash"],
+                "validation": pa.array(plan.validation),
+            }
+        )
+    )
+    pairs = opened.pairs.select("pair_id", "messages").inner_join(planned, ibis._.pair_id == planned.planned_id)
+    lines = pairs.select("planned_id", "judged_hash", "validation", line=rendered(pairs.messages))
+    ordered = lines.select(
+        "planned_id",
+        "validation",
+        line=lines.line + "\n",
+        unchanged=(row_hash(lines.line) == lines.judged_hash).fill_null(False),
+    ).order_by("validation", "planned_id")
+
+    files = {TRAIN: _HashedFile(directory / TRAIN), VALIDATION: _HashedFile(directory / VALIDATION)}
+    found = changed = 0
+    try:
+        for batch in ordered.to_pyarrow_batches(chunk_size=_LINES):
+            found += len(batch)
+            changed += len(batch) - batch.column("unchanged").true_count
+            if not changed:
+                train = len(batch) - batch.column("validation").true_count
+                texts = batch.column("line")
+                files[TRAIN].write(text_bytes(texts[:train]))
+                files[VALIDATION].write(text_bytes(texts[train:]))
+    finally:
+        for file in files.values():
+            file.close()
+    missing = len(included) - found
+    if changed or missing:
+        raise GovernanceChanged(
+            f"Training sheet {taken.sheet_id!r} changed while its dataset was prepared: of {len(included):,} pairs "
+            f"that were judged, {changed:,} have another text now and {max(missing, 0):,} are gone.",
+            hint="Retry the job: it judges the pairs as they are now.",
+        )
+    return files
+
+
+def _write_manifest(taken: Snapshot, plan: SplitPlan, directory: Path) -> RowsDigest:
+    digest = RowsDigest(MANIFEST_SCHEMA)
+    done = 0
+    with (
+        os.fdopen(private_file(directory / MANIFEST), "wb") as file,
+        pq.ParquetWriter(file, MANIFEST_SCHEMA, compression="zstd", compression_level=1) as writer,
+    ):
+        for batch in snapshot_rows(taken, SNAPSHOT_SCHEMA.names):
+            included = pc.is_null(batch.column("reason")).to_numpy(zero_copy_only=False)
+            here = slice(done, done + int(included.sum()))
+            done = here.stop
+            rows = _manifest_rows(batch, included, plan.validation[here], plan.component[here], taken.policy.version)
+            digest.update(rows)
+            writer.write_batch(rows)
+    if done != len(plan.component):
+        raise AssertionError(f"the plan has {len(plan.component)} pairs and the snapshot {done}")
+    return digest
+
+
+def _manifest_rows(
+    batch: pa.RecordBatch,
+    included: NDArray[np.bool_],
+    validation: NDArray[np.bool_],
+    component: NDArray[np.int64],
+    policy_version: str,
+) -> pa.RecordBatch:
+    sides = np.full(len(batch), -1, dtype=np.int8)
+    sides[included] = validation
+    components = np.full(len(batch), -1, dtype=np.int64)
+    components[included] = component
+    added = {
+        "split": pa.array(["train", "validation"]).take(pa.array(sides, mask=~included)),
+        "component": pa.array(components, mask=~included),
+        "gate_policy_version": pa.array([policy_version]).take(pa.array(np.zeros(len(batch), dtype=np.int8))),
+    }
+    columns = [added[name] if name in added else batch.column(name) for name in MANIFEST_SCHEMA.names]
+    return pa.RecordBatch.from_arrays(columns, schema=MANIFEST_SCHEMA)

@@ -1,0 +1,141 @@
+"""A snapshot: the verdicts on a training sheet's pairs at one moment, without their text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field
+
+from training_pipeline.datasets.staging import disk_errors, private_file, publish, staging
+from training_pipeline.datasets.summary import summarise
+from training_pipeline.datasets.verdicts import verdicts
+from training_pipeline.domain.errors import GateRefused
+from training_pipeline.domain.export_summary import ExportSummary
+from training_pipeline.domain.gates import GatePolicy, Reason
+from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA, RowsDigest
+from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, TrainingSheet
+from training_pipeline.sheets.base import OpenSheet
+
+_PAIRS: Final = "pairs.parquet"
+_HEAD: Final = "snapshot.json"
+_ROWS: Final = 100_000
+
+
+class Snapshot(BaseModel):
+    """A stored snapshot. Its digest is that of the verdicts: equal verdicts, equal digest."""
+
+    model_config = ConfigDict(frozen=True)
+
+    digest: str
+    path: Path = Field(exclude=True)
+    sheet_id: str
+    sheet_digest: str
+    policy: GatePolicy
+    summary: ExportSummary
+
+    @property
+    def policy_version(self) -> str:
+        """The version of the gate policy that judged."""
+        return self.policy.version
+
+    @property
+    def pairs_file(self) -> Path:
+        """Parquet with `SNAPSHOT_SCHEMA`, in the order of the pair ids."""
+        return self.path / _PAIRS
+
+
+def require_trainable(sheet: TrainingSheet) -> None:
+    """Raise `GateRefused` unless the training sheet's own status lets it be trained on. Pure."""
+    if sheet.status not in TRAINABLE_SHEETS:
+        allowed = " or ".join(f"`{status}`" for status in sorted(TRAINABLE_SHEETS))
+        raise GateRefused(
+            f"Training sheet {sheet.id!r} has status `{sheet.status}` and is not trained on; it must be {allowed}.",
+            hint="Finish its review and approve the training sheet.",
+        )
+
+
+def snapshot(opened: OpenSheet, policy: GatePolicy, *, directory: Path) -> Snapshot:
+    """Judge all pairs and store the verdicts in `directory/<digest>/`. Idempotent; stores no text.
+
+    Raises `GateRefused` for a sheet that may not be trained on, `Unavailable` where the disk is full.
+    """
+    require_trainable(opened.sheet)
+    with (
+        disk_errors(f"write a snapshot in {directory}"),
+        staging(directory) as staged,
+        verdicts(opened, policy) as table,
+    ):
+        summary = summarise(table, policy)
+        # Pair ids are unique but for invalid pairs: only where there are any, the order needs the other columns.
+        ordered_by = SNAPSHOT_SCHEMA.names if summary.excluded[Reason.INVALID] else ["pair_id"]
+        rows = table.select(*SNAPSHOT_SCHEMA.names).order_by(ordered_by)
+        digest = RowsDigest(SNAPSHOT_SCHEMA)
+        with (
+            os.fdopen(private_file(staged / _PAIRS), "wb") as file,
+            pq.ParquetWriter(file, SNAPSHOT_SCHEMA, compression="zstd", compression_level=1) as writer,
+        ):
+            for batch in rows.to_pyarrow_batches(chunk_size=_ROWS):
+                digest.update(batch)
+                writer.write_batch(batch.cast(SNAPSHOT_SCHEMA))
+        taken = Snapshot(
+            digest=_digest(opened.sheet.id, policy, digest),
+            path=directory,
+            sheet_id=opened.sheet.id,
+            sheet_digest=opened.digest,
+            policy=policy,
+            summary=summary,
+        )
+        taken = taken.model_copy(update={"path": directory / taken.digest})
+        with os.fdopen(private_file(staged / _HEAD), "wb") as file:
+            file.write(taken.model_dump_json(indent=1).encode())
+        publish(staged, taken.path, is_whole=_is_whole)
+    return taken
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """The snapshot stored in `path`. Reads only."""
+    return Snapshot.model_validate({**_head(path), "path": path})
+
+
+def snapshot_rows(taken: Snapshot, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """All rows in the order of the pair ids, batch by batch. Reads only."""
+    with pq.ParquetFile(taken.pairs_file) as file:
+        yield from file.iter_batches(batch_size=_ROWS, columns=columns)
+
+
+def included_rows(taken: Snapshot, columns: list[str]) -> pa.Table:
+    """The included pairs in the order of the pair ids. Reads only."""
+    schema = pa.schema([SNAPSHOT_SCHEMA.field(name) for name in columns])
+    batches = (
+        batch.filter(pc.is_null(batch.column("reason"))).select(columns)
+        for batch in snapshot_rows(taken, [*columns, "reason"])
+    )
+    return pa.Table.from_batches(batches, schema)
+
+
+def _head(path: Path) -> dict[str, object]:
+    head: dict[str, object] = json.loads((path / _HEAD).read_text(encoding="utf-8"))
+    return head
+
+
+def _digest(sheet_id: str, policy: GatePolicy, rows: RowsDigest) -> str:
+    return hashlib.sha256(f"{sheet_id}\n{policy.model_dump_json()}\n{rows.hexdigest()}\n".encode()).hexdigest()
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        stored = read_snapshot(path)
+        digest = RowsDigest(SNAPSHOT_SCHEMA)
+        for batch in snapshot_rows(stored, SNAPSHOT_SCHEMA.names):
+            digest.update(batch)
+    except (OSError, ValueError):
+        return False
+    return path.name == _digest(stored.sheet_id, stored.policy, digest)

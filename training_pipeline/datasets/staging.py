@@ -1,0 +1,110 @@
+"""Directories that appear whole or not at all, readable by their owner only."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from training_pipeline.domain.errors import Unavailable
+
+_PREFIX: Final = ".staging-"
+#: A staging directory younger than this may not have its lock yet.
+_YOUNG_SECONDS: Final = 60.0
+
+
+@contextmanager
+def disk_errors(doing: str) -> Iterator[None]:
+    """Turn a full disk, or an engine without memory and disk to spill to, into `Unavailable`."""
+    try:
+        yield
+    except (OSError, duckdb.OutOfMemoryException, duckdb.IOException) as error:
+        raise Unavailable(
+            f"Cannot {doing}: {error}",
+            hint="Free some disk space or memory (TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT) and try again. "
+            "Nothing half-written was left behind.",
+        ) from error
+
+
+@contextmanager
+def staging(root: Path) -> Iterator[Path]:
+    """A new private directory inside `root` (made if need be, 0700) to be filled and published; removed otherwise.
+
+    Also removes what killed processes left behind: a living one holds a lock on its directory.
+    """
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _sweep(root)
+    directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
+    lock = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield directory
+    finally:
+        # Whatever cannot be removed now, or was never removed because the process died, the next sweep removes.
+        shutil.rmtree(directory, ignore_errors=True)
+        os.close(lock)
+
+
+def publish(staged: Path, final: Path, *, is_whole: Callable[[Path], bool]) -> None:
+    """Rename `staged` to `final`, surviving a power cut. Where `final` is there and `is_whole`, it stays instead.
+
+    A damaged `final` is replaced. Two processes may publish the same directory at once.
+    """
+    for path in [*staged.iterdir(), staged]:
+        _sync(path)
+    while not _renamed(staged, final):
+        if is_whole(final):
+            return
+        damaged = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=final.parent))
+        final.rename(damaged / "damaged")
+        shutil.rmtree(damaged)
+    _sync(final.parent)
+
+
+def private_file(path: Path) -> int:
+    """A descriptor of a new file that only its owner may read and write; raises `FileExistsError`."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _renamed(staged: Path, final: Path) -> bool:
+    try:
+        staged.rename(final)
+    except OSError as error:
+        if error.errno in {errno.EEXIST, errno.ENOTEMPTY}:
+            return False
+        raise
+    return True
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(root: Path) -> None:
+    for directory in root.glob(f"{_PREFIX}*"):
+        try:
+            descriptor = os.open(directory, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # its owner published or removed it at this moment
+        try:
+            if time.time() - os.fstat(descriptor).st_mtime < _YOUNG_SECONDS:
+                continue
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(directory, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(descriptor)

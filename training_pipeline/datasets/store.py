@@ -1,0 +1,164 @@
+"""Stored datasets: one directory each, named by its digest, written once and shared by jobs that have the same rows.
+
+`train.jsonl` and `validation.jsonl` hold the text of included pairs in the order of their pair ids, `manifest.parquet`
+a row for every pair of the sheet and no text, `dataset.json` the reference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Final, Literal
+
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field
+
+from training_pipeline.domain.errors import NotFound, Unavailable
+from training_pipeline.domain.export_summary import ExportSummary
+from training_pipeline.domain.gates import GatePolicy
+from training_pipeline.domain.manifest import MANIFEST_SCHEMA, RowsDigest
+from training_pipeline.domain.split import SplitReport
+
+TRAIN: Final = "train.jsonl"
+VALIDATION: Final = "validation.jsonl"
+MANIFEST: Final = "manifest.parquet"
+HEAD: Final = "dataset.json"
+
+
+class DatasetRef(BaseModel):
+    """A stored dataset. `report`, `summary` and the digests of sheet and snapshot are those of one job that has it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    digest: str
+    path: Path = Field(exclude=True)
+    sheet_id: str
+    sheet_digest: str
+    snapshot_digest: str
+    policy: GatePolicy
+    train_pairs: int
+    validation_pairs: int
+    train_sha256: str
+    validation_sha256: str
+    #: Digest of the manifest's rows (`RowsDigest`), not of its Parquet bytes.
+    manifest_sha256: str
+    #: Bytes of the two JSONL files together.
+    bytes: int
+    canonical_labels: int
+    report: SplitReport
+    summary: ExportSummary
+
+    @property
+    def train_file(self) -> Path:
+        """JSONL to train on."""
+        return self.path / TRAIN
+
+    @property
+    def validation_file(self) -> Path:
+        """JSONL to validate on."""
+        return self.path / VALIDATION
+
+    @property
+    def manifest_file(self) -> Path:
+        """Parquet with `MANIFEST_SCHEMA`, in the order of the pair ids."""
+        return self.path / MANIFEST
+
+
+def dataset_digest(*, train_sha256: str, validation_sha256: str, manifest_sha256: str, policy_version: str) -> str:
+    """SHA-256 (hex) over what a dataset is made of; no engine's or file format's version is in it. Pure."""
+    content = f"{train_sha256}\n{validation_sha256}\n{manifest_sha256}\n{policy_version}\n"
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def read_dataset(path: Path) -> DatasetRef:
+    """The reference stored in `path`; raises `NotFound`. Reads only its head: see `verify`."""
+    try:
+        head = json.loads((path / HEAD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotFound(
+            f"There is no dataset in {path}.", hint="Run the job again: the dataset is prepared anew from its sheet."
+        ) from None
+    return DatasetRef.model_validate({**head, "path": path})
+
+
+def read_manifest(
+    dataset: DatasetRef,
+    *,
+    split: Literal["train", "validation", "excluded"] | None = None,
+    after: str | None = None,
+    limit: int = 1000,
+) -> pd.DataFrame:
+    """At most `limit` rows of the manifest with pair ids greater than `after`, in their order. Reads only.
+
+    `split` keeps only the pairs of one side, or only those left out. Pairs without an id come only where `after` is
+    None.
+    """
+    rows = pads.dataset(dataset.manifest_file, format="parquet")
+    keep = pc.scalar(True)
+    if split == "excluded":
+        keep = keep & pc.field("split").is_null()
+    elif split is not None:
+        keep = keep & (pc.field("split") == split)
+    if after is not None:
+        keep = keep & (pc.field("pair_id") > after)
+    page: pd.DataFrame = rows.scanner(filter=keep).head(limit).to_pandas()
+    return page
+
+
+def verify(dataset: DatasetRef) -> None:
+    """Read every byte again; raises `Unavailable` naming each file that is not what its digest says. Reads only."""
+    try:
+        damaged = [
+            name
+            for name, stored, expected in [
+                (TRAIN, _file_sha256(dataset.train_file), dataset.train_sha256),
+                (VALIDATION, _file_sha256(dataset.validation_file), dataset.validation_sha256),
+                (MANIFEST, _manifest_sha256(dataset.manifest_file), dataset.manifest_sha256),
+                (HEAD, dataset.digest, dataset.path.name),
+                (HEAD, _digest_of(dataset), dataset.digest),
+            ]
+            if stored != expected
+        ]
+        reason = f"other content than recorded in {', '.join(dict.fromkeys(damaged))}"
+    except (OSError, ValueError) as error:
+        damaged, reason = ["?"], str(error)
+    if damaged:
+        raise Unavailable(
+            f"Dataset {dataset.path} is damaged: {reason}.",
+            hint="Run the job again: a damaged dataset is replaced by one prepared anew from its sheet.",
+        )
+
+
+def is_whole(path: Path) -> bool:
+    """Whether `path` holds an undamaged dataset. Reads only."""
+    try:
+        verify(read_dataset(path))
+    except (NotFound, Unavailable, ValueError):
+        return False
+    return True
+
+
+def _digest_of(dataset: DatasetRef) -> str:
+    return dataset_digest(
+        train_sha256=dataset.train_sha256,
+        validation_sha256=dataset.validation_sha256,
+        manifest_sha256=dataset.manifest_sha256,
+        policy_version=dataset.policy.version,
+    )
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _manifest_sha256(path: Path) -> str:
+    digest = RowsDigest(MANIFEST_SCHEMA)
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=100_000):
+            digest.update(batch)
+    return digest.hexdigest()

@@ -1,0 +1,109 @@
+"""The export summary, counted by the engine that holds the verdicts."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from training_pipeline.datasets.verdicts import verdicts
+from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary, ReasonCount, SheetWarning
+from training_pipeline.domain.gates import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
+from training_pipeline.sheets.base import OpenSheet
+
+
+def export_summary(opened: OpenSheet, policy: GatePolicy) -> ExportSummary:
+    """Judge all pairs and count. Writes nothing; also for sheets that may not be trained on."""
+    with verdicts(opened, policy) as table:
+        return summarise(table, policy)
+
+
+def summarise(table: ir.Table, policy: GatePolicy) -> ExportSummary:
+    """Count the verdicts of `judge_together`. Reads only; raises `AssertionError` if the numbers do not add up."""
+    included = table.reason.isnull()
+    counts = (
+        table.group_by(
+            reason=table.reason,
+            usage_reason=ibis.cases((table.reason.isin([str(reason) for reason in NOT_PERMITTED]), table.usage_reason)),
+            classification=ibis.cases((included, table.classification)),
+            approver=ibis.cases((included, table.reviewed_by.fill_null(""))),
+        )
+        .agg(pairs=lambda group: group.count(), may_validate=lambda group: group.may_validate.sum())
+        .to_pandas()
+    )
+    total = int(counts["pairs"].sum())
+    kept = counts[counts["reason"].isna()]
+    left_out = counts[counts["reason"].notna()]
+    by_reason = left_out.groupby("reason")["pairs"].sum()
+    excluded = {reason: int(by_reason.get(str(reason), 0)) for reason in Reason}
+    labeled = total - sum(excluded[reason] for reason in NOT_LABELED)
+    denied = sum(excluded[reason] for reason in NOT_PERMITTED)
+    eligible = int(kept["pairs"].sum())
+    summary = ExportSummary(
+        total=total,
+        labeled=labeled,
+        training_allowed=labeled - denied,
+        training_prohibited=denied,
+        eligible=eligible,
+        excluded=excluded,
+        reasons=_reasons(left_out),
+        classifications=_counted(kept, "classification"),
+        approvers=_counted(kept, "approver"),
+        warnings=_warnings(table, policy, kept_from_validation=eligible - int(kept["may_validate"].sum())),
+    )
+    summary.check()
+    return summary
+
+
+def _reasons(left_out: pd.DataFrame) -> tuple[ReasonCount, ...]:
+    rows = left_out.groupby(["reason", "usage_reason"], dropna=False)["pairs"].sum().reset_index()
+    rows = rows.sort_values(["pairs", "reason", "usage_reason"], ascending=[False, True, True]).head(MOST_REASONS)
+    return tuple(
+        ReasonCount(
+            reason=Reason(reason),
+            usage_reason=usage_reason if isinstance(usage_reason, str) else None,
+            count=count,
+        )
+        for reason, usage_reason, count in zip(*(rows[name].tolist() for name in rows), strict=True)
+    )
+
+
+def _counted(kept: pd.DataFrame, column: str) -> dict[str, int]:
+    counts = kept.groupby(column)["pairs"].sum().sort_index()
+    return {str(name): int(count) for name, count in counts.items()}
+
+
+def _warnings(table: ir.Table, policy: GatePolicy, *, kept_from_validation: int) -> tuple[SheetWarning, ...]:
+    included = table.filter(table.reason.isnull())
+    held_items = table.filter(table.held_out).select("item_ref").distinct()
+    beside_held_out = int(included.semi_join(held_items, "item_ref").count().execute())
+    repeated = included.filter(~included.instruction).group_by("prompt_hash").agg(pairs=lambda group: group.count())
+    several = repeated.filter(repeated.pairs > 1)
+    prompts = int(several.count().execute())
+    instructions = int(table.filter(table.instruction).prompt_hash.nunique().execute())
+    found = [
+        SheetWarning(
+            code="item_held_out",
+            count=beside_held_out,
+            message=f"{beside_held_out:,} included pairs share their item, though not their question, with a held-out "
+            "pair.",
+        ),
+        SheetWarning(
+            code="prompt_with_different_answers",
+            count=prompts,
+            message=f"{prompts:,} questions have more than one answer among the included pairs.",
+        ),
+        SheetWarning(
+            code="validation_not_permitted",
+            count=kept_from_validation,
+            message=f"{kept_from_validation:,} included pairs may not be used for validation: they, and what is tied "
+            "to them, go to train.",
+        ),
+        SheetWarning(
+            code="instruction_prompt",
+            count=instructions,
+            message=f"{instructions:,} prompts are put to more than {policy.instruction_prompt_items:,} items: they "
+            "count as instructions, which tie nothing and hold nothing out.",
+        ),
+    ]
+    return tuple(warning for warning in found if warning.count)

@@ -1,0 +1,106 @@
+"""What would be trained on, what would not, and why: the numbers that must add up."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from training_pipeline.domain.gates import Reason
+
+#: The columns of a table of reasons.
+_TITLES = {
+    Reason.INVALID: "not a valid chat example",
+    Reason.UNLABELED: "not reviewed yet",
+    Reason.REJECTED: "rejected by a reviewer",
+    Reason.FLAGGED: "flagged by a reviewer",
+    Reason.TRAINING_NOT_ALLOWED: "training is not among the allowed uses",
+    Reason.TRAINING_PROHIBITED: "training is prohibited",
+    Reason.IDENTICAL_TO_PROHIBITED: "the same example is prohibited elsewhere in the sheet",
+    Reason.HELD_OUT_PROMPT: "the same question is held out for evaluation or testing",
+    Reason.DUPLICATE: "the same example is already included",
+}
+
+
+class ReasonCount(BaseModel):
+    """How many pairs were left out for a reason, with the stewards' own words where a use was denied."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: Reason
+    usage_reason: str | None
+    count: int
+
+
+class SheetWarning(BaseModel):
+    """Something that does not keep pairs out and that a person should know."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    count: int
+    message: str
+
+
+class ExportSummary(BaseModel):
+    """The export summary of a training sheet. Counts are pairs; `total` = `eligible` + the sum of `excluded`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    total: int
+    #: Valid pairs that experts approved, and how many of them may and may not be trained on.
+    labeled: int
+    training_allowed: int
+    training_prohibited: int
+    eligible: int
+    #: Every reason, also those that no pair was left out for.
+    excluded: dict[Reason, int]
+    #: Most frequent first; at most `MOST_REASONS` rows.
+    reasons: tuple[ReasonCount, ...]
+    #: Of the eligible pairs: effective data classification, and who approved them ("" where that is not known).
+    classifications: dict[str, int]
+    approvers: dict[str, int]
+    warnings: tuple[SheetWarning, ...] = ()
+
+    def check(self) -> None:
+        """Raise `AssertionError` unless the numbers add up."""
+        left_out = sum(self.excluded.values())
+        if self.total != self.eligible + left_out:
+            raise AssertionError(f"{self.total} pairs are not {self.eligible} eligible and {left_out} excluded")
+        if self.labeled != self.training_allowed + self.training_prohibited:
+            raise AssertionError(
+                f"{self.labeled} labeled pairs are not {self.training_allowed} allowed and "
+                f"{self.training_prohibited} prohibited"
+            )
+
+    def to_markdown(self) -> str:
+        """The exclusion table. Raises `AssertionError` unless the numbers add up."""
+        self.check()
+        lines = ["| reason | meaning | pairs |", "| --- | --- | ---: |"]
+        for reason, count in self.excluded.items():
+            if not count:
+                continue
+            lines.append(f"| {reason} | {_TITLES[reason]} | {count:,} |")
+            lines += [
+                f"|  | — {_cell(row.usage_reason)} | {row.count:,} |"
+                for row in self.reasons
+                if row.reason is reason and row.usage_reason
+            ]
+        lines.append(f"| **excluded** | | **{self.total - self.eligible:,}** |")
+        lines.append(f"| **included** | | **{self.eligible:,}** |")
+        lines.append(f"| **total** | | **{self.total:,}** |")
+        return "\n".join(lines)
+
+    def to_text(self) -> str:
+        """The exclusion table in plain text, for error messages. Raises `AssertionError` unless the numbers add up."""
+        self.check()
+        rows = [(str(reason), count, _TITLES[reason]) for reason, count in self.excluded.items() if count]
+        rows = [("total", self.total, "pairs in the sheet"), *rows, ("included", self.eligible, "may be trained on")]
+        width = max(len(f"{count:,}") for _, count, _ in rows)
+        return "\n".join(f"  {name:<24}{count:>{width},}  {meaning}" for name, count, meaning in rows)
+
+
+#: At most so many rows of `ExportSummary.reasons`: stewards' reasons are free text, one for every pair if they wish.
+MOST_REASONS = 100
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

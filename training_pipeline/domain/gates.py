@@ -1,0 +1,228 @@
+"""The two gates: one verdict and one reason for every pair, as Ibis expressions over `PAIR_SCHEMA`.
+
+`judge_each` looks at every pair by itself, `judge_together` at what its neighbours in the sheet say. Both compile for
+any engine that Ibis knows. Missing, null or unknown constraints deny.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final
+
+import ibis
+import ibis.expr.types as ir
+from pydantic import BaseModel, ConfigDict, Field
+
+from training_pipeline.domain.usage import REVIEW_WORDS, STRICTNESS, Status, TagConstraints, Use
+from training_pipeline.domain.validity import is_chat
+from training_pipeline.domain.white_space import is_blank, trimmed
+
+#: Raise it whenever a rule of a gate changes: verdicts and datasets carry it.
+GATE_POLICY_VERSION: Final = "1"
+
+
+class GatePolicy(BaseModel):
+    """What the gates were told, beside the sheet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str = GATE_POLICY_VERSION
+    instruction_prompt_items: int = Field(
+        20, ge=1, description="A prompt put to more items than this is an instruction: it ties and holds out nothing."
+    )
+
+
+class Reason(StrEnum):
+    """Why a pair is left out. The first that applies, in this order, is the one it is counted under."""
+
+    INVALID = "invalid"
+    UNLABELED = "unlabeled"
+    REJECTED = "rejected"
+    FLAGGED = "flagged"
+    TRAINING_NOT_ALLOWED = "training_not_allowed"
+    TRAINING_PROHIBITED = "training_prohibited"
+    IDENTICAL_TO_PROHIBITED = "identical_to_prohibited"
+    HELD_OUT_PROMPT = "held_out_prompt"
+    DUPLICATE = "duplicate"
+
+
+#: Reasons for which the quality gate stays shut: the pair is not (validly) labeled.
+NOT_LABELED: Final = (Reason.INVALID, Reason.UNLABELED, Reason.REJECTED, Reason.FLAGGED)
+#: Reasons for which the usage gate stays shut.
+NOT_PERMITTED: Final = (Reason.TRAINING_NOT_ALLOWED, Reason.TRAINING_PROHIBITED)
+
+_KNOWN_USES: Final = [str(use) for use in Use]
+#: Uses that decide something here.
+_ASKED_USES: Final = (Use.TRAINING, Use.VALIDATION, Use.EVALUATION, Use.TESTING)
+_CARRIED: Final = ("reviewed_by", "reviewed_at", "constraints_set_by", "constraints_set_at")
+
+
+def _status(status: ir.StringValue) -> ir.StringValue:
+    """The word of `Status`; null for a word that is unknown."""
+    word = trimmed(status.fill_null("")).lower()
+    return ibis.cases(
+        (word == "", str(Status.UNLABELED)),
+        (word.isin([str(known) for known in Status]), word),
+        *((word == review, str(meaning)) for review, meaning in REVIEW_WORDS.items()),
+    )
+
+
+def _strictness(classification: ir.StringValue) -> ir.IntegerValue:
+    """Place in `STRICTNESS`, -1 where it is not given, null where the word is unknown."""
+    word = trimmed(classification.fill_null("")).lower()
+    return ibis.cases((word == "", -1), *((word == str(known), rank) for rank, known in enumerate(STRICTNESS)))
+
+
+def _words(uses: ir.ArrayValue) -> ir.StringValue:
+    """The words of a list of uses, as `,training,testing,`; null where the list is null. Finding a word in a text is
+    far faster than in a list; a word with a comma in it is unknown, and so denies anyway.
+    """
+    return ibis.literal(",") + uses.map(lambda word: trimmed(word).lower()).join(",") + ","
+
+
+def _has_unknown(uses: ir.ArrayValue) -> ir.BooleanValue:
+    """Whether the list has a word that is no use, or a null; false where the list is null."""
+    unknown = uses.filter(lambda word: ~trimmed(word).lower().isin(_KNOWN_USES).fill_null(False))
+    return (unknown.length() > 0).fill_null(False)
+
+
+def _facts(pairs: ir.Table, tags: TagConstraints) -> ir.Table:
+    """What each pair says, in words the verdict can be read from."""
+    allowed, label_allowed = _words(pairs.allowed_uses), _words(pairs.label_allowed_uses)
+    prohibited, label_prohibited = _words(pairs.prohibited_uses), _words(pairs.label_prohibited_uses)
+
+    def is_allowed(use: Use) -> ir.BooleanValue:
+        by_pair = allowed.contains(f",{use},").fill_null(False)
+        return by_pair & label_allowed.contains(f",{use},").fill_null(True)
+
+    def is_prohibited(use: Use) -> ir.BooleanValue:
+        by_pair = prohibited.contains(f",{use},").fill_null(False)
+        return by_pair | label_prohibited.contains(f",{use},").fill_null(False) | (use in tags.prohibits)
+
+    of_pair, of_label = _strictness(pairs.data_classification), _strictness(pairs.label_data_classification)
+    of_tags = -1 if tags.classification is None else STRICTNESS.index(tags.classification)
+    return pairs.select(
+        "pair_id",
+        "messages",
+        *_CARRIED,
+        item_ref=trimmed(pairs.item_ref).nullif(""),
+        canonical_label_id=trimmed(pairs.canonical_label_id).nullif(""),
+        sound=~is_blank(pairs.pair_id) & ~is_blank(pairs.item_ref) & is_chat(pairs.messages),
+        status=_status(pairs.status),
+        # Every list is there that must be, and every word is known.
+        stated=pairs.allowed_uses.notnull()
+        & pairs.prohibited_uses.notnull()
+        & ~_has_unknown(pairs.allowed_uses)
+        & ~_has_unknown(pairs.prohibited_uses)
+        & ~_has_unknown(pairs.label_allowed_uses)
+        & ~_has_unknown(pairs.label_prohibited_uses)
+        & (of_pair >= 0).fill_null(False)
+        & of_label.notnull(),
+        strictness=ibis.greatest(of_pair.fill_null(-1), of_label.fill_null(-1), ibis.literal(of_tags)),
+        usage_reason=ibis.coalesce(
+            trimmed(pairs.usage_reason).nullif(""),
+            trimmed(pairs.label_usage_reason).nullif(""),
+            ibis.literal(tags.reason or None, type="string"),
+        ),
+        **{f"{use}_allowed": is_allowed(use) for use in _ASKED_USES},
+        **{f"{use}_prohibited": is_prohibited(use) for use in _ASKED_USES},
+    )
+
+
+def judge_each(pairs: ir.Table, tags: TagConstraints) -> ir.Table:
+    """Judge each pair of `pairs` (`PAIR_SCHEMA`) by itself.
+
+    Returns one row a pair: `pair_id`, `item_ref` and `canonical_label_id` (trimmed, null where blank),
+    `reviewed_by`, `reviewed_at`, `constraints_set_by`, `constraints_set_at`, `messages`, and
+    `reason` (null where both gates are open), `may_validate`, `classification` (the strictest of pair, label and tags),
+    `usage_reason`, `prohibited` (training is prohibited), `held_out` (may be evaluated or tested on, not trained on).
+    """
+    ambiguous = pairs.group_by(ambiguous_id=pairs.pair_id).having(lambda group: group.count() > 1).agg()
+    # The join keeps Ibis from folding the facts into the verdict, where each would be computed again at every use.
+    facts = _facts(pairs, tags).left_join(ambiguous, ibis._.pair_id == ambiguous.ambiguous_id)
+    permitted = {use: facts[f"{use}_allowed"] & ~facts[f"{use}_prohibited"] for use in _ASKED_USES}
+    valid = facts.sound & facts.status.notnull() & facts.ambiguous_id.isnull()
+    reason = ibis.cases(
+        (~valid, str(Reason.INVALID)),
+        (facts.status == str(Status.UNLABELED), str(Reason.UNLABELED)),
+        (facts.status == str(Status.REJECTED), str(Reason.REJECTED)),
+        (facts.status == str(Status.FLAGGED), str(Reason.FLAGGED)),
+        (~(facts.stated & facts.training_allowed), str(Reason.TRAINING_NOT_ALLOWED)),
+        (facts.training_prohibited, str(Reason.TRAINING_PROHIBITED)),
+    )
+    return facts.select(
+        "pair_id",
+        "item_ref",
+        "canonical_label_id",
+        *_CARRIED,
+        "messages",
+        "usage_reason",
+        reason=reason,
+        may_validate=facts.stated & permitted[Use.VALIDATION],
+        classification=ibis.cases(*((facts.strictness == rank, str(known)) for rank, known in enumerate(STRICTNESS))),
+        # These two take pairs out of training for the sake of others, so forgotten fields do not weaken them.
+        prohibited=facts.training_prohibited,
+        held_out=~(facts.stated & permitted[Use.TRAINING]) & (permitted[Use.EVALUATION] | permitted[Use.TESTING]),
+    )
+
+
+def judge_together(
+    judged: ir.Table, policy: GatePolicy, *, keep: Callable[[ir.Table], ir.Table] = lambda table: table
+) -> ir.Table:
+    """Finish the verdicts of `judge_each`, to which `row_hash` and `prompt_hash` were added.
+
+    `row_hash` must be there for every pair without a reason and for every prohibited one, `prompt_hash` for every pair
+    that has messages. `keep` may store a small table that is read several times. Returns the columns of `judged` (with
+    the final `reason` and `may_validate`) and `instruction`: the prompt is put to so many items that it ties nothing.
+    """
+    items = policy.instruction_prompt_items
+    asked = judged.filter(judged.prompt_hash.notnull())
+    # Counting distinct items is dear; few prompts are asked often enough to need it.
+    frequent = asked.group_by("prompt_hash").having(lambda group: group.count() > items).agg()
+    instructions = keep(
+        asked.semi_join(frequent, "prompt_hash")
+        .group_by(instruction_prompt="prompt_hash")
+        .having(lambda group: group.item_ref.nunique() > items)
+        .agg()
+    )
+    held_out = keep(
+        asked.filter(asked.held_out)
+        .anti_join(instructions, ibis._.prompt_hash == instructions.instruction_prompt)
+        .select(held_out_prompt="prompt_hash")
+        .distinct()
+    )
+    prohibited = keep(
+        judged.filter(judged.prohibited & judged.row_hash.notnull()).select(prohibited_hash="row_hash").distinct()
+    )
+    joined = (
+        judged.left_join(instructions, judged.prompt_hash == instructions.instruction_prompt)
+        .left_join(held_out, judged.prompt_hash == held_out.held_out_prompt)
+        .left_join(prohibited, judged.row_hash == prohibited.prohibited_hash)
+    )
+    known = joined.select(
+        *(name for name in judged.columns if name != "reason"),
+        reason=ibis.coalesce(
+            joined.reason,
+            ibis.cases(
+                (joined.prohibited_hash.notnull(), str(Reason.IDENTICAL_TO_PROHIBITED)),
+                (joined.held_out_prompt.notnull(), str(Reason.HELD_OUT_PROMPT)),
+            ),
+        ),
+        instruction=joined.instruction_prompt.notnull(),
+    )
+    copies = keep(
+        known.filter(known.reason.isnull())
+        .group_by(copied_hash="row_hash")
+        .having(lambda group: group.count() > 1)
+        .agg(kept_id=lambda group: group.pair_id.min(), all_may_validate=lambda group: group.may_validate.all())
+    )
+    final = known.left_join(copies, known.row_hash == copies.copied_hash)
+    eligible = final.reason.isnull()
+    return final.select(
+        *(name for name in known.columns if name not in {"reason", "may_validate"}),
+        reason=ibis.cases(
+            (eligible & (final.pair_id != final.kept_id).fill_null(False), str(Reason.DUPLICATE)), else_=final.reason
+        ),
+        may_validate=final.may_validate & (final.all_may_validate.fill_null(True) | ~eligible),
+    )

@@ -1,0 +1,92 @@
+"""The manifest: one row for every pair of the training sheet, and the digest by which rows are known again.
+
+A manifest has no text: only identifiers, hashes, verdicts, and who allowed what.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+#: What a snapshot keeps of every pair, in the order of the pair ids. `row_hash` is null where no rule needed it: for
+#: pairs that were left out by themselves and are not prohibited.
+SNAPSHOT_SCHEMA: Final = pa.schema(
+    [
+        ("pair_id", pa.string()),
+        ("row_hash", pa.string()),
+        ("prompt_hash", pa.string()),
+        ("item_ref", pa.string()),
+        ("canonical_label_id", pa.string()),
+        ("reason", pa.string()),
+        ("may_validate", pa.bool_()),
+        ("instruction", pa.bool_()),
+        ("classification", pa.string()),
+        ("reviewed_by", pa.string()),
+        ("reviewed_at", pa.string()),
+        ("constraints_set_by", pa.string()),
+        ("constraints_set_at", pa.string()),
+    ]
+)
+
+#: The columns of `manifest.parquet`. `split` is `train`, `validation`, or null where `reason` says why not;
+#: `component` numbers the groups of pairs that are tied together and is null for excluded pairs.
+MANIFEST_SCHEMA: Final = pa.schema(
+    [
+        ("pair_id", pa.string()),
+        ("row_hash", pa.string()),
+        ("split", pa.string()),
+        ("reason", pa.string()),
+        ("component", pa.int64()),
+        ("canonical_label_id", pa.string()),
+        ("item_ref", pa.string()),
+        ("classification", pa.string()),
+        ("reviewed_by", pa.string()),
+        ("reviewed_at", pa.string()),
+        ("constraints_set_by", pa.string()),
+        ("constraints_set_at", pa.string()),
+        ("gate_policy_version", pa.string()),
+    ]
+)
+
+
+class RowsDigest:
+    """A digest of a table's rows in their order, whatever the batches they come in and whoever stores them.
+
+    Every value counts as its text. For each column: SHA-256 over the lengths in bytes of its values (int32,
+    little-endian, -1 for null), and SHA-256 over the values' UTF-8 bytes, one after the other. The digest is the
+    SHA-256 over the name and the two digests (hexadecimal) of all columns in order, each followed by a newline.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._columns = [(name, hashlib.sha256(), hashlib.sha256()) for name in schema.names]
+
+    def update(self, batch: pa.RecordBatch | pa.Table) -> None:
+        """Add rows. The columns must be those of the schema."""
+        for name, lengths, values in self._columns:
+            column = batch.column(name)
+            for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
+                text = chunk.cast(pa.string())
+                sizes = pc.fill_null(pc.binary_length(text), -1)
+                lengths.update(sizes.to_numpy(zero_copy_only=False).astype("<i4").tobytes())
+                values.update(text_bytes(pc.fill_null(text, "")))
+
+    def hexdigest(self) -> str:
+        """The digest of all rows so far: 64 hexadecimal digits."""
+        whole = hashlib.sha256()
+        for name, lengths, values in self._columns:
+            whole.update(f"{name}\n{lengths.hexdigest()}\n{values.hexdigest()}\n".encode())
+        return whole.hexdigest()
+
+
+def text_bytes(texts: pa.StringArray | pa.LargeStringArray) -> memoryview:
+    """The UTF-8 bytes of all texts, one after the other, without copying. There must be no nulls."""
+    _, offsets, data = texts.buffers()
+    if data is None or not len(texts):
+        return memoryview(b"")
+    kind = np.int64 if pa.types.is_large_string(texts.type) else np.int32
+    bounds = np.frombuffer(offsets, dtype=kind, count=texts.offset + len(texts) + 1)
+    return memoryview(data)[bounds[texts.offset] : bounds[-1]]
