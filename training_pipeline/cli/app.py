@@ -1,0 +1,124 @@
+"""The command `training-pipeline`. Each command's module is loaded when it is called, so that help comes at once."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import typer
+from pydantic import ValidationError
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
+
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.settings import PREFIX, default_state_dir
+
+#: Command -> where it is (a Typer app with its own commands, or a function), and its line in the help.
+COMMANDS: Final = {
+    "demo": (
+        "run:demo",
+        "Train a small model on the bundled sample sheet, from the sheet to the registered model version.",
+    ),
+    "run": ("run:run", "Train one job on a training sheet, here and now."),
+    "sheets": ("sheets:app", "Look at training sheets, check them, and make one of any file."),
+    "jobs": ("jobs:app", "Look at training jobs, cancel and retry them."),
+    "up": ("system:up", "Run everything for daily use: database, Dagster's webserver and its daemon, until Ctrl-C."),
+    "down": ("system:down", "Stop a running `up`, and then our own PostgreSQL."),
+    "status": ("system:status", "Show what runs, and where."),
+    "env": ("system:env", "Print the `export` lines with which other tools work on this installation."),
+}
+
+
+class Commands(TyperGroup):
+    """The commands, known by name and help line until one of them is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is Typer's
+        """All names, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature is Typer's
+        """A stand-in with the command's help line, for the help and for completion."""
+        return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1]) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command itself, loaded; an unknown name is a usage error."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name in COMMANDS else command, rest
+
+
+def load(name: str) -> Any:
+    """Import a command and everything it needs."""
+    module, attribute = COMMANDS[name][0].split(":")
+    found = getattr(importlib.import_module(f"training_pipeline.cli.{module}"), attribute)
+    if isinstance(found, typer.Typer):
+        return get_group(found)
+    single = typer.Typer(add_completion=False)
+    single.command(name)(found)
+    return get_command(single)
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def _root() -> None:
+    """From expert-reviewed question-answer pairs to a fine-tuned language model, under governance, with its lineage."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 1 what a person can mend, 2 wrong usage, 130 interrupted."""
+    sys.exit(guarded(lambda: app(prog_name="training-pipeline")))
+
+
+def guarded(command: Callable[[], Any]) -> Any:
+    """What `command` exits with. No error leaves it as a traceback: one that nobody foresaw is written to a file."""
+    try:
+        command()
+    except SystemExit as done:
+        return done.code
+    except KeyboardInterrupt:
+        return 130
+    except PipelineError as error:
+        return _failed(str(error))
+    except ValidationError as error:
+        if error.title == "Settings":
+            return _failed(_of_settings(error))
+        return _failed(_unforeseen(error))
+    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 - the last resort: kept in full, and said in one sentence
+        return _failed(_unforeseen(error))
+    return 0
+
+
+def _failed(message: str) -> int:
+    first, *more = message.split("\n")
+    typer.echo("\n".join([typer.style("Error: ", fg="red", bold=True) + first, *more]), err=True)
+    return 1
+
+
+def _of_settings(error: ValidationError) -> str:
+    lines = [f"  {PREFIX}{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()]
+    return "\n".join(["The settings (environment variables, or lines in .env) cannot be used:", *lines])
+
+
+def _unforeseen(error: Exception) -> str:
+    name = f"error-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.log"
+    written = "".join(traceback.format_exception(error))
+    logs = Path(os.environ.get(f"{PREFIX}STATE_DIR") or default_state_dir()).expanduser() / "logs"
+    try:
+        logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, path = os.open(logs / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), str(logs / name)
+    except OSError:  # a full or foreign state directory may be the very error
+        descriptor, path = tempfile.mkstemp(prefix="training-pipeline-", suffix=".log")
+    with os.fdopen(descriptor, "w") as file:
+        file.write(written)
+    return f"Something unforeseen went wrong ({type(error).__name__}); the details are in {path}."

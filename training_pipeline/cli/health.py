@@ -1,0 +1,84 @@
+"""Whether Dagster's webserver and daemon answer, and whether their port is free."""
+
+from __future__ import annotations
+
+import errno
+import json
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from training_pipeline.domain.errors import Conflict, PipelineError
+from training_pipeline.settings import PREFIX
+
+_LOCATIONS: Final = """{ workspaceOrError { ... on Workspace { locationEntries {
+  name loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }"""
+_HEARTBEAT: Final = text("SELECT 1 FROM daemon_heartbeats WHERE daemon_type = 'SENSOR' AND timestamp >= :since")
+
+
+def url(host: str, port: int) -> str:
+    """Where a browser on this machine finds a server that listens on `host`."""
+    named = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - told from, not bound to
+    return f"http://{f'[{named}]' if ':' in named else named}:{port}"
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raises `Conflict` if another program listens there, `PipelineError` if the address is not this machine's."""
+    variables = f"{PREFIX}WEBSERVER_HOST and {PREFIX}WEBSERVER_PORT"
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that was closed a moment ago is free
+            probe.bind((host, port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise Conflict(
+                f"Port {port} on {host} is taken by another program.",
+                hint=f"End that program, or choose another port with `--port` or {PREFIX}WEBSERVER_PORT.",
+            ) from None
+        raise PipelineError(f"Nothing can listen on {host}:{port}: {error}.", hint=f"Check {variables}.") from None
+
+
+def check(webserver: str, dagster_database: str, *, since: datetime) -> Callable[[], bool]:
+    """A function that tells whether the webserver answers and the daemon's heart has beaten since then.
+
+    Once the webserver answers, it raises `PipelineError` if Dagster could not load our definitions.
+    """
+    engine = create_engine(dagster_database, poolclass=NullPool)
+    beaten = {"since": since.astimezone(UTC).replace(tzinfo=None)}
+
+    def healthy() -> bool:
+        if not _loaded(webserver):
+            return False
+        try:
+            with engine.connect() as connection:
+                return connection.execute(_HEARTBEAT, beaten).first() is not None
+        except OperationalError:  # restarting; whether it comes back is watched elsewhere
+            return False
+
+    return healthy
+
+
+def _loaded(webserver: str) -> bool:
+    request = urllib.request.Request(  # noqa: S310 - our own webserver's address
+        f"{webserver}/graphql",
+        data=json.dumps({"query": _LOCATIONS}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(request, timeout=5) as answer:
+            entries: list[dict[str, Any]] = json.load(answer)["data"]["workspaceOrError"]["locationEntries"]
+    except (urllib.error.URLError, TimeoutError, ConnectionError):
+        return False
+    for entry in entries:
+        found = entry["locationOrLoadError"] or {}
+        if found.get("__typename") == "PythonError":
+            raise PipelineError(f"Dagster cannot load {entry['name']}: {found['message'].strip()}")
+    return all(entry["loadStatus"] == "LOADED" for entry in entries)
