@@ -103,6 +103,8 @@ class ChatFormat:
 
     def encode(self, examples: Sequence[Example]) -> list[Encoded]:
         """Token ids and labels of `examples`, uncut. Pure."""
+        if not examples:
+            return []  # the tokenizer takes no empty batch
         rendered = [self._rendered(example) for example in examples]
         tokens = self.tokenizer(
             [text for text, _ in rendered], add_special_tokens=False, return_offsets_mapping=True, verbose=False
