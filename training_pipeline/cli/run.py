@@ -110,7 +110,8 @@ def _require(job: TrainingJob, *, wait: bool) -> None:
 
 
 def _summary(services: Services, job: TrainingJob, *, answers: int = 0) -> Group:
-    from training_pipeline.datasets.references import DatasetRef, Snapshot
+    from training_pipeline.datasets.snapshot import Snapshot
+    from training_pipeline.datasets.store import DatasetRef
     from training_pipeline.training_jobs import lineage
 
     dataset = DatasetRef.model_validate(job.dataset)

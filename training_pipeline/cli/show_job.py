@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from training_pipeline.datasets.references import DatasetRef
+from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord

@@ -1,12 +1,12 @@
 """The assets of a training job, from the training sheet to the registered model. Each is a shell over one step."""
 
-from __future__ import annotations
-
+# No postponed annotations here: Dagster reads those of what it decorates.
 from collections.abc import Iterator
 
 import dagster as dg
 
-from training_pipeline.datasets.references import DatasetRef, Snapshot
+from training_pipeline.datasets.snapshot import Snapshot
+from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.defs import metadata as md
 from training_pipeline.defs.partitions import training_job_partitions
 from training_pipeline.defs.provenance import asset_records

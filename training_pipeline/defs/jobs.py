@@ -1,7 +1,6 @@
 """What can be run: the two runs of a training job, and the one that creates a job from the Launchpad."""
 
-from __future__ import annotations
-
+# No postponed annotations here: Dagster reads those of what it decorates.
 from typing import Any
 
 import dagster as dg

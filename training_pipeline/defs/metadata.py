@@ -13,7 +13,8 @@ import dagster as dg
 import pandas as pd
 
 from training_pipeline.backends.base import TrainingResult
-from training_pipeline.datasets.references import DatasetRef, Snapshot
+from training_pipeline.datasets.snapshot import Snapshot
+from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.training_sheet import Reference

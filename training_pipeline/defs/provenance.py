@@ -5,7 +5,7 @@ The names of the tags are Dagster's own but not exported by it; a test compares 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
@@ -15,7 +15,7 @@ DATA_VERSION_TAG = "dagster/data_version"
 
 
 def report_version(
-    instance: dg.DagsterInstance, key: dg.AssetKey, partition: str, version: str, metadata: dict[str, object]
+    instance: dg.DagsterInstance, key: dg.AssetKey, partition: str, version: str, metadata: Mapping[str, str | int]
 ) -> None:
     """Report the version of an external asset that a job is about to use, unless that was done already. Writes."""
     known = asset_records(instance, [key], partition)

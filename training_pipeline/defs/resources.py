@@ -65,9 +65,9 @@ class JobRun:
 def report_sources(instance: dg.DagsterInstance, job_id: str, sheet: SheetRef) -> None:
     """Report the versions of what the training sheet was made from, for this job's partition. Idempotent."""
     for key, reference in ((SOURCE_SHEET, sheet.sheet.source_sheet), (PROMPT_TEMPLATE, sheet.sheet.prompt_template)):
-        metadata: dict[str, object] = {"id": reference.id, "name": reference.name, "version": reference.version}
+        metadata = {"id": reference.id, "name": reference.name, "version": reference.version}
         report_version(instance, key, job_id, f"{reference.id}@{reference.version}", metadata)
-    labels: dict[str, object] = {"labels": sheet.labels.count, "digest": sheet.labels.digest}
+    labels: dict[str, str | int] = {"labels": sheet.labels.count, "digest": sheet.labels.digest}
     report_version(instance, CANONICAL_LABELS, job_id, sheet.labels.digest, labels)
 
 

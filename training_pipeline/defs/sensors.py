@@ -1,7 +1,6 @@
 """What moves training jobs along: launch what is pending, poll what runs, and settle runs that died."""
 
-from __future__ import annotations
-
+# No postponed annotations here: Dagster reads those of what it decorates.
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.backends.base import FineTuningBackend, Handle, Submission
 from training_pipeline.datasets.labels import LabelsRef, labels_of
-from training_pipeline.datasets.prepare import recheck, snapshot, split_snapshot, write_dataset
-from training_pipeline.datasets.references import DatasetRef, Snapshot
+from training_pipeline.datasets.prepare import split_snapshot, write_dataset
+from training_pipeline.datasets.recheck import recheck
+from training_pipeline.datasets.snapshot import Snapshot, snapshot
+from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.errors import Conflict, GovernanceChanged
 from training_pipeline.domain.gates import GatePolicy
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingConfig, TrainingJob
@@ -26,9 +27,6 @@ from training_pipeline.tracking import Tracking
 from training_pipeline.training_jobs import lineage
 from training_pipeline.training_jobs.claims import Phase, attempt_of
 from training_pipeline.training_jobs.store import EventType, JobStore
-
-TRAIN_FILE: Final = "train.jsonl"
-VALIDATION_FILE: Final = "validation.jsonl"
 
 
 class SheetRef(BaseModel):
@@ -102,7 +100,7 @@ class Launcher:
         self._store.update(
             job.id,
             {
-                "snapshot": taken.model_dump(mode="json"),
+                "snapshot": {**taken.model_dump(mode="json"), "path": str(taken.path)},
                 "total_pairs": summary.total,
                 "eligible_pairs": summary.eligible,
                 "excluded_counts": {str(reason): count for reason, count in summary.excluded.items()},
@@ -119,13 +117,14 @@ class Launcher:
         """
         if job.dataset is not None and self._submitted(job):
             return DatasetRef.model_validate(job.dataset)
-        plan, report = split_snapshot(taken, ratio=job.train_val_split, seed=job.split_seed, min_pairs=self.min_pairs)
+        plan = split_snapshot(taken, ratio=job.train_val_split, seed=job.split_seed, min_pairs=self.min_pairs)
         with self._source.open(job.training_sheet_id) as opened:
             dataset = write_dataset(opened, taken, plan, root=self._datasets)
+        report = dataset.report
         self._store.update(
             job.id,
             {
-                "dataset": dataset.model_dump(mode="json"),
+                "dataset": {**dataset.model_dump(mode="json"), "path": str(dataset.path)},
                 "dataset_digest": dataset.digest,
                 "train_pairs": report.train,
                 "val_pairs": report.validation,
@@ -141,14 +140,7 @@ class Launcher:
         if self._submitted(job):
             return
         with self._source.open(job.training_sheet_id) as opened:
-            found = recheck(opened, dataset, self._policy)
-        if found.changed or found.missing:
-            counts = [f"{count} now {reason}" for reason, count in found.changed.items()]
-            counts += [f"{found.missing} gone"] if found.missing else []
-            raise GovernanceChanged(
-                f"Since the snapshot, pairs that were to be trained on have changed: {', '.join(counts)}.",
-                hint="Nothing was trained. Retry the training job to train on what is allowed now.",
-            )
+            recheck(opened, dataset, self._policy).require_unchanged(job.training_sheet_id)
 
     def record_lineage(self, job: TrainingJob, sheet: SheetRef, taken: Snapshot, dataset: DatasetRef) -> None:
         """Write the lineage record, before the backend is called. Idempotent."""
@@ -207,8 +199,8 @@ class Launcher:
                 model_name=job.model_name,
                 base_model=job.base_model,
                 config=TrainingConfig.model_validate(job.training_config),
-                train_file=dataset.path / TRAIN_FILE,
-                validation_file=dataset.path / VALIDATION_FILE,
+                train_file=dataset.train_file,
+                validation_file=dataset.validation_file,
                 dataset_digest=dataset.digest,
             )
         )

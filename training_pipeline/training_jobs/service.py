@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from training_pipeline.backends.base import FineTuningBackend
-from training_pipeline.datasets.prepare import export_summary
+from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import Conflict, InvalidRequest
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.gates import GatePolicy

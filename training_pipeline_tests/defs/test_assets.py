@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from training_pipeline.defs.provenance import asset_records
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.training_jobs import lineage
+from training_pipeline.training_jobs.claims import Phase, claim
+from training_pipeline.training_jobs.metrics import series
+from training_pipeline.training_jobs.services import Services
+from training_pipeline_tests.backends.stand_in import starts
+from training_pipeline_tests.defs.runs import create, execute, finish, launch
+from training_pipeline_tests.small_sheet import rows, write_sheet
+
+ASSETS = [
+    dg.AssetKey(name)
+    for name in (
+        "source_sheet",
+        "prompt_template",
+        "canonical_labels",
+        "training_sheet",
+        "governed_pairs",
+        "train_split",
+        "validation_split",
+        "fine_tuning_run",
+        "training_metrics",
+        "fine_tuned_model",
+    )
+]
+
+
+def failure(result: dg.ExecuteInProcessResult) -> str:
+    """The sentence that the failed step shows."""
+    data = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert data, "no step failed"
+    user = data[0].user_failure_data
+    return user.description or "" if user is not None else str(data[0].error)
+
+
+def checks(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    return {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
+
+
+def test_a_job_goes_from_its_sheet_to_a_registered_model(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    job = create(services)
+    launched = launch(services, definitions, instance, job)
+    assert launched.success
+    assert all(checks(instance, launched).values())
+    queued = services.store.get(job.id)
+    assert queued.status is JobStatus.QUEUED
+    assert (queued.train_pairs, queued.val_pairs, queued.achieved_ratio) == (32, 8, 0.8)
+
+    finished = finish(services, definitions, instance, job)
+    assert finished.success
+    done = services.store.get(job.id)
+    assert (done.status, done.uc_model_name, done.uc_model_version) == (JobStatus.SUCCEEDED, "triage", "1")
+    assert done.progress_percent == 100.0
+    assert len(series(services.store, job.id)) == 5
+
+    record = lineage.read(services.store, job.id)
+    assert record.assets == asset_records(instance, ASSETS, job.id)
+    assert set(record.assets) == {key.to_user_string() for key in ASSETS}
+    assert record.assets["source_sheet"].data_version == "invoices@v7"
+    assert record.assets["training_sheet"].data_version == record.training_sheet_digest
+    assert record.model_version == "1"
+    assert record.model_files
+
+
+def test_provenance_names_the_versions_of_the_job_s_own_sheet(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """Two jobs on two sheets, interleaved: each partition's inputs are its own."""
+    template = {"id": "other", "name": "Other", "version": "v9"}
+    write_sheet(services.settings.sheets, "other", rows(30), prompt_template=template)
+    first, second = create(services), create(services, "other")
+    launch(services, definitions, instance, first)
+    launch(services, definitions, instance, second)
+    finish(services, definitions, instance, second)
+    finish(services, definitions, instance, first)
+    for job, version in ((first, "triage@v2"), (second, "other@v9")):
+        found = instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=dg.AssetKey("training_sheet"), asset_partitions=[job.id]), limit=1
+        ).records[0]
+        assert found.asset_materialization is not None
+        assert (found.asset_materialization.tags or {})["dagster/input_data_version/prompt_template"] == version
+        assert lineage.read(services.store, job.id).assets["prompt_template"].data_version == version
+
+
+def test_a_sheet_that_governance_refuses_is_red_with_its_table_and_trains_nothing(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    write_sheet(services.settings.sheets, "phi", rows(40, prohibited_uses=["training"], usage_reason="contains PHI"))
+    job = create(services, "phi")
+    result = launch(services, definitions, instance, job)
+    assert not result.success
+    assert checks(instance, result) == {"accounting_adds_up": True, "enough_pairs": False}
+    now = services.store.get(job.id)
+    assert now.status is JobStatus.FAILED
+    assert "training_prohibited" in (now.error_message or "")
+    assert "training_prohibited" in failure(result)
+    assert not services.settings.datasets.exists() or not list(services.settings.datasets.iterdir())
+    governed = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey("governed_pairs")), limit=1
+    ).records
+    assert governed == []
+    assert claim(services.store, Phase.LAUNCH) == []
+
+
+def test_a_constraint_that_changes_before_the_submit_stops_the_job(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = create(services)
+    split = services.launcher.split
+
+    def split_then_change(*arguments: object) -> object:
+        dataset = split(*arguments)  # type: ignore[arg-type]
+        pairs = rows(40)
+        pairs[3]["prohibited_uses"] = ["training"]
+        write_sheet(services.settings.sheets, "small", pairs)
+        return dataset
+
+    monkeypatch.setattr(services.launcher, "split", split_then_change)
+    result = launch(services, definitions, instance, job)
+    assert checks(instance, result)["unchanged_since_snapshot"] is False
+    now = services.store.get(job.id)
+    assert now.status is JobStatus.FAILED
+    assert "1 training_prohibited" in (now.error_message or "")
+    assert services.backend.find(job.id, job.attempt) is None
+
+
+def test_a_run_by_hand_says_what_to_do_and_breaks_nothing(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    job = create(services)
+    instance.add_dynamic_partitions("training_job", [job.id])
+    result = definitions.resolve_job_def("launch_training").execute_in_process(
+        instance=instance, partition_key=job.id, raise_on_error=False
+    )
+    assert not result.success
+    assert "create_training_job" in failure(result)
+    assert services.store.get(job.id) == job
+
+
+def test_the_partition_of_a_finished_job_is_never_trained_again(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    job = create(services)
+    launch(services, definitions, instance, job)
+    finish(services, definitions, instance, job)
+    done = services.store.get(job.id)
+    for phase in Phase:
+        result = execute(definitions, instance, phase, done)
+        assert not result.success
+        assert "succeeded" in failure(result)
+    assert services.store.get(job.id).model_copy(update={"updated_at": done.updated_at}) == done
+
+
+def test_a_failed_training_ends_in_a_red_finish_run_with_its_cause(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STAND_IN_TRAINER", "")
+    job = create(services, training_config={"timeout_minutes": 0.0001})
+    launch(services, definitions, instance, job)
+    result = finish(services, definitions, instance, job)
+    now = services.store.get(job.id)
+    assert now.status is JobStatus.TIMEOUT
+    assert not result.success
+    assert now.error_message
+    assert now.error_message in failure(result)
+    assert now.finalized_at is not None
+
+
+def test_a_job_whose_launch_died_after_the_submit_is_taken_up_and_submitted_once(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Death between the backend's reply and the stored handle; then the sheet changes before the next attempt."""
+    job = create(services)
+    submit = services.backend.submit
+
+    def submit_then_die(submission: object) -> object:
+        submit(submission)  # type: ignore[arg-type]
+        raise ConnectionError("killed here")
+
+    monkeypatch.setattr(services.backend, "submit", submit_then_die)
+    launch(services, definitions, instance, job)
+    died = services.store.get(job.id)
+    assert (died.status, died.launch_attempt) == (JobStatus.PENDING, 1)
+    monkeypatch.undo()
+    write_sheet(services.settings.sheets, "small", rows(20))
+    services.store.update(job.id, {"launch_after": None})
+    assert launch(services, definitions, instance, job).success
+    assert finish(services, definitions, instance, job).success
+    done = services.store.get(job.id)
+    assert (done.status, done.train_pairs) == (JobStatus.SUCCEEDED, 32)
+    run = services.backend._directory(job.id, job.attempt)  # type: ignore[attr-defined]
+    assert len(starts(run)) == 1
+    assert "Reattached" in " ".join(event.message for event in services.store.events(job.id)[0])
+
+
+def test_a_cancel_before_the_submit_is_final(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    job = create(services)
+    claimed = claim(services.store, Phase.LAUNCH)[0]
+    services.jobs.cancel(job.id, actor="ada", reason="wrong sheet")
+    result = execute(definitions, instance, Phase.LAUNCH, claimed)
+    assert not result.success
+    assert services.store.get(job.id).status is JobStatus.CANCELLED
+    assert services.backend.find(job.id, job.attempt) is None

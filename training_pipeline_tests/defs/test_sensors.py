@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import dagster as dg
+
+from training_pipeline import advisory_lock
+from training_pipeline.defs.partitions import run_tags
+from training_pipeline.defs.sensors import make_sensors, settle_runs
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.training_jobs.claims import Phase, claim, lock_key
+from training_pipeline.training_jobs.services import Services
+from training_pipeline_tests.defs.runs import create, launch
+from training_pipeline_tests.polling import until
+
+
+def evaluate(name: str, services: Services, instance: dg.DagsterInstance) -> dg.SensorResult:
+    sensor = next(sensor for sensor in make_sensors(5) if sensor.name == name)
+    with dg.build_sensor_context(instance=instance, resources={"services": services}) as context:
+        result = sensor(context)
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def test_pending_jobs_get_a_partition_and_a_run_each_once(services: Services, instance: dg.DagsterInstance) -> None:
+    jobs = [create(services), create(services)]
+    result = evaluate("launch_pending_jobs", services, instance)
+    assert [request.run_key for request in result.run_requests or []] == [f"{job.id}:launch:1" for job in jobs]
+    assert [request.partition_key for request in result.run_requests or []] == [job.id for job in jobs]
+    added = [key for request in result.dynamic_partitions_requests or [] for key in request.partition_keys]
+    assert added == [job.id for job in jobs]
+    again = evaluate("launch_pending_jobs", services, instance)
+    assert not again.run_requests
+    assert again.skip_reason is not None
+
+
+def test_polling_asks_for_the_finish_once_and_reports_progress_sparingly(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    job = create(services)
+    launch(services, definitions, instance, job)
+    requests, observations = [], []
+
+    def asked() -> bool:
+        result = evaluate("poll_training_jobs", services, instance)
+        requests.extend(result.run_requests or [])
+        observations.extend(result.asset_events or [])
+        return bool(requests)
+
+    until(asked, what="the request to finish")
+    assert [request.run_key for request in requests] == [f"{job.id}:finalize:1"]
+    assert not evaluate("poll_training_jobs", services, instance).run_requests
+    assert len(observations) <= 10
+
+
+def started_run(instance: dg.DagsterInstance, definitions: dg.Definitions, phase: Phase, job_id: str) -> str:
+    """A run that Dagster believes to be running, though no process does."""
+    run = instance.create_run_for_job(definitions.resolve_job_def("launch_training"), tags=run_tags(phase, job_id, 1))
+    start = dg.DagsterEvent(event_type_value=dg.DagsterEventType.PIPELINE_START.value, job_name=run.job_name)
+    instance.report_dagster_event(start, run.run_id)
+    return run.run_id
+
+
+def test_a_dead_run_is_reported_and_its_claim_given_back(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    impatient = replace(services, settings=services.settings.model_copy(update={"run_grace_seconds": 0.0}))
+    job = create(services)
+    claim(services.store, Phase.LAUNCH)
+    run_id = started_run(instance, definitions, Phase.LAUNCH, job.id)
+    with advisory_lock.hold(services.database, lock_key(Phase.LAUNCH, job.id)):
+        assert settle_runs(instance, impatient) == 0
+        assert services.store.get(job.id).launch_claimed_at is not None
+    assert settle_runs(instance, impatient) == 1
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.status is dg.DagsterRunStatus.FAILURE
+    now = services.store.get(job.id)
+    assert (now.status, now.launch_claimed_at) == (JobStatus.PENDING, None)
+    services.store.update(job.id, {"launch_after": None})
+    assert claim(services.store, Phase.LAUNCH)[0].launch_attempt == 2
+
+
+def test_a_claim_whose_run_was_never_started_is_given_back_after_the_grace(
+    services: Services, instance: dg.DagsterInstance
+) -> None:
+    job = create(services)
+    claim(services.store, Phase.LAUNCH)
+    assert settle_runs(instance, services) == 0
+    services.store.update(job.id, {"launch_claimed_at": job.created_at.replace(year=2020)})
+    assert settle_runs(instance, services) == 1
+    assert services.store.get(job.id).launch_claimed_at is None
