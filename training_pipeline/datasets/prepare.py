@@ -113,7 +113,7 @@ def write_dataset(opened: OpenSheet, taken: Snapshot, plan: SplitPlan, *, root: 
             summary=taken.summary,
         )
         with os.fdopen(private_file(staged / HEAD), "wb") as file:
-            file.write(written.model_dump_json(indent=1).encode())
+            file.write(written.model_dump_json(indent=1, exclude={"path"}).encode())
         publish(staged, written.path, is_whole=is_whole)
     return written
 

@@ -12,7 +12,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.datasets.staging import disk_errors, private_file, publish, staging
 from training_pipeline.datasets.summary import summarise
@@ -35,7 +35,7 @@ class Snapshot(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     digest: str
-    path: Path = Field(exclude=True)
+    path: Path
     sheet_id: str
     sheet_digest: str
     policy: GatePolicy
@@ -95,7 +95,7 @@ def snapshot(opened: OpenSheet, policy: GatePolicy, *, directory: Path) -> Snaps
         )
         taken = taken.model_copy(update={"path": directory / taken.digest})
         with os.fdopen(private_file(staged / _HEAD), "wb") as file:
-            file.write(taken.model_dump_json(indent=1).encode())
+            file.write(taken.model_dump_json(indent=1, exclude={"path"}).encode())
         publish(staged, taken.path, is_whole=_is_whole)
     return taken
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.export_summary import ExportSummary
@@ -35,7 +35,7 @@ class DatasetRef(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     digest: str
-    path: Path = Field(exclude=True)
+    path: Path
     sheet_id: str
     sheet_digest: str
     snapshot_digest: str
