@@ -7,6 +7,7 @@ list of objects becomes null, and null denies.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ class RawFile:
 
     relation: str
     types: Mapping[str, duckdb.sqltypes.DuckDBPyType]
-    #: JSONL: some line is no object, or has a key twice.
+    #: JSONL: some line is no object or has a key twice, or a byte order mark comes first.
     faulty: bool = False
     empty: bool = False
     #: CSV: text in a list column is split here.
@@ -103,7 +104,9 @@ def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, every_colu
         "SELECT json_type(json), json_keys(json) FROM read_ndjson_objects(?) GROUP BY ALL", [_pattern(data)]
     ).fetchall()
     names = list(dict.fromkeys(key for _, keys in lines for key in keys))
-    faulty = any(kind != "OBJECT" or len(set(keys)) < len(keys) for kind, keys in lines)
+    with data.open("rb") as file:
+        marked = file.read(3) == codecs.BOM_UTF8  # the engine takes it with one thread and refuses it with two
+    faulty = marked or any(kind != "OBJECT" or len(set(keys)) < len(keys) for kind, keys in lines)
     # Read as VARCHAR, a string is its text and anything else its JSON text; read as JSON, a value keeps its type.
     as_text = () if every_column else TEXT_COLUMNS
     types = {name: duckdb.sqltypes.DuckDBPyType("VARCHAR" if name in as_text else "JSON") for name in names}

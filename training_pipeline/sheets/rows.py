@@ -6,6 +6,7 @@ a file, to say what is wrong and where. Memory does not grow with the file.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 from collections.abc import Iterator, Mapping
@@ -89,7 +90,7 @@ def _json_row(line: int, content: bytes) -> Row:
     except UnicodeEncodeError:
         return _broken(line, "broken_json", "holds half of a surrogate pair (\\ud800 to \\udfff) that stands alone")
     except json.JSONDecodeError as error:
-        if line == 1 and content.startswith(b"\xef\xbb\xbf"):
+        if line == 1 and content.startswith(codecs.BOM_UTF8):
             return _broken(line, "broken_json", "begins with a byte order mark; save the file as UTF-8 without BOM")
         byte = len(error.doc[: error.pos].encode()) + 1
         return _broken(line, "broken_json", f"is not JSON: {_expected(error)} at byte {byte}")
