@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -83,25 +84,27 @@ def start(command: Sequence[str], *, environment: Mapping[str, str], log: Path) 
         os.close(descriptor)
 
 
-def end(process: ProcessId, *, grace: float, hurry: Callable[[], bool] = lambda: False) -> bool:
+def _never() -> bool:
+    return False
+
+
+def end(process: ProcessId, *, grace: float, hurry: Callable[[], bool] = _never) -> bool:
     """End a process and its group: SIGTERM to the leader, which ends its own children in order; after `grace` seconds,
     or as soon as `hurry()`, SIGKILL to all that is left. False if nothing of it was alive. Returns when all are dead.
     """
     if not process.is_alive() and not process.group():
         return False
     if process.is_alive():
-        os.kill(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGTERM)
+            os.kill(process.pid, signal.SIGCONT)  # a stopped one could not end
         _wait(lambda: not process.is_alive(), grace, hurry)
     for sign, seconds in ((signal.SIGTERM, min(grace, KILL_SECONDS)), (signal.SIGKILL, KILL_SECONDS)):
         members = process.group()
         for member in members:
-            try:
+            with suppress(psutil.NoSuchProcess):
                 member.send_signal(sign)
-            except psutil.NoSuchProcess:
-                continue
-        _wait(
-            lambda: not process.group(), seconds if members else 0, hurry if sign == signal.SIGTERM else lambda: False
-        )
+        _wait(lambda: not process.group(), seconds if members else 0, hurry if sign == signal.SIGTERM else _never)
     return True
 
 

@@ -16,7 +16,8 @@ def ensure_state_directory(settings: Settings) -> None:
     Raises `Unavailable` if it cannot be made, or belongs to somebody else.
     """
     root = settings.state_dir
-    closed = [settings.dagster_home, settings.datasets, settings.snapshots, settings.runs, settings.logs]
+    ours = [settings.dagster_home, settings.datasets, settings.snapshots, settings.runs, settings.logs]
+    closed = [*ours, *(path for path in (settings.sheets, settings.models) if path.parent == root)]
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = stat.S_IMODE(root.stat().st_mode)

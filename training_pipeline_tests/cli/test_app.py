@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import inspect
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from training_pipeline.cli import app
+from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.settings import Settings
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()", *arguments]
+    return subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def fail_with(error: BaseException) -> int:
+    def command() -> None:
+        raise error
+
+    return app.guarded(command)
+
+
+def test_help_names_every_command_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom training_pipeline.cli.app import app\n"
+        "try: app(['--help'])\nexcept SystemExit: pass\n"
+        "print('LOADED', [m for m in ('dagster', 'mlflow', 'torch', 'ibis', 'sqlalchemy') if m in sys.modules])"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.endswith("LOADED []\n")
+    assert all(name in output for name in app.COMMANDS)
+
+
+@pytest.mark.parametrize("name", app.COMMANDS)
+def test_the_help_line_is_the_commands_own(name: str) -> None:
+    command = app.load(name)
+    assert inspect.cleandoc(command.help).splitlines()[0].startswith(app.COMMANDS[name][1].rstrip("."))
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["up", "--port", "0"], ["status", "--nonsense"]])
+def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+
+
+def test_what_a_person_can_mend_is_said_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    problems = [FieldProblem("/epochs", "range", "expected 1 to 50")]
+    assert fail_with(InvalidRequest("No.", hint="Do this.", problems=problems)) == 1
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "Error: No.\n  /epochs: expected 1 to 50\nDo this.\n")
+
+
+def test_what_nobody_foresaw_is_one_sentence_and_a_closed_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINING_PIPELINE_STATE_DIR", str(tmp_path / "state"))
+    assert fail_with(ZeroDivisionError("deep inside")) == 1
+    (log,) = (tmp_path / "state" / "logs").iterdir()
+    message = capsys.readouterr().err
+    assert str(log) in message
+    assert message.count("\n") == 1
+    assert "deep inside" in log.read_text()
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_where_the_state_directory_is_the_problem_the_details_go_elsewhere(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TRAINING_PIPELINE_STATE_DIR", str(tmp_path / "file"))
+    assert fail_with(ZeroDivisionError()) == 1
+    written = Path(capsys.readouterr().err.strip().rsplit(" ", 1)[1].rstrip("."))
+    assert "ZeroDivisionError" in written.read_text()
+    written.unlink()
+
+
+def test_interruption_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fail_with(KeyboardInterrupt()) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_exit_codes_of_commands_are_kept() -> None:
+    assert fail_with(SystemExit(3)) == 3
+    assert app.guarded(lambda: None) == 0
+
+
+def test_wrong_settings_are_named_all_at_once_without_their_values() -> None:
+    wrong = {"TRAINING_PIPELINE_MIN_PAIRS": "s3cr3t", "TRAINING_PIPELINE_WEBSERVER_PORT": "0"}
+    done = run("status", **wrong)
+    assert done.returncode == 1
+    assert all(name in done.stderr for name in wrong)
+    assert "Traceback" not in done.stderr
+    assert "s3cr3t" not in done.stderr
+
+
+def test_only_settings_are_blamed_on_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pydantic import BaseModel
+
+    class Other(BaseModel):
+        number: int
+
+    monkeypatch.setenv("TRAINING_PIPELINE_STATE_DIR", str(tmp_path))
+    with pytest.raises(ValidationError) as caught:
+        Other(number="x")  # type: ignore[arg-type]
+    assert fail_with(caught.value) == 1
+    assert len(list((tmp_path / "logs").iterdir())) == 1
+
+
+def test_the_settings_title_is_what_the_guard_looks_for() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(min_pairs=0)
+    assert caught.value.title == "Settings"
