@@ -11,9 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from training_pipeline.cli.show_sheet import report_as_json, show_head, show_report
+from training_pipeline.datasets.preview import preview as preview_lines
+from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.gates import GatePolicy
-from training_pipeline.domain.training_sheet import Reference, SheetStatus
+from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, SheetStatus
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.checking import check as check_file
@@ -61,8 +63,6 @@ def list_sheets(json: Json = False) -> None:
 @app.command()
 def show(sheet_id: SheetId, json: Json = False) -> None:
     """Show a training sheet: what it was made from, and what both gates let through, with the reasons."""
-    from training_pipeline.datasets.prepare import export_summary
-
     settings = Settings()
     policy = GatePolicy(instruction_prompt_items=settings.instruction_prompt_items)
     with _sheets(settings).open(sheet_id) as opened:
@@ -80,13 +80,13 @@ def preview(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Lines at most.")] = 5,
 ) -> None:
     """Print the JSONL that would be trained on: only pairs that pass both gates."""
-    from training_pipeline.datasets.prepare import preview as preview_lines
-
     settings = Settings()
     policy = GatePolicy(instruction_prompt_items=settings.instruction_prompt_items)
     with _sheets(settings).open(sheet_id) as opened:
+        if opened.sheet.status not in TRAINABLE_SHEETS:
+            typer.echo(f"Nothing is trained on while the sheet's status is '{opened.sheet.status}'.", err=True)
         for line in preview_lines(opened, policy, limit):
-            typer.echo(line.rstrip("\n"))
+            typer.echo(line)
 
 
 @app.command()
@@ -148,9 +148,7 @@ def import_file(
     classification: Annotated[DataClassification | None, typer.Option(help="Classification of every pair.")] = None,
     classification_column: Annotated[str | None, typer.Option(help="Column with each pair's classification.")] = None,
     usage_reason: Annotated[str | None, typer.Option(help="Why the uses are as they are.")] = None,
-    question_column: Annotated[
-        str | None, typer.Option(help="Column of the questions; else `question`.")
-    ] = None,
+    question_column: Annotated[str | None, typer.Option(help="Column of the questions; else `question`.")] = None,
     answer_column: Annotated[str | None, typer.Option(help="Column of the answers; else `answer`.")] = None,
     system_column: Annotated[str | None, typer.Option(help="Column of system messages; else `system`.")] = None,
     pair_id_column: Annotated[str | None, typer.Option(help="Column of pair ids; numbered where left out.")] = None,

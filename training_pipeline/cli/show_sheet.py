@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from training_pipeline.cli import show_job
 from training_pipeline.domain.chat_format import Severity
-from training_pipeline.domain.training_sheet import Reference, TrainingSheet
+from training_pipeline.domain.export_summary import ExportSummary
+from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, TrainingSheet
 from training_pipeline.sheets.checking import CheckReport
-
-if TYPE_CHECKING:
-    from training_pipeline.datasets.prepare import ExportSummary
 
 
 def report_as_json(data: Path, report: CheckReport) -> dict[str, Any]:
@@ -56,7 +55,8 @@ def show_head(console: Console, sheet: TrainingSheet, digest: str, summary: Expo
     grid.add_column(style="dim")
     grid.add_column()
     grid.add_row("training sheet", f"{escape(sheet.name)} ({sheet.id})")
-    grid.add_row("status", str(sheet.status))
+    note = "" if sheet.status in TRAINABLE_SHEETS else ": nothing is trained on until it is approved"
+    grid.add_row("status", f"{sheet.status}{note}")
     grid.add_row("source sheet", _reference(sheet.source_sheet))
     grid.add_row("prompt template", _reference(sheet.prompt_template))
     if sheet.tags:
@@ -65,7 +65,7 @@ def show_head(console: Console, sheet: TrainingSheet, digest: str, summary: Expo
         grid.add_row("owner", escape(sheet.owner))
     grid.add_row("version", digest[:16])
     console.print(grid)
-    console.print(summary)
+    console.print(show_job.of_gates(summary))
 
 
 def _reference(reference: Reference) -> str:
