@@ -42,8 +42,8 @@ def list_jobs(
         typer.echo(jsonlib.dumps({"jobs": [jsonlib.loads(show_job.as_json(job)) for job in jobs], "total": total}))
         return
     table = Table(box=None, header_style="dim")
-    for column in ("job", "status", "progress", "training sheet", "model", "loss", "by", "created (UTC)"):
-        table.add_column(column)
+    for column in ("job", "status", "", "training sheet", "model", "loss", "by"):
+        table.add_column(column, no_wrap=column in {"job", "status"})
     for job in jobs:
         table.add_row(
             job.id,
@@ -53,7 +53,6 @@ def list_jobs(
             f"{job.model_name} {job.uc_model_version or ''}",
             show_job.figure(job.train_loss),
             job.created_by,
-            f"{job.created_at:%Y-%m-%d %H:%M}",
         )
     console = Console()
     console.print(table if jobs else "There are no training jobs yet. `training-pipeline demo` makes one.")
