@@ -1,4 +1,9 @@
-"""A lock between processes of one machine: a file that the kernel unlocks when its holder dies."""
+"""Locks between processes of one machine, which the kernel releases when their last holder dies, however it dies.
+
+A lock (flock) belongs to an open file, and a child that is given the file's descriptor holds it too. So a lock tells
+whether a process or anything it started still lives, where a process id could only tell about one process and may be
+recycled; a zombie holds nothing. Lock files are never removed: that would let two processes in.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +16,33 @@ from pathlib import Path
 from training_pipeline.domain.errors import Conflict
 
 
-@contextmanager
-def hold(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold the lock on `path`, created if need be, and never removed (removing it would let two processes in).
+def try_lock(path: Path) -> int | None:
+    """The descriptor that holds the lock of `path`, or None if another one holds it. Creates the file.
 
-    Waits for as long as another process, or another holder in this one, has it; with `wait=False` raises `Conflict`
-    at once instead. Programs started while it is held do not inherit it.
+    Close the descriptor to release the lock. It is not inherited by children unless it is passed to them.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextmanager
+def hold(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[None]:
+    """Hold the lock of `path`, beside other shared holders where `shared`. Creates the file.
+
+    Waits for as long as another holder has it, also one in this process; with `wait=False` raises `Conflict` instead.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise Conflict(f"Another process holds the lock {path}.") from None
         yield
@@ -30,9 +51,12 @@ def hold(path: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds the lock on `path` now. Reads only: a missing file is a free lock."""
+    """Whether anyone holds the lock of `path` exclusively. Writes nothing: a missing file is a free lock.
+
+    It holds a free lock for an instant itself.
+    """
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:

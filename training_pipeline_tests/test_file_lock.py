@@ -45,3 +45,38 @@ def test_a_killed_holder_frees_it_though_its_children_live(tmp_path: Path) -> No
         holder.kill()
         until(lambda: not file_lock.is_held(lock), seconds=2)
         os.kill(child, signal.SIGKILL)
+
+
+def test_one_holder_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert not file_lock.is_held(path)
+    first = file_lock.try_lock(path)
+    assert first is not None
+    assert file_lock.is_held(path)
+    assert file_lock.try_lock(path) is None
+    os.close(first)
+    assert not file_lock.is_held(path)
+
+
+def test_a_waiting_holder_shares_only_with_sharers(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with file_lock.hold(path, shared=True), file_lock.hold(path, shared=True):
+        assert file_lock.try_lock(path) is None
+    with file_lock.hold(path):
+        assert file_lock.is_held(path)
+    assert not file_lock.is_held(path)
+
+
+def test_a_child_that_is_given_the_lock_holds_it_until_it_dies(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    lock = file_lock.try_lock(path)
+    assert lock is not None
+    sleeper = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+    with subprocess.Popen(sleeper, pass_fds=[lock]) as holder, subprocess.Popen(sleeper, close_fds=False) as stranger:
+        os.close(lock)
+        assert file_lock.is_held(path)
+        holder.kill()
+        while os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT) is None:
+            pass
+        assert not file_lock.is_held(path), "a zombie holds nothing, and a child that was not given it never did"
+        stranger.kill()

@@ -27,7 +27,6 @@ from training_pipeline.backends.base import (
     TrainingResult,
 )
 from training_pipeline.backends.defaults import resolve
-from training_pipeline.backends.file_lock import is_held, locked, try_lock
 from training_pipeline.backends.hardware import best_precision
 from training_pipeline.backends.json_file import BrokenFile, read_json, write_json
 from training_pipeline.backends.model_catalogue import ChosenModel, ModelCatalogue
@@ -46,6 +45,7 @@ from training_pipeline.domain.errors import (
     Unavailable,
 )
 from training_pipeline.domain.job import JobStatus, TrainingConfig
+from training_pipeline.file_lock import hold, is_held, try_lock
 
 #: The training program; it is given the path of config.json.
 PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft")
@@ -111,7 +111,7 @@ class LocalBackend:
         with _using(run):
             self._runs.mkdir(mode=0o700, parents=True, exist_ok=True)
             run.path.mkdir(mode=0o700, exist_ok=True)
-            with locked(run.run_lock):
+            with hold(run.run_lock):
                 orders = run.orders()
                 if orders is None:
                     write_json(run.config, trainer_config(submission, run.path))
@@ -170,7 +170,7 @@ class LocalBackend:
         written here. False if the run has failed for good, else true. Idempotent.
         """
         run = self._submitted(job_id, attempt)
-        with _using(run), locked(run.run_lock):
+        with _using(run), hold(run.run_lock):
             if run.outcome() is None and not is_held(run.supervisor_lock):
                 supervision = run.supervision()
                 done = int((read_json(run.recoveries) or {"count": 0})["count"])
@@ -235,7 +235,7 @@ def _handle(run: RunDirectory) -> Handle:
 
 def _is_supervised(run: RunDirectory) -> bool:
     # Shared: whoever starts a supervisor must not mistake this look at the lock for one.
-    with locked(run.run_lock, shared=True):
+    with hold(run.run_lock, shared=True):
         return is_held(run.supervisor_lock)
 
 

@@ -100,7 +100,7 @@ class Launcher:
         self._store.update(
             job.id,
             {
-                "snapshot": {**taken.model_dump(mode="json"), "path": str(taken.path)},
+                "snapshot": taken.model_dump(mode="json"),
                 "total_pairs": summary.total,
                 "eligible_pairs": summary.eligible,
                 "excluded_counts": {str(reason): count for reason, count in summary.excluded.items()},
@@ -124,7 +124,7 @@ class Launcher:
         self._store.update(
             job.id,
             {
-                "dataset": {**dataset.model_dump(mode="json"), "path": str(dataset.path)},
+                "dataset": dataset.model_dump(mode="json"),
                 "dataset_digest": dataset.digest,
                 "train_pairs": report.train,
                 "val_pairs": report.validation,
