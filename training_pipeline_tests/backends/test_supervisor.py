@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from training_pipeline.backends import supervisor
-from training_pipeline.backends.file_lock import try_lock
+from training_pipeline.file_lock import try_lock
 from training_pipeline.backends.run_directory import Orders, Outcome, RunDirectory
 from training_pipeline_tests.backends.stand_in import (
     kill_and_wait,
