@@ -13,6 +13,7 @@ from typing import Final
 
 import duckdb
 import ibis
+import pyarrow as pa
 
 from training_pipeline.domain.chat_format import Problem
 from training_pipeline.domain.errors import NotFound, SheetUnreadable, Unavailable
@@ -122,7 +123,7 @@ class FileTrainingSheets:
             pairs = connection.table("pairs").select(*PAIR_SCHEMA)
             try:
                 yield OpenSheet(sheet=files.head.sheet(sheet_id), digest=digest, pairs=pairs)
-            except duckdb.Error:
+            except (duckdb.Error, pa.ArrowException, OSError):  # which of them, depends on how the pairs are read
                 if faults := list(structural_problems(files.data, files.head)):
                     raise unreadable(sheet_id, files.data.name, faults) from None
                 raise

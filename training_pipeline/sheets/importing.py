@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
 from training_pipeline.domain.chat_format import Problem
-from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest
+from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, Unavailable
 from training_pipeline.domain.training_sheet import Reference, SheetStatus
 from training_pipeline.domain.usage import Use
 from training_pipeline.sheets.engine import MACROS, RawFile, inspect, quoted, select_pairs, wrong_types
@@ -82,6 +83,13 @@ def import_sheet(request: ImportRequest, directory: Path, *, overwrite: bool = F
             data.replace(directory / data.name)
             yaml.replace(directory / yaml.name)
             _sync(directory)
+        except (duckdb.IOException, OSError) as error:
+            if faults := list(_faults(request.file, reading)):
+                raise unreadable(request.id, request.file.name, faults) from None
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise Unavailable(
+                f"{directory} cannot be written: {why}.", hint="Make room there and try again."
+            ) from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     left_out = tuple(name for name in raw.types if name not in sources.values())
@@ -149,11 +157,16 @@ def _inspected(connection: duckdb.DuckDBPyConnection, request: ImportRequest, he
     except duckdb.Error:
         raw = RawFile("", {}, faulty=True)
     if raw.faulty or raw.empty:
-        own = {"unknown_column", "missing_column", "ambiguous_columns"}  # a sheet's rules, not yet this file's
-        found = [problem for problem in structural_problems(request.file, head) if problem.code not in own]
+        found = list(_faults(request.file, head))
         refused = Problem("", "unreadable", f"cannot be read as {request.file.suffix[1:].upper()}; write it again")
         raise unreadable(request.id, request.file.name, found or [refused])
     return raw
+
+
+def _faults(file: Path, head: Head) -> Iterator[Problem]:
+    """Structural faults of a file that has not got the columns of a sheet yet."""
+    own = {"unknown_column", "missing_column", "ambiguous_columns"}
+    return (problem for problem in structural_problems(file, head) if problem.code not in own)
 
 
 def _refused(problems: list[FieldProblem]) -> InvalidRequest:

@@ -108,12 +108,12 @@ def test_the_limit_shows_errors_first_and_counts_the_rest(put: Put) -> None:
 
 
 def test_many_rows_take_seconds_and_little_memory(put: Put) -> None:
-    path = put([row(str(number), f"question {number} " * 20) for number in range(20_000)])
+    path = put([row(str(number), f"question {number} " * 60) for number in range(10_000)])
     tracemalloc.start()
     try:
         started = time.monotonic()
-        assert report(path).rows == 20_000
-        assert time.monotonic() - started < 30
+        assert report(path).rows == 10_000
+        assert time.monotonic() - started < 60
         assert tracemalloc.get_traced_memory()[1] < 8 * 2**20 < path.stat().st_size
     finally:
         tracemalloc.stop()

@@ -54,13 +54,18 @@ def test_faults_of_the_file(put: Put, sheets: FileTrainingSheets, content: Any, 
     assert expected in refusal(sheets)
 
 
-def test_a_corrupt_page_of_parquet_is_found_while_reading(put: Put, sheets: FileTrainingSheets) -> None:
+@pytest.mark.parametrize("in_batches", [True, False])
+def test_a_corrupt_page_of_parquet_is_found_while_reading(
+    put: Put, sheets: FileTrainingSheets, in_batches: bool
+) -> None:
     rows = [ROW | {"pair_id": f"{number:05d}"} for number in range(5000)]
     path = put(pa.Table.from_pylist(rows), ".parquet")
     content = bytearray(path.read_bytes())
     content[100:600] = b"\xff" * 500
     path.write_bytes(content)
-    with pytest.raises(SheetUnreadable, match="cannot be read as Parquet"), sheets.open("s") as opened:
+    with pytest.raises(SheetUnreadable, match="cannot be read as Parquet"), sheets.open("s") as opened:  # noqa: PT012
+        if in_batches:
+            list(opened.pairs.to_pyarrow_batches(chunk_size=100))
         opened.pairs.to_pyarrow()
 
 
