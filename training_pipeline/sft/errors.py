@@ -47,8 +47,7 @@ def explain(error: BaseException, run_dir: Path) -> Failure:
         return Failure(str(error), kind, error.recurs)
     if _disk_is_full(error, run_dir):
         return Failure(
-            f"The disk that holds {run_dir} is full: free some space and start the job again; it continues from its "
-            "last checkpoint.",
+            f"The disk that holds {run_dir} is full: free some space, then try again.",
             kind,
             recurs=False,
         )

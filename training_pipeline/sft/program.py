@@ -48,9 +48,9 @@ def _run(config: Config, run: RunDir) -> int:
     status = Status(run.status)
     status.facts |= {key: value for key, value in (read_json(run.status) or {}).items() if key in status.facts}
     status.facts |= {"phase": "loading", "eta_seconds": None, "message": "starting"}
+    stop = _listen(run, status)
     status.write()
     _set_environment(config)
-    stop = _listen(run, status)
     from .train import train  # several seconds of imports: only now, when there is something to train
 
     try:

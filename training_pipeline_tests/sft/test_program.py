@@ -126,6 +126,9 @@ def test_starting_a_finished_run_again_changes_nothing(finished: Run) -> None:
 
 def test_stopped_and_killed_and_resumed_it_ends_with_the_same_weights(finished: Run, tmp_path: Path) -> None:
     run = new_run(tmp_path, pairs(), **SETTINGS, checkpoint_minutes=1e-6)
+    assert run.interrupt(signal.SIGTERM, when=(run.run_dir / "status.json").exists) == STOPPED  # while it loads
+    assert run.read("result.json")["step"] == 0
+
     assert run.interrupt(signal.SIGTERM, when=lambda: run.step() >= 4) == STOPPED
     stopped = run.read("result.json")
     assert stopped["status"] == run.read("status.json")["phase"] == "stopped"
