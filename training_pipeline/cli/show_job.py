@@ -38,7 +38,9 @@ def badge(status: JobStatus) -> Text:
 
 def figure(value: float | None, digits: int = 3) -> str:
     """A number for people; a dash where there is none."""
-    return "-" if value is None else f"{value:.{digits}f}"
+    if value is None:
+        return "-"
+    return f"{value:.{digits}f}" if value == 0 or abs(value) >= 10**-digits else f"{value:.1e}"
 
 
 class LiveProgress:
@@ -104,7 +106,7 @@ def of_gates(summary: ExportSummary) -> RenderableType:
     table.add_column("the stewards' reason")
     table.add_column("pairs", justify="right")
     for row in summary.reasons:
-        table.add_row(str(row.reason), row.usage_reason or "-", str(row.count))
+        table.add_row(str(row.reason), Text(row.usage_reason or "-"), str(row.count))
     foot = Text(f"{summary.total} pairs = {summary.eligible} included + {sum(summary.excluded.values())} left out")
     warnings = [Text(f"! {warning.message}", style="yellow") for warning in summary.warnings]
     return Panel(
@@ -167,7 +169,8 @@ def of_answers(samples_file: Path, count: int) -> RenderableType | None:
     for row in rows:
         right = row["after"].strip() == row["expected"].strip()
         after = Text(row["after"].strip()[:60], style="green" if right else "red")
-        table.add_row(row["question"], row["expected"], Text(row["before"].strip()[:40], style="dim"), after)
+        before = Text(row["before"].strip()[:40], style="dim")
+        table.add_row(Text(row["question"]), Text(row["expected"]), before, after)
     return Panel(table, title="What it answers now", title_align="left")
 
 
