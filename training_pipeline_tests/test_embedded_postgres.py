@@ -20,7 +20,7 @@ from training_pipeline.database import Database
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.embedded_postgres import EmbeddedPostgres
 from training_pipeline.postgres_programs import SYSTEM_USER
-from training_pipeline_tests.conftest import reachable_directory, url_of
+from training_pipeline_tests.conftest import copy_of, reachable_directory, url_of
 from training_pipeline_tests.polling import until
 
 AS_ROOT = os.geteuid() == 0
@@ -37,7 +37,17 @@ if sys.argv[2:] == ["stay"]:
 
 
 @pytest.fixture
-def server() -> Iterator[EmbeddedPostgres]:
+def server(prepared: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
+    """A server that has run before."""
+    with reachable_directory() as directory:
+        server = copy_of(prepared, directory / "postgres")
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def new_server() -> Iterator[EmbeddedPostgres]:
+    """A server of which nothing exists yet."""
     with reachable_directory() as directory:
         server = EmbeddedPostgres(directory / "postgres")
         yield server
@@ -49,27 +59,29 @@ def starter(server: EmbeddedPostgres, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def test_it_starts_is_found_and_stops(server: EmbeddedPostgres) -> None:
-    assert server.pid() is None
-    assert server.stop() is False
-    server.start()
-    pid = server.pid()
+def test_it_starts_is_found_and_stops(new_server: EmbeddedPostgres) -> None:
+    assert new_server.pid() is None
+    assert new_server.stop() is False
+    new_server.start()
+    pid = new_server.pid()
     assert pid is not None
-    assert server.accepts_connections()
-    server.start()
-    assert server.pid() == pid
-    assert server.stop() is True
-    assert server.pid() is None
-    assert server.stop() is False
+    assert new_server.accepts_connections()
+    new_server.start()
+    assert new_server.pid() == pid
+    assert new_server.stop() is True
+    assert new_server.pid() is None
+    assert new_server.stop() is False
 
 
-def test_others_cannot_reach_the_socket_the_data_or_the_log(server: EmbeddedPostgres) -> None:
-    server.start()
-    assert stat.S_IMODE(server.directory.stat().st_mode) == 0o700
-    assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
-    assert stat.S_IMODE(server.log.stat().st_mode) & 0o077 == 0
+def test_others_cannot_reach_the_socket_the_data_or_the_log(new_server: EmbeddedPostgres) -> None:
+    new_server.start()
+    assert stat.S_IMODE(new_server.directory.stat().st_mode) == 0o700
+    assert stat.S_IMODE(new_server.data.stat().st_mode) == 0o700
+    assert stat.S_IMODE(new_server.log.stat().st_mode) & 0o077 == 0
     owner = pwd.getpwnam(SYSTEM_USER).pw_uid if AS_ROOT else os.geteuid()
-    assert {path.stat().st_uid for path in (server.directory, server.data, server.socket_directory)} == {owner}
+    assert {path.stat().st_uid for path in (new_server.directory, new_server.data, new_server.socket_directory)} == {
+        owner
+    }
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -83,10 +95,10 @@ def test_it_survives_the_end_of_the_process_group_that_started_it(server: Embedd
     assert server.accepts_connections()
 
 
-def test_several_processes_starting_it_at_once_get_the_same_server(server: EmbeddedPostgres) -> None:
-    processes = [starter(server) for _ in range(4)]
+def test_several_processes_starting_it_at_once_get_the_same_server(new_server: EmbeddedPostgres) -> None:
+    processes = [starter(new_server) for _ in range(4)]
     outputs = {process.communicate(timeout=60)[0] for process in processes}
-    assert outputs == {f"{server.pid()}\n"}
+    assert outputs == {f"{new_server.pid()}\n"}
 
 
 def test_after_kill_9_it_starts_again_with_its_data_and_old_engines_reconnect(server: EmbeddedPostgres) -> None:
@@ -132,20 +144,20 @@ def test_a_killed_server_that_nobody_reaped_is_dead(server: EmbeddedPostgres) ->
     zombie.wait()
 
 
-def test_an_unfinished_first_start_is_begun_anew(server: EmbeddedPostgres) -> None:
-    half = server.directory / "data.new"
+def test_an_unfinished_first_start_is_begun_anew(new_server: EmbeddedPostgres) -> None:
+    half = new_server.directory / "data.new"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
-    server.start()
-    assert server.accepts_connections()
+    new_server.start()
+    assert new_server.accepts_connections()
     assert not half.exists()
 
 
-def test_a_path_that_is_too_long_for_a_socket_and_full_of_odd_characters_works() -> None:
+def test_a_path_that_is_too_long_for_a_socket_and_full_of_odd_characters_works(prepared: EmbeddedPostgres) -> None:
     with reachable_directory() as directory:
         odd = directory / ("a b'c\"d$HOME`e,é" * 7)
         odd.mkdir(mode=0o711)
-        server = EmbeddedPostgres(odd / "postgres")
+        server = copy_of(prepared, odd / "postgres")
         try:
             server.start()
             assert stat.S_IMODE(server.socket_directory.stat().st_mode) == 0o700
@@ -155,10 +167,10 @@ def test_a_path_that_is_too_long_for_a_socket_and_full_of_odd_characters_works()
             server.socket_directory.rmdir()
 
 
-def test_a_socket_directory_that_others_may_enter_is_refused() -> None:
+def test_a_socket_directory_that_others_may_enter_is_refused(prepared: EmbeddedPostgres) -> None:
     with reachable_directory() as directory:
-        server = EmbeddedPostgres(directory / ("long" * 30) / "postgres")
-        server.directory.parent.mkdir(mode=0o711)
+        (directory / ("long" * 30)).mkdir(mode=0o711)
+        server = copy_of(prepared, directory / ("long" * 30) / "postgres")
         server.socket_directory.mkdir()
         server.socket_directory.chmod(0o777)
         try:

@@ -163,7 +163,8 @@ def test_a_taken_port_is_noticed_before_anything_is_started(installation: Instal
         up = installation.up()
         assert up.wait(timeout=60) == 1
     assert "is taken by another program" in installation.output.read_text()
-    assert not (installation.settings.state_dir / "postgres").exists()
+    assert EmbeddedPostgres(installation.settings.state_dir / "postgres").pid() is None
+    assert list(installation.settings.logs.iterdir()) == []
 
 
 def test_env_prints_lines_that_a_shell_understands(installation: Installation) -> None:
