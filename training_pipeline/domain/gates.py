@@ -173,8 +173,9 @@ def judge_together(
     """Finish the verdicts of `judge_each`, to which `row_hash` and `prompt_hash` were added.
 
     `row_hash` must be there for every pair without a reason and for every prohibited one, `prompt_hash` for every pair
-    that has messages. `keep` may store a small table that is read several times. Returns the columns of `judged` (with
-    the final `reason` and `may_validate`) and `instruction`: the prompt is put to so many items that it ties nothing.
+    that has messages. `keep` may store a small table that is read several times. Returns the columns of `judged`, with
+    the final `reason` and `may_validate` (false for excluded pairs), and `instruction`: the prompt is put to so many
+    items that it ties nothing.
     """
     items = policy.instruction_prompt_items
     asked = judged.filter(judged.prompt_hash.notnull())
@@ -218,11 +219,9 @@ def judge_together(
         .agg(kept_id=lambda group: group.pair_id.min(), all_may_validate=lambda group: group.may_validate.all())
     )
     final = known.left_join(copies, known.row_hash == copies.copied_hash)
-    eligible = final.reason.isnull()
+    duplicate = final.reason.isnull() & (final.pair_id != final.kept_id).fill_null(False)
     return final.select(
         *(name for name in known.columns if name not in {"reason", "may_validate"}),
-        reason=ibis.cases(
-            (eligible & (final.pair_id != final.kept_id).fill_null(False), str(Reason.DUPLICATE)), else_=final.reason
-        ),
-        may_validate=final.may_validate & (final.all_may_validate.fill_null(True) | ~eligible),
+        reason=ibis.cases((duplicate, str(Reason.DUPLICATE)), else_=final.reason),
+        may_validate=final.reason.isnull() & ~duplicate & final.may_validate & final.all_may_validate.fill_null(True),
     )

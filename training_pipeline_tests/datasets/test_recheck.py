@@ -1,0 +1,113 @@
+"""What changed between the snapshot and the moment of submitting is found and counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training_pipeline.datasets.recheck import RecheckResult, recheck
+from training_pipeline.datasets.store import DatasetRef, read_manifest
+from training_pipeline.domain.errors import GateRefused, GovernanceChanged
+from training_pipeline.domain.gates import GatePolicy
+from training_pipeline.domain.training_sheet import SheetStatus
+from training_pipeline_tests.datasets.test_prepare import prepare
+from training_pipeline_tests.pairs import Row, chat, open_sheet, pair
+
+POLICY = GatePolicy()
+
+
+def rows(**changes: Any) -> list[Row]:
+    """Thirty pairs, of which the sixth has changed."""
+    made = [pair(number) for number in range(30)]
+    made[5].update(changes)
+    return made
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> DatasetRef:
+    return prepare(open_sheet(rows()), tmp_path_factory.mktemp("recheck"))
+
+
+def now(dataset: DatasetRef, many: list[Row], **head: Any) -> RecheckResult:
+    return recheck(open_sheet(many, digest="e" * 64, **head), dataset, POLICY)
+
+
+def test_nothing_changed(dataset: DatasetRef) -> None:
+    found = now(dataset, rows(reviewed_by="someone else"))
+    assert found == RecheckResult(checked=30, changed={}, missing=0)
+    found.require_unchanged("sheet-1")
+
+
+def test_the_same_sheet_is_not_read_again(dataset: DatasetRef) -> None:
+    """Its digest says that nothing changed, so these rows are never looked at."""
+    assert recheck(open_sheet([]), dataset, POLICY) == RecheckResult(checked=30, changed={}, missing=0)
+    assert recheck(open_sheet([]), dataset, GatePolicy(instruction_prompt_items=1)).missing == 30
+
+
+@pytest.mark.parametrize(
+    ("changes", "finding"),
+    [
+        ({"status": "rejected"}, "rejected"),
+        ({"prohibited_uses": ["training"]}, "training_prohibited"),
+        ({"allowed_uses": None}, "training_not_allowed"),
+        ({"label_allowed_uses": []}, "training_not_allowed"),
+        ({"messages": chat("Question 5?", "Edited.")}, "text_changed"),
+        ({"messages": None}, "invalid"),
+    ],
+)
+def test_a_change_is_named_and_refused(dataset: DatasetRef, changes: Row, finding: str) -> None:
+    found = now(dataset, rows(**changes))
+    assert found == RecheckResult(checked=30, changed={finding: 1}, missing=0, pair_ids=("p-000005",))
+    with pytest.raises(GovernanceChanged, match=f"1 {finding}.*p-000005"):
+        found.require_unchanged("sheet-1")
+
+
+def test_pairs_that_are_gone(dataset: DatasetRef) -> None:
+    found = now(dataset, rows()[2:])
+    assert (found.missing, found.changed, found.pair_ids) == (2, {}, ("p-000000", "p-000001"))
+    with pytest.raises(GovernanceChanged, match="2 missing"):
+        found.require_unchanged("sheet-1")
+
+
+def test_a_new_row_can_shut_a_gate_for_another(dataset: DatasetRef) -> None:
+    prohibited = pair(90, status="rejected", prohibited_uses=["training"], messages=pair(3)["messages"])
+    held_out = pair(91, allowed_uses=["testing"], messages=chat("QUESTION 4 ?", "Held out."))
+    found = now(dataset, [*rows(), prohibited, held_out])
+    assert found.changed == {"identical_to_prohibited": 1, "held_out_prompt": 1}
+
+
+def test_a_pair_id_used_again_is_one_pair(dataset: DatasetRef) -> None:
+    assert now(dataset, [*rows(), pair(3), pair(3)]).changed == {"invalid": 1}
+
+
+def test_a_new_copy_takes_nothing_back(dataset: DatasetRef) -> None:
+    copy = pair(3, pair_id="a-smaller-id")
+    assert now(dataset, [*rows(), copy]).changed == {}
+
+
+def test_validation_must_still_be_permitted_where_it_is_used(dataset: DatasetRef) -> None:
+    manifest = read_manifest(dataset).set_index("pair_id")
+    validated = int(manifest.index[manifest["split"] == "validation"][0][2:])
+    trained = int(manifest.index[manifest["split"] == "train"][0][2:])
+    made = rows()
+    for number in (validated, trained):
+        made[number]["allowed_uses"] = ["training"]
+    found = now(dataset, made)
+    assert (found.changed, found.pair_ids) == ({"validation_not_permitted": 1}, (f"p-{validated:06d}",))
+
+
+def test_new_tags_count(dataset: DatasetRef) -> None:
+    assert now(dataset, rows(), tags=("PHI",)).changed == {"training_prohibited": 30}
+
+
+def test_a_sheet_that_may_no_longer_be_trained_on(dataset: DatasetRef) -> None:
+    with pytest.raises(GateRefused):
+        now(dataset, rows(), status=SheetStatus.REJECTED)
+
+
+def test_it_writes_nothing(dataset: DatasetRef, tmp_path: Path) -> None:
+    before = sorted(dataset.path.parent.parent.rglob("*"))
+    now(dataset, rows())
+    assert sorted(dataset.path.parent.parent.rglob("*")) == before

@@ -1,0 +1,79 @@
+"""The export summary: the product's worked examples, the stewards' reasons, and what a person should know."""
+
+from __future__ import annotations
+
+from training_pipeline.datasets.summary import export_summary
+from training_pipeline.domain.export_summary import ExportSummary, ReasonCount
+from training_pipeline.domain.gates import GatePolicy, Reason
+from training_pipeline_tests.pairs import Row, chat, open_sheet, pair
+
+PHI = {"prohibited_uses": ["training", "validation"], "usage_reason": "PHI"}
+TEST_SET = {"allowed_uses": ["evaluation", "testing"], "usage_reason": "held-out test set"}
+
+
+def summary(rows: list[Row], *, items: int = 20) -> ExportSummary:
+    return export_summary(open_sheet(rows), GatePolicy(instruction_prompt_items=items))
+
+
+def test_one_hundred_labeled_pairs() -> None:
+    rows = [pair(number) for number in range(85)]
+    rows += [pair(number, **PHI) for number in range(85, 97)]
+    rows += [pair(number, **TEST_SET) for number in range(97, 100)]
+    made = summary(rows)
+    assert (made.total, made.labeled, made.training_allowed, made.training_prohibited) == (100, 100, 85, 15)
+    assert made.eligible == 85
+    assert made.reasons == (
+        ReasonCount(reason=Reason.TRAINING_PROHIBITED, usage_reason="PHI", count=12),
+        ReasonCount(reason=Reason.TRAINING_NOT_ALLOWED, usage_reason="held-out test set", count=3),
+    )
+    assert list(made.excluded) == list(Reason)
+    assert made.warnings == ()
+
+
+def test_one_hundred_pairs_of_which_85_are_approved() -> None:
+    rows = [pair(number, status="approved") for number in range(70)]
+    rows += [pair(number, **PHI) for number in range(70, 82)]
+    rows += [pair(number, **TEST_SET) for number in range(82, 85)]
+    rows += [pair(number, status="pending", usage_reason="not shown here") for number in range(85, 95)]
+    rows += [pair(number, status="rejected") for number in range(95, 100)]
+    made = summary(rows)
+    assert (made.labeled, made.training_allowed, made.training_prohibited, made.eligible) == (85, 70, 15, 70)
+    assert {reason: count for reason, count in made.excluded.items() if count} == {
+        Reason.UNLABELED: 10,
+        Reason.REJECTED: 5,
+        Reason.TRAINING_PROHIBITED: 12,
+        Reason.TRAINING_NOT_ALLOWED: 3,
+    }
+    assert [row.usage_reason for row in made.reasons if row.reason is Reason.UNLABELED] == [None]
+
+
+def test_who_approved_what_is_included() -> None:
+    rows = [pair(1, reviewed_by="ana"), pair(2, reviewed_by=None), pair(3, reviewed_by="ana", status="rejected")]
+    rows[0]["label_data_classification"] = "restricted"
+    made = summary(rows)
+    assert made.approvers == {"ana": 1, "": 1}
+    assert made.classifications == {"restricted": 1, "internal": 1}
+
+
+def test_an_empty_sheet() -> None:
+    made = summary([])
+    assert (made.total, made.eligible, made.labeled, made.reasons, made.warnings) == (0, 0, 0, (), ())
+
+
+def test_warnings_count_what_they_say() -> None:
+    rows = [
+        pair(1, item_ref="shared"),
+        pair(2, item_ref="shared", **TEST_SET),
+        pair(3, messages=chat("Twice?", "Yes.")),
+        pair(4, messages=chat("twice ?", "No.")),
+        pair(5, allowed_uses=["training"]),
+        *(pair(number, messages=chat("Summarise.", f"Summary {number}.")) for number in (6, 7, 8)),
+    ]
+    made = summary(rows, items=2)
+    assert made.eligible == 7
+    assert {warning.code: warning.count for warning in made.warnings} == {
+        "item_held_out": 1,
+        "prompt_with_different_answers": 1,
+        "validation_not_permitted": 1,
+        "instruction_prompt": 1,
+    }
