@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,9 +142,10 @@ class ChatFormat:
 
 
 def _token_range(offsets: Sequence[Span], span: Span) -> Span:
-    """The tokens that begin inside the character `span`."""
-    inside = [index for index, (start, end) in enumerate(offsets) if span[0] <= start < span[1] and end > start]
-    return (inside[0], inside[-1] + 1) if inside else (0, 0)
+    """The tokens that hold a character of `span`: the first may begin before it, as words take their space along."""
+    start = bisect_right(offsets, span[0], key=lambda offset: offset[1])
+    end = bisect_left(offsets, span[1], key=lambda offset: offset[0]) if span[0] < span[1] else start
+    return start, end
 
 
 @dataclass(slots=True)
@@ -169,7 +171,7 @@ class Counts:
         self.longest = max(self.longest, len(encoded.input_ids))
         if not trained:
             self.untrained += 1
-            self.cut_off += bool(encoded.spans)
+            self.cut_off += any(start < end for start, end in encoded.spans)
             if len(self.untrained_lines) < NAMED_LINES:
                 self.untrained_lines.append(line)
 

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.sft.chat_format import chat_format, marked, prefixed
-from training_pipeline.sft.data import IGNORED, ChatFormat, Encoded, Example, batches, read_examples, write_tokens
+from training_pipeline.sft.data import (
+    IGNORED,
+    ChatFormat,
+    Encoded,
+    Example,
+    _token_range,
+    batches,
+    read_examples,
+    write_tokens,
+)
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.templates import CHATML
 from training_pipeline_tests.sft.triage import write_jsonl
@@ -73,7 +82,7 @@ def test_every_answer_is_trained_whole_and_both_ways_of_finding_it_agree(
     ]
     example = Example(1, messages, [True] * len(turns))
     encoded = tiny_chat.encode([example])[0]
-    # What precedes the content may share a token with its first bytes only where both are white space.
+    # A token may hold the line break before an answer together with white space that the answer begins with.
     for (_, answer), text in zip(turns, trained_text(tiny_chat, encoded), strict=True):
         assert text.lstrip() == answer.lstrip() + "<|im_end|>"
     text, spans = marked(tiny_chat.tokenizer, CHATML)(messages)
@@ -152,3 +161,12 @@ def test_a_template_that_does_not_know_a_role_names_line_and_roles(tiny_tokenize
     example = Example(4, [{"role": "system", "content": "s"}, {"role": "assistant", "content": "a"}], [True])
     with pytest.raises(TrainingFailed, match=r"line 4 \(roles: system, assistant\)"):
         chat.encode([example])
+
+
+@pytest.mark.parametrize(
+    ("span", "tokens"), [((2, 6), (1, 3)), ((3, 6), (1, 3)), ((6, 7), (3, 4)), ((0, 7), (0, 4)), ((3, 3), (1, 1))]
+)
+def test_a_word_that_takes_its_space_along_belongs_to_the_answer(
+    span: tuple[int, int], tokens: tuple[int, int]
+) -> None:
+    assert _token_range([(0, 2), (2, 5), (5, 6), (6, 7)], span) == tokens
