@@ -140,7 +140,15 @@ class EmbeddedPostgres:
         # Relative to the data directory, so that no character of the path needs quoting in pg_ctl's shell.
         beside = self.socket_directory.parent == self.directory
         where = "../socket" if beside else str(self.socket_directory)
-        options = f"-k {where} -p {PORT} -c listen_addresses= -c cluster_name={self._cluster_name()}"
+        settings = {
+            "listen_addresses": "",
+            "cluster_name": self._cluster_name(),
+            "log_checkpoints": "off",
+            # Statements that fail, and the rows they fail on, hold values that have no place in a log.
+            "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
+        }
+        options = f"-k {where} -p {PORT} " + " ".join(f"-c {name}={value}" for name, value in settings.items())
         seconds = max(1, int(deadline - time.monotonic()))
         started = self._pg_ctl("start", f"--timeout={seconds}", "--log=server.log", f"--options={options}")
         if started.returncode != 0 and self.pid() is None:
@@ -181,7 +189,6 @@ class EmbeddedPostgres:
             return
         # Made under another name and renamed, so that a death in between leaves no half a data directory.
         shutil.rmtree(self.directory / "data.new", ignore_errors=True)
-        settings = {"timezone": "UTC", "log_timezone": "UTC", "log_checkpoints": "off"}
         made = self._run(
             "initdb",
             "--pgdata=data.new",
@@ -191,7 +198,8 @@ class EmbeddedPostgres:
             "--locale=C",
             "--locale-provider=builtin",  # sorts and folds the same on every machine
             "--builtin-locale=C.UTF-8",
-            *(f"--set={name}={value}" for name, value in settings.items()),
+            "--set=timezone=UTC",
+            "--set=log_timezone=UTC",
         )
         if made.returncode != 0:
             raise Unavailable(f"PostgreSQL's data directory cannot be made: {made.stderr.strip()}")

@@ -14,23 +14,35 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import NullPool, create_engine
 
+from training_pipeline import file_lock
 from training_pipeline.database import Database
 from training_pipeline.embedded_postgres import DATABASE, EmbeddedPostgres
 from training_pipeline.migrations import migrate
 from training_pipeline.settings import PREFIX, Settings
 
 _numbers = itertools.count()
+PREFIX_OF_DIRECTORIES = "tp-"
 
 
 @contextmanager
 def reachable_directory() -> Iterator[Path]:
     """A temporary directory in which the system user that runs PostgreSQL for root can reach what it owns."""
-    directory = Path(tempfile.mkdtemp(prefix="tp-", dir="/tmp"))
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX_OF_DIRECTORIES, dir="/tmp"))
     directory.chmod(0o711)
     try:
-        yield directory
+        with file_lock.hold(directory / "in-use"):
+            yield directory
     finally:
         shutil.rmtree(directory)
+
+
+def sweep() -> None:
+    """Stop the servers of test sessions that were killed, and remove their directories."""
+    for lock in Path("/tmp").glob(f"{PREFIX_OF_DIRECTORIES}*/in-use"):
+        if lock.stat().st_uid == os.geteuid() and not file_lock.is_held(lock):
+            for pid_file in lock.parent.rglob("postmaster.pid"):
+                EmbeddedPostgres(pid_file.parent.parent).stop()
+            shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +55,7 @@ def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def prepared() -> Iterator[EmbeddedPostgres]:
     """A stopped server whose database is migrated; what stands on a copy of its data starts in no time."""
+    sweep()
     with reachable_directory() as directory:
         server = EmbeddedPostgres(directory / "postgres")
         server.start()

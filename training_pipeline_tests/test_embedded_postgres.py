@@ -15,6 +15,7 @@ import psutil
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from training_pipeline.database import Database
 from training_pipeline.domain.errors import Unavailable
@@ -184,6 +185,20 @@ def test_a_directory_that_cannot_be_made_is_one_clear_message(tmp_path: Path) ->
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(Unavailable, match="cannot be started"):
         EmbeddedPostgres(tmp_path / "file" / "postgres").start()
+
+
+def test_values_of_a_failed_statement_stay_out_of_the_servers_log(server: EmbeddedPostgres) -> None:
+    server.start()
+    engine = Database.at(url_of(server)).engine("public", pooled=False)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE asked (question text UNIQUE, answer text NOT NULL)"))
+        connection.execute(text("INSERT INTO asked VALUES ('a patient asks', '')"))
+    for values in ("'a patient asks', ''", "'a patient asks', NULL"):
+        with pytest.raises(IntegrityError), engine.begin() as connection:
+            connection.execute(text(f"INSERT INTO asked VALUES ({values})"))
+    log = server.log.read_text()
+    assert log.count("violates") == 2
+    assert "patient" not in log
 
 
 def test_a_port_set_for_psql_does_not_lead_it_astray(server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
