@@ -18,7 +18,7 @@ def test_the_epochs_of_a_model_that_knows_language(pairs: int | None, epochs: in
     assert default_epochs(pairs) == epochs
 
 
-@pytest.mark.parametrize(("pairs", "epochs"), [(None, 10), (8, 50), (240, 20), (400, 12), (5978, 1), (10**6, 1)])
+@pytest.mark.parametrize(("pairs", "epochs"), [(None, 10), (8, 50), (240, 13), (400, 8), (5978, 1), (10**6, 1)])
 def test_the_epochs_of_the_built_in_model(pairs: int | None, epochs: int) -> None:
     assert tiny_epochs(pairs, 8) == epochs
 
