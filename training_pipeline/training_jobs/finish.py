@@ -68,6 +68,7 @@ class Finisher:
                 "duration_seconds": result.duration_seconds,
                 "custom_metrics": result.custom_metrics,
             },
+            event=_about_truncation(result),
         )
         return result
 
@@ -121,3 +122,11 @@ class Finisher:
             values = {"duration_seconds": job.duration_seconds, "error_message": None, "error_details": None}
             job = self._store.change(job, JobStatus.SUCCEEDED, message="Succeeded.", values=values) or job
         return self._store.update(job_id, {"finalized_at": datetime.now(UTC)}, where={"finalized_at": None}) or job
+
+
+def _about_truncation(result: TrainingResult) -> tuple[EventType, str] | None:
+    """The event about examples that were cut, which would otherwise lose their ends in silence. Pure."""
+    if not result.truncated_examples:
+        return None
+    many = f"{result.truncated_examples} training examples were"
+    return EventType.INFO, f"Warning: {many} longer than max_length; their ends were cut off and not trained on."
