@@ -20,19 +20,34 @@ from training_pipeline.domain.errors import Unavailable
 _PREFIX: Final = ".staging-"
 #: A staging directory younger than this may not have its lock yet.
 _YOUNG_SECONDS: Final = 60.0
+#: How DuckDB says that it cannot write to disk.
+_NO_SPACE: Final = ("No space left", "Could not write all bytes", "File too large")
 
 
 @contextmanager
 def disk_errors(doing: str) -> Iterator[None]:
-    """Turn a full disk, or an engine without memory and disk to spill to, into `Unavailable`."""
+    """Turn a full disk, or an engine without memory and disk to spill to, into `Unavailable`.
+
+    Other errors of the engine pass: they may quote the sheet, and its source knows what to make of them.
+    """
     try:
         yield
-    except (OSError, duckdb.OutOfMemoryException, duckdb.IOException) as error:
-        raise Unavailable(
-            f"Cannot {doing}: {error}",
-            hint="Free some disk space or memory (TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT) and try again. "
-            "Nothing half-written was left behind.",
-        ) from error
+    except OSError as error:
+        raise _unavailable(doing, str(error)) from error
+    except duckdb.OutOfMemoryException:
+        raise _unavailable(doing, "the engine has neither memory nor disk left") from None
+    except duckdb.IOException as error:
+        if not any(sign in str(error) for sign in _NO_SPACE):
+            raise
+        raise _unavailable(doing, "no space left on the device that the engine spills to") from None
+
+
+def _unavailable(doing: str, why: str) -> Unavailable:
+    return Unavailable(
+        f"Cannot {doing}: {why}",
+        hint="Free some disk space or memory (TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT) and try again. "
+        "Nothing half-written was left behind.",
+    )
 
 
 @contextmanager

@@ -1,0 +1,159 @@
+"""The data path as one writes it in plain pandas: rows as Python objects, a function a row. The same bytes come out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from training_pipeline.domain.split import first_rows, plan_split, tie
+from training_pipeline.domain.white_space import WHITE_SPACE
+
+FIELDS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id")
+USES = {"training", "validation", "evaluation", "few_shot", "testing"}
+CLASSES = {"public", "internal", "confidential", "restricted"}
+STATUS = {"": "unlabeled", "pending": "unlabeled", "approved": "labeled", "edited": "labeled"} | {
+    word: word for word in ("unlabeled", "labeled", "rejected", "flagged")
+}
+GONE = dict.fromkeys(map(ord, WHITE_SPACE))
+
+
+def missing(value: Any) -> bool:
+    return value is None or value != value
+
+
+def blank(text: Any) -> bool:
+    return missing(text) or not text.strip(WHITE_SPACE)
+
+
+def is_chat(messages: Any) -> bool:
+    if messages is None or not len(messages) or messages[-1]["role"] != "assistant":
+        return False
+    learned = False
+    for index, message in enumerate(messages):
+        role, weight = message["role"], message["weight"]
+        if role not in {"system", "user", "assistant", "tool"} or (role == "system" and index):
+            return False
+        if blank(message["content"]) and not (role == "assistant" and message["tool_calls"]):
+            return False
+        if weight is not None and (role != "assistant" or weight not in (0, 1)):
+            return False
+        learned |= role == "assistant" and weight != 0
+    return learned
+
+
+def line_of(messages: Any) -> str:
+    written = []
+    for message in messages:
+        fields = {name: message[name] for name in FIELDS if message[name] is not None}
+        if "weight" in fields:
+            fields["weight"] = int(fields["weight"])
+        if "tool_calls" in fields:
+            fields["tool_calls"] = json.loads(fields["tool_calls"])
+        written.append(fields)
+    return json.dumps({"messages": written}, ensure_ascii=False, separators=(",", ":"))
+
+
+def prompt_of(messages: Any) -> str | None:
+    if messages is None or not len(messages):
+        return None
+    last = max((index for index, message in enumerate(messages) if message["role"] == "assistant"), default=None)
+    parts = [
+        f"{message['role']}\x1f{(message['content'] or '').lower().translate(GONE)}" for message in messages[:last]
+    ]
+    return sha256("\x1f".join(parts))[:32]
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def words(uses: Any) -> set[str] | None:
+    return None if missing_list(uses) else {use.strip(" \t\n\r").lower() for use in uses}
+
+
+def missing_list(uses: Any) -> bool:
+    return uses is None or isinstance(uses, float)
+
+
+def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> dict[str, Any]:
+    """Judge, summarise, split and write; returns counts and hashes."""
+    pairs = pd.read_parquet(sheet)
+    allowed, prohibited = pairs["allowed_uses"].map(words), pairs["prohibited_uses"].map(words)
+    of_label, not_of_label = pairs["label_allowed_uses"].map(words), pairs["label_prohibited_uses"].map(words)
+    lists = list(zip(allowed, prohibited, of_label, not_of_label, strict=True))
+    stated = pd.Series(
+        [
+            may is not None and denied is not None and all(uses <= USES for uses in four if uses is not None)
+            for four in lists
+            for may, denied, *_ in [four]
+        ]
+    ) & pairs["data_classification"].isin(CLASSES)
+    permitted = [
+        ((may or set()) & (USES if label is None else label), (denied or set()) | (not_label or set()))
+        for may, denied, label, not_label in lists
+    ]
+    uses = {use: pd.Series([use in may and use not in denied for may, denied in permitted]) for use in USES}
+    trains_allowed = pd.Series(["training" in may for may, _ in permitted])
+    forbidden = pd.Series(["training" in denied for _, denied in permitted])
+    status = pairs["status"].map(lambda word: STATUS.get("" if missing(word) else word.strip().lower()))
+    valid = (
+        ~pairs["pair_id"].map(blank)
+        & ~pairs["pair_id"].duplicated(keep=False)
+        & ~pairs["item_ref"].map(blank)
+        & status.notna()
+        & pairs["messages"].map(is_chat)
+    )
+    reason = pd.Series(None, index=pairs.index, dtype=object)
+    for name, applies in [
+        ("invalid", ~valid),
+        *((word, status == word) for word in ("unlabeled", "rejected", "flagged")),
+        ("training_not_allowed", ~(stated & trains_allowed)),
+        ("training_prohibited", forbidden),
+    ]:
+        reason[reason.isna() & applies] = name
+    held_out = ~(stated & uses["training"]) & (uses["evaluation"] | uses["testing"])
+
+    pairs["prompt"] = pairs["messages"].map(prompt_of)
+    compared = reason.isna() | forbidden
+    lines = pairs.loc[compared, "messages"].map(line_of)
+    pairs["row_hash"] = lines.map(sha256)
+    about = pairs.groupby("prompt")["item_ref"].nunique()
+    instruction = pairs["prompt"].isin(about[about > items].index)
+    reason[reason.isna() & pairs["row_hash"].isin(pairs.loc[forbidden, "row_hash"])] = "identical_to_prohibited"
+    reserved = pairs.loc[held_out & ~instruction, "prompt"]
+    reason[reason.isna() & pairs["prompt"].isin(reserved)] = "held_out_prompt"
+
+    pairs["validates"] = stated & uses["validation"]
+    eligible = pairs[reason.isna()].sort_values("pair_id")
+    all_may = eligible.groupby("row_hash")["validates"].transform("all")
+    copies = eligible["row_hash"].duplicated()
+    reason[copies[copies].index] = "duplicate"
+    included = eligible[~copies].assign(validates=all_may)
+
+    counts = {str(name): int(count) for name, count in reason.value_counts().items()}
+    words_of_stewards = pairs[reason.notna()].groupby([reason[reason.notna()], "usage_reason"], dropna=False).size()
+    assert words_of_stewards.sum() + len(included) == len(pairs)
+
+    prompts = included["prompt"].where(~instruction)
+    keys = [pd.factorize(key)[0] for key in (included["item_ref"], included["canonical_label_id"], prompts)]
+    component = tie(keys)
+    first = included["pair_id"].iloc[first_rows(component)]
+    order = np.array([int(sha256(f"{seed}\n{pair_id}")[:16], 16) for pair_id in first], dtype=np.uint64)
+    plan = plan_split(component, order, included["validates"].to_numpy(dtype=bool), ratio=ratio, seed=seed)
+    side = pd.Series(np.where(plan.validation, "validation", "train"), index=included.index)
+
+    digests = {}
+    for name in ("train", "validation"):
+        content = "".join(line + "\n" for line in lines[side.index[side == name]]).encode()
+        (out / f"{name}.jsonl").write_bytes(content)
+        digests[name] = hashlib.sha256(content).hexdigest()
+    manifest = pairs[
+        ["pair_id", "row_hash", "canonical_label_id", "item_ref", "reviewed_by", "reviewed_at", "constraints_set_by"]
+    ].assign(split=side, reason=reason, component=pd.Series(component, index=included.index).astype("Int64"))
+    manifest.sort_values("pair_id").to_parquet(out / "manifest.parquet")
+    return {"counts": counts, "included": len(included), **digests}
