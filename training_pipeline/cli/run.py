@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import os
+import shutil
+import sys
 import time
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -81,13 +85,21 @@ def demo() -> None:
         console.print(_summary(services, job, answers=3))
     seconds = time.monotonic() - started
     console.print(f"\nDone in {seconds:.0f} s. What to try next:")
-    for command, why in (
-        ("training-pipeline up", "the Dagster UI with this job's lineage, checks and curves"),
-        (f"training-pipeline sheets show {DEMO_SHEET}", "what the gates say about every pair, and why"),
-        ("training-pipeline sheets import --help", "bring your own questions and answers"),
-        (f"training-pipeline jobs show {job.id}", "this job again"),
+    for arguments, why in (
+        ("up", "the Dagster UI with this job's lineage, checks and curves"),
+        (f"sheets show {DEMO_SHEET}", "what the gates say about the pairs, and why"),
+        ("sheets import --help", "bring your own questions and answers"),
+        (f"jobs show {job.id}", "this job again"),
     ):
-        console.print(f"  [bold]{command}[/]  [dim]{why}[/]", highlight=False)
+        console.print(f"  [bold]{_program()} {arguments}[/]  [dim]{why}[/]", highlight=False)
+
+
+def _program() -> str:
+    """How this program is called from here: by its name where it is on the path, else by where it is."""
+    called = Path(sys.argv[0])
+    if shutil.which(called.name):
+        return called.name
+    return os.path.relpath(called) if called.is_absolute() else str(called)
 
 
 def _installation() -> Any:

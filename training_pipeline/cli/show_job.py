@@ -147,15 +147,18 @@ def of_lineage(job: TrainingJob, record: LineageRecord) -> RenderableType:
         "prompt template": template,
         "training sheet": sheet,
         "gates": f"policy {record.gate_policy_version}, verdicts {record.snapshot_digest[:12]}",
-        "dataset": f"{record.dataset_digest[:12]}  {record.dataset_path}",
+        "dataset": record.dataset_digest[:12],
         "model": model,
     }
     lines = [
         Text.assemble("   " * depth + ("└─ " if depth else ""), (f"{name}  ", "dim"), what)
         for depth, (name, what) in enumerate(chain.items())
     ]
-    materialized = Text(f"{len(record.assets)} assets materialized in Dagster under partition {job.id}", style="dim")
-    return Panel(Group(*lines, Text(), materialized), title="Where it comes from", title_align="left")
+    proof = (
+        f"{len(record.assets)} assets stand in Dagster under partition {job.id}; every pair's verdict in the manifest:"
+    )
+    foot = [Text(proof, style="dim"), Text(f"{record.dataset_path}/manifest.parquet", style="dim", overflow="fold")]
+    return Panel(Group(*lines, Text(), *foot), title="Where it comes from", title_align="left")
 
 
 def of_answers(samples_file: Path, count: int) -> RenderableType | None:
