@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, RowsDigest
 from training_pipeline.domain.split import first_rows, plan_split, tie
 from training_pipeline.domain.white_space import WHITE_SPACE
 
 FIELDS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id")
 USES = {"training", "validation", "evaluation", "few_shot", "testing"}
-CLASSES = {"public", "internal", "confidential", "restricted"}
+CLASSES = ["public", "internal", "confidential", "restricted"]
 STATUS = {"": "unlabeled", "pending": "unlabeled", "approved": "labeled", "edited": "labeled"} | {
     word: word for word in ("unlabeled", "labeled", "rejected", "flagged")
 }
@@ -28,6 +30,16 @@ def missing(value: Any) -> bool:
 
 def blank(text: Any) -> bool:
     return missing(text) or not text.strip(WHITE_SPACE)
+
+
+def trimmed(text: Any) -> str | None:
+    return None if missing(text) else text.strip(" \t\n\r") or None
+
+
+def rank(classification: Any) -> int | None:
+    """-1 where it is not given, None where the word is unknown."""
+    word = (trimmed(classification) or "").lower()
+    return -1 if not word else CLASSES.index(word) if word in CLASSES else None
 
 
 def is_chat(messages: Any) -> bool:
@@ -86,13 +98,24 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
     allowed, prohibited = pairs["allowed_uses"].map(words), pairs["prohibited_uses"].map(words)
     of_label, not_of_label = pairs["label_allowed_uses"].map(words), pairs["label_prohibited_uses"].map(words)
     lists = list(zip(allowed, prohibited, of_label, not_of_label, strict=True))
-    stated = pd.Series(
-        [
-            may is not None and denied is not None and all(uses <= USES for uses in four if uses is not None)
-            for four in lists
-            for may, denied, *_ in [four]
-        ]
-    ) & pairs["data_classification"].isin(CLASSES)
+    ranks = pairs["data_classification"].map(rank), pairs["label_data_classification"].map(rank)
+    stated = (
+        pd.Series(
+            [
+                may is not None and denied is not None and all(uses <= USES for uses in four if uses is not None)
+                for four in lists
+                for may, denied, *_ in [four]
+            ]
+        )
+        & (ranks[0] >= 0)
+        & ranks[1].notna()
+    )
+    pairs["classification"] = np.maximum(ranks[0].fillna(-1), ranks[1].fillna(-1)).map(
+        lambda place: None if place < 0 else CLASSES[int(place)]
+    )
+    for column in ("usage_reason", "label_usage_reason"):
+        pairs[column] = pairs[column].map(trimmed)
+    usage_reason = pairs["usage_reason"].where(pairs["usage_reason"].notna(), pairs["label_usage_reason"])
     permitted = [
         ((may or set()) & (USES if label is None else label), (denied or set()) | (not_label or set()))
         for may, denied, label, not_label in lists
@@ -118,6 +141,8 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
         reason[reason.isna() & applies] = name
     held_out = ~(stated & uses["training"]) & (uses["evaluation"] | uses["testing"])
 
+    for column in ("item_ref", "canonical_label_id"):
+        pairs[column] = pairs[column].map(trimmed)
     pairs["prompt"] = pairs["messages"].map(prompt_of)
     compared = reason.isna() | forbidden
     lines = pairs.loc[compared, "messages"].map(line_of)
@@ -135,9 +160,23 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
     reason[copies[copies].index] = "duplicate"
     included = eligible[~copies].assign(validates=all_may)
 
-    counts = {str(name): int(count) for name, count in reason.value_counts().items()}
-    words_of_stewards = pairs[reason.notna()].groupby([reason[reason.notna()], "usage_reason"], dropna=False).size()
-    assert words_of_stewards.sum() + len(included) == len(pairs)
+    denied = reason.isin(["training_not_allowed", "training_prohibited"])
+    reasons = pd.DataFrame({"reason": reason, "usage_reason": usage_reason.where(denied)})[reason.notna()]
+    asked = included.loc[~instruction, "prompt"].value_counts()
+    summary = {
+        "counts": {str(name): int(count) for name, count in reason.value_counts().items()},
+        "included": len(included),
+        "reasons": sorted(int(count) for count in reasons.groupby(list(reasons), dropna=False).size()),
+        "classifications": counted(included["classification"]),
+        "approvers": counted(included["reviewed_by"].fillna("")),
+        "warnings": {
+            "item_held_out": int(included["item_ref"].isin(pairs.loc[held_out, "item_ref"]).sum()),
+            "prompt_with_different_answers": int((asked > 1).sum()),
+            "validation_not_permitted": int((~included["validates"].astype(bool)).sum()),
+            "instruction_prompt": int(pairs.loc[instruction, "prompt"].nunique()),
+        },
+    }
+    assert sum(summary["counts"].values()) + len(included) == len(pairs)
 
     prompts = included["prompt"].where(~instruction)
     keys = [pd.factorize(key)[0] for key in (included["item_ref"], included["canonical_label_id"], prompts)]
@@ -152,8 +191,24 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
         content = "".join(line + "\n" for line in lines[side.index[side == name]]).encode()
         (out / f"{name}.jsonl").write_bytes(content)
         digests[name] = hashlib.sha256(content).hexdigest()
-    manifest = pairs[
-        ["pair_id", "row_hash", "canonical_label_id", "item_ref", "reviewed_by", "reviewed_at", "constraints_set_by"]
-    ].assign(split=side, reason=reason, component=pd.Series(component, index=included.index).astype("Int64"))
-    manifest.sort_values("pair_id").to_parquet(out / "manifest.parquet")
-    return {"counts": counts, "included": len(included), **digests}
+    pairs = pairs.assign(
+        reason=reason, instruction=instruction, prompt_hash=pairs["prompt"], may_validate=False, gate_policy_version="1"
+    )
+    pairs["may_validate"] = included["validates"].reindex(pairs.index, fill_value=False)
+    pairs["split"] = side.reindex(pairs.index)
+    pairs["component"] = pd.Series(component, index=included.index).reindex(pairs.index).astype("Int64")
+    pairs = pairs.sort_values("pair_id")
+    store(pairs, SNAPSHOT_SCHEMA, out / "snapshot.parquet")
+    return {**summary, **digests, "manifest": store(pairs, MANIFEST_SCHEMA, out / "manifest.parquet")}
+
+
+def counted(column: pd.Series[Any]) -> dict[str, int]:
+    return {str(name): int(count) for name, count in column.value_counts().sort_index().items()}
+
+
+def store(pairs: pd.DataFrame, schema: pa.Schema, path: Path) -> str:
+    """Write rows and return their digest."""
+    pairs[schema.names].to_parquet(path, index=False)
+    digest = RowsDigest(schema)
+    digest.update(pa.Table.from_pandas(pairs[schema.names], schema, preserve_index=False))
+    return digest.hexdigest()

@@ -5,7 +5,8 @@
 
 Every run is a process of its own, timed from its start to its end; memory is its peak resident set. The data path reads
 a Parquet sheet and does everything a job does with it: both gates, export summary, snapshot, components, split, two
-JSONL files, manifest, hashes. The pandas version must come to the same counts and the same bytes.
+JSONL files, manifest, hashes. The pandas version must come to the same counts, bytes and digests, though it
+does not read the text a second time to see that nothing changed, nor flush anything to disk.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def compare(given: argparse.Namespace) -> None:
     if "pandas" in found:
         same = found["pandas"][0]["result"] == ours
         print(
-            "   pandas comes to", "the same counts and the same bytes" if same else f"OTHER RESULTS: {found['pandas']}"
+            "   pandas comes to", "the same counts, bytes and digests" if same else f"OTHER RESULTS: {found['pandas']}"
         )
         if not same:
             sys.exit(1)
@@ -119,17 +120,24 @@ def ours(directory: Path, memory: str) -> dict[str, Any]:
     with source.open(SHEET) as opened:
         clock.append(time.perf_counter())
         taken = snapshot(opened, GatePolicy(instruction_prompt_items=ITEMS), directory=out / "snapshots")
-    clock.append(time.perf_counter())
-    plan = split_snapshot(taken, ratio=RATIO, seed=SEED, min_pairs=10)
-    clock.append(time.perf_counter())
-    with source.open(SHEET) as opened:
+        clock.append(time.perf_counter())
+        plan = split_snapshot(taken, ratio=RATIO, seed=SEED, min_pairs=10)
+        clock.append(time.perf_counter())
         made = write_dataset(opened, taken, plan, root=out / "datasets")
     clock.append(time.perf_counter())
-    shutil.copy(made.train_file, directory / "train.jsonl")  # for the floor; costs well under its writing
-    shutil.copy(made.validation_file, directory / "validation.jsonl")
+    for file in (made.train_file, made.validation_file):  # for the floor
+        (directory / file.name).unlink(missing_ok=True)
+        (directory / file.name).hardlink_to(file)
+    summary = made.summary
+    warnings = {warning.code: warning.count for warning in summary.warnings}
     return {
-        "counts": {str(reason): count for reason, count in made.summary.excluded.items() if count},
-        "included": made.summary.eligible,
+        "counts": {str(reason): count for reason, count in summary.excluded.items() if count},
+        "included": summary.eligible,
+        "reasons": sorted(row.count for row in summary.reasons),
+        "classifications": summary.classifications,
+        "approvers": summary.approvers,
+        "warnings": warnings,
+        "manifest": made.manifest_sha256,
         "train": made.train_sha256,
         "validation": made.validation_sha256,
         "parts": {
@@ -149,7 +157,9 @@ def pandas(directory: Path, _memory: str) -> dict[str, Any]:
     out = empty(directory / "pandas")
     made = prepare(directory / f"{SHEET}.parquet", out, seed=SEED, ratio=RATIO, items=ITEMS)
     order = [str(reason) for reason in Reason]
-    return {**made, "counts": {why: made["counts"][why] for why in order if why in made["counts"]}}
+    made["counts"] = {why: made["counts"][why] for why in order if why in made["counts"]}
+    made["warnings"] = {code: count for code, count in made["warnings"].items() if count}
+    return made
 
 
 def floor(directory: Path, _memory: str) -> dict[str, Any]:

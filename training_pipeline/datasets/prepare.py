@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -12,9 +14,9 @@ import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from training_pipeline.datasets.rows_file import write_rows
 from training_pipeline.datasets.snapshot import Snapshot, included_rows, snapshot_rows
 from training_pipeline.datasets.staging import disk_errors, private_file, publish, staging
 from training_pipeline.datasets.store import (
@@ -27,7 +29,7 @@ from training_pipeline.datasets.store import (
     is_whole,
 )
 from training_pipeline.domain.errors import GateRefused, GovernanceChanged
-from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, RowsDigest, text_bytes
+from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, text_bytes
 from training_pipeline.domain.rendering import rendered, row_hash
 from training_pipeline.domain.split import SplitPlan, first_rows, plan_split, tie
 from training_pipeline.sheets.base import OpenSheet
@@ -85,9 +87,10 @@ def write_dataset(opened: OpenSheet, taken: Snapshot, plan: SplitPlan, *, root: 
     The text is read again from the sheet: raises `GovernanceChanged` where it is not the text that was judged, and
     `Unavailable` where the disk is full. Nothing half-written stays.
     """
-    with disk_errors(f"write a dataset in {root}"), staging(root) as staged:
+    with disk_errors(f"write a dataset in {root}"), staging(root) as staged, ThreadPoolExecutor(1) as beside:
+        writing = beside.submit(write_rows, staged / MANIFEST, MANIFEST_SCHEMA, _manifest(taken, plan))
         texts = _write_lines(opened, taken, plan, staged)
-        manifest = _write_manifest(taken, plan, staged)
+        manifest = writing.result()
         digest = dataset_digest(
             train_sha256=texts[TRAIN].sha256,
             validation_sha256=texts[VALIDATION].sha256,
@@ -186,23 +189,15 @@ def _write_lines(opened: OpenSheet, taken: Snapshot, plan: SplitPlan, directory:
     return files
 
 
-def _write_manifest(taken: Snapshot, plan: SplitPlan, directory: Path) -> RowsDigest:
-    digest = RowsDigest(MANIFEST_SCHEMA)
+def _manifest(taken: Snapshot, plan: SplitPlan) -> Iterator[pa.RecordBatch]:
     done = 0
-    with (
-        os.fdopen(private_file(directory / MANIFEST), "wb") as file,
-        pq.ParquetWriter(file, MANIFEST_SCHEMA, compression="zstd", compression_level=1) as writer,
-    ):
-        for batch in snapshot_rows(taken, SNAPSHOT_SCHEMA.names):
-            included = pc.is_null(batch.column("reason")).to_numpy(zero_copy_only=False)
-            here = slice(done, done + int(included.sum()))
-            done = here.stop
-            rows = _manifest_rows(batch, included, plan.validation[here], plan.component[here], taken.policy.version)
-            digest.update(rows)
-            writer.write_batch(rows)
+    for batch in snapshot_rows(taken, SNAPSHOT_SCHEMA.names):
+        included = pc.is_null(batch.column("reason")).to_numpy(zero_copy_only=False)
+        here = slice(done, done + int(included.sum()))
+        done = here.stop
+        yield _manifest_rows(batch, included, plan.validation[here], plan.component[here], taken.policy.version)
     if done != len(plan.component):
         raise AssertionError(f"the plan has {len(plan.component)} pairs and the snapshot {done}")
-    return digest
 
 
 def _manifest_rows(

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from training_pipeline.datasets.rows_file import write_rows
 from training_pipeline.datasets.staging import disk_errors, private_file, publish, staging
 from training_pipeline.datasets.summary import summarise
 from training_pipeline.datasets.verdicts import verdicts
@@ -77,14 +78,7 @@ def snapshot(opened: OpenSheet, policy: GatePolicy, *, directory: Path) -> Snaps
         # Pair ids are unique but for invalid pairs: only where there are any, the order needs the other columns.
         ordered_by = SNAPSHOT_SCHEMA.names if summary.excluded[Reason.INVALID] else ["pair_id"]
         rows = table.select(*SNAPSHOT_SCHEMA.names).order_by(ordered_by)
-        digest = RowsDigest(SNAPSHOT_SCHEMA)
-        with (
-            os.fdopen(private_file(staged / _PAIRS), "wb") as file,
-            pq.ParquetWriter(file, SNAPSHOT_SCHEMA, compression="zstd", compression_level=1) as writer,
-        ):
-            for batch in rows.to_pyarrow_batches(chunk_size=_ROWS):
-                digest.update(batch)
-                writer.write_batch(batch.cast(SNAPSHOT_SCHEMA))
+        digest = write_rows(staged / _PAIRS, SNAPSHOT_SCHEMA, rows.to_pyarrow_batches(chunk_size=_ROWS))
         taken = Snapshot(
             digest=_digest(opened.sheet.id, policy, digest),
             path=directory,

@@ -21,15 +21,15 @@ def verdicts(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
 
     The text is read once. Raises `Unavailable` where the engine runs out of memory and disk.
     """
-    judged = judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags))
-    compared = judged.reason.isnull() | judged.prohibited  # no rule compares the text of other pairs
-    hashed = judged.mutate(
-        row_hash=row_hash(ibis.cases((compared, rendered(judged.messages)))),
-        prompt_hash=prompt_hash(judged.messages),
-    ).drop("messages")
     with disk_errors("judge the pairs"), ExitStack() as held:
 
         def keep(table: ir.Table) -> ir.Table:
             return held.enter_context(table.cache())
 
+        judged = judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags), keep=keep)
+        compared = judged.reason.isnull() | judged.prohibited  # no rule compares the text of other pairs
+        hashed = judged.mutate(
+            row_hash=row_hash(ibis.cases((compared, rendered(judged.messages)))),
+            prompt_hash=prompt_hash(judged.messages),
+        ).drop("messages")
         yield judge_together(keep(hashed), policy, keep=keep)

@@ -14,12 +14,21 @@ import ibis
 import ibis.expr.types as ir
 from pydantic import BaseModel, ConfigDict, Field
 
+from training_pipeline.domain.constraints import all_known, classification, names, strictness, words
 from training_pipeline.domain.usage import REVIEW_WORDS, STRICTNESS, Status, TagConstraints, Use
-from training_pipeline.domain.validity import is_chat
-from training_pipeline.domain.white_space import is_blank, trimmed
+from training_pipeline.domain.validity import chat_letters, is_chat
+from training_pipeline.domain.white_space import is_blank, trimmed, word_of
 
 #: Raise it whenever a rule of a gate changes: verdicts and datasets carry it.
 GATE_POLICY_VERSION: Final = "1"
+
+
+#: How an engine may hold an intermediate table that is small or read several times.
+Keep = Callable[[ir.Table], ir.Table]
+
+
+def _unkept(table: ir.Table) -> ir.Table:
+    return table
 
 
 class GatePolicy(BaseModel):
@@ -52,15 +61,11 @@ NOT_LABELED: Final = (Reason.INVALID, Reason.UNLABELED, Reason.REJECTED, Reason.
 #: Reasons for which the usage gate stays shut.
 NOT_PERMITTED: Final = (Reason.TRAINING_NOT_ALLOWED, Reason.TRAINING_PROHIBITED)
 
-_KNOWN_USES: Final = [str(use) for use in Use]
-#: Uses that decide something here.
-_ASKED_USES: Final = (Use.TRAINING, Use.VALIDATION, Use.EVALUATION, Use.TESTING)
 _CARRIED: Final = ("reviewed_by", "reviewed_at", "constraints_set_by", "constraints_set_at")
 
 
-def _status(status: ir.StringValue) -> ir.StringValue:
+def _status(word: ir.StringValue) -> ir.StringValue:
     """The word of `Status`; null for a word that is unknown."""
-    word = trimmed(status.fill_null("")).lower()
     return ibis.cases(
         (word == "", str(Status.UNLABELED)),
         (word.isin([str(known) for known in Status]), word),
@@ -68,88 +73,72 @@ def _status(status: ir.StringValue) -> ir.StringValue:
     )
 
 
-def _strictness(classification: ir.StringValue) -> ir.IntegerValue:
-    """Place in `STRICTNESS`, -1 where it is not given, null where the word is unknown."""
-    word = trimmed(classification.fill_null("")).lower()
-    return ibis.cases((word == "", -1), *((word == str(known), rank) for rank, known in enumerate(STRICTNESS)))
-
-
-def _words(uses: ir.ArrayValue) -> ir.StringValue:
-    """The words of a list of uses, as `,training,testing,`; null where the list is null. Finding a word in a text is
-    far faster than in a list; a word with a comma in it is unknown, and so denies anyway.
-    """
-    return ibis.literal(",") + uses.map(lambda word: trimmed(word).lower()).join(",") + ","
-
-
-def _has_unknown(uses: ir.ArrayValue) -> ir.BooleanValue:
-    """Whether the list has a word that is no use, or a null; false where the list is null."""
-    unknown = uses.filter(lambda word: ~trimmed(word).lower().isin(_KNOWN_USES).fill_null(False))
-    return (unknown.length() > 0).fill_null(False)
-
-
-def _facts(pairs: ir.Table, tags: TagConstraints) -> ir.Table:
-    """What each pair says, in words the verdict can be read from."""
-    allowed, label_allowed = _words(pairs.allowed_uses), _words(pairs.label_allowed_uses)
-    prohibited, label_prohibited = _words(pairs.prohibited_uses), _words(pairs.label_prohibited_uses)
-
-    def is_allowed(use: Use) -> ir.BooleanValue:
-        by_pair = allowed.contains(f",{use},").fill_null(False)
-        return by_pair & label_allowed.contains(f",{use},").fill_null(True)
-
-    def is_prohibited(use: Use) -> ir.BooleanValue:
-        by_pair = prohibited.contains(f",{use},").fill_null(False)
-        return by_pair | label_prohibited.contains(f",{use},").fill_null(False) | (use in tags.prohibits)
-
-    of_pair, of_label = _strictness(pairs.data_classification), _strictness(pairs.label_data_classification)
-    of_tags = -1 if tags.classification is None else STRICTNESS.index(tags.classification)
+def _facts(pairs: ir.Table) -> ir.Table:
+    """What each pair says, as short texts that are cheap to look at more than once."""
     return pairs.select(
         "pair_id",
         "messages",
         *_CARRIED,
         item_ref=trimmed(pairs.item_ref).nullif(""),
         canonical_label_id=trimmed(pairs.canonical_label_id).nullif(""),
-        sound=~is_blank(pairs.pair_id) & ~is_blank(pairs.item_ref) & is_chat(pairs.messages),
-        status=_status(pairs.status),
-        # Every list is there that must be, and every word is known.
-        stated=pairs.allowed_uses.notnull()
-        & pairs.prohibited_uses.notnull()
-        & ~_has_unknown(pairs.allowed_uses)
-        & ~_has_unknown(pairs.prohibited_uses)
-        & ~_has_unknown(pairs.label_allowed_uses)
-        & ~_has_unknown(pairs.label_prohibited_uses)
-        & (of_pair >= 0).fill_null(False)
-        & of_label.notnull(),
-        strictness=ibis.greatest(of_pair.fill_null(-1), of_label.fill_null(-1), ibis.literal(of_tags)),
-        usage_reason=ibis.coalesce(
-            trimmed(pairs.usage_reason).nullif(""),
-            trimmed(pairs.label_usage_reason).nullif(""),
-            ibis.literal(tags.reason or None, type="string"),
-        ),
-        **{f"{use}_allowed": is_allowed(use) for use in _ASKED_USES},
-        **{f"{use}_prohibited": is_prohibited(use) for use in _ASKED_USES},
+        named=~is_blank(pairs.pair_id) & ~is_blank(pairs.item_ref),
+        chat=chat_letters(pairs.messages),
+        status=word_of(pairs.status),
+        allowed=words(pairs.allowed_uses),
+        prohibited=words(pairs.prohibited_uses),
+        label_allowed=words(pairs.label_allowed_uses),
+        label_prohibited=words(pairs.label_prohibited_uses),
+        classification=word_of(pairs.data_classification),
+        label_classification=word_of(pairs.label_data_classification),
+        usage_reason=trimmed(pairs.usage_reason).nullif(""),
+        label_usage_reason=trimmed(pairs.label_usage_reason).nullif(""),
     )
 
 
-def judge_each(pairs: ir.Table, tags: TagConstraints) -> ir.Table:
-    """Judge each pair of `pairs` (`PAIR_SCHEMA`) by itself.
+def judge_each(pairs: ir.Table, tags: TagConstraints, *, keep: Keep = _unkept) -> ir.Table:
+    """Judge each pair of `pairs` (`PAIR_SCHEMA`) by itself. `keep` may store a small table, so that it is not part of
+    the query that reads the text: DuckDB stores what a query reads twice.
 
     Returns one row a pair: `pair_id`, `item_ref` and `canonical_label_id` (trimmed, null where blank),
     `reviewed_by`, `reviewed_at`, `constraints_set_by`, `constraints_set_at`, `messages`, and
     `reason` (null where both gates are open), `may_validate`, `classification` (the strictest of pair, label and tags),
     `usage_reason`, `prohibited` (training is prohibited), `held_out` (may be evaluated or tested on, not trained on).
     """
-    ambiguous = pairs.group_by(ambiguous_id=pairs.pair_id).having(lambda group: group.count() > 1).agg()
+    ambiguous = keep(pairs.group_by(ambiguous_id=pairs.pair_id).having(lambda group: group.count() > 1).agg())
     # The join keeps Ibis from folding the facts into the verdict, where each would be computed again at every use.
-    facts = _facts(pairs, tags).left_join(ambiguous, ibis._.pair_id == ambiguous.ambiguous_id)
-    permitted = {use: facts[f"{use}_allowed"] & ~facts[f"{use}_prohibited"] for use in _ASKED_USES}
-    valid = facts.sound & facts.status.notnull() & facts.ambiguous_id.isnull()
+    facts = _facts(pairs).left_join(ambiguous, ibis._.pair_id == ambiguous.ambiguous_id)
+
+    def allowed(use: Use) -> ir.BooleanValue:
+        return names(facts.allowed, use).fill_null(False) & names(facts.label_allowed, use).fill_null(True)
+
+    def prohibited(use: Use) -> ir.BooleanValue:
+        by_pair = names(facts.prohibited, use).fill_null(False)
+        return by_pair | names(facts.label_prohibited, use).fill_null(False) | (use in tags.prohibits)
+
+    def permitted(use: Use) -> ir.BooleanValue:
+        return allowed(use) & ~prohibited(use)
+
+    of_pair, of_label = strictness(facts.classification), strictness(facts.label_classification)
+    # Everything is said that must be said, and every word is known.
+    stated = (
+        all_known(facts.allowed).fill_null(False)
+        & all_known(facts.prohibited).fill_null(False)
+        & all_known(facts.label_allowed).fill_null(True)
+        & all_known(facts.label_prohibited).fill_null(True)
+        & (of_pair >= 0).fill_null(False)
+        & of_label.notnull()
+    )
+    of_tags = -1 if tags.classification is None else STRICTNESS.index(tags.classification)
+    strictest = ibis.greatest(of_pair.fill_null(-1), of_label.fill_null(-1), of_tags)
+    status = _status(facts.status)
+    valid = facts.named & is_chat(facts.chat) & status.notnull() & facts.ambiguous_id.isnull()
     reason = ibis.cases(
         (~valid, str(Reason.INVALID)),
-        (facts.status == str(Status.UNLABELED), str(Reason.UNLABELED)),
-        (facts.status == str(Status.REJECTED), str(Reason.REJECTED)),
-        (facts.status == str(Status.FLAGGED), str(Reason.FLAGGED)),
-        (~(facts.stated & facts.training_allowed), str(Reason.TRAINING_NOT_ALLOWED)),
-        (facts.training_prohibited, str(Reason.TRAINING_PROHIBITED)),
+        (status == str(Status.UNLABELED), str(Reason.UNLABELED)),
+        (status == str(Status.REJECTED), str(Reason.REJECTED)),
+        (status == str(Status.FLAGGED), str(Reason.FLAGGED)),
+        (~(stated & allowed(Use.TRAINING)), str(Reason.TRAINING_NOT_ALLOWED)),
+        (prohibited(Use.TRAINING), str(Reason.TRAINING_PROHIBITED)),
     )
     return facts.select(
         "pair_id",
@@ -157,19 +146,19 @@ def judge_each(pairs: ir.Table, tags: TagConstraints) -> ir.Table:
         "canonical_label_id",
         *_CARRIED,
         "messages",
-        "usage_reason",
         reason=reason,
-        may_validate=facts.stated & permitted[Use.VALIDATION],
-        classification=ibis.cases(*((facts.strictness == rank, str(known)) for rank, known in enumerate(STRICTNESS))),
+        may_validate=stated & permitted(Use.VALIDATION),
+        classification=classification(strictest),
+        usage_reason=ibis.coalesce(
+            facts.usage_reason, facts.label_usage_reason, ibis.literal(tags.reason or None, type="string")
+        ),
         # These two take pairs out of training for the sake of others, so forgotten fields do not weaken them.
-        prohibited=facts.training_prohibited,
-        held_out=~(facts.stated & permitted[Use.TRAINING]) & (permitted[Use.EVALUATION] | permitted[Use.TESTING]),
+        prohibited=prohibited(Use.TRAINING),
+        held_out=~(stated & permitted(Use.TRAINING)) & (permitted(Use.EVALUATION) | permitted(Use.TESTING)),
     )
 
 
-def judge_together(
-    judged: ir.Table, policy: GatePolicy, *, keep: Callable[[ir.Table], ir.Table] = lambda table: table
-) -> ir.Table:
+def judge_together(judged: ir.Table, policy: GatePolicy, *, keep: Keep = _unkept) -> ir.Table:
     """Finish the verdicts of `judge_each`, to which `row_hash` and `prompt_hash` were added.
 
     `row_hash` must be there for every pair without a reason and for every prohibited one, `prompt_hash` for every pair

@@ -52,6 +52,18 @@ MANIFEST_SCHEMA: Final = pa.schema(
     ]
 )
 
+#: Columns with few different values; a dictionary of the others would only cost time.
+REPEATING: Final = (
+    "split",
+    "reason",
+    "classification",
+    "reviewed_by",
+    "reviewed_at",
+    "constraints_set_by",
+    "constraints_set_at",
+    "gate_policy_version",
+)
+
 
 class RowsDigest:
     """A digest of a table's rows in their order, whatever the batches they come in and whoever stores them.

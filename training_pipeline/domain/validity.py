@@ -1,6 +1,7 @@
-"""Is a pair a chat example that can be trained on? The rule of `invalid`, as one Ibis boolean.
+"""Is a pair a chat example that can be trained on? Half of the rule of `invalid`, for millions of rows at once.
 
-`chat_format.py` says the same, message by message, for people; this says it for millions of rows at once.
+`chat_format.py` says the same, message by message, for people. Here every message becomes one letter, and the rule is a
+regular expression over the letters of an example.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from training_pipeline.domain.white_space import is_blank
 
 #: The beginning of a JSON list with something in it.
 _TOOL_CALLS: Final = r"^[ \x{9}\x{A}\x{D}]*\[[ \x{9}\x{A}\x{D}]*[^ \x{9}\x{A}\x{D}\]]"
+
+_MALFORMED, _SYSTEM, _LEARNED, _MASKED, _OTHER = "xsamo"
+#: At most one system message and that first, an assistant message last, nothing malformed.
+_CHAT: Final = f"^{_SYSTEM}?[{_LEARNED}{_MASKED}{_OTHER}]*[{_LEARNED}{_MASKED}]$"
 
 
 def has_messages(messages: ir.ArrayValue) -> ir.BooleanValue:
@@ -35,22 +40,21 @@ def _is_well_formed(message: ir.StructValue) -> ir.BooleanValue:
     ).fill_null(False)
 
 
-def is_chat(messages: ir.ArrayValue) -> ir.BooleanValue:
-    """Whether `messages` is a chat that ends with an assistant and has an assistant message to learn. Never null."""
-    count = messages.length()
-    systems = messages.filter(lambda message: message["role"] == "system").length()
-    learned = messages.filter(
-        lambda message: (
-            (message["role"] == "assistant") & (message["weight"].cast("string").isnull() | (message["weight"] == 1.0))
-        )
-    ).length()
-    malformed = messages.filter(lambda message: ~_is_well_formed(message)).length()
-    sound = (
-        # `messages[-1]` is compiled to an index of 0 for Databricks by Ibis 12: count from the start.
-        (messages[count - 1]["role"] == "assistant")
-        & ((systems == 0) | ((systems == 1) & (messages[0]["role"] == "system")))
-        & (malformed == 0)
-        & (learned > 0)
+def _letter(message: ir.StructValue) -> ir.StringValue:
+    return ibis.cases(
+        (~_is_well_formed(message), _MALFORMED),
+        (message["role"] == "system", _SYSTEM),
+        ((message["role"] == "assistant") & (message["weight"] == 0.0), _MASKED),
+        (message["role"] == "assistant", _LEARNED),
+        else_=_OTHER,
     )
-    # Indexing an empty array is an error on some engines: CASE keeps them from trying.
-    return ibis.cases((has_messages(messages), sound.fill_null(False)), else_=False)
+
+
+def chat_letters(messages: ir.ArrayValue) -> ir.StringValue:
+    """A letter for each message; null where `messages` is null."""
+    return messages.map(_letter).join("")
+
+
+def is_chat(letters: ir.StringValue) -> ir.BooleanValue:
+    """Whether the messages are a chat that ends with an assistant and has an assistant message to learn. Never null."""
+    return (letters.re_search(_CHAT) & letters.contains(_LEARNED)).fill_null(False)

@@ -30,6 +30,11 @@ def trimmed(text: ir.StringValue) -> ir.StringValue:
     return _trim(text, " \t\n\r")
 
 
+def word_of(text: ir.StringValue) -> ir.StringValue:
+    """`text` as words are compared: trimmed, in lower case, empty where it is null."""
+    return trimmed(text.fill_null("")).lower()
+
+
 def is_blank(text: ir.StringValue) -> ir.BooleanValue:
     """Whether `text` is null or white space only. Never null."""
     return ~text.re_search(VISIBLE).fill_null(False)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from training_pipeline.domain.chat_format import INVALIDATING, message_problems
 from training_pipeline.domain.training_sheet import PAIR_SCHEMA
-from training_pipeline.domain.validity import is_chat
+from training_pipeline.domain.validity import chat_letters, is_chat
 from training_pipeline_tests.pairs import arrow, chat, odd_pairs, pair
 
 Chat = list[dict[str, Any]] | None
@@ -23,7 +23,7 @@ Valid = Callable[[list[Chat]], list[bool]]
 def are_chats() -> Valid:
     engine = ibis.duckdb.connect().con
     table = ibis.table(PAIR_SCHEMA, name="pairs")
-    query = ibis.to_sql(table.select(valid=is_chat(table.messages)), dialect="duckdb")
+    query = ibis.to_sql(table.select(valid=is_chat(chat_letters(table.messages))), dialect="duckdb")
 
     def run(chats: list[Chat]) -> list[bool]:
         engine.register("pairs", arrow([pair(number, messages=messages) for number, messages in enumerate(chats)]))
