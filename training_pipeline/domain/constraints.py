@@ -20,8 +20,8 @@ _ONLY_KNOWN: Final = f"^,(,|(({'|'.join(Use)}),)+)$"
 
 def words(uses: ir.ArrayValue) -> ir.StringValue:
     """The words, trimmed and in lower case, each between commas; null where the list is null."""
-    # A comma must not make two words of one; a null must not vanish.
-    spelled = uses.map(lambda word: trimmed(word.fill_null(_UNKNOWN).replace(",", _UNKNOWN)).lower())
+    # A comma must not make two words of one; a null or an empty word must not vanish.
+    spelled = uses.map(lambda word: trimmed(word.replace(",", _UNKNOWN)).lower().nullif("").fill_null(_UNKNOWN))
     return ibis.literal(",") + spelled.join(",") + ","
 
 
