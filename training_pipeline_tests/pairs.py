@@ -66,7 +66,8 @@ _uses = st.one_of(
     _of(None, [], ["training"], ["evaluation"], ["testing"], ["few_shot"], ["training", "train"], ["training", None]),
 )
 _prohibited = st.one_of(
-    _of([], []), _of(None, ["training"], ["Validation "], ["evaluation"], ["few_shot"], ["nonsense"], ["training,x"], [""])
+    _of([], []),
+    _of(None, ["training"], ["Validation "], ["evaluation"], ["few_shot"], ["nonsense"], ["training,x"], [""], [None]),
 )
 _question = _of("What is it?", "what  IS\u3000it ?", "What is\x1fit?", "Why?", "Wo ist Ärger?", "wo ist\närger?")
 _answer = st.one_of(_of("An invoice.", "A valve."), _of("", " \u2003", None))
