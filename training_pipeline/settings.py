@@ -63,6 +63,16 @@ class Settings(BaseSettings):
     poll_seconds: int = Field(5, ge=1, description="Least seconds between two looks at the backends.")
     webserver_host: str = Field("127.0.0.1", description="Address that the Dagster UI listens on.")
     webserver_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI.")
+    api_host: str = Field("127.0.0.1", description="Address that the REST API listens on.")
+    api_port: int = Field(8000, ge=1, le=65535, description="Port of the REST API.")
+    api_max_body_bytes: int = Field(2**20, ge=1024, description="A request with a larger body is refused.")
+    api_request_seconds: float = Field(60.0, gt=0, description="A request that takes longer is answered with 503.")
+    auth: Literal["none"] = Field(
+        "none", description="Who may use the REST API; with `none` everybody on this machine, as an admin."
+    )
+    local_user: str = Field(
+        "local", min_length=1, max_length=128, description="The actor of requests where `auth` is `none`."
+    )
     mlflow_tracking_uri: SecretStr | None = Field(
         None, description="MLflow server; where unset, MLflow's tables in our own database."
     )

@@ -56,6 +56,12 @@ class Conflict(PipelineError):
     code = "conflict"
 
 
+class Forbidden(PipelineError):
+    """Whoever asks may not do this."""
+
+    code = "forbidden"
+
+
 class SheetUnreadable(PipelineError):
     """A training sheet cannot be read at all: broken JSON, a wrong encoding, an unknown column."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from training_pipeline.domain.errors import Conflict, NotFound, Unavailable
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob, may_become
+from training_pipeline.training_jobs import pages
+from training_pipeline.training_jobs.request_id import with_request_id
 from training_pipeline.training_jobs.tables import training_job_events, training_jobs
 
 if TYPE_CHECKING:
@@ -65,14 +67,21 @@ class JobStore:
                 hint="Start it with `training-pipeline up`, or check TRAINING_PIPELINE_DATABASE_URL.",
             ) from error
 
-    def create(self, job: TrainingJob, *, message: str) -> TrainingJob:
-        """Store a new job with its first event; raises `Conflict` if the id is taken."""
+    def create(
+        self, job: TrainingJob, *, message: str, also: Callable[[Connection, TrainingJob], None] | None = None
+    ) -> TrainingJob:
+        """Store a new job with its first event; raises `Conflict` if the id is taken.
+
+        What `also` writes on the connection it is given is stored together with the job, or neither is.
+        """
         with self.begin() as connection:
             try:
                 connection.execute(insert(training_jobs).values(job.model_dump()))
             except IntegrityError as error:
                 raise Conflict(f"A training job {job.id} exists already.") from error
             record_event(connection, job.id, EventType.STATUS_CHANGE, message, job.created_by, new=job.status)
+            if also is not None:
+                also(connection, job)
         return job
 
     def get(self, job_id: str) -> TrainingJob:
@@ -89,23 +98,21 @@ class JobStore:
         statuses: Collection[JobStatus] = (),
         training_sheet_id: str | None = None,
         created_by: str | None = None,
-        limit: int = 50,
+        limit: int | None = 50,
         offset: int = 0,
+        after: tuple[datetime, str] | None = None,
     ) -> tuple[list[TrainingJob], int]:
-        """A page of jobs, newest first, and how many there are in all."""
-        query: Select[Any] = select(training_jobs)
-        if statuses:
-            query = query.where(training_jobs.c.status.in_(statuses))
-        if training_sheet_id is not None:
-            query = query.where(training_jobs.c.training_sheet_id == training_sheet_id)
-        if created_by is not None:
-            query = query.where(training_jobs.c.created_by == created_by)
-        with self.begin() as connection:
-            total = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-            rows = connection.execute(
-                query.order_by(training_jobs.c.created_at.desc(), training_jobs.c.id.desc()).limit(limit).offset(offset)
-            ).mappings()
-            return [job_from_row(row) for row in rows], total
+        """A page of jobs, newest first, and how many there are in all; see `pages.jobs`."""
+        query = pages.jobs(
+            statuses=statuses,
+            training_sheet_id=training_sheet_id,
+            created_by=created_by,
+            limit=limit,
+            offset=offset,
+            after=after,
+        )
+        rows, total = self._page(query)
+        return [job_from_row(row) for row in rows], total
 
     def change(
         self,
@@ -194,32 +201,37 @@ class JobStore:
             record_event(connection, job_id, kind, message, actor, data=data)
 
     def events(
-        self, job_id: str, *, limit: int = 100, offset: int = 0, newest_first: bool = True
+        self,
+        job_id: str,
+        *,
+        limit: int | None = 100,
+        offset: int = 0,
+        newest_first: bool = True,
+        before: int | None = None,
     ) -> tuple[Sequence[Event], int]:
-        """A page of a job's events and how many there are in all."""
-        table = training_job_events
-        order = table.c.id.desc() if newest_first else table.c.id.asc()
+        """A page of a job's events and how many there are in all; see `pages.events`."""
+        query = pages.events(job_id, limit=limit, offset=offset, newest_first=newest_first, before=before)
+        rows, total = self._page(query)
+        return [
+            Event(
+                **{
+                    **row,
+                    "type": EventType(row["type"]),
+                    "old_status": JobStatus(row["old_status"]) if row["old_status"] else None,
+                    "new_status": JobStatus(row["new_status"]) if row["new_status"] else None,
+                }
+            )
+            for row in rows
+        ], total
+
+    def _page(self, query: Select[Any]) -> tuple[Sequence[dict[str, Any]], int]:
         with self.begin() as connection:
-            total = connection.execute(
-                select(func.count()).select_from(table).where(table.c.job_id == job_id)
-            ).scalar_one()
-            rows = connection.execute(
-                select(table).where(table.c.job_id == job_id).order_by(order).limit(limit).offset(offset)
-            ).mappings()
-            return [
-                Event(
-                    **{
-                        **row,
-                        "type": EventType(row["type"]),
-                        "old_status": JobStatus(row["old_status"]) if row["old_status"] else None,
-                        "new_status": JobStatus(row["new_status"]) if row["new_status"] else None,
-                    }
-                )
-                for row in rows
-            ], total
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        total = [row.pop(pages.TOTAL) for row in rows]
+        return [row for row in rows if row["id"] is not None], total[0]
 
 
-def job_from_row(row: RowMapping) -> TrainingJob:
+def job_from_row(row: Mapping[str, Any] | RowMapping) -> TrainingJob:
     """A row of `training_jobs` as the frozen model. Pure."""
     return TrainingJob.model_validate(dict(row))
 
@@ -244,6 +256,6 @@ def record_event(
             actor=actor,
             old_status=old,
             new_status=new,
-            data=None if data is None else dict(data),
+            data=with_request_id(data),
         )
     )

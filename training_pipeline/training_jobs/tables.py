@@ -1,6 +1,6 @@
-"""The four tables of a training job, as SQLAlchemy Core. No schema is named: the connection's search path decides.
+"""The four tables of a training job and one of plumbing, as SQLAlchemy Core.
 
-Every change here needs a migration; a test compares the two.
+No schema is named: the connection's search path decides. Every change here needs a migration; a test compares the two.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ metadata = MetaData(
 
 def _time(name: str, *, required: bool = False) -> Column[datetime]:
     return Column(name, DateTime(timezone=True), nullable=not required)
+
+
+def _listing(*columns: str) -> Index:
+    also = [name for name in ("status", "training_sheet_id", "created_by") if name not in columns]
+    return Index(f"ix_training_jobs_{'_'.join(columns)}", *columns, postgresql_include=also)
 
 
 training_jobs = Table(
@@ -126,10 +131,11 @@ training_jobs = Table(
     _time("lost_since"),
     Column("reported_progress", Double, nullable=False, server_default="0"),
     CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in JobStatus)})", name="status"),
-    Index("ix_training_jobs_created_at_id", "created_at", "id"),
-    Index("ix_training_jobs_status_created_at_id", "status", "created_at", "id"),
-    Index("ix_training_jobs_training_sheet_id_created_at_id", "training_sheet_id", "created_at", "id"),
-    Index("ix_training_jobs_created_by_created_at_id", "created_by", "created_at", "id"),
+    # Each holds every column that a list may be filtered by, so that counting and choosing a page reads no rows.
+    _listing("created_at", "id"),
+    _listing("status", "created_at", "id"),
+    _listing("training_sheet_id", "created_at", "id"),
+    _listing("created_by", "created_at", "id"),
 )
 
 training_job_lineage = Table(
@@ -189,4 +195,17 @@ training_job_events = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
     CheckConstraint("type IN ('status_change', 'progress_update', 'metric_update', 'error', 'info')", name="type"),
     Index("ix_training_job_events_job_id_id", "job_id", "id"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("who", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    # SHA-256 (hex) of what was asked for.
+    Column("body_hash", Text, nullable=False),
+    Column("response_status", Integer, nullable=False),
+    Column("response_body", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Index("ix_idempotency_keys_created_at", "created_at"),
 )
