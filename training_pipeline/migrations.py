@@ -27,10 +27,10 @@ def migrate(database: Database) -> None:
     there is nothing to do. A schema is complete or absent: a death in between leaves no half of one. Raises
     `InvalidRequest` if our role may not create schemas, or a newer release has migrated the database already.
     """
-    if _recorded(database) == _expected():
+    if is_migrated(database):
         return
     with advisory_lock.hold(database, LOCK, wait=math.inf):
-        if _recorded(database) == _expected():
+        if is_migrated(database):
             return
         try:
             _migrate_training(database)
@@ -39,6 +39,11 @@ def migrate(database: Database) -> None:
             _record(database)
         except DBAPIError as error:
             raise _explained(error, database) from error
+
+
+def is_migrated(database: Database) -> bool:
+    """Whether the schemas are what this installation expects. Reads only; raises `Unavailable`."""
+    return _recorded(database) == _expected()
 
 
 def _expected() -> str:

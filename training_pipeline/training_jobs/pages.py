@@ -10,7 +10,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, literal, select, true, tuple_
 
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.training_jobs.tables import training_job_events, training_jobs
@@ -40,7 +40,9 @@ def jobs(
         matches.append(table.training_sheet_id == training_sheet_id)
     if created_by is not None:
         matches.append(table.created_by == created_by)
-    further = [] if after is None else [tuple_(table.created_at, table.id) < tuple_(*after)]
+    further = (
+        [] if after is None else [tuple_(table.created_at, table.id) < tuple_(literal(after[0]), literal(after[1]))]
+    )
     total = select(func.count().label(TOTAL)).select_from(training_jobs).where(*matches).subquery("total")
     page = (
         select(table.id)

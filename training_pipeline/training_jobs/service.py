@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
+from sqlalchemy import Connection
 
-from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.base import FineTuningBackend, Plan
+from training_pipeline.database import Database
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import Conflict, InvalidRequest
 from training_pipeline.domain.export_summary import ExportSummary
@@ -23,10 +25,14 @@ from training_pipeline.domain.job import (
     new_job_id,
     problems_from_validation,
 )
-from training_pipeline.domain.training_sheet import TrainingSheet
-from training_pipeline.sheets.base import TrainingSheetSource
+from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
+from training_pipeline.training_jobs.dry_run import DryRun, dry_run, split_of
 from training_pipeline.training_jobs.poller import Poller
+from training_pipeline.training_jobs.shared_look import look
 from training_pipeline.training_jobs.store import EventType, JobStore
+
+#: Writes on the connection of the transaction that stores a new job.
+Also = Callable[[Connection, TrainingJob], None]
 
 #: Sheets of up to this many pairs are counted by the gates when a job is created; larger ones by its launch run.
 COUNTED_AT_ONCE: Final = 100_000
@@ -43,6 +49,8 @@ class JobService:
         poller: Poller,
         policy: GatePolicy,
         *,
+        database: Database,
+        min_pairs: int,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -50,14 +58,30 @@ class JobService:
         self._backend = backend
         self._poller = poller
         self._policy = policy
+        self._database = database
+        self._min_pairs = min_pairs
         self._clock = clock
 
-    def create(self, request: JobRequest | Mapping[str, Any], *, created_by: str) -> TrainingJob:
+    def create(
+        self, request: JobRequest | Mapping[str, Any], *, created_by: str, also: Also | None = None
+    ) -> TrainingJob:
         """Validate everything at once, resolve every "auto", store the job as `pending` with its event.
 
-        Raises `InvalidRequest` with every problem, `NotFound` for an unknown training sheet and `SheetUnreadable`.
+        What `also` writes is stored together with the job. Raises `InvalidRequest` with every problem, `NotFound` for
+        an unknown training sheet and `SheetUnreadable`.
         """
-        return self._create(_validated(request), created_by=created_by)
+        return self._create(_validated(request), created_by=created_by, also=also)
+
+    def plan(self, request: JobRequest | Mapping[str, Any]) -> DryRun:
+        """What `create` and the launch after it would come to; stores nothing.
+
+        Raises what they would: also `GateRefused` and `SplitRefused`.
+        """
+        request = _validated(request)
+        with self._source.open(request.training_sheet_id) as opened:
+            plan = self._resolved(request, self._counted(opened))
+            summary, split = split_of(opened, self._policy, request, min_pairs=self._min_pairs)
+            return dry_run(opened, summary, split, plan)
 
     def get(self, job_id: str) -> TrainingJob:
         """One job; raises `NotFound`."""
@@ -102,9 +126,12 @@ class JobService:
             job = (
                 self._store.update(job_id, asked, where={"cancel_requested_at": None}, event=event, actor=actor) or job
             )
-        return self._poller.poll(self._store.get(job_id))
+        job = self._poller.poll(self._store.get(job_id))
+        return self.cancel(job_id, actor=actor, reason=reason) if job.status in TERMINAL else job
 
-    def retry(self, job_id: str, *, actor: str, changes: Mapping[str, Any] | None = None) -> TrainingJob:
+    def retry(
+        self, job_id: str, *, actor: str, changes: Mapping[str, Any] | None = None, also: Also | None = None
+    ) -> TrainingJob:
         """A new job like one that failed, was cancelled or timed out, with `changes` to its training_config.
 
         Raises `Conflict` for a job in any other status and `InvalidRequest` for changes that cannot be.
@@ -127,16 +154,23 @@ class JobService:
                 "uc_schema": job.uc_schema,
             }
         )
-        return self._create(request, created_by=actor, retry_of=job)
+        return self._create(request, created_by=actor, retry_of=job, also=also)
 
     def poll(self, job_id: str) -> TrainingJob:
-        """Ask the backend now; the job as it then is."""
-        return self._poller.poll(self._store.get(job_id))
+        """Ask the backend now, once for all who ask at this moment; see `shared_look.look`."""
+        return look(self._store, self._database, self._poller, job_id)
 
-    def _create(self, request: JobRequest, *, created_by: str, retry_of: TrainingJob | None = None) -> TrainingJob:
-        sheet, summary = self._look_at_sheet(request.training_sheet_id)
-        train_pairs = None if summary is None else round(summary.eligible * request.train_val_split)
-        plan = self._backend.plan(request.base_model, request.training_config, train_pairs=train_pairs)
+    def _create(
+        self,
+        request: JobRequest,
+        *,
+        created_by: str,
+        retry_of: TrainingJob | None = None,
+        also: Also | None = None,
+    ) -> TrainingJob:
+        with self._source.open(request.training_sheet_id) as opened:
+            sheet, summary = opened.sheet, self._counted(opened)
+        plan = self._resolved(request, summary)
         now = self._clock()
         job = TrainingJob(
             id=new_job_id(now),
@@ -163,12 +197,15 @@ class JobService:
             excluded_counts=None if summary is None else {str(key): n for key, n in summary.excluded.items()},
         )
         message = "Created." if retry_of is None else f"Created as a retry of {retry_of.id}."
-        return self._store.create(job, message=message)
+        return self._store.create(job, message=message, also=also)
 
-    def _look_at_sheet(self, sheet_id: str) -> tuple[TrainingSheet, ExportSummary | None]:
-        with self._source.open(sheet_id) as opened:
-            small = opened.pairs.count().execute() <= COUNTED_AT_ONCE
-            return opened.sheet, export_summary(opened, self._policy) if small else None
+    def _counted(self, opened: OpenSheet) -> ExportSummary | None:
+        small = opened.pairs.count().execute() <= COUNTED_AT_ONCE
+        return export_summary(opened, self._policy) if small else None
+
+    def _resolved(self, request: JobRequest, summary: ExportSummary | None) -> Plan:
+        train_pairs = None if summary is None else round(summary.eligible * request.train_val_split)
+        return self._backend.plan(request.base_model, request.training_config, train_pairs=train_pairs)
 
 
 def _validated(request: JobRequest | Mapping[str, Any]) -> JobRequest:

@@ -89,7 +89,7 @@ def assemble(
         backend=backend,
         tracking=tracking,
         store=store,
-        jobs=JobService(store, source, backend, poller, policy),
+        jobs=JobService(store, source, backend, poller, policy, database=database, min_pairs=settings.min_pairs),
         poller=poller,
         launcher=Launcher(
             store,
