@@ -1,0 +1,129 @@
+"""Anything dies at any moment: after a restart every job ends as it should, submitted once, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dagster_graphql import DagsterGraphQLClient
+
+from training_pipeline.embedded_postgres import EmbeddedPostgres
+from training_pipeline.training_jobs.claims import Phase
+from training_pipeline_tests.backends.stand_in import supervisor_pid, trainer_pid
+from training_pipeline_tests.conftest import reachable_directory
+from training_pipeline_tests.polling import until
+from training_pipeline_tests.running_system import RunningSystem
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    # Dagster's own client calls its GraphQL library in a way that is going out of use.
+    pytest.mark.filterwarnings("ignore:Using variable_values and operation_name:DeprecationWarning"),
+]
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSystem]:
+    for name in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "TRAINING_PIPELINE_STATE_DIR"):
+        monkeypatch.setenv(name, "")  # so that what the system sets is undone
+    with reachable_directory() as directory:
+        running = RunningSystem(directory / "state", tmp_path / "up.out", steps=100, seconds_per_step=0.2)
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+def launched_from_the_launchpad(system: RunningSystem) -> str:
+    """The id of a job created as the Launchpad of the Dagster UI does it."""
+    client = DagsterGraphQLClient("127.0.0.1", port_number=system.port)
+    config = {"training_sheet_id": "small", "model_name": "triage", "created_by": "grace"}
+    client.submit_job_execution(
+        "create_training_job",
+        repository_location_name="training_pipeline",
+        repository_name="__repository__",
+        run_config={"ops": {"create": {"config": config}}},
+    )
+    until(lambda: system.services.jobs.list(created_by="grace")[1], seconds=60, what="the job from the Launchpad")
+    return system.services.jobs.list(created_by="grace")[0][0].id
+
+
+def test_processes_of_a_job_and_the_database_are_killed_while_it_runs(system: RunningSystem) -> None:
+    system.up()
+    loses_trainer, loses_supervisor = system.create().id, system.create().id
+    from_launchpad = launched_from_the_launchpad(system)
+    for job_id, victim in ((loses_trainer, trainer_pid), (loses_supervisor, supervisor_pid)):
+        system.until(job_id, lambda job: job.status == "running" and (job.current_step or 0) > 0, "the training")
+        os.kill(victim(system.services.backend._directory(job_id, 1)), signal.SIGKILL)  # type: ignore[attr-defined]
+    system.until(from_launchpad, lambda job: job.status == "running", "the training")
+    postmaster = EmbeddedPostgres(system.settings.state_dir / "postgres").pid()
+    assert postmaster is not None
+    os.kill(postmaster, signal.SIGKILL)
+    until(
+        lambda: EmbeddedPostgres(system.settings.state_dir / "postgres").pid() not in {None, postmaster},
+        seconds=60,
+        what="the restart of PostgreSQL",
+    )
+    until(lambda: EmbeddedPostgres(system.settings.state_dir / "postgres").accepts_connections(), seconds=30)
+    system.assert_succeeded_once(from_launchpad)
+    system.assert_succeeded_once(loses_trainer, trainer_starts=2)
+    system.assert_succeeded_once(loses_supervisor)
+
+
+def test_the_run_worker_is_killed_before_and_after_the_submit(system: RunningSystem) -> None:
+    system.up()
+    killed_before = system.create().id
+    with system.held_events():  # the first event of the launch is what the gates counted
+        job = system.until(killed_before, lambda job: job.launch_run_id is not None, "the launch run")
+        os.kill(system.worker(job.launch_run_id), signal.SIGKILL)
+    killed_after = system.create().id
+    system.until(killed_after, lambda job: job.dataset_digest is not None, "the dataset")
+    with system.held_events():  # the next event is that the backend has accepted the job
+        find = system.services.backend.find
+        until(lambda: find(killed_after, 1) is not None, seconds=60, what="the submit")
+        job = system.job(killed_after)
+        assert (job.status, job.backend_run_id) == ("pending", None)
+        os.kill(system.worker(job.launch_run_id), signal.SIGKILL)
+    for job_id in (killed_before, killed_after):
+        system.assert_succeeded_once(job_id)
+        assert system.job(job_id).launch_attempt == 2
+
+
+def test_everything_is_killed_in_the_middle_of_launch_and_of_finish(system: RunningSystem) -> None:
+    system.up()
+    job_id = system.create().id
+    system.until(job_id, lambda job: job.dataset_digest is not None, "the dataset")
+    with system.held_events():
+        until(lambda: system.services.backend.find(job_id, 1) is not None, seconds=60, what="the submit")
+        system.kill()
+    system.up()
+    system.until(job_id, lambda job: job.finalize_run_id is not None, "the finish run")
+    with system.held_events():  # the next event is that the model has been registered
+        client = system.services.tracking.client
+        run_id = system.job(job_id).mlflow_run_id
+        until(lambda: client.search_model_versions(f"run_id = '{run_id}'"), seconds=60, what="the registration")
+        assert system.job(job_id).status == "running"
+        system.kill()
+    system.up()
+    system.assert_succeeded_once(job_id)
+
+
+def test_ctrl_c_at_any_moment(system: RunningSystem) -> None:
+    system.up()
+    job_id = system.create().id
+    system.interrupt()
+    assert system.job(job_id).status == "pending"
+    system.up()
+    system.until(job_id, lambda job: job.launch_run_id is not None, f"the {Phase.LAUNCH} run")
+    system.interrupt()
+    system.up()
+    system.until(job_id, lambda job: job.status == "running", "the training")
+    system.interrupt()
+    system.up()
+    system.until(job_id, lambda job: job.finalize_run_id is not None, f"the {Phase.FINALIZE} run")
+    system.interrupt()
+    system.up()
+    system.assert_succeeded_once(job_id)
