@@ -64,7 +64,8 @@ def resolve(
 ) -> tuple[TrainingConfig, list[FieldProblem]]:
     """`config` without any "auto", and everything that is wrong with it.
 
-    `precision` is what "auto" means for a pretrained model on this machine; `context_length` is the most tokens the model takes, where known.
+    `precision` is what "auto" means for a pretrained model on this machine; `context_length` is the most tokens the
+    model takes, where known.
     """
     problems = []
     steps = config.gradient_accumulation_steps
