@@ -60,14 +60,15 @@ def _of(*values: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from(values)
 
 
-#: Mostly sound, so that the later rules have something to decide.
 _uses = st.one_of(
-    _of(["training", "validation"], ["training", "validation", "evaluation"], [" Training\n", "VALIDATION"]),
-    _of(None, [], ["training"], ["evaluation"], ["testing"], ["few_shot"], ["training", "train"], ["training", None]),
+    _of(
+        ["training", "validation"], [" Training\n", "VALIDATION"], ["training"], ["evaluation", "few_shot"], ["testing"]
+    ),
+    _of(None, [], ["training", "train"], ["evaluation", None], ["training,validation"]),
 )
 _prohibited = st.one_of(
-    _of([], []),
-    _of(None, ["training"], ["Validation "], ["evaluation"], ["few_shot"], ["nonsense"], ["training,x"], [""], [None]),
+    _of([], ["training"], ["Validation "], ["evaluation"], ["few_shot"], [" TRAINING", "testing"]),
+    _of(None, ["nonsense"], ["training,x"], [""], [None]),
 )
 _question = _of("What is it?", "what  IS\u3000it ?", "What is\x1fit?", "Why?", "Wo ist Ärger?", "wo ist\närger?")
 _answer = st.one_of(_of("An invoice.", "A valve."), _of("", " \u2003", None))
@@ -88,38 +89,44 @@ _message = st.one_of(
         {"role": None, "content": "Who?"},
     ),
 )
-_messages = st.one_of(
-    st.builds(chat, _question, _of("An invoice.", "A valve.")),
-    st.builds(chat, _question, _of("An invoice.", "A valve.")),
-    st.builds(
-        lambda rest: [{"role": "system", "content": "Be brief."}, *rest], st.builds(chat, _question, _of("Yes."))
-    ),
-    st.lists(_message, max_size=4),
-    st.none(),
-)
-_class = st.one_of(_of("internal", "Public "), _of(None, "", "secret", "restricted"))
+_class = st.one_of(_of("restricted", "Public "), _of(None, "", "secret"))
+_odd: dict[str, st.SearchStrategy[Any]] = {
+    "pair_id": _of(None, "", " \u3000", "p-01", "p-02"),
+    "messages": st.one_of(st.lists(_message, max_size=4), st.none()),
+    "item_ref": _of(" item-1 ", None, " ", "\u2003"),
+    "status": st.one_of(_of("approved", " Edited", "rejected", "flagged"), _of(None, "", "pending", "done")),
+    "allowed_uses": _uses,
+    "prohibited_uses": _prohibited,
+    "usage_reason": _of("PHI", " "),
+    "data_classification": _class,
+    "label_allowed_uses": _uses,
+    "label_prohibited_uses": _prohibited,
+    "label_data_classification": _class,
+    "label_usage_reason": _of("label says so"),
+}
 
-odd_pairs: st.SearchStrategy[Row] = st.fixed_dictionaries(
-    {
-        "pair_id": st.one_of(st.integers(0, 60).map("p-{:02d}".format), _of(None, "", " \u3000", "p-01")),
-        "messages": _messages,
-        "item_ref": st.one_of(st.integers(0, 12).map("item-{}".format), _of(" item-1 ", None, " ")),
-        "status": st.one_of(
-            _of("labeled", "approved", " Edited"), _of(None, "", "pending", "rejected", "flagged", "done")
-        ),
-        "allowed_uses": _uses,
-        "prohibited_uses": _prohibited,
-        "usage_reason": _of(None, "PHI", " "),
-        "data_classification": _class,
-        "canonical_label_id": st.one_of(st.none(), st.integers(0, 5).map("label-{}".format), _of("")),
-        "label_allowed_uses": st.one_of(st.none(), st.none(), _uses),
-        "label_prohibited_uses": st.one_of(st.none(), st.none(), _prohibited),
-        "label_data_classification": st.one_of(st.none(), _class),
-        "label_usage_reason": _of(None, "label says so"),
-        "reviewed_by": _of("ana", "ben", None),
+
+@st.composite
+def _odd_pair(draw: st.DrawFn) -> Row:
+    """Sound but for at most two fields, so that the later rules have something to decide."""
+    system = [{"role": "system", "content": "Be brief."}] * draw(_of(0, 0, 0, 1))
+    label = draw(st.integers(0, 12))
+    row = {
+        **pair(0),
+        "pair_id": f"p-{draw(st.integers(0, 400)):02d}",
+        "messages": [*system, *chat(draw(_question), draw(_of("An invoice.", "A valve.", "A valve!")))],
+        "item_ref": f"item-{draw(st.integers(0, 8))}",
+        "canonical_label_id": f"label-{label}" if label < 6 else draw(_of(None, "")),
+        "allowed_uses": draw(_of(["training", "validation"], ["training", "validation"], ["training"], ["testing"])),
+        "reviewed_by": draw(_of("ana", "ben", None)),
     }
-)
-odd_sheets = st.lists(odd_pairs, max_size=14)
+    for name in draw(st.lists(st.sampled_from(sorted(_odd)), max_size=2)):
+        row[name] = draw(_odd[name])
+    return row
+
+
+odd_pairs = _odd_pair()
+odd_sheets = st.lists(odd_pairs, max_size=12)
 
 
 def eligible_pairs(numbers: st.SearchStrategy[int]) -> st.SearchStrategy[Row]:

@@ -58,7 +58,7 @@ def reason_of(judge: Judge, **values: Any) -> str | None:
     return None if row["reason"] is None else str(row["reason"])
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=250)
 @given(rows=odd_sheets, tags=st.sampled_from(TAGS), items=st.sampled_from([1, 3]))
 def test_every_verdict_is_the_oracles(judge: Judge, rows: list[Row], tags: list[str], items: int) -> None:
     judged = judge(rows, tags, items)
