@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test up check lock clean
+.PHONY: demo test up check openapi lock clean
 
 demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to end
 	$(BIN)/training-pipeline demo
@@ -11,7 +11,7 @@ demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to
 test: $(VENV)/.dev          ## the whole suite
 	$(BIN)/python -m pytest
 
-up: $(VENV)/.local          ## PostgreSQL, migrations, Dagster webserver and daemon
+up: $(VENV)/.local          ## PostgreSQL, migrations, Dagster webserver and daemon, REST API
 	$(BIN)/training-pipeline up
 
 check: $(VENV)/.dev         ## lint, types, import contracts
@@ -19,6 +19,9 @@ check: $(VENV)/.dev         ## lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+openapi: $(VENV)/.dev       ## write docs/openapi.json from the routes of the REST API
+	$(BIN)/python scripts/write_openapi.py
 
 lock: $(VENV)/.dev          ## refresh constraints.txt: the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv

@@ -47,13 +47,14 @@ class RunningSystem:
     """`up` can be started, interrupted, killed and started again; jobs are created and looked at from outside."""
 
     def __init__(self, state_dir: Path, output: Path, **behaviour: Any) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
+            port, api_port = free.getsockname()[1], other.getsockname()[1]
         self.environment = {
             **os.environ,
             "COLUMNS": "200",
             "TRAINING_PIPELINE_STATE_DIR": str(state_dir),
             "TRAINING_PIPELINE_WEBSERVER_PORT": str(port),
+            "TRAINING_PIPELINE_API_PORT": str(api_port),
             "TRAINING_PIPELINE_POLL_SECONDS": "1",
             "TRAINING_PIPELINE_RUN_GRACE_SECONDS": "3",
             "TRAINING_PIPELINE_LOCAL_SLOTS": "4",

@@ -29,7 +29,11 @@ COMMANDS: Final = {
     "run": ("run:run", "Train one job on a training sheet, here and now."),
     "sheets": ("sheets:app", "Look at training sheets, check them, and make one of any file."),
     "jobs": ("jobs:app", "Look at training jobs, cancel and retry them."),
-    "up": ("system:up", "Run everything for daily use: database, Dagster's webserver and its daemon, until Ctrl-C."),
+    "serve": ("serve:serve", "Serve the REST API until Ctrl-C."),
+    "up": (
+        "system:up",
+        "Run everything for daily use: database, Dagster's webserver and daemon, the REST API, until Ctrl-C.",
+    ),
     "down": ("system:down", "Stop a running `up`, and then our own PostgreSQL."),
     "status": ("system:status", "Show what runs, and where."),
     "env": ("system:env", "Print the `export` lines with which other tools work on this installation."),

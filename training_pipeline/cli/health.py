@@ -1,4 +1,4 @@
-"""Whether Dagster's webserver and daemon answer, and whether their port is free."""
+"""Whether Dagster's webserver and daemon and the REST API answer, and whether their ports are free."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def url(host: str, port: int) -> str:
     return f"http://{f'[{named}]' if ':' in named else named}:{port}"
 
 
-def require_free_port(host: str, port: int) -> None:
+def require_free_port(host: str, port: int, *, setting: str = "WEBSERVER") -> None:
     """Raises `Conflict` if another program listens there, `PipelineError` if the address is not this machine's."""
-    variables = f"{PREFIX}WEBSERVER_HOST and {PREFIX}WEBSERVER_PORT"
+    variables = f"{PREFIX}{setting}_HOST and {PREFIX}{setting}_PORT"
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -40,13 +40,13 @@ def require_free_port(host: str, port: int) -> None:
         if error.errno == errno.EADDRINUSE:
             raise Conflict(
                 f"Port {port} on {host} is taken by another program.",
-                hint=f"End that program, or choose another port with `--port` or {PREFIX}WEBSERVER_PORT.",
+                hint=f"End that program, or choose another port with `--port` or {PREFIX}{setting}_PORT.",
             ) from None
         raise PipelineError(f"Nothing can listen on {host}:{port}: {error}.", hint=f"Check {variables}.") from None
 
 
-def check(webserver: str, dagster_database: str, *, since: datetime) -> Callable[[], bool]:
-    """A function that tells whether the webserver answers and the daemon's heart has beaten since then.
+def check(webserver: str, api: str, dagster_database: str, *, since: datetime) -> Callable[[], bool]:
+    """A function that tells whether webserver and API answer and the daemon's heart has beaten since then.
 
     Once the webserver answers, it raises `PipelineError` if Dagster could not load our definitions.
     """
@@ -54,7 +54,7 @@ def check(webserver: str, dagster_database: str, *, since: datetime) -> Callable
     beaten = {"since": since.astimezone(UTC).replace(tzinfo=None)}
 
     def healthy() -> bool:
-        if not _loaded(webserver):
+        if not _loaded(webserver) or not _answers(f"{api}/healthz"):
             return False
         try:
             with engine.connect() as connection:
@@ -71,9 +71,8 @@ def _loaded(webserver: str) -> bool:
         data=json.dumps({"query": _LOCATIONS}).encode(),
         headers={"Content-Type": "application/json"},
     )
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(request, timeout=5) as answer:
+        with _direct().open(request, timeout=5) as answer:
             entries: list[dict[str, Any]] = json.load(answer)["data"]["workspaceOrError"]["locationEntries"]
     except (urllib.error.URLError, TimeoutError, ConnectionError):
         return False
@@ -82,3 +81,16 @@ def _loaded(webserver: str) -> bool:
         if found.get("__typename") == "PythonError":
             raise PipelineError(f"Dagster cannot load {entry['name']}: {found['message'].strip()}")
     return all(entry["loadStatus"] == "LOADED" for entry in entries)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with _direct().open(address, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, TimeoutError, ConnectionError):
+        return False
+
+
+def _direct() -> urllib.request.OpenerDirector:
+    """Opens addresses of this machine without asking a proxy."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -1,4 +1,4 @@
-"""The system for daily use: Dagster's webserver and daemon beside the database, started, watched and ended together."""
+"""The system for daily use: Dagster's webserver and daemon, the REST API and the database, from start to end."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from training_pipeline import file_lock
 from training_pipeline.cli import health
 from training_pipeline.cli.environment import prepare_environment
+from training_pipeline.cli.serve import require_safe_address
 from training_pipeline.database import stop_embedded
 from training_pipeline.domain.errors import Conflict, PipelineError
 from training_pipeline.embedded_postgres import EmbeddedPostgres
@@ -28,6 +29,8 @@ from training_pipeline.state_directory import ensure_state_directory
 START_SECONDS: Final = 180.0
 GRACE_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 0.2
+SERVE: Final = "from training_pipeline.cli.app import main; main()"
+NAMES: Final = {"webserver": "Dagster's webserver", "daemon": "Dagster's daemon", "api": "The REST API"}
 
 
 class Child(BaseModel):
@@ -48,6 +51,7 @@ class Record(BaseModel):
     up: ProcessId
     since: datetime
     url: str
+    api_url: str
     children: tuple[Child, ...] = ()
 
     def stored(self, settings: Settings) -> Record:
@@ -90,9 +94,15 @@ def up(settings: Settings, workspace: Path, *, say: Callable[[str], None], ready
             raise _already_up(read_record(settings)) from None
         if end_children(settings):
             say("Ended what an `up` that was killed had left behind.")
+        require_safe_address(settings)
         health.require_free_port(settings.webserver_host, settings.webserver_port)
-        me, url = ProcessId.of(os.getpid()), health.url(settings.webserver_host, settings.webserver_port)
-        record = Record(up=me, since=datetime.now(UTC), url=url).stored(settings)
+        health.require_free_port(settings.api_host, settings.api_port, setting="API")
+        record = Record(
+            up=ProcessId.of(os.getpid()),
+            since=datetime.now(UTC),
+            url=health.url(settings.webserver_host, settings.webserver_port),
+            api_url=health.url(settings.api_host, settings.api_port),
+        ).stored(settings)
         say("Preparing the database.")
         environment = os.environ | prepare_environment(settings)
         with _stop_requests() as stop:
@@ -108,7 +118,7 @@ def down(settings: Settings) -> list[str]:
     stopped = []
     record = read_record(settings)
     if is_up(settings) and record is not None:
-        seconds = 3 * GRACE_SECONDS  # it has two children to end
+        seconds = 4 * GRACE_SECONDS  # it has three children to end
         for sign in (signal.SIGTERM, signal.SIGKILL):
             if record.up.is_alive():
                 os.kill(record.up.pid, sign)
@@ -144,8 +154,9 @@ def _run(
     commands = {
         "webserver": [sys.executable, "-m", "dagster_webserver", *address, "--workspace", str(workspace)],
         "daemon": [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)],
+        "api": [sys.executable, "-c", SERVE, "serve"],
     }
-    say("Starting Dagster's webserver and daemon.")
+    say("Starting Dagster's webserver and daemon, and the REST API.")
     running: list[tuple[Child, subprocess.Popen[bytes]]] = []
     for name, command in commands.items():
         if stop:
@@ -155,13 +166,13 @@ def _run(
         child = Child(name=name, process=ProcessId.of(process.pid), log=log)
         running.append((child, process))
         record = record.model_copy(update={"children": (*record.children, child)}).stored(settings)
-    healthy = health.check(record.url, environment["DAGSTER_POSTGRES_URL"], since=record.since)
+    healthy = health.check(record.url, record.api_url, environment["DAGSTER_POSTGRES_URL"], since=record.since)
     deadline: float | None = time.monotonic() + START_SECONDS
     while not stop:
         for child, process in running:
             if process.poll() is not None:
                 raise PipelineError(
-                    f"Dagster's {child.name} has ended by itself (exit code {process.returncode}). Its last lines:\n"
+                    f"{NAMES[child.name]} has ended by itself (exit code {process.returncode}). Its last lines:\n"
                     + tail(child.log, 15),
                     hint=f"Its log is {child.log}. Everything else was stopped; `training-pipeline up` starts anew.",
                 )
@@ -170,7 +181,7 @@ def _run(
             ready(record)
         elif deadline is not None and time.monotonic() > deadline:
             raise PipelineError(
-                f"Dagster did not get ready within {START_SECONDS:.0f} seconds.",
+                f"Dagster and the REST API did not get ready within {START_SECONDS:.0f} seconds.",
                 hint=f"Its logs are in {settings.logs}.",
             )
         server = EmbeddedPostgres(settings.state_dir / "postgres")

@@ -24,7 +24,7 @@ def up(
         Path | None, typer.Option(exists=True, dir_okay=False, resolve_path=True, help="Another workspace.yaml.")
     ] = None,
 ) -> None:
-    """Run everything for daily use: database, Dagster's webserver and its daemon, until Ctrl-C."""
+    """Run everything for daily use: database, Dagster's webserver and daemon, the REST API, until Ctrl-C."""
     from training_pipeline.cli import running_system
     from training_pipeline.cli.environment import clone_file
 
@@ -72,6 +72,8 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     table.add_row("State directory", "", found["state_dir"])
     table.add_row("Database", running[found["database"]["running"]], found["database"]["location"])
     table.add_row("Dagster UI", running[found["up"]["running"]], found["up"]["url"] or "start it: training-pipeline up")
+    if found["up"]["api_url"]:
+        table.add_row("REST API", running[True], found["up"]["api_url"])
     for child in found["up"]["processes"]:
         table.add_row(f"  {child['name']}", running[child["running"]], f"pid {child['pid']}, log {child['log']}")
     Console(soft_wrap=True).print(table)
@@ -100,6 +102,7 @@ def _status(settings: Settings) -> dict[str, Any]:
             "pid": record.up.pid if record else None,
             "since": record.since.isoformat() if record else None,
             "url": record.url if record else None,
+            "api_url": record.api_url if record else None,
             "processes": [
                 {
                     "name": child.name,
@@ -116,6 +119,7 @@ def _status(settings: Settings) -> dict[str, Any]:
 def _welcome(settings: Settings, record: Record) -> Panel:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_row("Dagster UI", f"[bold link={record.url}]{record.url}[/]")
+    table.add_row("REST API", f"[bold link={record.api_url}]{record.api_url}[/]")
     table.add_row("State", str(settings.state_dir))
     table.add_row("Logs", str(settings.logs))
     table.add_row("Stop", "Ctrl-C")

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,18 @@ class Installation:
     """A state directory, a free port, and the command line on them."""
 
     def __init__(self, state_dir: Path, folder: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
+            self.port, self.api_port = free.getsockname()[1], other.getsockname()[1]
         self.settings = Settings(state_dir=state_dir)
         self.workspace = folder / "workspace.yaml"
         self.workspace.write_text(WORKSPACE)
         (folder / "definitions.py").write_text(DEFINITIONS)
-        self.environment = {**os.environ, "TRAINING_PIPELINE_STATE_DIR": str(state_dir), "COLUMNS": "200"}
+        self.environment = {
+            **os.environ,
+            "TRAINING_PIPELINE_STATE_DIR": str(state_dir),
+            "TRAINING_PIPELINE_API_PORT": str(self.api_port),
+            "COLUMNS": "200",
+        }
         self.output = folder / "up.out"
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -81,7 +87,9 @@ def living(pids: list[int]) -> list[int]:
 def test_a_day(installation: Installation) -> None:
     up = installation.up()
     pids = installation.ready(up)
-    assert len(living(pids)) >= 4  # webserver and daemon, a code server each
+    assert len(living(pids)) >= 5  # webserver and daemon, a code server each, and the REST API
+    with urllib.request.urlopen(f"http://127.0.0.1:{installation.api_port}/readyz", timeout=30) as answer:
+        assert json.load(answer)["status"] == "ready"
 
     found = installation.status()
     assert found["database"]["running"]
@@ -89,6 +97,7 @@ def test_a_day(installation: Installation) -> None:
     assert [(one["name"], one["running"]) for one in found["up"]["processes"]] == [
         ("webserver", True),
         ("daemon", True),
+        ("api", True),
     ]
     assert all(Path(one["log"]).stat().st_size > 0 for one in found["up"]["processes"])
 
@@ -129,7 +138,7 @@ def test_what_a_killed_up_and_a_stopped_daemon_leave_behind_is_ended(installatio
     assert living(pids) == pids
 
     down = installation.command("down").stdout
-    assert down == "Stopped: daemon, webserver, PostgreSQL.\n"
+    assert down == "Stopped: api, daemon, webserver, PostgreSQL.\n"
     assert living(pids) == []
     assert running_system.read_record(installation.settings) is None
 
@@ -158,8 +167,9 @@ def test_definitions_that_cannot_be_loaded_are_named(installation: Installation)
     assert not installation.status()["up"]["running"]
 
 
-def test_a_taken_port_is_noticed_before_anything_is_started(installation: Installation) -> None:
-    with socket.create_server(("127.0.0.1", installation.port)):
+@pytest.mark.parametrize("which", ["port", "api_port"])
+def test_a_taken_port_is_noticed_before_anything_is_started(installation: Installation, which: str) -> None:
+    with socket.create_server(("127.0.0.1", getattr(installation, which))):
         up = installation.up()
         assert up.wait(timeout=60) == 1
     assert "is taken by another program" in installation.output.read_text()

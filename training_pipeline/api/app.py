@@ -1,0 +1,65 @@
+"""The application: routes, limits and problem documents around one installation's services."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Final
+
+from anyio import to_thread
+from fastapi import FastAPI
+
+from training_pipeline.api import openapi, problems
+from training_pipeline.api.deps import authentication
+from training_pipeline.api.limits import Bodies, TimeLimit
+from training_pipeline.api.methods import Methods
+from training_pipeline.api.requests import Requests
+from training_pipeline.api.routes import events, health, jobs, lineage, metrics, models, training_sheets
+from training_pipeline.api.single_flight import SingleFlight
+from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.services import Services, open_services
+
+PREFIX: Final = "/api/v1/training"
+BODY_SECONDS: Final = 15.0
+
+
+def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
+    """The application on `services`; where none are given, on those of the settings, opened while it runs.
+
+    Nothing is read or written before it runs.
+    """
+
+    @asynccontextmanager
+    async def running(app: FastAPI) -> AsyncIterator[None]:
+        opened = None if services is not None else await to_thread.run_sync(open_services, settings)
+        app.state.services = services or opened
+        try:
+            yield
+        finally:
+            if opened is not None:
+                opened.store.engine.dispose()
+
+    app = FastAPI(
+        title=openapi.TITLE,
+        version=version("training_pipeline"),
+        lifespan=running,
+        openapi_url="/openapi.json",
+        docs_url=None,  # its pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    app.state.authenticate = authentication(settings)
+    app.state.polls = SingleFlight()
+    for part in (jobs, events, metrics, lineage, training_sheets, models):
+        app.include_router(part.router, prefix=PREFIX)
+    app.include_router(health.router)
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    problems.install(app)
+    # The last one that is added is the first one that a request meets.
+    app.add_middleware(Methods, api=app)
+    app.add_middleware(Bodies, max_bytes=settings.api_max_body_bytes, seconds=BODY_SECONDS)
+    app.add_middleware(TimeLimit, seconds=settings.api_request_seconds)
+    app.add_middleware(Requests)
+    return app

@@ -1,0 +1,180 @@
+"""What a request may be and how long it may take: its body's size and form, and the time until it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any, Final
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from training_pipeline.api.problems import ProblemField, problem
+
+_log = logging.getLogger(__name__)
+
+BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class _Disconnected(Exception):
+    """The client has gone before its body had come."""
+
+
+class Bodies:
+    """ASGI middleware: reads a request's body, and lets nothing through but JSON of a bearable size.
+
+    Text must be such that the database can hold it: no NUL, no half of a surrogate pair.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int, seconds: float) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["method"] not in BODY_METHODS:
+            await self._app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = await self._read(scope, receive)
+        except _Disconnected:
+            return
+        except TimeoutError:
+            refused: Response | None = problem(
+                scope["path"], 408, "body_too_slow", f"The body did not come within {self._seconds:g} seconds."
+            )
+        else:
+            refused = self._refused(scope, body)
+        if refused is not None:
+            # What is left of the body is not read, so the connection cannot be used again.
+            refused.headers["Connection"] = "close"
+            await refused(scope, receive, send)
+            return
+        await self._app(scope, _replay(body or b"", receive), send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+        """The body; None if it is too large."""
+        stated = Headers(scope=scope).get("content-length", "0")
+        if stated.isdigit() and int(stated[:20]) > self._max_bytes:
+            return None
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Disconnected
+            body += message.get("body", b"")
+            if len(body) > self._max_bytes:
+                return None
+            if not message.get("more_body", False):
+                return bytes(body)
+
+    def _refused(self, scope: Scope, body: bytes | None) -> Response | None:
+        path = scope["path"]
+        if body is None:
+            return problem(path, 413, "body_too_large", f"A body may have {self._max_bytes:,} bytes at most.")
+        if not body:
+            return None
+        headers = Headers(scope=scope)
+        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json" or headers.get("content-encoding", "identity") != "identity":
+            hint = "Send the header Content-Type: application/json, and the body as it is."
+            return problem(path, 415, "unsupported_media_type", "A body must be plain JSON.", hint=hint)
+        try:
+            parsed = json.loads(body.decode())
+        except (ValueError, RecursionError):
+            return problem(path, 400, "malformed", "The body is no JSON in UTF-8.")
+        errors = [
+            ProblemField(pointer=pointer, location="body", code="unstorable_text", detail=detail)
+            for pointer, detail in _unstorable(parsed, "")
+        ]
+        if errors:
+            return problem(path, 422, "invalid_request", "The request cannot be accepted as it is.", errors=errors)
+        return None
+
+
+class TimeLimit:
+    """ASGI middleware: a request that is not being answered in time is answered with 503.
+
+    What was begun goes on in its thread, so that nothing is left half done; its late answer is dropped. An answer that
+    has begun, such as a stream, takes as long as it takes.
+    """
+
+    def __init__(self, app: ASGIApp, *, seconds: float) -> None:
+        self._app = app
+        self._seconds = seconds
+        self._late: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, closed = asyncio.Event(), False
+
+        async def guarded(message: Message) -> None:
+            if not closed:
+                begun.set()
+                await send(message)
+
+        async def answer() -> None:
+            await self._app(scope, receive, guarded)
+
+        task = asyncio.create_task(answer())
+        waiting = asyncio.create_task(begun.wait())
+        try:
+            await asyncio.wait({task, waiting}, timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
+            if task.done() or begun.is_set():
+                await task
+                return
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        finally:
+            waiting.cancel()
+        closed = True
+        self._late.add(task)
+        task.add_done_callback(self._forget)
+        detail = f"The request was not answered within {self._seconds:g} seconds. It may still be carried out."
+        hint = "Look at what it was to change before sending it again; an Idempotency-Key makes that safe."
+        late = problem(scope["path"], 503, "time_limit", detail, hint=hint, headers={"Retry-After": "10"})
+        await late(scope, receive, send)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._late.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("unforeseen, after the time limit", exc_info=error)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def replayed() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replayed
+
+
+def _unstorable(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        if "\0" in value:
+            yield pointer, "must not contain the character NUL"
+        elif any("\ud800" <= character <= "\udfff" for character in value):
+            yield pointer, "must not contain half of a surrogate pair"
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if any(_unstorable(key, "")):
+                yield pointer, "has a name that is no text"
+            else:
+                yield from _unstorable(inner, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _unstorable(inner, f"{pointer}/{number}")

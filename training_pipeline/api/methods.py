@@ -1,0 +1,54 @@
+"""HEAD and OPTIONS for every path of the API, and which methods a path takes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_VERBS: Final = ("get", "post", "put", "patch", "delete")
+
+
+def allowed_methods(app: FastAPI, path: str) -> list[str]:
+    """The methods that a path of the OpenAPI document takes, HEAD and OPTIONS among them; none for other paths. Pure.
+
+    A path without parameters goes before one with them, as when a request is routed.
+    """
+    for template, operations in sorted(app.openapi()["paths"].items(), key=lambda item: "{" in item[0]):
+        if compile_path(template)[0].match(path):
+            methods = [verb.upper() for verb in _VERBS if verb in operations]
+            return sorted([*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])])
+    return []
+
+
+class Methods:
+    """ASGI middleware: answers OPTIONS with what is allowed, and HEAD with the head of what GET answers."""
+
+    def __init__(self, app: ASGIApp, api: FastAPI) -> None:
+        self._app = app
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["method"] not in {"HEAD", "OPTIONS"}:
+            await self._app(scope, receive, send)
+            return
+        allowed = allowed_methods(self._api, scope["path"])
+        if scope["method"] == "OPTIONS" and allowed:
+            await Response(status_code=204, headers={"Allow": ", ".join(allowed)})(scope, receive, send)
+        elif scope["method"] == "HEAD" and "HEAD" in allowed:
+            await self._app({**scope, "method": "GET"}, receive, _without_body(send))
+        else:
+            await self._app(scope, receive, send)
+
+
+def _without_body(send: Send) -> Send:
+    async def headless(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return headless

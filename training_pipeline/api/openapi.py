@@ -1,0 +1,53 @@
+"""The OpenAPI document: what FastAPI makes of the routes, with every error as the problem document that it is."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from training_pipeline.api.problems import MEDIA_TYPE, Problem
+
+TITLE: Final = "training_pipeline"
+DESCRIPTION: Final = (
+    "From expert-reviewed question-answer pairs to a fine-tuned language model, under governance, with a lineage "
+    "record. Errors are problem documents (RFC 9457) with a stable `code`."
+)
+_TEMPLATE: Final = "#/components/schemas/{model}"
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The document of an app; made once."""
+    if app.openapi_schema is None:
+        made = get_openapi(title=TITLE, version=app.version, description=DESCRIPTION, routes=app.routes)
+        schemas = made["components"]["schemas"]
+        for left in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(left, None)
+        inner = Problem.model_json_schema(ref_template=_TEMPLATE)
+        schemas.update(inner.pop("$defs"))
+        schemas["Problem"] = inner
+        for path, operations in made["paths"].items():
+            for method, operation in operations.items():
+                _describe_problems(operation, open_to_all=not path.startswith("/api/"), sends=method == "post")
+        made["components"]["schemas"] = dict(sorted(schemas.items()))
+        app.openapi_schema = made
+    return app.openapi_schema
+
+
+def _describe_problems(operation: dict[str, Any], *, open_to_all: bool, sends: bool) -> None:
+    """Name every status that the operation may answer with a problem document."""
+    responses = operation["responses"]
+    parameters = operation.get("parameters", [])
+    statuses = {503} | {int(status) for status in responses if re.fullmatch("[45]..", status)} - {422}
+    statuses |= set() if open_to_all else {401, 403, 429}
+    statuses |= {400, 408, 413, 415, 422} if sends else set()
+    statuses |= {422} if parameters else set()
+    statuses |= {404} if any(parameter["in"] == "path" for parameter in parameters) else set()
+    content = {MEDIA_TYPE: {"schema": {"$ref": _TEMPLATE.format(model="Problem")}}}
+    responses.pop("422", None)
+    for status in statuses:
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+    operation["responses"] = dict(sorted(responses.items()))

@@ -1,0 +1,31 @@
+"""Whether the process lives, and whether the installation can do its work. Open to everybody: probes have no token."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from fastapi import APIRouter, Request, Response
+
+from training_pipeline.api.deps import Parts
+from training_pipeline.api.problems import problem
+from training_pipeline.api.schemas.health import Check, Health, Readiness
+from training_pipeline.training_jobs.readiness import readiness
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", operation_id="getHealth")
+async def get_health() -> Health:
+    """This process answers; asks nothing of anything else."""
+    return Health()
+
+
+@router.get("/readyz", operation_id="getReadiness", response_model=Readiness)
+def get_readiness(request: Request, services: Parts) -> Readiness | Response:
+    """Database and migrations, backend, and Dagster's daemon, each with what is wrong."""
+    checks = readiness(services)
+    wrong = [f"{check.name}: {check.detail}" for check in checks if not check.ok]
+    if wrong:
+        found = [asdict(check) for check in checks]
+        return problem(request.url.path, 503, "not_ready", " ".join(wrong), checks=found)
+    return Readiness(checks=[Check.model_validate(check) for check in checks])

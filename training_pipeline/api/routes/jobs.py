@@ -1,0 +1,199 @@
+"""Training jobs: create, list, look at, poll, cancel, retry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header, Query, Request, Response
+from sqlalchemy import Connection
+
+from training_pipeline.api import paging
+from training_pipeline.api.deps import VIEWER, JobId, Operator, Parts
+from training_pipeline.api.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob
+from training_pipeline.api.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
+from training_pipeline.api.schemas.training_sheet import DryRun
+from training_pipeline.domain import job as domain
+from training_pipeline.training_jobs import idempotency
+from training_pipeline.training_jobs.service import Also
+from training_pipeline.training_jobs.services import Services
+
+router = APIRouter(tags=["training jobs"])
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[!-~]{1,255}$",
+        description="The same key with the same body gets the first answer again, for 24 hours at least.",
+        examples=["3f0c8f7e-2c55-4b6f-9d1e-0a4f7a3b9c11"],
+    ),
+]
+NAME = r"^[^\x00-\x1f\x7f]{1,128}$"
+LOCATION: dict[str, Any] = {
+    "Location": {"description": "Path of the new job.", "schema": {"type": "string", "examples": ["/api/v1/…"]}}
+}
+
+
+@router.post(
+    "/jobs",
+    operation_id="createTrainingJob",
+    status_code=201,
+    response_model=TrainingJob,
+    responses={
+        200: {"model": DryRun, "description": "With `dry_run`: what would happen. Nothing was stored."},
+        201: {"description": "The job, stored as pending.", "headers": LOCATION},
+        404: {},
+        409: {},
+    },
+)
+def create_training_job(
+    request: Request,
+    services: Parts,
+    caller: Operator,
+    body: Annotated[CreateTrainingJob, Body(strict=False)],
+    dry_run: Annotated[bool, Query(description="Only say what would happen.", examples=[True])] = False,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Create a training job. The whole request is checked at once, and every "auto" replaced by the value used."""
+    if dry_run:
+        return Response(DryRun.of(services.jobs.plan(body)).model_dump_json(), media_type="application/json")
+    asked = idempotency.body_hash("create", body.model_dump(mode="json", exclude_unset=True))
+    return _created(
+        request,
+        services,
+        caller.name,
+        idempotency_key,
+        asked,
+        lambda also: services.jobs.create(body, created_by=caller.name, also=also),
+    )
+
+
+@router.get("/jobs", operation_id="listTrainingJobs", dependencies=[VIEWER])
+def list_training_jobs(
+    services: Parts,
+    training_sheet_id: Annotated[str | None, Query(pattern=NAME, description="Only on this training sheet.")] = None,
+    status: Annotated[list[domain.JobStatus] | None, Query(description="Only in one of these.")] = None,
+    created_by: Annotated[str | None, Query(pattern=NAME, description="Only by this creator.")] = None,
+    page: paging.PageNumber = None,
+    page_size: paging.PageRows = 50,
+    cursor: paging.Cursor = None,
+) -> TrainingJobPage:
+    """List training jobs, newest first."""
+    number = paging.page_number(page, cursor)
+    place = None if cursor is None else paging.decode(paging.JobPosition, cursor)
+    jobs, total = services.jobs.list(
+        statuses=status or (),
+        training_sheet_id=training_sheet_id,
+        created_by=created_by,
+        limit=page_size + 1,
+        offset=0 if place else (number - 1) * page_size,
+        after=None if place is None else (place.created_at, place.id),
+    )
+    shown, more = jobs[:page_size], len(jobs) > page_size
+    last = paging.JobPosition(created_at=shown[-1].created_at, id=shown[-1].id) if more else None
+    return TrainingJobPage(
+        jobs=[TrainingJob.of(job) for job in shown],
+        total=total,
+        page=None if place else number,
+        page_size=page_size,
+        next_cursor=None if last is None else paging.encode(last),
+    )
+
+
+@router.get("/active", operation_id="getActiveTrainingJobs", dependencies=[VIEWER])
+def get_active_training_jobs(services: Parts) -> ActiveTrainingJobs:
+    """Every pending, queued or running job."""
+    jobs, total = services.jobs.list(statuses=domain.ACTIVE, limit=None)
+    return ActiveTrainingJobs(jobs=[TrainingJob.of(job) for job in jobs], total=total)
+
+
+@router.get("/jobs/{job_id}", operation_id="getTrainingJob", dependencies=[VIEWER])
+def get_training_job(services: Parts, job_id: JobId) -> TrainingJob:
+    """One training job."""
+    return TrainingJob.of(services.jobs.get(job_id))
+
+
+@router.post("/jobs/{job_id}/poll", operation_id="pollTrainingJob", dependencies=[VIEWER])
+async def poll_training_job(request: Request, services: Parts, job_id: JobId) -> TrainingJob:
+    """Ask the backend now. However many ask at the same moment, the backend is asked once."""
+    job = await request.app.state.polls.run(job_id, lambda: services.jobs.poll(job_id))
+    return TrainingJob.of(job)
+
+
+@router.post(
+    "/jobs/{job_id}/cancel",
+    operation_id="cancelTrainingJob",
+    responses={
+        200: {"description": "The job is cancelled."},
+        202: {"model": TrainingJob, "description": "The cancel is requested; the backend has yet to confirm it."},
+        409: {},
+    },
+)
+def cancel_training_job(
+    response: Response,
+    services: Parts,
+    caller: Operator,
+    job_id: JobId,
+    body: Annotated[CancelTrainingJob | None, Body(strict=False)] = None,
+) -> TrainingJob:
+    """Cancel a training job. Idempotent; 409 for a job that is over otherwise."""
+    reason = (body or CancelTrainingJob.model_construct(reason="no reason given")).reason
+    job = services.jobs.cancel(job_id, actor=caller.name, reason=reason)
+    response.status_code = 200 if job.status is domain.JobStatus.CANCELLED else 202
+    return TrainingJob.of(job)
+
+
+@router.post(
+    "/jobs/{job_id}/retry",
+    operation_id="retryTrainingJob",
+    status_code=201,
+    response_model=TrainingJob,
+    responses={201: {"description": "A new job that names the one it retries.", "headers": LOCATION}, 409: {}},
+)
+def retry_training_job(
+    request: Request,
+    services: Parts,
+    caller: Operator,
+    job_id: JobId,
+    body: Annotated[RetryTrainingJob | None, Body(strict=False)] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Create a new job like one that failed, was cancelled or timed out, with optional changes."""
+    changes = {} if body is None else body.training_config.model_dump(exclude_unset=True)
+    return _created(
+        request,
+        services,
+        caller.name,
+        idempotency_key,
+        idempotency.body_hash(f"retry {job_id}", changes),
+        lambda also: services.jobs.retry(job_id, actor=caller.name, changes=changes, also=also),
+    )
+
+
+def _created(
+    request: Request,
+    services: Services,
+    who: str,
+    key: str | None,
+    asked: str,
+    create: Callable[[Also | None], domain.TrainingJob],
+) -> Response:
+    """201 with the new job; with a key, whatever was answered to it first."""
+    if key is None:
+        return _answer(request, idempotency.Answer(201, TrainingJob.of(create(None)).model_dump_json()))
+    with idempotency.turn(services.store, services.database, who=who, key=key, body_hash=asked) as turn:
+        if turn.first_answer is not None:
+            return _answer(request, turn.first_answer, {"Idempotent-Replayed": "true"})
+
+        def remember(connection: Connection, job: domain.TrainingJob) -> None:
+            turn.remember(connection, idempotency.Answer(201, TrainingJob.of(job).model_dump_json()))
+
+        return _answer(request, idempotency.Answer(201, TrainingJob.of(create(remember)).model_dump_json()))
+
+
+def _answer(request: Request, answer: idempotency.Answer, headers: dict[str, str] | None = None) -> Response:
+    job_id = TrainingJob.model_validate_json(answer.body).id
+    path = request.app.url_path_for("get_training_job", job_id=job_id)
+    headers = {"Location": str(path), **(headers or {})}
+    return Response(answer.body, answer.status, headers=headers, media_type="application/json")

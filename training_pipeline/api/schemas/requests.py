@@ -1,0 +1,61 @@
+"""What clients send. Types are strict: a text is not taken for a number."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from training_pipeline.domain import job as domain
+
+
+class TrainingConfig(domain.TrainingConfig):
+    """How to fine-tune. What is left out is "auto" or has its default; unknown keys are refused."""
+
+    model_config = ConfigDict(strict=True)
+
+
+#: The parts of a body are JSON objects, which a strict model alone would not take from a parsed body.
+Config = Annotated[TrainingConfig, Field(strict=False)]
+
+
+class CreateTrainingJob(domain.JobRequest):
+    """A training job to create. Only the training sheet and the model's name are required."""
+
+    model_config = ConfigDict(
+        strict=True,
+        json_schema_extra={
+            "example": {
+                "training_sheet_id": "sheet-123",
+                "model_name": "triage-model",
+                "train_val_split": 0.8,
+                "training_config": {"epochs": 3, "learning_rate": 0.0001},
+            }
+        },
+    )
+
+    training_config: Config = Field(
+        TrainingConfig(),
+        description='How to fine-tune; what is left out is "auto" or has its default.',
+        examples=[{"epochs": 3, "learning_rate": 0.0001}],
+    )
+
+
+class CancelTrainingJob(BaseModel):
+    """Why a job is cancelled."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    reason: str = Field("no reason given", max_length=1000, description="Kept with the job.", examples=["wrong sheet"])
+
+
+class RetryTrainingJob(BaseModel):
+    """What to change in a retry."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    training_config: Config = Field(
+        TrainingConfig(),
+        description="Keys that replace those of the job that is retried; the others stay as they were asked for.",
+        examples=[{"learning_rate": 0.00005}],
+    )

@@ -1,0 +1,65 @@
+"""`training-pipeline serve`: the REST API."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Annotated
+
+import typer
+
+from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.settings import PREFIX, Settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.")] = None,
+) -> None:
+    """Serve the REST API until Ctrl-C."""
+    chosen = {"api_host": host, "api_port": port}
+    settings = Settings(**{name: value for name, value in chosen.items() if value is not None})  # type: ignore[arg-type]
+    require_safe_address(settings)
+
+    import uvicorn
+
+    from training_pipeline.api.app import create_app
+    from training_pipeline.api.logs import log_as_json
+    from training_pipeline.cli import health
+    from training_pipeline.cli.environment import prepare_environment
+
+    health.require_free_port(settings.api_host, settings.api_port, setting="API")
+    prepare_environment(settings)
+    log_as_json()
+    typer.echo(f"The REST API is on {health.url(settings.api_host, settings.api_port)}", err=True)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.api_host,
+        port=settings.api_port,
+        log_config=None,  # ours is set up
+        access_log=False,  # every request has a line of ours
+        server_header=False,
+        proxy_headers=False,  # what a client says about itself is not believed
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+        limit_concurrency=2000,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+
+
+def require_safe_address(settings: Settings) -> None:
+    """Raise `InvalidRequest` where nobody is asked who they are, and others than this machine could come."""
+    if settings.auth == "none" and not is_loopback(settings.api_host):
+        raise InvalidRequest(
+            f"Without authentication the REST API is for this machine only, and {settings.api_host} is open to others.",
+            hint=f"Listen on 127.0.0.1 ({PREFIX}API_HOST), behind something that asks who is there.",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether every address behind `host` is of this machine alone. A name that leads nowhere is not."""
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return bool(found) and all(ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in found)

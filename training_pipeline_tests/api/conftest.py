@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from training_pipeline.api.app import create_app
+from training_pipeline.database import Database
+from training_pipeline.settings import Settings
+from training_pipeline.state_directory import ensure_state_directory
+from training_pipeline.training_jobs.services import Services, assemble
+from training_pipeline_tests.small_sheet import rows, write_sheet
+from training_pipeline_tests.training_jobs.jobs import ScriptedBackend
+
+JOBS = "/api/v1/training/jobs"
+
+
+@pytest.fixture
+def backend() -> ScriptedBackend:
+    return ScriptedBackend()
+
+
+@pytest.fixture
+def services(settings: Settings, database: Database, backend: ScriptedBackend) -> Iterator[Services]:
+    ensure_state_directory(settings)
+    write_sheet(settings.sheets, "small", [*rows(39), *rows(1, pair_id="x", status="rejected")])
+    parts = assemble(settings, database, backend=backend)
+    yield parts
+    parts.store.engine.dispose()
+
+
+@pytest.fixture
+def client(settings: Settings, services: Services) -> Iterator[TestClient]:
+    """A client of the app itself. What the app does not foresee is a 500, as it is for everybody."""
+    with TestClient(create_app(settings, services), raise_server_exceptions=False) as client:
+        yield client
