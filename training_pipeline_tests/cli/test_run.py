@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import logging
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training_pipeline.cli.app import app, guarded
+from training_pipeline.settings import Settings
+from training_pipeline_tests.backends.stand_in import reap, stand_in_program
+from training_pipeline_tests.small_sheet import rows, write_sheet
+
+
+@pytest.fixture
+def installed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """The settings of an installation on the test's database, as the command line reads them."""
+    assert settings.database_url is not None
+    monkeypatch.setenv("TRAINING_PIPELINE_STATE_DIR", str(settings.state_dir))
+    monkeypatch.setenv("TRAINING_PIPELINE_DATABASE_URL", settings.database_url.get_secret_value())
+    monkeypatch.setenv("TRAINING_PIPELINE_LOCAL_TRAINER", shlex.join(stand_in_program()))
+    for name in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL"):
+        monkeypatch.setenv(name, "")  # so that what the command sets is undone
+    level = logging.getLogger("dagster").level
+    yield settings
+    logging.getLogger("dagster").setLevel(level)
+    reap(settings.runs)
+
+
+def command(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, output and errors of `training-pipeline ARGUMENTS`."""
+    code = guarded(lambda: app([*arguments], prog_name="training-pipeline"))
+    shown = capsys.readouterr()
+    return int(code or 0), shown.out, shown.err
+
+
+def jobs(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(command(capsys, "jobs", "list", "--json")[1])["jobs"]
+    return found
+
+
+def test_a_job_is_driven_to_its_end(installed: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    write_sheet(installed.sheets, "small", rows(40))
+    code, out, _ = command(capsys, "run", "small", "--epochs", "2", "--config", "seed=7", "--json")
+    job = json.loads(out)
+    assert (code, job["status"], job["model_name"]) == (0, "succeeded", "small")
+    assert (job["training_config"]["epochs"], job["training_config"]["seed"]) == (2, 7)
+    code, out, _ = command(capsys, "jobs", "show", job["id"])
+    assert "Succeeded." in out
+    code, _, err = command(capsys, "jobs", "cancel", job["id"])
+    assert (code, "cannot be cancelled" in err) == (1, True)
+
+
+REFUSED = {
+    "nothing-labeled": (rows(30, status="pending"), ["unlabeled", "30", "Have more pairs reviewed"]),
+    "one-component": (rows(30, item_ref="the same"), ["One side of the split would be empty"]),
+}
+
+
+@pytest.mark.parametrize("sheet", REFUSED)
+def test_what_governance_refuses_is_a_failed_job_with_its_reason(
+    installed: Settings, capsys: pytest.CaptureFixture[str], sheet: str
+) -> None:
+    pairs, said = REFUSED[sheet]
+    write_sheet(installed.sheets, sheet, pairs)
+    code, _, err = command(capsys, "run", sheet)
+    assert code == 1
+    assert "Traceback" not in err
+    assert [word for word in said if word not in err] == []
+    job = jobs(capsys)[0]
+    assert job["status"] == "failed"
+    assert said[0] in job["error_message"]
+    assert not installed.datasets.exists() or list(installed.datasets.iterdir()) == []
+
+
+def test_a_training_that_fails_says_why(
+    installed: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINING_PIPELINE_LOCAL_TRAINER", shlex.join(stand_in_program(fail="The weights are broken.")))
+    write_sheet(installed.sheets, "small", rows(40))
+    code, _, err = command(capsys, "run", "small")
+    assert code == 1
+    assert "The weights are broken." in err
+    assert "Traceback" not in err
+    assert (jobs(capsys)[0]["status"], jobs(capsys)[0]["error_message"]) == ("failed", "The weights are broken.")
+
+
+def write_lines(directory: Path, name: str, text: bytes) -> None:
+    write_sheet(directory, name, rows(1))
+    (directory / f"{name}.jsonl").write_bytes(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["no-such"], ["no training sheet 'no-such'", "sheet-123"]),
+        (["empty"], ["holds no pairs"]),
+        (["broken"], ["line 3", "is not JSON"]),
+        (["unknown-column"], ["allowd_uses", "did you mean 'allowed_uses'"]),
+        (["sheet-123", "--learning-rate", "-1"], ["/training_config/learning_rate", "-1"]),
+        (["sheet-123", "--base-model", "/no/such"], ["/base_model", "/no/such", "builtin:tiny"]),
+        (["sheet-123", "--split", "0.99"], ["/train_val_split"]),
+        (["sheet-123", "--config", "lerning_rate=1"], ["lerning_rate", "learning_rate"]),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_is_refused_before_there_is_a_job(
+    installed: Settings, capsys: pytest.CaptureFixture[str], arguments: list[str], said: list[str]
+) -> None:
+    lines = [json.dumps(row).encode() for row in rows(5)]
+    write_lines(installed.sheets, "empty", b"")
+    write_lines(installed.sheets, "broken", b"\n".join([*lines[:2], b'{"pair_id": "secret', *lines[3:]]))
+    write_sheet(installed.sheets, "unknown-column", rows(5, allowd_uses=["training"]))
+    code, _, err = command(capsys, "run", *arguments)
+    assert code == 1
+    assert [word for word in said if word not in err] == []
+    assert "Traceback" not in err
+    assert "secret" not in err
+    assert jobs(capsys) == []
+
+
+def test_an_unreachable_database_is_one_sentence_without_its_password(
+    installed: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINING_PIPELINE_DATABASE_URL", "postgresql://me:sekret@127.0.0.1:1/db")
+    code, _, err = command(capsys, "run", "sheet-123")
+    assert code == 1
+    assert "db on 127.0.0.1:1 does not answer" in err
+    assert "sekret" not in err
+    assert "Traceback" not in err
