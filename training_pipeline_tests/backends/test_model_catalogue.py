@@ -80,5 +80,5 @@ def test_a_plan_refuses_everything_at_once_and_leaves_no_auto(tmp_path: Path) ->
     ]
     plan = backend.plan(None, TrainingConfig(), train_pairs=400)
     assert plan.base_model == BUILTIN_TINY
-    assert (plan.config.epochs, plan.config.method, plan.config.max_length) == (30, "full", 384)
+    assert (plan.config.epochs, plan.config.method, plan.config.max_length) == (8, "full", 384)
     assert plan.config.precision in {"bf16", "fp32"}
