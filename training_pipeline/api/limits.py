@@ -60,7 +60,7 @@ class Bodies:
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         """The body; None if it is too large."""
         stated = Headers(scope=scope).get("content-length", "0")
-        if stated.isdigit() and int(stated[:20]) > self._max_bytes:
+        if stated.isascii() and stated.isdigit() and int(stated[:20]) > self._max_bytes:
             return None
         body = bytearray()
         while True:

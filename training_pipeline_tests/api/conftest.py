@@ -10,10 +10,9 @@ from training_pipeline.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.state_directory import ensure_state_directory
 from training_pipeline.training_jobs.services import Services, assemble
+from training_pipeline_tests.installation import stand_in_services
 from training_pipeline_tests.small_sheet import rows, write_sheet
 from training_pipeline_tests.training_jobs.jobs import ScriptedBackend
-
-JOBS = "/api/v1/training/jobs"
 
 
 @pytest.fixture
@@ -28,6 +27,13 @@ def services(settings: Settings, database: Database, backend: ScriptedBackend) -
     parts = assemble(settings, database, backend=backend)
     yield parts
     parts.store.engine.dispose()
+
+
+@pytest.fixture
+def default_services(settings: Settings, database: Database) -> Iterator[Services]:
+    """What a default installation has: the bundled sample sheet and the local backend, but for its trainer."""
+    with stand_in_services(settings, database) as parts:
+        yield parts
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ class TrainingSheetPreview(Answer):
 
 
 class PlannedSplit(Answer):
-    """The split that would be made."""
+    """How many pairs a split would put where, and why."""
 
     train: int = Field(description="Pairs to train on.", examples=[248])
     validation: int = Field(description="Pairs to validate on.", examples=[62])

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from training_pipeline.api.app import PREFIX, create_app
+from training_pipeline.settings import Settings
+
+ROOT = Path(__file__).parent.parent.parent
+DOCUMENT = create_app(Settings()).openapi()
+#: The nine of PRODUCT.md, and what stands beside them.
+OPERATIONS = {
+    ("POST", "/jobs"): "createTrainingJob",
+    ("GET", "/jobs"): "listTrainingJobs",
+    ("GET", "/jobs/{job_id}"): "getTrainingJob",
+    ("POST", "/jobs/{job_id}/poll"): "pollTrainingJob",
+    ("POST", "/jobs/{job_id}/cancel"): "cancelTrainingJob",
+    ("GET", "/jobs/{job_id}/metrics"): "getTrainingJobMetrics",
+    ("GET", "/jobs/{job_id}/events"): "getTrainingJobEvents",
+    ("GET", "/jobs/{job_id}/lineage"): "getTrainingJobLineage",
+    ("GET", "/active"): "getActiveTrainingJobs",
+    ("POST", "/jobs/{job_id}/retry"): "retryTrainingJob",
+    ("GET", "/training-sheets"): "listTrainingSheets",
+    ("GET", "/training-sheets/{training_sheet_id}"): "getTrainingSheet",
+    ("GET", "/training-sheets/{training_sheet_id}/preview"): "previewTrainingSheet",
+    ("GET", "/models"): "listBaseModels",
+}
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, found in DOCUMENT["paths"].items():
+        for method, operation in found.items():
+            yield method.upper(), path, operation
+
+
+def test_the_committed_document_is_what_the_routes_say() -> None:
+    script = ROOT / "scripts" / "write_openapi.py"
+    done = subprocess.run([sys.executable, str(script), "--check"], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_operations_have_their_stable_ids() -> None:
+    found = {(method, path): operation["operationId"] for method, path, operation in operations()}
+    expected = {(method, PREFIX + path): name for (method, path), name in OPERATIONS.items()}
+    assert expected.items() <= found.items()
+    assert len(set(found.values())) == len(found)
+
+
+def test_every_field_and_parameter_is_described_and_has_an_example() -> None:
+    silent = []
+    for name, schema in DOCUMENT["components"]["schemas"].items():
+        for field, found in schema.get("properties", {}).items():
+            if not found.get("description"):
+                silent.append(f"{name}.{field}: description")
+            if not found.get("examples") and "$ref" not in str(found):
+                silent.append(f"{name}.{field}: example")
+    for method, path, operation in operations():
+        assert operation["description"], path
+        for parameter in operation.get("parameters", []):
+            if not parameter.get("description"):
+                silent.append(f"{method} {path} {parameter['name']}: description")
+    assert silent == []
+
+
+def test_errors_are_described_as_problem_documents() -> None:
+    for method, path, operation in operations():
+        statuses = {int(status) for status in operation["responses"]}
+        assert 503 in statuses
+        if path.startswith("/api/"):
+            assert {401, 403, 429} <= statuses, path
+        if method == "POST":
+            assert {400, 413, 415, 422} <= statuses, path
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                assert list(answer["content"]) == ["application/problem+json"], (path, status)
+
+
+def test_everything_under_api_asks_who_is_there() -> None:
+    app = create_app(Settings())
+    asked: list[str] = []
+
+    def nobody(request: Any) -> Any:
+        asked.append(request.url.path)
+        raise PermissionError
+
+    app.state.authenticate = nobody
+    app.state.services = object()
+    from fastapi.testclient import TestClient
+
+    client = TestClient(app, raise_server_exceptions=False)  # not started: no services are opened
+    body = {"training_sheet_id": "small", "model_name": "triage"}
+    for method, template, _ in operations():
+        path = template.replace("{job_id}", "x").replace("{training_sheet_id}", "x")
+        if path.startswith("/api/"):
+            sends = {"json": body} if path.endswith("/jobs") and method == "POST" else {}
+            assert client.request(method, path, **sends).status_code == 500
+            assert asked.pop() == path
+
+
+def test_making_an_app_reads_and_writes_nothing(tmp_path: Path) -> None:
+    create_app(Settings(state_dir=tmp_path / "none"))
+    assert list(tmp_path.iterdir()) == []
