@@ -14,7 +14,7 @@ import dagster as dg
 from training_pipeline.definitions import build
 from training_pipeline.defs.partitions import run_tags, training_job_partitions
 from training_pipeline.defs.sensors import settle_runs
-from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
 from training_pipeline.training_jobs.claims import Phase, attempt_of, claim
 from training_pipeline.training_jobs.services import Services
 
@@ -50,9 +50,10 @@ def drive(
                     tags=run_tags(phase, job_id, attempt_of(job, phase)),
                     raise_on_error=False,
                 )
-        job = services.poller.poll(services.store.get(job_id))
+        job = services.poller.poll_if_due(services.store.get(job_id))
         seen(job)
-        over = job.status in TERMINAL and (job.backend_status is None or job.finalized_at is not None)
+        unfinished = job.backend_status not in {None, JobStatus.CANCELLED} and job.finalized_at is None
+        over = job.status in TERMINAL and not unfinished
         if over or (not wait and job.launched_at is not None):
             return job
         if time.monotonic() - settled > SETTLE_SECONDS:

@@ -47,11 +47,15 @@ class JobRun:
         """
         if self.job_id is None or self.phase is not phase or context.partition_key != self.job_id:
             raise dg.Failure(BY_HAND, allow_retries=False)
+        if not self.locked:
+            raise dg.Failure(f"Another run is working on training job {self.job_id}.", allow_retries=False)
+        begin = self.services.launcher.begin if phase is Phase.LAUNCH else self.services.finisher.begin
         try:
-            if not self.locked:
-                raise Conflict(f"Another run is working on training job {self.job_id}.")
-            begin = self.services.launcher.begin if phase is Phase.LAUNCH else self.services.finisher.begin
-            yield begin(self.job_id, self.attempt, run_id=self.run_id)
+            job = begin(self.job_id, self.attempt, run_id=self.run_id)
+        except PipelineError as error:  # the claim is not ours, or not known to be: the job is left alone
+            raise dg.Failure(str(error), allow_retries=False) from None
+        try:
+            yield job
         except PipelineError as error:
             self.services.failures.raised(phase, self.job_id, self.attempt, error)
             raise dg.Failure(str(error), allow_retries=False) from None
@@ -96,18 +100,20 @@ def make_resources(open_services: Callable[[], Services]) -> dict[str, dg.Resour
                 yield JobRun(parts, *claim, locked=False)
                 return
             if phase == Phase.LAUNCH and context.instance is not None:
-                _read_sources(parts, context.instance, job_id)
+                _read_sources(parts, context.instance, job_id, attempt=claim[3], run_id=run.run_id)
             yield JobRun(parts, *claim, locked=True)
 
     return {"services": services, "job_run": job_run}
 
 
-def _read_sources(parts: Services, instance: dg.DagsterInstance, job_id: str) -> None:
+def _read_sources(parts: Services, instance: dg.DagsterInstance, job_id: str, *, attempt: int, run_id: str) -> None:
     """Report the external assets before the first step starts, for that is when Dagster reads their versions.
 
-    A training sheet that cannot be read is left to the asset `training_sheet`, which says why on the graph.
+    A claim that is not this run's, or a training sheet that cannot be read, is left to the asset `training_sheet`,
+    which says why on the graph.
     """
     try:
-        report_sources(instance, job_id, parts.launcher.read_sheet(parts.store.get(job_id)))
+        job = parts.launcher.begin(job_id, attempt, run_id=run_id)
+        report_sources(instance, job_id, parts.launcher.read_sheet(job))
     except PipelineError:
         return

@@ -69,7 +69,7 @@ Auto = Literal["auto"]
 class TrainingConfig(BaseModel):
     """How to fine-tune. Every "auto" is replaced by the value used before the job is stored as resolved.
 
-    Bounds and defaults: PRODUCT.md for epochs, learning rate and batch size.
+    A value out of its bounds is refused when the job is created.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -123,10 +123,14 @@ class FileTrainingSheets:
             pairs = connection.table("pairs").select(*PAIR_SCHEMA)
             try:
                 yield OpenSheet(sheet=files.head.sheet(sheet_id), digest=digest, pairs=pairs)
-            except (duckdb.Error, pa.ArrowException, OSError):  # which of them, depends on how the pairs are read
+            except (duckdb.Error, pa.ArrowException) as error:  # which of them, depends on how the pairs are read
                 if faults := list(structural_problems(files.data, files.head)):
                     raise unreadable(sheet_id, files.data.name, faults) from None
-                raise
+                # What the engine says may quote the text of the pairs: its kind is all that may be told.
+                raise Unavailable(
+                    f"Training sheet '{sheet_id}' could not be worked through ({type(error).__name__}).",
+                    hint="If that was for want of memory, raise TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT.",
+                ) from None
         finally:
             connection.disconnect()
         if _stamp(files.data) != before:

@@ -12,7 +12,7 @@ from typing import Any
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.domain.job import ACTIVE, JobStatus
+from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.training_jobs.claims import Phase, attempt_of, release
 from training_pipeline.training_jobs.launch import accepted
 from training_pipeline.training_jobs.store import JobStore
@@ -49,15 +49,25 @@ class Failures:
 
     def _fail(self, phase: Phase, job_id: str, attempt: int, message: str, *, code: str) -> None:
         job = self._store.get(job_id)
-        if attempt_of(job, phase) != attempt or job.status not in ACTIVE:
+        claimed_at = getattr(job, f"{phase}_claimed_at")
+        if attempt_of(job, phase) != attempt or claimed_at is None:
             return
-        if phase is Phase.LAUNCH:
-            handle = self._backend.find(job.id, job.attempt) if job.submit_intended_at else None
-            if handle is not None:
-                accepted(self._store, job, handle)
-                self._store.update(job.id, {"launched_at": datetime.now(UTC)}, where={"launched_at": None})
-                return
+        if phase is Phase.LAUNCH and job.status in ACTIVE and self._adopted(job):
+            return
         values: dict[str, Any] = {"error_message": message, "error_details": {"code": code, "phase": phase}}
         if phase is Phase.FINALIZE:
             values["finalized_at"] = datetime.now(UTC)
-        self._store.change(job, JobStatus.FAILED, message=message, values=values)
+        held = {f"{phase}_attempt": attempt, f"{phase}_claimed_at": claimed_at}
+        if job.status in ACTIVE:
+            self._store.change(job, JobStatus.FAILED, message=message, values=values, where=held)
+        elif phase is Phase.FINALIZE:  # it had failed before; only its finish run is left, and given up
+            self._store.update(job.id, {"finalized_at": values["finalized_at"]}, where={**held, "finalized_at": None})
+
+    def _adopted(self, job: TrainingJob) -> bool:
+        """Take up the run of a job that its backend has accepted; whether there is one."""
+        handle = self._backend.find(job.id, job.attempt) if job.submit_intended_at else None
+        if handle is None:
+            return False
+        accepted(self._store, job, handle)
+        self._store.update(job.id, {"launched_at": datetime.now(UTC)}, where={"launched_at": None})
+        return True

@@ -6,8 +6,10 @@ and dataset instead of making them again from a sheet that may have changed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict
 
@@ -83,7 +85,7 @@ class Launcher:
             return SheetRef.model_validate(job.sheet)
         with self._source.open(job.training_sheet_id) as opened:
             found = SheetRef(sheet=opened.sheet, digest=opened.digest, labels=labels_of(opened))
-        self._store.update(job.id, {"sheet": found.model_dump(mode="json")})
+        self._note(job, {"sheet": found.model_dump(mode="json")})
         return found
 
     def judge(self, job: TrainingJob, sheet: SheetRef) -> Snapshot:
@@ -97,8 +99,8 @@ class Launcher:
                 )
             taken = snapshot(opened, self._policy, directory=self._snapshots)
         summary = taken.summary
-        self._store.update(
-            job.id,
+        self._note(
+            job,
             {
                 "snapshot": taken.model_dump(mode="json"),
                 "total_pairs": summary.total,
@@ -121,8 +123,8 @@ class Launcher:
         with self._source.open(job.training_sheet_id) as opened:
             dataset = write_dataset(opened, taken, plan, root=self._datasets)
         report = dataset.report
-        self._store.update(
-            job.id,
+        self._note(
+            job,
             {
                 "dataset": dataset.model_dump(mode="json"),
                 "dataset_digest": dataset.digest,
@@ -178,8 +180,7 @@ class Launcher:
             where={"status": JobStatus.PENDING, "launch_attempt": job.launch_attempt, "cancel_requested_at": None},
         )
         if intended is None and not self._submitted(job):
-            self._store.change(job, JobStatus.CANCELLED, message="Cancelled before it was submitted.")
-            raise Conflict(f"Training job {job.id} was cancelled before it was submitted.")
+            self._cancelled_or_superseded(job)
         experiment_id, run_id = self._tracking.start_run(
             job.id,
             params={"base_model": job.base_model, **job.training_config},
@@ -189,7 +190,7 @@ class Launcher:
                 "training_pipeline.sheet_digest": dataset.sheet_digest,
             },
         )
-        self._store.update(job.id, {"mlflow_experiment_id": experiment_id, "mlflow_run_id": run_id})
+        self._note(job, {"mlflow_experiment_id": experiment_id, "mlflow_run_id": run_id})
         if self._submitted(job):
             self._store.record(job.id, EventType.INFO, "Reattached to the run that an earlier attempt had submitted.")
         handle = self._backend.submit(
@@ -205,6 +206,27 @@ class Launcher:
             )
         )
         return accepted(self._store, self._store.get(job.id), handle)
+
+    def _cancelled_or_superseded(self, job: TrainingJob) -> NoReturn:
+        """Confirm a cancel that was asked for after an earlier attempt had meant to submit; raises `Conflict`."""
+        now = self._store.get(job.id)
+        if now.status is JobStatus.PENDING and now.cancel_requested_at is not None:
+            held = {"launch_attempt": job.launch_attempt, "cancel_requested_at": now.cancel_requested_at}
+            self._store.change(now, JobStatus.CANCELLED, message="Cancelled before it was submitted.", where=held)
+        raise Conflict(f"Training job {job.id} was cancelled, or taken over by another run, before it was submitted.")
+
+    def _note(
+        self,
+        job: TrainingJob,
+        values: Mapping[str, Any],
+        *,
+        event: tuple[EventType, str] | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Set columns of the job while this attempt has it; raises `Conflict` where another one has taken over."""
+        held = {"launch_attempt": job.launch_attempt, "launch_claimed_at": job.launch_claimed_at}
+        if self._store.update(job.id, values, where=held, event=event, data=data) is None:
+            raise Conflict(f"Launch attempt {job.launch_attempt} of training job {job.id} has been superseded.")
 
     def launched(self, job_id: str) -> None:
         """Close the launch: its assets are materialized. Idempotent."""

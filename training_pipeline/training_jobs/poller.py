@@ -24,7 +24,7 @@ from training_pipeline.training_jobs.tables import training_jobs
 #: A job that its backend does not know any more is failed after this long.
 LOST_SECONDS: Final = 300.0
 MOST_PAUSE_SECONDS: Final = 300.0
-#: Progress is 99 % at most until the job has succeeded (PRODUCT.md).
+#: Progress is 99 % at most until the job has succeeded, for until then it may still fail.
 MOST_PROGRESS: Final = 99.0
 
 
@@ -64,13 +64,24 @@ class Poller:
             seen.append(self.poll(job))
         return seen
 
+    def poll_if_due(self, job: TrainingJob) -> TrainingJob:
+        """Look at one job, unless its pause after an error is not over yet; the job as it then is."""
+        if job.poll_after is not None and job.poll_after > self._clock():
+            return job
+        return self.poll(job)
+
     def poll(self, job: TrainingJob) -> TrainingJob:
         """Look at one job now and return it as it then is. Never raises for a fault of the backend."""
         if job.status not in ACTIVE - {JobStatus.PENDING}:
             return job
         try:
             self._look(job)
-            values: dict[str, Any] = {"poll_errors": 0, "poll_after": None, "polled_at": func.clock_timestamp()}
+            values: dict[str, Any] = {
+                "poll_errors": 0,
+                "poll_after": None,
+                "polled_at": func.clock_timestamp(),
+                "lost_since": None,
+            }
             return self._store.update(job.id, values) or job
         except NotFound:
             return self._lost(job)
@@ -131,7 +142,7 @@ class Poller:
 
     def _failed_to_look(self, job: TrainingJob, error: Exception) -> TrainingJob:
         errors = job.poll_errors + 1
-        pause = min(2.0**errors, MOST_PAUSE_SECONDS)
+        pause = min(2.0 ** min(errors, 10), MOST_PAUSE_SECONDS)
         now = self._clock()
         values = {"poll_errors": errors, "poll_after": now + timedelta(seconds=pause), "polled_at": now}
         # What a library says may hold an address or a text; what we say does not.

@@ -88,6 +88,22 @@ def test_a_training_that_fails_says_why(
     assert (jobs(capsys)[0]["status"], jobs(capsys)[0]["error_message"]) == ("failed", "The weights are broken.")
 
 
+def test_a_job_that_is_cancelled_meanwhile_ends_the_wait(
+    installed: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = stand_in_program(steps=500, seconds_per_step=0.1)
+    monkeypatch.setenv("TRAINING_PIPELINE_LOCAL_TRAINER", shlex.join(slow))
+    write_sheet(installed.sheets, "small", rows(40))
+    assert command(capsys, "run", "small", "--no-wait")[0] == 0
+    job_id = jobs(capsys)[0]["id"]
+    assert command(capsys, "jobs", "cancel", job_id, "--reason", "wrong sheet")[0] == 0
+    code, out, _ = command(capsys, "jobs", "watch", job_id)
+    assert code == 1
+    assert f"{job_id}: cancelled" in out
+    code, out, _ = command(capsys, "jobs", "retry", job_id)
+    assert (code, jobs(capsys)[0]["retry_of"]) == (0, job_id)
+
+
 def write_lines(directory: Path, name: str, text: bytes) -> None:
     write_sheet(directory, name, rows(1))
     (directory / f"{name}.jsonl").write_bytes(text)

@@ -5,10 +5,11 @@ import hashlib
 import dagster as dg
 import pytest
 
+from training_pipeline import advisory_lock
 from training_pipeline.defs.provenance import asset_records
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.training_jobs import lineage
-from training_pipeline.training_jobs.claims import Phase, claim
+from training_pipeline.training_jobs.claims import Phase, claim, lock_key, release
 from training_pipeline.training_jobs.metrics import series
 from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.backends.stand_in import starts
@@ -214,3 +215,30 @@ def test_a_cancel_before_the_submit_is_final(
     assert not result.success
     assert services.store.get(job.id).status is JobStatus.CANCELLED
     assert services.backend.find(job.id, job.attempt) is None
+
+
+def test_a_second_run_of_a_live_attempt_is_turned_away_and_leaves_the_job_alone(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """As when somebody re-executes, in the UI, a launch run that is still at work."""
+    job = create(services)
+    claimed = claim(services.store, Phase.LAUNCH)[0]
+    with advisory_lock.hold(services.database, lock_key(Phase.LAUNCH, job.id)):
+        result = execute(definitions, instance, Phase.LAUNCH, claimed)
+    assert not result.success
+    assert "Another run is working" in failure(result)
+    assert services.store.get(job.id) == claimed
+
+
+def test_a_superseded_attempt_is_turned_away_and_leaves_the_job_alone(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    job = create(services)
+    first = claim(services.store, Phase.LAUNCH)[0]
+    release(services.store, Phase.LAUNCH, job.id, 1, why="its lock was lost")
+    services.store.update(job.id, {"launch_after": None})
+    second = claim(services.store, Phase.LAUNCH)[0]
+    result = execute(definitions, instance, Phase.LAUNCH, first)
+    assert "superseded" in failure(result)
+    assert services.store.get(job.id) == second
+    assert execute(definitions, instance, Phase.LAUNCH, second).success

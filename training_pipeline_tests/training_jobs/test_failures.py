@@ -71,3 +71,21 @@ def test_a_finish_that_fails_for_good_keeps_what_was_trained(store: JobStore, ba
     assert now.status is JobStatus.FAILED
     assert "is kept" in (now.error_message or "")
     assert now.finalized_at is not None
+
+
+def test_a_finish_run_of_a_failed_job_is_given_up_at_last(store: JobStore, backend: ScriptedBackend) -> None:
+    job = claimed_job(
+        store, Phase.FINALIZE, status=JobStatus.FAILED, backend_status=JobStatus.FAILED, error_message="Out of memory."
+    )
+    Failures(store, backend, max_attempts=1).interrupted(Phase.FINALIZE, job.id, 1, why="killed")
+    now = store.get(job.id)
+    assert (now.status, now.error_message) == (JobStatus.FAILED, "Out of memory.")
+    assert now.finalized_at is not None
+
+
+def test_news_of_a_claim_that_was_given_back_changes_nothing(store: JobStore, backend: ScriptedBackend) -> None:
+    job = claimed_job(store)
+    failures = Failures(store, backend, max_attempts=3)
+    failures.interrupted(Phase.LAUNCH, job.id, 1, why="killed")
+    failures.raised(Phase.LAUNCH, job.id, 1, GateRefused("too late"))
+    assert store.get(job.id).status is JobStatus.PENDING

@@ -13,7 +13,7 @@ from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.tracking import Tracking
 from training_pipeline.training_jobs.metrics import series
-from training_pipeline.training_jobs.poller import LOST_SECONDS, Poller, progress_values
+from training_pipeline.training_jobs.poller import LOST_SECONDS, MOST_PAUSE_SECONDS, Poller, progress_values
 from training_pipeline.training_jobs.store import EventType, JobStore
 from training_pipeline_tests.training_jobs.jobs import ScriptedBackend, new_job, point
 
@@ -101,6 +101,29 @@ def test_errors_are_events_and_pauses_and_never_fail_a_job(
     clock.now += timedelta(minutes=10)
     backend.state = RunState(status=JobStatus.QUEUED)
     assert [seen.poll_errors for seen in poller.poll_due()] == [0]
+
+
+def test_a_pause_stays_bounded_after_any_number_of_errors(
+    store: JobStore, backend: ScriptedBackend, poller: Poller, clock: Clock
+) -> None:
+    backend.state = Unavailable("The backend does not answer.")
+    job = poller.poll(stored(store, poll_errors=5000))
+    assert job.poll_after == clock.now + timedelta(seconds=MOST_PAUSE_SECONDS)
+    assert poller.poll_if_due(job) == job
+    clock.now += timedelta(seconds=MOST_PAUSE_SECONDS)
+    assert poller.poll_if_due(job).poll_errors == 5002
+
+
+def test_a_run_that_is_found_again_is_not_counted_as_lost(
+    store: JobStore, backend: ScriptedBackend, poller: Poller, clock: Clock
+) -> None:
+    backend.state = NotFound("no such run")
+    job = poller.poll(stored(store, status=JobStatus.RUNNING))
+    backend.state = RunState(status=JobStatus.RUNNING)
+    assert poller.poll(job).lost_since is None
+    clock.now += timedelta(seconds=LOST_SECONDS + 1)
+    backend.state = NotFound("no such run")
+    assert poller.poll(store.get(job.id)).status is JobStatus.RUNNING
 
 
 def test_what_a_library_says_is_not_repeated(store: JobStore, backend: ScriptedBackend, poller: Poller) -> None:
