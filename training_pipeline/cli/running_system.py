@@ -51,7 +51,7 @@ class Record(BaseModel):
     up: ProcessId
     since: datetime
     url: str
-    api_url: str
+    api_url: str = ""
     children: tuple[Child, ...] = ()
 
     def stored(self, settings: Settings) -> Record:

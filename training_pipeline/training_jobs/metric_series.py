@@ -18,6 +18,7 @@ from training_pipeline.training_jobs.tables import training_job_metrics
 
 FIRST_STEP: Final = 0
 LAST_STEP: Final = 2**31 - 1
+LATEST: Final = ("learning_rate", "tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class MetricSeries:
 
     rows: list[dict[str, Any]]
     total: int
-    #: The last value of each series, of `epoch` and of `tokens`; None where nothing was measured.
+    #: The last values of `LATEST`; None where nothing was measured. Those of the losses stand in the job itself.
     latest: dict[str, Any]
 
     @property
@@ -91,7 +92,6 @@ def _extremes(job_id: str, low: int, high: int, intervals: int) -> Any:
 
 def _latest(job_id: str) -> Select[Any]:
     table = training_job_metrics.c
-    columns = (*SERIES, "epoch", "tokens")
     return select(
         *(
             select(table[name])
@@ -100,6 +100,6 @@ def _latest(job_id: str) -> Select[Any]:
             .limit(1)
             .scalar_subquery()
             .label(name)
-            for name in columns
+            for name in LATEST
         )
     )

@@ -20,7 +20,8 @@ Resolution = Annotated[
     Query(
         ge=2,
         le=10_000,
-        description="Where the stretch has more steps: at most so many values of each series, the extremes among them.",
+        description="Where the stretch has more steps: cut it into half as many intervals, and keep of each series its "
+        "lowest and highest value in each.",
         examples=[500],
     ),
 ]
@@ -32,7 +33,7 @@ def get_training_job_metrics(
     job_id: JobId,
     from_step: Step = FIRST_STEP,
     to_step: Step = LAST_STEP,
-    resolution: Resolution = 2000,
+    resolution: Resolution = 500,
 ) -> TrainingJobMetrics:
     """The figures of a job so far, also while it runs, and its series."""
     job = services.jobs.get(job_id)
