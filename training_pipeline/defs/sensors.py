@@ -114,9 +114,9 @@ def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:
         tags = record.dagster_run.tags
         if PHASE_TAG not in tags or JOB_TAG not in tags:
             continue
-        begun = record.start_time or record.create_timestamp.timestamp()
         held = advisory_lock.is_held(services.database, lock_key(Phase(tags[PHASE_TAG]), tags[JOB_TAG]))
-        if held or time.time() - begun < grace:
+        # A run is without its lock for a moment when it has begun and when it is about to end, and then has news.
+        if held or time.time() - _last_news(instance, record.dagster_run.run_id) < grace:
             continue
         why = f"The process of this run died; attempt {tags.get(ATTEMPT_TAG)} of its training job is given back."
         instance.report_run_failed(record.dagster_run, why)
@@ -135,6 +135,12 @@ def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:
                 services.failures.interrupted(phase, job.id, attempt_of(job, phase), why=why)
                 settled += 1
     return settled
+
+
+def _last_news(instance: dg.DagsterInstance, run_id: str) -> float:
+    """When the run's latest event was logged, in seconds since 1970."""
+    latest = instance.get_records_for_run(run_id, limit=1, ascending=False).records
+    return latest[0].timestamp if latest else 0.0
 
 
 def _run_status(instance: dg.DagsterInstance, phase: Phase, job: TrainingJob) -> str | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import dagster as dg
@@ -53,11 +54,13 @@ def test_polling_asks_for_the_finish_once_and_reports_progress_sparingly(
     assert len(observations) <= 10
 
 
-def started_run(instance: dg.DagsterInstance, definitions: dg.Definitions, phase: Phase, job_id: str) -> str:
-    """A run that Dagster believes to be running, though no process does."""
+def started_run(
+    instance: dg.DagsterInstance, definitions: dg.Definitions, phase: Phase, job_id: str, *, at: float | None = None
+) -> str:
+    """A run that Dagster believes to be running since `at` (now where left out), though no process does."""
     run = instance.create_run_for_job(definitions.resolve_job_def("launch_training"), tags=run_tags(phase, job_id, 1))
     start = dg.DagsterEvent(event_type_value=dg.DagsterEventType.PIPELINE_START.value, job_name=run.job_name)
-    instance.report_dagster_event(start, run.run_id)
+    instance.report_dagster_event(start, run.run_id, timestamp=at)
     return run.run_id
 
 
@@ -79,6 +82,20 @@ def test_a_dead_run_is_reported_and_its_claim_given_back(
     assert (now.status, now.launch_claimed_at) == (JobStatus.PENDING, None)
     services.store.update(job.id, {"launch_after": None})
     assert claim(services.store, Phase.LAUNCH)[0].launch_attempt == 2
+
+
+def test_a_run_without_its_lock_is_dead_once_it_has_no_news(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """Between its lock and its last event lies a moment in which a run that ends well looks dead."""
+    hour_ago = time.time() - 3600
+    silent, alive = (
+        started_run(instance, definitions, Phase.LAUNCH, create(services).id, at=hour_ago) for _ in range(2)
+    )
+    instance.report_engine_event("about to end", instance.get_run_by_id(alive))
+    settle_runs(instance, services)
+    found = [instance.get_run_by_id(run_id) for run_id in (silent, alive)]
+    assert [run.status for run in found if run] == [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.STARTED]
 
 
 def test_a_claim_whose_run_was_never_started_is_given_back_after_the_grace(
