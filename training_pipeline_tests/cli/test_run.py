@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import logging
+import resource
 import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +138,48 @@ def test_what_cannot_be_is_refused_before_there_is_a_job(
     assert "Traceback" not in err
     assert "secret" not in err
     assert jobs(capsys) == []
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Writing more than `size` bytes to a file fails, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_a_failed_job_and_leaves_no_half_of_a_dataset(
+    installed: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINING_PIPELINE_MAX_ATTEMPTS", "1")
+    answer = {"role": "assistant", "content": "a long answer " * 1000}
+    pairs = [{**row, "messages": [row["messages"][0], answer]} for row in rows(100)]
+    write_sheet(installed.sheets, "long", pairs)
+    with largest_file(500_000):
+        code, _, err = command(capsys, "run", "long")
+    assert code == 1
+    assert "Traceback" not in err
+    assert "a long answer" not in err
+    assert str(installed.datasets) in err
+    job = jobs(capsys)[0]
+    assert job["status"] == "failed"
+    assert str(installed.datasets) in job["error_message"]
+    assert list(installed.datasets.iterdir()) == []
+
+
+def test_a_state_directory_that_cannot_be_used_is_named(
+    installed: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    installed.state_dir.mkdir()
+    installed.datasets.write_text("not a directory")
+    code, _, err = command(capsys, "run", "sheet-123")
+    assert code == 1
+    assert str(installed.datasets) in err
+    assert "unforeseen" not in err
+    assert "Traceback" not in err
 
 
 def test_an_unreachable_database_is_one_sentence_without_its_password(
