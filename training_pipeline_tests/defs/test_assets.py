@@ -6,14 +6,18 @@ import dagster as dg
 import pytest
 
 from training_pipeline import advisory_lock
+from training_pipeline.database import Database
+from training_pipeline.definitions import build
 from training_pipeline.defs.provenance import asset_records
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.settings import Settings
 from training_pipeline.training_jobs import lineage
 from training_pipeline.training_jobs.claims import Phase, claim, lock_key, release
 from training_pipeline.training_jobs.metrics import series
 from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.backends.stand_in import starts
 from training_pipeline_tests.defs.runs import create, execute, finish, launch
+from training_pipeline_tests.installation import stand_in_services
 from training_pipeline_tests.small_sheet import rows, write_sheet
 
 ASSETS = [
@@ -164,18 +168,20 @@ def test_the_partition_of_a_finished_job_is_never_trained_again(
 
 
 def test_a_failed_training_ends_in_a_red_finish_run_with_its_cause(
-    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, database: Database, instance: dg.DagsterInstance
 ) -> None:
-    monkeypatch.setenv("STAND_IN_TRAINER", "")
-    job = create(services, training_config={"timeout_minutes": 0.0001})
-    launch(services, definitions, instance, job)
-    result = finish(services, definitions, instance, job)
-    now = services.store.get(job.id)
-    assert now.status is JobStatus.TIMEOUT
-    assert not result.success
-    assert now.error_message
-    assert now.error_message in failure(result)
-    assert now.finalized_at is not None
+    with stand_in_services(settings, database, hang_at_step=1) as services:
+        write_sheet(settings.sheets, "small", rows(40))
+        definitions = build(settings, lambda: services)
+        job = create(services, training_config={"timeout_minutes": 0.01})
+        launch(services, definitions, instance, job)
+        result = finish(services, definitions, instance, job)
+        now = services.store.get(job.id)
+        assert now.status is JobStatus.TIMEOUT
+        assert not result.success
+        assert now.error_message
+        assert now.error_message in failure(result)
+        assert now.finalized_at is not None
 
 
 def test_a_job_whose_launch_died_after_the_submit_is_taken_up_and_submitted_once(
