@@ -22,7 +22,7 @@ from training_pipeline.cli.environment import prepare_environment
 from training_pipeline.defs.provenance import asset_records
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs import lineage
+from training_pipeline.training_jobs import lineage, metrics
 from training_pipeline.training_jobs.services import Services, open_services
 from training_pipeline_tests.backends.stand_in import reap, stand_in_program, starts
 from training_pipeline_tests.polling import until
@@ -167,7 +167,13 @@ class RunningSystem:
         record = lineage.read(self.services.store, job_id)
         assert record.assets == asset_records(self.instance, keys, job_id)
         assert set(record.assets) == set(ASSETS)
-        versions = self.services.tracking.client.search_model_versions(f"run_id = '{job.mlflow_run_id}'")
+        client = self.services.tracking.client
+        every_step = list(range(1, (job.planned_steps or 0) + 1))
+        assert metrics.series(self.services.store, job_id)["step"].tolist() == every_step
+        assert job.mlflow_run_id is not None
+        mirrored = [point.step for point in client.get_metric_history(job.mlflow_run_id, "train_loss")]
+        assert mirrored == every_step
+        versions = client.search_model_versions(f"run_id = '{job.mlflow_run_id}'")
         assert [str(version.version) for version in versions] == [job.uc_model_version]
         told = [event.new_status for event in self.services.store.events(job_id, newest_first=False)[0]]
         assert [status for status in told if status] == ["pending", "queued", "running", "succeeded"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from dagster_graphql import DagsterGraphQLClient
+from sqlalchemy.exc import OperationalError
 
 from training_pipeline.embedded_postgres import EmbeddedPostgres
 from training_pipeline.training_jobs.claims import Phase
@@ -58,19 +60,25 @@ def test_processes_of_a_job_and_the_database_are_killed_while_it_runs(system: Ru
     for job_id, victim in ((loses_trainer, trainer_pid), (loses_supervisor, supervisor_pid)):
         system.until(job_id, lambda job: job.status == "running" and (job.current_step or 0) > 0, "the training")
         os.kill(victim(system.services.backend._directory(job_id, 1)), signal.SIGKILL)  # type: ignore[attr-defined]
+    launching = system.create().id
     system.until(from_launchpad, lambda job: job.status == "running", "the training")
-    postmaster = EmbeddedPostgres(system.settings.state_dir / "postgres").pid()
+    system.until(launching, lambda job: job.dataset_digest is not None, "the dataset")
+    server = EmbeddedPostgres(system.settings.state_dir / "postgres")
+    postmaster = server.pid()
     assert postmaster is not None
-    os.kill(postmaster, signal.SIGKILL)
-    until(
-        lambda: EmbeddedPostgres(system.settings.state_dir / "postgres").pid() not in {None, postmaster},
-        seconds=60,
-        what="the restart of PostgreSQL",
-    )
-    until(lambda: EmbeddedPostgres(system.settings.state_dir / "postgres").accepts_connections(), seconds=30)
+    with suppress(OperationalError), system.held_events():  # its own connection dies with the server
+        until(lambda: system.services.backend.find(launching, 1) is not None, seconds=60, what="the submit")
+        os.kill(postmaster, signal.SIGKILL)
+        until(
+            lambda: server.pid() not in {None, postmaster} and server.accepts_connections(),
+            seconds=90,
+            what="the restart of PostgreSQL",
+        )
     system.assert_succeeded_once(from_launchpad)
     system.assert_succeeded_once(loses_trainer, trainer_starts=2)
     system.assert_succeeded_once(loses_supervisor)
+    system.assert_succeeded_once(launching)
+    assert system.job(launching).launch_attempt == 2
 
 
 def test_the_run_worker_is_killed_before_and_after_the_submit(system: RunningSystem) -> None:
