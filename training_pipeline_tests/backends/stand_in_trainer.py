@@ -34,9 +34,8 @@ class Behaviour:
     ignore_sigterm: bool = False
     #: Fails with this sentence and exit code 1.
     fail: str | None = None
-    #: Stays at this step for ever, or until a file in the directory `go_on` has the name of the run directory.
+    #: Stays at this step for ever.
     hang_at_step: int | None = None
-    go_on: str | None = None
     #: Lines for the log.
     log_lines: int = 0
     #: Starts a child in its process group that outlives it.
@@ -144,7 +143,7 @@ class Trainer:
                 if self.does.exit_code is not None:
                     return self.does.exit_code
                 os.kill(os.getpid(), signal.SIGKILL)
-            while step == self.does.hang_at_step and not self.stopping and not self.may_go_on():
+            while step == self.does.hang_at_step and not self.stopping:
                 time.sleep(0.01)
             if self.stopping:
                 raise Stopped
@@ -155,9 +154,6 @@ class Trainer:
         self.succeed(time.monotonic() - clock)
         self.say("done", self.does.steps)
         return 0
-
-    def may_go_on(self) -> bool:
-        return self.does.go_on is not None and (Path(self.does.go_on) / self.dir.name).exists()
 
     def stop(self, *_: object) -> None:
         self.stopping = True
