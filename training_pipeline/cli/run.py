@@ -15,7 +15,7 @@ from rich.console import Console, Group
 
 from training_pipeline.cli import show_job
 from training_pipeline.domain.errors import BackendFailed
-from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.job import JobStatus, TrainingJob, as_number
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.services import Services
 
@@ -51,7 +51,7 @@ def run(
         "base_model": base_model,
         "train_val_split": split,
         "register_to_uc": register,
-        "training_config": {key: _value(text) for key, text in stated.items() if text != "auto"},
+        "training_config": {key: as_number(text) for key, text in stated.items() if text != "auto"},
     }
     console = Console(stderr=json)
     with _installation() as (services, instance):
@@ -137,13 +137,3 @@ def _summary(services: Services, job: TrainingJob, *, answers: int = 0) -> Group
         parts += [shown] if shown is not None else []
     parts.append(show_job.of_lineage(job, lineage.read(services.store, job.id)))
     return Group(*parts)
-
-
-def _value(text: str) -> int | float | str:
-    """The number in `text`, else the text: what it should have been is the service's to say."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

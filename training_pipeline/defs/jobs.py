@@ -8,6 +8,7 @@ from pydantic import Field
 
 from training_pipeline.defs.assets import FINALIZE_ASSETS, LAUNCH_ASSETS
 from training_pipeline.domain.errors import PipelineError
+from training_pipeline.domain.job import as_number
 from training_pipeline.training_jobs.services import Services
 
 launch_training = dg.define_asset_job(
@@ -42,7 +43,7 @@ class CreateTrainingJob(dg.Config):
 def create(context: dg.OpExecutionContext, config: CreateTrainingJob, services: dg.ResourceParam[Services]) -> None:
     """Create the job; its run is launched by the sensor."""
     stated = {name: getattr(config, name) for name in ("epochs", "learning_rate", "batch_size")}
-    numbers = {name: _number(value) for name, value in stated.items() if value != "auto"}
+    numbers = {name: as_number(value) for name, value in stated.items() if value != "auto"}
     try:
         job = services.jobs.create(
             {
@@ -59,16 +60,6 @@ def create(context: dg.OpExecutionContext, config: CreateTrainingJob, services: 
         raise dg.Failure(str(error), allow_retries=False) from None
     context.log.info(f"Created training job {job.id}; the sensor launch_pending_jobs starts it.")
     context.add_output_metadata({"training_job": job.id, "configuration": dg.MetadataValue.json(job.training_config)})
-
-
-def _number(text: str) -> int | float | str:
-    """The number that a field holds; what is none is left to the service, which says what it expected."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 @dg.job(description="Create a training job. It is launched by the sensor `launch_pending_jobs`.")

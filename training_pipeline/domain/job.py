@@ -278,6 +278,16 @@ def new_job_id(now: datetime) -> str:
     return f"tj-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
+def as_number(text: str) -> int | float | str:
+    """The number that `text` holds; other text as it is, for validation says what it should have been. Pure."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
 def problems_from_validation(errors: list[Any]) -> tuple[FieldProblem, ...]:
     """Pydantic's `errors()` as field problems with JSON pointers; input values are named only where they are short."""
     problems = []
