@@ -2,14 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= 3
 
 .PHONY: demo test up check openapi lock clean
 
 demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to end
 	$(BIN)/training-pipeline demo
 
-test: $(VENV)/.dev          ## the whole suite
-	$(BIN)/python -m pytest
+test: $(VENV)/.dev          ## the whole suite, a file at a time on each of WORKERS processes
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 up: $(VENV)/.local          ## PostgreSQL, migrations, Dagster webserver and daemon, REST API
 	$(BIN)/training-pipeline up

@@ -78,7 +78,7 @@ class TestTime:
         self, settings: Settings, services: Services, release: threading.Event, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(services.backend, "base_models", lambda: release.wait(20) and [])
-        hurried = settings.model_copy(update={"api_request_seconds": 0.2})
+        hurried = settings.model_copy(update={"api_request_seconds": 1.0})
         with TestClient(create_app(hurried, services)) as client:
             late = client.get(f"{API}/models")
             assert (late.status_code, late.json()["code"]) == (503, "time_limit")

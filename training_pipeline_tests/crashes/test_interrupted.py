@@ -1,0 +1,28 @@
+"""Ctrl-C at any moment: after the next start the job goes on where it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from training_pipeline.training_jobs.claims import Phase
+from training_pipeline_tests.running_system import RunningSystem
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def test_ctrl_c_at_any_moment(system: RunningSystem) -> None:
+    system.up()
+    job_id = system.create().id
+    system.interrupt()
+    assert system.job(job_id).status == "pending"
+    system.up()
+    system.until(job_id, lambda job: job.launch_run_id is not None, f"the {Phase.LAUNCH} run")
+    system.interrupt()
+    system.up()
+    system.until(job_id, lambda job: job.status == "running", "the training")
+    system.interrupt()
+    system.up()
+    system.until(job_id, lambda job: job.finalize_run_id is not None, f"the {Phase.FINALIZE} run")
+    system.interrupt()
+    system.up()
+    system.assert_succeeded_once(job_id)
