@@ -67,11 +67,34 @@ class Settings(BaseSettings):
     api_port: int = Field(8000, ge=1, le=65535, description="Port of the REST API.")
     api_max_body_bytes: int = Field(2**20, ge=1024, description="A request with a larger body is refused.")
     api_request_seconds: float = Field(60.0, gt=0, description="A request that takes longer is answered with 503.")
-    auth: Literal["none"] = Field(
-        "none", description="Who may use the REST API; with `none` everybody on this machine, as an admin."
+    auth: Literal["none", "token"] = Field(
+        "none",
+        description="Who may use the REST API: with `none` everybody on this machine, as an admin; with `token` "
+        "whoever has one that `training-pipeline tokens create` made.",
     )
     local_user: str = Field(
         "local", min_length=1, max_length=128, description="The actor of requests where `auth` is `none`."
+    )
+    api_public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s]+$",
+        description="Where browsers find the REST API and pages behind a proxy, as https://train.example.org.",
+    )
+    api_trusted_proxies: str | None = Field(
+        None,
+        description="Addresses or networks of proxies, with commas, whose X-Forwarded-For and -Proto are believed.",
+    )
+    api_cors_origins: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s,*]+(\s*,\s*https?://[^/\s,*]+)*$",
+        description="Origins of other pages that may call the REST API from a browser, with commas, as "
+        "https://portal.example.org.",
+    )
+    api_requests_per_second: float = Field(
+        200.0, gt=0, description="Requests that one caller may send for long; ten times as many at once."
+    )
+    api_failures_per_minute: float = Field(
+        30.0, gt=0, description="Requests without a good token that one address may send; as many at once."
     )
     mlflow_tracking_uri: SecretStr | None = Field(
         None, description="MLflow server; where unset, MLflow's tables in our own database."
@@ -82,6 +105,16 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
+
+    @property
+    def cors_origins(self) -> tuple[str, ...]:
+        """Origins of other pages that may call the REST API from a browser."""
+        return tuple(origin.strip().lower() for origin in (self.api_cors_origins or "").split(",") if origin.strip())
+
+    @property
+    def trusted_origins(self) -> frozenset[str]:
+        """Origins whose pages may make a browser change things here: those, and our own behind a proxy."""
+        return frozenset({*self.cors_origins, *({self.api_public_url.lower()} if self.api_public_url else ())})
 
     @property
     def sheets(self) -> Path:

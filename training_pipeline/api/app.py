@@ -9,13 +9,17 @@ from typing import Final
 
 from anyio import to_thread
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from training_pipeline.api import openapi, problems
-from training_pipeline.api.deps import authentication
+from training_pipeline.api.access import Access
+from training_pipeline.api.authentication import authentication
 from training_pipeline.api.limits import Bodies, TimeLimit
 from training_pipeline.api.methods import Methods
-from training_pipeline.api.requests import Requests
-from training_pipeline.api.routes import events, health, jobs, lineage, metrics, models, training_sheets
+from training_pipeline.api.page_sockets import PageSockets
+from training_pipeline.api.requests import HEADER, Requests
+from training_pipeline.api.routes import events, health, jobs, lineage, metrics, models, session, training_sheets
+from training_pipeline.api.sessions import Sessions, page_authentication
 from training_pipeline.api.single_flight import SingleFlight
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.services import Services, open_services
@@ -51,15 +55,28 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     )
     app.state.services = services
     app.state.authenticate = authentication(settings)
+    app.state.sessions = Sessions(settings)
+    app.state.authenticate_page = page_authentication(settings, app.state.sessions)
     app.state.polls = SingleFlight()
     for part in (jobs, events, metrics, lineage, training_sheets, models):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
-    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    app.include_router(session.router)
+    app.openapi = lambda: openapi.document(app, needs_token=settings.auth == "token")  # type: ignore[method-assign]
     problems.install(app)
     # The last one that is added is the first one that a request meets.
     app.add_middleware(Methods, api=app)
     app.add_middleware(Bodies, max_bytes=settings.api_max_body_bytes, seconds=BODY_SECONDS)
+    app.add_middleware(Access, api=app, settings=settings)
+    app.add_middleware(PageSockets, api=app, settings=settings)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", HEADER],
+            expose_headers=["Idempotent-Replayed", "Location", "Retry-After", HEADER],
+        )
     app.add_middleware(TimeLimit, seconds=settings.api_request_seconds)
     app.add_middleware(Requests)
     return app

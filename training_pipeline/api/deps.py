@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request
 
-from training_pipeline.domain.errors import Forbidden
-from training_pipeline.settings import Settings
+from training_pipeline.api.authentication import Authenticate, authentication
+from training_pipeline.domain.access import Caller, Role, require_role
+from training_pipeline.domain.errors import Unauthenticated
+from training_pipeline.training_jobs.callers_jobs import CallersJobs
 from training_pipeline.training_jobs.services import Services
 
-
-class Role(StrEnum):
-    """What a caller may do, from the least to the most."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
-    ADMIN = "admin"
-
-
-_RANKS: Final = tuple(Role)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who is asking; the name is the actor of whatever comes of it."""
-
-    name: str
-    role: Role
-
-    def may_act_as(self, role: Role) -> bool:
-        """Whether the caller's role is `role` or above it."""
-        return _RANKS.index(self.role) >= _RANKS.index(role)
-
-
-#: Tells who sent a request; raises an error of the domain for one that is from nobody it knows.
-Authenticate = Callable[[Request], Caller]
-
-
-def authentication(settings: Settings) -> Authenticate:
-    """How requests are authenticated under these settings. With `none` everybody is the local user, an admin."""
-    local = Caller(settings.local_user, Role.ADMIN)
-    return lambda _: local
+__all__ = [
+    "VIEWER",
+    "Admin",
+    "Authenticate",
+    "Caller",
+    "JobId",
+    "Jobs",
+    "Operator",
+    "Parts",
+    "Role",
+    "SheetId",
+    "Viewer",
+    "at_least",
+    "authentication",
+    "caller",
+    "services",
+]
 
 
 def services(request: Request) -> Services:
@@ -54,9 +38,10 @@ def services(request: Request) -> Services:
 
 
 def caller(request: Request) -> Caller:
-    """Who is asking. The request's line in the log names them."""
-    found: Caller = request.app.state.authenticate(request)
-    request.state.actor = found.name
+    """Who is asking, as it was found at the door; raises `Unauthenticated` for what did not come through it."""
+    found: Caller | None = getattr(request.state, "caller", None)
+    if found is None:
+        raise Unauthenticated("Nobody knows who asks.")
     return found
 
 
@@ -64,8 +49,7 @@ def at_least(role: Role) -> Any:
     """A dependency that gives the caller, and raises `Forbidden` where the role is below `role`."""
 
     def allowed(asking: Annotated[Caller, Depends(caller)]) -> Caller:
-        if not asking.may_act_as(role):
-            raise Forbidden(f"This needs the role {role}; {asking.name} has {asking.role}.")
+        require_role(asking, role)
         return asking
 
     return Depends(allowed)
@@ -76,8 +60,17 @@ Parts = Annotated[Services, Depends(services)]
 #: Every route under /api states the least role that it takes: as a dependency where it does not matter who asks, else
 #: as the parameter that says who does.
 VIEWER: Final = at_least(Role.VIEWER)
+Viewer = Annotated[Caller, VIEWER]
 Operator = Annotated[Caller, at_least(Role.OPERATOR)]
 Admin = Annotated[Caller, at_least(Role.ADMIN)]
+
+
+def callers_jobs(parts: Parts, asking: Annotated[Caller, Depends(caller)]) -> CallersJobs:
+    """The verbs of a training job, as far as whoever is asking may use them."""
+    return CallersJobs(asking, parts.jobs)
+
+
+Jobs = Annotated[CallersJobs, Depends(callers_jobs)]
 
 
 JobId = Annotated[

@@ -16,11 +16,22 @@ DESCRIPTION: Final = (
     "From expert-reviewed question-answer pairs to a fine-tuned language model, under governance, with a lineage "
     "record. Errors are problem documents (RFC 9457) with a stable `code`."
 )
+BEARER: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A token that `training-pipeline tokens create` has printed. Viewers read and poll; operators also "
+    "create, and cancel and retry their own jobs; admins do everything. Installations for one machine need none.",
+}
+_HEADERS: Final = {
+    401: {"WWW-Authenticate": {"description": "Bearer, and what is wrong.", "schema": {"type": "string"}}},
+    429: {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
+    503: {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
+}
 _TEMPLATE: Final = "#/components/schemas/{model}"
 
 
-def document(app: FastAPI) -> dict[str, Any]:
-    """The document of an app; made once."""
+def document(app: FastAPI, *, needs_token: bool) -> dict[str, Any]:
+    """The document of an app; made once. It says whether the operations of the API can do without a token."""
     if app.openapi_schema is None:
         made = get_openapi(title=TITLE, version=app.version, description=DESCRIPTION, routes=app.routes)
         schemas = made["components"]["schemas"]
@@ -29,9 +40,13 @@ def document(app: FastAPI) -> dict[str, Any]:
         inner = Problem.model_json_schema(ref_template=_TEMPLATE)
         schemas.update(inner.pop("$defs"))
         schemas["Problem"] = inner
+        made["components"]["securitySchemes"] = {"bearer": BEARER}
         for path, operations in made["paths"].items():
             for method, operation in operations.items():
-                _describe_problems(operation, open_to_all=not path.startswith("/api/"), sends=method == "post")
+                open_to_all = not path.startswith("/api/")
+                _describe_problems(operation, open_to_all=open_to_all, sends=method == "post")
+                if not open_to_all:
+                    operation["security"] = [{"bearer": []}, *([] if needs_token else [{}])]
         made["components"]["schemas"] = dict(sorted(schemas.items()))
         app.openapi_schema = made
     return app.openapi_schema
@@ -49,5 +64,6 @@ def _describe_problems(operation: dict[str, Any], *, open_to_all: bool, sends: b
     content = {MEDIA_TYPE: {"schema": {"$ref": _TEMPLATE.format(model="Problem")}}}
     responses.pop("422", None)
     for status in statuses:
-        responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+        headers = {"headers": _HEADERS[status]} if status in _HEADERS else {}
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, **headers, "content": content}
     operation["responses"] = dict(sorted(responses.items()))

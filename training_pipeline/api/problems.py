@@ -24,9 +24,11 @@ from training_pipeline.domain.errors import (
     GovernanceChanged,
     InvalidRequest,
     NotFound,
+    NotYours,
     PipelineError,
     SheetUnreadable,
     SplitRefused,
+    Unauthenticated,
     Unavailable,
 )
 from training_pipeline.domain.job import TrainingConfig, problems_from_validation
@@ -34,9 +36,14 @@ from training_pipeline.training_jobs.request_id import request_id
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = "2"
+#: What RFC 6750 has a server say to who comes without a token, and what it adds for one that is not good.
+CHALLENGE: Final = 'Bearer realm="training_pipeline"'
+NOT_GOOD: Final = ', error="invalid_token"'
 
 #: The first class that an error belongs to decides.
 STATUSES: Final[Sequence[tuple[type[PipelineError], int]]] = (
+    (Unauthenticated, 401),
+    (NotYours, 403),
     (Forbidden, 403),
     (NotFound, 404),
     (Conflict, 409),
@@ -120,7 +127,11 @@ def of_pipeline_error(path: str, error: PipelineError) -> Response:
         # Written for whoever runs the service: it may name hosts and paths.
         _log.warning("unavailable", extra={"detail": error.message})
         detail, hint = "Something that this service depends on does not answer.", "Try again in a moment."
-    headers = {"Retry-After": RETRY_SECONDS} if status == 503 or error.code == "idempotency_key_in_use" else None
+    headers = {}
+    if status == 503 or error.code == "idempotency_key_in_use":
+        headers["Retry-After"] = RETRY_SECONDS
+    if status == 401:
+        headers["WWW-Authenticate"] = CHALLENGE + (NOT_GOOD if error.code.startswith("token_") else "")
     errors = [_field(found, "body") for found in error.problems]
     return problem(path, status, error.code, detail, hint=hint, errors=errors, headers=headers)
 

@@ -39,7 +39,8 @@ def serve(
         log_config=None,  # ours is set up
         access_log=False,  # every request has a line of ours
         server_header=False,
-        proxy_headers=False,  # what a client says about itself is not believed
+        proxy_headers=settings.api_trusted_proxies is not None,  # what a client says about itself is not believed
+        forwarded_allow_ips=settings.api_trusted_proxies,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
         limit_concurrency=2000,
@@ -52,7 +53,7 @@ def require_safe_address(settings: Settings) -> None:
     if settings.auth == "none" and not is_loopback(settings.api_host):
         raise InvalidRequest(
             f"Without authentication the REST API is for this machine only, and {settings.api_host} is open to others.",
-            hint=f"Listen on 127.0.0.1 ({PREFIX}API_HOST), behind something that asks who is there.",
+            hint=f"Listen on 127.0.0.1 ({PREFIX}API_HOST), or have everybody asked for a token: {PREFIX}AUTH=token.",
         )
 
 

@@ -56,10 +56,22 @@ class Conflict(PipelineError):
     code = "conflict"
 
 
+class Unauthenticated(PipelineError):
+    """Nobody knows who asks."""
+
+    code = "unauthenticated"
+
+
 class Forbidden(PipelineError):
     """Whoever asks may not do this."""
 
     code = "forbidden"
+
+
+class NotYours(Forbidden):
+    """Only its creator or an admin may do this with the job."""
+
+    code = "not_your_job"
 
 
 class SheetUnreadable(PipelineError):

@@ -15,6 +15,7 @@ from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.sheets.files import SAMPLES, FileTrainingSheets
 from training_pipeline.tracking import Tracking
+from training_pipeline.training_jobs.api_tokens import ApiTokens
 from training_pipeline.training_jobs.failures import Failures
 from training_pipeline.training_jobs.finish import Finisher
 from training_pipeline.training_jobs.launch import Launcher
@@ -34,6 +35,7 @@ class Services:
     backend: FineTuningBackend
     tracking: Tracking
     store: JobStore
+    tokens: ApiTokens
     jobs: JobService
     poller: Poller
     launcher: Launcher
@@ -89,6 +91,7 @@ def assemble(
         backend=backend,
         tracking=tracking,
         store=store,
+        tokens=ApiTokens(store),
         jobs=JobService(store, source, backend, poller, policy, database=database, min_pairs=settings.min_pairs),
         poller=poller,
         launcher=Launcher(

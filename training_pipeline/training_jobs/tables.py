@@ -1,4 +1,4 @@
-"""The four tables of a training job and one of plumbing, as SQLAlchemy Core.
+"""The four tables of a training job and two of plumbing, as SQLAlchemy Core.
 
 No schema is named: the connection's search path decides. Every change here needs a migration; a test compares the two.
 """
@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus
 
 metadata = MetaData(
@@ -208,4 +209,22 @@ idempotency_keys = Table(
     Column("response_body", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
     Index("ix_idempotency_keys_created_at", "created_at"),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # Who bears it: the actor of what is done with it. One name may have several, as while one replaces another.
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    # SHA-256 (hex) of its text, which is stored nowhere.
+    Column("digest", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("created_by", Text, nullable=False),
+    _time("expires_at", required=True),
+    _time("last_used_at"),
+    _time("revoked_at"),
+    Column("revoked_by", Text),
+    CheckConstraint(f"role IN ({', '.join(repr(str(role)) for role in Role)})", name="role"),
 )

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Body, Header, Query, Request, Response
 from sqlalchemy import Connection
 
 from training_pipeline.api import paging
-from training_pipeline.api.deps import VIEWER, JobId, Operator, Parts
+from training_pipeline.api.deps import JobId, Jobs, Operator, Parts, Viewer
 from training_pipeline.api.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob
 from training_pipeline.api.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.api.schemas.training_sheet import DryRun
 from training_pipeline.domain import job as domain
+from training_pipeline.domain.access import Caller
 from training_pipeline.training_jobs import idempotency
 from training_pipeline.training_jobs.service import Also
 from training_pipeline.training_jobs.services import Services
@@ -50,6 +51,7 @@ LOCATION: dict[str, Any] = {
 def create_training_job(
     request: Request,
     services: Parts,
+    jobs: Jobs,
     caller: Operator,
     body: Annotated[CreateTrainingJob, Body(strict=False)],
     dry_run: Annotated[bool, Query(description="Only say what would happen.", examples=[True])] = False,
@@ -57,21 +59,22 @@ def create_training_job(
 ) -> Response:
     """Create a training job. The whole request is checked at once, and every "auto" replaced by the value used."""
     if dry_run:
-        return Response(DryRun.of(services.jobs.plan(body)).model_dump_json(), media_type="application/json")
+        return Response(DryRun.of(jobs.plan(body)).model_dump_json(), media_type="application/json")
     asked = idempotency.body_hash("create", body.model_dump(mode="json", exclude_unset=True))
     return _created(
         request,
         services,
-        caller.name,
+        caller,
         idempotency_key,
         asked,
-        lambda also: services.jobs.create(body, created_by=caller.name, also=also),
+        lambda also: jobs.create(body, also=also),
     )
 
 
-@router.get("/jobs", operation_id="listTrainingJobs", dependencies=[VIEWER])
+@router.get("/jobs", operation_id="listTrainingJobs")
 def list_training_jobs(
-    services: Parts,
+    jobs: Jobs,
+    caller: Viewer,
     training_sheet_id: Annotated[str | None, Query(pattern=NAME, description="Only on this training sheet.")] = None,
     status: Annotated[list[domain.JobStatus] | None, Query(description="Only in one of these.")] = None,
     created_by: Annotated[str | None, Query(pattern=NAME, description="Only by this creator.")] = None,
@@ -82,7 +85,7 @@ def list_training_jobs(
     """List training jobs, newest first."""
     number = paging.page_number(page, cursor)
     place = None if cursor is None else paging.decode(paging.JobPosition, cursor)
-    jobs, total = services.jobs.list(
+    found, total = jobs.list(
         statuses=status or (),
         training_sheet_id=training_sheet_id,
         created_by=created_by,
@@ -90,10 +93,10 @@ def list_training_jobs(
         offset=0 if place else (number - 1) * page_size,
         after=None if place is None else (place.created_at, place.id),
     )
-    shown, more = jobs[:page_size], len(jobs) > page_size
+    shown, more = found[:page_size], len(found) > page_size
     last = paging.JobPosition(created_at=shown[-1].created_at, id=shown[-1].id) if more else None
     return TrainingJobPage(
-        jobs=[TrainingJob.of(job) for job in shown],
+        jobs=[TrainingJob.of(job, caller) for job in shown],
         total=total,
         page=None if place else number,
         page_size=page_size,
@@ -101,24 +104,24 @@ def list_training_jobs(
     )
 
 
-@router.get("/active", operation_id="getActiveTrainingJobs", dependencies=[VIEWER])
-def get_active_training_jobs(services: Parts) -> ActiveTrainingJobs:
+@router.get("/active", operation_id="getActiveTrainingJobs")
+def get_active_training_jobs(jobs: Jobs, caller: Viewer) -> ActiveTrainingJobs:
     """Every pending, queued or running job."""
-    jobs, total = services.jobs.list(statuses=domain.ACTIVE, limit=None)
-    return ActiveTrainingJobs(jobs=[TrainingJob.of(job) for job in jobs], total=total)
+    found, total = jobs.list(statuses=domain.ACTIVE, limit=None)
+    return ActiveTrainingJobs(jobs=[TrainingJob.of(job, caller) for job in found], total=total)
 
 
-@router.get("/jobs/{job_id}", operation_id="getTrainingJob", dependencies=[VIEWER])
-def get_training_job(services: Parts, job_id: JobId) -> TrainingJob:
+@router.get("/jobs/{job_id}", operation_id="getTrainingJob")
+def get_training_job(jobs: Jobs, caller: Viewer, job_id: JobId) -> TrainingJob:
     """One training job."""
-    return TrainingJob.of(services.jobs.get(job_id))
+    return TrainingJob.of(jobs.get(job_id), caller)
 
 
-@router.post("/jobs/{job_id}/poll", operation_id="pollTrainingJob", dependencies=[VIEWER])
-async def poll_training_job(request: Request, services: Parts, job_id: JobId) -> TrainingJob:
+@router.post("/jobs/{job_id}/poll", operation_id="pollTrainingJob")
+async def poll_training_job(request: Request, jobs: Jobs, caller: Viewer, job_id: JobId) -> TrainingJob:
     """Ask the backend now. However many ask at the same moment, the backend is asked once."""
-    job = await request.app.state.polls.run(job_id, lambda: services.jobs.poll(job_id))
-    return TrainingJob.of(job)
+    job = await request.app.state.polls.run(job_id, lambda: jobs.poll(job_id))
+    return TrainingJob.of(job, caller)
 
 
 @router.post(
@@ -132,16 +135,16 @@ async def poll_training_job(request: Request, services: Parts, job_id: JobId) ->
 )
 def cancel_training_job(
     response: Response,
-    services: Parts,
+    jobs: Jobs,
     caller: Operator,
     job_id: JobId,
     body: Annotated[CancelTrainingJob | None, Body(strict=False)] = None,
 ) -> TrainingJob:
     """Cancel a training job. Idempotent; 409 for a job that is over otherwise."""
     reason = (body or CancelTrainingJob.model_construct(reason="no reason given")).reason
-    job = services.jobs.cancel(job_id, actor=caller.name, reason=reason)
+    job = jobs.cancel(job_id, reason=reason)
     response.status_code = 200 if job.status is domain.JobStatus.CANCELLED else 202
-    return TrainingJob.of(job)
+    return TrainingJob.of(job, caller)
 
 
 @router.post(
@@ -154,6 +157,7 @@ def cancel_training_job(
 def retry_training_job(
     request: Request,
     services: Parts,
+    jobs: Jobs,
     caller: Operator,
     job_id: JobId,
     body: Annotated[RetryTrainingJob | None, Body(strict=False)] = None,
@@ -164,32 +168,36 @@ def retry_training_job(
     return _created(
         request,
         services,
-        caller.name,
+        caller,
         idempotency_key,
         idempotency.body_hash(f"retry {job_id}", changes),
-        lambda also: services.jobs.retry(job_id, actor=caller.name, changes=changes, also=also),
+        lambda also: jobs.retry(job_id, changes=changes, also=also),
     )
 
 
 def _created(
     request: Request,
     services: Services,
-    who: str,
+    caller: Caller,
     key: str | None,
     asked: str,
     create: Callable[[Also | None], domain.TrainingJob],
 ) -> Response:
     """201 with the new job; with a key, whatever was answered to it first."""
+
+    def first_answer(job: domain.TrainingJob) -> idempotency.Answer:
+        return idempotency.Answer(201, TrainingJob.of(job, caller).model_dump_json())
+
     if key is None:
-        return _answer(request, idempotency.Answer(201, TrainingJob.of(create(None)).model_dump_json()))
-    with idempotency.turn(services.store, services.database, who=who, key=key, body_hash=asked) as turn:
+        return _answer(request, first_answer(create(None)))
+    with idempotency.turn(services.store, services.database, who=caller.name, key=key, body_hash=asked) as turn:
         if turn.first_answer is not None:
             return _answer(request, turn.first_answer, {"Idempotent-Replayed": "true"})
 
         def remember(connection: Connection, job: domain.TrainingJob) -> None:
-            turn.remember(connection, idempotency.Answer(201, TrainingJob.of(job).model_dump_json()))
+            turn.remember(connection, first_answer(job))
 
-        return _answer(request, idempotency.Answer(201, TrainingJob.of(create(remember)).model_dump_json()))
+        return _answer(request, first_answer(create(remember)))
 
 
 def _answer(request: Request, answer: idempotency.Answer, headers: dict[str, str] | None = None) -> Response:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from training_pipeline.api.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.domain import job as domain
+from training_pipeline.domain.access import Caller, allowed_actions
 
 LOSS = "Cross-entropy in nats per trained token"
 ACCURACY = "Mean token accuracy, 0 to 1"
@@ -20,7 +21,7 @@ class TrainingJob(Answer):
     id: str = Field(description="Id of the job; sorts by creation.", examples=["tj-20261123-072145-9f3a2c"])
     status: domain.JobStatus = Field(description="Where the job is in its life.", examples=["running"])
     allowed_actions: tuple[domain.Action, ...] = Field(
-        description="What may be asked of the job now.", examples=[["cancel", "poll"]]
+        description="What whoever asks may ask of the job now.", examples=[["cancel", "poll"]]
     )
 
     training_sheet_id: str = Field(description="The training sheet it is trained on.", examples=["sheet-123"])
@@ -114,10 +115,13 @@ class TrainingJob(Answer):
     )
 
     @classmethod
-    def of(cls, job: domain.TrainingJob) -> TrainingJob:
-        """A job of the store, as clients see it. Pure."""
-        shown = {name: getattr(job, name) for name in cls.model_fields if name != "pairs_counted"}
-        return cls(**shown, pairs_counted=job.eligible_pairs is not None)
+    def of(cls, job: domain.TrainingJob, caller: Caller) -> TrainingJob:
+        """A job of the store, as this caller sees it. Pure."""
+        worked_out = {
+            "pairs_counted": job.eligible_pairs is not None,
+            "allowed_actions": allowed_actions(caller, job),
+        }
+        return cls(**{name: getattr(job, name) for name in cls.model_fields if name not in worked_out}, **worked_out)
 
 
 class TrainingJobPage(Answer):

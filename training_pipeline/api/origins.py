@@ -1,0 +1,55 @@
+"""Which requests a browser was led to send by somebody else's page.
+
+A page anywhere can make a browser send requests to this machine, under the page's own name too, if that is made to
+resolve to this machine (DNS rebinding). Where nobody is asked for a token, and where a cookie is sent along, this is
+all that stands between such a page and us.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def is_cross_origin(connection: HTTPConnection, trusted: frozenset[str]) -> bool:
+    """Whether a page of another origin, which is none of the trusted ones, made a browser send this. Pure.
+
+    Browsers say so (Sec-Fetch-Site, or Origin in older ones); what is no browser says nothing and does what it is told.
+    """
+    headers = connection.headers
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if origin in trusted or site in {"same-origin", "none"}:
+        return False
+    if site is not None:
+        return True
+    return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+
+
+def is_for_us(connection: HTTPConnection, trusted: frozenset[str]) -> bool:
+    """Whether the Host header names this machine, or what a trusted origin names. Pure.
+
+    That is a name of the loopback interface, or literally the address that the request came to: no page can have that
+    for its name.
+    """
+    host = connection.headers.get("host", "").lower()
+    if host in {urlsplit(origin).netloc.lower() for origin in trusted}:
+        return True
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    server = (connection.scope.get("server") or ("",))[0]
+    return name == server or name == "localhost" or name.endswith(".localhost") or is_loopback(name) is True
+
+
+def is_loopback(address: str | None) -> bool | None:
+    """Whether an IP address is of this machine alone; None for what is no IP address, such as a socket's path. Pure."""
+    try:
+        return ipaddress.ip_address((address or "").partition("%")[0]).is_loopback
+    except ValueError:
+        return None
