@@ -1,0 +1,127 @@
+"""Who may use which route: every route of the app is tried as everybody, and one without a rule fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.routing import iter_route_contexts
+from fastapi.testclient import TestClient
+
+from training_pipeline.api.app import create_app
+from training_pipeline.domain.access import Role
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.services import Services
+from training_pipeline_tests.api.bearers import asking_client, bearer
+from training_pipeline_tests.api.life import API, JOBS, post
+from training_pipeline_tests.api.test_problems import problem
+from training_pipeline_tests.training_jobs.jobs import new_job
+
+OPEN = None
+#: The least role that each route takes; a job's creator is meant where that role is an operator's.
+RULES: dict[tuple[str, str], Role | None] = {
+    ("GET", "/openapi.json"): OPEN,
+    ("GET", "/healthz"): OPEN,
+    ("GET", "/readyz"): OPEN,
+    ("POST", "/session"): Role.VIEWER,
+    ("DELETE", "/session"): OPEN,
+    ("POST", JOBS): Role.OPERATOR,
+    ("GET", JOBS): Role.VIEWER,
+    ("GET", f"{API}/active"): Role.VIEWER,
+    ("GET", f"{JOBS}/{{job_id}}"): Role.VIEWER,
+    ("POST", f"{JOBS}/{{job_id}}/poll"): Role.VIEWER,
+    ("POST", f"{JOBS}/{{job_id}}/cancel"): Role.OPERATOR,
+    ("POST", f"{JOBS}/{{job_id}}/retry"): Role.OPERATOR,
+    ("GET", f"{JOBS}/{{job_id}}/events"): Role.VIEWER,
+    ("GET", f"{JOBS}/{{job_id}}/metrics"): Role.VIEWER,
+    ("GET", f"{JOBS}/{{job_id}}/lineage"): Role.VIEWER,
+    ("GET", f"{API}/training-sheets"): Role.VIEWER,
+    ("GET", f"{API}/training-sheets/{{training_sheet_id}}"): Role.VIEWER,
+    ("GET", f"{API}/training-sheets/{{training_sheet_id}}/preview"): Role.VIEWER,
+    ("GET", f"{API}/models"): Role.VIEWER,
+}
+
+
+def routes() -> list[tuple[str, str]]:
+    """Method and path of everything that the app answers."""
+    found = iter_route_contexts(create_app(Settings()).routes)
+    return sorted((method, str(one.path)) for one in found for method in (one.methods or {"?"}) if method != "HEAD")
+
+
+def test_every_route_has_a_rule() -> None:
+    assert set(routes()) == set(RULES)
+
+
+@pytest.fixture
+def client(settings: Settings, services: Services) -> Iterator[TestClient]:
+    with asking_client(settings, services) as client:
+        yield client
+
+
+def test_every_route_as_everybody(client: TestClient, services: Services) -> None:
+    people: dict[Role | None, dict[str, str]] = {None: {}, **{role: bearer(services, "ada", role) for role in Role}}
+    request = {"training_sheet_id": "small", "model_name": "triage"}
+    for method, template in routes():
+        least = RULES[method, template]
+        for role, headers in people.items():
+            # Not over where it is to be cancelled; else over, so that a stream ends and there is something to retry.
+            status = JobStatus.PENDING if template.endswith("/cancel") else JobStatus.CANCELLED
+            job = new_job(created_by="ada", training_sheet_id="small", status=status)
+            services.store.create(job, message="Created.")
+            path = template.replace("{job_id}", job.id).replace("{training_sheet_id}", "small")
+            sends = {"json": request} if (method, template) == ("POST", JOBS) else {}
+            answer = client.request(method, path, headers=headers, **sends)
+            if least is OPEN:
+                assert answer.status_code in {200, 204, 503}, (method, template, role)
+            elif role is None:
+                problem(answer, 401, "unauthenticated")
+            elif list(Role).index(role) < list(Role).index(least):
+                problem(answer, 403, "forbidden")
+            else:
+                # Of a cancelled job there is no lineage; everything else is there.
+                expected = {404} if template.endswith("/lineage") else {200, 201, 204}
+                assert answer.status_code in expected, (method, template, role, answer.text)
+
+
+def test_operators_cancel_and_retry_their_own_jobs_and_admins_everybodys(
+    client: TestClient, services: Services
+) -> None:
+    eve, grace = bearer(services, "eve", Role.OPERATOR), bearer(services, "grace", Role.ADMIN)
+    client.headers.update(bearer(services, "ada", Role.OPERATOR))
+    job = post(client)
+    found = problem(client.post(f"{JOBS}/{job['id']}/cancel", headers=eve), 403, "not_your_job")
+    assert found["detail"] == f"Training job {job['id']} is ada's; to cancel it, eve needs the role admin."
+    assert client.get(f"{JOBS}/{job['id']}").json()["status"] == "pending"
+    assert client.post(f"{JOBS}/{job['id']}/cancel").status_code == 200
+    problem(client.post(f"{JOBS}/{job['id']}/retry", headers=eve), 403, "not_your_job")
+    assert client.post(f"{JOBS}/{job['id']}/retry", headers=grace).status_code == 201
+    assert client.post(f"{JOBS}/{job['id']}/retry").status_code == 201
+    of_grace = client.get(JOBS, params={"created_by": "grace"}).json()["jobs"][0]["id"]
+    problem(client.post(f"{JOBS}/{of_grace}/cancel"), 403, "not_your_job")
+    problem(client.post(f"{JOBS}/none/cancel", headers=eve), 404, "not_found")
+
+
+def test_what_is_allowed_is_worked_out_for_who_asks(client: TestClient, services: Services) -> None:
+    ada = bearer(services, "ada", Role.OPERATOR)
+    job = client.post(JOBS, json={"training_sheet_id": "small", "model_name": "m"}, headers=ada).json()
+    assert job["allowed_actions"] == ["cancel", "poll"]
+
+    def allowed(name: str, role: Role) -> list[str]:
+        """The same in every answer that has the job."""
+        headers = bearer(services, name, role)
+        listed = client.get(JOBS, headers=headers).json()["jobs"][0]
+        shown = client.get(f"{JOBS}/{job['id']}", headers=headers).json()
+        polled = client.post(f"{JOBS}/{job['id']}/poll", headers=headers).json()
+        active = client.get(f"{API}/active", headers=headers).json()["jobs"] or [listed]
+        found = [one["allowed_actions"] for one in (listed, shown, polled, active[0])]
+        assert found == found[:1] * 4
+        return found[0]
+
+    assert allowed("eve", Role.OPERATOR) == ["poll"]
+    assert allowed("ada", Role.VIEWER) == ["poll"]
+    assert allowed("grace", Role.ADMIN) == ["cancel", "poll"]
+    services.jobs.cancel(job["id"], actor="ada", reason="")
+    assert allowed("eve", Role.OPERATOR) == []
+    assert allowed("ada", Role.OPERATOR) == ["retry"]
+    assert allowed("grace", Role.ADMIN) == ["retry"]
