@@ -12,10 +12,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from training_pipeline.cli.environment import prepare_environment
+from training_pipeline.database import open_database
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.settings import PREFIX, Settings
 from training_pipeline.training_jobs.api_tokens import LONGEST, ApiToken, ApiTokens, TokenState
+from training_pipeline.training_jobs.store import JobStore
 
 app = typer.Typer(help="Create, list and revoke the tokens of the REST API.", no_args_is_help=True)
 
@@ -24,11 +27,8 @@ _COLOURS = {TokenState.ACTIVE: "green", TokenState.EXPIRED: "yellow", TokenState
 
 
 def _tokens(settings: Settings) -> ApiTokens:
-    from training_pipeline.cli.environment import prepare_environment
-    from training_pipeline.training_jobs.services import open_services
-
     prepare_environment(settings)
-    return open_services(settings).tokens
+    return ApiTokens(JobStore(open_database(settings).engine(pooled=False)))
 
 
 @app.command()

@@ -95,6 +95,7 @@ class ApiTokens:
             "name": name,
             "role": role,
             "digest": api_token.digest(text),
+            "created_at": func.now(),
             "created_by": created_by,
             "expires_at": func.now() + lifetime,
         }

@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 import re
+import shlex
 import socket
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import uvicorn
 
 from training_pipeline.api.app import create_app
+from training_pipeline.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.api.life import API, prepared
 from training_pipeline_tests.api.test_health import beat
 from training_pipeline_tests.api.test_openapi import DOCUMENT
 from training_pipeline_tests.polling import until
+from training_pipeline_tests.training_jobs.jobs import new_job
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text()
-#: Says the status of each command instead of its body.
-CURL = 'curl() { command curl --silent --show-error --max-time 30 -o /dev/null -w "%{http_code}\\n" "$@"; }\n'
+TITLE = "## Who may do what"
+#: Of curl the status is printed instead of the body; the command is ours, and prints what it is asked for.
+COMMANDS = f"""
+curl() {{ command curl --silent --show-error --max-time 30 -o /dev/null -w "%{{http_code}}\\n" "$@"; }}
+training-pipeline() {{ {shlex.quote(sys.executable)} -c "from training_pipeline.cli.app import main; main()" "$@"; }}
+"""
 
 
-def test_the_commands_of_the_page_answer_what_it_says(settings: Settings, default_services: Services) -> None:
-    services = default_services
-    beat(services, 1)
-    request = {"training_sheet_id": "sheet-123", "model_name": "test-model"}
-    job, done = (services.jobs.create(request, created_by="ada").id for _ in range(2))
-    prepared(services, done)
-    script = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL))
+def scripts() -> tuple[str, str]:
+    """The commands that need no token, and those of the part that tells of tokens."""
+    before, _, rest = PAGE.partition(TITLE)
+    part, _, after = rest.partition("\n## ")
+    open_to_all, with_tokens = (
+        "\n".join(re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)) for text in (before + after, part)
+    )
+    return open_to_all, with_tokens
+
+
+def run(script: str, settings: Settings, services: Services, **variables: str) -> None:
+    """Run the commands against the app, and compare each status with what the page says."""
     expected = re.findall(r"# → (\d+)", script)
-    assert len(expected) == len(re.findall(r"^curl ", script, flags=re.MULTILINE)) > 15
+    assert len(expected) == len(re.findall(r"^curl ", script, flags=re.MULTILINE)) > 5
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"127.0.0.1:{listening.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(create_app(settings, services), log_config=None, access_log=False))
@@ -40,8 +53,8 @@ def test_the_commands_of_the_page_answer_what_it_says(settings: Settings, defaul
         try:
             until(lambda: server.started)
             shell = subprocess.run(
-                ["bash", "-eu", "-c", CURL + script.replace("localhost:8000", address)],
-                env={"JOB": job, "DONE": done, "PATH": "/usr/bin:/bin", "no_proxy": "*"},
+                ["bash", "-eu", "-c", COMMANDS + script.replace("localhost:8000", address)],
+                env={"PATH": "/usr/bin:/bin", "no_proxy": "*", **variables},
                 capture_output=True,
                 text=True,
                 timeout=120,
@@ -50,7 +63,27 @@ def test_the_commands_of_the_page_answer_what_it_says(settings: Settings, defaul
         finally:
             server.should_exit = True
             thread.join(20)
-    assert shell.stdout.split() == expected, shell.stderr
+    assert re.findall(r"^\d{3}$", shell.stdout, flags=re.MULTILINE) == expected, shell.stdout + shell.stderr
+
+
+def test_the_commands_of_the_page_answer_what_it_says(settings: Settings, default_services: Services) -> None:
+    services = default_services
+    beat(services, 1)
+    request = {"training_sheet_id": "sheet-123", "model_name": "test-model"}
+    job, done = (services.jobs.create(request, created_by="ada").id for _ in range(2))
+    prepared(services, done)
+    run(scripts()[0], settings, services, JOB=job, DONE=done)
+
+
+def test_so_do_those_that_tell_of_tokens(settings: Settings, database: Database, default_services: Services) -> None:
+    others = default_services.store.create(new_job(created_by="grace"), message="Created.").id
+    variables = {
+        "TRAINING_PIPELINE_STATE_DIR": str(settings.state_dir),
+        "TRAINING_PIPELINE_DATABASE_URL": database.url("public"),
+        "TRAINING_PIPELINE_AUTH": "token",
+    }
+    asking = settings.model_copy(update={"auth": "token"})
+    run(scripts()[1], asking, default_services, JOB=others, **variables)
 
 
 def test_the_page_shows_every_operation() -> None:

@@ -78,6 +78,17 @@ def test_errors_are_described_as_problem_documents() -> None:
                 assert list(answer["content"]) == ["application/problem+json"], (path, status)
 
 
+def test_the_document_says_where_a_token_is_needed() -> None:
+    assert DOCUMENT["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    for settings, expected in [(Settings(), [{"bearer": []}, {}]), (Settings(auth="token"), [{"bearer": []}])]:
+        for path, found in create_app(settings).openapi()["paths"].items():
+            for operation in found.values():
+                assert operation.get("security") == (expected if path.startswith("/api/") else None), path
+    answers = DOCUMENT["paths"][f"{PREFIX}/jobs"]["get"]["responses"]
+    assert list(answers["401"]["headers"]) == ["WWW-Authenticate"]
+    assert list(answers["429"]["headers"]) == ["Retry-After"]
+
+
 def test_everything_under_api_asks_who_is_there() -> None:
     app = create_app(Settings())
     asked: list[str] = []
