@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from collections import OrderedDict
 from typing import Final
 
@@ -11,13 +12,13 @@ from anyio import to_thread
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from training_pipeline.api.origins import SAFE_METHODS, is_cross_origin, is_for_us, is_loopback
 from training_pipeline.api.problems import of_pipeline_error, problem
 from training_pipeline.api.rates import Buckets, address_key
 from training_pipeline.domain.access import Caller
-from training_pipeline.domain.errors import Forbidden, PipelineError, Unauthenticated
+from training_pipeline.domain.errors import Forbidden, PipelineError, Unauthenticated, Unavailable
 from training_pipeline.settings import Settings
 
 #: Open to everybody and never counted: probes have no token.
@@ -25,6 +26,8 @@ HEALTH: Final = frozenset({"/healthz", "/readyz"})
 #: Paths below it, and the exchange of a token for a session, are for those who say in the request who they are.
 API: Final = "/api/"
 SESSION: Final = "/session"
+#: How long an answer under way may outlive its caller's token.
+LOOK_SECONDS: Final = 5.0
 _PROVEN: Final = 10_000
 
 
@@ -42,6 +45,8 @@ class ForeignHost(Forbidden):
 
 class Access:
     """ASGI middleware: sets `caller` in the request's state, or answers 401, 403 or 429 itself.
+
+    An answer that goes on for long, such as a stream, ends when its caller's token does.
 
     What it counts it counts for this process. A token that was good here before is looked up even while its address
     sends too many that are not, so that nobody is shut out by a neighbour.
@@ -68,7 +73,28 @@ class Access:
         if refused is not None:
             await refused(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        lasting = scope["path"].startswith(API) and not self._open
+        await self._app(scope, receive, self._while_known(connection, send) if lasting else send)
+
+    def _while_known(self, connection: HTTPConnection, send: Send) -> Send:
+        """Sends until it is found, at a message a while after the last look, that nobody knows the caller any more."""
+        looked, over = time.monotonic(), False
+
+        async def sent(message: Message) -> None:
+            nonlocal looked, over
+            if not over and time.monotonic() - looked > LOOK_SECONDS:
+                looked = time.monotonic()
+                try:
+                    await to_thread.run_sync(self._api.state.authenticate, connection)
+                except Unauthenticated:
+                    over = True
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                except Unavailable:  # whoever sends this will notice
+                    pass
+            if not over:
+                await send(message)
+
+        return sent
 
     async def _refused(self, connection: HTTPConnection) -> Response | None:
         path, method = connection.scope["path"], connection.scope["method"]

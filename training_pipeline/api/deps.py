@@ -6,29 +6,10 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request
 
-from training_pipeline.api.authentication import Authenticate, authentication
 from training_pipeline.domain.access import Caller, Role, require_role
 from training_pipeline.domain.errors import Unauthenticated
 from training_pipeline.training_jobs.callers_jobs import CallersJobs
 from training_pipeline.training_jobs.services import Services
-
-__all__ = [
-    "VIEWER",
-    "Admin",
-    "Authenticate",
-    "Caller",
-    "JobId",
-    "Jobs",
-    "Operator",
-    "Parts",
-    "Role",
-    "SheetId",
-    "Viewer",
-    "at_least",
-    "authentication",
-    "caller",
-    "services",
-]
 
 
 def services(request: Request) -> Services:

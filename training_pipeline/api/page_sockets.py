@@ -10,12 +10,10 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from training_pipeline.api.access import require_same_origin
+from training_pipeline.api.access import LOOK_SECONDS, require_same_origin
 from training_pipeline.domain.errors import PipelineError, Unauthenticated, Unavailable
 from training_pipeline.settings import Settings
 
-#: How long a websocket may outlive its session.
-LOOK_SECONDS: Final = 5.0
 REFUSED: Final[Message] = {"type": "websocket.close", "code": 1008, "reason": "no session"}
 GONE: Final[Message] = {"type": "websocket.disconnect", "code": 1008, "reason": "the session is over"}
 

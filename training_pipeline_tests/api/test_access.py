@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
+from training_pipeline.api import access
 from training_pipeline.api.app import create_app
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
@@ -118,6 +121,32 @@ class TestRates:
     def test_a_normal_user_never_meets_them(self, settings: Settings, services: Services) -> None:
         with TestClient(create_app(settings, services)) as client:
             assert {client.get(f"{API}/models").status_code for _ in range(300)} == {200}
+
+
+def test_a_stream_ends_with_its_token(
+    settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "LOOK_SECONDS", 0.05)
+    sent = []
+
+    async def ticks() -> AsyncIterator[str]:
+        for number in range(500):
+            sent.append(number)
+            yield f"{number} "
+            await asyncio.sleep(0.01)
+            if number == 20:
+                services.tokens.revoke_all_of("ada", by="root")
+
+    app = create_app(settings.model_copy(update={"auth": "token"}), services)
+    app.get("/api/ticks")(lambda: StreamingResponse(ticks()))
+    with TestClient(app) as client:
+        answer = client.get("/api/ticks", headers=bearer(services, "ada", Role.VIEWER))
+    assert answer.status_code == 200
+    assert 20 < len(answer.text.split()) <= len(sent) < 100  # what made it was stopped as well
+
+
+def test_no_other_page_can_show_ours_in_a_frame(client: TestClient) -> None:
+    assert client.get("/healthz").headers["Content-Security-Policy"] == "frame-ancestors 'none'"
 
 
 ASK = {"Origin": "https://portal.example.org", "Access-Control-Request-Method": "POST"}
