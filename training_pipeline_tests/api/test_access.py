@@ -123,9 +123,7 @@ class TestRates:
             assert {client.get(f"{API}/models").status_code for _ in range(300)} == {200}
 
 
-def test_a_stream_ends_with_its_token(
-    settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stream_ends_with_its_token(settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access, "LOOK_SECONDS", 0.05)
     sent = []
 
