@@ -67,15 +67,13 @@ def list_tokens(json: Json = False) -> None:
         return
     table = Table(box=None, header_style="dim")
     for column in ("id", "name", "role", "state", "created", "by", "good until", "last used"):
-        table.add_column(column, no_wrap=True)
+        table.add_column(column, no_wrap=column in {"id", "name", "state"})
     for token in tokens:
         state = f"[{_COLOURS[token.state]}]{token.state}[/]"
         days = (token.created_at, token.expires_at, token.last_used_at)
         created, good_until, last_used = ("-" if day is None else _day(day) for day in days)
         table.add_row(token.id, token.name, token.role, state, created, token.created_by, good_until, last_used)
-    Console(soft_wrap=True).print(
-        table if tokens else "There are no tokens yet. `training-pipeline tokens create` makes one."
-    )
+    Console().print(table if tokens else "There are no tokens yet. `training-pipeline tokens create` makes one.")
 
 
 @app.command()
