@@ -77,12 +77,12 @@ class Access:
         await self._app(scope, receive, self._while_known(connection, send) if lasting else send)
 
     def _while_known(self, connection: HTTPConnection, send: Send) -> Send:
-        """Sends until it is found, at a message a while after the last look, that nobody knows the caller any more."""
+        """Sends until it is found that nobody knows the caller any more: what has more to come is looked at again."""
         looked, over = time.monotonic(), False
 
         async def sent(message: Message) -> None:
             nonlocal looked, over
-            if not over and time.monotonic() - looked > LOOK_SECONDS:
+            if not over and message.get("more_body") and time.monotonic() - looked > LOOK_SECONDS:
                 looked = time.monotonic()
                 try:
                     await to_thread.run_sync(self._api.state.authenticate, connection)
@@ -112,8 +112,12 @@ class Access:
         return too_many(path, self._requests.take(f"caller {caller.name}"), "requests")
 
     async def _caller(self, connection: HTTPConnection, client: str, proof: bytes) -> Caller:
+        authenticate = self._api.state.authenticate
         try:
-            caller: Caller = await to_thread.run_sync(self._api.state.authenticate, connection)
+            # Where nobody is asked, there is nothing to wait for either.
+            caller: Caller = (
+                authenticate(connection) if self._open else await to_thread.run_sync(authenticate, connection)
+            )
         except Unauthenticated:
             self._failures.take(client)
             self._proven.pop(proof, None)

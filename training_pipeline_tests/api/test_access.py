@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -135,9 +136,16 @@ def test_a_stream_ends_with_its_token(settings: Settings, services: Services, mo
             if number == 20:
                 services.tokens.revoke_all_of("ada", by="root")
 
+    def slow() -> str:
+        time.sleep(0.1)
+        services.tokens.revoke_all_of("eve", by="root")
+        return "done"
+
     app = create_app(settings.model_copy(update={"auth": "token"}), services)
     app.get("/api/ticks")(lambda: StreamingResponse(ticks()))
+    app.get("/api/slow")(slow)
     with TestClient(app) as client:
+        assert client.get("/api/slow", headers=bearer(services, "eve", Role.VIEWER)).json() == "done"  # it had begun
         answer = client.get("/api/ticks", headers=bearer(services, "ada", Role.VIEWER))
     assert answer.status_code == 200
     assert 20 < len(answer.text.split()) <= len(sent) < 100  # what made it was stopped as well
