@@ -22,6 +22,8 @@ from training_pipeline.state_directory import ensure_state_directory
 DRIVER: Final = "postgresql+psycopg2"
 ACCEPTED_SCHEMES: Final = ("postgresql", "postgres", DRIVER)
 CONNECT_SECONDS: Final = 5
+#: For libpq: a server that is gone without a word (its machine lost its power) is noticed within half a minute.
+NOTICE_LOST_SERVER: Final = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Database:
     def _engine(self, url: URL, *, pooled: bool) -> Engine:
         # hide_parameters: the values of a failed statement would end in logs.
         options: dict[str, Any] = {"pool_pre_ping": True} if pooled else {"poolclass": NullPool}
-        engine = create_engine(url, hide_parameters=True, **options)
+        engine = create_engine(url, hide_parameters=True, connect_args=NOTICE_LOST_SERVER, **options)
 
         def explain(context: ExceptionContext) -> None:
             if context.connection is None and not context.is_pre_ping:  # after a failed ping it tries to reconnect

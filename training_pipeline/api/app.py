@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Final
+from typing import Final, cast
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -15,6 +15,7 @@ from training_pipeline.api import openapi, problems
 from training_pipeline.api.access import Access
 from training_pipeline.api.authentication import authentication
 from training_pipeline.api.limits import Bodies, TimeLimit
+from training_pipeline.api.live import Live
 from training_pipeline.api.methods import Methods
 from training_pipeline.api.page_sockets import PageSockets
 from training_pipeline.api.requests import HEADER, Requests
@@ -37,9 +38,10 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
         opened = None if services is not None else await to_thread.run_sync(open_services, settings)
-        app.state.services = services or opened
+        app.state.services = parts = services or cast("Services", opened)
         try:
-            yield
+            async with Live(parts.store, parts.database).running() as app.state.live:
+                yield
         finally:
             if opened is not None:
                 opened.store.engine.dispose()

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request
 
+from training_pipeline.api.live import Live
 from training_pipeline.domain.access import Caller, Role, require_role
 from training_pipeline.domain.errors import Unauthenticated
 from training_pipeline.training_jobs.callers_jobs import CallersJobs
@@ -15,6 +16,12 @@ from training_pipeline.training_jobs.services import Services
 def services(request: Request) -> Services:
     """The parts of the installation that the app serves."""
     found: Services = request.app.state.services
+    return found
+
+
+def live(request: Request) -> Live:
+    """What tells of jobs as they change."""
+    found: Live = request.app.state.live
     return found
 
 
@@ -37,6 +44,7 @@ def at_least(role: Role) -> Any:
 
 
 Parts = Annotated[Services, Depends(services)]
+LiveJobs = Annotated[Live, Depends(live)]
 
 #: Every route under /api states the least role that it takes: as a dependency where it does not matter who asks, else
 #: as the parameter that says who does.

@@ -46,9 +46,15 @@ class Methods:
 
 
 def _without_body(send: Send) -> Send:
+    """Ends the answer where its body would begin; a stream then finds that its client has gone."""
+    ended = False
+
     async def headless(message: Message) -> None:
+        nonlocal ended
+        if ended:
+            return
         if message["type"] == "http.response.body":
-            message = {**message, "body": b""}
+            message, ended = {"type": "http.response.body", "body": b"", "more_body": False}, True
         await send(message)
 
     return headless

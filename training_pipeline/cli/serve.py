@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import resource
 import socket
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -21,10 +23,9 @@ def serve(
     settings = Settings(**{name: value for name, value in chosen.items() if value is not None})  # type: ignore[arg-type]
     require_safe_address(settings)
 
-    import uvicorn
-
     from training_pipeline.api.app import create_app
     from training_pipeline.api.logs import log_as_json
+    from training_pipeline.api.server import CONNECTIONS, Server
     from training_pipeline.cli import health
     from training_pipeline.cli.environment import prepare_environment
 
@@ -32,20 +33,25 @@ def serve(
     prepare_environment(settings)
     log_as_json()
     typer.echo(f"The REST API is on {health.url(settings.api_host, settings.api_port)}", err=True)
-    uvicorn.run(
+    allow_descriptors(CONNECTIONS + 500)
+    server = Server(
         create_app(settings),
         host=settings.api_host,
         port=settings.api_port,
-        log_config=None,  # ours is set up
-        access_log=False,  # every request has a line of ours
-        server_header=False,
-        proxy_headers=settings.api_trusted_proxies is not None,  # what a client says about itself is not believed
-        forwarded_allow_ips=settings.api_trusted_proxies,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=10,
-        limit_concurrency=2000,
-        h11_max_incomplete_event_size=64 * 1024,
+        trusted_proxies=settings.api_trusted_proxies,
     )
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise typer.Exit(1)
+
+
+def allow_descriptors(count: int) -> None:
+    """Let this process have so many files and connections open, or as many as it may; it often starts with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def require_safe_address(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.backends.base import MetricPoint
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.training_jobs.notifications import announce
 from training_pipeline.training_jobs.store import JobStore
 from training_pipeline.training_jobs.tables import training_job_metrics, training_jobs
 
@@ -48,6 +49,7 @@ def add_points(store: JobStore, job: TrainingJob, points: Iterable[MetricPoint],
         if moved is None:
             return False
         if rows:
+            announce(connection, job.id)
             columns = [*SERIES, "epoch", "tokens"]
             blank = dict.fromkeys(columns)
             statement = insert(training_job_metrics).values(

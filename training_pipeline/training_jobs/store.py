@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from training_pipeline.domain.errors import Conflict, NotFound, Unavailable
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob, may_become
 from training_pipeline.training_jobs import pages
+from training_pipeline.training_jobs.notifications import announce, is_seen
 from training_pipeline.training_jobs.request_id import with_request_id
 from training_pipeline.training_jobs.tables import training_job_events, training_jobs
 
@@ -36,7 +37,7 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One row of the append-only journal; `id` rises with time."""
+    """One row of the append-only journal. The ids of a job's events rise in the order in which they can be seen."""
 
     id: int
     job_id: str
@@ -89,7 +90,7 @@ class JobStore:
         with self.begin() as connection:
             row = connection.execute(select(training_jobs).where(training_jobs.c.id == job_id)).mappings().first()
         if row is None:
-            raise NotFound(f"There is no training job {job_id!r}.", hint="`training-pipeline jobs list` shows them.")
+            raise _no_such_job(job_id)
         return job_from_row(row)
 
     def list(
@@ -185,6 +186,8 @@ class JobStore:
                 return None
             if event is not None:
                 record_event(connection, job_id, event[0], event[1], actor, data=data)
+            elif is_seen(values):
+                announce(connection, job_id)
         return job_from_row(row)
 
     def record(
@@ -212,17 +215,22 @@ class JobStore:
         """A page of a job's events and how many there are in all; see `pages.events`."""
         query = pages.events(job_id, limit=limit, offset=offset, newest_first=newest_first, before=before)
         rows, total = self._page(query)
-        return [
-            Event(
-                **{
-                    **row,
-                    "type": EventType(row["type"]),
-                    "old_status": JobStatus(row["old_status"]) if row["old_status"] else None,
-                    "new_status": JobStatus(row["new_status"]) if row["new_status"] else None,
-                }
-            )
-            for row in rows
-        ], total
+        return [_event_from_row(row) for row in rows], total
+
+    def news(self, job_id: str, *, after: int, limit: int) -> tuple[TrainingJob, Sequence[Event]]:
+        """The job, and the oldest of its events with a greater id than `after`; raises `NotFound`.
+
+        The events are at least as new as the job: what its status says is told by one of them.
+        """
+        table = training_job_events.c
+        events = (
+            select(training_job_events).where(table.job_id == job_id, table.id > after).order_by(table.id).limit(limit)
+        )
+        with self.begin() as connection:
+            job = connection.execute(select(training_jobs).where(training_jobs.c.id == job_id)).mappings().first()
+            if job is None:
+                raise _no_such_job(job_id)
+            return job_from_row(job), [_event_from_row(row) for row in connection.execute(events).mappings()]
 
     def _page(self, query: Select[Any]) -> tuple[Sequence[dict[str, Any]], int]:
         with self.begin() as connection:
@@ -236,6 +244,22 @@ def job_from_row(row: Mapping[str, Any] | RowMapping) -> TrainingJob:
     return TrainingJob.model_validate(dict(row))
 
 
+def _event_from_row(row: Mapping[str, Any] | RowMapping) -> Event:
+    old, new = row["old_status"], row["new_status"]
+    return Event(
+        **{
+            **row,
+            "type": EventType(row["type"]),
+            "old_status": None if old is None else JobStatus(old),
+            "new_status": None if new is None else JobStatus(new),
+        }
+    )
+
+
+def _no_such_job(job_id: str) -> NotFound:
+    return NotFound(f"There is no training job {job_id!r}.", hint="`training-pipeline jobs list` shows them.")
+
+
 def record_event(
     connection: Connection,
     job_id: str,
@@ -247,7 +271,13 @@ def record_event(
     new: JobStatus | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> None:
-    """Append one event within the caller's transaction."""
+    """Append one event within the caller's transaction, and announce it.
+
+    Locks the job until the transaction ends, so that its events are seen in the order of their ids; see
+    `notifications`.
+    """
+    job = select(training_jobs.c.id).where(training_jobs.c.id == job_id)
+    connection.execute(job.with_for_update(key_share=True))
     connection.execute(
         insert(training_job_events).values(
             job_id=job_id,
@@ -259,3 +289,4 @@ def record_event(
             data=with_request_id(data),
         )
     )
+    announce(connection, job_id)

@@ -1,14 +1,46 @@
-"""What happened to a job: its events in pages. Their live stream belongs here too."""
+"""What happened to a job: its events in pages, and as they come."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, Query, Response
 
 from training_pipeline.api import paging
-from training_pipeline.api.deps import VIEWER, JobId, Parts
+from training_pipeline.api.deps import VIEWER, JobId, LiveJobs, Parts
+from training_pipeline.api.event_stream import EventStream, told
 from training_pipeline.api.schemas.event import TrainingJobEvent, TrainingJobEventPage
 
 router = APIRouter(tags=["training jobs"])
+
+STREAM: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "Messages as they come. `job`: the job (a TrainingJob), at the start and whenever it has "
+        "changed, once a second at most; it bears no id. `status_change`, `progress_update`, `metric_update`, "
+        "`error`, `info`: an event (a TrainingJobEvent) with its id, in the order of the ids. `end`: the last message; "
+        "the job is over. A stream that ends without it, as all do after a while, is to be continued: connect again "
+        "with the last id. A comment comes every 15 seconds.",
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string"},
+                "example": "retry: 3000\n\n"
+                'event: job\ndata: {"id":"tj-20261123-072145-9f3a2c","status":"succeeded"}\n\n'
+                'event: status_change\ndata: {"id":4711,"new_status":"succeeded"}\nid: 4711\n\n'
+                'event: end\ndata: {"job_id":"tj-20261123-072145-9f3a2c","status":"succeeded"}\n\n',
+            }
+        },
+    },
+    204: {"description": "The job is over, and has no event after the last one received: do not come again."},
+}
+_ID: Final[dict[str, Any]] = {"ge": 0, "lt": 2**63, "examples": [4711]}
+LastEventIdHeader = Annotated[
+    int | None,
+    Header(alias="Last-Event-ID", description="Id of the last event received: only later ones are sent.", **_ID),
+]
+LastEventId = Annotated[
+    int | None,
+    Query(description="The same, for clients that cannot set the header; where both are given that counts.", **_ID),
+]
 
 
 @router.get("/jobs/{job_id}/events", operation_id="getTrainingJobEvents", dependencies=[VIEWER])
@@ -37,3 +69,26 @@ def get_training_job_events(
         page_size=page_size,
         next_cursor=paging.encode(paging.EventPosition(id=shown[-1].id)) if more else None,
     )
+
+
+@router.get(
+    "/jobs/{job_id}/events/stream",
+    operation_id="streamTrainingJobEvents",
+    dependencies=[VIEWER],
+    status_code=200,
+    response_class=EventStream,
+    responses=STREAM,
+)
+async def stream_training_job_events(
+    live: LiveJobs,
+    job_id: JobId,
+    last_event_id_header: LastEventIdHeader = None,
+    last_event_id: LastEventId = None,
+) -> Response:
+    """A job's events so far, or after the last one received, and then live; with the job itself as it changes."""
+    after = last_event_id_header if last_event_id_header is not None else last_event_id
+    news = live.follow(job_id, after or 0)
+    first = await anext(news)
+    if first is None or (first.over and not first.events):
+        return Response(status_code=204)
+    return EventStream(told(news, first))

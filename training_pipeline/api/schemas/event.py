@@ -37,3 +37,10 @@ class TrainingJobEventPage(Answer):
     page: Page
     page_size: PageSize
     next_cursor: NextCursor
+
+
+class TrainingJobStreamEnd(Answer):
+    """The last message of a stream: the job is over and all its events have been sent. No need to connect again."""
+
+    job_id: str = Field(description="The job.", examples=["tj-20261123-072145-9f3a2c"])
+    status: JobStatus = Field(description="How it ended.", examples=["succeeded"])

@@ -1,0 +1,113 @@
+"""The app on a real server, and clients of its streams that are as simple as a browser's."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from fastapi import FastAPI
+
+from training_pipeline.api.live import Live
+from training_pipeline.api.server import Server
+from training_pipeline_tests.api.life import JOBS
+from training_pipeline_tests.polling import until
+
+
+@dataclass
+class Served:
+    """An app that is being served."""
+
+    server: Server
+    port: int
+    thread: threading.Thread
+
+    @property
+    def live(self) -> Live:
+        """What tells its streams of jobs."""
+        found: Live = self.server._app.state.live
+        return found
+
+    def end(self, seconds: float = 15) -> None:
+        """What Ctrl-C does; returns once the server has ended."""
+        self.server.should_exit = True
+        self.thread.join(seconds)
+        assert not self.thread.is_alive()
+
+
+@contextmanager
+def served(app: FastAPI, **options: Any) -> Iterator[Served]:
+    """Serve the app on a free port while the block lasts."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = Server(app, **options)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        running = Served(server, listening.getsockname()[1], thread)
+        thread.start()
+        try:
+            until(lambda: server.started)
+            yield running
+        finally:
+            running.end()
+
+
+@dataclass
+class Message:
+    """A server-sent event, as the HTML standard dispatches it."""
+
+    event: str
+    data: dict[str, Any]
+    #: Of this message, or of the last one before it that bore one.
+    last_id: str
+
+
+@dataclass
+class Stream:
+    """An open stream. Reading waits for `seconds` at most."""
+
+    port: int
+    job_id: str
+    last_id: str = ""
+    query: str = ""
+    seconds: float = 20
+    comments: list[str] = field(default_factory=list)
+    retry: int | None = None
+
+    def __enter__(self) -> Self:
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.seconds)
+        headers = {"Last-Event-ID": self.last_id} if self.last_id else {}
+        self.connection.request("GET", f"{JOBS}/{self.job_id}/events/stream{self.query}", headers=headers)
+        self.response = self.connection.getresponse()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.response.close()
+        self.connection.close()
+
+    def __iter__(self) -> Iterator[Message]:
+        """Messages until the stream ends."""
+        event, data = "", []
+        for line in map(self._text, self.response):
+            name, _, value = line.partition(": ")
+            if line == "":
+                if data:
+                    yield Message(event or "message", json.loads("\n".join(data)), self.last_id)
+                event, data = "", []
+            elif name == "":
+                self.comments.append(value)
+            elif name == "event":
+                event = value
+            elif name == "data":
+                data.append(value)
+            elif name == "id":
+                self.last_id = value
+            elif name == "retry":
+                self.retry = int(value)
+
+    @staticmethod
+    def _text(line: bytes) -> str:
+        return line.decode().rstrip("\n")
