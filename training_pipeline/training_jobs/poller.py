@@ -106,8 +106,9 @@ class Poller:
         began = state.status is not JobStatus.QUEUED
         if job.status is JobStatus.QUEUED and began and state.status is not JobStatus.CANCELLED:
             job = self._store.change(job, JobStatus.RUNNING, message="Training has started.", values=values) or job
-        elif values:
-            job = self._store.update(job.id, values) or job
+        elif values and job.status in ACTIVE:
+            # Nor of a job that ends just now: its figures are final.
+            job = self._store.update(job.id, values, where={"status": job.status}) or job
         if state.status in ACTIVE or job.status not in ACTIVE:
             return
         values = {"backend_status": state.status, "lost_since": None}
@@ -115,7 +116,7 @@ class Poller:
             self._store.update(
                 job.id,
                 values,
-                where={"backend_status": None},
+                where={"status": job.status, "backend_status": None},
                 event=(EventType.INFO, "Training is done; metrics and model version are being stored."),
             )
             return
@@ -134,7 +135,9 @@ class Poller:
         if job.lost_since is None:
             message = f"The backend does not know this job; it is failed in {LOST_SECONDS:.0f} s if that stays so."
             values = {"lost_since": now, "polled_at": now}
-            return self._store.update(job.id, values, event=(EventType.ERROR, message)) or job
+            seen = {"status": job.status, "lost_since": None}
+            event = (EventType.ERROR, message)
+            return self._store.update(job.id, values, where=seen, event=event) or self._store.get(job.id)
         if (now - job.lost_since).total_seconds() < LOST_SECONDS:
             return self._store.update(job.id, {"polled_at": now}) or job
         message = "The backend has lost this job. Retry it; what was trained is gone."
@@ -148,7 +151,8 @@ class Poller:
         # What a library says may hold an address or a text; what we say does not.
         said = error.message if isinstance(error, PipelineError) else type(error).__name__
         event = (EventType.ERROR, f"Could not look at the backend ({said}); trying again.") if errors == 1 else None
-        return self._store.update(job.id, values, event=event) or job
+        seen = {"status": job.status, "poll_errors": job.poll_errors}
+        return self._store.update(job.id, values, where=seen, event=event) or self._store.get(job.id)
 
 
 def collect_points(store: JobStore, backend: FineTuningBackend, tracking: Tracking, job: TrainingJob) -> None:

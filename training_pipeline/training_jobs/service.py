@@ -118,14 +118,11 @@ class JobService:
             )
             if done is not None:
                 return done
-            job = self._store.get(job_id)
-            if job.status in TERMINAL:
-                return self.cancel(job_id, actor=actor, reason=reason)
         if job.cancel_requested_at is None:
+            seen = {"status": job.status, "cancel_requested_at": None}
             event = (EventType.INFO, f"Cancel requested: {reason}")
-            job = (
-                self._store.update(job_id, asked, where={"cancel_requested_at": None}, event=event, actor=actor) or job
-            )
+            if self._store.update(job_id, asked, where=seen, event=event, actor=actor) is None:
+                return self.cancel(job_id, actor=actor, reason=reason)  # it has gone on, or somebody else has asked
         job = self._poller.poll(self._store.get(job_id))
         return self.cancel(job_id, actor=actor, reason=reason) if job.status in TERMINAL else job
 
