@@ -289,7 +289,10 @@ def as_number(text: str) -> int | float | str:
 
 
 def problems_from_validation(errors: list[Any]) -> tuple[FieldProblem, ...]:
-    """Pydantic's `errors()` as field problems with JSON pointers; input values are named only where they are short."""
+    """Pydantic's `errors()` as field problems; input values are named only where they are short.
+
+    Fields are named by JSON pointers (RFC 6901): "" is the whole, and a slash in a name is `~1`.
+    """
     problems = []
     for error in errors:
         path = [str(part) for part in error["loc"] if part not in {"int", "float", "literal['auto']", "literal"}]
@@ -297,5 +300,6 @@ def problems_from_validation(errors: list[Any]) -> tuple[FieldProblem, ...]:
         value = error.get("input")
         shown = f" (got {value!r})" if isinstance(value, str | int | float) and len(str(value)) <= 60 else ""
         message = error["msg"][0].lower() + error["msg"][1:] + shown
-        problems.append(FieldProblem(pointer="/" + "/".join(path), code=error["type"], message=message))
+        pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
+        problems.append(FieldProblem(pointer=pointer, code=error["type"], message=message))
     return tuple(problems)

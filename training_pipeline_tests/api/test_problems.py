@@ -54,6 +54,12 @@ def test_everything_that_is_wrong_is_said_at_once(client: TestClient) -> None:
     assert "learning_rate" in found["hint"]
 
 
+@pytest.mark.parametrize(("body", "pointer"), [([1], ""), ({**GOOD, "a/b~": 1}, "/a~1b~0")])
+def test_pointers_are_json_pointers(client: TestClient, body: object, pointer: str) -> None:
+    found = problem(client.post(JOBS, json=body), 422, "invalid_request")
+    assert [error["pointer"] for error in found["errors"]] == [pointer]
+
+
 @pytest.mark.parametrize(
     ("content", "status", "code"),
     [

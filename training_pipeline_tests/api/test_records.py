@@ -51,6 +51,8 @@ def test_metrics_so_far(client: TestClient, services: Services, backend: Scripte
     assert [(row["step"], row["val_loss"]) for row in found["series"]] == [(1, None), (2, None), (3, None), (4, 2.5)]
     stretch = get(client, job.id, "metrics", from_step=2, to_step=3)
     assert [row["step"] for row in stretch["series"]] == [2, 3]
+    backwards = client.get(f"{JOBS}/{job.id}/metrics", params={"from_step": 3, "to_step": 2})
+    assert (backwards.status_code, backwards.json()["errors"][0]["pointer"]) == (422, "/to_step")
     coarse = get(client, job.id, "metrics", resolution=2)
     assert (coarse["sampled"], [row["step"] for row in coarse["series"]]) == (True, [1, 4])
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from training_pipeline.api.deps import VIEWER, JobId, Parts
+from training_pipeline.api.paging import bad_query
 from training_pipeline.api.schemas.metrics import MetricPoint, TrainingJobMetrics
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.training_jobs.metric_series import FIRST_STEP, LAST_STEP, metric_series
@@ -36,6 +37,8 @@ def get_training_job_metrics(
     resolution: Resolution = 500,
 ) -> TrainingJobMetrics:
     """The figures of a job so far, also while it runs, and its series."""
+    if to_step < from_step:
+        raise bad_query("to_step", "no_stretch", "Must not be less than from_step")
     job = services.jobs.get(job_id)
     found = metric_series(services.store, job_id, from_step=from_step, to_step=to_step, resolution=resolution)
     return TrainingJobMetrics(
