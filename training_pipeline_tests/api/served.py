@@ -6,8 +6,9 @@ import http.client
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -90,10 +91,11 @@ class Stream:
 
     def __iter__(self) -> Iterator[Message]:
         """Messages until the stream ends."""
-        event, data = "", []
+        event, data, last_id = "", [], self.last_id
         for line in map(self._text, self.response):
             name, _, value = line.partition(": ")
             if line == "":
+                self.last_id = last_id
                 if data:
                     yield Message(event or "message", json.loads("\n".join(data)), self.last_id)
                 event, data = "", []
@@ -104,10 +106,36 @@ class Stream:
             elif name == "data":
                 data.append(value)
             elif name == "id":
-                self.last_id = value
+                last_id = value
             elif name == "retry":
                 self.retry = int(value)
 
     @staticmethod
     def _text(line: bytes) -> str:
         return line.decode().rstrip("\n")
+
+
+class Follower(threading.Thread):
+    """Follows a job as a browser does: whenever the connection ends it comes back with the last id, until it is 204."""
+
+    def __init__(self, port: int, job_id: str) -> None:
+        super().__init__(daemon=True)
+        self.port, self.job_id = port, job_id
+        self.messages: list[Message] = []
+        self.connections = 0
+        self.start()
+
+    def run(self) -> None:
+        last_id, over = "", False
+        while not over:
+            with suppress(OSError, http.client.HTTPException), Stream(self.port, self.job_id, last_id) as stream:
+                self.connections += 1
+                over = stream.response.status == 204
+                for message in stream:
+                    self.messages.append(message)
+                    last_id = message.last_id
+            time.sleep(0.2)
+
+    def of_type(self, *events: str) -> list[dict[str, Any]]:
+        """The data of the messages of these types so far."""
+        return [message.data for message in self.messages if message.event in events]
