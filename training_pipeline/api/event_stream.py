@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from typing import Final, cast
+from typing import Final
 
 from fastapi.sse import format_sse_event
 from starlette.responses import StreamingResponse
@@ -61,7 +61,8 @@ async def told(news: AsyncGenerator[News | None, None], first: News) -> AsyncGen
     when the job is over a message `end`. A comment says that there is nothing new.
     """
     yield format_sse_event(retry=RETRY_MILLISECONDS)
-    shown, piece = None, cast("News | None", first)
+    shown: TrainingJob | None = None
+    piece: News | None = first
     async with aclosing(news):
         while True:
             if piece is None:

@@ -219,17 +219,6 @@ def test_a_stream_ends_after_a_while_and_is_continued(
         assert [message.event for message in stream] == ["job", "status_change", "end"]
 
 
-def test_streams_do_not_keep_a_server_from_ending(settings: Settings, services: Services) -> None:
-    job_id = job(services)
-    with served(create_app(settings, services)) as running, Stream(running.port, job_id) as stream:
-        messages = iter(stream)
-        next(messages)
-        began = time.monotonic()
-        running.end()
-        assert time.monotonic() - began < 3
-        assert [message.event for message in messages] == ["status_change"]
-
-
 def test_a_client_that_stops_reading_is_cut_off_and_goes_on_later(
     settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

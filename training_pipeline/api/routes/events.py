@@ -10,6 +10,7 @@ from training_pipeline.api import paging
 from training_pipeline.api.deps import VIEWER, JobId, LiveJobs, Parts
 from training_pipeline.api.event_stream import EventStream, told
 from training_pipeline.api.schemas.event import TrainingJobEvent, TrainingJobEventPage
+from training_pipeline.domain.errors import Unavailable
 
 router = APIRouter(tags=["training jobs"])
 
@@ -88,7 +89,9 @@ async def stream_training_job_events(
     """A job's events so far, or after the last one received, and then live; with the job itself as it changes."""
     after = last_event_id_header if last_event_id_header is not None else last_event_id
     news = live.follow(job_id, after or 0)
-    first = await anext(news)
-    if first is None or (first.over and not first.events):
+    first = await anext(news, None)
+    if first is None:
+        raise Unavailable("This server is being stopped.")
+    if first.over and not first.events:
         return Response(status_code=204)
     return EventStream(told(news, first))

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from training_pipeline.api import event_stream, server
+from training_pipeline.api.app import create_app
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.services import Services
+from training_pipeline.training_jobs.store import EventType
+from training_pipeline_tests.api.life import JOBS
+from training_pipeline_tests.api.served import Stream, served
+from training_pipeline_tests.polling import until
+from training_pipeline_tests.training_jobs.jobs import new_job
+
+
+def running_job(services: Services) -> str:
+    return services.store.create(new_job(status=JobStatus.RUNNING), message="Created.").id
+
+
+def test_streams_do_not_keep_a_server_from_ending(settings: Settings, services: Services) -> None:
+    job_id = running_job(services)
+    with served(create_app(settings, services)) as running, Stream(running.port, job_id) as stream:
+        messages = iter(stream)
+        next(messages)
+        began = time.monotonic()
+        running.end()
+        assert time.monotonic() - began < 5  # and not the ten seconds that other requests are given
+        assert [message.event for message in messages] == ["status_change"]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="other systems do not have it")
+def test_nothing_is_kept_for_a_client_that_is_gone(
+    settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "SEND_SECONDS", 0.3)
+    monkeypatch.setattr(server, "CLIENT_MILLISECONDS", 500)
+    job_id = running_job(services)
+    for _ in range(150):
+        services.store.record(job_id, EventType.INFO, "large", data={"text": "x" * 60_000})
+    with (
+        served(create_app(settings, services)) as running,
+        socket.create_connection(("127.0.0.1", running.port)) as client,
+    ):
+        client.sendall(f"GET {JOBS}/{job_id}/events/stream HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        connections = running.server.server_state.connections
+        until(lambda: len(connections) == 1)
+        until(lambda: len(connections) == 0)  # though it was never closed
