@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -139,3 +139,13 @@ class Follower(threading.Thread):
     def of_type(self, *events: str) -> list[dict[str, Any]]:
         """The data of the messages of these types so far."""
         return [message.data for message in self.messages if message.event in events]
+
+    def until(self, condition: Callable[[], object], what: str, *, seconds: float = 240) -> None:
+        """Wait for something to be told; what was told so far is in the message of the failure."""
+        try:
+            until(condition, seconds=seconds, what=what)
+        except AssertionError as error:
+            so_far = [
+                (message.event, message.data.get("message"), message.data.get("status")) for message in self.messages
+            ]
+            raise AssertionError(f"{error}; so far: {so_far}") from None

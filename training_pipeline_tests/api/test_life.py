@@ -16,12 +16,11 @@ import pytest
 from training_pipeline_tests.api.life import API, JOBS
 from training_pipeline_tests.api.served import Follower, Stream
 from training_pipeline_tests.conftest import reachable_directory
-from training_pipeline_tests.polling import until
 from training_pipeline_tests.running_system import ASSETS, RunningSystem
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-STEPS = 60
+STEPS = 150
 EVENTS = ("status_change", "progress_update", "metric_update", "error", "info")
 
 
@@ -74,7 +73,7 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningS
     for name in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "TRAINING_PIPELINE_STATE_DIR"):
         monkeypatch.setenv(name, "")  # so that what the system sets is undone
     with reachable_directory() as directory:
-        running = RunningSystem(directory / "state", tmp_path / "up.out", steps=STEPS, seconds_per_step=0.2)
+        running = RunningSystem(directory / "state", tmp_path / "up.out", steps=STEPS, seconds_per_step=0.25)
         try:
             yield running
         finally:
@@ -88,7 +87,8 @@ def test_the_life_of_a_job_over_http_alone(system: RunningSystem) -> None:
     # Create two, follow both as they happen, and look at the metrics of one while it runs.
     kept, unwanted = client.create(), client.create()
     following, cancelled = Follower(client.port, kept), Follower(client.port, unwanted)
-    until(lambda: any(job["current_step"] for job in following.of_type("job")), seconds=90, what="live progress")
+    for follower in (following, cancelled):
+        follower.until(lambda: any(job["current_step"] for job in follower.of_type("job")), "live progress")  # noqa: B023
     metrics = client.get(f"{JOBS}/{kept}/metrics")
     assert 0 < len(metrics["series"]) < STEPS
     assert metrics["train_loss"] is not None
@@ -98,7 +98,7 @@ def test_the_life_of_a_job_over_http_alone(system: RunningSystem) -> None:
     # Cancel one: its stream ends, and what it told is its journal.
     status, _ = client.call("POST", f"{JOBS}/{unwanted}/cancel", {"reason": "wrong sheet"})
     assert status in {200, 202}
-    cancelled.join(60)
+    cancelled.until(lambda: cancelled.of_type("end"), "the end")
     assert cancelled.of_type("end") == [{"job_id": unwanted, "status": "cancelled"}]
     assert [event["id"] for event in cancelled.of_type(*EVENTS)] == client.event_ids(unwanted)
 
@@ -106,7 +106,7 @@ def test_the_life_of_a_job_over_http_alone(system: RunningSystem) -> None:
     connections = following.connections
     system.kill()
     system.up()
-    following.join(120)
+    following.until(lambda: following.of_type("end"), "the end")
     assert following.connections > connections
     assert following.of_type("end") == [{"job_id": kept, "status": "succeeded"}]
     assert [event["id"] for event in following.of_type(*EVENTS)] == client.event_ids(kept)
@@ -115,7 +115,7 @@ def test_the_life_of_a_job_over_http_alone(system: RunningSystem) -> None:
     shown = [job["progress_percent"] for job in following.of_type("job")]
     assert shown == sorted(shown)
     assert shown[-1] == 100.0
-    assert len(set(shown)) > 3
+    assert any(0 < percent < 100 for percent in shown)
 
     # Months later: what exactly was it trained on?
     lineage = client.get(f"{JOBS}/{kept}/lineage")
