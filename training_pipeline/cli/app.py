@@ -28,7 +28,10 @@ COMMANDS: Final = {
     ),
     "run": ("run:run", "Train one job on a training sheet, here and now."),
     "sheets": ("sheets:app", "Look at training sheets, check them, and make one of any file."),
-    "jobs": ("jobs:app", "Look at training jobs, cancel and retry them."),
+    "jobs": (
+        "jobs:app",
+        "Create training jobs, look at them, cancel and retry them, here or behind a REST API.",
+    ),
     "tokens": ("tokens:app", "Create, list and revoke the tokens of the REST API."),
     "serve": ("serve:serve", "Serve the REST API until Ctrl-C."),
     "up": (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import dagster as dg
 
@@ -35,6 +35,15 @@ def drive(
 
     `seen` is told of the job after every look. An interruption leaves the job to the next driver or daemon.
     """
+    for job in driven(services, instance, job_id):
+        seen(job)
+        if not wait and job.launched_at is not None:
+            break
+    return job
+
+
+def driven(services: Services, instance: dg.DagsterInstance, job_id: str) -> Iterator[TrainingJob]:
+    """The job after every look at it, while it is launched, polled and finished, until it is over."""
     definitions = build(services.settings, lambda: services)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
@@ -51,11 +60,10 @@ def drive(
                     raise_on_error=False,
                 )
         job = services.poller.poll_if_due(services.store.get(job_id))
-        seen(job)
+        yield job
         unfinished = job.backend_status not in {None, JobStatus.CANCELLED} and job.finalized_at is None
-        over = job.status in TERMINAL and not unfinished
-        if over or (not wait and job.launched_at is not None):
-            return job
+        if job.status in TERMINAL and not unfinished:
+            return
         if time.monotonic() - settled > SETTLE_SECONDS:
             settle_runs(instance, services)
             settled = time.monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import shutil
 import sys
@@ -14,8 +13,22 @@ import typer
 from rich.console import Console, Group
 
 from training_pipeline.cli import show_job
+from training_pipeline.cli.job_request import (
+    BaseModelId,
+    BatchSize,
+    Config,
+    Epochs,
+    LearningRate,
+    ModelName,
+    Register,
+    Split,
+    config_of,
+    request_of,
+)
+from training_pipeline.cli.live_progress import LiveProgress
+from training_pipeline.cli.user import user
 from training_pipeline.domain.errors import BackendFailed
-from training_pipeline.domain.job import JobStatus, TrainingJob, as_number
+from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.services import Services
 
@@ -27,35 +40,25 @@ DEMO_QUESTIONS = 100
 
 def run(
     sheet: Annotated[str, typer.Argument(help="The training sheet to train on.")],
-    base_model: Annotated[str | None, typer.Option(help="The model to start from; else the backend's default.")] = None,
-    model_name: Annotated[str | None, typer.Option(help="Name of the model; else made from the sheet's id.")] = None,
-    split: Annotated[float, typer.Option(help="Share of the pairs that goes to training.")] = 0.8,
-    epochs: Annotated[str, typer.Option(help='Passes over the training split, or "auto".')] = "auto",
-    learning_rate: Annotated[str, typer.Option(help='Peak learning rate, or "auto".')] = "auto",
-    batch_size: Annotated[str, typer.Option(help='Examples per optimizer step, or "auto".')] = "auto",
-    config: Annotated[list[str] | None, typer.Option(help="Any other key of training_config, as key=value.")] = None,
-    register: Annotated[bool, typer.Option(help="Register a model version; else the model is kept only.")] = True,
+    base_model: BaseModelId = None,
+    model_name: ModelName = None,
+    split: Split = 0.8,
+    epochs: Epochs = "auto",
+    learning_rate: LearningRate = "auto",
+    batch_size: BatchSize = "auto",
+    config: Config = None,
+    register: Register = True,
     wait: Annotated[bool, typer.Option(help="Stay until the job is over; else return once it is submitted.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print the job as JSON at the end.")] = False,
 ) -> None:
     """Train one job on a training sheet, here and now."""
-    stated = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
-    for pair in config or []:
-        key, separator, value = pair.partition("=")
-        if not separator:
-            raise typer.BadParameter(f"{pair!r} is not of the form key=value.", param_hint="--config")
-        stated[key] = value
-    request = {
-        "training_sheet_id": sheet,
-        "model_name": model_name or sheet.lower().replace(".", "-")[:63],
-        "base_model": base_model,
-        "train_val_split": split,
-        "register_to_uc": register,
-        "training_config": {key: as_number(text) for key, text in stated.items() if text != "auto"},
-    }
+    stated = config_of(config or [], epochs=epochs, learning_rate=learning_rate, batch_size=batch_size)
+    request = request_of(
+        sheet, model_name, stated, base_model=base_model, train_val_split=split, register_to_uc=register
+    )
     console = Console(stderr=json)
     with _installation() as (services, instance):
-        job = services.jobs.create(request, created_by=getpass.getuser())
+        job = services.jobs.create(request, created_by=user())
         console.print(f"Training job [bold]{job.id}[/] on {job.training_sheet_name}, from {job.base_model}.")
         job = _drive(services, instance, job, console, wait=wait)
         if json:
@@ -78,7 +81,7 @@ def demo() -> None:
             "model_name": DEMO_MODEL,
             "training_config": {"exact_match_questions": DEMO_QUESTIONS},
         }
-        job = services.jobs.create(request, created_by=getpass.getuser())
+        job = services.jobs.create(request, created_by=user())
         console.print(f"Training job [bold]{job.id}[/] on {job.training_sheet_name}, from {job.base_model}.\n")
         job = _drive(services, instance, job, console, wait=True)
         _require(job, wait=True)
@@ -111,7 +114,7 @@ def _installation() -> Any:
 def _drive(services: Services, instance: Any, job: TrainingJob, console: Console, *, wait: bool) -> TrainingJob:
     from training_pipeline.cli.in_process import drive
 
-    with show_job.LiveProgress(console).running() as progress:
+    with LiveProgress(console).running() as progress:
         return drive(services, instance, job.id, seen=progress.seen, wait=wait)
 
 

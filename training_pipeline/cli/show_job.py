@@ -1,24 +1,23 @@
-"""A training job as a person at a terminal wants to see it: live while it runs, and its summary at the end."""
+"""A training job as a person at a terminal wants to see it: what went into it, and what came of it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Group, RenderableType
 from rich.panel import Panel
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from training_pipeline.api.schemas.event import TrainingJobEvent
+from training_pipeline.api.schemas.training_job import TrainingJob as PublicJob
+from training_pipeline.api.schemas.training_sheet import ExportSummary as PublicSummary
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
+from training_pipeline.training_jobs.store import EventType
 
 COLOURS = {
     JobStatus.PENDING: "white",
@@ -43,55 +42,21 @@ def figure(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if value == 0 or abs(value) >= 10**-digits else f"{value:.1e}"
 
 
-class LiveProgress:
-    """A progress bar that is told of the job after every look. In a pipe it prints a line at each change of status."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=32),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[detail]}"),
-            TimeElapsedColumn(),
-            console=console,
-        )
-        self._task = self._bar.add_task("pending", total=100, detail="")
-        self._status: JobStatus | None = None
-
-    def seen(self, job: TrainingJob) -> None:
-        """Show the job as it is now."""
-        detail = []
-        if job.current_step is not None and job.planned_steps:
-            detail.append(f"step {job.current_step}/{job.planned_steps}")
-        if job.train_loss is not None:
-            detail.append(f"loss {job.train_loss:.3f}")
-        if job.val_loss is not None:
-            detail.append(f"validation {job.val_loss:.3f}")
-        description = f"[{COLOURS[job.status]}]{job.status}[/]"
-        self._bar.update(self._task, completed=job.progress_percent, description=description, detail=" · ".join(detail))
-        if job.status is not self._status and not self._console.is_terminal:
-            self._console.print(f"{job.id}: {job.status}")
-        self._status = job.status
-
-    @contextmanager
-    def running(self) -> Iterator[LiveProgress]:
-        """Draw while the block runs."""
-        if not self._console.is_terminal:
-            yield self
-            return
-        with Live(self._bar, console=self._console, refresh_per_second=8):
-            yield self
+def event_line(event: TrainingJobEvent) -> Text:
+    """An event in a line: when, by this machine's clock, and what."""
+    style = "red" if event.type is EventType.ERROR else ""
+    return Text.assemble((f"{event.created_at.astimezone():%H:%M:%S}  ", "dim"), (event.message, style))
 
 
-def _grid() -> Table:
+def facts() -> Table:
+    """A grid of names and values."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column()
     return grid
 
 
-def of_gates(summary: ExportSummary) -> RenderableType:
+def of_gates(summary: ExportSummary | PublicSummary) -> RenderableType:
     """The export summary with its reasons, in the stewards' own words."""
     head = Text.assemble(
         ("Approved: ", "dim"),
@@ -117,7 +82,7 @@ def of_gates(summary: ExportSummary) -> RenderableType:
 def of_result(job: TrainingJob, dataset: DatasetRef, first_loss: float | None) -> RenderableType:
     """Split, losses, accuracies and the model version."""
     report, custom = dataset.report, job.custom_metrics or {}
-    grid = _grid()
+    grid = facts()
     grid.add_row("job", Text.assemble(job.id, "  ", badge(job.status)))
     grid.add_row(
         "split",
@@ -178,7 +143,5 @@ def of_answers(samples_file: Path, count: int) -> RenderableType | None:
 
 
 def as_json(job: TrainingJob) -> str:
-    """The job as one JSON object."""
-    shown: dict[str, Any] = job.model_dump(mode="json", exclude={"sheet", "snapshot", "dataset"})
-    shown["allowed_actions"] = list(job.allowed_actions)
-    return json.dumps(shown, indent=2)
+    """The job as the REST API answers it."""
+    return PublicJob.of(job).model_dump_json(indent=2)

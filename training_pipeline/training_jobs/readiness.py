@@ -38,6 +38,11 @@ def readiness(services: Services) -> list[Check]:
     return [*checks, Check("dagster_daemon", ok=False, detail="Not known while the database cannot be used.")]
 
 
+def daemon_runs(services: Services) -> bool:
+    """Whether a daemon of Dagster works on this installation's jobs. Reads; raises `Unavailable`."""
+    return not _daemon(services)
+
+
 def _check(name: str, problem: Callable[[], str]) -> Check:
     try:
         detail = problem()

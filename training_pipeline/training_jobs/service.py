@@ -205,17 +205,19 @@ class JobService:
         return self._backend.plan(request.base_model, request.training_config, train_pairs=train_pairs)
 
 
+def refused(found: ValidationError) -> InvalidRequest:
+    """What is wrong with a request for a job, all at once. Pure."""
+    hint = ""
+    if any(item["type"] == "extra_forbidden" for item in found.errors()):
+        hint = f"Known keys of training_config: {', '.join(TrainingConfig.model_fields)}."
+    problems = problems_from_validation(list(found.errors()))
+    return InvalidRequest("The training job cannot be created as asked.", problems=problems, hint=hint)
+
+
 def _validated(request: JobRequest | Mapping[str, Any]) -> JobRequest:
     if isinstance(request, JobRequest):
         return request
     try:
         return JobRequest.model_validate(request)
     except ValidationError as error:
-        hint = ""
-        if any(item["type"] == "extra_forbidden" for item in error.errors()):
-            hint = f"Known keys of training_config: {', '.join(TrainingConfig.model_fields)}."
-        raise InvalidRequest(
-            "The training job cannot be created as asked.",
-            problems=problems_from_validation(list(error.errors())),
-            hint=hint,
-        ) from None
+        raise refused(error) from None

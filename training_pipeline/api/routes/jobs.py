@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response
-from sqlalchemy import Connection
 
 from training_pipeline.api import paging
+from training_pipeline.api.created_once import created_once
 from training_pipeline.api.deps import JobId, Jobs, Operator, Parts, Viewer
 from training_pipeline.api.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob
 from training_pipeline.api.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
@@ -184,20 +184,8 @@ def _created(
     create: Callable[[Also | None], domain.TrainingJob],
 ) -> Response:
     """201 with the new job; with a key, whatever was answered to it first."""
-
-    def first_answer(job: domain.TrainingJob) -> idempotency.Answer:
-        return idempotency.Answer(201, TrainingJob.of(job, caller).model_dump_json())
-
-    if key is None:
-        return _answer(request, first_answer(create(None)))
-    with idempotency.turn(services.store, services.database, who=caller.name, key=key, body_hash=asked) as turn:
-        if turn.first_answer is not None:
-            return _answer(request, turn.first_answer, {"Idempotent-Replayed": "true"})
-
-        def remember(connection: Connection, job: domain.TrainingJob) -> None:
-            turn.remember(connection, first_answer(job))
-
-        return _answer(request, first_answer(create(remember)))
+    answer, replayed = created_once(services, caller, key=key, asked=asked, create=create)
+    return _answer(request, answer, {"Idempotent-Replayed": "true"} if replayed else None)
 
 
 def _answer(request: Request, answer: idempotency.Answer, headers: dict[str, str] | None = None) -> Response:

@@ -1,0 +1,116 @@
+"""What can go wrong with a remote service, as the sentences that a person reads. None of them bears the token."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Final
+
+import httpx2
+from pydantic import ValidationError
+
+from training_pipeline.api.problems import MEDIA_TYPE, Problem
+from training_pipeline.domain.errors import FieldProblem, PipelineError, Unavailable
+from training_pipeline.settings import PREFIX
+
+_NOT_IT: Final = "That is not the REST API of training_pipeline, or something stands between: check the address."
+_HINTS: Final = {
+    401: f"Set {PREFIX}TOKEN to a token of this service; whoever runs it makes one.",
+    403: "Ask whoever runs the service for a token with the role that this needs.",
+}
+
+
+class Refused(PipelineError):
+    """The service refused a request; what it said stands in the message, the problems and the hint."""
+
+    code = "refused"
+
+
+class NotTheService(PipelineError):
+    """Whatever answers there does not answer as this release of the REST API does."""
+
+    code = "not_the_service"
+
+
+def of_response(url: str, response: httpx2.Response) -> PipelineError:
+    """The error behind a response, which has been read, that is not the answer that was asked for. Pure."""
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == MEDIA_TYPE:
+        try:
+            return _of_problem(Problem.model_validate_json(response.content))
+        except ValidationError:
+            pass
+    shown = media_type or "nothing"
+    if response.is_redirect:
+        return NotTheService(f"{url} sends its callers elsewhere (HTTP {response.status_code}).", hint=_NOT_IT)
+    if response.status_code in {401, 403, 407}:
+        return NotTheService(
+            f"{url} lets nobody through (HTTP {response.status_code}, {shown} instead of a problem document).",
+            hint=f"A proxy or a gate may stand before the service. {_NOT_IT}",
+        )
+    error = f"{url} answered with HTTP {response.status_code} and {shown}, which the REST API never does."
+    if response.status_code in {502, 503, 504}:
+        return Unavailable(error, hint="A proxy may stand before a service that is down; try again in a moment.")
+    return NotTheService(error, hint=_NOT_IT)
+
+
+def of_transport(url: str, error: httpx2.RequestError) -> Unavailable:
+    """The error behind a request that got no answer. Pure."""
+    if isinstance(error, httpx2.ConnectTimeout):
+        return Unavailable(f"{url} does not answer: no connection within its time.", hint="Check the address.")
+    if isinstance(error, httpx2.TimeoutException):
+        return Unavailable(f"{url} did not answer in time.", hint="What was asked for may still be carried out.")
+    if isinstance(error, httpx2.ProxyError):
+        return Unavailable(f"The proxy does not lead to {url}.", hint="Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.")
+    if isinstance(error, httpx2.ConnectError):
+        return _of_connect(url, error)
+    if isinstance(error, httpx2.RemoteProtocolError | httpx2.DecodingError | httpx2.UnsupportedProtocol):
+        return Unavailable(f"{url} broke off in the middle of its answer, or does not speak HTTP.", hint=_NOT_IT)
+    return Unavailable(f"The connection to {url} was lost.", hint="What was asked for may still be carried out.")
+
+
+def of_other_version(url: str, theirs: str | None, ours: str, error: ValidationError) -> PipelineError:
+    """An answer that is no answer of this release's. Names the fields, not their values. Pure."""
+    fields = {"/" + "/".join(str(part) for part in found["loc"]): found["msg"] for found in error.errors()}
+    shown = [FieldProblem(pointer, "unexpected", message) for pointer, message in list(fields.items())[:5]]
+    said = f"is of version {theirs}" if theirs else "does not say its version"
+    return NotTheService(
+        f"The answer of {url} is not what this command knows: the service {said}, the command of {ours}.",
+        problems=shown,
+        hint="Install the release of training_pipeline that the service runs.",
+    )
+
+
+def _of_problem(problem: Problem) -> PipelineError:
+    fields = [
+        FieldProblem(
+            found.pointer if found.location == "body" else f"{found.location} {found.pointer}", found.code, found.detail
+        )
+        for found in problem.errors
+    ]
+    wanted = _HINTS.get(problem.status, "")
+    hints = [problem.hint or wanted, f"Request id: {problem.request_id}" if problem.request_id else ""]
+    error = (Unavailable if problem.status == 503 else Refused)(
+        problem.detail, hint="\n".join(hint for hint in hints if hint), problems=fields
+    )
+    error.code = problem.code
+    return error
+
+
+def _of_connect(url: str, error: httpx2.ConnectError) -> Unavailable:
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLError | OSError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Unavailable(
+            f"The certificate of {url} cannot be trusted: {cause.verify_message}.",
+            hint="Where your organisation signs its own, name its certificates in SSL_CERT_FILE.",
+        )
+    if isinstance(cause, ssl.SSLError):
+        return Unavailable(
+            f"{url} does not speak TLS ({cause.reason}).", hint="Is it http:// there? A proxy may be in between, too."
+        )
+    why = (cause.strerror if isinstance(cause, OSError) else None) or "no connection"
+    return Unavailable(
+        f"{url} cannot be reached: {why}.",
+        hint="Check the address, and that the service runs: `training-pipeline serve` or `up`.",
+    )

@@ -1,0 +1,80 @@
+"""Which REST API the commands work on: `--url` and `--token`, or what the environment says; none means this machine."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.settings import PREFIX, Settings
+
+API_PATH: Final = "/api/v1/training"
+
+
+class RemoteSettings(BaseSettings):
+    """Where commands find the REST API that they work on, instead of this machine."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    url: str | None = Field(None, description="REST API that `training-pipeline jobs` works on, as `--url`.")
+    token: SecretStr | None = Field(None, description="Token that it asks for, as `--token`.")
+
+
+class RemoteService(BaseModel):
+    """Where a service is, without a slash at the end, and the token that it knows us by."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    token: SecretStr | None = None
+
+
+def remote_service(url: str | None, token: str | None) -> RemoteService | None:
+    """The service to work on, None for this machine. Reads the environment and `.env`.
+
+    Raises `InvalidRequest` for an address or a token that cannot be one, without repeating the token.
+    """
+    found = RemoteSettings(_env_file=Settings.model_config.get("env_file"))
+    address = (found.url or "" if url is None else url).strip()
+    stated = SecretStr(token) if token is not None else found.token
+    if not address:
+        if token is not None:
+            raise InvalidRequest(
+                "A token is for a remote service, and none is named.", hint=f"Add --url, or set {PREFIX}URL."
+            )
+        return None
+    return RemoteService(url=_address(address), token=_token(stated))
+
+
+def _address(address: str) -> str:
+    import httpx2  # only where there is an address: it takes a while
+
+    try:
+        httpx2.URL(address)
+        parts = urlsplit(address)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except (ValueError, httpx2.InvalidURL):
+        usable = False
+    if not usable:
+        raise InvalidRequest(
+            "The address of the service cannot be used.", hint="Write it as https://host or http://127.0.0.1:8000."
+        )
+    if parts.username is not None or parts.password is not None:
+        raise InvalidRequest(
+            "The address of the service must hold no user and no password.",
+            hint=f"Give a token in the environment variable {PREFIX}TOKEN.",
+        )
+    if parts.query or parts.fragment:
+        raise InvalidRequest("The address of the service must end with its path: no ? and no #.")
+    path = parts.path.rstrip("/").removesuffix(API_PATH).rstrip("/")
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _token(token: SecretStr | None) -> SecretStr | None:
+    text = "" if token is None else token.get_secret_value().strip()
+    if not all("!" <= character <= "~" for character in text):
+        raise InvalidRequest("The token holds a character that no token has.", hint="Copy it again, as it was shown.")
+    return SecretStr(text) if text else None

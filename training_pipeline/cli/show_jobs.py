@@ -1,0 +1,125 @@
+"""Training jobs as the REST API answers them, for a terminal: the list, one of them, its events, a plan."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from training_pipeline.api.schemas.event import TrainingJobEventPage
+from training_pipeline.api.schemas.training_job import TrainingJob, TrainingJobPage
+from training_pipeline.api.schemas.training_sheet import DryRun
+from training_pipeline.cli.live_progress import clock, measured
+from training_pipeline.cli.show_job import badge, event_line, facts, figure, of_gates
+
+
+def table(page: TrainingJobPage) -> RenderableType:
+    """Jobs, a line each."""
+    shown = Table(box=None, pad_edge=False, header_style="dim")
+    shown.add_column("job", no_wrap=True)
+    shown.add_column("status", no_wrap=True)
+    shown.add_column("", justify="right", no_wrap=True)
+    for column in ("training sheet", "model"):
+        shown.add_column(column, no_wrap=True, overflow="ellipsis")
+    shown.add_column("loss", justify="right", no_wrap=True)
+    shown.add_column("by", no_wrap=True, overflow="ellipsis")
+    for job in page.jobs:
+        shown.add_row(
+            job.id,
+            badge(job.status),
+            f"{job.progress_percent:.0f} %",
+            Text(job.training_sheet_id),
+            Text(_model(job)),
+            figure(job.train_loss),
+            Text(job.created_by),
+        )
+    return Group(shown, *_more(len(page.jobs), page.total, page.next_cursor))
+
+
+def details(job: TrainingJob, happened: TrainingJobEventPage) -> RenderableType:
+    """One job: what it was asked for, how far it is, what came of it, its last events."""
+    grid = facts()
+    grid.add_row("job", Text.assemble(job.id, "  ", badge(job.status)))
+    grid.add_row("training sheet", Text(f"{job.training_sheet_name} ({job.training_sheet_id})"))
+    grid.add_row("base model", Text(f"{job.base_model}, {job.backend} backend"))
+    grid.add_row("model", Text(_model(job)))
+    grid.add_row("pairs", _pairs(job))
+    progress = measured(job)
+    grid.add_row("progress", f"{job.progress_percent:.0f} %{'  ' if progress else ''}{progress}")
+    grid.add_row("loss", f"{figure(job.train_loss)}, validation {figure(job.val_loss)}")
+    asked = ", ".join(f"{key}={value}" for key, value in job.training_config.items())
+    grid.add_row("configuration", Text(asked))
+    by = f"{job.created_by}, {job.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
+    grid.add_row("created by", Text(by if job.retry_of is None else f"{by}, as a retry of {job.retry_of}"))
+    if job.duration_seconds is not None:
+        grid.add_row("trained for", clock(job.duration_seconds))
+    if job.cancel_requested_by is not None:
+        grid.add_row("cancelled by", Text(f"{job.cancel_requested_by}: {job.cancel_reason}"))
+    if job.error_message:
+        grid.add_row("cause", Text(job.error_message, style="red"))
+    if job.allowed_actions:
+        grid.add_row("you can", ", ".join(job.allowed_actions))
+    lines = [event_line(event) for event in reversed(happened.events)]
+    left = happened.total - len(lines)
+    foot = [Text(f"the last {len(lines)} of {happened.total} events", style="dim")] if left else []
+    return Group(grid, Text(), *lines, *foot)
+
+
+def events(page: TrainingJobEventPage) -> RenderableType:
+    """Events, newest first, with who caused them."""
+    shown = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("time", "type", "by"):
+        shown.add_column(column, no_wrap=True)
+    shown.add_column("what happened", overflow="fold")
+    for event in page.events:
+        style = "red" if event.type == "error" else ""
+        when = f"{event.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
+        shown.add_row(when, str(event.type), Text(event.actor), Text(event.message, style=style))
+    return Group(shown, *_more(len(page.events), page.total, page.next_cursor))
+
+
+def created(job: TrainingJob) -> RenderableType:
+    """What a person who has created a job wants to know next."""
+    said = "created" if job.retry_of is None else f"created as a retry of {job.retry_of}"
+    counted = f"; {job.eligible_pairs} of {job.total_pairs} pairs may be trained on" if job.pairs_counted else ""
+    return Group(
+        Text.assemble((job.id, "bold"), f": {said}, from {job.base_model}{counted}."),
+        Text(f"`training-pipeline jobs watch {job.id}` follows it.", style="dim"),
+    )
+
+
+def plan(found: DryRun) -> RenderableType:
+    """What creating a job would come to."""
+    split = found.split
+    grid = facts()
+    grid.add_row("training sheet", Text(f"{found.training_sheet_name} ({found.training_sheet_id})"))
+    grid.add_row("base model", Text(found.base_model))
+    grid.add_row(
+        "split",
+        f"{split.train} train + {split.validation} validation (asked for {split.requested_ratio:.0%}, "
+        f"achieved {split.achieved_ratio:.1%}; {split.components} groups that stay together, the largest of "
+        f"{split.largest_component})",
+    )
+    grid.add_row("steps", f"{found.planned_steps:,} at most")
+    grid.add_row("configuration", Text(", ".join(f"{key}={value}" for key, value in found.training_config.items())))
+    known = {warning.code for warning in found.export_summary.warnings}
+    warnings = [Text(f"! {warning.message}", style="yellow") for warning in found.warnings if warning.code not in known]
+    return Group(of_gates(found.export_summary), grid, *warnings, Text("Nothing was stored.", style="dim"))
+
+
+def _model(job: TrainingJob) -> str:
+    return f"{job.uc_model_name or job.model_name} {job.uc_model_version or ''}".strip()
+
+
+def _pairs(job: TrainingJob) -> str:
+    if not job.pairs_counted:
+        return "not counted yet"
+    counted = f"{job.total_pairs} in all, {job.eligible_pairs} may be trained on"
+    split = f": {job.train_pairs} train + {job.val_pairs} validation" if job.train_pairs is not None else ""
+    return counted + split
+
+
+def _more(shown: int, total: int, cursor: str | None) -> list[Text]:
+    if cursor is None:
+        return []
+    return [Text(f"{shown} of {total}; --limit shows more, and the next ones: --cursor {cursor}", style="dim")]
