@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from types import TracebackType
@@ -77,12 +77,18 @@ class HttpService:
         raise remote_errors.of_other_version(self.url, self._version(), ours, wrong) from None
 
     @contextmanager
-    def stream(self, path: str, *, last_event_id: str | None) -> Iterator[httpx2.EventSource]:
-        """Server-sent events from after the given one on. Raises `PipelineError`, and httpx2's own when it breaks."""
-        headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
+    def stream(self, path: str, *, last_event_id: int) -> Iterator[Iterable[httpx2.ServerSentEvent] | None]:
+        """Server-sent events after the given one; None where there will be none. Raises what `ask` does.
+
+        While it is read, httpx2's `RequestError` means that the connection broke; an end without one is regular.
+        """
+        headers = {"Last-Event-ID": str(last_event_id)} if last_event_id else {}
         timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
         with self._client.sse(path, headers=headers, timeout=timeout) as source:
             response = source.response
+            if response.status_code == httpx2.codes.NO_CONTENT:
+                yield None
+                return
             if not response.is_success or "text/event-stream" not in response.headers.get("content-type", ""):
                 response.read()
                 raise remote_errors.of_response(self.url, response)

@@ -89,7 +89,7 @@ def _of_problem(problem: Problem) -> PipelineError:
     ]
     wanted = _HINTS.get(problem.status, "")
     hints = [problem.hint or wanted, f"Request id: {problem.request_id}" if problem.request_id else ""]
-    error = (Unavailable if problem.status == 503 else Refused)(
+    error = (Unavailable if problem.status in {429, 503} else Refused)(
         problem.detail, hint="\n".join(hint for hint in hints if hint), problems=fields
     )
     error.code = problem.code

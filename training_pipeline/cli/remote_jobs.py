@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
-import httpx2
-
-from training_pipeline.api.schemas.event import TrainingJobEvent, TrainingJobEventPage
+from training_pipeline.api.schemas.event import TrainingJobEventPage
 from training_pipeline.api.schemas.lineage import TrainingJobLineage
 from training_pipeline.api.schemas.metrics import TrainingJobMetrics
 from training_pipeline.api.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.api.schemas.training_sheet import DryRun
-from training_pipeline.cli import remote_errors
 from training_pipeline.cli.http_service import HttpService
-from training_pipeline.cli.jobs_client import Notice, Pairs, Update
+from training_pipeline.cli.jobs_client import Pairs, Update
+from training_pipeline.cli.remote_follow import follow
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.domain.job import TERMINAL, JobStatus
-
-FIRST_PAUSE: Final = 1.0
-MOST_PAUSE: Final = 30.0
-#: A service that does not come back for this long is given up.
-PATIENCE_SECONDS: Final = 600.0
+from training_pipeline.domain.job import JobStatus
 
 
 class RemoteJobs:
-    """A `JobsClient` over HTTP. `sleep` and `clock` are replaced by tests."""
+    """A `JobsClient` over HTTP."""
 
-    def __init__(
-        self,
-        service: HttpService,
-        *,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, service: HttpService) -> None:
         self._service = service
-        self._sleep = sleep
-        self._clock = clock
 
     def create(self, body: Mapping[str, Any], *, idempotency_key: str | None = None) -> TrainingJob:
         """See `JobsClient`. Without a key it makes one up, and names it where the answer is lost."""
@@ -101,51 +85,8 @@ class RemoteJobs:
         return self._service.ask(TrainingJobLineage, "GET", f"/jobs/{job_id}/lineage", params=params)
 
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
-        """See `JobsClient`. A lost connection is taken up again after the last event that came."""
-        last, seen, heard, pause = after, None, self._clock(), 0.0
-        connected = False
-        while True:
-            try:
-                with self._service.stream(f"/jobs/{job_id}/events/stream", last_event_id=str(last)) as source:
-                    connected = True
-                    for message in source:
-                        heard, pause = self._clock(), 0.0
-                        if message.event == "end":
-                            break
-                        update = self._update(message)
-                        if isinstance(update, TrainingJobEvent):
-                            last = max(last, update.id)
-                        if isinstance(update, TrainingJob):
-                            seen = update
-                        if update is not None:
-                            yield update
-                # Ended, or cut off where it looks like an end: the job itself says which.
-                job = self.get(job_id)
-                if job != seen:
-                    yield job
-                if job.status in TERMINAL:
-                    return
-                seen, lost = job, Unavailable(f"The stream of {self._service.url} has ended.")
-            except httpx2.RequestError as error:
-                lost = remote_errors.of_transport(self._service.url, error)
-                if not connected:
-                    raise lost from None
-            except Unavailable as error:
-                if not connected:
-                    raise
-                lost = error
-            if self._clock() - heard > PATIENCE_SECONDS:
-                raise lost
-            pause = min(MOST_PAUSE, 2 * pause) or FIRST_PAUSE
-            yield Notice(f"{lost.message} Trying again in {pause:.0f} s, from event {last} on.")
-            self._sleep(pause)
-
-    def _update(self, message: httpx2.ServerSentEvent) -> Update | None:
-        if not message.data:
-            return None
-        if message.event == "job":
-            return self._service.read(TrainingJob, message.data)
-        return self._service.read(TrainingJobEvent, message.data)
+        """See `JobsClient`, and `remote_follow.follow`."""
+        return follow(self._service, lambda: self.get(job_id), job_id, after=after)
 
     def _create(self, path: str, body: Mapping[str, Any], key: str | None) -> TrainingJob:
         key = key or str(uuid.uuid4())
