@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 3
+CLIENT := clients/typescript
 
-.PHONY: demo test up check openapi lock clean
+.PHONY: demo test up check openapi client lock clean
 
 demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to end
 	$(BIN)/training-pipeline demo
@@ -24,6 +25,9 @@ check: $(VENV)/.dev         ## lint, types, import contracts
 openapi: $(VENV)/.dev       ## write docs/openapi.json from the routes of the REST API
 	$(BIN)/python scripts/write_openapi.py
 
+client: $(CLIENT)/node_modules/.installed  ## generate and compile the TypeScript client, from docs/openapi.json; needs Node 20
+	cd $(CLIENT) && npm run --silent build
+
 lock: $(VENV)/.dev          ## refresh constraints.txt: the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --upgrade --no-annotate --all-extras --python-version 3.11 \
@@ -41,5 +45,10 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,dev]'
 	touch $@ $(VENV)/.local
 
+$(CLIENT)/node_modules/.installed: $(CLIENT)/package.json $(CLIENT)/package-lock.json
+	cd $(CLIENT) && npm ci --no-audit --no-fund
+	touch $@
+
 clean:                      ## remove the virtual environment and caches; state is kept
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(CLIENT)/node_modules $(CLIENT)/src $(CLIENT)/dist

@@ -65,11 +65,14 @@ class LiveProgress:
 
 
 def drawn(job: AnyJob, now: datetime) -> RenderableType:
-    """The live part: badge, bar, percent, time; and below what was measured. Pure."""
+    """The live part: badge, bar, percent, time so far and left; and below what was measured. Pure."""
     waiting = job.status in {JobStatus.PENDING, JobStatus.QUEUED}
     grid = Table.grid(padding=(0, 1))
     bar = ProgressBar(total=100, completed=job.progress_percent, width=BAR_WIDTH, pulse=waiting)
-    grid.add_row(badge(job.status), bar, f"{job.progress_percent:.0f} %", Text(clock(_seconds(job, now)), style="dim"))
+    time = clock(_seconds(job, now))
+    if job.eta_seconds is not None and job.status is JobStatus.RUNNING:
+        time += f", {clock(job.eta_seconds)} left"
+    grid.add_row(badge(job.status), bar, f"{job.progress_percent:.0f} %", Text(time, style="dim"))
     details = measured(job)
     return Group(grid, Text(details, style="dim")) if details else grid
 
@@ -85,8 +88,6 @@ def measured(job: AnyJob) -> str:
         parts.append(f"loss {job.train_loss:.3f}")
     if job.val_loss is not None:
         parts.append(f"validation {job.val_loss:.3f}")
-    if job.eta_seconds is not None and job.status is JobStatus.RUNNING:
-        parts.append(f"{clock(job.eta_seconds)} left")
     return " · ".join(parts)
 
 

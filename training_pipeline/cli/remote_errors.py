@@ -36,8 +36,8 @@ def of_response(url: str, response: httpx2.Response) -> PipelineError:
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == MEDIA_TYPE:
         try:
-            return _of_problem(Problem.model_validate_json(response.content))
-        except ValidationError:
+            return _of_problem(_problem(response))
+        except ValueError:
             pass
     shown = media_type or "nothing"
     if response.is_redirect:
@@ -78,6 +78,23 @@ def of_other_version(url: str, theirs: str | None, ours: str, error: ValidationE
         problems=shown,
         hint="Install the release of training_pipeline that the service runs.",
     )
+
+
+def _problem(response: httpx2.Response) -> Problem:
+    """The problem document; what a gateway's own may leave out is filled in. Raises `ValueError` for none at all."""
+    usual = {
+        "type": "about:blank",
+        "title": response.reason_phrase,
+        "status": response.status_code,
+        "detail": response.reason_phrase,
+        "instance": "",
+        "code": "refused",
+        "request_id": response.headers.get("X-Request-ID"),
+    }
+    stated = response.json()
+    if not isinstance(stated, dict) or not stated:
+        raise ValueError("no problem document")
+    return Problem.model_validate({**usual, **stated})
 
 
 def _of_problem(problem: Problem) -> PipelineError:

@@ -56,6 +56,7 @@ def _address(address: str) -> str:
         httpx2.URL(address)
         parts = urlsplit(address)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        usable = usable and not any(character.isspace() for character in address)
     except (ValueError, httpx2.InvalidURL):
         usable = False
     if not usable:
