@@ -1,4 +1,4 @@
-"""Write the tables of docs/settings.md and docs/configuration.md from the code. `--check` only compares.
+"""Write docs/settings.md, docs/configuration.md and the reference of docs/cli.md. `--check` only compares.
 
 python scripts/write_reference.py [--check]
 """
@@ -9,14 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cli_reference
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from training_pipeline.cli.remote_service import RemoteSettings
 from training_pipeline.domain.job import JobRequest, TrainingConfig
 from training_pipeline.settings import PREFIX, Settings
 
 DOCS = Path(__file__).parent.parent / "docs"
+#: What follows it in docs/cli.md is written by this script.
+CLI_MARK = "## Every command\n\n"
 
 SETTINGS = """\
 # Settings
@@ -26,13 +30,21 @@ the ones in force as `export` lines. This page is written by `python scripts/wri
 
 """
 
+REMOTE = """
+## For commands on a remote service
+
+The commands on jobs work on another machine's service where these name one. They are settings of whoever types, not of
+the installation.
+
+"""
+
 CONFIGURATION = """\
 # What a training job is asked for
 
 The fields of a request, and the keys of its `training_config`. Bounds are checked all at once when the job is created;
 an unknown key is an error that names the known ones. Every "auto" is replaced by the value that is used, and stored
-with the job. On the command line the fields are options of `training-pipeline run`, and any key of `training_config`
-can be given as `--config key=value`. This page is written by `python scripts/write_reference.py`.
+with the job. On the command line the fields are options of `training-pipeline jobs create`, and any key of
+`training_config` can be given as `--config key=value`. This page is written by `python scripts/write_reference.py`.
 
 """
 
@@ -79,12 +91,19 @@ def table(model: type[BaseModel], *, prefix: str = "", left_out: tuple[str, ...]
     return "\n".join(lines) + "\n"
 
 
+def cli_head() -> str:
+    """docs/cli.md down to its mark: what people wrote."""
+    text = (DOCS / "cli.md").read_text()
+    return text[: text.index(CLI_MARK)] + CLI_MARK
+
+
 def pages() -> dict[Path, str]:
     """Every page that this script writes."""
     request = "## The request\n\n" + table(JobRequest, left_out=("training_config",))
     config = "\n## training_config\n\n" + table(TrainingConfig)
     return {
-        DOCS / "settings.md": SETTINGS + table(Settings, prefix=PREFIX),
+        DOCS / "settings.md": SETTINGS + table(Settings, prefix=PREFIX) + REMOTE + table(RemoteSettings, prefix=PREFIX),
+        DOCS / "cli.md": cli_head() + cli_reference.reference(),
         DOCS / "configuration.md": CONFIGURATION + request + config,
     }
 

@@ -16,7 +16,7 @@ from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.services import sheet_source
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "clients" / "typescript" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXT = "\n".join(page.read_text() for page in PAGES)
 
 
@@ -40,6 +40,22 @@ def test_every_command_is_documented_and_has_help(command: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert len(done.stdout) > 100
+
+
+def test_every_option_of_every_command_is_documented() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text()
+    sections = dict(
+        re.findall(r"^### `training-pipeline ([a-z]+(?: [a-z]+)?)\b[^`]*`\n(.*?)(?=^### |\Z)", page, re.M | re.S)
+    )
+    assert list(sections) == commands()
+    for command, section in sections.items():
+        name, _, verb = command.partition(" ")
+        loaded = command_line.load(name)
+        inner = getattr(loaded, "commands", {})
+        for parameter in inner.get(verb or name, loaded).params:
+            shown = [parameter.name.upper()] if parameter.param_type_name == "argument" else parameter.opts
+            for option in {*shown, *parameter.secondary_opts} - {"--help"}:
+                assert re.search(rf"[`\s]{option}[`,]", section), f"{command} {option}"
 
 
 def test_every_command_that_is_documented_exists() -> None:

@@ -19,8 +19,10 @@ class RemoteSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    url: str | None = Field(None, description="REST API that `training-pipeline jobs` works on, as `--url`.")
-    token: SecretStr | None = Field(None, description="Token that it asks for, as `--token`.")
+    url: str | None = Field(
+        None, description="REST API that commands on jobs work on, as https://host; the option `--url` replaces it."
+    )
+    token: SecretStr | None = Field(None, description="Token for it; the option `--token` replaces it.")
 
 
 class RemoteService(BaseModel):
