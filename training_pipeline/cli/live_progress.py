@@ -61,7 +61,7 @@ class LiveProgress:
         self._console.print(Text(message, style="yellow"))
 
     def _drawn(self) -> RenderableType:
-        return Text() if self._job is None else drawn(self._job, datetime.now(UTC))
+        return Group(Text(), Text()) if self._job is None else drawn(self._job, datetime.now(UTC))
 
 
 def drawn(job: AnyJob, now: datetime) -> RenderableType:
@@ -73,8 +73,8 @@ def drawn(job: AnyJob, now: datetime) -> RenderableType:
     if job.eta_seconds is not None and job.status is JobStatus.RUNNING:
         time += f", {clock(job.eta_seconds)} left"
     grid.add_row(badge(job.status), bar, f"{job.progress_percent:.0f} %", Text(time, style="dim"))
-    details = measured(job)
-    return Group(grid, Text(details, style="dim")) if details else grid
+    # Always as high: rich draws in a thread of its own, and would leave a line behind where the height just changes.
+    return Group(grid, Text(measured(job), style="dim"))
 
 
 def measured(job: AnyJob) -> str:

@@ -17,7 +17,7 @@ from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import TERMINAL
 
 FIRST_PAUSE: Final = 1.0
-MOST_PAUSE: Final = 30.0
+MOST_PAUSE: Final = 10.0
 #: A service that does not come back for this long is given up.
 PATIENCE_SECONDS: Final = 600.0
 END: Final = "end"
@@ -45,6 +45,8 @@ def follow(
         lost: Unavailable | None = None
         try:
             with service.stream(f"/jobs/{job_id}/events/stream", last_event_id=last) as messages:
+                if away_since is not None:
+                    yield Notice("Connected again.")
                 connected, away_since, over = True, None, messages is None
                 for message in messages or ():
                     pause, over = 0.0, message.event == END
@@ -70,10 +72,14 @@ def follow(
             lost = error
         pause = min(MOST_PAUSE, 2 * pause) or FIRST_PAUSE
         if lost is not None:
-            away_since = away_since or clock()
-            if not connected or clock() - away_since > PATIENCE_SECONDS:
+            if not connected:
                 raise lost
-            yield Notice(f"{lost.message} Trying again in {pause:.0f} s, from event {last} on.")
+            if away_since is None:
+                away_since = clock()
+                minutes = PATIENCE_SECONDS / 60
+                yield Notice(f"{lost.message} Trying for {minutes:.0f} minutes to go on after event {last}.")
+            elif clock() - away_since > PATIENCE_SECONDS:
+                raise lost
         sleep(pause)
 
 
