@@ -13,6 +13,7 @@ from training_pipeline.domain.errors import FieldProblem, PipelineError, Unavail
 from training_pipeline.settings import PREFIX
 
 _NOT_IT: Final = "That is not the REST API of training_pipeline, or something stands between: check the address."
+_INSTALL: Final = "Install the release of training_pipeline that the service runs."
 _HINTS: Final = {
     401: f"Set {PREFIX}TOKEN to a token of this service; whoever runs it makes one.",
     403: "Ask whoever runs the service for a token with the role that this needs.",
@@ -36,9 +37,11 @@ def of_response(url: str, response: httpx2.Response) -> PipelineError:
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == MEDIA_TYPE:
         try:
-            return _of_problem(_problem(response))
+            said = _problem(response)
         except ValueError:
             pass
+        else:
+            return _other_release(url) if said.code == "no_such_path" else _of_problem(said)
     shown = media_type or "nothing"
     if response.is_redirect:
         return NotTheService(f"{url} sends its callers elsewhere (HTTP {response.status_code}).", hint=_NOT_IT)
@@ -76,8 +79,12 @@ def of_other_version(url: str, theirs: str | None, ours: str, error: ValidationE
     return NotTheService(
         f"The answer of {url} is not what this command knows: the service {said}, the command of {ours}.",
         problems=shown,
-        hint="Install the release of training_pipeline that the service runs.",
+        hint=_INSTALL,
     )
+
+
+def _other_release(url: str) -> PipelineError:
+    return NotTheService(f"{url} does not know what this command asks for: it is of another release.", hint=_INSTALL)
 
 
 def _problem(response: httpx2.Response) -> Problem:

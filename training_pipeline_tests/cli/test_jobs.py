@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import httpx2
@@ -20,9 +21,10 @@ from training_pipeline.training_jobs import lineage, metrics
 from training_pipeline.training_jobs.services import Services
 from training_pipeline.training_jobs.store import EventType
 from training_pipeline_tests.api.life import JOBS, prepared
+from training_pipeline_tests.api.test_openapi import DOCUMENT
 from training_pipeline_tests.cli.conftest import Command
 from training_pipeline_tests.installation import stand_in_services
-from training_pipeline_tests.serving import served
+from training_pipeline_tests.serving import driver, served
 from training_pipeline_tests.small_sheet import rows, write_sheet
 from training_pipeline_tests.training_jobs.jobs import point
 
@@ -249,3 +251,21 @@ def test_a_job_that_is_over_is_watched_to_its_end_at_once(
     assert (code, err) == (1, f"Error: Training job {pending.id} is failed. The disk is full.\n")
     code, _, err = command("jobs", "watch", pending.id, "--json", *at)
     assert (code, err) == (1, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", WHERE)
+def test_a_job_is_watched_while_it_is_trained(command: Command, url: str, services: Services, where: str) -> None:
+    if where == "remote" and not any(path.endswith("/stream") for path in DOCUMENT["paths"]):
+        pytest.skip("this app has no live stream")
+    at = ["--url", url] if where == "remote" else []
+    with driver(services) if where == "remote" else nullcontext():
+        code, out, err = command("jobs", "create", "small", "--watch", "--json", *at)
+    assert (code, "Traceback" in err) == (0, False)
+    lines = [json.loads(line) for line in out.splitlines()]
+    ids = [line["id"] for line in lines if "id" in line]
+    stored = services.store.events(lines[0]["data"]["id"], newest_first=False)[0]
+    assert ids == [event.id for event in stored]
+    assert {line["event"] for line in lines} >= {"job", "status_change", "info"}
+    assert (lines[0]["data"]["status"], lines[-1]["event"]) == ("pending", "job")
+    assert lines[-1]["data"]["status"] == "succeeded"
