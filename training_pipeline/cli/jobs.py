@@ -23,7 +23,7 @@ from training_pipeline.cli.job_request import (
     request_of,
 )
 from training_pipeline.cli.jobs_client import jobs_client
-from training_pipeline.cli.jobs_options import Cursor, JobId, Json, Key, Token, Url, console, print_json
+from training_pipeline.cli.jobs_options import Cursor, JobId, Json, Key, Token, Url, print_json, say
 from training_pipeline.domain.job import ACTIVE, JobStatus
 
 app = typer.Typer(
@@ -71,7 +71,7 @@ def create(
     with jobs_client(url, token) as client:
         if dry_run:
             plan = client.plan(body)
-            print_json(plan) if json else console().print(show_jobs.plan(plan))
+            print_json(plan) if json else say(show_jobs.plan(plan))
             return
         job = client.create(body, idempotency_key=idempotency_key)
         if watch:
@@ -79,7 +79,7 @@ def create(
         elif json:
             print_json(job)
         else:
-            console().print(show_jobs.created(job))
+            say(show_jobs.created(job))
 
 
 @app.command("list")
@@ -108,11 +108,11 @@ def list_jobs(
     if json:
         print_json(page)
     elif page.jobs:
-        console().print(show_jobs.table(page))
+        say(show_jobs.table(page))
     elif status or active or sheet or by:
-        console().print("There are no such training jobs.")
+        say("There are no such training jobs.")
     else:
-        console().print("There are no training jobs yet. `training-pipeline demo` makes one.")
+        say("There are no training jobs yet. `training-pipeline demo` makes one.")
 
 
 @app.command()
@@ -123,7 +123,7 @@ def show(job_id: JobId, json: Json = False, url: Url = None, token: Token = None
         if json:
             print_json(job)
         else:
-            console().print(show_jobs.details(job, client.events(job_id, page_size=20)))
+            say(show_jobs.details(job, client.events(job_id, page_size=20)))
 
 
 @app.command()
@@ -141,7 +141,7 @@ def cancel(
         print_json(job)
     else:
         said = "cancel requested; it is cancelled once the backend confirms it" if job.status in ACTIVE else job.status
-        console().print(f"{job.id}: {said}")
+        say(f"{job.id}: {said}")
 
 
 @app.command()
@@ -166,7 +166,7 @@ def retry(
         elif json:
             print_json(job)
         else:
-            console().print(show_jobs.created(job))
+            say(show_jobs.created(job))
 
 
 app.command("watch")(jobs_watch.watch)

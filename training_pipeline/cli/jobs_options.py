@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from training_pipeline.domain.errors import NotFound
 
@@ -52,3 +52,8 @@ def print_json(answer: BaseModel) -> None:
 def console() -> Console:
     """Where tables and sentences go."""
     return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
+
+
+def say(what: RenderableType) -> None:
+    """Print it; a line that must be copied in one piece is left to the terminal to break."""
+    console().print(what, crop=False)

@@ -13,7 +13,7 @@ from training_pipeline.api.routes.lineage import MOST_PAIRS
 from training_pipeline.api.schemas.metrics import MetricPoint
 from training_pipeline.cli import pages, show_jobs, show_lineage, show_metrics
 from training_pipeline.cli.jobs_client import JobsClient, Pairs, jobs_client
-from training_pipeline.cli.jobs_options import Cursor, JobId, Json, Token, Url, console, print_json
+from training_pipeline.cli.jobs_options import Cursor, JobId, Json, Token, Url, print_json, say
 from training_pipeline.training_jobs.metric_series import FIRST_STEP, LAST_STEP
 
 #: The most that the REST API gives at once.
@@ -33,7 +33,7 @@ def events(
         page = pages.rows(
             lambda size, at: client.events(job_id, page_size=size, cursor=at), "events", limit=limit, cursor=cursor
         )
-    print_json(page) if json else console().print(show_jobs.events(page))
+    print_json(page) if json else say(show_jobs.events(page))
 
 
 def metrics(
@@ -63,7 +63,7 @@ def metrics(
                 writer.writerow(point.model_dump(mode="json").values())
             return
         found = client.metrics(job_id, from_step=from_step, to_step=to_step, resolution=resolution)
-    print_json(found) if json else console().print(show_metrics.figures(found))
+    print_json(found) if json else say(show_metrics.figures(found))
 
 
 def lineage(
@@ -81,9 +81,9 @@ def lineage(
     if json:
         print_json(record)
     elif pairs is None and cursor is None:
-        console().print(show_lineage.record(record))
+        say(show_lineage.record(record))
     else:
-        console().print(show_lineage.pairs(record))
+        say(show_lineage.pairs(record))
 
 
 def every_step(client: JobsClient, job_id: str, from_step: int, to_step: int) -> Iterator[MetricPoint]:

@@ -79,15 +79,21 @@ def drawn(job: AnyJob, now: datetime) -> RenderableType:
 
 def measured(job: AnyJob) -> str:
     """How far the job is and what was measured last, in one line; empty where nothing was. Pure."""
+    parts = [reached(job)] if reached(job) else []
+    if job.train_loss is not None:
+        parts.append(f"loss {job.train_loss:.3f}")
+    if job.val_loss is not None:
+        parts.append(f"validation {job.val_loss:.3f}")
+    return " · ".join(parts)
+
+
+def reached(job: AnyJob) -> str:
+    """Epochs and steps done of those planned; empty where nothing is known. Pure."""
     parts = []
     if job.current_epoch is not None and job.total_epochs:
         parts.append(f"epoch {job.current_epoch:.1f} of {job.total_epochs:g}")
     if job.current_step is not None and job.planned_steps:
         parts.append(f"step {job.current_step:,} of {job.planned_steps:,}")
-    if job.train_loss is not None:
-        parts.append(f"loss {job.train_loss:.3f}")
-    if job.val_loss is not None:
-        parts.append(f"validation {job.val_loss:.3f}")
     return " · ".join(parts)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -9,29 +12,31 @@ from rich.text import Text
 from training_pipeline.api.schemas.event import TrainingJobEventPage
 from training_pipeline.api.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.api.schemas.training_sheet import DryRun
-from training_pipeline.cli.live_progress import clock, measured
+from training_pipeline.cli.live_progress import clock, reached
 from training_pipeline.cli.show_job import badge, event_line, facts, figure, of_gates
+from training_pipeline.domain.job import TrainingConfig
 
 
 def table(page: TrainingJobPage) -> RenderableType:
     """Jobs, a line each."""
-    shown = Table(box=None, pad_edge=False, header_style="dim")
-    shown.add_column("job", no_wrap=True)
-    shown.add_column("status", no_wrap=True)
+    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    # In a narrow terminal only columns that may wrap are made narrower: ids and statuses are never cut off.
+    for column in ("job", "status"):
+        shown.add_column(column, no_wrap=True)
     shown.add_column("", justify="right", no_wrap=True)
-    for column in ("training sheet", "model"):
-        shown.add_column(column, no_wrap=True, overflow="ellipsis")
+    for column in ("sheet", "model"):
+        shown.add_column(column)
     shown.add_column("loss", justify="right", no_wrap=True)
-    shown.add_column("by", no_wrap=True, overflow="ellipsis")
+    shown.add_column("by")
     for job in page.jobs:
         shown.add_row(
             job.id,
             badge(job.status),
             f"{job.progress_percent:.0f} %",
-            Text(job.training_sheet_id),
-            Text(_model(job)),
+            _cut(job.training_sheet_id),
+            _cut(_model(job)),
             figure(job.train_loss),
-            Text(job.created_by),
+            _cut(job.created_by),
         )
     return Group(shown, *_more(len(page.jobs), page.total, page.next_cursor))
 
@@ -44,11 +49,9 @@ def details(job: TrainingJob, happened: TrainingJobEventPage) -> RenderableType:
     grid.add_row("base model", Text(f"{job.base_model}, {job.backend} backend"))
     grid.add_row("model", Text(_model(job)))
     grid.add_row("pairs", _pairs(job))
-    progress = measured(job)
-    grid.add_row("progress", f"{job.progress_percent:.0f} %{'  ' if progress else ''}{progress}")
+    grid.add_row("progress", f"{job.progress_percent:.0f} %  {reached(job)}")
     grid.add_row("loss", f"{figure(job.train_loss)}, validation {figure(job.val_loss)}")
-    asked = ", ".join(f"{key}={value}" for key, value in job.training_config.items())
-    grid.add_row("configuration", Text(asked))
+    grid.add_row("configuration", _configuration(job.training_config))
     by = f"{job.created_by}, {job.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
     grid.add_row("created by", Text(by if job.retry_of is None else f"{by}, as a retry of {job.retry_of}"))
     if job.duration_seconds is not None:
@@ -101,14 +104,24 @@ def plan(found: DryRun) -> RenderableType:
         f"{split.largest_component})",
     )
     grid.add_row("steps", f"{found.planned_steps:,} at most")
-    grid.add_row("configuration", Text(", ".join(f"{key}={value}" for key, value in found.training_config.items())))
+    grid.add_row("configuration", _configuration(found.training_config))
     known = {warning.code for warning in found.export_summary.warnings}
     warnings = [Text(f"! {warning.message}", style="yellow") for warning in found.warnings if warning.code not in known]
     return Group(of_gates(found.export_summary), grid, *warnings, Text("Nothing was stored.", style="dim"))
 
 
+def _cut(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")
+
+
 def _model(job: TrainingJob) -> str:
     return f"{job.uc_model_name or job.model_name} {job.uc_model_version or ''}".strip()
+
+
+def _configuration(config: Mapping[str, Any]) -> Text:
+    """Every key with its value, in the order of the documentation; keys of another release at the end."""
+    known = {key: config[key] for key in TrainingConfig.model_fields if key in config}
+    return Text(", ".join(f"{key}={value}" for key, value in {**known, **config}.items()))
 
 
 def _pairs(job: TrainingJob) -> str:
@@ -122,4 +135,9 @@ def _pairs(job: TrainingJob) -> str:
 def _more(shown: int, total: int, cursor: str | None) -> list[Text]:
     if cursor is None:
         return []
-    return [Text(f"{shown} of {total}; --limit shows more, and the next ones: --cursor {cursor}", style="dim")]
+    return [go_on(f"{shown} of {total}; --limit shows more, and the next ones: --cursor {cursor}")]
+
+
+def go_on(text: str) -> Text:
+    """A line with a cursor, which must be copied in one piece: only the terminal breaks it."""
+    return Text(text, style="dim", no_wrap=True, overflow="ignore")

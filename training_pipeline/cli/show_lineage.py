@@ -8,8 +8,10 @@ from rich.text import Text
 from rich.tree import Tree
 
 from training_pipeline.api.schemas.lineage import TrainingJobLineage
+from training_pipeline.cli.show_jobs import go_on
 
 SHORT = 12
+SHA256 = 64
 
 
 def record(found: TrainingJobLineage) -> RenderableType:
@@ -17,11 +19,11 @@ def record(found: TrainingJobLineage) -> RenderableType:
     version = f"version {found.model_version}" if found.model_version else "not registered"
     root = Tree(_node("model", found.model_name, version))
     job = root.add(_node("training job", found.job_id))
-    dataset = job.add(_node("dataset", "", found.dataset_digest[:SHORT]))
+    dataset = job.add(_node("dataset", "", found.dataset_digest))
     dataset.add(_node("train", f"{found.train_pairs:,} pairs"))
     dataset.add(_node("validation", f"{found.validation_pairs:,} pairs"))
     gates = dataset.add(
-        _node("gates", f"policy {found.gate_policy_version}", f"verdicts {found.snapshot_digest[:SHORT]}")
+        _node("gates", f"policy {found.gate_policy_version}", f"verdicts {_short(found.snapshot_digest)}")
     )
     gates.add(_node("left out", f"{found.excluded_pairs:,} pairs"))
     sheet = gates.add(
@@ -33,10 +35,11 @@ def record(found: TrainingJobLineage) -> RenderableType:
     if found.model_files:
         files = root.add(Text("files", style="dim"))
         for name, digest in sorted(found.model_files.items()):
-            files.add(_node("", name, digest[:SHORT]))
+            files.add(_node("", name, digest))
     proof = root.add(_node("proof", f"{len(found.assets)} materializations in Dagster"))
     for asset in found.assets:
-        proof.add(_node("", asset.asset_key, f"run {asset.run_id[:8]}, data version {asset.data_version[:SHORT]}"))
+        run = f"run {asset.run_id[:8]}, " if asset.run_id else ""
+        proof.add(_node("", asset.asset_key, f"{run}data version {_short(asset.data_version)}"))
     foot = Text("The pairs: --pairs train, --pairs validation, --pairs excluded.", style="dim")
     return Group(root, foot)
 
@@ -55,12 +58,17 @@ def pairs(found: TrainingJobLineage) -> RenderableType:
         return Text("There are no such pairs.")
     if found.next_cursor is None:
         return table
-    return Group(table, Text(f"The next ones: --cursor {found.next_cursor}", style="dim"))
+    return Group(table, go_on(f"The next ones: --cursor {found.next_cursor}"))
 
 
 def _node(name: str, what: str, more: str = "") -> Text:
     parts: list[str | tuple[str, str]] = [(f"{name}  ", "dim")] if name else []
     parts.append(what)
     if more:
-        parts.append((f"  {more[:16]}" if len(more) == 64 else f"  {more}", "cyan"))
+        parts.append((f"{'  ' if what else ''}{_short(more)}", "cyan"))
     return Text.assemble(*parts)
+
+
+def _short(digest: str) -> str:
+    """The beginning of a SHA-256; any other text as it is."""
+    return digest[:SHORT] if len(digest) == SHA256 else digest
