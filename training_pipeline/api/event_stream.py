@@ -15,6 +15,7 @@ from starlette.types import Send
 from training_pipeline.api.live import News
 from training_pipeline.api.schemas.event import TrainingJobEvent, TrainingJobStreamEnd
 from training_pipeline.api.schemas.training_job import TrainingJob
+from training_pipeline.domain.access import Caller
 
 #: How long a client is to wait before it connects again.
 RETRY_MILLISECONDS: Final = 3000
@@ -54,8 +55,8 @@ class EventStream(StreamingResponse):
                 _log.info("a stream was cut off: its client had stopped reading")
 
 
-async def told(news: AsyncGenerator[News | None, None], first: News) -> AsyncGenerator[bytes, None]:
-    """The messages for `first` and for all `news` after it.
+async def told(news: AsyncGenerator[News | None, None], first: News, caller: Caller) -> AsyncGenerator[bytes, None]:
+    """The messages to `caller` for `first` and for all `news` after it.
 
     The job comes as a `job` message whenever it has changed, each event as a message of its type that bears its id, and
     when the job is over a message `end`. A comment says that there is nothing new.
@@ -68,7 +69,7 @@ async def told(news: AsyncGenerator[News | None, None], first: News) -> AsyncGen
             if piece is None:
                 yield _HEARTBEAT
             else:
-                job = TrainingJob.of(piece.job)
+                job = TrainingJob.of(piece.job, caller)
                 yield b"".join(_messages(job, piece, changed=job != shown))
                 shown = job
             try:

@@ -22,12 +22,13 @@ from training_pipeline.api.schemas.requests import CreateTrainingJob, RetryTrain
 from training_pipeline.api.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.api.schemas.training_sheet import DryRun
 from training_pipeline.cli.jobs_client import Notice, Pairs, Update
-from training_pipeline.cli.user import user
+from training_pipeline.cli.user import caller
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import TERMINAL, JobStatus
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs import idempotency
+from training_pipeline.training_jobs.callers_jobs import CallersJobs
 from training_pipeline.training_jobs.metric_series import FIRST_STEP, LAST_STEP
 from training_pipeline.training_jobs.readiness import daemon_runs
 from training_pipeline.training_jobs.service import refused
@@ -57,22 +58,24 @@ class LocalJobs:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._caller = caller()
+        self._jobs = CallersJobs(self._caller, services.jobs)
 
     def create(self, body: Mapping[str, Any], *, idempotency_key: str | None = None) -> TrainingJob:
         """See `JobsClient`."""
         request = _checked(CreateTrainingJob, body)
         answer, _ = created_once(
             self._services,
-            who=user(),
+            self._caller,
             key=idempotency_key,
             asked=idempotency.body_hash("create", request.model_dump(mode="json", exclude_unset=True)),
-            create=lambda also: self._services.jobs.create(request, created_by=user(), also=also),
+            create=lambda also: self._jobs.create(request, also=also),
         )
         return TrainingJob.model_validate_json(answer.body)
 
     def plan(self, body: Mapping[str, Any]) -> DryRun:
         """See `JobsClient`."""
-        return DryRun.of(self._services.jobs.plan(_checked(CreateTrainingJob, body)))
+        return DryRun.of(self._jobs.plan(_checked(CreateTrainingJob, body)))
 
     def list(
         self,
@@ -86,7 +89,8 @@ class LocalJobs:
         """See `JobsClient`."""
         with _parameters():
             return job_routes.list_training_jobs(
-                self._services,
+                self._jobs,
+                self._caller,
                 training_sheet_id=training_sheet_id,
                 status=[*statuses],
                 created_by=created_by,
@@ -97,11 +101,11 @@ class LocalJobs:
 
     def get(self, job_id: str) -> TrainingJob:
         """See `JobsClient`."""
-        return job_routes.get_training_job(self._services, job_id)
+        return job_routes.get_training_job(self._jobs, self._caller, job_id)
 
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """See `JobsClient`."""
-        return TrainingJob.of(self._services.jobs.cancel(job_id, actor=user(), reason=reason))
+        return TrainingJob.of(self._jobs.cancel(job_id, reason=reason), self._caller)
 
     def retry(
         self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
@@ -111,10 +115,10 @@ class LocalJobs:
         stated = request.training_config.model_dump(exclude_unset=True)
         answer, _ = created_once(
             self._services,
-            who=user(),
+            self._caller,
             key=idempotency_key,
             asked=idempotency.body_hash(f"retry {job_id}", stated),
-            create=lambda also: self._services.jobs.retry(job_id, actor=user(), changes=stated, also=also),
+            create=lambda also: self._jobs.retry(job_id, changes=stated, also=also),
         )
         return TrainingJob.model_validate_json(answer.body)
 
@@ -157,7 +161,7 @@ class LocalJobs:
         seen: set[int] = set()
         last: TrainingJob | None = None
         for found in self._driven(job_id) if driving else self._looks(job_id):
-            job = TrainingJob.of(found)
+            job = TrainingJob.of(found, self._caller)
             # Newest first, and from where they are known: an event may be stored after one with a higher id.
             fresh = [event for event in self.events(job_id).events if event.id > after and event.id not in seen]
             yield from reversed(fresh)

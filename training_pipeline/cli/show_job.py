@@ -13,6 +13,7 @@ from rich.text import Text
 from training_pipeline.api.schemas.event import TrainingJobEvent
 from training_pipeline.api.schemas.training_job import TrainingJob as PublicJob
 from training_pipeline.api.schemas.training_sheet import ExportSummary as PublicSummary
+from training_pipeline.cli.user import caller
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.job import JobStatus, TrainingJob
@@ -144,4 +145,4 @@ def of_answers(samples_file: Path, count: int) -> RenderableType | None:
 
 def as_json(job: TrainingJob) -> str:
     """The job as the REST API answers it."""
-    return PublicJob.of(job).model_dump_json(indent=2)
+    return PublicJob.of(job, caller()).model_dump_json(indent=2)

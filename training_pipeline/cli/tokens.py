@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json as jsonlib
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from training_pipeline.cli.environment import prepare_environment
+from training_pipeline.cli.user import user
 from training_pipeline.database import open_database
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.errors import InvalidRequest
@@ -45,7 +45,7 @@ def create(
 ) -> None:
     """Create a token and print it, this once: only its hash is stored."""
     settings = Settings()
-    token, text = _tokens(settings).create(name, role, timedelta(days=days), created_by=getpass.getuser())
+    token, text = _tokens(settings).create(name, role, timedelta(days=days), created_by=user())
     if json:
         typer.echo(jsonlib.dumps({**_as_json(token), "token": text}, indent=2))
         return
@@ -85,7 +85,7 @@ def revoke(
     """Revoke a token, at once and for ever, and with it the sessions that were begun with it."""
     if (token_id is None) == (all_of is None):
         raise InvalidRequest("Name one token by its id, or everybody's who bears a name with --all-of.")
-    tokens, by = _tokens(Settings()), getpass.getuser()
+    tokens, by = _tokens(Settings()), user()
     revoked = [tokens.revoke(token_id, by=by)] if token_id is not None else tokens.revoke_all_of(all_of or "", by=by)
     if json:
         typer.echo(jsonlib.dumps({"tokens": [_as_json(token) for token in revoked]}, indent=2))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Query, Response
 
 from training_pipeline.api import paging
-from training_pipeline.api.deps import VIEWER, JobId, LiveJobs, Parts
+from training_pipeline.api.deps import VIEWER, JobId, LiveJobs, Parts, Viewer
 from training_pipeline.api.event_stream import EventStream, told
 from training_pipeline.api.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.domain.errors import Unavailable
@@ -75,13 +75,13 @@ def get_training_job_events(
 @router.get(
     "/jobs/{job_id}/events/stream",
     operation_id="streamTrainingJobEvents",
-    dependencies=[VIEWER],
     status_code=200,
     response_class=EventStream,
     responses=STREAM,
 )
 async def stream_training_job_events(
     live: LiveJobs,
+    caller: Viewer,
     job_id: JobId,
     last_event_id_header: LastEventIdHeader = None,
     last_event_id: LastEventId = None,
@@ -94,4 +94,4 @@ async def stream_training_job_events(
         raise Unavailable("This server is being stopped.")
     if first.over and not first.events:
         return Response(status_code=204)
-    return EventStream(told(news, first))
+    return EventStream(told(news, first, caller))
