@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 JOB_TAG: Final = "training_pipeline.job_id"
 _BATCH: Final = 1000  # MLflow's limit for the metrics of one log_batch
+#: Batches that are written at the same moment. MLflow's store takes a second connection while it holds the first, and
+#: has 15: with as many writers none of them would get its second one.
+_WRITERS: Final = 4
 _NOT_FOUND: Final = "RESOURCE_DOES_NOT_EXIST"
 _EXISTS: Final = "RESOURCE_ALREADY_EXISTS"
 
@@ -33,6 +37,7 @@ class Tracking:
         self._uri = uri
         self.experiment = experiment
         self.artifacts = artifacts
+        self._turns = BoundedSemaphore(_WRITERS)
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -78,7 +83,8 @@ class Tracking:
 
         metrics = [Metric(p.name, p.value, int(p.time * 1000), p.step) for p in points if math.isfinite(p.value)]
         for start in range(0, len(metrics), _BATCH):
-            self.client.log_batch(run_id, metrics=metrics[start : start + _BATCH])
+            with self._turns:
+                self.client.log_batch(run_id, metrics=metrics[start : start + _BATCH])
 
     def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run. Idempotent."""

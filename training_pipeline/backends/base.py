@@ -6,9 +6,9 @@ second training.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -125,8 +125,25 @@ class TrainingResult(BaseModel):
     samples_file: Path | None = None
 
 
+#: A run as a backend is asked about it: job id and attempt.
+Run: TypeAlias = tuple[str, int]
+
+
+@runtime_checkable
+class BulkStatus(Protocol):
+    """What a backend has besides where telling the states of many runs costs it no more than telling one."""
+
+    def statuses(self, runs: Collection[Run]) -> Mapping[Run, RunState]:
+        """The states of these runs now, as `status` says them. Reads only.
+
+        A run that it cannot tell about, for whatever reason, is left out: `status` is asked about that one. So it
+        raises only where nothing can be told at all.
+        """
+        ...
+
+
 class FineTuningBackend(Protocol):
-    """Runs fine-tuning jobs."""
+    """Runs fine-tuning jobs. One that is a `BulkStatus` too is asked about all jobs at once."""
 
     name: str
 

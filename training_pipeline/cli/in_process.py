@@ -59,7 +59,7 @@ def driven(services: Services, instance: dg.DagsterInstance, job_id: str) -> Ite
                     tags=run_tags(phase, job_id, attempt_of(job, phase)),
                     raise_on_error=False,
                 )
-        job = services.poller.poll_if_due(services.store.get(job_id))
+        job = services.poller.poll_if_due(job_id)
         yield job
         unfinished = job.backend_status not in {None, JobStatus.CANCELLED} and job.finalized_at is None
         if job.status in TERMINAL and not unfinished:

@@ -2,7 +2,6 @@
 
 # No postponed annotations here: Dagster reads those of what it decorates.
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -17,7 +16,8 @@ from training_pipeline.defs.partitions import (
     run_tags,
     training_job_partitions,
 )
-from training_pipeline.domain.job import ACTIVE, TrainingJob
+from training_pipeline.defs.progress import observations
+from training_pipeline.domain.job import TrainingJob
 from training_pipeline.training_jobs.claims import Phase, attempt_of, claim, claimed, lock_key
 from training_pipeline.training_jobs.liveness import Liveness, liveness
 from training_pipeline.training_jobs.services import Services
@@ -26,8 +26,6 @@ ServicesParam = dg.ResourceParam[Services]
 JOBS_A_TICK = 20
 #: Well under the 60 s after which Dagster gives a sensor up.
 POLL_SECONDS = 20.0
-#: Dagster hears of progress when a job has come this much further (percent).
-PROGRESS_STEP = 10.0
 
 
 def make_sensors(interval: int) -> list[dg.SensorDefinition]:
@@ -57,19 +55,19 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks the backends about queued and running training jobs and starts the finish run of those done.",
     )
-    def poll_training_jobs(services: ServicesParam) -> dg.SensorResult:
+    def poll_training_jobs(context: dg.SensorEvaluationContext, services: ServicesParam) -> dg.SensorResult:
         """Poll, report progress sparingly, request the runs that finish jobs."""
         seen = services.poller.poll_due(seconds=POLL_SECONDS)
-        observations = [observation for job in seen for observation in _progress(services, job)]
+        observed = observations(context.instance, services.store, seen)
         done = claim(services.store, Phase.FINALIZE, limit=JOBS_A_TICK)
         requests = [
             run_request(Phase.FINALIZE, job.id, job.finalize_attempt, job_name="finalize_training") for job in done
         ]
         if requests:
-            return dg.SensorResult(run_requests=requests, asset_events=observations)
+            return dg.SensorResult(run_requests=requests, asset_events=observed)
         return dg.SensorResult(
             skip_reason=dg.SkipReason(f"Looked at {len(seen)} training job(s); none is ready to be finished."),
-            asset_events=observations,
+            asset_events=observed,
         )
 
     @dg.sensor(
@@ -83,26 +81,6 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
         return dg.SkipReason(f"Settled {settled} run(s) that had ended early.")
 
     return [launch_pending_jobs, poll_training_jobs, watch_training_runs]
-
-
-def _progress(services: Services, job: TrainingJob) -> Iterator[dg.AssetObservation]:
-    if job.status not in ACTIVE or job.progress_percent < job.reported_progress + PROGRESS_STEP:
-        return
-    moved = services.store.update(
-        job.id, {"reported_progress": job.progress_percent}, where={"reported_progress": job.reported_progress}
-    )
-    if moved is None:
-        return
-    shown = {
-        "progress_percent": job.progress_percent,
-        "step": job.current_step,
-        "epoch": job.current_epoch,
-        "train_loss": job.train_loss,
-        "val_loss": job.val_loss,
-        "eta_seconds": job.eta_seconds,
-    }
-    metadata = {name: value for name, value in shown.items() if value is not None}
-    yield dg.AssetObservation("fine_tuning_run", partition=job.id, metadata=metadata)
 
 
 def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:

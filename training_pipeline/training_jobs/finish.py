@@ -11,7 +11,7 @@ from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
 from training_pipeline.tracking import Tracking
 from training_pipeline.training_jobs import lineage
 from training_pipeline.training_jobs.claims import Phase, attempt_of
-from training_pipeline.training_jobs.poller import collect_points
+from training_pipeline.training_jobs.collect import collect_points
 from training_pipeline.training_jobs.store import EventType, JobStore
 
 

@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import pandas as pd
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.backends.base import MetricPoint
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.training_jobs.notifications import announce
 from training_pipeline.training_jobs.store import JobStore
-from training_pipeline.training_jobs.tables import training_job_metrics, training_jobs
+from training_pipeline.training_jobs.tables import training_job_metrics
 
 SERIES: Final = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "learning_rate", "grad_norm")
 _LATEST: Final = ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
 
 
-def add_points(store: JobStore, job: TrainingJob, points: Iterable[MetricPoint], next_offset: int) -> bool:
+def add_points(store: JobStore, job: TrainingJob, points: Sequence[MetricPoint], next_offset: int) -> bool:
     """Store points and move the job's offset on, in one transaction.
 
-    False, and nothing is written, if another poller has moved the offset meanwhile. Points of a step are merged into
-    its row, so storing them twice changes nothing.
+    False, and nothing is written, if another poller has moved the offset meanwhile.
     """
+    with store.begin() as connection:
+        values = {"metrics_offset": next_offset, **latest(points)}
+        where = {"metrics_offset": job.metrics_offset}
+        if store.within(connection).update(job.id, values, where=where) is None:
+            return False
+        write_points(connection, job.id, points)
+    return True
+
+
+def latest(points: Iterable[MetricPoint]) -> dict[str, float]:
+    """The columns of a job that show the last value of a series, for those that have one here. Pure."""
+    return {point.name: point.value for point in points if point.name in _LATEST}
+
+
+def write_points(connection: Connection, job_id: str, points: Iterable[MetricPoint]) -> None:
+    """Store and announce points within the caller's transaction; those of a step are merged into its row. Idempotent."""
     rows: dict[int, dict[str, Any]] = defaultdict(dict)
-    latest: dict[str, float] = {}
     for point in points:
         row = rows[point.step]
         row["measured_at"] = datetime.fromtimestamp(point.time, UTC)
@@ -37,35 +51,24 @@ def add_points(store: JobStore, job: TrainingJob, points: Iterable[MetricPoint],
         for name in ("epoch", "tokens"):
             if getattr(point, name) is not None:
                 row[name] = getattr(point, name)
-        if point.name in _LATEST:
-            latest[point.name] = point.value
-    with store.begin() as connection:
-        moved = connection.execute(
-            update(training_jobs)
-            .where(training_jobs.c.id == job.id, training_jobs.c.metrics_offset == job.metrics_offset)
-            .values(metrics_offset=next_offset, updated_at=func.clock_timestamp(), **latest)
-            .returning(training_jobs.c.id)
-        ).first()
-        if moved is None:
-            return False
-        if rows:
-            announce(connection, job.id)
-            columns = [*SERIES, "epoch", "tokens"]
-            blank = dict.fromkeys(columns)
-            statement = insert(training_job_metrics).values(
-                [{"job_id": job.id, "step": step, **blank, **values} for step, values in sorted(rows.items())]
-            )
-            table, new = training_job_metrics.c, statement.excluded
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["job_id", "step"],
-                    set_={
-                        **{name: func.coalesce(new[name], table[name]) for name in columns},
-                        "measured_at": new.measured_at,
-                    },
-                )
-            )
-    return True
+    if not rows:
+        return
+    announce(connection, job_id)
+    columns = [*SERIES, "epoch", "tokens"]
+    blank = dict.fromkeys(columns)
+    statement = insert(training_job_metrics).values(
+        [{"job_id": job_id, "step": step, **blank, **values} for step, values in sorted(rows.items())]
+    )
+    table, new = training_job_metrics.c, statement.excluded
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["job_id", "step"],
+            set_={
+                **{name: func.coalesce(new[name], table[name]) for name in columns},
+                "measured_at": new.measured_at,
+            },
+        )
+    )
 
 
 def series(store: JobStore, job_id: str) -> pd.DataFrame:

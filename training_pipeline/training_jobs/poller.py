@@ -1,35 +1,61 @@
-"""Looks at a job's backend and writes what it finds: points, progress, and how the run ended.
+"""Which jobs are looked at when, how many at once, and for how long anybody waits for a backend.
 
-A look never fails a job because looking went wrong: that is an event, and the next look comes after a pause. Any number
-of pollers may look at the same job; offsets and statuses move by compare-and-set.
+A look never fails a job because looking went wrong: that is an event, and the next look comes after a pause. Backends
+are asked in threads, so that one that hangs holds up neither the others nor whoever polls; all that is written is
+written by the thread that polls, on one connection.
 """
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 from sqlalchemy import func, or_, select
+from sqlalchemy.exc import DBAPIError
 
-from training_pipeline.backends.base import NOT_FINITE, FineTuningBackend, RunState
-from training_pipeline.domain.errors import NotFound, PipelineError
-from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
+from training_pipeline.backends.base import BulkStatus, FineTuningBackend, Run, RunState
+from training_pipeline.domain.errors import NotFound, Unavailable
+from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.tracking import Tracking
-from training_pipeline.training_jobs import metrics
-from training_pipeline.training_jobs.store import EventType, JobStore, job_from_row
+from training_pipeline.training_jobs import look_record
+from training_pipeline.training_jobs.bounded_calls import BoundedCalls, Call
+from training_pipeline.training_jobs.look import Look, is_watched, look_at
+from training_pipeline.training_jobs.store import JobStore, job_from_row
 from training_pipeline.training_jobs.tables import training_jobs
 
-#: A job that its backend does not know any more is failed after this long.
-LOST_SECONDS: Final = 300.0
-MOST_PAUSE_SECONDS: Final = 300.0
-#: Progress is 99 % at most until the job has succeeded, for until then it may still fail.
-MOST_PROGRESS: Final = 99.0
+#: How long one look that somebody asked for is waited for. The request that asks may take 60 s.
+LOOK_SECONDS: Final = 20.0
+#: A look that takes longer counts as one that failed; its answer is still taken when it comes.
+HUNG_SECONDS: Final = 60.0
+#: Of a tick's time, the share in which all states at once must come; what is left is for asking one by one.
+BULK_SHARE: Final = 0.5
+#: Jobs considered in one tick: they are looked at in 20 s only where a backend tells all states at once.
+MOST_JOBS: Final = 10_000
+#: Jobs read at once: as few as keep the threads at work, for what was read grows old.
+ROWS: Final = 64
+#: Looks without news that are noted in one statement.
+UNCHANGED: Final = 200
+
+_log = logging.getLogger(__name__)
+
+
+class Subject(NamedTuple):
+    """A job as it was when a look at it began, by the database's clock."""
+
+    job: TrainingJob
+    began: datetime
+
+
+LookCall = Call[Subject, Look]
 
 
 class Poller:
-    """Polls jobs that the backend has accepted. `clock` gives aware times, for tests."""
+    """Polls jobs that the backend has accepted, with at most `threads` looks at work in this process."""
 
     def __init__(
         self,
@@ -37,155 +63,204 @@ class Poller:
         backend: FineTuningBackend,
         tracking: Tracking,
         *,
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        threads: int = 16,
+        hung_seconds: float = HUNG_SECONDS,
     ) -> None:
         self._store = store
         self._backend = backend
         self._tracking = tracking
-        self._clock = clock
+        self._looks: BoundedCalls[Subject, Look] = BoundedCalls(threads, hung_after=hung_seconds)
+        self._bulk: BoundedCalls[None, Mapping[Run, RunState]] = BoundedCalls(1, hung_after=hung_seconds)
 
-    def poll_due(self, *, limit: int = 100, seconds: float = 20.0) -> list[TrainingJob]:
-        """Look at the active jobs, the longest unseen first, until `seconds` are over; the jobs as they are now."""
+    def poll_due(self, *, seconds: float = 20.0) -> list[TrainingJob]:
+        """Look at the jobs that are due, the longest unseen first, for so many seconds; those seen, as they are now.
+
+        Returns in time whatever the backend does: a look that has no answer yet is left to a later call.
+        """
+        deadline = time.monotonic() + seconds
+        tick = _Tick(self._store)
+        for call in self._looks.left():
+            self._settle(call, tick)
+        for call in self._looks.hanging():
+            self._tell(call, HUNG_SECONDS)
+        runs = [run for run in self._due() if not self._looks.is_under_way(run[0])]
+        states = self._states_of_all(runs, deadline - seconds * (1 - BULK_SHARE))
+        try:
+            self._look_at_all(runs, states, deadline, tick)
+        finally:
+            tick.flush()
+        return tick.seen
+
+    def poll_if_due(self, job_id: str) -> TrainingJob:
+        """Look at one job, unless its pause after an error is not over yet; the job as it then is."""
+        for job, now in self._read([job_id]):
+            if job.poll_after is not None and job.poll_after > now:
+                return job
+        return self.poll(job_id)
+
+    def poll(self, job_id: str, *, seconds: float = LOOK_SECONDS) -> TrainingJob:
+        """Look at one job now and return it as it then is; `poll_errors` says whether that went wrong.
+
+        Raises `NotFound` for a job that is not stored, never for a fault of the backend.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            subjects = self._read([job_id])
+            if not subjects:
+                return self._store.get(job_id)
+            left = deadline - time.monotonic()
+            call = self._begin(subjects[0], {})
+            if call is None and left > 0:
+                self._looks.wait(min(left, 1.0))
+                continue
+            if call is None:
+                busy = Unavailable("too many looks wait for its answer")
+                return look_record.record_error(self._store, subjects[0].job, busy) or self._store.get(job_id)
+            if call.given_up and call.answer.done():  # the late answer to an earlier question
+                self._settle(call)
+                continue
+            wait([call.answer], timeout=max(0.0, left))
+            if not call.answer.done():
+                call.given_up = True
+                return self._tell(call, seconds)
+            return self._settle(call)
+
+    def _look_at_all(self, runs: Sequence[Run], states: Mapping[Run, RunState], deadline: float, tick: _Tick) -> None:
+        """Look at the jobs of these runs in turn, as threads are free, and take what is answered by the deadline."""
+        queue, rows, mine = deque(runs), deque[Subject](), set[LookCall]()
+        read_at = 0.0
+        try:
+            while (left := deadline - time.monotonic()) > 0:
+                if not rows and queue:
+                    read_at = time.monotonic()
+                    rows.extend(self._read([queue.popleft()[0] for _ in range(min(ROWS, len(queue)))]))
+                while rows and (call := self._begin(_later(rows[0], read_at), states)) is not None:
+                    rows.popleft()
+                    mine.add(call)
+                if queue and not rows:
+                    continue
+                if not rows and not mine:
+                    return
+                if not mine:  # the looks of others have all the threads
+                    self._looks.wait(min(left, 1.0))
+                    continue
+                done = wait([call.answer for call in mine], timeout=left, return_when=FIRST_COMPLETED).done
+                for call in [call for call in mine if call.answer in done]:
+                    mine.discard(call)
+                    self._settle(call, tick)
+        finally:
+            for call in mine:
+                call.given_up = True
+
+    def _begin(self, subject: Subject, states: Mapping[Run, RunState]) -> LookCall | None:
+        job = subject.job
+        state = states.get((job.id, job.attempt))
+        return self._looks.begin(job.id, subject, lambda: look_at(self._backend, self._tracking, job, state))
+
+    def _settle(self, call: LookCall, tick: _Tick | None = None) -> TrainingJob:
+        """Write what a finished look found, unless somebody else does; the job as it then is."""
+        job, began = call.subject
+        if not self._looks.take(call):
+            return self._store.get(job.id)
+        if tick is not None and call.answer.exception() is None and not call.answer.result().has_news(job):
+            return tick.unchanged(job, began)
+        now = self._write(call) or self._store.get(job.id)
+        if tick is not None:
+            tick.seen.append(now)
+        return now
+
+    def _write(self, call: LookCall) -> TrainingJob | None:
+        job, began = call.subject
+        error = call.answer.exception()
+        try:
+            if error is None:
+                return look_record.record(self._store, job, call.answer.result(), began)
+        except DBAPIError as refused:  # a value that no column holds is the trouble of this one job
+            error = refused
+        if isinstance(error, NotFound):
+            return look_record.record_lost(self._store, job, began)
+        if not isinstance(error, Exception):
+            raise error
+        return look_record.record_error(self._store, job, error, began)
+
+    def _tell(self, call: LookCall, seconds: float) -> TrainingJob:
+        """Note, once, that a look has no answer. When it comes it is taken all the same."""
+        job, began = call.subject
+        silent = Unavailable(f"it has not answered for {seconds:.0f} s")
+        if not call.told and (now := look_record.record_error(self._store, job, silent)) is not None:
+            call.subject = Subject(now, began)
+        call.told = True
+        return self._store.get(job.id)
+
+    def _states_of_all(self, runs: Sequence[Run], deadline: float) -> Mapping[Run, RunState]:
+        """What the backend says of all runs at once, where it can; the runs that are missing are asked about singly."""
+        backend = self._backend
+        if not isinstance(backend, BulkStatus) or not runs:
+            return {}
+        call = self._bulk.begin("statuses", None, lambda: backend.statuses(runs))
+        if call is not None and call.given_up and call.answer.done():  # it came too late for its own tick
+            self._bulk.take(call)
+            call = self._bulk.begin("statuses", None, lambda: backend.statuses(runs))
+        if call is None:
+            return {}
+        wait([call.answer], timeout=max(0.0, deadline - time.monotonic()))
+        if not call.answer.done():
+            call.given_up = True
+            _log.warning("the backend did not tell all states in time; it is asked about each job")
+            return {}
+        self._bulk.take(call)
+        error = call.answer.exception()
+        if error is None:
+            return call.answer.result()
+        _log.warning("the backend could not tell all states (%s); it is asked about each job", type(error).__name__)
+        return {}
+
+    def _due(self) -> list[Run]:
+        """The runs of jobs to look at, the longest unseen first."""
         table = training_jobs.c
-        due = or_(table.poll_after.is_(None), table.poll_after <= self._clock())
         query = (
-            select(training_jobs)
-            .where(table.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]), due)
-            .order_by(table.polled_at.asc().nulls_first())
-            .limit(limit)
+            select(table.id, table.attempt)
+            .where(
+                table.status.in_([JobStatus.QUEUED, JobStatus.RUNNING]),
+                table.backend_status.is_(None),
+                or_(table.poll_after.is_(None), table.poll_after <= func.clock_timestamp()),
+            )
+            .order_by(table.polled_at.asc().nulls_first(), table.id)
+            .limit(MOST_JOBS)
         )
         with self._store.begin() as connection:
-            jobs = [job_from_row(row) for row in connection.execute(query).mappings()]
-        deadline = time.monotonic() + seconds
-        seen = []
-        for job in jobs:
-            if time.monotonic() > deadline:
-                break
-            seen.append(self.poll(job))
-        return seen
+            return [(job_id, attempt) for job_id, attempt in connection.execute(query)]
 
-    def poll_if_due(self, job: TrainingJob) -> TrainingJob:
-        """Look at one job, unless its pause after an error is not over yet; the job as it then is."""
-        if job.poll_after is not None and job.poll_after > self._clock():
-            return job
-        return self.poll(job)
-
-    def poll(self, job: TrainingJob) -> TrainingJob:
-        """Look at one job now and return it as it then is. Never raises for a fault of the backend."""
-        if job.status not in ACTIVE - {JobStatus.PENDING}:
-            return job
-        try:
-            self._look(job)
-            values: dict[str, Any] = {
-                "poll_errors": 0,
-                "poll_after": None,
-                "polled_at": func.clock_timestamp(),
-                "lost_since": None,
-            }
-            return self._store.update(job.id, values) or job
-        except NotFound:
-            return self._lost(job)
-        except Exception as error:  # noqa: BLE001 - whatever a backend raises: it is recorded, and we look again
-            return self._failed_to_look(job, error)
-
-    def _look(self, job: TrainingJob) -> None:
-        if job.cancel_requested_at is not None:
-            self._backend.cancel(job.id, job.attempt)
-        state = self._backend.status(job.id, job.attempt)
-        if state.lost:
-            if self._backend.recover(job.id, job.attempt):
-                message = "The training process was lost and has been taken up again."
-                self._store.record(job.id, EventType.INFO, message)
-                return
-            state = self._backend.status(job.id, job.attempt)
-        collect_points(self._store, self._backend, self._tracking, job)
-        self._write(self._store.get(job.id), state)
-
-    def _write(self, job: TrainingJob, state: RunState) -> None:
-        values = progress_values(state)
-        began = state.status is not JobStatus.QUEUED
-        if job.status is JobStatus.QUEUED and began and state.status is not JobStatus.CANCELLED:
-            job = self._store.change(job, JobStatus.RUNNING, message="Training has started.", values=values) or job
-        elif values and job.status in ACTIVE:
-            # Nor of a job that ends just now: its figures are final.
-            job = self._store.update(job.id, values, where={"status": job.status}) or job
-        if state.status in ACTIVE or job.status not in ACTIVE:
-            return
-        values = {"backend_status": state.status, "lost_since": None}
-        if state.status is JobStatus.SUCCEEDED:
-            self._store.update(
-                job.id,
-                values,
-                where={"status": job.status, "backend_status": None},
-                event=(EventType.INFO, "Training is done; metrics and model version are being stored."),
-            )
-            return
-        message = {
-            JobStatus.CANCELLED: f"Cancelled: {job.cancel_reason or state.message or 'the backend ended the run'}",
-            JobStatus.TIMEOUT: state.error or "The job ran longer than its time limit.",
-        }.get(state.status, state.error or "The backend ended the run without saying why.")
-        if state.status is not JobStatus.CANCELLED:
-            values |= {"error_message": message, "error_details": state.error_details}
-        self._store.change(job, state.status, message=message, values=values, data=state.error_details)
-        if state.status is JobStatus.CANCELLED and job.mlflow_run_id is not None:
-            self._tracking.end_run(job.mlflow_run_id, "KILLED")
-
-    def _lost(self, job: TrainingJob) -> TrainingJob:
-        now = self._clock()
-        if job.lost_since is None:
-            message = f"The backend does not know this job; it is failed in {LOST_SECONDS:.0f} s if that stays so."
-            values = {"lost_since": now, "polled_at": now}
-            seen = {"status": job.status, "lost_since": None}
-            event = (EventType.ERROR, message)
-            return self._store.update(job.id, values, where=seen, event=event) or self._store.get(job.id)
-        if (now - job.lost_since).total_seconds() < LOST_SECONDS:
-            return self._store.update(job.id, {"polled_at": now}) or job
-        message = "The backend has lost this job. Retry it; what was trained is gone."
-        return self._store.change(job, JobStatus.FAILED, message=message, values={"error_message": message}) or job
-
-    def _failed_to_look(self, job: TrainingJob, error: Exception) -> TrainingJob:
-        errors = job.poll_errors + 1
-        pause = min(2.0 ** min(errors, 10), MOST_PAUSE_SECONDS)
-        now = self._clock()
-        values = {"poll_errors": errors, "poll_after": now + timedelta(seconds=pause), "polled_at": now}
-        # What a library says may hold an address or a text; what we say does not.
-        said = error.message if isinstance(error, PipelineError) else type(error).__name__
-        event = (EventType.ERROR, f"Could not look at the backend ({said}); trying again.") if errors == 1 else None
-        seen = {"status": job.status, "poll_errors": job.poll_errors}
-        return self._store.update(job.id, values, where=seen, event=event) or self._store.get(job.id)
+    def _read(self, job_ids: Sequence[str]) -> list[Subject]:
+        """Those of the jobs that are watched, in the given order, with the database's time."""
+        now = func.clock_timestamp().label("now")
+        query = select(training_jobs, now).where(training_jobs.c.id.in_(job_ids))
+        with self._store.begin() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        subjects = {row["id"]: Subject(began=row.pop("now"), job=job_from_row(row)) for row in rows}
+        return [subjects[job_id] for job_id in job_ids if job_id in subjects and is_watched(subjects[job_id].job)]
 
 
-def collect_points(store: JobStore, backend: FineTuningBackend, tracking: Tracking, job: TrainingJob) -> None:
-    """Take the next points from the backend into the store and, from an offset of its own, into MLflow. Idempotent.
+class _Tick:
+    """The jobs that one call of `poll_due` has seen, and those of them that are yet to be noted as unchanged."""
 
-    A point that is no number is not stored; the job's events say where the first one of a look was.
-    """
-    points, offset = backend.metrics(job.id, job.attempt, job.metrics_offset)
-    if offset != job.metrics_offset and metrics.add_points(store, job, points, offset):
-        broken = next((point for point in points if point.name.endswith(NOT_FINITE)), None)
-        if broken is not None:
-            name = broken.name.removesuffix(NOT_FINITE)
-            store.record(
-                job.id, EventType.METRIC_UPDATE, f"Warning: {name} is not a finite number at step {broken.step}."
-            )
-    if job.mlflow_run_id is None:
-        return
-    points, offset = backend.metrics(job.id, job.attempt, job.mlflow_offset)
-    if offset != job.mlflow_offset:
-        tracking.log_points(job.mlflow_run_id, points)
-        store.update(job.id, {"mlflow_offset": offset}, where={"mlflow_offset": job.mlflow_offset})
+    def __init__(self, store: JobStore) -> None:
+        self.seen: list[TrainingJob] = []
+        self._store = store
+        self._unchanged: list[tuple[str, datetime]] = []
+
+    def unchanged(self, job: TrainingJob, began: datetime) -> TrainingJob:
+        self._unchanged.append((job.id, began))
+        self.seen.append(job)
+        if len(self._unchanged) >= UNCHANGED:
+            self.flush()
+        return job
+
+    def flush(self) -> None:
+        noted, self._unchanged = self._unchanged, []
+        look_record.record_unchanged(self._store, noted)
 
 
-def progress_values(state: RunState) -> dict[str, Any]:
-    """The columns of a job that say how far it is; only what the backend knows. Pure."""
-    values: dict[str, Any] = {
-        "current_step": state.step,
-        "planned_steps": state.planned_steps,
-        "current_epoch": state.epoch,
-        "total_epochs": state.total_epochs,
-        "eta_seconds": state.eta_seconds,
-    }
-    values = {name: value for name, value in values.items() if value is not None}
-    if state.step is not None and state.planned_steps:
-        values["progress_percent"] = min(MOST_PROGRESS, 100.0 * state.step / state.planned_steps)
-    return values
+def _later(subject: Subject, read_at: float) -> Subject:
+    """The subject of a look that begins now, of a row that was read at `read_at` by the monotonic clock."""
+    return Subject(subject.job, subject.began + timedelta(seconds=time.monotonic() - read_at))

@@ -123,7 +123,7 @@ class JobService:
             event = (EventType.INFO, f"Cancel requested: {reason}")
             if self._store.update(job_id, asked, where=seen, event=event, actor=actor) is None:
                 return self.cancel(job_id, actor=actor, reason=reason)  # it has gone on, or somebody else has asked
-        job = self._poller.poll(self._store.get(job_id))
+        job = self._poller.poll(job_id)
         return self.cancel(job_id, actor=actor, reason=reason) if job.status in TERMINAL else job
 
     def retry(

@@ -82,7 +82,7 @@ def assemble(
         artifacts=settings.state_dir / "mlflow-artifacts",
     )
     store = JobStore(database.engine())
-    poller = Poller(store, backend, tracking)
+    poller = Poller(store, backend, tracking, threads=settings.poll_threads)
     return Services(
         settings=settings,
         database=database,

@@ -31,7 +31,7 @@ def look(store: JobStore, database: Database, poller: Poller, job_id: str) -> Tr
         return job
     try:
         with advisory_lock.hold(database, _key(job_id)):
-            return _answered(poller.poll(store.get(job_id)))
+            return _answered(poller.poll(job_id))
     except Conflict:
         pass
     try:

@@ -53,12 +53,20 @@ class Event:
 class JobStore:
     """Reads and writes `training_jobs` and `training_job_events`. Every method is one transaction."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, within: Connection | None = None) -> None:
         self.engine = engine
+        self._within = within
+
+    def within(self, connection: Connection) -> JobStore:
+        """The same store, whose every method is a part of the caller's transaction."""
+        return JobStore(self.engine, connection)
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A transaction; an unreachable database is `Unavailable`, without its address or password."""
+        if self._within is not None:
+            yield self._within
+            return
         try:
             with self.engine.begin() as connection:
                 yield connection

@@ -47,7 +47,7 @@ def finish(
     """Poll until the backend is done, claim the finish and run it."""
 
     def done() -> bool:
-        now = services.poller.poll(services.store.get(job.id))
+        now = services.poller.poll(job.id)
         return now.backend_status in TERMINAL
 
     until(done, what="the end of the training run")

@@ -1,0 +1,179 @@
+"""What a look means for the stored job: one transaction, and one row of events for each thing that changed.
+
+Any number of pollers may look at one job. A look is written only if the job is as it was when the look began, and if no
+later look has been written: `polled_at` is when the latest one began, by the database's clock. What is dropped for that
+is seen again by the next look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, DateTime, Text, and_, bindparam, func, or_, update
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from training_pipeline.backends.base import RunState
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
+from training_pipeline.training_jobs import metrics
+from training_pipeline.training_jobs.collect import warning_of
+from training_pipeline.training_jobs.look import Look, progress_values
+from training_pipeline.training_jobs.notifications import announce, is_seen
+from training_pipeline.training_jobs.store import SYSTEM, EventType, JobStore, job_from_row, record_event
+from training_pipeline.training_jobs.tables import training_jobs
+
+#: A job that its backend does not know any more is failed after this long.
+LOST_SECONDS: Final = 300.0
+MOST_PAUSE_SECONDS: Final = 300.0
+#: What must be as it was seen, or a look is dropped: everything that it decides by.
+_SEEN: Final = ("status", "backend_status", "metrics_offset", "mlflow_offset", "poll_errors", "lost_since")
+
+EventText = tuple[EventType, str]
+
+
+def record(store: JobStore, job: TrainingJob, look: Look, began: datetime) -> TrainingJob | None:
+    """Write what a look at `job` found; the job as it then is, or None if the look was dropped."""
+    values: dict[str, Any] = {
+        "poll_errors": 0,
+        "poll_after": None,
+        "lost_since": None,
+        "metrics_offset": look.new.offset,
+        "mlflow_offset": look.mlflow_offset,
+        **metrics.latest(look.new.points),
+    }
+    done = False
+    if look.state is not None:
+        values |= progress_values(look.state)
+        done = look.state.status is JobStatus.SUCCEEDED
+        values |= {"backend_status": JobStatus.SUCCEEDED} if done else {}
+    with store.begin() as connection:
+        inside = store.within(connection)
+        written = _update(inside, job, values, began, _events(job, look))
+        if written is None:
+            return None
+        metrics.write_points(connection, job.id, look.new.points)
+        if look.state is not None:
+            written = _change(inside, written, look.state)
+        if done:
+            message = "Training is done; metrics and model version are being stored."
+            inside.record(job.id, EventType.INFO, message)
+    return written
+
+
+def record_unchanged(store: JobStore, looks: Sequence[tuple[str, datetime]]) -> None:
+    """Note of many jobs at once that they were looked at, each with when that began; one statement."""
+    if not looks:
+        return
+    rows = func.unnest(
+        bindparam("ids", [job_id for job_id, _ in looks], ARRAY(Text)),
+        bindparam("times", [began for _, began in looks], ARRAY(DateTime(timezone=True))),
+    ).table_valued("id", "began", name="looks").render_derived()
+    query = (
+        update(training_jobs)
+        .where(training_jobs.c.id == rows.c.id, _not_seen_since(rows.c.began))
+        .values(polled_at=rows.c.began)
+    )
+    with store.begin() as connection:
+        connection.execute(query)
+
+
+def record_error(
+    store: JobStore, job: TrainingJob, error: Exception, began: datetime | None = None
+) -> TrainingJob | None:
+    """Note that a look failed, and pause; an event where it is the first one in a row. None if it was dropped.
+
+    Without `began` the look is still under way, and its answer will yet be taken.
+    """
+    values = {
+        "poll_errors": job.poll_errors + 1,
+        "poll_after": func.clock_timestamp() + timedelta(seconds=pause(job.poll_errors + 1)),
+    }
+    # What a library says may hold an address or a text; what we say does not.
+    said = error.message if isinstance(error, PipelineError) else type(error).__name__
+    events = [] if job.poll_errors else [(EventType.ERROR, f"Could not look at the backend ({said}); trying again.")]
+    return _update(store, job, values, began, events)
+
+
+def record_lost(store: JobStore, job: TrainingJob, began: datetime) -> TrainingJob | None:
+    """Note that the backend does not know the job; fail it once that has been so for `LOST_SECONDS`."""
+    values: dict[str, Any] = {"poll_errors": 0, "poll_after": None}
+    if job.lost_since is None:
+        message = f"The backend does not know this job; it is failed in {LOST_SECONDS:.0f} s if that stays so."
+        return _update(store, job, {**values, "lost_since": began}, began, [(EventType.ERROR, message)])
+    if (began - job.lost_since).total_seconds() < LOST_SECONDS:
+        return _update(store, job, values, began)
+    message = "The backend has lost this job. Retry it; what was trained is gone."
+    with store.begin() as connection:
+        inside = store.within(connection)
+        written = _update(inside, job, {**values, "backend_status": JobStatus.FAILED, "error_message": message}, began)
+        return written and inside.change(written, JobStatus.FAILED, message=message)
+
+
+def pause(errors: int) -> float:
+    """Seconds until a job is looked at again after so many failed looks in a row: doubling, within bounds. Pure."""
+    return float(min(2.0 ** min(errors, 10), MOST_PAUSE_SECONDS))
+
+
+def _events(job: TrainingJob, look: Look) -> list[EventText]:
+    found: list[EventText] = []
+    if job.poll_errors:
+        found.append((EventType.INFO, f"The backend answers again, after {job.poll_errors} look(s) that failed."))
+    if job.lost_since is not None:
+        found.append((EventType.INFO, "The backend knows this job again."))
+    if look.state is None:
+        found.append((EventType.INFO, "The training process was lost and has been taken up again."))
+    warning = warning_of(look.new.points)
+    if warning is not None:
+        found.append((EventType.METRIC_UPDATE, warning))
+    if look.mirror_error is not None and job.mlflow_offset == job.metrics_offset:  # else it is behind already
+        said = f"Metrics could not be copied to MLflow ({look.mirror_error}); trying again."
+        found.append((EventType.ERROR, said))
+    return found
+
+
+def _change(store: JobStore, job: TrainingJob, state: RunState) -> TrainingJob:
+    """Bring the status of a job to what its backend says. `succeeded` is left to the run that finishes the job."""
+    began = state.status not in {JobStatus.QUEUED, JobStatus.CANCELLED}
+    if job.status is JobStatus.QUEUED and began:
+        job = store.change(job, JobStatus.RUNNING, message="Training has started.") or job
+    if state.status in ACTIVE or state.status is JobStatus.SUCCEEDED:
+        return job
+    message = {
+        JobStatus.CANCELLED: f"Cancelled: {job.cancel_reason or state.message or 'the backend ended the run'}",
+        JobStatus.TIMEOUT: state.error or "The job ran longer than its time limit.",
+    }.get(state.status, state.error or "The backend ended the run without saying why.")
+    values: dict[str, Any] = {"backend_status": state.status}
+    if state.status is not JobStatus.CANCELLED:
+        values |= {"error_message": message, "error_details": state.error_details}
+    return store.change(job, state.status, message=message, values=values, data=state.error_details) or job
+
+
+def _update(
+    store: JobStore,
+    job: TrainingJob,
+    values: dict[str, Any],
+    began: datetime | None,
+    events: Sequence[EventText] = (),
+) -> TrainingJob | None:
+    """Set columns and append events, if the job is as it was seen and no later look was written; else None."""
+    as_seen = [training_jobs.c[name].is_not_distinct_from(getattr(job, name)) for name in _SEEN]
+    columns = {**values, "updated_at": func.clock_timestamp()}
+    if began is not None:
+        as_seen.append(_not_seen_since(began))
+        columns["polled_at"] = began
+    query = update(training_jobs).where(training_jobs.c.id == job.id, and_(*as_seen)).values(columns)
+    with store.begin() as connection:
+        row = connection.execute(query.returning(training_jobs)).mappings().first()
+        if row is None:
+            return None
+        for kind, message in events:
+            record_event(connection, job.id, kind, message, SYSTEM)
+        if is_seen(values):
+            announce(connection, job.id)
+    return job_from_row(row)
+
+
+def _not_seen_since(began: Any) -> ColumnElement[bool]:
+    return or_(training_jobs.c.polled_at.is_(None), training_jobs.c.polled_at < began)
