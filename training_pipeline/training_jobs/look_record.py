@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, DateTime, Text, and_, bindparam, func, or_, update
+from sqlalchemy import ColumnElement, DateTime, Text, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from training_pipeline.backends.base import RunState
-from training_pipeline.domain.errors import PipelineError
+from training_pipeline.backends.base import MetricPoint, RunState
+from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.training_jobs import metrics
 from training_pipeline.training_jobs.collect import warning_of
@@ -33,46 +33,58 @@ _SEEN: Final = ("status", "backend_status", "metrics_offset", "mlflow_offset", "
 EventText = tuple[EventType, str]
 
 
-def record(store: JobStore, job: TrainingJob, look: Look, began: datetime) -> TrainingJob | None:
-    """Write what a look at `job` found; the job as it then is, or None if the look was dropped."""
-    values: dict[str, Any] = {
-        "poll_errors": 0,
-        "poll_after": None,
-        "lost_since": None,
-        "metrics_offset": look.new.offset,
-        "mlflow_offset": look.mlflow_offset,
-        **metrics.latest(look.new.points),
-    }
-    done = False
-    if look.state is not None:
-        values |= progress_values(look.state)
-        done = look.state.status is JobStatus.SUCCEEDED
-        values |= {"backend_status": JobStatus.SUCCEEDED} if done else {}
+class Found(NamedTuple):
+    """What came of a look that began when the job was as it is here: what the backend said, or what it raised."""
+
+    job: TrainingJob
+    began: datetime
+    outcome: Look | Exception
+
+
+def record(store: JobStore, looks: Sequence[Found]) -> list[TrainingJob | None]:
+    """Write what looks found, all or nothing; the jobs as they then are, None where a look was dropped.
+
+    Rows are written by job id, as every poller does, so that two of them never wait for each other.
+    """
+    looks = sorted(looks, key=lambda found: found.job.id)
+    points: dict[str, Sequence[MetricPoint]] = {}
+    written = []
     with store.begin() as connection:
         inside = store.within(connection)
-        written = _update(inside, job, values, began, _events(job, look))
-        if written is None:
-            return None
-        metrics.write_points(connection, job.id, look.new.points)
-        if look.state is not None:
-            written = _change(inside, written, look.state)
-        if done:
-            message = "Training is done; metrics and model version are being stored."
-            inside.record(job.id, EventType.INFO, message)
+        for job, began, outcome in looks:
+            if isinstance(outcome, Look):
+                now = _record_look(inside, job, outcome, began)
+                if now is not None and outcome.new.points:
+                    points[job.id] = outcome.new.points
+            elif isinstance(outcome, NotFound):
+                now = _record_lost(inside, job, began)
+            else:
+                now = record_error(inside, job, outcome, began)
+            written.append(now)
+        metrics.write_points(connection, points)
     return written
 
 
 def record_unchanged(store: JobStore, looks: Sequence[tuple[str, datetime]]) -> None:
-    """Note of many jobs at once that they were looked at, each with when that began; one statement."""
+    """Note of many jobs at once that they were looked at, each with when that began; one statement.
+
+    A job that somebody else is writing to just now is passed over.
+    """
     if not looks:
         return
-    rows = func.unnest(
-        bindparam("ids", [job_id for job_id, _ in looks], ARRAY(Text)),
-        bindparam("times", [began for _, began in looks], ARRAY(DateTime(timezone=True))),
-    ).table_valued("id", "began", name="looks").render_derived()
+    rows = (
+        func.unnest(
+            bindparam("ids", [job_id for job_id, _ in looks], ARRAY(Text)),
+            bindparam("times", [began for _, began in looks], ARRAY(DateTime(timezone=True))),
+        )
+        .table_valued("id", "began", name="looks")
+        .render_derived()
+    )
+    free = select(training_jobs.c.id).where(training_jobs.c.id.in_([job_id for job_id, _ in looks]))
     query = (
         update(training_jobs)
         .where(training_jobs.c.id == rows.c.id, _not_seen_since(rows.c.began))
+        .where(training_jobs.c.id.in_(free.with_for_update(skip_locked=True)))
         .values(polled_at=rows.c.began)
     )
     with store.begin() as connection:
@@ -96,7 +108,33 @@ def record_error(
     return _update(store, job, values, began, events)
 
 
-def record_lost(store: JobStore, job: TrainingJob, began: datetime) -> TrainingJob | None:
+def pause(errors: int) -> float:
+    """Seconds until a job is looked at again after so many failed looks in a row: doubling, within bounds. Pure."""
+    return float(min(2.0 ** min(errors, 10), MOST_PAUSE_SECONDS))
+
+
+def _record_look(store: JobStore, job: TrainingJob, look: Look, began: datetime) -> TrainingJob | None:
+    values: dict[str, Any] = {
+        "poll_errors": 0,
+        "poll_after": None,
+        "lost_since": None,
+        "metrics_offset": look.new.offset,
+        "mlflow_offset": look.mlflow_offset,
+        **metrics.latest(look.new.points),
+    }
+    done = look.state is not None and look.state.status is JobStatus.SUCCEEDED
+    if look.state is not None:
+        values |= progress_values(look.state)
+        values |= {"backend_status": JobStatus.SUCCEEDED} if done else {}
+    written = _update(store, job, values, began, _events(job, look))
+    if written is not None and look.state is not None:
+        written = _change(store, written, look.state)
+    if written is not None and done:
+        store.record(job.id, EventType.INFO, "Training is done; metrics and model version are being stored.")
+    return written
+
+
+def _record_lost(store: JobStore, job: TrainingJob, began: datetime) -> TrainingJob | None:
     """Note that the backend does not know the job; fail it once that has been so for `LOST_SECONDS`."""
     values: dict[str, Any] = {"poll_errors": 0, "poll_after": None}
     if job.lost_since is None:
@@ -105,15 +143,9 @@ def record_lost(store: JobStore, job: TrainingJob, began: datetime) -> TrainingJ
     if (began - job.lost_since).total_seconds() < LOST_SECONDS:
         return _update(store, job, values, began)
     message = "The backend has lost this job. Retry it; what was trained is gone."
-    with store.begin() as connection:
-        inside = store.within(connection)
-        written = _update(inside, job, {**values, "backend_status": JobStatus.FAILED, "error_message": message}, began)
-        return written and inside.change(written, JobStatus.FAILED, message=message)
-
-
-def pause(errors: int) -> float:
-    """Seconds until a job is looked at again after so many failed looks in a row: doubling, within bounds. Pure."""
-    return float(min(2.0 ** min(errors, 10), MOST_PAUSE_SECONDS))
+    failed = {"backend_status": JobStatus.FAILED, "error_message": message}
+    written = _update(store, job, {**values, **failed}, began)
+    return written and store.change(written, JobStatus.FAILED, message=message)
 
 
 def _events(job: TrainingJob, look: Look) -> list[EventText]:

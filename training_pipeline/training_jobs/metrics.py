@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from training_pipeline.training_jobs.store import JobStore
 from training_pipeline.training_jobs.tables import training_job_metrics
 
 SERIES: Final = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "learning_rate", "grad_norm")
+_COLUMNS: Final = (*SERIES, "epoch", "tokens")
 _LATEST: Final = ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
 
 
@@ -31,7 +31,7 @@ def add_points(store: JobStore, job: TrainingJob, points: Sequence[MetricPoint],
         where = {"metrics_offset": job.metrics_offset}
         if store.within(connection).update(job.id, values, where=where) is None:
             return False
-        write_points(connection, job.id, points)
+        write_points(connection, {job.id: points})
     return True
 
 
@@ -40,11 +40,15 @@ def latest(points: Iterable[MetricPoint]) -> dict[str, float]:
     return {point.name: point.value for point in points if point.name in _LATEST}
 
 
-def write_points(connection: Connection, job_id: str, points: Iterable[MetricPoint]) -> None:
-    """Store and announce points within the caller's transaction; those of a step are merged into its row. Idempotent."""
-    rows: dict[int, dict[str, Any]] = defaultdict(dict)
-    for point in points:
-        row = rows[point.step]
+def write_points(connection: Connection, points: Mapping[str, Sequence[MetricPoint]]) -> None:
+    """Store points, by job id, within the caller's transaction and in one statement. Idempotent.
+
+    Those of a step are merged into its row.
+    """
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    for job_id, point in ((job_id, point) for job_id, found in points.items() for point in found):
+        blank = {"job_id": job_id, "step": point.step, **dict.fromkeys(_COLUMNS)}
+        row = rows.setdefault((job_id, point.step), blank)
         row["measured_at"] = datetime.fromtimestamp(point.time, UTC)
         if point.name in SERIES:
             row[point.name] = point.value
@@ -53,22 +57,13 @@ def write_points(connection: Connection, job_id: str, points: Iterable[MetricPoi
                 row[name] = getattr(point, name)
     if not rows:
         return
-    announce(connection, job_id)
-    columns = [*SERIES, "epoch", "tokens"]
-    blank = dict.fromkeys(columns)
-    statement = insert(training_job_metrics).values(
-        [{"job_id": job_id, "step": step, **blank, **values} for step, values in sorted(rows.items())]
-    )
+    statement = insert(training_job_metrics)
     table, new = training_job_metrics.c, statement.excluded
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["job_id", "step"],
-            set_={
-                **{name: func.coalesce(new[name], table[name]) for name in columns},
-                "measured_at": new.measured_at,
-            },
-        )
+    merged = {name: func.coalesce(new[name], table[name]) for name in _COLUMNS}
+    merge = statement.on_conflict_do_update(
+        index_elements=["job_id", "step"], set_={**merged, "measured_at": new.measured_at}
     )
+    connection.execute(merge, [rows[key] for key in sorted(rows)])
 
 
 def series(store: JobStore, job_id: str) -> pd.DataFrame:

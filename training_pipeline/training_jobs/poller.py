@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -19,7 +19,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from training_pipeline.backends.base import BulkStatus, FineTuningBackend, Run, RunState
-from training_pipeline.domain.errors import NotFound, Unavailable
+from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.tracking import Tracking
 from training_pipeline.training_jobs import look_record
@@ -79,8 +79,7 @@ class Poller:
         """
         deadline = time.monotonic() + seconds
         tick = _Tick(self._store)
-        for call in self._looks.left():
-            self._settle(call, tick)
+        self._settle_all(self._looks.left(), tick)
         for call in self._looks.hanging():
             self._tell(call, HUNG_SECONDS)
         runs = [run for run in self._due() if not self._looks.is_under_way(run[0])]
@@ -144,10 +143,10 @@ class Poller:
                 if not mine:  # the looks of others have all the threads
                     self._looks.wait(min(left, 1.0))
                     continue
-                done = wait([call.answer for call in mine], timeout=left, return_when=FIRST_COMPLETED).done
-                for call in [call for call in mine if call.answer in done]:
-                    mine.discard(call)
-                    self._settle(call, tick)
+                wait([call.answer for call in mine], timeout=left, return_when=FIRST_COMPLETED)
+                done = {call for call in mine if call.answer.done()}
+                mine -= done
+                self._settle_all(done, tick)
         finally:
             for call in mine:
                 call.given_up = True
@@ -157,31 +156,32 @@ class Poller:
         state = states.get((job.id, job.attempt))
         return self._looks.begin(job.id, subject, lambda: look_at(self._backend, self._tracking, job, state))
 
-    def _settle(self, call: LookCall, tick: _Tick | None = None) -> TrainingJob:
+    def _settle(self, call: LookCall) -> TrainingJob:
         """Write what a finished look found, unless somebody else does; the job as it then is."""
-        job, began = call.subject
-        if not self._looks.take(call):
-            return self._store.get(job.id)
-        if tick is not None and call.answer.exception() is None and not call.answer.result().has_news(job):
-            return tick.unchanged(job, began)
-        now = self._write(call) or self._store.get(job.id)
-        if tick is not None:
-            tick.seen.append(now)
-        return now
+        written = self._written([call]) if self._looks.take(call) else [None]
+        return written[0] or self._store.get(call.subject.job.id)
 
-    def _write(self, call: LookCall) -> TrainingJob | None:
-        job, began = call.subject
-        error = call.answer.exception()
+    def _settle_all(self, done: Collection[LookCall], tick: _Tick) -> None:
+        """Write what finished looks found, together: what is slow about a small transaction is its end."""
+        news: list[LookCall] = []
+        for call in done:
+            if self._looks.take(call):
+                job, began = call.subject
+                if call.answer.exception() is None and not call.answer.result().has_news(job):
+                    tick.unchanged(job, began)
+                else:
+                    news.append(call)
+        tick.seen += [job for job in self._written(news) if job is not None]
+
+    def _written(self, calls: Collection[LookCall]) -> list[TrainingJob | None]:
+        """The jobs as they are after these looks, None where one was dropped. One transaction, if all can be had."""
+        found = [look_record.Found(*call.subject, _outcome(call)) for call in calls]
         try:
-            if error is None:
-                return look_record.record(self._store, job, call.answer.result(), began)
-        except DBAPIError as refused:  # a value that no column holds is the trouble of this one job
-            error = refused
-        if isinstance(error, NotFound):
-            return look_record.record_lost(self._store, job, began)
-        if not isinstance(error, Exception):
-            raise error
-        return look_record.record_error(self._store, job, error, began)
+            return look_record.record(self._store, found) if found else []
+        except DBAPIError as refused:  # a value that no column holds is the trouble of one job
+            if len(calls) > 1:
+                return [job for call in calls for job in self._written([call])]
+            return look_record.record(self._store, [found[0]._replace(outcome=refused)])
 
     def _tell(self, call: LookCall, seconds: float) -> TrainingJob:
         """Note, once, that a look has no answer. When it comes it is taken all the same."""
@@ -249,16 +249,24 @@ class _Tick:
         self._store = store
         self._unchanged: list[tuple[str, datetime]] = []
 
-    def unchanged(self, job: TrainingJob, began: datetime) -> TrainingJob:
+    def unchanged(self, job: TrainingJob, began: datetime) -> None:
         self._unchanged.append((job.id, began))
         self.seen.append(job)
         if len(self._unchanged) >= UNCHANGED:
             self.flush()
-        return job
 
     def flush(self) -> None:
         noted, self._unchanged = self._unchanged, []
         look_record.record_unchanged(self._store, noted)
+
+
+def _outcome(call: LookCall) -> Look | Exception:
+    error = call.answer.exception()
+    if error is None:
+        return call.answer.result()
+    if isinstance(error, Exception):
+        return error
+    raise error
 
 
 def _later(subject: Subject, read_at: float) -> Subject:

@@ -1,0 +1,74 @@
+"""Whatever a client sends, the answer is one that the OpenAPI document describes, and never a fault of ours.
+
+Schemathesis makes the requests from the document: valid ones, ones with something wrong in them, and ones with every
+boundary. They go to the real app on real PostgreSQL, in this process. Deterministic: a run that fails fails again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.config import SchemathesisConfig
+from schemathesis.python.asgi import ASGIClient, get_client
+
+from training_pipeline.api.app import create_app
+from training_pipeline.database import Database
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.services import Services
+from training_pipeline_tests.api.life import prepared
+from training_pipeline_tests.installation import stand_in_services
+from training_pipeline_tests.small_sheet import rows, write_sheet
+from training_pipeline_tests.training_jobs.jobs import new_job
+
+JOBS = ["tj-pending", "tj-running", "tj-failed", "tj-lineage"]
+CONFIG = SchemathesisConfig.from_dict(
+    {
+        "seed": 1,
+        "generation": {"deterministic": True, "max-examples": 10},
+        "dictionaries": {"jobs": {"values": JOBS}, "sheets": {"values": ["small"]}},
+        "parameters": {
+            "path.job_id": {"dictionary": "jobs", "probability": 0.7},
+            "path.training_sheet_id": {"dictionary": "sheets", "probability": 0.7},
+        },
+        "checks": {
+            # What a field may be is not all that must hold: a sheet must exist, batches be divisible, keys be known.
+            "positive_data_acceptance": {"enabled": False},
+            # Job ids are made by the server, and a cancelled job is still there.
+            "use_after_free": {"enabled": False},
+            "ensure_resource_availability": {"enabled": False},
+        },
+    }
+)
+API = schemathesis.openapi.from_asgi("/openapi.json", create_app(Settings()), config=CONFIG)
+
+
+@pytest.fixture
+def services(settings: Settings, database: Database) -> Iterator[Services]:
+    """Real parts but for the trainer, with a sheet and jobs at several points of their life."""
+    with stand_in_services(settings, database) as parts:
+        write_sheet(settings.sheets, "small", rows(40))
+        status = {"tj-running": JobStatus.RUNNING, "tj-failed": JobStatus.FAILED}
+        for job_id in JOBS:
+            values: dict[str, Any] = {"training_sheet_id": "small", "status": status.get(job_id, JobStatus.PENDING)}
+            parts.store.create(new_job(id=job_id, backend="local", **values), message="Created.")
+        prepared(parts, "tj-lineage")
+        yield parts
+
+
+@pytest.fixture(params=["none"])
+def session(request: pytest.FixtureRequest, settings: Settings, services: Services) -> Iterator[ASGIClient]:
+    """A client of the app, with what authentication asks for."""
+    app = create_app(settings.model_copy(update={"auth": request.param}), services)
+    with get_client(app, max_stream_events=5) as client:
+        yield client
+
+
+@API.parametrize()
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_answer_is_described(case: schemathesis.Case, session: ASGIClient) -> None:
+    case.call_and_validate(session=session)
