@@ -4,9 +4,11 @@
 
 Starts a PostgreSQL of its own and seeds it by SQL. Each endpoint is asked through the real app in this process (ASGI,
 no network), a few also over a real socket from uvicorn. The cases take turns, so that whatever else the machine does
-falls on all of them alike. Prints p50, p95 and p99 in milliseconds for each; beside it the ratio of its median to the
-bare round trip `SELECT 1` and to `/healthz`, which is the same app without any database, both measured in the same
-turns. Last come ratios to how it would be done without what makes it fast. `--plans` prints the query plans.
+falls on all of them alike. Prints p50, p95 and p99 in milliseconds for each; beside them the milliseconds of CPU that
+this process and PostgreSQL were at work for it (Linux), which is what it takes on a machine with nothing else to do;
+and the ratio of its median to the bare round trip `SELECT 1` and to `/healthz`, which is the same app without any
+database, both measured in the same turns. Last come ratios to how it would be done without what makes it fast.
+`--plans` prints the query plans.
 
 The goal is p95 under 50 ms for any filter and any page of the list.
 """
@@ -25,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psutil
 import uvicorn
 from fastapi.testclient import TestClient
 from sqlalchemy import text
@@ -77,8 +80,8 @@ def seed(services: Services, jobs: int) -> str:
             f" FROM generate_series(1, {EVENTS}) n, training_jobs",
             "INSERT INTO training_job_metrics (job_id, step, train_loss, val_loss, learning_rate, grad_norm, epoch,"
             " tokens, measured_at) SELECT id, n, 3.0 / n, CASE WHEN n % 10 = 0 THEN 3.5 / n END, 1e-4, random(),"
-            f" n / 100.0, n * 1000, now() FROM training_jobs, LATERAL generate_series(1, CASE WHEN id = '{model.id}' THEN {LONG}"
-            f" ELSE {POINTS} END) n",
+            " n / 100.0, n * 1000, now() FROM training_jobs, LATERAL generate_series(1,"
+            f" CASE WHEN id = '{model.id}' THEN {LONG} ELSE {POINTS} END) n",
         ):
             connection.execute(text(statement))
     with services.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -119,15 +122,37 @@ def cases(services: Services, job_id: str) -> Iterator[tuple[str, str]]:
     yield "training sheets", "/training-sheets"
 
 
-def take_turns(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each call, `rounds` times in turn."""
-    taken: dict[str, list[float]] = {name: [] for name in calls}
+class Clock:
+    """Time as it passes, and as this process and PostgreSQL are at work, which no other load changes much."""
+
+    def __init__(self, postmaster: int) -> None:
+        self._postmaster = psutil.Process(postmaster)
+        self._servers: list[Path] = []
+
+    def watch(self) -> None:
+        """Look which processes PostgreSQL has now."""
+        self._servers = [Path(f"/proc/{child.pid}/schedstat") for child in self._postmaster.children()]
+
+    def now(self) -> tuple[float, float]:
+        """Milliseconds that have passed, and milliseconds of CPU (the kernel's account, in nanoseconds)."""
+        at_work = sum(int(path.read_text().split()[0]) for path in self._servers if path.exists())
+        return 1000 * time.perf_counter(), 1000 * time.process_time() + at_work / 1e6
+
+
+Taken = dict[str, list[tuple[float, float]]]
+
+
+def take_turns(calls: dict[str, Callable[[], Any]], rounds: int, clock: Clock) -> Taken:
+    """Milliseconds of each call, passed and of CPU, `rounds` times in turn."""
+    taken: Taken = {name: [] for name in calls}
     for number in range(rounds + 2):
         for name, call in calls.items():
-            started = time.perf_counter()
+            started, busy = clock.now()
             call()
+            ended, at_work = clock.now()
             if number >= 2:  # the first two warm up
-                taken[name].append(1000 * (time.perf_counter() - started))
+                taken[name].append((ended - started, at_work - busy))
+        clock.watch()
     return taken
 
 
@@ -154,19 +179,18 @@ def asked(client: Any, path: str) -> Callable[[], Any]:
     return call
 
 
-def show(taken: dict[str, list[float]]) -> None:
-    base, empty = (statistics.median(taken[name]) for name in ("SELECT 1", "/healthz"))
-    print(f"{'':62}{'p50':>8}{'p95':>8}{'p99':>8}   x SELECT 1   x /healthz")
-    for name, values in taken.items():
+def show(taken: Taken) -> None:
+    base, empty = (statistics.median(passed for passed, _ in taken[name]) for name in ("SELECT 1", "/healthz"))
+    print(f"{'milliseconds':62}{'p50':>8}{'p95':>8}{'p99':>8}{'CPU':>8}   x SELECT 1   x /healthz")
+    for name, both in taken.items():
+        values, at_work = [passed for passed, _ in both], statistics.median(cpu for _, cpu in both)
         cuts = statistics.quantiles(values, n=100, method="inclusive")
         middle = statistics.median(values)
-        print(
-            f"{name:62}{middle:8.1f}{cuts[94]:8.1f}{cuts[98]:8.1f}{middle / base:13.1f}{middle / empty:13.1f}",
-            flush=True,
-        )
+        ratios = f"{middle / base:13.1f}{middle / empty:13.1f}"
+        print(f"{name:62}{middle:8.1f}{cuts[94]:8.1f}{cuts[98]:8.1f}{at_work:8.1f}{ratios}", flush=True)
 
 
-def compare(services: Services, job_id: str, rounds: int) -> None:
+def compare(services: Services, job_id: str, rounds: int, clock: Clock) -> None:
     """Ratios to the plain way of doing the same."""
     store = services.store
 
@@ -201,11 +225,12 @@ def compare(services: Services, job_id: str, rounds: int) -> None:
             "all of them, to be thinned out in Python": all_points,
         },
         max(3, rounds // 4),
+        clock,
     )
     names = list(taken)
     for ours, plain in zip(names[::2], names[1::2], strict=True):
-        fast, slow = statistics.median(taken[ours]), statistics.median(taken[plain])
-        print(f"{ours}: {fast:.1f} ms; {plain}: {slow:.1f} ms, {slow / fast:.1f} times as long")
+        fast, slow = (statistics.median(cpu for _, cpu in taken[name]) for name in (ours, plain))
+        print(f"{ours}: {fast:.1f} ms of CPU; {plain}: {slow:.1f} ms, {slow / fast:.1f} times as much", flush=True)
 
 
 def plans(services: Services) -> None:
@@ -235,12 +260,13 @@ def main() -> None:
         server = EmbeddedPostgres(Path(scratch) / "postgres")
         server.start()
         try:
-            measure(Database(server.url()), Path(scratch), arguments)
+            postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
+            measure(Database(server.url()), Path(scratch), Clock(postmaster), arguments)
         finally:
             server.stop()
 
 
-def measure(database: Database, scratch: Path, arguments: argparse.Namespace) -> None:
+def measure(database: Database, scratch: Path, clock: Clock, arguments: argparse.Namespace) -> None:
     migrate(database)
     settings = Settings(state_dir=scratch / "state")
     ensure_state_directory(settings)
@@ -256,19 +282,20 @@ def measure(database: Database, scratch: Path, arguments: argparse.Namespace) ->
         with services.store.begin() as connection:
             connection.execute(text("SELECT 1"))
 
+    clock.watch()
     app = create_app(settings, services)
     with TestClient(app) as client:
         calls = {"SELECT 1": select_one, "/healthz": asked(client, "/healthz")}
         calls |= {name: asked(client, PREFIX + path) for name, path in cases(services, job_id)}
-        show(take_turns(calls, arguments.rounds))
+        show(take_turns(calls, arguments.rounds, clock))
     with socket(app) as client:
         print("\nover a socket")
         few = ("list, no filter, first page", "list, status, cursor in the middle", "one job", "events", "active")
         calls = {"SELECT 1": select_one, "/healthz": asked(client, "/healthz")}
         calls |= {name: asked(client, PREFIX + path) for name, path in cases(services, job_id) if name in few}
-        show(take_turns(calls, arguments.rounds))
+        show(take_turns(calls, arguments.rounds, clock))
     print()
-    compare(services, job_id, arguments.rounds)
+    compare(services, job_id, arguments.rounds, clock)
 
 
 if __name__ == "__main__":
