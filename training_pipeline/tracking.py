@@ -93,7 +93,8 @@ class Tracking:
 
     def end_run(self, run_id: str, status: str) -> None:
         """End a run as FINISHED, FAILED or KILLED. Idempotent."""
-        self.client.set_terminated(run_id, status)
+        with self._turns:
+            self.client.set_terminated(run_id, status)
 
     def register(
         self, model_name: str, *, source: Path, run_id: str, job_id: str, tags: Mapping[str, str], description: str

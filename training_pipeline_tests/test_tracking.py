@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,21 @@ def test_more_points_than_one_batch_holds_are_written(tracking: Tracking) -> Non
     assert [metric.step for metric in history] == list(range(1, 1502))
     tracking.end_run(run_id, "FINISHED")
     assert tracking.client.get_run(run_id).info.status == "FINISHED"
+
+
+def test_many_may_write_at_the_same_moment(tracking: Tracking) -> None:
+    """MLflow's store takes two connections for a batch: sixteen that held one each would wait for ever."""
+    runs = [tracking.start_run(f"tj-{number}", params={}, tags={})[1] for number in range(16)]
+    barrier = threading.Barrier(len(runs))
+
+    def write(run_id: str) -> int:
+        barrier.wait()
+        tracking.log_points(run_id, [MetricPoint(name="train_loss", step=1, value=1.0, time=1)])
+        tracking.end_run(run_id, "KILLED")
+        return len(tracking.client.get_metric_history(run_id, "train_loss"))
+
+    with ThreadPoolExecutor(len(runs)) as pool:
+        assert list(pool.map(write, runs)) == [1] * len(runs)
 
 
 def test_mlflow_is_not_imported_before_it_is_used() -> None:
