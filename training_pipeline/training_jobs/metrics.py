@@ -41,7 +41,7 @@ def latest(points: Iterable[MetricPoint]) -> dict[str, float]:
 
 
 def write_points(connection: Connection, points: Mapping[str, Sequence[MetricPoint]]) -> None:
-    """Store points, by job id, within the caller's transaction and in one statement. Idempotent.
+    """Store points, by job id, within the caller's transaction and in one statement, and announce them. Idempotent.
 
     Those of a step are merged into its row.
     """
@@ -64,6 +64,7 @@ def write_points(connection: Connection, points: Mapping[str, Sequence[MetricPoi
         index_elements=["job_id", "step"], set_={**merged, "measured_at": new.measured_at}
     )
     connection.execute(merge, [rows[key] for key in sorted(rows)])
+    announce(connection, *points)
 
 
 def series(store: JobStore, job_id: str) -> pd.DataFrame:

@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Text, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 CHANNEL: Final = "training_jobs"
 
@@ -33,11 +34,12 @@ BOOKKEEPING: Final = frozenset(
 )
 
 
-def announce(connection: Connection, job_id: str) -> None:
-    """Announce within the caller's transaction that the job has changed. However often it is called, it is told once.
+def announce(connection: Connection, *job_ids: str) -> None:
+    """Announce within the caller's transaction that jobs have changed. However often it is called, it is told once.
 
     Nobody hears of a transaction that is rolled back.
     """
+    job_id = func.unnest(bindparam("job_ids", list(job_ids), ARRAY(Text)))
     connection.execute(select(func.pg_notify(CHANNEL, job_id)))
 
 
