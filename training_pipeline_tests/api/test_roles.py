@@ -34,6 +34,7 @@ RULES: dict[tuple[str, str], Role | None] = {
     ("POST", f"{JOBS}/{{job_id}}/cancel"): Role.OPERATOR,
     ("POST", f"{JOBS}/{{job_id}}/retry"): Role.OPERATOR,
     ("GET", f"{JOBS}/{{job_id}}/events"): Role.VIEWER,
+    ("GET", f"{JOBS}/{{job_id}}/events/stream"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/metrics"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/lineage"): Role.VIEWER,
     ("GET", f"{API}/training-sheets"): Role.VIEWER,
