@@ -43,7 +43,8 @@ def reachable_directory() -> Iterator[Path]:
         with file_lock.hold(directory / "in-use"):
             yield directory
     finally:
-        shutil.rmtree(directory)
+        # Once it is let go of, the sweep of another session may be removing it at this very moment.
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def sweep() -> None:
