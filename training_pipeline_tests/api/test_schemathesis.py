@@ -17,14 +17,20 @@ from schemathesis.python.asgi import ASGIClient, get_client
 
 from training_pipeline.api.app import create_app
 from training_pipeline.database import Database
+from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.services import Services
+from training_pipeline_tests.api.bearers import bearer
 from training_pipeline_tests.api.life import prepared
 from training_pipeline_tests.installation import stand_in_services
 from training_pipeline_tests.small_sheet import rows, write_sheet
 from training_pipeline_tests.training_jobs.jobs import new_job
 
+#: The stream of a job that is not over has no end. What has happened comes at once, so one event is there.
+EVENTS = 1
+#: All requests come from one caller, as fast as they can.
+UNHURRIED = {"api_requests_per_second": 1e6, "api_failures_per_minute": 1e6}
 JOBS = ["tj-pending", "tj-running", "tj-failed", "tj-lineage"]
 CONFIG = SchemathesisConfig.from_dict(
     {
@@ -52,7 +58,10 @@ CONFIG = SchemathesisConfig.from_dict(
         ],
     }
 )
-API = schemathesis.openapi.from_asgi("/openapi.json", create_app(Settings()), config=CONFIG)
+DOCUMENTS = {
+    auth: schemathesis.openapi.from_asgi("/openapi.json", create_app(Settings(auth=auth)), config=CONFIG)
+    for auth in ("none", "token")
+}
 
 
 @pytest.fixture
@@ -68,15 +77,31 @@ def services(settings: Settings, database: Database) -> Iterator[Services]:
         yield parts
 
 
-@pytest.fixture(params=["none"])
-def session(request: pytest.FixtureRequest, settings: Settings, services: Services) -> Iterator[ASGIClient]:
-    """A client of the app, with what authentication asks for."""
-    app = create_app(settings.model_copy(update={"auth": request.param}), services)
-    with get_client(app, max_stream_events=5) as client:
+@pytest.fixture
+def open_session(settings: Settings, services: Services) -> Iterator[ASGIClient]:
+    """A client of an app that asks nobody who is there."""
+    with get_client(create_app(settings.model_copy(update=UNHURRIED), services), max_stream_events=EVENTS) as client:
         yield client
 
 
-@API.parametrize()
+@pytest.fixture
+def known_session(settings: Settings, services: Services) -> Iterator[ASGIClient]:
+    """A client with an admin's token, of an app that asks; requests without it and with a wrong one are tried too."""
+    asking = settings.model_copy(update={"auth": "token", **UNHURRIED})
+    with get_client(create_app(asking, services), max_stream_events=EVENTS) as client:
+        client.headers.update(bearer(services, "ada", Role.ADMIN))
+        yield client
+
+
+@DOCUMENTS["none"].parametrize()
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_answer_is_described(case: schemathesis.Case, session: ASGIClient) -> None:
-    case.call_and_validate(session=session)
+def test_every_answer_is_described(case: schemathesis.Case, open_session: ASGIClient) -> None:
+    case.call_and_validate(session=open_session)
+
+
+@DOCUMENTS["token"].parametrize()
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_answer_to_those_who_are_asked_who_they_are_is_described(
+    case: schemathesis.Case, known_session: ASGIClient
+) -> None:
+    case.call_and_validate(session=known_session)
