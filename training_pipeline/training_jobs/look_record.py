@@ -20,7 +20,7 @@ from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.training_jobs import metrics
 from training_pipeline.training_jobs.collect import warning_of
 from training_pipeline.training_jobs.look import Look, progress_values
-from training_pipeline.training_jobs.notifications import announce, is_seen
+from training_pipeline.training_jobs.notifications import announce
 from training_pipeline.training_jobs.store import SYSTEM, EventType, JobStore, job_from_row, record_event
 from training_pipeline.training_jobs.tables import training_jobs
 
@@ -48,7 +48,7 @@ def record(store: JobStore, looks: Sequence[Found]) -> list[TrainingJob | None]:
     """
     looks = sorted(looks, key=lambda found: found.job.id)
     points: dict[str, Sequence[MetricPoint]] = {}
-    written = []
+    written: list[TrainingJob | None] = []
     with store.begin() as connection:
         inside = store.within(connection)
         for job, began, outcome in looks:
@@ -62,6 +62,7 @@ def record(store: JobStore, looks: Sequence[Found]) -> list[TrainingJob | None]:
                 now = record_error(inside, job, outcome, began)
             written.append(now)
         metrics.write_points(connection, points)
+        announce(connection, *(job.id for job in written if job is not None))
     return written
 
 
@@ -202,8 +203,6 @@ def _update(
             return None
         for kind, message in events:
             record_event(connection, job.id, kind, message, SYSTEM)
-        if is_seen(values):
-            announce(connection, job.id)
     return job_from_row(row)
 
 

@@ -106,7 +106,7 @@ def retry(services: Services, job: TrainingJob) -> None:
 
 
 def poll(services: Services, job: TrainingJob) -> None:
-    services.poller.poll(services.store.get(job.id))
+    services.poller.poll(job.id)
 
 
 def finish(services: Services, job: TrainingJob) -> None:

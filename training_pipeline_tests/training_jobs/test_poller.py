@@ -328,7 +328,8 @@ def test_jobs_without_news_cost_a_few_statements_together(
     statements: list[str] = []
     event.listen(store.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     assert len(poller.poll_due()) == 100
-    assert Counter(text.split()[0] for text in statements) == {"SELECT": 3, "UPDATE": 100}
+    writes = Counter(text.split()[0] for text in statements if "pg_notify" not in text)
+    assert writes == {"SELECT": 3, "UPDATE": 100}
     before = store.get(jobs[0].id)
     statements.clear()
     assert len(poller.poll_due()) == 100
