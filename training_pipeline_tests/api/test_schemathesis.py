@@ -49,12 +49,17 @@ CONFIG = SchemathesisConfig.from_dict(
             "use_after_free": {"enabled": False},
             "ensure_resource_availability": {"enabled": False},
         },
-        # No Dagster runs here, and to say so is what this one is for.
         "operations": [
+            # OpenAPI 3.1 says of a stream that it is text, and no more; Schemathesis takes that for what an event is.
+            {
+                "include-name": "GET /api/v1/training/jobs/{job_id}/events/stream",
+                "checks": {"response_schema_conformance": {"enabled": False}},
+            },
+            # No Dagster runs here, and to say so is what this one is for.
             {
                 "include-name": "GET /readyz",
                 "checks": {"not_a_server_error": {"expected-statuses": ["2xx", "4xx", "503"]}},
-            }
+            },
         ],
     }
 )
