@@ -9,7 +9,6 @@ from typing import Annotated, Final
 
 import typer
 
-from training_pipeline.api.routes.lineage import MOST_PAIRS
 from training_pipeline.api.schemas.metrics import MetricPoint
 from training_pipeline.cli import pages, show_jobs, show_lineage, show_metrics
 from training_pipeline.cli.jobs_client import JobsClient, Pairs, jobs_client
@@ -18,6 +17,7 @@ from training_pipeline.training_jobs.metric_series import FIRST_STEP, LAST_STEP
 
 #: The most that the REST API gives at once.
 MOST_POINTS: Final = 10_000
+MOST_PAIRS: Final = 10_000
 
 
 def events(

@@ -29,6 +29,11 @@ class Served:
     thread: threading.Thread
 
     @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def live(self) -> Live:
         """What tells its streams of jobs."""
         found: Live = self.server._app.state.live

@@ -7,9 +7,20 @@ from typing import TypeAlias
 
 import pytest
 
+from training_pipeline.api.app import create_app
 from training_pipeline.cli.app import app, guarded
+from training_pipeline.database import Database
+from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.settings import Settings
+from training_pipeline.training_jobs import lineage, metrics
+from training_pipeline.training_jobs.services import Services
+from training_pipeline.training_jobs.store import EventType
+from training_pipeline_tests.api.life import prepared
+from training_pipeline_tests.api.served import served
 from training_pipeline_tests.backends.stand_in import reap, stand_in_program
+from training_pipeline_tests.installation import stand_in_services
+from training_pipeline_tests.small_sheet import rows, write_sheet
+from training_pipeline_tests.training_jobs.jobs import point
 
 Command: TypeAlias = Callable[..., tuple[int, str, str]]
 
@@ -39,3 +50,35 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
         return int(code or 0), shown.out, shown.err
 
     return run
+
+
+@pytest.fixture
+def services(installed: Settings, database: Database) -> Iterator[Services]:
+    with stand_in_services(installed, database) as parts:
+        write_sheet(installed.sheets, "small", [*rows(39), *rows(1, pair_id="x", status="rejected")])
+        yield parts
+
+
+@pytest.fixture
+def url(installed: Settings, services: Services) -> Iterator[str]:
+    with served(create_app(installed, services)) as app:
+        yield app.url
+
+
+@pytest.fixture
+def done(services: Services) -> TrainingJob:
+    """A job that is over, with everything that is kept of one."""
+    job = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
+    prepared(services, job.id)
+    queued = services.store.change(services.store.get(job.id), JobStatus.QUEUED, message="Accepted.")
+    assert queued is not None
+    running = services.store.change(queued, JobStatus.RUNNING, message="Training has started.")
+    assert running is not None
+    points = [point("train_loss", step, 60.0 / step) for step in range(1, 61)]
+    points += [point("val_loss", step, 70.0 / step) for step in range(10, 61, 10)]
+    metrics.add_points(services.store, running, points, 66)
+    for number in range(30):
+        services.store.record(job.id, EventType.INFO, f"event [{number}]")
+    services.store.change(services.store.get(job.id), JobStatus.SUCCEEDED, message="Succeeded.")
+    lineage.set_model(services.store, job.id, version="2", files={"model.safetensors": "0" * 64})
+    return services.store.get(job.id)

@@ -5,63 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import httpx2
 import pytest
 
-from training_pipeline.api.app import create_app
 from training_pipeline.cli.user import user
-from training_pipeline.database import Database
-from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.settings import Settings
-from training_pipeline.training_jobs import lineage, metrics
+from training_pipeline.domain.job import TrainingJob
 from training_pipeline.training_jobs.services import Services
-from training_pipeline.training_jobs.store import EventType
-from training_pipeline_tests.api.life import JOBS, prepared
-from training_pipeline_tests.api.test_openapi import DOCUMENT
+from training_pipeline_tests.api.life import JOBS
 from training_pipeline_tests.cli.conftest import Command
-from training_pipeline_tests.installation import stand_in_services
-from training_pipeline_tests.serving import driver, served
-from training_pipeline_tests.small_sheet import rows, write_sheet
-from training_pipeline_tests.training_jobs.jobs import point
 
 NAMES = ("create", "list", "show", "watch", "cancel", "retry", "events", "metrics", "lineage")
 WHERE = ("local", "remote")
-
-
-@pytest.fixture
-def services(installed: Settings, database: Database) -> Iterator[Services]:
-    with stand_in_services(installed, database) as parts:
-        write_sheet(installed.sheets, "small", [*rows(39), *rows(1, pair_id="x", status="rejected")])
-        yield parts
-
-
-@pytest.fixture
-def url(installed: Settings, services: Services) -> Iterator[str]:
-    with served(create_app(installed, services)) as address:
-        yield address
-
-
-@pytest.fixture
-def done(services: Services) -> TrainingJob:
-    """A job that is over, with everything that is kept of one."""
-    job = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
-    prepared(services, job.id)
-    queued = services.store.change(services.store.get(job.id), JobStatus.QUEUED, message="Accepted.")
-    assert queued is not None
-    running = services.store.change(queued, JobStatus.RUNNING, message="Training has started.")
-    assert running is not None
-    points = [point("train_loss", step, 60.0 / step) for step in range(1, 61)]
-    points += [point("val_loss", step, 70.0 / step) for step in range(10, 61, 10)]
-    metrics.add_points(services.store, running, points, 66)
-    for number in range(30):
-        services.store.record(job.id, EventType.INFO, f"event [{number}]")
-    services.store.change(services.store.get(job.id), JobStatus.SUCCEEDED, message="Succeeded.")
-    lineage.set_model(services.store, job.id, version="2", files={"model.safetensors": "0" * 64})
-    return services.store.get(job.id)
 
 
 def both(command: Command, url: str, *arguments: str) -> Any:
@@ -229,43 +185,3 @@ def test_what_is_refused_reads_alike(command: Command, url: str, what: str) -> N
 @pytest.mark.parametrize("name", NAMES)
 def test_wrong_usage_is_exit_code_2(command: Command, name: str) -> None:
     assert command("jobs", name, "--nonsense")[0] == 2
-
-
-@pytest.mark.parametrize("where", WHERE)
-def test_a_job_that_is_over_is_watched_to_its_end_at_once(
-    command: Command, url: str, services: Services, done: TrainingJob, where: str
-) -> None:
-    at = ["--url", url] if where == "remote" else []
-    code, out, err = command("jobs", "watch", done.id, *at)
-    assert (code, err) == (0, "")
-    assert f"{done.id}: succeeded" in out
-    assert "Succeeded." in out
-    code, out, err = command("jobs", "watch", done.id, "--json", *at)
-    lines = [json.loads(line) for line in out.splitlines()]
-    assert [line["event"] for line in lines] == ["job", *["info"] * 9, "status_change"]
-    assert (code, lines[0]["data"]["id"], lines[-1]["data"]["message"]) == (0, done.id, "Succeeded.")
-    assert lines[-1]["id"] == lines[-1]["data"]["id"]
-    pending = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
-    services.store.change(pending, JobStatus.FAILED, message="No.", values={"error_message": "The disk is full."})
-    code, _, err = command("jobs", "watch", pending.id, *at)
-    assert (code, err) == (1, f"Error: Training job {pending.id} is failed. The disk is full.\n")
-    code, _, err = command("jobs", "watch", pending.id, "--json", *at)
-    assert (code, err) == (1, "")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("where", WHERE)
-def test_a_job_is_watched_while_it_is_trained(command: Command, url: str, services: Services, where: str) -> None:
-    if where == "remote" and not any(path.endswith("/stream") for path in DOCUMENT["paths"]):
-        pytest.skip("this app has no live stream")
-    at = ["--url", url] if where == "remote" else []
-    with driver(services) if where == "remote" else nullcontext():
-        code, out, err = command("jobs", "create", "small", "--watch", "--json", *at)
-    assert (code, "Traceback" in err) == (0, False)
-    lines = [json.loads(line) for line in out.splitlines()]
-    ids = [line["id"] for line in lines if "id" in line]
-    stored = services.store.events(lines[0]["data"]["id"], newest_first=False)[0]
-    assert ids == [event.id for event in stored]
-    assert {line["event"] for line in lines} >= {"job", "status_change", "info"}
-    assert (lines[0]["data"]["status"], lines[-1]["event"]) == ("pending", "job")
-    assert lines[-1]["data"]["status"] == "succeeded"

@@ -14,9 +14,10 @@ import pytest
 from training_pipeline.api.app import create_app
 from training_pipeline.database import Database
 from training_pipeline.settings import Settings
+from training_pipeline_tests.api.served import served
 from training_pipeline_tests.api.test_openapi import OPERATIONS
+from training_pipeline_tests.driving import driver
 from training_pipeline_tests.installation import stand_in_services
-from training_pipeline_tests.serving import driver, served
 from training_pipeline_tests.small_sheet import rows, write_sheet
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,8 +44,8 @@ def test_the_client_drives_the_life_of_a_job(settings: Settings, database: Datab
     assert set(OPERATIONS.values()) <= generated
     with stand_in_services(settings, database, steps=20, seconds_per_step=0.05) as services:
         write_sheet(settings.sheets, "small", rows(40))
-        with served(create_app(settings, services)) as url, driver(services):
-            told = sh("npm", "test", "--silent", TRAINING_PIPELINE_URL=url, TRAINING_SHEET="small")
+        with served(create_app(settings, services)) as app, driver(services):
+            told = sh("npm", "test", "--silent", TRAINING_PIPELINE_URL=app.url, TRAINING_SHEET="small")
     assert re.search(r"\bpass 3$", told, re.MULTILINE), told
 
 

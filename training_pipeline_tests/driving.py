@@ -1,35 +1,16 @@
-"""The app on a real server, and what a daemon would do for its jobs."""
+"""What a daemon would do for jobs."""
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
-import uvicorn
-from fastapi import FastAPI
 
 from training_pipeline.cli.in_process import drive
 from training_pipeline.domain.job import ACTIVE
 from training_pipeline.training_jobs.services import Services
-from training_pipeline_tests.polling import until
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """The address of the app, served on a free port while the block lasts."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            until(lambda: server.started)
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(20)
 
 
 @contextmanager
