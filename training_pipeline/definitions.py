@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from datetime import timedelta
 
 import dagster as dg
 
-from training_pipeline.defs import assets, jobs, resources, sensors
+from training_pipeline.defs import alerts, assets, graph, jobs, resources, retraining, sensors
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services, open_services
+from training_pipeline.training_jobs.services import Services, open_services, sheet_source
+
+#: A model is warned of when it has come so far on its way to being stale.
+WARN_AT = 0.8
 
 
-def build(settings: Settings, services: Callable[[], Services]) -> dg.Definitions:
-    """Assets, jobs and sensors on the given services, which are opened when first used, once a process."""
+def build(settings: Settings, services: Callable[[], Services], *, owners: Collection[str] = ()) -> dg.Definitions:
+    """Assets, jobs, sensors and schedule on the given services, which are opened when first used, once a process.
+
+    `owners` are those of the training sheets.
+    """
+
+    def presented(spec: dg.AssetSpec) -> dg.AssetSpec:
+        spec = graph.with_owners(graph.with_backend(spec, str(settings.backend)), owners)
+        if spec.key == dg.AssetKey("fine_tuned_model"):
+            spec = spec.replace_attributes(freshness_policy=_fresh(settings))
+        return spec
+
+    all_assets: list[dg.AssetsDefinition | dg.AssetSpec] = [
+        *assets.external_assets,
+        *assets.LAUNCH_ASSETS,
+        *assets.FINALIZE_ASSETS,
+    ]
     return dg.Definitions(
-        assets=[*assets.external_assets, *assets.LAUNCH_ASSETS, *assets.FINALIZE_ASSETS],
-        jobs=[jobs.create_training_job, jobs.launch_training, jobs.finalize_training],
-        sensors=sensors.make_sensors(settings.poll_seconds),
+        assets=list(dg.map_asset_specs(presented, all_assets)),
+        jobs=[
+            jobs.create_training_job,
+            jobs.cancel_training_job,
+            jobs.retry_training_job,
+            retraining.retrain_changed_sheets,
+            jobs.launch_training,
+            jobs.finalize_training,
+        ],
+        sensors=[*sensors.make_sensors(settings.poll_seconds), alerts.tell_people],
+        schedules=[retraining.make_schedule(settings)],
         resources=resources.make_resources(services),
         # One process a run: a run's advisory lock is its sign of life, and starting a process a step would cost more
         # than the steps do.
@@ -24,8 +51,14 @@ def build(settings: Settings, services: Callable[[], Services]) -> dg.Definition
     )
 
 
+def _fresh(settings: Settings) -> dg.FreshnessPolicy:
+    days = timedelta(days=settings.model_fresh_days)
+    return dg.FreshnessPolicy.time_window(fail_window=days, warn_window=WARN_AT * days)
+
+
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What Dagster loads: the configured installation."""
+    """What Dagster loads: the configured installation. Looks at the heads of training sheets, for their owners."""
     settings = Settings()
-    return build(settings, lambda: open_services(settings))
+    owners = graph.owners_of(sheet_source(settings).list())
+    return build(settings, lambda: open_services(settings), owners=owners)

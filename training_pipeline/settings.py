@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "TRAINING_PIPELINE_"
@@ -67,8 +68,42 @@ class Settings(BaseSettings):
         le=64,
         description="Jobs that are looked at in the same moment: at 100 ms an answer, 1,000 jobs in 15 s.",
     )
-    webserver_host: str = Field("127.0.0.1", description="Address that the Dagster UI listens on.")
+    webserver_host: str = Field(
+        "127.0.0.1", description="Address that the Dagster UI listens on: one of this machine alone."
+    )
     webserver_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI.")
+    read_only_host: str | None = Field(
+        None,
+        description="Address of a second, read-only Dagster UI for others, such as 0.0.0.0; none where unset.",
+    )
+    read_only_port: int = Field(3001, ge=1, le=65535, description="Port of the read-only Dagster UI.")
+    dagster_url: str | None = Field(
+        None, description="Where people reach the Dagster UI, for links; where unset, host and port of the webserver."
+    )
+    page_url: str | None = Field(
+        None, description="Where people reach the jobs' pages, for links; where unset, host and port of the REST API."
+    )
+    retrain_cron: str = Field(
+        "0 6 * * 1",
+        pattern=r"^\s*(\S+\s+){4}\S+\s*$",
+        description="When the schedule `retrain_changed_sheets` looks at the sheets: a cron expression of five fields.",
+    )
+    retrain_timezone: str = Field("UTC", description="Timezone of that cron, as Europe/Zurich.")
+    model_fresh_days: float = Field(
+        90.0, gt=0, description="A model that was registered longer ago is shown as stale; warned of at 4/5 of that."
+    )
+    alert_pending_minutes: float = Field(
+        15.0, gt=0, description="A training job that is pending for longer is told to the alert targets."
+    )
+    alert_webhook_url: SecretStr | None = Field(None, description="Alerts are posted here as JSON.")
+    alert_slack_url: SecretStr | None = Field(
+        None, description="Incoming webhook of Slack, or of anything that takes the same, to which alerts are posted."
+    )
+    alert_smtp_url: SecretStr | None = Field(
+        None, description="Mail server for alerts, as smtp://user:password@host:587 (STARTTLS) or smtps://…:465."
+    )
+    alert_email_from: str | None = Field(None, description="Sender of alerts by mail.")
+    alert_email_to: str | None = Field(None, description="Receivers of alerts by mail, separated by commas.")
     api_host: str = Field("127.0.0.1", description="Address that the REST API listens on.")
     api_port: int = Field(8000, ge=1, le=65535, description="Port of the REST API.")
     api_max_body_bytes: int = Field(2**20, ge=1024, description="A request with a larger body is refused.")
@@ -111,6 +146,23 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("retrain_timezone")
+    @classmethod
+    def _timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("is not the name of a timezone, such as Europe/Zurich") from None
+        return value
+
+    @model_validator(mode="after")
+    def _mail_is_whole(self) -> Settings:
+        mail = ("alert_smtp_url", "alert_email_from", "alert_email_to")
+        missing = [name for name in mail if getattr(self, name) is None]
+        if missing and len(missing) < len(mail):
+            raise ValueError(f"alerts by mail also need {', '.join(PREFIX + name.upper() for name in missing)}")
+        return self
 
     @property
     def cors_origins(self) -> tuple[str, ...]:

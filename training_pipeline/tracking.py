@@ -91,6 +91,15 @@ class Tracking:
         for key, value in tags.items():
             self.client.set_tag(run_id, key, value)
 
+    def tags(self, run_id: str) -> dict[str, str]:
+        """The tags of a run. Reads only."""
+        return dict(self.client.get_run(run_id).data.tags)
+
+    def has_version(self, model_name: str, version: str) -> bool:
+        """Whether the registry has this version of the model. Reads only."""
+        found = self.client.search_model_versions(f"name = '{model_name}'")
+        return any(str(known.version) == version for known in found)
+
     def end_run(self, run_id: str, status: str) -> None:
         """End a run as FINISHED, FAILED or KILLED. Idempotent."""
         with self._turns:

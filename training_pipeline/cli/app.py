@@ -114,7 +114,10 @@ def _failed(message: str) -> int:
 
 
 def _of_settings(error: ValidationError) -> str:
-    lines = [f"  {PREFIX}{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()]
+    # What is wrong with several settings together names them itself.
+    names = [f"{PREFIX}{str(problem['loc'][0]).upper()}: " if problem["loc"] else "" for problem in error.errors()]
+    said = [problem["msg"].removeprefix("Value error, ") for problem in error.errors()]
+    lines = [f"  {name}{what}" for name, what in zip(names, said, strict=True)]
     return "\n".join(["The settings (environment variables, or lines in .env) cannot be used:", *lines])
 
 

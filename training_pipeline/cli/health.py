@@ -22,12 +22,6 @@ _LOCATIONS: Final = """{ workspaceOrError { ... on Workspace { locationEntries {
 _HEARTBEAT: Final = text("SELECT 1 FROM daemon_heartbeats WHERE daemon_type = 'SENSOR' AND timestamp >= :since")
 
 
-def url(host: str, port: int) -> str:
-    """Where a browser on this machine finds a server that listens on `host`."""
-    named = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - told from, not bound to
-    return f"http://{f'[{named}]' if ':' in named else named}:{port}"
-
-
 def require_free_port(host: str, port: int, *, setting: str = "WEBSERVER") -> None:
     """Raises `Conflict` if another program listens there, `PipelineError` if the address is not this machine's."""
     variables = f"{PREFIX}{setting}_HOST and {PREFIX}{setting}_PORT"

@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 
 from training_pipeline.definitions import build
-from training_pipeline.defs.partitions import run_tags, training_job_partitions
+from training_pipeline.defs.partitions import RUNS, job_tags, run_tags, training_job_partitions
 from training_pipeline.defs.sensors import settle_runs
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
-from training_pipeline.training_jobs.claims import Phase, attempt_of, claim
+from training_pipeline.training_jobs.claims import attempt_of, claim
 from training_pipeline.training_jobs.services import Services
 
-_RUNS = {Phase.LAUNCH: "launch_training", Phase.FINALIZE: "finalize_training"}
 LOOK_SECONDS = 0.5
 SETTLE_SECONDS = 10.0
 
@@ -49,14 +48,14 @@ def driven(services: Services, instance: dg.DagsterInstance, job_id: str) -> Ite
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     settled = time.monotonic()
     while True:
-        for phase, run in _RUNS.items():
+        for phase, run in RUNS.items():
             for job in claim(services.store, phase, job_id=job_id):
                 instance.add_dynamic_partitions(str(training_job_partitions.name), [job_id])
                 definitions.resolve_job_def(run).execute_in_process(
                     run_config=quiet,
                     instance=instance,
                     partition_key=job_id,
-                    tags=run_tags(phase, job_id, attempt_of(job, phase)),
+                    tags={**job_tags(job), **run_tags(phase, job_id, attempt_of(job, phase))},
                     raise_on_error=False,
                 )
         job = services.poller.poll_if_due(job_id)

@@ -25,6 +25,7 @@ from training_pipeline.embedded_postgres import EmbeddedPostgres
 from training_pipeline.processes import ProcessId, end, start, tail
 from training_pipeline.settings import Settings
 from training_pipeline.state_directory import ensure_state_directory
+from training_pipeline.training_jobs.links import address
 
 START_SECONDS: Final = 180.0
 GRACE_SECONDS: Final = 10.0
@@ -100,8 +101,8 @@ def up(settings: Settings, workspace: Path, *, say: Callable[[str], None], ready
         record = Record(
             up=ProcessId.of(os.getpid()),
             since=datetime.now(UTC),
-            url=health.url(settings.webserver_host, settings.webserver_port),
-            api_url=health.url(settings.api_host, settings.api_port),
+            url=address(settings.webserver_host, settings.webserver_port),
+            api_url=address(settings.api_host, settings.api_port),
         ).stored(settings)
         say("Preparing the database.")
         environment = os.environ | prepare_environment(settings)

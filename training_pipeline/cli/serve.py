@@ -28,11 +28,12 @@ def serve(
     from training_pipeline.api.server import CONNECTIONS, Server
     from training_pipeline.cli import health
     from training_pipeline.cli.environment import prepare_environment
+    from training_pipeline.training_jobs.links import address
 
     health.require_free_port(settings.api_host, settings.api_port, setting="API")
     prepare_environment(settings)
     log_as_json()
-    typer.echo(f"The REST API is on {health.url(settings.api_host, settings.api_port)}", err=True)
+    typer.echo(f"The REST API is on {address(settings.api_host, settings.api_port)}", err=True)
     allow_descriptors(CONNECTIONS + 500)
     server = Server(
         create_app(settings),

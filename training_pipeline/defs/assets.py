@@ -1,82 +1,50 @@
 """The assets of a training job, from the training sheet to the registered model. Each is a shell over one step."""
 
 # No postponed annotations here: Dagster reads those of what it decorates.
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
 from training_pipeline.datasets.snapshot import Snapshot
-from training_pipeline.datasets.store import DatasetRef
+from training_pipeline.datasets.store import DatasetRef, read_dataset
+from training_pipeline.datasets.verify import Finding
+from training_pipeline.defs import checks
 from training_pipeline.defs import metadata as md
+from training_pipeline.defs.graph import EXTERNAL, about
 from training_pipeline.defs.partitions import training_job_partitions
-from training_pipeline.defs.provenance import asset_records
-from training_pipeline.defs.resources import CANONICAL_LABELS, PROMPT_TEMPLATE, SOURCE_SHEET, JobRun
-from training_pipeline.domain.errors import GateRefused, GovernanceChanged, SplitRefused
+from training_pipeline.defs.provenance import asset_records, input_versions
+from training_pipeline.defs.resources import JobRun
+from training_pipeline.domain.errors import BackendFailed, GateRefused, GovernanceChanged, SplitRefused, Unavailable
 from training_pipeline.training_jobs import lineage, metrics
 from training_pipeline.training_jobs.claims import Phase
 from training_pipeline.training_jobs.launch import SheetRef
+from training_pipeline.training_jobs.provenance import disagreements
 
 JobRunParam = dg.ResourceParam[JobRun]
 Results = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
-external_assets = [
-    dg.AssetSpec(
-        SOURCE_SHEET,
-        group_name="source",
-        partitions_def=training_job_partitions,
-        description="The source dataset (a table, a folder of documents) that the questions were asked about.",
-    ),
-    dg.AssetSpec(
-        PROMPT_TEMPLATE,
-        group_name="source",
-        partitions_def=training_job_partitions,
-        description="The versioned prompt that turned the source sheet's items into questions.",
-    ),
-    dg.AssetSpec(
-        CANONICAL_LABELS,
-        group_name="source",
-        partitions_def=training_job_partitions,
-        description="The experts' ground truth that pairs were approved from, with its own usage constraints.",
-    ),
-]
+LAUNCHED = ("training_sheet", "governed_pairs", "train_split", "validation_split", "fine_tuning_run")
+FINISHED = ("training_metrics", "fine_tuned_model")
+
+external_assets = [dg.AssetSpec(key, partitions_def=training_job_partitions, **about(key)) for key in EXTERNAL]
 
 
-@dg.asset(
-    group_name="source",
-    partitions_def=training_job_partitions,
-    deps=[SOURCE_SHEET, PROMPT_TEMPLATE, CANONICAL_LABELS],
-    code_version="1",
-    description="The training sheet as the job read it: its head, and the digest of everything stored in it.",
-)
+@dg.asset(partitions_def=training_job_partitions, deps=EXTERNAL, code_version="1", **about("training_sheet"))
 def training_sheet(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
     """Read the sheet's head and digest."""
     with job_run.step(context, Phase.LAUNCH) as job:
         sheet = job_run.services.launcher.read_sheet(job)
-        yield dg.MaterializeResult(metadata=md.of_sheet(sheet), data_version=dg.DataVersion(sheet.digest))
+        yield dg.MaterializeResult(
+            metadata=md.of_sheet(job, sheet, job_run.links), data_version=dg.DataVersion(sheet.digest)
+        )
 
 
 @dg.asset(
-    group_name="governance",
     partitions_def=training_job_partitions,
     deps=[training_sheet],
     code_version="1",
-    kinds={"ibis"},
-    check_specs=[
-        dg.AssetCheckSpec(
-            "accounting_adds_up",
-            asset="governed_pairs",
-            blocking=True,
-            description="All pairs = included pairs + pairs excluded for exactly one reason each. Blocks.",
-        ),
-        dg.AssetCheckSpec(
-            "enough_pairs",
-            asset="governed_pairs",
-            blocking=True,
-            description="At least as many pairs pass both gates as the settings ask for. Blocks.",
-        ),
-    ],
-    description="The verdict of the quality gate and the usage gate on every pair, with one reason for each that is "
-    "left out. Identifiers, hashes and verdicts only; no text.",
+    check_specs=checks.GOVERNED_PAIRS,
+    **about("governed_pairs"),
 )
 def governed_pairs(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
     """Judge every pair and store the verdicts."""
@@ -87,10 +55,12 @@ def governed_pairs(context: dg.AssetExecutionContext, job_run: JobRunParam) -> R
         excluded = sum(summary.excluded.values())
         counts = {"total": summary.total, "included": summary.eligible, "excluded": excluded}
         adds_up = summary.total == summary.eligible + excluded
-        yield dg.AssetCheckResult(check_name="accounting_adds_up", passed=adds_up, metadata=counts)
+        yield checks.result("accounting_adds_up", "governed_pairs", adds_up, **counts)
         enough = summary.eligible >= launcher.min_pairs
         needed = {"included": summary.eligible, "needed": launcher.min_pairs}
-        yield dg.AssetCheckResult(check_name="enough_pairs", passed=enough, metadata=needed)
+        yield checks.result("enough_pairs", "governed_pairs", enough, **needed)
+        failures = launcher.gate_failures(job, taken)
+        yield checks.of_finding("no_pair_fails_a_gate", "governed_pairs", failures)
         if not adds_up:
             raise GateRefused(f"The accounting does not add up: {counts}. Nothing is trained on.")
         if not enough:
@@ -99,73 +69,65 @@ def governed_pairs(context: dg.AssetExecutionContext, job_run: JobRunParam) -> R
                 f"\n{summary.to_text()}",
                 hint="Have more pairs reviewed, or their usage constraints changed, then retry.",
             )
-        yield dg.MaterializeResult(metadata=md.of_snapshot(taken), data_version=dg.DataVersion(taken.digest))
+        _require_kept(failures, "are not approved, or not allowed to be trained on, by the source's own words")
+        yield dg.MaterializeResult(
+            metadata=md.of_snapshot(job, taken, job_run.links), data_version=dg.DataVersion(taken.digest)
+        )
 
 
 @dg.multi_asset(
     name="splits",
     specs=[
         dg.AssetSpec(
-            name,
-            group_name="governance",
-            deps=[governed_pairs],
-            code_version="1",
-            kinds={"file"},
-            partitions_def=training_job_partitions,
-            description=description,
+            name, deps=[governed_pairs], code_version="1", partitions_def=training_job_partitions, **about(name)
         )
-        for name, description in (
-            ("train_split", "The pairs that the model is trained on, one chat example a line."),
-            ("validation_split", "The pairs that the model is validated on; nothing in it is tied to the train split."),
-        )
+        for name in ("train_split", "validation_split")
     ],
     partitions_def=training_job_partitions,
-    check_specs=[
-        dg.AssetCheckSpec(
-            "both_sides_filled",
-            asset="validation_split",
-            blocking=True,
-            description="A split with two sides exists for pairs that are tied to one another. Blocks.",
-        )
-    ],
+    check_specs=checks.SPLITS,
 )
 def splits(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
     """Split the included pairs and store the dataset under its digest."""
     with job_run.step(context, Phase.LAUNCH) as job:
-        validation = dg.AssetKey("validation_split")
+        launcher, taken = job_run.services.launcher, Snapshot.model_validate(job.snapshot)
         try:
-            dataset = job_run.services.launcher.split(job, Snapshot.model_validate(job.snapshot))
+            dataset = launcher.split(job, taken)
         except SplitRefused:
-            yield dg.AssetCheckResult(check_name="both_sides_filled", asset_key=validation, passed=False)
+            yield checks.result("both_sides_filled", "validation_split", False)
             raise
         report = dataset.report
         sides = {"train": report.train, "validation": report.validation}
-        yield dg.AssetCheckResult(
-            check_name="both_sides_filled", asset_key=validation, passed=min(sides.values()) > 0, metadata=sides
-        )
+        held_out, torn = launcher.held_out_in_train(job, taken), launcher.torn_ties(taken, dataset)
+        yield checks.of_finding("no_held_out_prompt_in_train", "train_split", held_out)
+        yield checks.of_finding("no_component_torn", "train_split", torn)
+        yield checks.result("both_sides_filled", "validation_split", min(sides.values()) > 0, **sides)
+        _require_kept(held_out, "ask a question that is held out for evaluation or testing")
+        _require_kept(torn, "groups of pairs stand on both sides of the split", of="")
         for name, digest in (("train", dataset.train_sha256), ("validation", dataset.validation_sha256)):
             yield dg.MaterializeResult(
                 asset_key=f"{name}_split",
-                metadata=md.of_split(dataset, name),
+                metadata=md.of_split(job, dataset, name, job_run.links),
                 data_version=dg.DataVersion(digest),
             )
 
 
+def _require_kept(finding: Finding | None, what: str, *, of: str = " included pairs") -> None:
+    """Raise `GateRefused` where a promise was broken; a fault of ours, or a source that says two things at once."""
+    if finding is None or not finding.broken:
+        return
+    named = f" (such as {', '.join(finding.pair_ids)})" if finding.pair_ids else ""
+    raise GateRefused(
+        f"{finding.broken:,}{of} {what}{named}. Nothing is trained on.",
+        hint="Check the training sheet with `training-pipeline sheets check`; if it is sound, report this as a fault.",
+    )
+
+
 @dg.asset(
-    group_name="training",
     partitions_def=training_job_partitions,
     deps=["train_split", "validation_split"],
     code_version="1",
-    kinds={"transformers"},
-    check_specs=[
-        dg.AssetCheckSpec(
-            "unchanged_since_snapshot",
-            asset="fine_tuning_run",
-            blocking=True,
-            description="Right before submitting, the source still allows every included pair. Blocks.",
-        )
-    ],
-    description="The run at the backend that the dataset was handed to. It is watched by `poll_training_jobs`.",
+    check_specs=checks.FINE_TUNING_RUN,
+    **about("fine_tuning_run"),
 )
 def fine_tuning_run(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
     """Hand the dataset to the backend and return at once."""
@@ -175,39 +137,62 @@ def fine_tuning_run(context: dg.AssetExecutionContext, job_run: JobRunParam) -> 
         try:
             launcher.unchanged(job, dataset)
         except GovernanceChanged:
-            yield dg.AssetCheckResult(check_name="unchanged_since_snapshot", passed=False)
+            yield checks.result("unchanged_since_snapshot", "fine_tuning_run", False)
             raise
-        yield dg.AssetCheckResult(check_name="unchanged_since_snapshot", passed=True)
+        yield checks.result("unchanged_since_snapshot", "fine_tuning_run", True)
         launcher.record_lineage(job, SheetRef.model_validate(job.sheet), Snapshot.model_validate(job.snapshot), dataset)
         job = launcher.submit(job, dataset)
         yield dg.MaterializeResult(
-            metadata=md.of_submission(job),
+            metadata=md.of_submission(job, job_run.links),
             data_version=dg.DataVersion(f"{job.id}:{job.attempt}:{dataset.digest[:16]}"),
         )
         # The event is stored by now: what follows a yield runs after Dagster has written it.
-        upstream = [SOURCE_SHEET, PROMPT_TEMPLATE, CANONICAL_LABELS]
-        names = ("training_sheet", "governed_pairs", "train_split", "validation_split", "fine_tuning_run")
-        keys = [*upstream, *(dg.AssetKey(name) for name in names)]
+        keys = [dg.AssetKey(name) for name in (*EXTERNAL, *LAUNCHED)]
         lineage.add_assets(services.store, job.id, asset_records(context.instance, keys, job.id))
         launcher.launched(job.id)
 
 
 @dg.asset(
-    group_name="training",
     partitions_def=training_job_partitions,
     deps=[fine_tuning_run],
     code_version="1",
-    description="The final figures of the training job, and its loss curve.",
+    check_specs=checks.TRAINING_METRICS,
+    **about("training_metrics"),
 )
 def training_metrics(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
     """Store the final figures; for a job that failed or timed out, fail with its cause."""
     with job_run.step(context, Phase.FINALIZE) as job:
-        services = job_run.services
-        services.finisher.require_trained(job)
+        services, asset = job_run.services, "training_metrics"
+        try:
+            services.finisher.require_trained(job)
+        except BackendFailed:
+            if (job.error_details or {}).get("error_type") == "NothingToTrain":
+                yield checks.result("trained_tokens_in_every_example", asset, False)
+            raise
         result = services.finisher.store_metrics(job)
         frame = metrics.series(services.store, job.id)
+        # Only a training that found trained tokens in every example gets this far: the trainer counts them first.
+        trained = {name: result.custom_metrics.get(name) for name in ("trained_tokens", "train_examples")}
+        counted = {name: int(value) for name, value in trained.items() if value is not None}
+        yield checks.result(
+            "trained_tokens_in_every_example",
+            asset,
+            counted.get("trained_tokens", 1) >= counted.get("train_examples", 1),
+            **counted,
+        )
+        first, last = result.train_loss_first, result.train_loss
+        not_finite = services.finisher.not_finite(job)
+        lower = first is not None and last is not None and last < first
+        losses = {"train_loss_first": first, "train_loss": last}
+        yield checks.result(
+            "metrics_finite_and_loss_lower",
+            asset,
+            lower and not not_finite,
+            not_finite=not_finite,
+            **{name: value for name, value in losses.items() if value is not None},
+        )
         yield dg.MaterializeResult(
-            metadata=md.of_metrics(services.store.get(job.id), result, frame),
+            metadata=md.of_metrics(services.store.get(job.id), result, frame, job_run.links),
             data_version=dg.DataVersion(md.digest_of_frame(frame)),
         )
         records = asset_records(context.instance, [context.asset_key], job.id)
@@ -215,26 +200,46 @@ def training_metrics(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
 
 
 @dg.asset(
-    group_name="registry",
     partitions_def=training_job_partitions,
     deps=[training_metrics, "train_split", "validation_split"],
     code_version="1",
-    kinds={"mlflow"},
-    description="The model version that the training job registered, with the hashes of its files and its lineage.",
+    check_specs=checks.FINE_TUNED_MODEL,
+    **about("fine_tuned_model"),
 )
 def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
     """Register the model; only then has the job succeeded."""
     with job_run.step(context, Phase.FINALIZE) as job:
-        services = job_run.services
+        services, asset = job_run.services, "fine_tuned_model"
         result = services.backend.result(job.id, job.attempt)
         job = services.finisher.register(job, result)
+        problems = services.finisher.model_problems(job, result)
+        files = {"files": len(result.model_files)}
+        yield checks.result("model_registered_and_files_match", asset, not problems, **files, **_told(problems))
+        if problems:
+            raise Unavailable(f"The model of training job {job.id} is not what it should be: {'; '.join(problems)}.")
         yield dg.MaterializeResult(
-            metadata=md.of_model(job, result, lineage.read(services.store, job.id)),
+            metadata=md.of_model(job, result, lineage.read(services.store, job.id), job_run.links),
             data_version=dg.DataVersion(md.digest_of_files(result.model_files)),
         )
         records = asset_records(context.instance, [context.asset_key], job.id)
         lineage.add_assets(services.store, job.id, records)
+        record = lineage.read(services.store, job.id)
+        keys = [dg.AssetKey(name) for name in (*EXTERNAL, *LAUNCHED, *FINISHED)]
+        found = disagreements(
+            record,
+            materialized=asset_records(context.instance, keys, job.id),
+            inputs=input_versions(context.instance, dg.AssetKey("training_sheet"), job.id),
+            dataset=read_dataset(DatasetRef.model_validate(job.dataset).path),
+            tags=services.finisher.tags(job),
+        )
+        yield checks.result("provenance_equals_lineage_record", asset, not found, assets=len(keys), **_told(found))
+        if found:
+            raise Unavailable(f"The records of training job {job.id} disagree: {'; '.join(found)}.")
         services.finisher.succeed(job.id)
+
+
+def _told(problems: list[str]) -> Mapping[str, dg.MetadataValue]:
+    return {"problems": dg.MetadataValue.md("\n".join(f"- {problem}" for problem in problems))} if problems else {}
 
 
 LAUNCH_ASSETS = [training_sheet, governed_pairs, splits, fine_tuning_run]

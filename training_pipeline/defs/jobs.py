@@ -1,15 +1,21 @@
-"""What can be run: the two runs of a training job, and the one that creates a job from the Launchpad."""
+"""What can be run: the two runs of a training job, and the verbs of a training job for the Launchpad."""
 
 # No postponed annotations here: Dagster reads those of what it decorates.
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
 
 from training_pipeline.defs.assets import FINALIZE_ASSETS, LAUNCH_ASSETS
+from training_pipeline.defs.launchpad import JOB_ID, REQUESTED_BY, form, stated
+from training_pipeline.defs.metadata import of_plan
+from training_pipeline.defs.partitions import job_tags
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.domain.job import as_number
+from training_pipeline.domain.job import ACTIVE, JobRequest, TrainingConfig, TrainingJob
 from training_pipeline.training_jobs.services import Services
+
+ServicesParam = dg.ResourceParam[Services]
 
 launch_training = dg.define_asset_job(
     "launch_training",
@@ -24,45 +30,107 @@ finalize_training = dg.define_asset_job(
 )
 
 
-class CreateTrainingJob(dg.Config):
-    """A training job to create. The fields and bounds are those of `POST /api/v1/training/jobs`."""
-
-    training_sheet_id: str = Field(description="The training sheet to train on, such as sheet-123.")
-    model_name: str = Field(description="Name of the model to register: lower case letters, digits, - and _.")
-    created_by: str = Field(description="Who asks. Open-source Dagster does not know its users.")
-    base_model: str = Field("", description="The model to start from; empty means the backend's default.")
-    train_val_split: float = Field(0.8, description="Share of the pairs that goes to training, 0.1 to 0.95.")
-    epochs: str = Field("auto", description='Passes over the training split, 1 to 50, or "auto".')
-    learning_rate: str = Field("auto", description='Peak learning rate, 1e-7 to 1e-1, or "auto".')
-    batch_size: str = Field("auto", description='Examples per optimizer step, 1 to 1024, or "auto".')
-    register_to_uc: bool = Field(True, description="Register a model version; else the model is kept as an artifact.")
-    training_config: dict[str, Any] = Field({}, description="Further keys of the training configuration.")
-
-
-@dg.op(description="Validate the request, resolve every auto, and store the training job as pending.")
-def create(context: dg.OpExecutionContext, config: CreateTrainingJob, services: dg.ResourceParam[Services]) -> None:
-    """Create the job; its run is launched by the sensor."""
-    stated = {name: getattr(config, name) for name in ("epochs", "learning_rate", "batch_size")}
-    numbers = {name: as_number(value) for name, value in stated.items() if value != "auto"}
+@contextmanager
+def in_one_sentence() -> Iterator[None]:
+    """What a person can mend ends the run with its sentences instead of a stack trace."""
     try:
-        job = services.jobs.create(
-            {
-                "training_sheet_id": config.training_sheet_id,
-                "model_name": config.model_name,
-                "base_model": config.base_model or None,
-                "train_val_split": config.train_val_split,
-                "register_to_uc": config.register_to_uc,
-                "training_config": {**config.training_config, **numbers},
-            },
-            created_by=config.created_by,
-        )
+        yield
     except PipelineError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    context.log.info(f"Created training job {job.id}; the sensor launch_pending_jobs starts it.")
-    context.add_output_metadata({"training_job": job.id, "configuration": dg.MetadataValue.json(job.training_config)})
 
 
-@dg.job(description="Create a training job. It is launched by the sensor `launch_pending_jobs`.")
+@dg.op(
+    config_schema={
+        **form(JobRequest, left_out=["training_config"]),
+        "requested_by": REQUESTED_BY,
+        "dry_run": dg.Field(bool, default_value=False, description="Say what would happen, and store nothing."),
+        "training_config": dg.Field(form(TrainingConfig), description="How to fine-tune."),
+    },
+    description="Validate the request, resolve every auto, and store the training job as pending.",
+)
+def create(context: dg.OpExecutionContext, services: ServicesParam) -> None:
+    """Create the job; its run is launched by the sensor."""
+    asked: dict[str, Any] = dict(context.op_config)
+    requested_by, dry_run = asked.pop("requested_by"), asked.pop("dry_run")
+    request = {
+        **{name: value for name, value in asked.items() if value is not None},
+        "training_config": stated(asked["training_config"], TrainingConfig),
+    }
+    with in_one_sentence():
+        if dry_run:
+            plan = services.jobs.plan(request)
+            context.add_output_metadata(of_plan(plan))
+            context.log.info(
+                f"{plan.summary.eligible} of {plan.summary.total} pairs may be trained on. Nothing stored."
+            )
+            return
+        job = services.jobs.create(request, created_by=requested_by)
+    _tell(context, job, f"Created training job {job.id}; the sensor launch_pending_jobs starts it.")
+
+
+@dg.op(
+    config_schema={
+        "job_id": JOB_ID,
+        "requested_by": REQUESTED_BY,
+        "reason": dg.Field(str, default_value="no reason given", description="Kept with the job."),
+    },
+    description="Cancel a training job that was not submitted yet; ask the backend to stop one that was.",
+)
+def cancel(context: dg.OpExecutionContext, services: ServicesParam) -> None:
+    """Cancel the job, or ask for it."""
+    asked: Mapping[str, str] = context.op_config
+    with in_one_sentence():
+        job = services.jobs.cancel(asked["job_id"], actor=asked["requested_by"], reason=asked["reason"])
+    done = "is asked to stop; it is cancelled once its backend confirms it" if job.status in ACTIVE else "is cancelled"
+    _tell(context, job, f"Training job {job.id} {done}.")
+
+
+@dg.op(
+    config_schema={
+        "job_id": JOB_ID,
+        "requested_by": REQUESTED_BY,
+        "training_config": dg.Field(form(TrainingConfig, unchanged=True), description="What to change."),
+    },
+    description="Create a training job like one that failed, was cancelled or timed out.",
+)
+def retry(context: dg.OpExecutionContext, services: ServicesParam) -> None:
+    """A new job that names the one it retries."""
+    asked: Mapping[str, Any] = context.op_config
+    changes = {name: value for name, value in asked["training_config"].items() if value is not None}
+    with in_one_sentence():
+        job = services.jobs.retry(asked["job_id"], actor=asked["requested_by"], changes=changes)
+    _tell(context, job, f"Created training job {job.id} as a retry of {job.retry_of}.")
+
+
+def _tell(context: dg.OpExecutionContext, job: TrainingJob, message: str) -> None:
+    """Say what came of it where a person looks: the run's log, its outputs and its tags."""
+    context.log.info(message)
+    context.add_output_metadata(
+        {
+            "training_job": job.id,
+            "status": str(job.status),
+            "training_sheet": f"{job.training_sheet_name} ({job.training_sheet_id})",
+            "model": job.model_name,
+            "base_model": job.base_model,
+            "configuration": dg.MetadataValue.json(job.training_config),
+        }
+    )
+    context.instance.add_run_tags(context.run_id, job_tags(job))
+
+
+@dg.job(description="Create a training job, or with `dry_run` only say what it would come to.")
 def create_training_job() -> None:
     """One op: create."""
     create()
+
+
+@dg.job(description="Cancel a training job.")
+def cancel_training_job() -> None:
+    """One op: cancel."""
+    cancel()
+
+
+@dg.job(description="Train again after a failure, a cancel or a timeout: a new training job that names the old one.")
+def retry_training_job() -> None:
+    """One op: retry."""
+    retry()

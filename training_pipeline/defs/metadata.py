@@ -2,152 +2,216 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 import pandas as pd
+import pyarrow as pa
 
 from training_pipeline.backends.base import TrainingResult
 from training_pipeline.datasets.snapshot import Snapshot
 from training_pipeline.datasets.store import DatasetRef
+from training_pipeline.defs.pictures import loss_curve
+from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
-from training_pipeline.domain.training_sheet import Reference
+from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA
+from training_pipeline.domain.training_sheet import PAIR_SCHEMA, Reference
+from training_pipeline.training_jobs.dry_run import DryRun
 from training_pipeline.training_jobs.launch import SheetRef
+from training_pipeline.training_jobs.links import Links
 
 Metadata = dict[str, Any]
 
+#: What the columns of a pair mean, in the words of people who look at a schema.
+_SHEET_COLUMNS = dg.TableSchema([dg.TableColumn(name, str(kind)) for name, kind in PAIR_SCHEMA.items()])
 
-def of_sheet(sheet: SheetRef) -> Metadata:
+
+def of_sheet(job: TrainingJob, sheet: SheetRef, links: Links) -> Metadata:
     """The head of a training sheet."""
     head = sheet.sheet
     return {
-        "training_sheet": head.id,
-        "name": head.name,
+        "training_sheet": f"{head.name} ({head.id})",
         "status": str(head.status),
-        "digest": sheet.digest,
-        "source_sheet": _named(head.source_sheet),
-        "prompt_template": _named(head.prompt_template),
-        "tags": ", ".join(head.tags) or "none",
+        "source_sheet": named(head.source_sheet),
+        "prompt_template": named(head.prompt_template),
         "canonical_labels": sheet.labels.count,
+        "tags": ", ".join(head.tags) or "none",
+        "owner": head.owner or "not named",
+        "digest": sheet.digest,
+        "dagster/column_schema": _SHEET_COLUMNS,
+        "training_job": _job(job, links),
     }
 
 
-def _named(reference: Reference) -> str:
-    return f"{reference.name or reference.id} ({reference.version or 'no version'})"
+def named(reference: Reference) -> str:
+    """A source sheet or prompt template, with its version. Pure."""
+    return f"{reference.name or reference.id} ({reference.id}), version {reference.version or 'not stated'}"
 
 
-def of_snapshot(taken: Snapshot) -> Metadata:
+def of_snapshot(job: TrainingJob, taken: Snapshot, links: Links) -> Metadata:
     """What the gates decided."""
     summary = taken.summary
     return {
         "dagster/row_count": summary.total,
         "included": summary.eligible,
+        "excluded": summary.total - summary.eligible,
+        "exclusions": exclusions(summary),
         "labeled": summary.labeled,
         "training_allowed": summary.training_allowed,
         "training_prohibited": summary.training_prohibited,
-        "excluded": dg.MetadataValue.md(summary.to_markdown()),
-        "classifications": dict(summary.classifications),
-        "approvers": dict(summary.approvers),
-        "warnings": dg.MetadataValue.md("\n".join(f"- {warning.message}" for warning in summary.warnings) or "none"),
+        "classifications": counts("classification", summary.classifications),
+        "approvers": counts("approved by", summary.approvers, unknown="not known"),
+        "warnings": _warnings(summary.warnings),
         "gate_policy": taken.policy_version,
         "digest": taken.digest,
+        "dagster/column_schema": _schema(SNAPSHOT_SCHEMA),
         "path": dg.MetadataValue.path(str(taken.path)),
+        "training_job": _job(job, links),
     }
 
 
-def of_split(dataset: DatasetRef, side: str) -> Metadata:
+def exclusions(summary: ExportSummary) -> dg.MetadataValue[Any]:
+    """Why pairs were left out, with the stewards' own words; the counts add up to all that were. Pure."""
+    return dg.MetadataValue.md(summary.to_markdown())
+
+
+def counts(title: str, found: Mapping[str, int], *, unknown: str = "") -> dg.MetadataValue[Any]:
+    """How many pairs each has, the most first. Pure."""
+    rows = sorted(found.items(), key=lambda item: -item[1])
+    lines = [f"| {title} | pairs |", "| --- | ---: |", *(f"| {name or unknown} | {count:,} |" for name, count in rows)]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def of_split(job: TrainingJob, dataset: DatasetRef, side: str, links: Links) -> Metadata:
     """One side of the dataset."""
     report = dataset.report
-    rows = report.train if side == "train" else report.validation
     return {
-        "dagster/row_count": rows,
+        "dagster/row_count": report.train if side == "train" else report.validation,
         "requested_ratio": report.requested_ratio,
-        "achieved_ratio": report.achieved_ratio,
+        "achieved_ratio": round(report.achieved_ratio, 6),
         "components": report.components,
         "largest_component": report.largest_component,
         "kept_from_validation": report.kept_from_validation,
         "seed": report.seed,
         "sha256": dataset.train_sha256 if side == "train" else dataset.validation_sha256,
         "dataset": dataset.digest,
+        "dagster/column_schema": dg.TableSchema([dg.TableColumn("messages", "list of {role, content, …}")]),
+        "manifest_columns": ", ".join(MANIFEST_SCHEMA.names),
         "path": dg.MetadataValue.path(str(dataset.path / f"{side}.jsonl")),
+        "training_job": _job(job, links),
     }
 
 
-def of_submission(job: TrainingJob) -> Metadata:
+def of_submission(job: TrainingJob, links: Links) -> Metadata:
     """Where the job runs, and with which configuration."""
     return {
         "backend": job.backend,
-        "backend_run_id": job.backend_run_id or "",
+        "backend_run": job.backend_run_id or "",
         "base_model": job.base_model,
-        "attempt": job.attempt,
         "configuration": dg.MetadataValue.json(job.training_config),
-        "mlflow_run": job.mlflow_run_id or "",
+        "requested_by": job.created_by,
+        "attempt": job.attempt,
+        "retry_of": job.retry_of or "nothing: this is the first attempt",
         "dataset": job.dataset_digest or "",
+        "mlflow_run": _mlflow(job, links),
+        "training_job": _job(job, links),
     }
 
 
-def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame) -> Metadata:
+def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, links: Links) -> Metadata:
     """The final figures as plain numbers, which the UI plots across jobs, and the loss curve as a picture."""
     figures = {
-        "steps": result.steps,
-        "epochs": result.epochs_completed,
-        "tokens": result.tokens,
-        "duration_seconds": result.duration_seconds,
-        "train_loss_first": result.train_loss_first,
         "train_loss": result.train_loss,
         "val_loss": result.val_loss,
         "train_accuracy": result.train_accuracy,
         "val_accuracy": result.val_accuracy,
-        **result.custom_metrics,
+        "train_loss_first": result.train_loss_first,
+        "steps": result.steps,
+        "epochs": result.epochs_completed,
+        "tokens": result.tokens,
+        "duration_seconds": result.duration_seconds,
+        "cost_dbu": job.cost_dbu,
+        **dict(sorted(result.custom_metrics.items())),
+        "truncated_examples": result.truncated_examples,
     }
-    shown: Metadata = {name: value for name, value in figures.items() if value is not None}
-    shown["truncated_examples"] = result.truncated_examples
-    shown["model_name"] = job.model_name
+    shown: Metadata = {}
     if frame["train_loss"].notna().any():
         shown["loss_curve"] = dg.MetadataValue.md(loss_curve(frame))
-    return shown
-
-
-def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord) -> Metadata:
-    """The registered model and what it was trained on."""
-    files = pd.DataFrame(sorted(result.model_files.items()), columns=["file", "sha256"])
+    shown |= {name: _figure(value) for name, value in figures.items() if value is not None}
     return {
-        "model": job.uc_model_name or job.model_name,
-        "model_version": job.uc_model_version or "kept as an artifact",
-        "model_dir": dg.MetadataValue.path(str(result.model_dir)),
-        "files": dg.MetadataValue.md("\n".join(f"- `{row.file}` `{row.sha256}`" for row in files.itertuples())),
-        "training_sheet": f"{record.training_sheet_id} ({record.training_sheet_digest[:12]})",
-        "source_sheet": f"{record.sheet_id} ({record.sheet_version})",
-        "prompt_template": f"{record.template_id} ({record.template_version})",
-        "dataset": record.dataset_digest,
-        "mlflow_run": job.mlflow_run_id or "",
-        "base_model": job.base_model,
+        **shown,
+        "model": job.model_name,
+        "mlflow_run": _mlflow(job, links),
+        "training_job": _job(job, links),
     }
 
 
-def loss_curve(frame: pd.DataFrame) -> str:
-    """Training and validation loss over steps, as a Markdown image that holds its own PNG."""
-    # The object interface: pyplot would keep figures and a backend for the whole process.
-    from matplotlib.figure import Figure
+def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, links: Links) -> Metadata:
+    """The registered model and what it was trained on."""
+    name, version = job.uc_model_name or job.model_name, job.uc_model_version
+    page = links.mlflow_version(name, version) if version else None
+    files = [f"| `{file}` | `{digest}` |" for file, digest in sorted(result.model_files.items())]
+    return {
+        "model": name,
+        "model_version": version or "kept as an artifact",
+        **({"model_page": dg.MetadataValue.url(page)} if page else {}),
+        "base_model": job.base_model,
+        "training_sheet": f"{record.training_sheet_name} ({record.training_sheet_id})",
+        "training_sheet_digest": record.training_sheet_digest,
+        "source_sheet": f"{record.sheet_name} ({record.sheet_id}), version {record.sheet_version}",
+        "prompt_template": f"{record.template_name} ({record.template_id}), version {record.template_version}",
+        "train_pairs": job.train_pairs or 0,
+        "validation_pairs": job.val_pairs or 0,
+        "dataset": record.dataset_digest,
+        "files": dg.MetadataValue.md("\n".join(["| file | SHA-256 |", "| --- | --- |", *files])),
+        "model_dir": dg.MetadataValue.path(str(result.model_dir)),
+        "mlflow_run": _mlflow(job, links),
+        "training_job": _job(job, links),
+    }
 
-    figure = Figure(figsize=(6.4, 3.2), dpi=100, layout="constrained")
-    axes = figure.add_subplot()
-    for name, label in (("train_loss", "training"), ("val_loss", "validation")):
-        points = frame.dropna(subset=[name])
-        axes.plot(points["step"], points[name], label=label, marker="o" if len(points) < 30 else None, markersize=3)
-    axes.set_xlabel("step")
-    axes.set_ylabel("loss")
-    axes.grid(visible=True, alpha=0.3)
-    axes.legend(frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return f"![loss over steps](data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()})"
+
+def of_plan(plan: DryRun) -> Metadata:
+    """What creating a job would come to."""
+    return {
+        "training_sheet": f"{plan.sheet.name} ({plan.sheet.id})",
+        "included": plan.summary.eligible,
+        "excluded": plan.summary.total - plan.summary.eligible,
+        "exclusions": exclusions(plan.summary),
+        "train_pairs": plan.split.train,
+        "validation_pairs": plan.split.validation,
+        "requested_ratio": plan.split.requested_ratio,
+        "achieved_ratio": round(plan.split.achieved_ratio, 6),
+        "base_model": plan.base_model,
+        "configuration": dg.MetadataValue.json(plan.config.model_dump()),
+        "planned_steps": plan.planned_steps,
+        "warnings": _warnings(plan.warnings),
+    }
+
+
+def _job(job: TrainingJob, links: Links) -> dg.MetadataValue[Any]:
+    return dg.MetadataValue.url(links.job(job.id))
+
+
+def _mlflow(job: TrainingJob, links: Links) -> Any:
+    page = links.mlflow_run(job)
+    return dg.MetadataValue.url(page) if page else job.mlflow_run_id or ""
+
+
+def _warnings(warnings: tuple[SheetWarning, ...]) -> dg.MetadataValue[Any]:
+    return dg.MetadataValue.md("\n".join(f"- {warning.message}" for warning in warnings) or "none")
+
+
+def _schema(schema: pa.Schema) -> dg.TableSchema:
+    return dg.TableSchema([dg.TableColumn(field.name, str(field.type)) for field in schema])
+
+
+def _figure(value: float | int) -> float | int:
+    """A measured number as people read it: six digits that count."""
+    return value if isinstance(value, int) else float(f"{value:.6g}")
 
 
 def digest_of_frame(frame: pd.DataFrame) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import dagster as dg
 
-from training_pipeline.training_jobs.claims import Phase, run_key
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.training_jobs.claims import Phase, attempt_of, run_key
 
 training_job_partitions = dg.DynamicPartitionsDefinition(name="training_job")
 
-JOB_TAG = "training_pipeline/job_id"
-PHASE_TAG = "training_pipeline/phase"
-ATTEMPT_TAG = "training_pipeline/attempt"
+_OURS: Final = "training_pipeline/"
+JOB_TAG: Final = f"{_OURS}job_id"
+PHASE_TAG: Final = f"{_OURS}phase"
+ATTEMPT_TAG: Final = f"{_OURS}attempt"
+RUNS: Final = {Phase.LAUNCH: "launch_training", Phase.FINALIZE: "finalize_training"}
 
 
 def run_tags(phase: Phase, job_id: str, attempt: int) -> dict[str, str]:
@@ -18,11 +23,23 @@ def run_tags(phase: Phase, job_id: str, attempt: int) -> dict[str, str]:
     return {JOB_TAG: job_id, PHASE_TAG: str(phase), ATTEMPT_TAG: str(attempt)}
 
 
-def run_request(phase: Phase, job_id: str, attempt: int, *, job_name: str) -> dg.RunRequest:
-    """The request for the run of one attempt; its run key is never requested twice."""
+def job_tags(job: TrainingJob) -> dict[str, str]:
+    """The tags by which people find the runs of a job, a sheet, a model, a backend or a person."""
+    return {
+        JOB_TAG: job.id,
+        f"{_OURS}training_sheet": job.training_sheet_id,
+        f"{_OURS}model": job.model_name,
+        f"{_OURS}backend": job.backend,
+        f"{_OURS}requested_by": job.created_by,
+    }
+
+
+def run_request(phase: Phase, job: TrainingJob) -> dg.RunRequest:
+    """The request for the run of the attempt that was claimed; its run key is never requested twice."""
+    attempt = attempt_of(job, phase)
     return dg.RunRequest(
-        run_key=run_key(phase, job_id, attempt),
-        partition_key=job_id,
-        job_name=job_name,
-        tags=run_tags(phase, job_id, attempt),
+        run_key=run_key(phase, job.id, attempt),
+        partition_key=job.id,
+        job_name=RUNS[phase],
+        tags={**job_tags(job), **run_tags(phase, job.id, attempt)},
     )

@@ -6,12 +6,14 @@ The names of the tags are Dagster's own but not exported by it; a test compares 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import dagster as dg
 
 from training_pipeline.domain.lineage import AssetRecord
 
-DATA_VERSION_TAG = "dagster/data_version"
+DATA_VERSION_TAG: Final = "dagster/data_version"
+INPUT_VERSION_TAG: Final = "dagster/input_data_version/"
 
 
 def report_version(
@@ -48,3 +50,21 @@ def asset_records(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey], par
             data_version=tags.get(DATA_VERSION_TAG, ""),
         )
     return records
+
+
+def input_versions(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> dict[str, str]:
+    """What Dagster recorded, for the latest materialization in a partition, as the versions of what it was made from.
+
+    By asset key. Of a partitioned asset it is the SHA-256 (hex) of the version.
+    """
+    found = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1
+    ).records
+    if not found or found[0].asset_materialization is None:
+        return {}
+    tags = found[0].asset_materialization.tags or {}
+    return {
+        name.removeprefix(INPUT_VERSION_TAG): version
+        for name, version in tags.items()
+        if name.startswith(INPUT_VERSION_TAG)
+    }

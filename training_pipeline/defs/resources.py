@@ -6,25 +6,26 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
 import dagster as dg
 
 from training_pipeline import advisory_lock
+from training_pipeline.defs.graph import EXTERNAL
 from training_pipeline.defs.partitions import ATTEMPT_TAG, JOB_TAG, PHASE_TAG
 from training_pipeline.defs.provenance import report_version
-from training_pipeline.domain.errors import Conflict, PipelineError
-from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
+from training_pipeline.domain.job import TERMINAL, TrainingJob
 from training_pipeline.training_jobs.claims import Phase, lock_key
 from training_pipeline.training_jobs.launch import SheetRef
+from training_pipeline.training_jobs.links import Links
 from training_pipeline.training_jobs.services import Services
 
-SOURCE_SHEET = dg.AssetKey("source_sheet")
-PROMPT_TEMPLATE = dg.AssetKey("prompt_template")
-CANONICAL_LABELS = dg.AssetKey("canonical_labels")
+SOURCE_SHEET, PROMPT_TEMPLATE, CANONICAL_LABELS = (dg.AssetKey(name) for name in EXTERNAL)
 
-BY_HAND = (
+BY_HAND: Final = (
     "This asset is materialized by the run of a training job. Create a job with `create_training_job`; the sensor "
-    "`launch_pending_jobs` starts its run. A finished job is trained again with a retry, never by its partition."
+    "`launch_pending_jobs` starts its run."
 )
 
 
@@ -39,12 +40,18 @@ class JobRun:
     attempt: int
     locked: bool
 
+    @property
+    def links(self) -> Links:
+        """Where people find more about the job."""
+        return Links.of(self.services.settings)
+
     @contextmanager
     def step(self, context: dg.AssetExecutionContext, phase: Phase) -> Iterator[TrainingJob]:
         """The job, if this run may work on it now. What goes wrong inside is settled with the job, then raised.
 
         A `PipelineError` becomes a Dagster failure with its sentence; anything else passes as it is.
         """
+        self._require_unfinished(context.partition_key, phase)
         if self.job_id is None or self.phase is not phase or context.partition_key != self.job_id:
             raise dg.Failure(BY_HAND, allow_retries=False)
         if not self.locked:
@@ -65,13 +72,37 @@ class JobRun:
             self.services.failures.raised(phase, self.job_id, self.attempt, error)
             raise
 
+    def _require_unfinished(self, job_id: str, phase: Phase) -> None:
+        """End the run of a partition whose job is over, as by a re-execution or a backfill, in one sentence."""
+        try:
+            job = self.services.store.get(job_id)
+        except NotFound:  # a partition that was added by hand
+            raise dg.Failure(BY_HAND, allow_retries=False) from None
+        except PipelineError as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+        if job.finalized_at is not None or (phase is Phase.LAUNCH and job.status in TERMINAL):
+            raise dg.Failure(
+                f"Training job {job_id} is over ({job.status}) and is never trained again under its own name: use "
+                "`retry_training_job` for a training job that did not succeed, `create_training_job` to train anew.",
+                allow_retries=False,
+            )
+
 
 def report_sources(instance: dg.DagsterInstance, job_id: str, sheet: SheetRef) -> None:
     """Report the versions of what the training sheet was made from, for this job's partition. Idempotent."""
     for key, reference in ((SOURCE_SHEET, sheet.sheet.source_sheet), (PROMPT_TEMPLATE, sheet.sheet.prompt_template)):
-        metadata = {"id": reference.id, "name": reference.name, "version": reference.version}
+        metadata: dict[str, str | int] = {
+            "name": reference.name or reference.id,
+            "version": reference.version or "not stated",
+            "id": reference.id,
+            "training_sheet": sheet.sheet.id,
+        }
         report_version(instance, key, job_id, f"{reference.id}@{reference.version}", metadata)
-    labels: dict[str, str | int] = {"labels": sheet.labels.count, "digest": sheet.labels.digest}
+    labels: dict[str, str | int] = {
+        "labels": sheet.labels.count,
+        "digest": sheet.labels.digest,
+        "training_sheet": sheet.sheet.id,
+    }
     report_version(instance, CANONICAL_LABELS, job_id, sheet.labels.digest, labels)
 
 

@@ -41,11 +41,11 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
         """Claim pending jobs, add their partitions, request their runs."""
         jobs = claim(services.store, Phase.LAUNCH, limit=JOBS_A_TICK)
         if not jobs:
-            return dg.SensorResult(skip_reason=dg.SkipReason("No training job is pending."))
+            waiting = len(claimed(services.store, Phase.LAUNCH))
+            looked = f"Looked for pending training jobs: none is to be launched now, {waiting} being launched."
+            return dg.SensorResult(skip_reason=dg.SkipReason(looked))
         return dg.SensorResult(
-            run_requests=[
-                run_request(Phase.LAUNCH, job.id, job.launch_attempt, job_name="launch_training") for job in jobs
-            ],
+            run_requests=[run_request(Phase.LAUNCH, job) for job in jobs],
             dynamic_partitions_requests=[training_job_partitions.build_add_request([job.id for job in jobs])],
         )
 
@@ -60,9 +60,7 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
         seen = services.poller.poll_due(seconds=POLL_SECONDS)
         observed = observations(context.instance, services.store, seen)
         done = claim(services.store, Phase.FINALIZE, limit=JOBS_A_TICK)
-        requests = [
-            run_request(Phase.FINALIZE, job.id, job.finalize_attempt, job_name="finalize_training") for job in done
-        ]
+        requests = [run_request(Phase.FINALIZE, job) for job in done]
         if requests:
             return dg.SensorResult(run_requests=requests, asset_events=observed)
         return dg.SensorResult(
@@ -77,8 +75,11 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
     )
     def watch_training_runs(context: dg.SensorEvaluationContext, services: ServicesParam) -> dg.SkipReason:
         """Give dead claims back, so that the next attempt follows, or fail the job."""
+        launches, finishes = (len(claimed(services.store, phase)) for phase in Phase)
         settled = settle_runs(context.instance, services)
-        return dg.SkipReason(f"Settled {settled} run(s) that had ended early.")
+        return dg.SkipReason(
+            f"Looked at {launches} launch and {finishes} finish run(s); settled {settled} that had ended early."
+        )
 
     return [launch_pending_jobs, poll_training_jobs, watch_training_runs]
 
@@ -108,7 +109,10 @@ def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:
                 seconds=(datetime.now(UTC) - since).total_seconds(),
                 grace_seconds=grace,
             )
-            if found in {Liveness.OVER, Liveness.MISSING}:
+            if found is Liveness.OVER and status == dg.DagsterRunStatus.CANCELED.value:
+                services.failures.terminated(phase, job.id, attempt_of(job, phase))
+                settled += 1
+            elif found in {Liveness.OVER, Liveness.MISSING}:
                 why = f"its run ended as {status.lower()}" if status else "its run was never started"
                 services.failures.interrupted(phase, job.id, attempt_of(job, phase), why=why)
                 settled += 1

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import jinja2
 
-from .errors import TrainingFailed
+from .errors import NothingToTrain, TrainingFailed
 
 #: The label of a token that is not trained on.
 IGNORED: Final = -100
@@ -222,7 +222,7 @@ def _refuse_untrained(name: str, counts: Counts, max_length: int) -> None:
         causes.append(
             f"{counts.untrained - counts.cut_off} have no assistant message of weight 1: add one or leave them out"
         )
-    raise TrainingFailed(
+    raise NothingToTrain(
         f"{name}: {counts.untrained} of {counts.examples} examples have nothing to train on (line {lines}{more}). "
         + "; ".join(causes)
         + "."

@@ -31,6 +31,10 @@ class TrainingFailed(Exception):
         self.recurs = recurs
 
 
+class NothingToTrain(TrainingFailed):
+    """An example without a token that is trained on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """The cause as it goes into `result.json`; `recurs` says whether the same input would fail again."""

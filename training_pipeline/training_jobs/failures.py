@@ -8,7 +8,7 @@ its backend has accepted never fails because the run that launched it died: it i
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import PipelineError
@@ -16,6 +16,9 @@ from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.training_jobs.claims import Phase, attempt_of, release
 from training_pipeline.training_jobs.launch import accepted
 from training_pipeline.training_jobs.store import JobStore
+
+#: The actor of what somebody did in Dagster, which does not know who.
+DAGSTER: Final = "dagster"
 
 
 class Failures:
@@ -46,6 +49,22 @@ class Failures:
         }[phase]
         message = f"{what}: {attempt} attempts to {phase} ended early, the last one because of: {why}."
         self._fail(phase, job_id, attempt, message, code="interrupted")
+
+    def terminated(self, phase: Phase, job_id: str, attempt: int) -> None:
+        """Somebody terminated the run in the Dagster UI.
+
+        A job that was not submitted yet is cancelled by that. One whose backend may have it is not: its training goes
+        on, and the next attempt takes it up; `cancel` is the verb that ends it.
+        """
+        job = self._store.get(job_id)
+        if phase is Phase.LAUNCH and job.status is JobStatus.PENDING and job.submit_intended_at is None:
+            reason = "its launch run was terminated in Dagster"
+            values = {"cancel_requested_at": datetime.now(UTC), "cancel_requested_by": DAGSTER, "cancel_reason": reason}
+            held = {"launch_attempt": attempt, "submit_intended_at": None}
+            message = f"Cancelled before it was submitted: {reason}."
+            self._store.change(job, JobStatus.CANCELLED, message=message, actor=DAGSTER, values=values, where=held)
+            return
+        self.interrupted(phase, job_id, attempt, why="its run was terminated in Dagster")
 
     def _fail(self, phase: Phase, job_id: str, attempt: int, message: str, *, code: str) -> None:
         job = self._store.get(job_id)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
+
+from sqlalchemy import and_, func, select
 
 from training_pipeline.backends.base import FineTuningBackend, TrainingResult
 from training_pipeline.domain.errors import BackendFailed, Conflict
@@ -12,7 +15,9 @@ from training_pipeline.tracking import Tracking
 from training_pipeline.training_jobs import lineage
 from training_pipeline.training_jobs.claims import Phase, attempt_of
 from training_pipeline.training_jobs.collect import collect_points
+from training_pipeline.training_jobs.provenance import labels_version, source_version, template_version
 from training_pipeline.training_jobs.store import EventType, JobStore
+from training_pipeline.training_jobs.tables import training_job_events
 
 
 class Finisher:
@@ -93,8 +98,9 @@ class Finisher:
             "training_pipeline.training_sheet_id": record.training_sheet_id,
             "training_pipeline.sheet_digest": record.training_sheet_digest,
             "training_pipeline.dataset_digest": record.dataset_digest,
-            "training_pipeline.source_sheet": f"{record.sheet_id}@{record.sheet_version}",
-            "training_pipeline.prompt_template": f"{record.template_id}@{record.template_version}",
+            "training_pipeline.source_sheet": source_version(record),
+            "training_pipeline.prompt_template": template_version(record),
+            "training_pipeline.canonical_labels": labels_version(record),
             "training_pipeline.gate_policy": record.gate_policy_version,
             "training_pipeline.base_model": job.base_model,
         }
@@ -115,6 +121,28 @@ class Finisher:
         message = f"Registered {name} version {version}." if version else f"Kept the model at {result.model_dir}."
         return self._store.update(job.id, values, event=(EventType.INFO, message)) or job
 
+    def model_problems(self, job: TrainingJob, result: TrainingResult) -> list[str]:
+        """What is wrong with the model and its registration, in words; nothing where all is well. Reads only."""
+        problems = []
+        if job.uc_model_name and job.uc_model_version:
+            if not self._tracking.has_version(job.uc_model_name, job.uc_model_version):
+                problems.append(f"the registry has no version {job.uc_model_version} of {job.uc_model_name}")
+        elif job.register_to_uc:
+            problems.append("no model version is registered")
+        return problems + file_problems(result, here=job.backend == "local")
+
+    def not_finite(self, job: TrainingJob) -> int:
+        """How often the job's events tell of a measured value that was no finite number. Reads only."""
+        events = training_job_events.c
+        told = and_(events.type == EventType.METRIC_UPDATE, events.message.contains("not a finite number"))
+        with self._store.begin() as connection:
+            found = connection.execute(select(func.count()).where(events.job_id == job.id, told)).scalar_one()
+        return int(found)
+
+    def tags(self, job: TrainingJob) -> dict[str, str]:
+        """The tags of the job's MLflow run. Reads only."""
+        return self._tracking.tags(job.mlflow_run_id) if job.mlflow_run_id else {}
+
     def succeed(self, job_id: str) -> TrainingJob:
         """Close a job whose metrics are stored and whose model is registered. Idempotent."""
         job = self._store.get(job_id)
@@ -122,6 +150,28 @@ class Finisher:
             values = {"duration_seconds": job.duration_seconds, "error_message": None, "error_details": None}
             job = self._store.change(job, JobStatus.SUCCEEDED, message="Succeeded.", values=values) or job
         return self._store.update(job_id, {"finalized_at": datetime.now(UTC)}, where={"finalized_at": None}) or job
+
+
+def file_problems(result: TrainingResult, *, here: bool) -> list[str]:
+    """Model files that are missing or not what their hash says. Reads every byte.
+
+    A model that was trained elsewhere than `here` may be kept in a volume of its backend, where it cannot be read: then
+    nothing is found, and the hashes are those that the trainer took.
+    """
+    if result.model_dir is None:
+        return ["the trainer left no model behind"]
+    if not result.model_dir.is_dir():
+        return [f"there is no model in {result.model_dir}"] if here else []
+    problems = []
+    for name, expected in sorted(result.model_files.items()):
+        path = result.model_dir / name
+        if not path.is_file():
+            problems.append(f"{name} is missing")
+            continue
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                problems.append(f"{name} is not what was trained")
+    return problems or ([] if result.model_files else ["the trainer named no files"])
 
 
 def _about_truncation(result: TrainingResult) -> tuple[EventType, str] | None:

@@ -19,6 +19,7 @@ from training_pipeline.datasets.prepare import split_snapshot, write_dataset
 from training_pipeline.datasets.recheck import recheck
 from training_pipeline.datasets.snapshot import Snapshot, snapshot
 from training_pipeline.datasets.store import DatasetRef
+from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
 from training_pipeline.domain.errors import Conflict, GovernanceChanged
 from training_pipeline.domain.gates import GatePolicy
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingConfig, TrainingJob
@@ -111,6 +112,24 @@ class Launcher:
             data={"excluded": {str(reason): count for reason, count in summary.excluded.items()}},
         )
         return taken
+
+    def gate_failures(self, job: TrainingJob, taken: Snapshot) -> Finding | None:
+        """Included pairs that fail a gate by the source's own words; None once the job is submitted. Reads only."""
+        if self._submitted(job):
+            return None
+        with self._source.open(job.training_sheet_id) as opened:
+            return gate_failures(opened, taken)
+
+    def held_out_in_train(self, job: TrainingJob, taken: Snapshot) -> Finding | None:
+        """Included pairs that ask a held-out question; None once the job is submitted. Reads only."""
+        if self._submitted(job):
+            return None
+        with self._source.open(job.training_sheet_id) as opened:
+            return held_out_in_train(opened, taken)
+
+    def torn_ties(self, taken: Snapshot, dataset: DatasetRef) -> Finding:
+        """What stands on both sides of the split and may not. Reads only."""
+        return torn_ties(taken, dataset)
 
     def split(self, job: TrainingJob, taken: Snapshot) -> DatasetRef:
         """Split the included pairs and store the dataset under its digest. Idempotent.

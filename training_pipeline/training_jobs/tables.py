@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -227,4 +228,23 @@ api_tokens = Table(
     _time("revoked_at"),
     Column("revoked_by", Text),
     CheckConstraint(f"role IN ({', '.join(repr(str(role)) for role in Role)})", name="role"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    # Identifies the cause: the same one is never told twice.
+    Column("key", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("job_id", Text, ForeignKey("training_jobs.id")),
+    Column("links", JSONB, nullable=False),
+    Column("noticed_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    # target -> when it was told
+    Column("sent", JSONB, nullable=False, server_default="{}"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    _time("after"),
+    _time("done_at"),
+    Index("ix_alerts_job_id", "job_id"),
+    Index("ix_alerts_noticed_at", "noticed_at", postgresql_where=text("done_at IS NULL")),
 )

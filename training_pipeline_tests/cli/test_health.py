@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from training_pipeline.cli import health
+from training_pipeline.training_jobs import links
 from training_pipeline.domain.errors import Conflict, PipelineError
 
 
@@ -28,4 +29,4 @@ def test_an_address_of_another_machine_is_refused(host: str) -> None:
     [("127.0.0.1", "127.0.0.1:1"), ("0.0.0.0", "127.0.0.1:1"), ("::", "[::1]:1"), ("host.example", "host.example:1")],
 )
 def test_the_address_for_a_browser(host: str, address: str) -> None:
-    assert health.url(host, 1) == f"http://{address}"
+    assert links.address(host, 1) == f"http://{address}"

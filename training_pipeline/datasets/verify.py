@@ -1,0 +1,103 @@
+"""A dataset looked at once more before it is trained on, by other means than those it was made with.
+
+The gates and the split decide; this asks, in plainer words and from what is stored, whether they kept their promises.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from training_pipeline.datasets.snapshot import Snapshot, included_rows
+from training_pipeline.datasets.staging import disk_errors
+from training_pipeline.datasets.store import DatasetRef
+from training_pipeline.domain.constraints import names, words
+from training_pipeline.domain.gates import judge_each
+from training_pipeline.domain.rendering import prompt_hash
+from training_pipeline.domain.usage import REVIEW_WORDS, Status, Use, constraints_from_tags
+from training_pipeline.domain.white_space import word_of
+from training_pipeline.sheets.base import OpenSheet
+
+_NAMED: Final = 20
+_LABELED: Final = [str(Status.LABELED), *(word for word, status in REVIEW_WORDS.items() if status is Status.LABELED)]
+
+#: What ties two pairs, each with the number of its values that stand on both sides of the split.
+_TORN: Final = """
+WITH pairs AS (
+    SELECT manifest.split, manifest.component, manifest.item_ref, manifest.canonical_label_id,
+        CASE WHEN NOT snapshot.instruction THEN snapshot.prompt_hash END AS prompt
+    FROM read_parquet($manifest) AS manifest JOIN read_parquet($snapshot) AS snapshot USING (pair_id)
+    WHERE manifest.split IS NOT NULL
+), ties AS (
+    SELECT split, unnest([
+        'component ' || component, 'item ' || item_ref, 'label ' || canonical_label_id, 'prompt ' || prompt
+    ]) AS tie FROM pairs
+)
+SELECT count(*) FROM (SELECT tie FROM ties WHERE tie IS NOT NULL GROUP BY tie HAVING count(DISTINCT split) > 1)
+"""
+
+
+class Finding(BaseModel):
+    """How many pairs broke a promise, of how many that were looked at, and some of their ids."""
+
+    model_config = ConfigDict(frozen=True)
+
+    checked: int
+    broken: int
+    pair_ids: tuple[str, ...] = ()
+
+
+def gate_failures(opened: OpenSheet, taken: Snapshot) -> Finding:
+    """Included pairs that the source does not call approved, or does not allow to be trained on. Reads only."""
+    included = included_rows(taken, ["pair_id"])
+    chosen = ibis.memtable(pa.table({"included_id": included["pair_id"]}))
+    with disk_errors("look at the included pairs again"):
+        pairs = chosen.left_join(opened.pairs, chosen.included_id == opened.pairs.pair_id)
+        shut = pairs.filter(~_open(pairs, prohibited=Use.TRAINING in _prohibited_by_tags(opened)))
+        ids = shut.select("included_id").distinct()
+        broken = int(ids.count().execute())
+        named = ids.order_by("included_id").limit(_NAMED).included_id.to_pandas() if broken else ()
+    return Finding(checked=len(included), broken=broken, pair_ids=tuple(named))
+
+
+def _open(pairs: ir.Table, *, prohibited: bool) -> ir.BooleanValue:
+    """Whether a person reading the row would say that both gates are open. What is missing denies."""
+    return (
+        word_of(pairs.status).isin(_LABELED).fill_null(False)
+        & names(words(pairs.allowed_uses), Use.TRAINING).fill_null(False)
+        & ~names(words(pairs.prohibited_uses), Use.TRAINING).fill_null(True)
+        & names(words(pairs.label_allowed_uses), Use.TRAINING).fill_null(True)
+        & ~names(words(pairs.label_prohibited_uses), Use.TRAINING).fill_null(False)
+        & ibis.literal(not prohibited)
+    )
+
+
+def _prohibited_by_tags(opened: OpenSheet) -> frozenset[Use]:
+    return constraints_from_tags(opened.sheet.tags).prohibits
+
+
+def torn_ties(taken: Snapshot, dataset: DatasetRef) -> Finding:
+    """Items, canonical labels, questions and components that stand on both sides of the split. Reads only."""
+    files = {"manifest": str(dataset.manifest_file), "snapshot": str(taken.pairs_file)}
+    with duckdb.connect() as engine:
+        torn = engine.execute(_TORN, files).fetchone()
+    return Finding(checked=dataset.report.components, broken=torn[0] if torn else 0)
+
+
+def held_out_in_train(opened: OpenSheet, taken: Snapshot) -> Finding:
+    """Included pairs whose question is also asked by a pair that is held out for evaluation or testing. Reads only."""
+    included = included_rows(taken, ["pair_id", "prompt_hash", "instruction"])
+    chosen = ibis.memtable(pa.table({"included_id": included["pair_id"], "asked": included["prompt_hash"]}))
+    instructions = ibis.memtable(pa.table({"asked": included.filter(included["instruction"])["prompt_hash"]}))
+    with disk_errors("look for held-out questions"):
+        judged = judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags))
+        held_out = judged.filter(judged.held_out).select(asked=prompt_hash(judged.messages)).distinct()
+        leaked = chosen.semi_join(held_out, "asked").anti_join(instructions, "asked")
+        broken = int(leaked.count().execute())
+        named = leaked.order_by("included_id").limit(_NAMED).included_id.to_pandas() if broken else ()
+    return Finding(checked=len(included), broken=broken, pair_ids=tuple(named))

@@ -1,0 +1,98 @@
+"""The sensor that tells people what needs them."""
+
+# No postponed annotations here: Dagster reads those of what it decorates.
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import dagster as dg
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import TickStatus
+
+from training_pipeline import advisory_lock
+from training_pipeline.domain.errors import Conflict
+from training_pipeline.training_jobs import alerts
+from training_pipeline.training_jobs.alert_targets import targets_of
+from training_pipeline.training_jobs.alerts import NEWS, Alert, Kind
+from training_pipeline.training_jobs.links import Links
+from training_pipeline.training_jobs.retraining import NAME as RETRAINING
+from training_pipeline.training_jobs.services import Services
+
+#: So many ticks of a sensor or schedule in a row fail before somebody is told: one may fail by a restart.
+FAILURES_IN_A_ROW: Final = 3
+#: Well under the 60 s after which Dagster gives a sensor up.
+TELL_SECONDS: Final = 20.0
+INTERVAL_SECONDS: Final = 30
+LOCK: Final = "alerts"
+
+
+@dg.sensor(
+    minimum_interval_seconds=INTERVAL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells the alert targets what needs a person: training jobs that failed, timed out, were blocked by a "
+    "check or are stuck in pending, models that were trained on pairs that may no longer be, sensors and schedules "
+    "that fail. One message a cause.",
+)
+def tell_people(context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]) -> dg.SkipReason:
+    """Notice what is new and tell what is due."""
+    try:
+        with advisory_lock.hold(services.database, LOCK):
+            return dg.SkipReason(tell(context.instance, services))
+    except Conflict:
+        return dg.SkipReason("Another process is just telling people.")
+
+
+def tell(instance: dg.DagsterInstance, services: Services) -> str:
+    """One round of noticing and telling; what was done, in words. Writes."""
+    deadline = time.monotonic() + TELL_SECONDS
+    now, links, store = datetime.now(UTC), Links.of(services.settings), services.store
+    pending = timedelta(minutes=services.settings.alert_pending_minutes)
+    noticed = alerts.notice_jobs(store, links, now=now, pending=pending)
+    noticed += sum(
+        alerts.notice(store, alert) for alert in [*failing(instance, links), *_failed_looks(instance, links)]
+    )
+    targets = targets_of(services.settings)
+    done = alerts.deliver(store, targets, enough=lambda: time.monotonic() > deadline)
+    told = f"Looked at training jobs, sensors and schedules: {noticed} new to tell; told {done.told} to "
+    told += ", ".join(target.name for target in targets)
+    failed = "; ".join(f"{name} could not be told, it is tried again: {why}" for name, why in done.failed.items())
+    return f"{told}. {failed}" if failed else f"{told}."
+
+
+def failing(instance: dg.DagsterInstance, links: Links) -> Iterator[Alert]:
+    """An alert for each sensor and schedule whose latest ticks all failed. Reads only.
+
+    It is told once for a row of failures: the key names the last tick before it. What the error says is in the UI.
+    """
+    for state in instance.all_instigator_state():
+        arguments = (state.instigator_origin_id, state.selector_id)
+        latest = instance.get_ticks(*arguments, limit=FAILURES_IN_A_ROW, statuses=_OVER)
+        if len(latest) < FAILURES_IN_A_ROW or any(tick.status is not TickStatus.FAILURE for tick in latest):
+            continue
+        good = instance.get_ticks(*arguments, limit=1, statuses=[one for one in _OVER if one is not TickStatus.FAILURE])
+        sensor = state.instigator_type is InstigatorType.SENSOR
+        word, link = ("sensor", links.sensor) if sensor else ("schedule", links.schedule)
+        yield Alert(
+            key=f"{word}:{state.instigator_name}:{good[0].tick_id if good else 0}",
+            kind=Kind.FAILING,
+            message=f"The {word} {state.instigator_name} has failed {FAILURES_IN_A_ROW} times in a row or more.",
+            links={word: link(state.instigator_name)},
+        )
+
+
+def _failed_looks(instance: dg.DagsterInstance, links: Links) -> Iterator[Alert]:
+    """An alert for each run of the retraining that failed: nobody looks at it, for it was started by the clock."""
+    failed = dg.RunsFilter(
+        job_name=RETRAINING, statuses=[dg.DagsterRunStatus.FAILURE], created_after=datetime.now(UTC) - NEWS
+    )
+    for run in instance.get_runs(failed, limit=20):
+        yield Alert(
+            key=f"run:{run.run_id}",
+            kind=Kind.RETRAINING,
+            message=f"A run of {RETRAINING} failed: some training sheets could not be looked at.",
+            links={"Dagster run": links.run(run.run_id)},
+        )
+
+
+_OVER: Final = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]

@@ -1,0 +1,141 @@
+"""How the assets present themselves: where in the story they stand, what they are made of, who answers for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Final, TypedDict
+
+import dagster as dg
+
+from training_pipeline.domain.training_sheet import TrainingSheet
+
+#: The external assets, which a training sheet was made from.
+EXTERNAL: Final = ("source_sheet", "prompt_template", "canonical_labels")
+
+#: Says of every asset whether anybody's words are stored in it. An asset with text is readable by its owner only.
+TEXT_TAG: Final = "training_pipeline/text"
+_EMAIL: Final = re.compile(r"[A-Za-z0-9_.+-]+@[A-Za-z0-9-]+\.[A-Za-z0-9.-]+")
+_NO_TEAM: Final = re.compile(r"[^A-Za-z0-9_-]+")
+_NO_TEXT: Final = "none"
+_INCLUDED: Final = "included-pairs"
+
+_ASSETS: Final[dict[str, tuple[str, tuple[str, ...], str, str]]] = {
+    # key: group, kinds, whose text is stored, description
+    "source_sheet": (
+        "source",
+        (),
+        _NO_TEXT,
+        "The source dataset that the questions were asked about: a table, or a folder of documents. It lives "
+        "outside of this system; a training job reports here which version of it stands behind its training sheet.",
+    ),
+    "prompt_template": (
+        "source",
+        (),
+        _NO_TEXT,
+        "The versioned prompt that turned the items of the source sheet into questions. It lives outside of this "
+        "system; a training job reports here which version of it made its training sheet.",
+    ),
+    "canonical_labels": (
+        "source",
+        (),
+        _NO_TEXT,
+        "The experts' ground truth for items of the source sheet, from which pairs were approved, with usage "
+        "constraints that the pairs inherit. A training job reports here the digest of those that its training "
+        "sheet refers to.",
+    ),
+    "training_sheet": (
+        "source",
+        ("ibis",),
+        _NO_TEXT,
+        "The Q&A pairs generated from one source sheet with one prompt template and reviewed by experts, as the "
+        "training job read them: who made them of what, their review status, and the digest of everything stored in "
+        "the sheet.",
+    ),
+    "governed_pairs": (
+        "governance",
+        ("ibis", "parquet"),
+        _NO_TEXT,
+        "The verdict of two gates on every pair. The quality gate lets only expert-approved pairs through, the "
+        "usage gate only those that may be trained on and are not prohibited; a forgotten constraint denies. Every "
+        "pair that is left out is counted under exactly one reason, beside the stewards' own words. Stored are "
+        "identifiers, hashes and verdicts, no text.",
+    ),
+    "train_split": (
+        "governance",
+        ("file", "parquet"),
+        _INCLUDED,
+        "The pairs that the model is trained on, one chat example a line, and the manifest that names every pair of "
+        "the sheet with its verdict and who allowed it. The split is deterministic and leak-proof: pairs that share "
+        "an item, a canonical label or a question stand on the same side.",
+    ),
+    "validation_split": (
+        "governance",
+        ("file", "parquet"),
+        _INCLUDED,
+        "The pairs that the model is validated on. Nothing in it is tied to the train split, and every pair in it "
+        "may be used for validation; one that may not goes to train, with whatever is tied to it.",
+    ),
+    "fine_tuning_run": (
+        "training",
+        ("transformers",),
+        _NO_TEXT,
+        "The run at the backend that fine-tunes the base model on the train split. Right before it is submitted the "
+        "source is asked once more about every included pair. Its progress is observed here while it trains.",
+    ),
+    "training_metrics": (
+        "training",
+        ("pandas",),
+        _NO_TEXT,
+        "What the training came to: losses, token accuracy, steps, tokens and time as plain numbers, which the "
+        "plots compare across training jobs, and the loss curve. Red with the cause where the training failed or "
+        "ran out of time.",
+    ),
+    "fine_tuned_model": (
+        "registry",
+        ("mlflow",),
+        _NO_TEXT,
+        "The model version that the training job registered, with the hashes of its files and what it was trained "
+        "on. It is green only once Dagster, the lineage record, the stored dataset and MLflow say the same; only "
+        "then has the job succeeded.",
+    ),
+}
+
+
+class About(TypedDict):
+    """Arguments of an asset's spec."""
+
+    group_name: str
+    kinds: set[str]
+    tags: dict[str, str]
+    description: str
+
+
+def about(key: str) -> About:
+    """Group, kinds, tags and description of an asset, as arguments of its spec. Pure."""
+    group, kinds, text, description = _ASSETS[key]
+    return {"group_name": group, "kinds": set(kinds), "tags": {TEXT_TAG: text}, "description": description}
+
+
+def with_backend(spec: dg.AssetSpec, backend: str) -> dg.AssetSpec:
+    """The spec with the kind of the backend, where the asset lives there and its kind is not said yet. Pure."""
+    if backend == "databricks" and spec.key.to_user_string() in {"fine_tuning_run", "fine_tuned_model"}:
+        return spec.merge_attributes(kinds={"databricks"})
+    return spec
+
+
+def with_owners(spec: dg.AssetSpec, owners: Collection[str]) -> dg.AssetSpec:
+    """The spec of an asset that belongs to the owners of training sheets, with them. Pure."""
+    if spec.key.to_user_string() in {"training_sheet", "governed_pairs"}:
+        return spec.merge_attributes(owners=sorted(owners))
+    return spec
+
+
+def owners_of(sheets: Iterable[TrainingSheet]) -> set[str]:
+    """The owners that the heads of training sheets name, as Dagster knows owners: an e-mail address or a team. Pure."""
+    return {_owner(sheet.owner) for sheet in sheets if sheet.owner.strip()}
+
+
+def _owner(name: str) -> str:
+    name = name.strip()
+    return name if _EMAIL.fullmatch(name) else f"team:{_NO_TEAM.sub('-', name)}"

@@ -1,0 +1,100 @@
+"""The schedule `retrain_changed_sheets`: its tick only launches a run, and the run looks at the training sheets."""
+
+# No postponed annotations here: Dagster reads those of what it decorates.
+from collections.abc import Sequence
+from typing import Final
+
+import dagster as dg
+
+from training_pipeline.defs.launchpad import REQUESTED_BY
+from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.retraining import NAME, SheetLook, look_at_sheets
+from training_pipeline.training_jobs.services import Services
+
+
+@dg.op(
+    config_schema={
+        "requested_by": REQUESTED_BY,
+        "tick": dg.Field(
+            dg.Noneable(str),
+            default_value=None,
+            description="Names this look: the same one creates one job a sheet, however often it runs. Null: this run.",
+        ),
+        "dry_run": dg.Field(bool, default_value=False, description="Say what is due, and create nothing."),
+    },
+    description="Look at every training sheet: say why it is due or not, and create the training jobs that are.",
+)
+def look(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -> None:
+    """Create what is due. A sheet that could not be looked at fails the run after all others were."""
+    asked = context.op_config
+    tick = asked["tick"] or f"run {context.run.root_run_id or context.run_id}"
+    create = not asked["dry_run"]
+    looks = look_at_sheets(services, tick=tick, requested_by=asked["requested_by"], create=create)
+    for one in looks:
+        (context.log.error if one.failed else context.log.info)(_line(one))
+        for warning in one.warnings:
+            context.log.warning(warning)
+    failed = [one for one in looks if one.failed]
+    if failed:
+        names = ", ".join(one.training_sheet_id for one in failed)
+        raise dg.Failure(
+            f"{len(failed)} of {len(looks)} training sheets could not be looked at: {names}. The others were.",
+            metadata=_report(looks),
+            allow_retries=False,
+        )
+    context.add_output_metadata(_report(looks))
+
+
+@dg.job(
+    name=NAME,
+    description="Look at every training sheet and train again those whose governed pairs changed enough, by the rule "
+    "that their owners state in the block `retraining` of their metadata. Started by the schedule of the same name.",
+)
+def retrain_changed_sheets() -> None:
+    """One op: look."""
+    look()
+
+
+def make_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    """The schedule, stopped until somebody starts it."""
+
+    @dg.schedule(
+        name=NAME,
+        job=retrain_changed_sheets,
+        cron_schedule=settings.retrain_cron,
+        execution_timezone=settings.retrain_timezone,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Looks at the training sheets and retrains those that changed. Off until you turn it on.",
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        """One run a tick, which looks at the sheets."""
+        tick = context.scheduled_execution_time.isoformat()
+        config = {"requested_by": f"schedule {NAME}", "tick": tick}
+        return dg.RunRequest(run_key=tick, run_config={"ops": {"look": {"config": config}}})
+
+    return schedule
+
+
+_HEAD: Final = ("| training sheet | retrained | why |", "| --- | --- | --- |")
+
+
+def _line(one: SheetLook) -> str:
+    if one.failed:
+        return f"{one.training_sheet_id}: could not be looked at: {one.why}"
+    what = f"retrained as {one.created}" if one.created else "due (dry run)" if one.due else "not retrained"
+    return f"{one.training_sheet_id}: {what}: {one.why}"
+
+
+def _report(looks: Sequence[SheetLook]) -> dict[str, dg.MetadataValue]:
+    rows = [f"| {one.training_sheet_id} | {_what(one)} | {one.why.replace('|', '/')} |" for one in looks]
+    warnings = [f"- {warning}" for one in looks for warning in one.warnings]
+    return {
+        "looked_at": dg.MetadataValue.int(len(looks)),
+        "created": dg.MetadataValue.int(sum(one.created is not None for one in looks)),
+        "sheets": dg.MetadataValue.md("\n".join([*_HEAD, *rows])),
+        "warnings": dg.MetadataValue.md("\n".join(warnings) or "none"),
+    }
+
+
+def _what(one: SheetLook) -> str:
+    return one.created or ("could not be looked at" if one.failed else "due" if one.due else "no")

@@ -1,0 +1,65 @@
+"""Where a person finds more about a training job: its page, its runs in the Dagster UI, its run in MLflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Addresses of one installation, without a slash at their end; `mlflow` is empty where MLflow has no page."""
+
+    dagster: str
+    page: str
+    mlflow: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Links:
+        """The addresses that the settings name, else those where `up` listens. Pure."""
+        tracking = settings.mlflow_tracking_uri.get_secret_value() if settings.mlflow_tracking_uri else ""
+        # An address with a password in it is no link to show.
+        mlflow = tracking.rstrip("/") if tracking.startswith("http") and "@" not in tracking else ""
+        return cls(
+            dagster=(settings.dagster_url or address(settings.webserver_host, settings.webserver_port)).rstrip("/"),
+            page=(settings.page_url or address(settings.api_host, settings.api_port)).rstrip("/"),
+            mlflow=mlflow,
+        )
+
+    def job(self, job_id: str) -> str:
+        """The job's page."""
+        return f"{self.page}/train/jobs/{job_id}"
+
+    def run(self, run_id: str) -> str:
+        """A run in the Dagster UI."""
+        return f"{self.dagster}/runs/{run_id}"
+
+    def asset(self, key: str, job_id: str) -> str:
+        """An asset of the job in the Dagster UI."""
+        return f"{self.dagster}/assets/{key}?partition={job_id}"
+
+    def sensor(self, name: str) -> str:
+        """A sensor in the Dagster UI."""
+        return f"{self.dagster}/locations/training_pipeline/sensors/{name}"
+
+    def schedule(self, name: str) -> str:
+        """A schedule in the Dagster UI."""
+        return f"{self.dagster}/locations/training_pipeline/schedules/{name}"
+
+    def mlflow_run(self, job: TrainingJob) -> str | None:
+        """The job's run in MLflow, where MLflow has pages and the job a run."""
+        if not self.mlflow or job.mlflow_run_id is None:
+            return None
+        return f"{self.mlflow}/#/experiments/{job.mlflow_experiment_id}/runs/{job.mlflow_run_id}"
+
+    def mlflow_version(self, name: str, version: str) -> str | None:
+        """A model version in MLflow, where MLflow has pages."""
+        return f"{self.mlflow}/#/models/{name}/versions/{version}" if self.mlflow else None
+
+
+def address(host: str, port: int) -> str:
+    """Where a browser on this machine finds a server that listens on `host`. Pure."""
+    named = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - told from, not bound to
+    return f"http://{f'[{named}]' if ':' in named else named}:{port}"

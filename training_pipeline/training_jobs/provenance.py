@@ -1,0 +1,97 @@
+"""Four records say what a model was trained on: Dagster's event log, our lineage row, the dataset and MLflow's tags.
+
+They are written at different moments by different hands. Before a job succeeds they are compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+from training_pipeline.datasets.store import DatasetRef
+from training_pipeline.domain.lineage import AssetRecord, LineageRecord
+
+
+def disagreements(
+    record: LineageRecord,
+    *,
+    materialized: Mapping[str, AssetRecord],
+    inputs: Mapping[str, str],
+    dataset: DatasetRef,
+    tags: Mapping[str, str],
+) -> list[str]:
+    """Every place where two of the four differ, in words; nothing where all say the same. Pure.
+
+    `materialized` is what Dagster's event log has for each asset in the job's partition, `inputs` the versions that it
+    recorded as those the training sheet was read with, `tags` those of the MLflow run.
+    """
+    return [
+        *_of_events(record, materialized),
+        *(
+            f"{what}: the lineage record says {ours!r}, {where} says {theirs!r}"
+            for what, ours, where, theirs in _facts(record, materialized, inputs, dataset, tags)
+            if ours != theirs
+        ),
+    ]
+
+
+def source_version(record: LineageRecord) -> str:
+    """The source sheet that the questions were asked about, with its version. Pure."""
+    return f"{record.sheet_id}@{record.sheet_version}"
+
+
+def template_version(record: LineageRecord) -> str:
+    """The prompt template that made them, with its version. Pure."""
+    return f"{record.template_id}@{record.template_version}"
+
+
+def labels_version(record: LineageRecord) -> str:
+    """The version of the canonical labels that the job really used. Pure."""
+    labels = record.assets.get("canonical_labels")
+    return labels.data_version if labels is not None else ""
+
+
+def _of_events(record: LineageRecord, materialized: Mapping[str, AssetRecord]) -> Iterator[str]:
+    for key in sorted(record.assets.keys() | materialized.keys()):
+        ours, theirs = record.assets.get(key), materialized.get(key)
+        if ours != theirs:
+            yield f"{key}: the lineage record names {_event(ours)}, Dagster's event log has {_event(theirs)}"
+
+
+def _event(found: AssetRecord | None) -> str:
+    return "nothing" if found is None else f"event {found.storage_id} with version {found.data_version[:24]!r}"
+
+
+def _facts(
+    record: LineageRecord,
+    materialized: Mapping[str, AssetRecord],
+    inputs: Mapping[str, str],
+    dataset: DatasetRef,
+    tags: Mapping[str, str],
+) -> Iterator[tuple[str, str, str, str]]:
+    """What is compared: what, what the lineage record says, where else it stands, what it says there."""
+    source, template, labels = source_version(record), template_version(record), labels_version(record)
+    for key, version in (("source_sheet", source), ("prompt_template", template), ("canonical_labels", labels)):
+        # Of partitioned inputs Dagster records a hash of the version.
+        hashed = hashlib.sha256(version.encode()).hexdigest()
+        yield key, hashed, "the version that Dagster recorded as read", inputs.get(key, "nothing")
+        yield key, version, "MLflow", tags.get(_tag(key), "nothing")
+    ours = {
+        "source_sheet": source,
+        "prompt_template": template,
+        "training_sheet": record.training_sheet_digest,
+        "governed_pairs": record.snapshot_digest,
+        "train_split": dataset.train_sha256,
+        "validation_split": dataset.validation_sha256,
+    }
+    for key, version in ours.items():
+        found = materialized.get(key)
+        yield key, version, "Dagster", "nothing" if found is None else found.data_version
+    yield "training_sheet", record.training_sheet_digest, "MLflow", tags.get(_tag("sheet_digest"), "nothing")
+    yield "dataset", record.dataset_digest, "MLflow", tags.get(_tag("dataset_digest"), "nothing")
+    yield "dataset", record.dataset_digest, "the stored dataset", dataset.digest
+    yield "gate policy", record.gate_policy_version, "the stored dataset", dataset.policy.version
+
+
+def _tag(name: str) -> str:
+    return f"training_pipeline.{name}"
