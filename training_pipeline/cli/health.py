@@ -7,7 +7,7 @@ import json
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -39,16 +39,16 @@ def require_free_port(host: str, port: int, *, setting: str = "WEBSERVER") -> No
         raise PipelineError(f"Nothing can listen on {host}:{port}: {error}.", hint=f"Check {variables}.") from None
 
 
-def check(webserver: str, api: str, dagster_database: str, *, since: datetime) -> Callable[[], bool]:
-    """A function that tells whether webserver and API answer and the daemon's heart has beaten since then.
+def check(webservers: Sequence[str], api: str, dagster_database: str, *, since: datetime) -> Callable[[], bool]:
+    """A function that tells whether webservers and API answer and the daemon's heart has beaten since then.
 
-    Once the webserver answers, it raises `PipelineError` if Dagster could not load our definitions.
+    Once a webserver answers, it raises `PipelineError` if Dagster could not load our definitions.
     """
     engine = create_engine(dagster_database, poolclass=NullPool)
     beaten = {"since": since.astimezone(UTC).replace(tzinfo=None)}
 
     def healthy() -> bool:
-        if not _loaded(webserver) or not _answers(f"{api}/healthz"):
+        if not all(_loaded(webserver) for webserver in webservers) or not _answers(f"{api}/healthz"):
             return False
         try:
             with engine.connect() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -142,6 +143,24 @@ def cancel(
     else:
         said = "cancel requested; it is cancelled once the backend confirms it" if job.status in ACTIVE else job.status
         say(f"{job.id}: {said}")
+
+
+@app.command()
+def archive(
+    job_id: JobId,
+    to: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Directory of archives; archive/ in the state directory.")
+    ] = None,
+) -> None:
+    """Write all that is known of a job to files, before its Dagster runs are deleted and their events with them."""
+    from training_pipeline.cli.installation import installation
+    from training_pipeline.defs.archive import archive as write
+
+    settings = Settings()
+    with installation(settings) as (services, instance):
+        written = write(services.store, instance, job_id, root=to or settings.state_dir / "archive")
+    counts = ", ".join(f"{count} in {name}" for name, count in written.lines.items())
+    typer.echo(f"{written.path}: {counts}")
 
 
 @app.command()

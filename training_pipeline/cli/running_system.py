@@ -18,12 +18,12 @@ from pydantic import BaseModel, ConfigDict
 from training_pipeline import file_lock
 from training_pipeline.cli import health
 from training_pipeline.cli.environment import prepare_environment
-from training_pipeline.cli.serve import require_safe_address
+from training_pipeline.cli.serve import is_loopback, require_safe_address
 from training_pipeline.database import stop_embedded
-from training_pipeline.domain.errors import Conflict, PipelineError
+from training_pipeline.domain.errors import Conflict, InvalidRequest, PipelineError
 from training_pipeline.embedded_postgres import EmbeddedPostgres
 from training_pipeline.processes import ProcessId, end, start, tail
-from training_pipeline.settings import Settings
+from training_pipeline.settings import PREFIX, Settings
 from training_pipeline.state_directory import ensure_state_directory
 from training_pipeline.training_jobs.links import address
 
@@ -31,7 +31,12 @@ START_SECONDS: Final = 180.0
 GRACE_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 0.2
 SERVE: Final = "from training_pipeline.cli.app import main; main()"
-NAMES: Final = {"webserver": "Dagster's webserver", "daemon": "Dagster's daemon", "api": "The REST API"}
+NAMES: Final = {
+    "webserver": "Dagster's webserver",
+    "read_only": "Dagster's read-only webserver",
+    "daemon": "Dagster's daemon",
+    "api": "The REST API",
+}
 
 
 class Child(BaseModel):
@@ -53,6 +58,7 @@ class Record(BaseModel):
     since: datetime
     url: str
     api_url: str = ""
+    read_only_url: str = ""
     children: tuple[Child, ...] = ()
 
     def stored(self, settings: Settings) -> Record:
@@ -96,13 +102,17 @@ def up(settings: Settings, workspace: Path, *, say: Callable[[str], None], ready
         if end_children(settings):
             say("Ended what an `up` that was killed had left behind.")
         require_safe_address(settings)
+        require_loopback(settings)
         health.require_free_port(settings.webserver_host, settings.webserver_port)
+        if settings.read_only_host is not None:
+            health.require_free_port(settings.read_only_host, settings.read_only_port, setting="READ_ONLY")
         health.require_free_port(settings.api_host, settings.api_port, setting="API")
         record = Record(
             up=ProcessId.of(os.getpid()),
             since=datetime.now(UTC),
             url=address(settings.webserver_host, settings.webserver_port),
             api_url=address(settings.api_host, settings.api_port),
+            read_only_url=read_only_url(settings),
         ).stored(settings)
         say("Preparing the database.")
         environment = os.environ | prepare_environment(settings)
@@ -119,7 +129,7 @@ def down(settings: Settings) -> list[str]:
     stopped = []
     record = read_record(settings)
     if is_up(settings) and record is not None:
-        seconds = 4 * GRACE_SECONDS  # it has three children to end
+        seconds = 5 * GRACE_SECONDS  # it has up to four children to end
         for sign in (signal.SIGTERM, signal.SIGKILL):
             if record.up.is_alive():
                 os.kill(record.up.pid, sign)
@@ -151,12 +161,15 @@ def _run(
     say: Callable[[str], None],
     ready: Callable[[Record], None],
 ) -> None:
-    address = ["--host", settings.webserver_host, "--port", str(settings.webserver_port)]
+    webserver = [sys.executable, "-m", "dagster_webserver", "--workspace", str(workspace)]
     commands = {
-        "webserver": [sys.executable, "-m", "dagster_webserver", *address, "--workspace", str(workspace)],
+        "webserver": [*webserver, *_listening(settings.webserver_host, settings.webserver_port)],
         "daemon": [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)],
         "api": [sys.executable, "-c", SERVE, "serve"],
     }
+    if settings.read_only_host is not None:
+        listening = _listening(settings.read_only_host, settings.read_only_port)
+        commands["read_only"] = [*webserver, *listening, "--read-only"]
     say("Starting Dagster's webserver and daemon, and the REST API.")
     running: list[tuple[Child, subprocess.Popen[bytes]]] = []
     for name, command in commands.items():
@@ -167,7 +180,8 @@ def _run(
         child = Child(name=name, process=ProcessId.of(process.pid), log=log)
         running.append((child, process))
         record = record.model_copy(update={"children": (*record.children, child)}).stored(settings)
-    healthy = health.check(record.url, record.api_url, environment["DAGSTER_POSTGRES_URL"], since=record.since)
+    webservers = [found for found in (record.url, record.read_only_url) if found]
+    healthy = health.check(webservers, record.api_url, environment["DAGSTER_POSTGRES_URL"], since=record.since)
     deadline: float | None = time.monotonic() + START_SECONDS
     while not stop:
         for child, process in running:
@@ -190,6 +204,27 @@ def _run(
             server.start()
             say("PostgreSQL had ended, and was started again.")
         time.sleep(LOOK_SECONDS)
+
+
+def read_only_url(settings: Settings) -> str:
+    """Where the read-only UI is found from this machine; empty where there is none. Pure."""
+    host = settings.read_only_host
+    return "" if host is None else address(host, settings.read_only_port)
+
+
+def require_loopback(settings: Settings) -> None:
+    """Raise `InvalidRequest` where others than this machine could come to the UI in which everything may be done."""
+    if not is_loopback(settings.webserver_host):
+        raise InvalidRequest(
+            "Dagster's UI asks nobody who they are, and whoever reaches it may do everything: it is for this machine "
+            f"only, and {settings.webserver_host} is open to others.",
+            hint=f"Leave {PREFIX}WEBSERVER_HOST at 127.0.0.1, behind something that asks who is there; for a UI in "
+            f"which nothing can be changed set {PREFIX}READ_ONLY_HOST.",
+        )
+
+
+def _listening(host: str, port: int) -> list[str]:
+    return ["--host", host, "--port", str(port)]
 
 
 @contextmanager

@@ -72,6 +72,8 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     table.add_row("State directory", "", found["state_dir"])
     table.add_row("Database", running[found["database"]["running"]], found["database"]["location"])
     table.add_row("Dagster UI", running[found["up"]["running"]], found["up"]["url"] or "start it: training-pipeline up")
+    if found["up"]["read_only_url"]:
+        table.add_row("  to look at only", running[True], found["up"]["read_only_url"])
     if found["up"]["api_url"]:
         table.add_row("REST API", running[True], found["up"]["api_url"])
     for child in found["up"]["processes"]:
@@ -103,6 +105,7 @@ def _status(settings: Settings) -> dict[str, Any]:
             "since": record.since.isoformat() if record else None,
             "url": record.url if record else None,
             "api_url": record.api_url if record else None,
+            "read_only_url": (record.read_only_url or None) if record else None,
             "processes": [
                 {
                     "name": child.name,
@@ -119,12 +122,10 @@ def _status(settings: Settings) -> dict[str, Any]:
 def _welcome(settings: Settings, record: Record) -> Panel:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_row("Dagster UI", f"[bold link={record.url}]{record.url}[/]")
+    if record.read_only_url:
+        table.add_row("  to look at only", f"[bold link={record.read_only_url}]{record.read_only_url}[/]")
     table.add_row("REST API", f"[bold link={record.api_url}]{record.api_url}[/]")
     table.add_row("State", str(settings.state_dir))
     table.add_row("Logs", str(settings.logs))
     table.add_row("Stop", "Ctrl-C")
-    if settings.webserver_host not in {"127.0.0.1", "localhost", "::1"}:
-        table.add_row(
-            "[yellow]Careful[/]", "Whoever reaches this address may do everything: Dagster asks for no password."
-        )
     return Panel(table, title="training_pipeline is up", title_align="left", border_style="green", expand=False)

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from training_pipeline.defs.assets import FINALIZE_ASSETS, LAUNCH_ASSETS
-from training_pipeline.defs.launchpad import JOB_ID, REQUESTED_BY, form, stated
+from training_pipeline.defs.launchpad import JOB_ID, REQUESTED_BY, changed, form, stated
 from training_pipeline.defs.metadata import of_plan
 from training_pipeline.defs.partitions import job_tags
 from training_pipeline.domain.errors import PipelineError
@@ -51,18 +51,14 @@ def in_one_sentence() -> Iterator[None]:
 def create(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     """Create the job; its run is launched by the sensor."""
     asked: dict[str, Any] = dict(context.op_config)
-    requested_by, dry_run = asked.pop("requested_by"), asked.pop("dry_run")
-    request = {
-        **{name: value for name, value in asked.items() if value is not None},
-        "training_config": stated(asked["training_config"], TrainingConfig),
-    }
+    requested_by, dry_run, config = (asked.pop(name) for name in ("requested_by", "dry_run", "training_config"))
+    request = {**stated(asked, JobRequest), "training_config": stated(config, TrainingConfig)}
     with in_one_sentence():
         if dry_run:
             plan = services.jobs.plan(request)
             context.add_output_metadata(of_plan(plan))
-            context.log.info(
-                f"{plan.summary.eligible} of {plan.summary.total} pairs may be trained on. Nothing stored."
-            )
+            counts = f"{plan.summary.eligible} of {plan.summary.total} pairs may be trained on"
+            context.log.info(f"{counts}. This was a dry run: nothing is stored.")
             return
         job = services.jobs.create(request, created_by=requested_by)
     _tell(context, job, f"Created training job {job.id}; the sensor launch_pending_jobs starts it.")
@@ -89,14 +85,14 @@ def cancel(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     config_schema={
         "job_id": JOB_ID,
         "requested_by": REQUESTED_BY,
-        "training_config": dg.Field(form(TrainingConfig, unchanged=True), description="What to change."),
+        "training_config": dg.Field(form(TrainingConfig, changes=True), description="What to change."),
     },
     description="Create a training job like one that failed, was cancelled or timed out.",
 )
 def retry(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     """A new job that names the one it retries."""
     asked: Mapping[str, Any] = context.op_config
-    changes = {name: value for name, value in asked["training_config"].items() if value is not None}
+    changes = changed(asked["training_config"])
     with in_one_sentence():
         job = services.jobs.retry(asked["job_id"], actor=asked["requested_by"], changes=changes)
     _tell(context, job, f"Created training job {job.id} as a retry of {job.retry_of}.")

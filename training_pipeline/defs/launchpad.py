@@ -1,7 +1,7 @@
 """The forms of the Launchpad, made from the models that validate requests: names, defaults, bounds and help are theirs.
 
-Dagster checks names and types while a person types. Bounds stand in the help, and are checked, all at once, by the
-service that the REST API uses.
+Dagster checks names, types and choices while a person types. Bounds stand in the help, and are checked, all at once, by
+the service that the REST API uses. Every field has a default that can be seen, for the Launchpad fills in no null.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import BaseModel
 
+#: In the form of a change: as it was.
+UNCHANGED: Final = "unchanged"
+
 _SCALARS: Final[Mapping[str, Any]] = {"integer": int, "number": float, "boolean": bool, "string": str}
 
 #: Open-source Dagster does not know its users.
@@ -19,55 +22,82 @@ REQUESTED_BY: Final = dg.Field(str, description="Who asks: Dagster does not know
 JOB_ID: Final = dg.Field(str, description="The training job, such as tj-20261123-072145-9f3a2c.")
 
 
-def form(model: type[BaseModel], *, left_out: Collection[str] = (), unchanged: bool = False) -> dict[str, dg.Field]:
-    """A field for each of the model's, in their order. Pure.
+def form(model: type[BaseModel], *, left_out: Collection[str] = (), changes: bool = False) -> dict[str, dg.Field]:
+    """A field for each of the model's. Pure.
 
-    What may be "auto" or left out is null by default. With `unchanged` every field is: null keeps what was there.
+    With `changes` every one of them is "unchanged" by default.
     """
     schema = model.model_json_schema()
+    required = schema.get("required", ())
     return {
-        name: _field(name, stated, required=name in schema.get("required", ()), unchanged=unchanged)
-        for name, stated in schema["properties"].items()
+        name: _changed(name, field) if changes else _field(name, field, required=name in required)
+        for name, field in schema["properties"].items()
         if name not in left_out
     }
 
 
 def stated(config: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
-    """What a person said in a form: without what is null or as by default, so that the job keeps only that. Pure."""
+    """What a person said in a form: without what is empty or as by default. Pure."""
     return {
         name: value
         for name, value in config.items()
-        if value is not None and not (name in model.model_fields and value == model.model_fields[name].default)
+        if value != "" and (name not in model.model_fields or value != model.model_fields[name].default)
     }
 
 
-def _field(name: str, schema: Mapping[str, Any], *, required: bool, unchanged: bool) -> dg.Field:
-    branches = schema.get("anyOf", [schema])
-    auto = any(branch.get("const") == "auto" for branch in branches)
-    kind = next(branch for branch in branches if branch.get("type") != "null" and branch.get("const") != "auto")
-    default = schema.get("default")
-    words = kind.get("enum")
-    if words:
-        words = ["auto", *words] if auto else words
-        accepted: Any = dg.Enum(f"{name}_changed" if unchanged else name, [dg.EnumValue(word) for word in words])
-    else:
-        accepted, default = _SCALARS[kind["type"]], None if auto else default
-    said = [str(schema["description"]).rstrip("."), *_bounds(kind)]
-    if unchanged:
-        return dg.Field(dg.Noneable(accepted), default_value=None, description=f"{', '.join(said)}; null keeps it.")
+def changed(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person changed in a form of changes. Pure."""
+    return {name: value for name, value in config.items() if value != UNCHANGED}
+
+
+def _field(name: str, schema: Mapping[str, Any], *, required: bool) -> dg.Field:
+    kind, auto = _kind(schema)
+    about = _about(schema, kind, auto=auto)
+    if "enum" in kind:
+        choices = dg.Enum(name, [dg.EnumValue(word) for word in _words(kind, auto=auto)])
+        return dg.Field(choices, default_value=schema["default"], description=about)
+    if auto:  # no type of Dagster's is "a number or auto"
+        return dg.Field(dg.Any, default_value="auto", description=about)
+    scalar = _SCALARS[kind["type"]]
     if required:
-        return dg.Field(accepted, description=f"{', '.join(said)}.")
-    if default is None:
-        said[-1] += "; null: auto" if auto else ""
-        return dg.Field(dg.Noneable(accepted), default_value=None, description=f"{', '.join(said)}.")
-    return dg.Field(accepted, default_value=default, description=f"{', '.join(said)}.")
+        return dg.Field(scalar, description=about)
+    default = schema.get("default")
+    return dg.Field(scalar, default_value="" if default is None else default, description=about)
+
+
+def _changed(name: str, schema: Mapping[str, Any]) -> dg.Field:
+    kind, auto = _kind(schema)
+    accepted: Any = dg.Any
+    if "enum" in kind:
+        words = [UNCHANGED, *_words(kind, auto=auto)]
+        accepted = dg.Enum(f"{name}_changed", [dg.EnumValue(word) for word in words])
+    return dg.Field(accepted, default_value=UNCHANGED, description=_about(schema, kind, auto=auto))
+
+
+def _kind(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
+    """The branch of a field's JSON schema that is neither null nor "auto", and whether it may be "auto"."""
+    branches = schema.get("anyOf", [schema])
+    kind = next(branch for branch in branches if branch.get("type") != "null" and branch.get("const") != "auto")
+    return kind, any(branch.get("const") == "auto" for branch in branches)
+
+
+def _words(kind: Mapping[str, Any], *, auto: bool) -> list[str]:
+    return ["auto", *kind["enum"]] if auto else list(kind["enum"])
+
+
+def _about(schema: Mapping[str, Any], kind: Mapping[str, Any], *, auto: bool) -> str:
+    """The field's one line of help, with what it may be in brackets."""
+    allowed = [*_bounds(kind), *(["or auto"] if auto and "enum" not in kind else [])]
+    about = str(schema["description"]).rstrip(".")
+    return f"{about} ({', '.join(allowed)})." if allowed else f"{about}."
 
 
 def _bounds(schema: Mapping[str, Any]) -> Iterator[str]:
-    over = "exclusiveMinimum" in schema
-    least = schema.get("exclusiveMinimum", schema.get("minimum"))
     most = schema.get("maximum")
-    if least is not None and most is not None:
-        yield f"{'over ' if over else ''}{least:g} to {most:g}"
+    if "exclusiveMinimum" in schema:
+        yield f"over {schema['exclusiveMinimum']:,g}"
+        yield f"at most {most:,.10g}"
+    elif most is not None:
+        yield f"{schema['minimum']:,.10g} to {most:,.10g}"
     if "pattern" in schema:
         yield "lower case letters, digits, - and _"

@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from training_pipeline.cli import health
-from training_pipeline.training_jobs import links
 from training_pipeline.domain.errors import Conflict, PipelineError
+from training_pipeline.training_jobs import links
 
 
 def test_a_taken_port_is_one_clear_sentence() -> None:
