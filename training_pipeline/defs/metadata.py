@@ -9,25 +9,22 @@ from typing import Any
 
 import dagster as dg
 import pandas as pd
-import pyarrow as pa
 
 from training_pipeline.backends.base import TrainingResult
 from training_pipeline.datasets.snapshot import Snapshot
 from training_pipeline.datasets.store import DatasetRef
+from training_pipeline.defs import columns
 from training_pipeline.defs.pictures import loss_curve
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
-from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA, Reference
+from training_pipeline.domain.manifest import MANIFEST_SCHEMA
+from training_pipeline.domain.training_sheet import Reference
 from training_pipeline.training_jobs.dry_run import DryRun
 from training_pipeline.training_jobs.launch import SheetRef
 from training_pipeline.training_jobs.links import Links
 
 Metadata = dict[str, Any]
-
-#: What the columns of a pair mean, in the words of people who look at a schema.
-_SHEET_COLUMNS = dg.TableSchema([dg.TableColumn(name, str(kind)) for name, kind in PAIR_SCHEMA.items()])
 
 
 def of_sheet(job: TrainingJob, sheet: SheetRef, links: Links) -> Metadata:
@@ -42,7 +39,7 @@ def of_sheet(job: TrainingJob, sheet: SheetRef, links: Links) -> Metadata:
         "tags": ", ".join(head.tags) or "none",
         "owner": head.owner or "not named",
         "digest": sheet.digest,
-        "dagster/column_schema": _SHEET_COLUMNS,
+        "dagster/column_schema": columns.PAIRS,
         "training_job": _job(job, links),
     }
 
@@ -68,7 +65,7 @@ def of_snapshot(job: TrainingJob, taken: Snapshot, links: Links) -> Metadata:
         "warnings": _warnings(summary.warnings),
         "gate_policy": taken.policy_version,
         "digest": taken.digest,
-        "dagster/column_schema": _schema(SNAPSHOT_SCHEMA),
+        "dagster/column_schema": columns.VERDICTS,
         "path": dg.MetadataValue.path(str(taken.path)),
         "training_job": _job(job, links),
     }
@@ -99,7 +96,7 @@ def of_split(job: TrainingJob, dataset: DatasetRef, side: str, links: Links) -> 
         "seed": report.seed,
         "sha256": dataset.train_sha256 if side == "train" else dataset.validation_sha256,
         "dataset": dataset.digest,
-        "dagster/column_schema": dg.TableSchema([dg.TableColumn("messages", "list of {role, content, …}")]),
+        "dagster/column_schema": columns.EXAMPLES,
         "manifest_columns": ", ".join(MANIFEST_SCHEMA.names),
         "path": dg.MetadataValue.path(str(dataset.path / f"{side}.jsonl")),
         "training_job": _job(job, links),
@@ -203,10 +200,6 @@ def _mlflow(job: TrainingJob, links: Links) -> Any:
 
 def _warnings(warnings: tuple[SheetWarning, ...]) -> dg.MetadataValue[Any]:
     return dg.MetadataValue.md("\n".join(f"- {warning.message}" for warning in warnings) or "none")
-
-
-def _schema(schema: pa.Schema) -> dg.TableSchema:
-    return dg.TableSchema([dg.TableColumn(field.name, str(field.type)) for field in schema])
 
 
 def _figure(value: float | int) -> float | int:
