@@ -1,4 +1,5 @@
-"""The real system, started with `training-pipeline up` on a state directory of its own, with stand-in trainers."""
+"""The real system, started with `training-pipeline up` on a state directory of its own, by default with stand-ins as
+trainers."""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ ASSETS = (
 class RunningSystem:
     """`up` can be started, interrupted, killed and started again; jobs are created and looked at from outside."""
 
-    def __init__(self, state_dir: Path, output: Path, **behaviour: Any) -> None:
+    def __init__(self, state_dir: Path, output: Path, *, real_trainer: bool = False, **behaviour: Any) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
             port, api_port = free.getsockname()[1], other.getsockname()[1]
         self.environment = {
@@ -60,13 +61,15 @@ class RunningSystem:
             "TRAINING_PIPELINE_LOCAL_SLOTS": "4",
             "TRAINING_PIPELINE_LOCAL_TRAINER": shlex.join(stand_in_program(**behaviour)),
         }
+        if real_trainer:
+            del self.environment["TRAINING_PIPELINE_LOCAL_TRAINER"]
         self.port = port
         self.output = output
         self.settings = Settings(
             state_dir=state_dir,
             webserver_port=port,
             local_slots=4,
-            local_trainer=self.environment["TRAINING_PIPELINE_LOCAL_TRAINER"],
+            local_trainer=self.environment.get("TRAINING_PIPELINE_LOCAL_TRAINER"),
         )
         os.environ.update(prepare_environment(self.settings))
         write_sheet(self.settings.sheets, "small", rows(40))

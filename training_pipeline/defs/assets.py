@@ -213,7 +213,7 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
         result = services.backend.result(job.id, job.attempt)
         job = services.finisher.register(job, result)
         problems = services.finisher.model_problems(job, result)
-        files = {"files": len(result.model_files)}
+        files = {"files": f"{len(result.model_files)} looked at"}
         yield checks.result("model_registered_and_files_match", asset, not problems, **files, **_told(problems))
         if problems:
             raise Unavailable(f"The model of training job {job.id} is not what it should be: {'; '.join(problems)}.")
@@ -232,7 +232,9 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
             dataset=read_dataset(DatasetRef.model_validate(job.dataset).path),
             tags=services.finisher.tags(job),
         )
-        yield checks.result("provenance_equals_lineage_record", asset, not found, assets=len(keys), **_told(found))
+        yield checks.result(
+            "provenance_equals_lineage_record", asset, not found, assets=f"{len(keys)} compared", **_told(found)
+        )
         if found:
             raise Unavailable(f"The records of training job {job.id} disagree: {'; '.join(found)}.")
         services.finisher.succeed(job.id)

@@ -45,7 +45,5 @@ def _schema(columns: Iterable[tuple[str, str]]) -> dg.TableSchema:
 PAIRS: Final = _schema(
     (name, "list of messages" if name == "messages" else str(kind)) for name, kind in PAIR_SCHEMA.items()
 )
-    (name, "list of messages" if name == "messages" else str(kind)) for name, kind in PAIR_SCHEMA.items()
-)
 VERDICTS: Final = _schema((field.name, str(field.type)) for field in SNAPSHOT_SCHEMA)
 EXAMPLES: Final = dg.TableSchema([dg.TableColumn("messages", "list", MEANINGS["messages"])])

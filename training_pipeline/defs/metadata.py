@@ -26,6 +26,8 @@ from training_pipeline.training_jobs.links import Links
 
 Metadata = dict[str, Any]
 
+_EXCLUSIONS = "| pairs | left out because | the stewards' reason |"
+
 
 def of_sheet(job: TrainingJob, sheet: SheetRef, links: Links) -> Metadata:
     """The head of a training sheet."""
@@ -72,8 +74,13 @@ def of_snapshot(job: TrainingJob, taken: Snapshot, links: Links) -> Metadata:
 
 
 def exclusions(summary: ExportSummary) -> dg.MetadataValue[Any]:
-    """Why pairs were left out, with the stewards' own words; the counts add up to all that were. Pure."""
-    return dg.MetadataValue.md(summary.to_markdown())
+    """Why pairs were left out, with the stewards' own words; the counts add up to all that were. Pure.
+
+    The counts come first: the UI shows the beginning of a wide table.
+    """
+    rows = [f"| {row.count:,} | {row.reason} | {_cell(row.usage_reason or '')} |" for row in summary.reasons]
+    total = f"| **{summary.total - summary.eligible:,}** | **all that are left out** | |"
+    return dg.MetadataValue.md("\n".join([_EXCLUSIONS, "| ---: | --- | --- |", *rows, total]))
 
 
 def counts(title: str, found: Mapping[str, int], *, unknown: str = "") -> dg.MetadataValue[Any]:
@@ -187,6 +194,10 @@ def of_plan(plan: DryRun) -> Metadata:
         "planned_steps": plan.planned_steps,
         "warnings": _warnings(plan.warnings),
     }
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
 
 
 def _job(job: TrainingJob, links: Links) -> dg.MetadataValue[Any]:

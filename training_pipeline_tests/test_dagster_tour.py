@@ -1,0 +1,178 @@
+"""A person who opens only the Dagster UI: launches, watches, understands, cancels and retries training jobs.
+
+TOUR_IMAGES names a directory for the screenshots of docs/dagster-ui.md: see scripts/tour_dagster.py.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline_tests.conftest import reachable_directory
+from training_pipeline_tests.dagster_ui import CHROMIUM, DagsterUI, dagster_ui
+from training_pipeline_tests.polling import until
+from training_pipeline_tests.running_system import RunningSystem
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+IMAGES = "TOUR_IMAGES"
+PERSON = "ada@example.org"
+SHEET = "sheet-123"  # the bundled sample
+
+
+@pytest.fixture(scope="module")
+def images() -> Path | None:
+    directory = os.environ.get(IMAGES)
+    return Path(directory) if directory else None
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSystem]:
+    for name in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "TRAINING_PIPELINE_STATE_DIR"):
+        monkeypatch.setenv(name, "")  # so that what the system sets is undone
+    with reachable_directory() as directory:
+        running = RunningSystem(directory / "state", tmp_path / "up.out", real_trainer=True)
+        broken_base_model(running.settings.models / "broken-model")
+        try:
+            running.up()
+            yield running
+        finally:
+            running.close()
+
+
+def broken_base_model(directory: Path) -> None:
+    """A base model that looks like one until its weights are read."""
+    directory.mkdir(parents=True)
+    config: dict[str, Any] = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64}
+    sizes = {"intermediate_size": 128, "num_attention_heads": 4, "num_hidden_layers": 2, "vocab_size": 512}
+    (directory / "config.json").write_text(json.dumps(config | sizes))
+    model = {"type": "BPE", "vocab": {}, "merges": []}
+    (directory / "tokenizer.json").write_text(json.dumps({"version": "1.0", "added_tokens": [], "model": model}))
+    (directory / "model.safetensors").write_text("no weights")
+
+
+def newest(system: RunningSystem, count: int) -> TrainingJob:
+    """The job that was created last, once there are so many."""
+    until(lambda: system.services.jobs.list()[1] == count, seconds=60, what=f"{count} training jobs")
+    return system.services.jobs.list()[0][0]
+
+
+def created(ui: DagsterUI, system: RunningSystem, count: int, *, picture: str = "", **config: Any) -> TrainingJob:
+    """A training job from the Launchpad."""
+    asked = {"training_sheet_id": SHEET, "requested_by": PERSON, **config}
+    ui.launch("create_training_job", "create", asked, picture=picture)
+    ui.until_run("Success")
+    job = newest(system, count)
+    assert job.created_by == PERSON
+    return job
+
+
+def test_a_person_works_with_mouse_and_keyboard_only(system: RunningSystem, images: Path | None) -> None:
+    with dagster_ui(f"http://127.0.0.1:{system.port}", images) as ui:
+        config: dict[str, Any] = {"epochs": 13, "exact_match_questions": 20} if images else {"epochs": 2}
+        good = created(ui, system, 1, model_name="triage-model", training_config=config, picture="launchpad")
+        ui.sees(re.compile("sensor launch_pending_jobs starts it"))
+        ui.picture("run")
+        long = created(ui, system, 2, model_name="triage-long", training_config={"epochs": 50})
+        bad = created(ui, system, 3, model_name="triage-broken", base_model="broken-model")
+
+        see_it_turn_green(ui, system, good)
+        find_the_cause(ui, system, bad)
+        cancel(ui, system, long)
+        retry(ui, system, long)
+        see_the_schedule(ui)
+
+
+def see_it_turn_green(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:
+    """The graph, the metadata of assets, the plots and the checks."""
+    system.until(job.id, lambda now: now.status is JobStatus.SUCCEEDED, "the success", seconds=300)
+    ui.asset("fine_tuned_model", partition=job.id)
+    ui.sees("Materialized")
+    ui.sees("model_version")
+    ui.picture("model")
+    ui.asset("governed_pairs", partition=job.id)
+    ui.sees("left out because")
+    ui.sees("contains PHI")
+    ui.picture("governed-pairs")
+    ui.asset("training_metrics", partition=job.id)
+    ui.sees("train_loss")
+    ui.click("[Show Markdown]")
+    ui.page.get_by_role("img", name="loss over steps").wait_for()
+    ui.picture("loss-curve")
+    ui.asset("training_metrics", view="overview")
+    ui.sees("val_loss")
+    ui.click("Plots")
+    ui.page.locator("canvas").first.wait_for()
+    ui.picture("plots")
+    ui.asset("fine_tuned_model", view="checks")
+    ui.click("provenance_equals_lineage_record")
+    ui.sees(re.compile("name the same versions"))
+    ui.sees("Passed")
+    ui.picture("checks")
+    ui.page.set_viewport_size({"width": 1600, "height": 640})
+    ui.lineage()
+    ui.picture("graph")
+    ui.page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def find_the_cause(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:
+    """From the red partition of the asset to the sentence that says what is wrong."""
+    until(lambda: system.job(job.id).finalized_at is not None, seconds=300, what="the end of the job that must fail")
+    failed = system.job(job.id)
+    assert failed.status is JobStatus.FAILED
+    assert failed.error_message
+    ui.asset("training_metrics", partition=job.id)
+    ui.sees("Failed")
+    ui.picture("red-asset")
+    assert failed.finalize_run_id is not None
+    ui.page.get_by_role("link", name=failed.finalize_run_id[:8]).first.click()
+    ui.until_run("Failure")
+    ui.sees(re.compile(re.escape(failed.error_message[:40])))
+    ui.picture("cause")
+
+
+def cancel(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:
+    """Stop a job that trains."""
+    system.until(job.id, lambda now: now.status is JobStatus.RUNNING, "the training")
+    asked = {"job_id": job.id, "requested_by": PERSON, "reason": "wrong sheet"}
+    ui.launch("cancel_training_job", "cancel", asked, picture="cancel")
+    ui.until_run("Success")
+    until(lambda: system.job(job.id).status is JobStatus.CANCELLED, seconds=120, what="the cancel")
+    now = system.job(job.id)
+    assert (now.cancel_requested_by, now.cancel_reason) == (PERSON, "wrong sheet")
+
+
+def retry(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:
+    """A new job that names the one it retries, with one change."""
+    asked = {"job_id": job.id, "requested_by": "grace@example.org", "training_config": {"epochs": 1}}
+    ui.launch("retry_training_job", "retry", asked, picture="retry")
+    ui.until_run("Success")
+    again = newest(system, 4)
+    assert (again.retry_of, again.created_by, again.training_config["epochs"]) == (job.id, "grace@example.org", 1)
+    system.until(again.id, lambda now: now.status is JobStatus.SUCCEEDED, "the success of the retry", seconds=300)
+    ui.asset("fine_tuned_model", partition=again.id)
+    ui.sees("Materialized")
+
+
+def see_the_schedule(ui: DagsterUI) -> None:
+    """Off until somebody turns it on; the sensors are on."""
+    ui.page.goto(f"{ui.url}/automation")
+    ui.sees("retrain_changed_sheets")
+    ui.sees(re.compile("only on Monday"))
+    ui.picture("automation")
+    ui.page.goto(f"{ui.url}/locations/training_pipeline/sensors/poll_training_jobs")
+    ui.sees("poll_training_jobs")
+    ui.picture("sensor")
+    ui.page.goto(f"{ui.url}/locations/training_pipeline/schedules/retrain_changed_sheets")
+    ui.sees(re.compile("Looks at the training sheets|retrain_changed_sheets"))
+    ui.picture("schedule")
