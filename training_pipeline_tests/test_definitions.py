@@ -23,11 +23,21 @@ def test_what_dagster_sees() -> None:
         "training_metrics",
         "fine_tuned_model",
     }
-    assert {job.name for job in loaded.jobs or []} == {"create_training_job", "launch_training", "finalize_training"}
+    assert {job.name for job in loaded.jobs or []} == {
+        "create_training_job",
+        "cancel_training_job",
+        "retry_training_job",
+        "retrain_changed_sheets",
+        "launch_training",
+        "finalize_training",
+    }
     sensors = {sensor.name: sensor.default_status for sensor in loaded.sensors or []}
     assert sensors == dict.fromkeys(
-        ("launch_pending_jobs", "poll_training_jobs", "watch_training_runs"), dg.DefaultSensorStatus.RUNNING
+        ("launch_pending_jobs", "poll_training_jobs", "watch_training_runs", "tell_people"),
+        dg.DefaultSensorStatus.RUNNING,
     )
+    schedules = {schedule.name: schedule.default_status for schedule in loaded.schedules or []}
+    assert schedules == {"retrain_changed_sheets": dg.DefaultScheduleStatus.STOPPED}
     dg.Definitions.validate_loadable(loaded)
 
 

@@ -26,7 +26,7 @@ pytestmark = [
 def launched_from_the_launchpad(system: RunningSystem) -> str:
     """The id of a job created as the Launchpad of the Dagster UI does it."""
     client = DagsterGraphQLClient("127.0.0.1", port_number=system.port)
-    config = {"training_sheet_id": "small", "model_name": "triage", "created_by": "grace"}
+    config = {"training_sheet_id": "small", "model_name": "triage", "requested_by": "grace"}
     client.submit_job_execution(
         "create_training_job",
         repository_location_name="training_pipeline",

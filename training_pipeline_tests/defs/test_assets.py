@@ -105,7 +105,11 @@ def test_a_sheet_that_governance_refuses_is_red_with_its_table_and_trains_nothin
     job = create(services, "phi")
     result = launch(services, definitions, instance, job)
     assert not result.success
-    assert checks(instance, result) == {"accounting_adds_up": True, "enough_pairs": False}
+    assert checks(instance, result) == {
+        "accounting_adds_up": True,
+        "enough_pairs": False,
+        "no_pair_fails_a_gate": True,
+    }
     now = services.store.get(job.id)
     assert now.status is JobStatus.FAILED
     assert "training_prohibited" in (now.error_message or "")

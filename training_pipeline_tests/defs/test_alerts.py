@@ -1,0 +1,102 @@
+"""The sensor that tells people what needs them, and how it knows of sensors that fail."""
+
+from __future__ import annotations
+
+import logging
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import TickData, TickStatus
+
+from training_pipeline.defs.alerts import FAILURES_IN_A_ROW, failing, tell_people
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.training_jobs.links import Links
+from training_pipeline.training_jobs.services import Services
+from training_pipeline_tests.defs.runs import create
+
+LINKS = Links(dagster="http://dagster", page="http://page")
+
+
+def told(services: Services, instance: dg.DagsterInstance) -> str:
+    with dg.build_sensor_context(instance=instance, resources={"services": services}) as context:
+        result = tell_people(context)
+    assert isinstance(result, dg.SkipReason)
+    return result.skip_message or ""
+
+
+def test_a_failed_job_is_told_once_and_the_tick_says_what_was_done(
+    services: Services, instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    services.store.change(create(services), JobStatus.FAILED, message="Failed.", values={"error_message": "It broke."})
+    with caplog.at_level(logging.WARNING, "training_pipeline.alerts"):
+        assert "1 new to tell; told 1 to log" in told(services, instance)
+        assert "0 new to tell; told 0 to log" in told(services, instance)
+    messages = [record.getMessage() for record in caplog.records if record.name == "training_pipeline.alerts"]
+    assert len(messages) == 1
+    assert "It broke." in messages[0]
+
+
+class Ticks:
+    """An instance with one sensor and the ticks it had."""
+
+    def __init__(self, *statuses: TickStatus) -> None:
+        self.ticks = [
+            TickData("origin", "poll_training_jobs", InstigatorType.SENSOR, status, float(number), "selector")
+            for number, status in enumerate(statuses)
+        ]
+
+    def all_instigator_state(self) -> list[object]:
+        return [State()]
+
+    def get_ticks(self, *_: object, limit: int, statuses: list[TickStatus]) -> list[object]:
+        found = [(number, tick) for number, tick in enumerate(self.ticks) if tick.status in statuses]
+        return [Tick(number, tick.status) for number, tick in found[::-1][:limit]]
+
+
+class State:
+    instigator_origin_id = "origin"
+    selector_id = "selector"
+    instigator_name = "poll_training_jobs"
+    instigator_type = InstigatorType.SENSOR
+
+
+class Tick:
+    def __init__(self, tick_id: int, status: TickStatus) -> None:
+        self.tick_id = tick_id
+        self.status = status
+
+
+BAD, GOOD, BUSY = TickStatus.FAILURE, TickStatus.SKIPPED, TickStatus.STARTED
+
+
+@pytest.mark.parametrize(
+    ("statuses", "key"),
+    [
+        ([GOOD, BAD, BAD], None),
+        ([BAD, BAD, GOOD, BAD], None),
+        ([GOOD, BAD, BAD, BAD], "sensor:poll_training_jobs:0"),
+        ([GOOD, BAD, BAD, BAD, BUSY], "sensor:poll_training_jobs:0"),
+        ([GOOD, BAD, BAD, BAD, BAD], "sensor:poll_training_jobs:0"),
+        ([GOOD, BAD, BAD, BAD, GOOD, BAD, BAD, BAD], "sensor:poll_training_jobs:4"),
+    ],
+)
+def test_a_sensor_that_fails_and_fails_is_one_cause(statuses: list[TickStatus], key: str | None) -> None:
+    found = list(failing(Ticks(*statuses), LINKS))  # type: ignore[arg-type]
+    assert [alert.key for alert in found] == ([key] if key else [])
+    for alert in found:
+        assert f"failed {FAILURES_IN_A_ROW} times in a row" in alert.message
+        assert alert.links == {"sensor": "http://dagster/locations/training_pipeline/sensors/poll_training_jobs"}
+
+
+def test_a_failed_look_at_the_sheets_is_told(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    (services.settings.sheets / "broken.yaml").write_text("name: Broken\nstatus: approved\nmetadata: {retraining: 3}\n"
+        "source_sheet: {id: a}\nprompt_template: {id: b}\n")
+    (services.settings.sheets / "broken.jsonl").write_text("")
+    config = {"ops": {"look": {"config": {"requested_by": "clock"}}}}
+    job = definitions.resolve_job_def("retrain_changed_sheets")
+    assert not job.execute_in_process(instance=instance, run_config=config, raise_on_error=False).success
+    assert "1 new to tell" in told(services, instance)
+    assert "0 new to tell" in told(services, instance)
