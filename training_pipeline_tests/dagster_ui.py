@@ -34,16 +34,20 @@ class DagsterUI:
         self.url = url
         self.images = images
 
-    def launch(self, job: str, op: str, config: dict[str, object], *, picture: str = "") -> str:
-        """Write the configuration into the Launchpad of a job and launch it; the id of the run, whose page is shown."""
+    def launch(self, job: str, op: str, config: dict[str, object], *, says: str = "", picture: str = "") -> str:
+        """Write the configuration into the Launchpad of a job and launch it; the id of the run, whose page is shown.
+
+        `says` is what the page says before anything is typed.
+        """
         self.page.goto(f"{self.url}/locations/training_pipeline/jobs/{job}/playground")
-        # What is missing is said before anything is typed.
-        expect(self.page.get_by_text("Missing required config").first).to_be_visible(timeout=SECONDS * 1000)
-        self.picture(f"{picture}-empty")
+        button = self.page.get_by_role("button", name="Launch Run")
+        expect(button).to_be_visible(timeout=SECONDS * 1000)
+        if says:
+            self.sees(says)
+            self.picture(f"{picture}-empty")
         self.page.locator(".cm-content, .CodeMirror").first.click()
         self.page.keyboard.press("Control+A")
         self.page.keyboard.insert_text(yaml.safe_dump({"ops": {op: {"config": config}}}, sort_keys=False))
-        button = self.page.get_by_role("button", name="Launch Run")
         expect(button).to_be_enabled(timeout=SECONDS * 1000)
         self.picture(picture)
         button.click()

@@ -16,7 +16,9 @@ CLONE = Path(__file__).parent.parent
 
 
 @pytest.fixture(params=["stated", "found"])
-def url(request: pytest.FixtureRequest, database: Database, database_url: SecretStr, monkeypatch: pytest.MonkeyPatch) -> str:
+def url(
+    request: pytest.FixtureRequest, database: Database, database_url: SecretStr, monkeypatch: pytest.MonkeyPatch
+) -> str:
     """The database as `up` states it, or as the settings know it."""
     monkeypatch.delenv(URL_VARIABLE, raising=False)
     if request.param == "stated":
@@ -37,7 +39,9 @@ def test_dagster_keeps_its_runs_in_our_database(url: str, tmp_path: Path) -> Non
         assert url not in repr(instance.get_ref())
 
 
-def test_what_is_not_there_yet_is_made(empty_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_is_not_there_yet_is_made(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv(URL_VARIABLE, raising=False)
     monkeypatch.setenv("TRAINING_PIPELINE_DATABASE_URL", empty_database.url("public"))
     (tmp_path / "dagster.yaml").write_text((CLONE / "dagster.yaml").read_text())

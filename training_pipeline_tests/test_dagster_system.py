@@ -141,9 +141,7 @@ def test_a_backfill_of_a_finished_job_never_submits_again_and_says_what_to_do(sy
     }
     answer = ask(system.port, BACKFILL, parameters=parameters)["launchPartitionBackfill"]
     assert answer["__typename"] == "LaunchBackfillSuccess", answer
-    wanted = dg.RunsFilter(
-        tags={"dagster/backfill": answer["backfillId"]}, statuses=[dg.DagsterRunStatus.FAILURE]
-    )
+    wanted = dg.RunsFilter(tags={"dagster/backfill": answer["backfillId"]}, statuses=[dg.DagsterRunStatus.FAILURE])
     until(lambda: system.instance.get_runs(wanted), seconds=90, what="the end of the backfill")
     run = system.instance.get_runs(wanted)[0]
     said = [

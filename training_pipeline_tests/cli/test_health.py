@@ -6,7 +6,6 @@ import pytest
 
 from training_pipeline.cli import health
 from training_pipeline.domain.errors import Conflict, PipelineError
-from training_pipeline.training_jobs import links
 
 
 def test_a_taken_port_is_one_clear_sentence() -> None:
@@ -22,11 +21,3 @@ def test_a_taken_port_is_one_clear_sentence() -> None:
 def test_an_address_of_another_machine_is_refused(host: str) -> None:
     with pytest.raises(PipelineError, match="Nothing can listen"):
         health.require_free_port(host, 3000)
-
-
-@pytest.mark.parametrize(
-    ("host", "address"),
-    [("127.0.0.1", "127.0.0.1:1"), ("0.0.0.0", "127.0.0.1:1"), ("::", "[::1]:1"), ("host.example", "host.example:1")],
-)
-def test_the_address_for_a_browser(host: str, address: str) -> None:
-    assert links.address(host, 1) == f"http://{address}"

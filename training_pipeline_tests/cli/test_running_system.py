@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from training_pipeline.cli import running_system
+from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.embedded_postgres import EmbeddedPostgres
 from training_pipeline.settings import Settings
 from training_pipeline_tests.polling import until
@@ -191,3 +192,17 @@ def test_env_prints_lines_that_a_shell_understands(installation: Installation) -
 
 def test_down_never_asks_for_a_database_it_did_not_start(settings: Settings) -> None:
     assert running_system.down(settings) == []
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "no such host"])
+def test_the_ui_in_which_everything_may_be_done_is_for_this_machine_only(host: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        running_system.require_loopback(Settings(state_dir=tmp_path, webserver_host=host))
+    assert "TRAINING_PIPELINE_READ_ONLY_HOST" in caught.value.hint
+    running_system.require_loopback(Settings(state_dir=tmp_path, webserver_host="localhost"))
+
+
+def test_where_the_read_only_ui_is(tmp_path: Path) -> None:
+    assert running_system.read_only_url(Settings(state_dir=tmp_path)) == ""
+    shared = Settings(state_dir=tmp_path, read_only_host="0.0.0.0", read_only_port=3009)
+    assert running_system.read_only_url(shared) == "http://127.0.0.1:3009"

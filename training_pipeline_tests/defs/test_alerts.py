@@ -92,8 +92,9 @@ def test_a_sensor_that_fails_and_fails_is_one_cause(statuses: list[TickStatus], 
 def test_a_failed_look_at_the_sheets_is_told(
     services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
-    (services.settings.sheets / "broken.yaml").write_text("name: Broken\nstatus: approved\nmetadata: {retraining: 3}\n"
-        "source_sheet: {id: a}\nprompt_template: {id: b}\n")
+    (services.settings.sheets / "broken.yaml").write_text(
+        "name: Broken\nstatus: approved\nmetadata: {retraining: 3}\nsource_sheet: {id: a}\nprompt_template: {id: b}\n"
+    )
     (services.settings.sheets / "broken.jsonl").write_text("")
     config = {"ops": {"look": {"config": {"requested_by": "clock"}}}}
     job = definitions.resolve_job_def("retrain_changed_sheets")

@@ -7,9 +7,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from training_pipeline.definitions import build
 from training_pipeline.defs import checks
 from training_pipeline.defs.graph import TEXT_TAG, about, owners_of, with_backend
-from training_pipeline.definitions import build
 from training_pipeline.domain.training_sheet import Reference, SheetStatus, TrainingSheet
 from training_pipeline.settings import Settings
 

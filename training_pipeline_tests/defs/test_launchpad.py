@@ -101,7 +101,11 @@ def test_all_that_is_wrong_with_a_request_ends_the_run_in_sentences(
 
 
 def test_who_asks_is_required(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
-    for job, op in (("create_training_job", "create"), ("cancel_training_job", "cancel"), ("retry_training_job", "retry")):
+    for job, op in (
+        ("create_training_job", "create"),
+        ("cancel_training_job", "cancel"),
+        ("retry_training_job", "retry"),
+    ):
         with pytest.raises(dg.DagsterInvalidConfigError, match="requested_by"):
             run(definitions, instance, job, op)
 

@@ -107,3 +107,65 @@ def test_a_claim_whose_run_was_never_started_is_given_back_after_the_grace(
     services.store.update(job.id, {"launch_claimed_at": job.created_at.replace(year=2020)})
     assert settle_runs(instance, services) == 1
     assert services.store.get(job.id).launch_claimed_at is None
+
+
+def terminated(instance: dg.DagsterInstance, definitions: dg.Definitions, phase: Phase, job_id: str) -> None:
+    """Its run, after somebody terminated it in the UI."""
+    run = instance.get_run_by_id(started_run(instance, definitions, phase, job_id))
+    assert run is not None
+    instance.report_run_canceling(run)
+    instance.report_run_canceled(run)
+
+
+def test_terminating_the_launch_run_before_the_submit_cancels_the_job(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    job = create(services)
+    claim(services.store, Phase.LAUNCH)
+    terminated(instance, definitions, Phase.LAUNCH, job.id)
+    assert settle_runs(instance, services) == 1
+    now = services.store.get(job.id)
+    assert (now.status, now.cancel_requested_by) == (JobStatus.CANCELLED, "dagster")
+    assert settle_runs(instance, services) == 0
+
+
+def test_terminating_it_after_the_submit_only_gives_the_claim_back(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    """The backend may have the job, so its training goes on; `cancel_training_job` is what ends it."""
+    job = create(services)
+    claim(services.store, Phase.LAUNCH)
+    services.store.update(job.id, {"submit_intended_at": job.created_at})
+    terminated(instance, definitions, Phase.LAUNCH, job.id)
+    assert settle_runs(instance, services) == 1
+    now = services.store.get(job.id)
+    assert (now.status, now.launch_claimed_at, now.cancel_requested_at) == (JobStatus.PENDING, None, None)
+
+
+def test_a_sensor_says_what_it_looked_at(services: Services, instance: dg.DagsterInstance) -> None:
+    create(services)
+    claim(services.store, Phase.LAUNCH)
+    skipped = evaluate("launch_pending_jobs", services, instance).skip_reason
+    assert skipped is not None
+    assert skipped.skip_message == "Looked for pending training jobs: none is to be launched now, 1 being launched."
+    sensor = next(sensor for sensor in make_sensors(5) if sensor.name == "watch_training_runs")
+    with dg.build_sensor_context(instance=instance, resources={"services": services}) as context:
+        said = sensor(context)
+    assert isinstance(said, dg.SkipReason)
+    assert said.skip_message == "Looked at 1 launch and 0 finish run(s); settled 0 that had ended early."
+
+
+def test_the_run_that_is_asked_for_can_be_found_by_whom_and_what_it_is_for(
+    services: Services, instance: dg.DagsterInstance
+) -> None:
+    job = create(services)
+    request = (evaluate("launch_pending_jobs", services, instance).run_requests or [])[0]
+    assert {name: value for name, value in request.tags.items() if name.startswith("training_pipeline/")} == {
+        "training_pipeline/job_id": job.id,
+        "training_pipeline/training_sheet": "small",
+        "training_pipeline/model": "triage",
+        "training_pipeline/backend": "local",
+        "training_pipeline/requested_by": "ada",
+        "training_pipeline/phase": "launch",
+        "training_pipeline/attempt": "1",
+    }
