@@ -28,7 +28,7 @@ def serve(
     from training_pipeline.api.server import CONNECTIONS, Server
     from training_pipeline.cli import health
     from training_pipeline.cli.environment import prepare_environment
-    from training_pipeline.training_jobs.links import address
+    from training_pipeline.training_jobs.addresses import address
 
     health.require_free_port(settings.api_host, settings.api_port, setting="API")
     prepare_environment(settings)

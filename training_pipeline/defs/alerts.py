@@ -13,9 +13,9 @@ from dagster._core.scheduler.instigation import TickStatus
 from training_pipeline import advisory_lock
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.training_jobs import alerts
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.alert_targets import targets_of
 from training_pipeline.training_jobs.alerts import NEWS, Alert, Kind
-from training_pipeline.training_jobs.links import Links
 from training_pipeline.training_jobs.retraining import NAME as RETRAINING
 from training_pipeline.training_jobs.services import Services
 
@@ -46,7 +46,7 @@ def tell_people(context: dg.SensorEvaluationContext, services: dg.ResourceParam[
 def tell(instance: dg.DagsterInstance, services: Services) -> str:
     """One round of noticing and telling; what was done, in words. Writes."""
     deadline = time.monotonic() + TELL_SECONDS
-    now, links, store = datetime.now(UTC), Links.of(services.settings), services.store
+    now, links, store = datetime.now(UTC), Addresses.of(services.settings), services.store
     pending = timedelta(minutes=services.settings.alert_pending_minutes)
     noticed = alerts.notice_jobs(store, links, now=now, pending=pending)
     noticed += sum(
@@ -60,7 +60,7 @@ def tell(instance: dg.DagsterInstance, services: Services) -> str:
     return f"{told}. {failed}" if failed else f"{told}."
 
 
-def failing(instance: dg.DagsterInstance, links: Links) -> Iterator[Alert]:
+def failing(instance: dg.DagsterInstance, links: Addresses) -> Iterator[Alert]:
     """An alert for each sensor and schedule whose latest ticks all failed. Reads only.
 
     It is told once for a row of failures: the key names the last tick before it. What the error says is in the UI.
@@ -81,7 +81,7 @@ def failing(instance: dg.DagsterInstance, links: Links) -> Iterator[Alert]:
         )
 
 
-def _failed_looks(instance: dg.DagsterInstance, links: Links) -> Iterator[Alert]:
+def _failed_looks(instance: dg.DagsterInstance, links: Addresses) -> Iterator[Alert]:
     """An alert for each run of the retraining that failed: nobody looks at it, for it was started by the clock."""
     failed = dg.RunsFilter(
         job_name=RETRAINING, statuses=[dg.DagsterRunStatus.FAILURE], created_after=datetime.now(UTC) - NEWS

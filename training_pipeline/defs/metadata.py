@@ -20,16 +20,16 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA
 from training_pipeline.domain.training_sheet import Reference
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.dry_run import DryRun
 from training_pipeline.training_jobs.launch import SheetRef
-from training_pipeline.training_jobs.links import Links
 
 Metadata = dict[str, Any]
 
 _EXCLUSIONS = "| pairs | left out because | the stewards' reason |"
 
 
-def of_sheet(job: TrainingJob, sheet: SheetRef, links: Links) -> Metadata:
+def of_sheet(job: TrainingJob, sheet: SheetRef, links: Addresses) -> Metadata:
     """The head of a training sheet."""
     head = sheet.sheet
     return {
@@ -51,7 +51,7 @@ def named(reference: Reference) -> str:
     return f"{reference.name or reference.id} ({reference.id}), version {reference.version or 'not stated'}"
 
 
-def of_snapshot(job: TrainingJob, taken: Snapshot, links: Links) -> Metadata:
+def of_snapshot(job: TrainingJob, taken: Snapshot, links: Addresses) -> Metadata:
     """What the gates decided."""
     summary = taken.summary
     return {
@@ -90,7 +90,7 @@ def counts(title: str, found: Mapping[str, int], *, unknown: str = "") -> dg.Met
     return dg.MetadataValue.md("\n".join(lines))
 
 
-def of_split(job: TrainingJob, dataset: DatasetRef, side: str, links: Links) -> Metadata:
+def of_split(job: TrainingJob, dataset: DatasetRef, side: str, links: Addresses) -> Metadata:
     """One side of the dataset."""
     report = dataset.report
     return {
@@ -110,7 +110,7 @@ def of_split(job: TrainingJob, dataset: DatasetRef, side: str, links: Links) -> 
     }
 
 
-def of_submission(job: TrainingJob, links: Links) -> Metadata:
+def of_submission(job: TrainingJob, links: Addresses) -> Metadata:
     """Where the job runs, and with which configuration."""
     return {
         "backend": job.backend,
@@ -126,7 +126,7 @@ def of_submission(job: TrainingJob, links: Links) -> Metadata:
     }
 
 
-def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, links: Links) -> Metadata:
+def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, links: Addresses) -> Metadata:
     """The final figures as plain numbers, which the UI plots across jobs, and the loss curve as a picture."""
     figures = {
         "train_loss": result.train_loss,
@@ -154,7 +154,7 @@ def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, li
     }
 
 
-def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, links: Links) -> Metadata:
+def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, links: Addresses) -> Metadata:
     """The registered model and what it was trained on."""
     name, version = job.uc_model_name or job.model_name, job.uc_model_version
     page = links.mlflow_version(name, version) if version else None
@@ -200,11 +200,11 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-def _job(job: TrainingJob, links: Links) -> dg.MetadataValue[Any]:
+def _job(job: TrainingJob, links: Addresses) -> dg.MetadataValue[Any]:
     return dg.MetadataValue.url(links.job(job.id))
 
 
-def _mlflow(job: TrainingJob, links: Links) -> Any:
+def _mlflow(job: TrainingJob, links: Addresses) -> Any:
     page = links.mlflow_run(job)
     return dg.MetadataValue.url(page) if page else job.mlflow_run_id or ""
 

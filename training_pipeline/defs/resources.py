@@ -16,9 +16,9 @@ from training_pipeline.defs.partitions import ATTEMPT_TAG, JOB_TAG, PHASE_TAG
 from training_pipeline.defs.provenance import report_version
 from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
 from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.claims import Phase, lock_key
 from training_pipeline.training_jobs.launch import SheetRef
-from training_pipeline.training_jobs.links import Links
 from training_pipeline.training_jobs.services import Services
 
 SOURCE_SHEET, PROMPT_TEMPLATE, CANONICAL_LABELS = (dg.AssetKey(name) for name in EXTERNAL)
@@ -41,9 +41,9 @@ class JobRun:
     locked: bool
 
     @property
-    def links(self) -> Links:
+    def links(self) -> Addresses:
         """Where people find more about the job."""
-        return Links.of(self.services.settings)
+        return Addresses.of(self.services.settings)
 
     @contextmanager
     def step(self, context: dg.AssetExecutionContext, phase: Phase) -> Iterator[TrainingJob]:

@@ -16,8 +16,8 @@ from sqlalchemy import Interval, and_, bindparam, cast, func, or_, select, updat
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.alert_targets import AlertTarget, Undelivered
-from training_pipeline.training_jobs.links import Links
 from training_pipeline.training_jobs.store import EventType, JobStore, job_from_row, record_event
 from training_pipeline.training_jobs.tables import alerts, training_jobs
 
@@ -59,7 +59,7 @@ class Alert(BaseModel):
     links: dict[str, str] = {}
 
 
-def of_job(job: TrainingJob, links: Links, *, now: datetime, pending: timedelta) -> Alert | None:
+def of_job(job: TrainingJob, links: Addresses, *, now: datetime, pending: timedelta) -> Alert | None:
     """The alert about a job as it is now, None where nobody needs to be told. Pure.
 
     A job that failed because a check blocked it has one alert, not two.
@@ -86,7 +86,7 @@ def of_job(job: TrainingJob, links: Links, *, now: datetime, pending: timedelta)
     return Alert(key=f"job:{job.id}:{kind}", kind=kind, message=message, job_id=job.id, links=found)
 
 
-def of_permission(job: TrainingJob, warning: str, identity: str, links: Links) -> Alert:
+def of_permission(job: TrainingJob, warning: str, identity: str, links: Addresses) -> Alert:
     """The alert about a model trained on pairs that may no longer be trained on; `identity` tells such pairs apart."""
     return Alert(
         key=f"permission:{job.id}:{identity}",
@@ -120,7 +120,7 @@ def notice(store: JobStore, alert: Alert, *, as_event: bool = False) -> bool:
     return row is not None
 
 
-def notice_jobs(store: JobStore, links: Links, *, now: datetime, pending: timedelta) -> int:
+def notice_jobs(store: JobStore, links: Addresses, *, now: datetime, pending: timedelta) -> int:
     """Notice every job that failed, timed out or is stuck in pending, and was not noticed yet; how many. Writes."""
     table = training_jobs.c
     over = and_(table.status.in_([JobStatus.FAILED, JobStatus.TIMEOUT]), table.completed_at > now - NEWS)

@@ -26,8 +26,8 @@ from training_pipeline.domain.retraining import (
 )
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.training_jobs import alerts
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.idempotency import Answer, body_hash, turn
-from training_pipeline.training_jobs.links import Links
 from training_pipeline.training_jobs.services import Services
 from training_pipeline.training_jobs.store import SYSTEM, EventType, JobStore, job_from_row, record_event
 from training_pipeline.training_jobs.tables import training_jobs
@@ -151,7 +151,7 @@ def _warnings(changed: dict[str, Changes], models: _Models) -> tuple[str, ...]:
 
 def _warn(services: Services, changed: dict[str, Changes], models: _Models) -> tuple[str, ...]:
     """The warnings; each is an alert and an event of the job that trained the model, once for the same pairs."""
-    links = Links.of(services.settings)
+    links = Addresses.of(services.settings)
     for name, found in changed.items():
         job = models.succeeded[name]
         warning = lost_permission(found, _model(job))

@@ -11,11 +11,11 @@ from dagster._core.scheduler.instigation import TickData, TickStatus
 
 from training_pipeline.defs.alerts import FAILURES_IN_A_ROW, failing, tell_people
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.training_jobs.links import Links
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.defs.runs import create
 
-LINKS = Links(dagster="http://dagster", page="http://page")
+LINKS = Addresses(dagster="http://dagster", page="http://page")
 
 
 def told(services: Services, instance: dg.DagsterInstance) -> str:

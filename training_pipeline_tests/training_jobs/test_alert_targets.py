@@ -75,10 +75,10 @@ def mail_server() -> Iterator[tuple[int, list[str]]]:
                         data = False
                         self.wfile.write(b"250 taken\r\n")
                     continue
-                if line == "DATA":
+                if line.upper() == "DATA":
                     data = True
                     self.wfile.write(b"354 go on\r\n")
-                elif line == "QUIT":
+                elif line.upper() == "QUIT":
                     self.wfile.write(b"221 bye\r\n")
                     return
                 else:

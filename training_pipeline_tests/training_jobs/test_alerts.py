@@ -11,14 +11,14 @@ from sqlalchemy import select, update
 
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.training_jobs import alerts as module
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.alert_targets import Undelivered
 from training_pipeline.training_jobs.alerts import Alert, Kind, deliver, notice, notice_jobs, of_job, of_permission
-from training_pipeline.training_jobs.links import Links
 from training_pipeline.training_jobs.store import JobStore
 from training_pipeline.training_jobs.tables import alerts, training_jobs
 from training_pipeline_tests.training_jobs.jobs import new_job
 
-LINKS = Links(dagster="http://dagster", page="http://page")
+LINKS = Addresses(dagster="http://dagster", page="http://page")
 NOW = datetime.now(UTC)
 PENDING = timedelta(minutes=15)
 

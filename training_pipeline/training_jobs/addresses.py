@@ -9,7 +9,7 @@ from training_pipeline.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
+class Addresses:
     """Addresses of one installation, without a slash at their end; `mlflow` is empty where MLflow has no page."""
 
     dagster: str
@@ -17,14 +17,14 @@ class Links:
     mlflow: str = ""
 
     @classmethod
-    def of(cls, settings: Settings) -> Links:
+    def of(cls, settings: Settings) -> Addresses:
         """The addresses that the settings name, else those where `up` listens. Pure."""
         tracking = settings.mlflow_tracking_uri.get_secret_value() if settings.mlflow_tracking_uri else ""
         # An address with a password in it is no link to show.
         mlflow = tracking.rstrip("/") if tracking.startswith("http") and "@" not in tracking else ""
         return cls(
             dagster=(settings.dagster_url or address(settings.webserver_host, settings.webserver_port)).rstrip("/"),
-            page=(settings.page_url or address(settings.api_host, settings.api_port)).rstrip("/"),
+            page=(settings.api_public_url or address(settings.api_host, settings.api_port)).rstrip("/"),
             mlflow=mlflow,
         )
 
