@@ -221,13 +221,15 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
             metadata=md.of_model(job, result, lineage.read(services.store, job.id), job_run.links),
             data_version=dg.DataVersion(md.digest_of_files(result.model_files)),
         )
-        records = asset_records(context.instance, [context.asset_key], job.id)
-        lineage.add_assets(services.store, job.id, records)
-        record = lineage.read(services.store, job.id)
         keys = [dg.AssetKey(name) for name in (*EXTERNAL, *LAUNCHED, *FINISHED)]
+        materialized = asset_records(context.instance, keys, job.id)
+        # Its own record, and those that a launch run did not get to write because it died after the submit.
+        known = lineage.read(services.store, job.id).assets.keys() - {asset}
+        added = {key: record for key, record in materialized.items() if key not in known}
+        lineage.add_assets(services.store, job.id, added)
         found = disagreements(
-            record,
-            materialized=asset_records(context.instance, keys, job.id),
+            lineage.read(services.store, job.id),
+            materialized=materialized,
             inputs=input_versions(context.instance, dg.AssetKey("training_sheet"), job.id),
             dataset=read_dataset(DatasetRef.model_validate(job.dataset).path),
             tags=services.finisher.tags(job),

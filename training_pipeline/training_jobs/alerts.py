@@ -162,16 +162,18 @@ def deliver(store: JobStore, targets: Sequence[AlertTarget], *, enough: Any = la
         if enough():
             break
         alert = Alert.model_validate({name: row[name] for name in Alert.model_fields})
-        missing = [target for target in targets if target.name not in row["sent"]]
-        for target in missing:
+        left = [target for target in targets if target.name not in row["sent"]]
+        # A target that does not answer is asked once a round: the others are not kept waiting for it.
+        for target in [target for target in left if target.name not in failed]:
             try:
                 target.send(alert.model_dump(mode="json"))
             except Undelivered as error:
                 failed[target.name] = str(error)
                 continue
+            left.remove(target)
             told += 1
             _set(store, alert.key, {"sent": table.sent.concat({target.name: datetime.now(UTC).isoformat()})})
-        if all(target.name not in failed for target in missing):
+        if not left:
             _set(store, alert.key, {"done_at": func.clock_timestamp()})
         else:
             pause = min(FIRST_PAUSE_SECONDS * 2 ** min(row["attempts"], 10), MOST_PAUSE_SECONDS)

@@ -34,6 +34,7 @@ class Behaviour:
     ignore_sigterm: bool = False
     #: Fails with this sentence and exit code 1.
     fail: str | None = None
+    fail_type: str = "StandInError"
     #: Stays at this step for ever.
     hang_at_step: int | None = None
     #: Lines for the log.
@@ -136,7 +137,7 @@ class Trainer:
             if self.stopping:
                 raise Stopped
             if self.does.fail is not None:
-                error = {"status": "failed", "error": self.does.fail, "error_type": "StandInError"}
+                error = {"status": "failed", "error": self.does.fail, "error_type": self.does.fail_type}
                 write_atomically(self.dir / "result.json", error)
                 return 1
             if step == self.does.die_at_step and start <= self.does.die_times:

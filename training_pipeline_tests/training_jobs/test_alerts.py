@@ -132,6 +132,22 @@ def test_each_target_is_told_once_and_one_that_fails_is_told_later(store: JobSto
     assert len(log.told) == len(webhook.told) == 1
 
 
+def test_a_target_that_does_not_answer_is_asked_once_a_round(store: JobStore) -> None:
+    for _ in range(3):
+        fail(store, stored(store))
+    notice_jobs(store, LINKS, now=NOW, pending=PENDING)
+    asked = []
+
+    class Dead(Target):
+        def send(self, alert: Mapping[str, Any]) -> None:
+            asked.append(alert["key"])
+            raise Undelivered("TimeoutError")
+
+    log = Target("log")
+    assert deliver(store, [Dead("webhook"), log]).told == 3
+    assert len(asked) == 1
+
+
 def test_a_death_after_the_telling_loses_nothing(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     fail(store, stored(store))
     notice_jobs(store, LINKS, now=NOW, pending=PENDING)
