@@ -7,7 +7,7 @@ import logging
 import dagster as dg
 import pytest
 from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.scheduler.instigation import TickData, TickStatus
+from dagster._core.scheduler.instigation import TickStatus
 
 from training_pipeline.defs.alerts import FAILURES_IN_A_ROW, failing, tell_people
 from training_pipeline.domain.job import JobStatus
@@ -41,17 +41,13 @@ class Ticks:
     """An instance with one sensor and the ticks it had."""
 
     def __init__(self, *statuses: TickStatus) -> None:
-        self.ticks = [
-            TickData("origin", "poll_training_jobs", InstigatorType.SENSOR, status, float(number), "selector")
-            for number, status in enumerate(statuses)
-        ]
+        self.ticks = [Tick(number, status) for number, status in enumerate(statuses)]
 
     def all_instigator_state(self) -> list[object]:
         return [State()]
 
     def get_ticks(self, *_: object, limit: int, statuses: list[TickStatus]) -> list[object]:
-        found = [(number, tick) for number, tick in enumerate(self.ticks) if tick.status in statuses]
-        return [Tick(number, tick.status) for number, tick in found[::-1][:limit]]
+        return [tick for tick in self.ticks[::-1] if tick.status in statuses][:limit]
 
 
 class State:
