@@ -6,11 +6,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 from pydantic import SecretStr
 
 from training_pipeline.dagster_storage import URL_VARIABLE, OurStorage
 from training_pipeline.database import Database
+from training_pipeline.defs.partitions import JOB_TAG, PHASE_TAG
 from training_pipeline.migrations import is_migrated
+from training_pipeline.training_jobs.claims import Phase
 
 CLONE = Path(__file__).parent.parent
 
@@ -37,6 +40,12 @@ def test_dagster_keeps_its_runs_in_our_database(url: str, tmp_path: Path) -> Non
         assert storage.postgres_url == url
         # What it hands to code servers and run workers leads them to the same place, and holds no password.
         assert url not in repr(instance.get_ref())
+
+
+def test_runs_are_limited_by_the_tags_that_they_carry() -> None:
+    limits = yaml.safe_load((CLONE / "dagster.yaml").read_text())["concurrency"]["runs"]["tag_concurrency_limits"]
+    assert {limit["key"] for limit in limits} == {JOB_TAG, PHASE_TAG}
+    assert next(limit for limit in limits if limit["key"] == PHASE_TAG)["value"] == Phase.LAUNCH
 
 
 def test_what_is_not_there_yet_is_made(

@@ -22,7 +22,7 @@ from training_pipeline_tests.running_system import RunningSystem
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
 ]
 IMAGES = "TOUR_IMAGES"
@@ -63,7 +63,7 @@ def broken_base_model(directory: Path) -> None:
 
 def newest(system: RunningSystem, count: int) -> TrainingJob:
     """The job that was created last, once there are so many."""
-    until(lambda: system.services.jobs.list()[1] == count, seconds=60, what=f"{count} training jobs")
+    until(lambda: system.services.jobs.list()[1] == count, seconds=240, what=f"{count} training jobs")
     return system.services.jobs.list()[0][0]
 
 
@@ -97,7 +97,7 @@ def test_a_person_works_with_mouse_and_keyboard_only(system: RunningSystem, imag
 
 def see_it_turn_green(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:
     """The graph, the metadata of assets, the plots and the checks."""
-    system.until(job.id, lambda now: now.status is JobStatus.SUCCEEDED, "the success", seconds=300)
+    system.until(job.id, lambda now: now.status is JobStatus.SUCCEEDED, "the success", seconds=600)
     ui.asset("fine_tuned_model", partition=job.id)
     ui.sees("Materialized")
     ui.sees("model_version")
@@ -129,7 +129,7 @@ def see_it_turn_green(ui: DagsterUI, system: RunningSystem, job: TrainingJob) ->
 
 def find_the_cause(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:
     """From the red partition of the asset to the sentence that says what is wrong."""
-    until(lambda: system.job(job.id).finalized_at is not None, seconds=300, what="the end of the job that must fail")
+    until(lambda: system.job(job.id).finalized_at is not None, seconds=600, what="the end of the job that must fail")
     failed = system.job(job.id)
     assert failed.status is JobStatus.FAILED
     assert failed.error_message
@@ -149,7 +149,7 @@ def cancel(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:
     asked = {"job_id": job.id, "requested_by": PERSON, "reason": "wrong sheet"}
     ui.launch("cancel_training_job", "cancel", asked, picture="cancel")
     ui.until_run("Success")
-    until(lambda: system.job(job.id).status is JobStatus.CANCELLED, seconds=120, what="the cancel")
+    until(lambda: system.job(job.id).status is JobStatus.CANCELLED, seconds=240, what="the cancel")
     now = system.job(job.id)
     assert (now.cancel_requested_by, now.cancel_reason) == (PERSON, "wrong sheet")
 
@@ -161,7 +161,7 @@ def retry(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:
     ui.until_run("Success")
     again = newest(system, 4)
     assert (again.retry_of, again.created_by, again.training_config["epochs"]) == (job.id, "grace@example.org", 1)
-    system.until(again.id, lambda now: now.status is JobStatus.SUCCEEDED, "the success of the retry", seconds=300)
+    system.until(again.id, lambda now: now.status is JobStatus.SUCCEEDED, "the success of the retry", seconds=600)
     ui.asset("fine_tuned_model", partition=again.id)
     ui.sees("Materialized")
 

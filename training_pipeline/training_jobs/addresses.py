@@ -38,7 +38,7 @@ class Addresses:
 
     def asset(self, key: str, job_id: str) -> str:
         """An asset of the job in the Dagster UI."""
-        return f"{self.dagster}/assets/{key}?partition={job_id}"
+        return f"{self.dagster}/assets/{key}?view=partitions&partition={job_id}"
 
     def sensor(self, name: str) -> str:
         """A sensor in the Dagster UI."""

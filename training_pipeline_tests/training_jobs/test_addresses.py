@@ -27,7 +27,8 @@ def test_links_lead_where_people_reach_the_pages(tmp_path: Path) -> None:
     outside = Addresses.of(
         Settings(state_dir=tmp_path, dagster_url="https://dagster.example/", api_public_url="https://x.example")
     )
-    assert outside.asset("fine_tuned_model", "tj-1") == "https://dagster.example/assets/fine_tuned_model?partition=tj-1"
+    model = outside.asset("fine_tuned_model", "tj-1")
+    assert model == "https://dagster.example/assets/fine_tuned_model?view=partitions&partition=tj-1"
     assert outside.job("tj-1") == "https://x.example/train/jobs/tj-1"
 
 
