@@ -26,6 +26,7 @@ from training_pipeline.cli.job_request import (
 from training_pipeline.cli.jobs_client import jobs_client
 from training_pipeline.cli.jobs_options import Cursor, JobId, Json, Key, Token, Url, print_json, say
 from training_pipeline.domain.job import ACTIVE, JobStatus
+from training_pipeline.settings import Settings
 
 app = typer.Typer(
     help="Create training jobs, look at them, cancel and retry them, here or behind a REST API.", no_args_is_help=True

@@ -15,7 +15,7 @@ from training_pipeline.tracking import Tracking
 from training_pipeline.training_jobs import lineage
 from training_pipeline.training_jobs.claims import Phase, attempt_of
 from training_pipeline.training_jobs.collect import collect_points
-from training_pipeline.training_jobs.provenance import labels_version, source_version, template_version
+from training_pipeline.training_jobs.provenance import source_version, template_version
 from training_pipeline.training_jobs.store import EventType, JobStore
 from training_pipeline.training_jobs.tables import training_job_events
 
@@ -100,7 +100,7 @@ class Finisher:
             "training_pipeline.dataset_digest": record.dataset_digest,
             "training_pipeline.source_sheet": source_version(record),
             "training_pipeline.prompt_template": template_version(record),
-            "training_pipeline.canonical_labels": labels_version(record),
+            "training_pipeline.canonical_labels": (job.sheet or {}).get("labels", {}).get("digest", ""),
             "training_pipeline.gate_policy": record.gate_policy_version,
             "training_pipeline.base_model": job.base_model,
         }
