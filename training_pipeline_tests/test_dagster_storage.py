@@ -35,7 +35,7 @@ def test_dagster_keeps_its_runs_in_our_database(url: str, tmp_path: Path) -> Non
     (tmp_path / "dagster.yaml").write_text((CLONE / "dagster.yaml").read_text())
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         assert instance.get_runs() == []
-        storage = instance._storage  # type: ignore[attr-defined]
+        storage = instance.get_ref().storage
         assert isinstance(storage, OurStorage)
         assert storage.postgres_url == url
         # What it hands to code servers and run workers leads them to the same place, and holds no password.

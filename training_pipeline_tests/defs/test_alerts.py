@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import dagster as dg
 import pytest
@@ -16,6 +17,13 @@ from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.defs.runs import create
 
 LINKS = Addresses(dagster="http://dagster", page="http://page")
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """One that keeps ticks, which an ephemeral one does not."""
+    with dg.instance_for_test() as kept:
+        yield kept
 
 
 def told(services: Services, instance: dg.DagsterInstance) -> str:
