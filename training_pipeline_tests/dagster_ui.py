@@ -80,9 +80,9 @@ class DagsterUI:
         expect(found).to_be_visible(timeout=seconds * 1000)
         return found
 
-    def click(self, name: str) -> None:
-        """Click what has this text."""
-        self.page.get_by_text(name, exact=True).first.click(timeout=SECONDS * 1000)
+    def click(self, name: str | re.Pattern[str]) -> None:
+        """Click what is seen and has this text."""
+        self.page.get_by_text(name, exact=True).filter(visible=True).first.click(timeout=SECONDS * 1000)
 
     def picture(self, name: str) -> None:
         """A screenshot for the documentation, where it is wanted."""

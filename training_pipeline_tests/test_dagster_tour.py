@@ -113,7 +113,7 @@ def see_it_turn_green(ui: DagsterUI, system: RunningSystem, job: TrainingJob) ->
     ui.page.get_by_role("img", name="loss over steps").wait_for()
     ui.picture("loss-curve")
     ui.asset("fine_tuned_model", view="checks")
-    ui.click("provenance_equals_lineage_record")
+    ui.click(re.compile("^provenance_equ.*lineage_record$"))  # shortened in the middle where it does not fit
     ui.sees(re.compile("name the same versions"))
     ui.sees("Passed")
     ui.picture("checks")
