@@ -80,11 +80,6 @@ class Settings(BaseSettings):
     dagster_url: str | None = Field(
         None, description="Where people reach the Dagster UI, for links; where unset, host and port of the webserver."
     )
-    api_public_url: str | None = Field(
-        None,
-        pattern=r"^https?://[^/\s]+$",
-        description="Where browsers find the REST API and pages behind a proxy, as https://train.example.org.",
-    )
     retrain_cron: str = Field(
         "0 6 * * 1",
         pattern=r"^\s*(\S+\s+){4}\S+\s*$",
