@@ -76,7 +76,7 @@ class JobsClient(Protocol):
         """What the job was trained on, with a page of its pairs."""
 
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
-        """The events with an id above `after`, and the job whenever it changed, until it is over; it comes last."""
+        """The events with an id above `after`, and the job whenever it changed, to its end: that comes, too."""
 
 
 @contextmanager
