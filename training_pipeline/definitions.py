@@ -9,7 +9,8 @@ import dagster as dg
 
 from training_pipeline.defs import alerts, assets, graph, jobs, resources, retraining, sensors
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services, open_services, sheet_source
+from training_pipeline.sheets.files import SAMPLES, FileTrainingSheets
+from training_pipeline.training_jobs.services import Services, open_services
 
 #: A model is warned of when it has come so far on its way to being stale.
 WARN_AT = 0.8
@@ -58,7 +59,10 @@ def _fresh(settings: Settings) -> dg.FreshnessPolicy:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What Dagster loads: the configured installation. Looks at the heads of training sheets, for their owners."""
+    """What Dagster loads: the configured installation. Looks at the heads of sheets on this machine, for their owners.
+
+    Sheets that are kept elsewhere are not asked for: loading must neither wait nor fail for another system's sake.
+    """
     settings = Settings()
-    owners = graph.owners_of(sheet_source(settings).list())
+    owners = graph.owners_of(FileTrainingSheets([settings.sheets, SAMPLES]).list())
     return build(settings, lambda: open_services(settings), owners=owners)
