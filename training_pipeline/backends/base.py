@@ -24,16 +24,23 @@ class BaseModelOffer(BaseModel):
     description: str
     parameters: int | None = None
     context_length: int | None = None
+    licence: str | None = None
+    accelerators: tuple[str, ...] = ()
     default: bool = False
 
 
 class Plan(BaseModel):
-    """A configuration with every "auto" replaced by the value that will be used. `config` has no "auto" left."""
+    """A configuration with every "auto" replaced by the value that will be used. `config` has no "auto" left.
+
+    `uc_catalog` and `uc_schema` are where the model goes if the job does not say it; null where that is not needed.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     base_model: str
     config: TrainingConfig
+    uc_catalog: str | None = None
+    uc_schema: str | None = None
 
 
 class Submission(BaseModel):
@@ -49,6 +56,8 @@ class Submission(BaseModel):
     train_file: Path
     validation_file: Path
     dataset_digest: str
+    #: The full name under which a backend whose runs register the model themselves is to do so; null for not at all.
+    register_as: str | None = None
 
 
 class Handle(BaseModel):
@@ -64,7 +73,7 @@ class RunState(BaseModel):
     """What the backend says about a run now. `status` is never `pending`.
 
     `lost` with `failed` means that nobody watches over the run any more although it has no verdict: `recover` may yet
-    save it. Where it cannot, the run has failed.
+    save it. Where it cannot, the run has failed. The MLflow ids are those of a run that logs to MLflow by itself.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -77,6 +86,8 @@ class RunState(BaseModel):
     total_epochs: float | None = None
     eta_seconds: float | None = None
     message: str = ""
+    mlflow_experiment_id: str | None = None
+    mlflow_run_id: str | None = None
     error: str | None = None
     error_details: dict[str, Any] | None = None
 

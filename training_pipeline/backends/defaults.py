@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from training_pipeline.domain.errors import FieldProblem
@@ -61,11 +62,13 @@ def resolve(
     train_pairs: int | None,
     precision: Literal["bf16", "fp32"],
     context_length: int | None = None,
+    accelerators: Mapping[str, Any] | None = None,
 ) -> tuple[TrainingConfig, list[FieldProblem]]:
     """`config` without any "auto", and everything that is wrong with it.
 
     `precision` is what "auto" means for a pretrained model on this machine; `context_length` is the most tokens the
-    model takes, where known.
+    model takes, where known; `accelerators` is what "auto" means for accelerator and accelerator_count, null where
+    there is nothing to choose.
     """
     problems = []
     steps = config.gradient_accumulation_steps
@@ -77,6 +80,10 @@ def resolve(
     if config.max_length != "auto" and context_length is not None and config.max_length > context_length:
         message = f"is {config.max_length}, but the base model takes at most {context_length} tokens"
         problems.append(FieldProblem("/training_config/max_length", "too_long", message))
+    for name in () if accelerators else ("accelerator", "accelerator_count"):
+        if (value := getattr(config, name)) not in {"auto", None}:
+            message = f"is {value}, but training on this machine takes what is here; leave it out"
+            problems.append(FieldProblem(f"/training_config/{name}", "not_applicable", message))
     most = context_length or MAX_LENGTH
     learning_rate = (
         TINY_LEARNING_RATE if from_scratch else {"lora": LORA_LEARNING_RATE, "full": FULL_LEARNING_RATE}[method]
@@ -90,6 +97,7 @@ def resolve(
         "max_length": TINY_MAX_LENGTH if from_scratch else min(MAX_LENGTH, most),
         # So small a model computes faster in fp32: 5,200 against 3,000 tokens a second on one core.
         "precision": "fp32" if from_scratch else precision,
+        **(accelerators or {"accelerator": None, "accelerator_count": None}),
     }
     asked = config.model_dump()
     return TrainingConfig(

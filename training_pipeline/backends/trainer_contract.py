@@ -8,11 +8,11 @@ from typing import Any
 
 from training_pipeline.backends.base import Submission, TrainingResult
 from training_pipeline.domain.errors import BackendFailed
+from training_pipeline.domain.job import TrainingConfig
 
 
 def trainer_config(submission: Submission, run_dir: Path) -> dict[str, Any]:
     """What the training program reads: the submission, flat, with absolute paths. Pure."""
-    config = submission.config.model_dump(mode="json", exclude={"timeout_minutes"})
     return {
         "schema": 1,
         "run_dir": str(run_dir),
@@ -20,9 +20,14 @@ def trainer_config(submission: Submission, run_dir: Path) -> dict[str, Any]:
         "validation_file": str(submission.validation_file.absolute()),
         "base_model": submission.base_model,
         "model_name": submission.model_name,
-        **config,
+        **hyperparameters(submission.config),
         "mlflow": None,
     }
+
+
+def hyperparameters(config: TrainingConfig) -> dict[str, Any]:
+    """The part of a job's configuration that is the training program's own; the rest is the backend's. Pure."""
+    return config.model_dump(mode="json", exclude={"timeout_minutes", "accelerator", "accelerator_count"})
 
 
 def training_result(result: Mapping[str, Any], run_dir: Path) -> TrainingResult:

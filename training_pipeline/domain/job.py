@@ -133,6 +133,12 @@ class TrainingConfig(BaseModel):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         42, description="Seed of initialisation and shuffling.", examples=[42]
     )
+    accelerator: Literal["GPU_1xA10", "GPU_1xH100", "GPU_8xH100", "GPU_8xB300"] | Auto | None = Field(
+        "auto", description="Databricks: type of the GPU node; null on this machine.", examples=["GPU_1xH100"]
+    )
+    accelerator_count: Annotated[int, Field(ge=1, le=64)] | Auto | None = Field(
+        "auto", description="Databricks: GPUs in all; null on this machine.", examples=[1]
+    )
     timeout_minutes: Annotated[float, Field(gt=0, le=43200)] = Field(
         1440.0, description="The job ends as `timeout` after this much running time.", examples=[120.0]
     )

@@ -1,4 +1,7 @@
-"""Start the training program: `python -m training_pipeline.sft CONFIG.json` or `python <this folder> CONFIG.json`."""
+"""Start the training program: `python -m training_pipeline.sft CONFIG.json` or `python <this folder> CONFIG.json`.
+
+With `--worker FILE` it works as a GPU worker of Databricks does; see `worker.py`.
+"""
 
 from __future__ import annotations
 
@@ -31,4 +34,6 @@ def package_name() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(importlib.import_module(f"{package_name()}.program").main(sys.argv[1:]))
+    worker = sys.argv[1:2] == ["--worker"]
+    module = importlib.import_module(f"{package_name()}.{'worker' if worker else 'program'}")
+    sys.exit(module.main(sys.argv[2:] if worker else sys.argv[1:]))

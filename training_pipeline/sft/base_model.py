@@ -65,8 +65,10 @@ def load(config: Config, run: RunDir) -> Base:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         precision = _precision(config.precision, model_config)
         lean = config.method == "lora" and precision == "bf16" and torch.cuda.is_available()
+        # Where one process sees several GPUs, the layers are spread over them: a model that one does not hold.
+        spread = {"device_map": "auto"} if torch.cuda.device_count() > 1 else {}
         model = AutoModelForCausalLM.from_pretrained(
-            source, use_safetensors=True, dtype=torch.bfloat16 if lean else torch.float32, **options
+            source, use_safetensors=True, dtype=torch.bfloat16 if lean else torch.float32, **options, **spread
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise _unloadable(name, error) from error

@@ -7,12 +7,16 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from .config import MlflowTarget
 
 #: Seconds between two calls to the server.
 INTERVAL: Final = 5.0
+#: The tag of the run that says where the training is: what `status.json` says.
+STATUS_TAG: Final = "training_pipeline.status"
+#: Points sent at once, each with the epoch and tokens of its step; MLflow takes 1,000 metrics.
+BATCH: Final = 300
 
 
 class MlflowMirror:
@@ -41,26 +45,47 @@ class MlflowMirror:
         try:
             while self._send_batch():
                 pass
+            self._tell_status()
         except Exception as error:  # noqa: BLE001  # whatever the client raises, the points are kept and sent later
             sys.stderr.write(f"MLflow does not take the metrics now ({type(error).__name__}); they are sent later.\n")
 
     def _send_batch(self) -> bool:
-        """Send up to 1,000 points (the most that MLflow takes at once); whether there were any."""
+        """Send the next points, with the epoch and tokens of each new step; whether there were any.
+
+        A value that is no finite number is told by a point of another name, as MLflow could not send it back in JSON.
+        """
         from mlflow.entities import Metric
 
         offset = int(self._offset_file.read_text()) if self._offset_file.exists() else 0
         metrics: list[Metric] = []
+        points: list[dict[str, Any]] = []
         with self._progress.open("rb") as file:
             file.seek(offset)
             for line in file:
-                if len(metrics) == 1000 or not line.endswith(b"\n"):
+                if len(points) == BATCH or not line.endswith(b"\n"):
                     break
                 offset += len(line)
-                point = json.loads(line)
-                if point["value"] is not None:
-                    metrics.append(Metric(point["name"], point["value"], int(point["time"] * 1000), point["step"]))
+                points.append(json.loads(line))
+        steps: set[int] = set()
+        for point in points:
+            name, value, at, step = point["name"], point["value"], int(point["time"] * 1000), point["step"]
+            metrics.append(Metric(name, value, at, step) if value is not None else _not_finite(name, at, step))
+            beside = {} if step in steps else {key: point[key] for key in ("epoch", "tokens")}
+            metrics += [Metric(key, float(held), at, step) for key, held in beside.items() if held is not None]
+            steps.add(step)
         if not metrics:
             return False
         self._client.log_batch(self._run_id, metrics=metrics, synchronous=True)
         self._offset_file.write_text(str(offset))
         return True
+
+    def _tell_status(self) -> None:
+        status = self._progress.with_name("status.json")
+        if status.exists():
+            self._client.set_tag(self._run_id, STATUS_TAG, status.read_text(encoding="utf-8"))
+
+
+def _not_finite(name: str, at: int, step: int) -> Any:
+    from mlflow.entities import Metric
+
+    return Metric(f"{name}_not_finite", 1.0, at, step)

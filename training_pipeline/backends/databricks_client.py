@@ -1,0 +1,131 @@
+"""The connection to a Databricks workspace: credentials by the SDK's own chain, and its errors in words for people.
+
+No credential is read, stored or shown by us: the SDK finds it (environment, profile, cloud identity) and keeps it.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from requests.exceptions import JSONDecodeError, RequestException
+
+from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, PipelineError
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
+
+#: What the SDK appends to a message: how it was configured, tokens masked. It helps nobody here.
+_APPENDIX: Final = re.compile(r"\s*\b(?:Config|Env): .*", re.DOTALL)
+_LONGEST: Final = 500
+
+
+class Gone(BackendFailed):
+    """What was asked for is not there (any more)."""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How to reach the workspace. `http_timeout` and `retry_timeout` are seconds: of one request, and of all its tries.
+
+    Both are small: whoever calls is asked again by the poller or by the next launch, so that a host that does not exist
+    is told of in seconds and not in the SDK's five minutes.
+    """
+
+    http_timeout: int = 30
+    retry_timeout: int = 20
+    _made: dict[bool, WorkspaceClient] = field(default_factory=dict, compare=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
+
+    def client(self, *, presigned: bool = False) -> WorkspaceClient:
+        """The client, made when first asked for; with `presigned` it moves files by presigned links of the cloud.
+
+        Without, it uses the plain Files API: one request a file, through the workspace itself. Raises the SDK's errors.
+        """
+        from databricks.sdk import WorkspaceClient
+        from databricks.sdk.config import Config
+
+        with self._lock:
+            if presigned not in self._made:
+                config = Config(
+                    http_timeout_seconds=self.http_timeout,
+                    retry_timeout_seconds=self.retry_timeout,
+                    disable_experimental_files_api_client=not presigned,
+                    product="training-pipeline",
+                    product_version="0.1.0",
+                )
+                self._made[presigned] = WorkspaceClient(config=config)
+            return self._made[presigned]
+
+    def forget(self) -> None:
+        """Make new clients from now on, so that credentials which somebody renewed are found."""
+        with self._lock:
+            self._made.clear()
+
+    @contextmanager
+    def calling(self, what: str, *, grant: str = "") -> Iterator[None]:
+        """Turn the SDK's errors into ours while `what` (as "submit the run") is done; `grant` is what that takes.
+
+        Raises `Gone` for what is not there, `BackendFailed` for what would be refused again, and `BackendUnreachable`
+        for what may pass or be mended: no answer, an overload, an answer that is none, credentials that are refused.
+        """
+        from databricks.sdk import errors
+        from databricks.sdk.errors.base import DatabricksError
+
+        try:
+            yield
+        except PipelineError:
+            raise
+        except errors.NotFound as error:
+            raise Gone(f"Databricks could not {what}: {said(error)}", hint=grant) from error
+        except errors.Unauthenticated as error:
+            self.forget()
+            raise _refused(what, said(error)) from error
+        except errors.PermissionDenied as error:
+            self.forget()
+            message = f"Databricks does not let us {what} (403): {said(error)}"
+            hint = f"{grant or 'Grant what is missing'}; the job waits and goes on by itself."
+            raise BackendUnreachable(message, hint=hint) from error
+        except (errors.InternalError, errors.TooManyRequests, errors.TemporarilyUnavailable) as error:
+            raise _silent(what, said(error)) from error
+        except (errors.DeadlineExceeded, errors.Cancelled, errors.NotImplemented, TimeoutError) as error:
+            raise _silent(what, said(error)) from error
+        except DatabricksError as error:
+            if isinstance(error, errors.BadRequest | errors.ResourceConflict):
+                raise BackendFailed(f"Databricks refuses to {what}: {said(error)}", hint=grant) from error
+            raise _silent(what, said(error)) from error
+        except JSONDecodeError as error:
+            why = "its answer is not JSON but a page, as a proxy or a login sends it"
+            raise _silent(what, why) from error
+        except (RequestException, ConnectionError) as error:
+            raise _silent(what, f"no answer ({type(error).__name__})") from error
+        except ValueError as error:  # the SDK's word for credentials that it does not find
+            if "auth" not in str(error):
+                raise
+            self.forget()
+            raise _refused(what, said(error)) from error
+
+
+def said(error: BaseException) -> str:
+    """What the API said, without the SDK's appendix about configuration, and not endlessly. Pure."""
+    text = _APPENDIX.sub("", str(error)).strip() or type(error).__name__
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _refused(what: str, why: str) -> BackendUnreachable:
+    return BackendUnreachable(
+        f"Databricks refuses our credentials (401), so we cannot {what}: {why}",
+        hint="Renew them where the SDK finds them (DATABRICKS_TOKEN, a profile, `databricks auth login`) and restart "
+        "the processes if they are environment variables; the job waits and goes on by itself.",
+    )
+
+
+def _silent(what: str, why: str) -> BackendUnreachable:
+    return BackendUnreachable(
+        f"Databricks does not answer as it should, so we cannot {what}: {why}",
+        hint="Check DATABRICKS_HOST and the network; it is tried again by itself.",
+    )

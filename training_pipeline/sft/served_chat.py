@@ -1,0 +1,46 @@
+"""The registered model as MLflow loads it: chats in, the assistant's answers out. This file travels with the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlflow
+from mlflow import pyfunc
+
+
+class Chat(pyfunc.PythonModel):  # type: ignore[misc,name-defined]
+    """Answers chats with the fine-tuned model in the artifact `model`."""
+
+    def load_context(self, context: Any) -> None:
+        """Load weights and tokenizer, to a GPU where there is one; no code from outside is run."""
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        folder = context.artifacts["model"]
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, dtype="auto"
+        )
+        self.model = model.to(self.device).eval()
+
+    # Without hints on the input: MLflow would take them for a schema, where the signature is one.
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+        """One answer for each chat in the column `messages`; `max_new_tokens` is a parameter."""
+        import torch
+
+        del context
+        most = int((params or {}).get("max_new_tokens", 256))
+        answers = []
+        for messages in model_input["messages"]:
+            chat = [{"role": message["role"], "content": message["content"]} for message in messages]
+            inputs = self.tokenizer.apply_chat_template(
+                chat, add_generation_prompt=True, return_tensors="pt", return_dict=True
+            ).to(self.device)
+            with torch.inference_mode():
+                output = self.model.generate(**inputs, max_new_tokens=most, do_sample=False)
+            answers.append(self.tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+        return answers
+
+
+mlflow.models.set_model(Chat())

@@ -1,0 +1,125 @@
+"""The program on a GPU worker of Databricks: fetch the dataset, train, register the model, leave the result.
+
+What a worker has is set up for a run and gone with it, so everything that is to stay goes to the volume, to MLflow and
+to Unity Catalog. `python -m training_pipeline.sft --worker FILE`; the file says where things are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from . import program
+from .errors import BAD_CONFIG, FAILED, SUCCEEDED, explain, scrubbed_traceback
+from .run_dir import finite
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the one argument, a JSON file, says; returns the exit code of the training program."""
+    os.umask(0o077)
+    if len(arguments) != 1:
+        sys.stderr.write("Usage: python -m training_pipeline.sft --worker FILE\n")
+        return BAD_CONFIG
+    told = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    result_dir = Path(told["result_dir"])
+    # Volumes take whole files written from start to end, so the program works on the worker's own disk.
+    work = Path(tempfile.mkdtemp(prefix="training-"))
+    try:
+        config = _fetched(told, work)
+        code = program.main([str(config)])
+        result = _result(work / "run")
+        if code == SUCCEEDED:
+            _keep(told, result, work, result_dir)
+    except Exception as error:  # noqa: BLE001  # the outermost place: every ending is told
+        sys.stderr.write(scrubbed_traceback(error))
+        failure = explain(error, work)
+        result = {"status": "failed", "error": failure.error, "error_type": failure.error_type}
+        code = FAILED
+    _leave(result_dir / "result.json", result)
+    shutil.rmtree(work, ignore_errors=True)
+    return code
+
+
+def _fetched(told: dict[str, Any], work: Path) -> Path:
+    """The program's configuration, with the dataset on this worker's disk and proved to be what was uploaded."""
+    config = {**told["config"], "run_dir": str(work / "run"), "mlflow": _mlflow()}
+    for key, file in told["files"].items():
+        source, target = Path(file["path"]), work / Path(file["path"]).name
+        shutil.copyfile(source, target)
+        with target.open("rb") as copy:
+            digest = hashlib.file_digest(copy, "sha256").hexdigest()
+        if digest != file["sha256"]:
+            raise OSError(f"{source} is not the file that was uploaded: its SHA-256 is {digest}")
+        config[key] = str(target)
+    path = work / "config.json"
+    path.write_text(json.dumps(config), encoding="utf-8")
+    gpus = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpus))))
+    return path
+
+
+def _mlflow() -> dict[str, str] | None:
+    """The MLflow run that was made for this run; null, and no curves, where the platform made none."""
+    run_id = os.environ.get("MLFLOW_RUN_ID")
+    if not run_id:
+        sys.stderr.write("MLFLOW_RUN_ID is not set: nobody will see the curves of this training.\n")
+        return None
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or "databricks"
+    return {"tracking_uri": uri, "experiment_id": os.environ.get("MLFLOW_EXPERIMENT_ID") or "-", "run_id": run_id}
+
+
+def _result(run: Path) -> dict[str, Any]:
+    path = run / "result.json"
+    if not path.exists():
+        return {"status": "failed", "error": "The training program left no result.", "error_type": "NoResult"}
+    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return result
+
+
+def _keep(told: dict[str, Any], result: dict[str, Any], work: Path, result_dir: Path) -> None:
+    """Register the model, or copy it to the volume where none is to be registered, or where that fails."""
+    model = work / "run" / result["model_dir"]
+    registered = told["register"]
+    if registered is None:
+        result["model_dir"] = _copied(model, result_dir)
+        return
+    from .register import register
+
+    base = told["config"]["base_model"]
+    try:
+        version = register(
+            model,
+            registered["name"],
+            run_id=os.environ.get("MLFLOW_RUN_ID"),
+            tags=registered["tags"],
+            description=f"Fine-tuned from {base}.",
+            work=work,
+        )
+    except Exception as error:
+        where = _copied(model, result_dir)
+        raise OSError(
+            f"The model was trained and is kept in {where}, but could not be registered as {registered['name']}: "
+            f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
+        ) from error
+    result |= {"model_dir": f"models:/{registered['name']}/{version}", "registered_version": version}
+
+
+def _copied(model: Path, result_dir: Path) -> str:
+    target = result_dir / "model"
+    for path in sorted(model.rglob("*")):
+        if path.is_file():
+            copy = target / path.relative_to(model)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    return str(target)
+
+
+def _leave(path: Path, result: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(finite(result), allow_nan=False), encoding="utf-8")
