@@ -42,7 +42,35 @@ class Settings(BaseSettings):
     models_dir: Path | None = Field(
         None, description="Directory of base models for the local backend; `models/` in the state directory."
     )
-    backend: Literal["local"] = Field("local", description="Where fine-tuning runs.")
+    backend: Literal["local", "databricks"] = Field("local", description="Where fine-tuning runs.")
+    backend_patience_hours: float = Field(
+        24.0,
+        gt=0,
+        description="How long a job waits for a backend that does not answer or refuses our credentials.",
+    )
+    databricks_volume: str | None = Field(
+        None,
+        pattern=r"^[^./\s]+\.[^./\s]+\.[^./\s]+$",
+        description="Unity Catalog volume for datasets and results, as main.ml.training; needed for `databricks`.",
+    )
+    databricks_workspace_dir: str | None = Field(
+        None,
+        pattern=r"^/Workspace/.*[^/]$",
+        description="Workspace folder for programs and MLflow experiments; one in the user's own folder where unset.",
+    )
+    databricks_accelerator: Literal["GPU_1xA10", "GPU_1xH100", "GPU_8xH100", "GPU_8xB300"] | None = Field(
+        None, description='What "auto" means where it holds the base model; else the smallest that does.'
+    )
+    databricks_environment_version: str = Field("4", description="Version of the serverless environment of a run.")
+    databricks_usage_policy_id: str | None = Field(None, description="Serverless usage policy that runs are billed to.")
+    databricks_budget_policy_id: str | None = Field(None, description="The same by its older name, budget policy.")
+    databricks_models_file: Path | None = Field(
+        None, description="JSON file of base models that adds to those on offer, or replaces them."
+    )
+    databricks_http_timeout_seconds: int = Field(30, ge=1, description="Seconds until a request is given up.")
+    databricks_retry_seconds: int = Field(
+        20, ge=1, description="Seconds in which a request is repeated; a wrong host is told of after them."
+    )
     min_pairs: int = Field(10, ge=2, description="A sheet of which fewer pairs may be trained on is refused.")
     instruction_prompt_items: int = Field(
         20, ge=1, description="A prompt put to more items than this is an instruction: it ties and holds out nothing."

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import SecretStr
 
@@ -28,6 +28,34 @@ _BATCH: Final = 1000  # MLflow's limit for the metrics of one log_batch
 _WRITERS: Final = 4
 _NOT_FOUND: Final = "RESOURCE_DOES_NOT_EXIST"
 _EXISTS: Final = "RESOURCE_ALREADY_EXISTS"
+
+
+class RunTracking(Protocol):
+    """What the life of a job needs of MLflow, whether it is ours or that of a backend whose runs log by themselves."""
+
+    def start_run(
+        self, job_id: str, *, params: Mapping[str, Any], tags: Mapping[str, str]
+    ) -> tuple[str | None, str | None]:
+        """The experiment id and run id of a job; null where the backend makes them."""
+        ...
+
+    def log_points(self, run_id: str, points: Sequence[MetricPoint]) -> None:
+        """Have these points in the run."""
+        ...
+
+    def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run. Idempotent."""
+        ...
+
+    def end_run(self, run_id: str, status: str) -> None:
+        """End a run as FINISHED, FAILED or KILLED. Idempotent."""
+        ...
+
+    def register(
+        self, model_name: str, *, source: Path, run_id: str, job_id: str, tags: Mapping[str, str], description: str
+    ) -> str:
+        """The version of `model_name` that belongs to the job."""
+        ...
 
 
 class Tracking:

@@ -20,6 +20,7 @@ from training_pipeline.database import Database
 from training_pipeline.embedded_postgres import DATABASE, EmbeddedPostgres
 from training_pipeline.migrations import migrate
 from training_pipeline.settings import PREFIX, Settings
+from training_pipeline_tests.databricks_workspace.mlflow import MlflowServer
 
 _numbers = itertools.count()
 PREFIX_OF_DIRECTORIES = "tp-"
@@ -125,6 +126,15 @@ def database_url(postgres: EmbeddedPostgres) -> Iterator[SecretStr]:
 def database(database_url: SecretStr) -> Database:
     """A migrated database of the test's own."""
     return Database.at(database_url)
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """One MLflow for all Databricks workspaces of the session; it is started in the background."""
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
+    server.start()
+    yield server
+    server.close()
 
 
 @pytest.fixture

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
-
-from requests.exceptions import JSONDecodeError, RequestException
+from typing import TYPE_CHECKING, Any, Final
 
 from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, PipelineError
 
@@ -38,6 +36,8 @@ class Connection:
 
     http_timeout: int = 30
     retry_timeout: int = 20
+    #: Anything else that the SDK's `Config` takes.
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _made: dict[bool, WorkspaceClient] = field(default_factory=dict, compare=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, compare=False, repr=False)
 
@@ -57,6 +57,7 @@ class Connection:
                     disable_experimental_files_api_client=not presigned,
                     product="training-pipeline",
                     product_version="0.1.0",
+                    **self.options,
                 )
                 self._made[presigned] = WorkspaceClient(config=config)
             return self._made[presigned]
@@ -75,6 +76,7 @@ class Connection:
         """
         from databricks.sdk import errors
         from databricks.sdk.errors.base import DatabricksError
+        from requests.exceptions import JSONDecodeError, RequestException
 
         try:
             yield

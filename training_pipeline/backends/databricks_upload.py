@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Final
 
 from training_pipeline.backends.databricks_client import Connection, Gone
 from training_pipeline.domain.errors import BackendFailed, BackendUnreachable
+
+_log = logging.getLogger(__name__)
 
 _CHUNK: Final = 1 << 20
 #: Larger files go up in parts, by presigned links where the workspace gives them: a broken part is sent again alone.
@@ -37,21 +40,33 @@ class Uploads:
     def to_volume(self, path: Path, remote: str) -> str:
         """Have the file lie at `remote`, and return its digest; sends nothing where it lies there already.
 
-        What was sent is read back: raises `BackendUnreachable` if it is something else, so that it is sent again.
+        What was sent is read back, and a large file that did not arrive in parts is sent once more as a whole: a
+        workspace may give no links, and the SDK (0.156) sends an empty part where a link expires. Raises
+        `BackendUnreachable` if something else lies there in the end, so that it is sent again.
         """
         digest = sha256(path)
         if self._digest_of(remote) == digest:
             return digest
-        client = self._connection.client(presigned=path.stat().st_size >= IN_PARTS_FROM)
+        if path.stat().st_size >= IN_PARTS_FROM:
+            try:
+                self._send(path, remote, digest, in_parts=True)
+            except BackendUnreachable as error:
+                _log.warning("%s is sent whole, as it did not arrive in parts: %s", remote, error.message)
+            else:
+                return digest
+        self._send(path, remote, digest, in_parts=False)
+        return digest
+
+    def _send(self, path: Path, remote: str, digest: str, *, in_parts: bool) -> None:
+        client = self._connection.client(presigned=in_parts)
         with self._connection.calling(f"upload {remote}", grant=self._grant), path.open("rb") as file:
             client.files.upload(remote, file, overwrite=True)
         arrived = self._digest_of(remote)
         if arrived != digest:
             raise BackendUnreachable(
-                f"{remote} arrived as something else: its SHA-256 is {arrived} and should be {digest}.",
+                f"{remote} arrived at Databricks as something else: its SHA-256 is {arrived} and should be {digest}.",
                 hint="It is sent again by itself.",
             )
-        return digest
 
     def code(self, folder: str, files: Mapping[str, bytes]) -> None:
         """Write small files to a folder of the workspace, the script last."""

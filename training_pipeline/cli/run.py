@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,8 +35,16 @@ from training_pipeline.training_jobs.services import Services
 
 DEMO_SHEET = "sheet-123"
 DEMO_MODEL = "triage-demo"
+BUILTIN_TINY = "builtin:tiny"
 #: The demo shows what a person would want to see of a first model: every validation question, answered.
 DEMO_QUESTIONS = 100
+
+
+class DemoBackend(StrEnum):
+    """Where the demo trains."""
+
+    LOCAL = "local"
+    DATABRICKS = "databricks"
 
 
 def run(
@@ -70,15 +79,36 @@ def run(
             console.print(f"Submitted; `training-pipeline up` or `training-pipeline jobs watch {job.id}` follow it.")
 
 
-def demo() -> None:
+def demo(
+    backend: Annotated[DemoBackend, typer.Option(help="Where to train: here, or on a stand-in for Databricks.")] = (
+        DemoBackend.LOCAL
+    ),
+) -> None:
     """Train a small model on the bundled sample sheet, from the sheet to the registered model version."""
+    if backend is DemoBackend.LOCAL:
+        _demo(Settings())
+        return
+    from training_pipeline.cli.stand_in_workspace import stand_in_workspace
+
+    console = Console()
+    with stand_in_workspace(Settings()) as settings:
+        notice = "[yellow]This is not Databricks[/]: a stand-in workspace on this machine answers its API"
+        console.print(f"{notice} ({os.environ['DATABRICKS_HOST']}), and this machine runs what is submitted to it.\n")
+        _demo(settings, more=False)
+        console.print(f"\n{notice}. Nothing left this machine.")
+        stop = f"TRAINING_PIPELINE_STATE_DIR={settings.state_dir} {_program()} down"
+        console.print(f"Its database still runs; this stops it: [bold]{stop}[/]", highlight=False, soft_wrap=True)
+
+
+def _demo(settings: Settings, *, more: bool = True) -> None:
     console = Console()
     started = time.monotonic()
     console.print("[bold]training_pipeline[/]: from reviewed question-answer pairs to a registered model.\n")
-    with _installation() as (services, instance):
+    with _installation(settings) as (services, instance):
         request = {
             "training_sheet_id": DEMO_SHEET,
             "model_name": DEMO_MODEL,
+            "base_model": BUILTIN_TINY,
             "training_config": {"exact_match_questions": DEMO_QUESTIONS},
         }
         job = services.jobs.create(request, created_by=user())
@@ -87,7 +117,9 @@ def demo() -> None:
         _require(job, wait=True)
         console.print(_summary(services, job, answers=3))
     seconds = time.monotonic() - started
-    console.print(f"\nDone in {seconds:.0f} s. What to try next:")
+    console.print(f"\nDone in {seconds:.0f} s." + " What to try next:" * more)
+    if not more:
+        return
     for arguments, why in (
         ("up", "the Dagster UI with this job's lineage, checks and curves"),
         (f"sheets show {DEMO_SHEET}", "what the gates say about the pairs, and why"),
@@ -105,10 +137,10 @@ def _program() -> str:
     return os.path.relpath(called) if called.is_absolute() else str(called)
 
 
-def _installation() -> Any:
+def _installation(settings: Settings | None = None) -> Any:
     from training_pipeline.cli.installation import installation
 
-    return installation(Settings())
+    return installation(settings or Settings())
 
 
 def _drive(services: Services, instance: Any, job: TrainingJob, console: Console, *, wait: bool) -> TrainingJob:

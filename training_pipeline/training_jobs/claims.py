@@ -89,12 +89,13 @@ def claimed(store: JobStore, phase: Phase) -> list[TrainingJob]:
         return [job_from_row(row) for row in rows]
 
 
-def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: str) -> bool:
-    """Give a claim back, so that the next attempt may start after a pause that doubles each time; writes an event.
+def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: str, pause: float | None = None) -> bool:
+    """Give a claim back, so that the next attempt may start after `pause` seconds; writes an event. Without `pause` it
+    doubles each time.
 
     False, and nothing is written, if that attempt no longer holds the claim or the phase is over.
     """
-    pause = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)
+    pause = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) if pause is None else pause
     values: dict[str, Any] = {
         f"{phase}_claimed_at": None,
         f"{phase}_after": func.clock_timestamp() + cast(bindparam("pause", f"{pause} seconds"), Interval),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from training_pipeline.backends.base import NOT_FINITE, FineTuningBackend, MetricPoint
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.tracking import Tracking
+from training_pipeline.tracking import RunTracking
 from training_pipeline.training_jobs import metrics
 from training_pipeline.training_jobs.store import EventType, JobStore
 
@@ -19,7 +19,7 @@ class NewPoints(NamedTuple):
     offset: int
 
 
-def mirror(backend: FineTuningBackend, tracking: Tracking, job: TrainingJob, new: NewPoints) -> int:
+def mirror(backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob, new: NewPoints) -> int:
     """Copy to MLflow what it does not have yet, and return the offset up to which it then has everything. Idempotent.
 
     The backend is asked again only where MLflow had fallen behind the series.
@@ -41,7 +41,7 @@ def warning_of(points: Iterable[MetricPoint]) -> str | None:
     return f"Warning: {broken.name.removesuffix(NOT_FINITE)} is not a finite number at step {broken.step}."
 
 
-def collect_points(store: JobStore, backend: FineTuningBackend, tracking: Tracking, job: TrainingJob) -> None:
+def collect_points(store: JobStore, backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob) -> None:
     """Take the next points from the backend into the store and into MLflow. Idempotent; raises what they raise."""
     new = NewPoints(*backend.metrics(job.id, job.attempt, job.metrics_offset))
     if new.offset != job.metrics_offset and metrics.add_points(store, job, new.points, new.offset):

@@ -13,6 +13,7 @@ from typing import Any, Final
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
+from training_pipeline.training_jobs import patience
 from training_pipeline.training_jobs.claims import Phase, attempt_of, release
 from training_pipeline.training_jobs.launch import accepted
 from training_pipeline.training_jobs.store import JobStore
@@ -22,16 +23,29 @@ DAGSTER: Final = "dagster"
 
 
 class Failures:
-    """Decides between trying again and failing; `max_attempts` runs are tried in each phase."""
+    """Decides between trying again and failing; `max_attempts` runs are tried in each phase.
 
-    def __init__(self, store: JobStore, backend: FineTuningBackend, *, max_attempts: int) -> None:
+    For a backend that does not answer or refuses our credentials a job waits for `patience_seconds` instead.
+    """
+
+    def __init__(
+        self, store: JobStore, backend: FineTuningBackend, *, max_attempts: int, patience_seconds: float = 86400.0
+    ) -> None:
+        self._patience_seconds = patience_seconds
         self._store = store
         self._backend = backend
         self._max_attempts = max_attempts
 
     def raised(self, phase: Phase, job_id: str, attempt: int, error: Exception) -> None:
         """A step of a run raised `error`."""
-        if isinstance(error, PipelineError) and error.recurs:
+        if patience.waits(error) and patience.launches_waited(attempt) <= self._patience_seconds:
+            pause = patience.launch_pause(attempt)
+            release(self._store, phase, job_id, attempt, why=patience.told(error), pause=pause)
+        elif patience.waits(error):
+            time = patience.shown(self._patience_seconds)
+            waited = f"Gave up after waiting for {time}; if the run was submitted, it goes on. {patience.told(error)}"
+            self._fail(phase, job_id, attempt, waited, code="backend_unreachable")
+        elif isinstance(error, PipelineError) and error.recurs:
             self._fail(phase, job_id, attempt, str(error), code=error.code)
         elif isinstance(error, PipelineError):
             self.interrupted(phase, job_id, attempt, why=error.message)
@@ -84,7 +98,12 @@ class Failures:
 
     def _adopted(self, job: TrainingJob) -> bool:
         """Take up the run of a job that its backend has accepted; whether there is one."""
-        handle = self._backend.find(job.id, job.attempt) if job.submit_intended_at else None
+        try:
+            handle = self._backend.find(job.id, job.attempt) if job.submit_intended_at else None
+        except PipelineError as error:
+            if not error.waits:
+                raise
+            return False  # nobody can say; we have waited long enough
         if handle is None:
             return False
         accepted(self._store, job, handle)

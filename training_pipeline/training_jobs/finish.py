@@ -11,10 +11,11 @@ from sqlalchemy import and_, func, select
 from training_pipeline.backends.base import FineTuningBackend, TrainingResult
 from training_pipeline.domain.errors import BackendFailed, Conflict
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
-from training_pipeline.tracking import Tracking
+from training_pipeline.tracking import RunTracking
 from training_pipeline.training_jobs import lineage
 from training_pipeline.training_jobs.claims import Phase, attempt_of
 from training_pipeline.training_jobs.collect import collect_points
+from training_pipeline.training_jobs.launch import registered_name
 from training_pipeline.training_jobs.provenance import source_version, template_version
 from training_pipeline.training_jobs.store import EventType, JobStore
 from training_pipeline.training_jobs.tables import training_job_events
@@ -23,7 +24,7 @@ from training_pipeline.training_jobs.tables import training_job_events
 class Finisher:
     """The steps of `finalize_training`, free of Dagster."""
 
-    def __init__(self, store: JobStore, backend: FineTuningBackend, tracking: Tracking) -> None:
+    def __init__(self, store: JobStore, backend: FineTuningBackend, tracking: RunTracking) -> None:
         self._store = store
         self._backend = backend
         self._tracking = tracking
@@ -93,7 +94,7 @@ class Finisher:
         record = lineage.read(self._store, job.id)
         if job.mlflow_run_id is None:
             raise BackendFailed(f"Training job {job.id} has no MLflow run to register its model from.")
-        name = ".".join(part for part in (job.uc_catalog, job.uc_schema, job.model_name) if part)
+        name = registered_name(job)
         tags = {
             "training_pipeline.training_sheet_id": record.training_sheet_id,
             "training_pipeline.sheet_digest": record.training_sheet_digest,

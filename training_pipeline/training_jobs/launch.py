@@ -26,7 +26,7 @@ from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingConfig, Trai
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.sheets.base import TrainingSheetSource
-from training_pipeline.tracking import Tracking
+from training_pipeline.tracking import RunTracking
 from training_pipeline.training_jobs import lineage
 from training_pipeline.training_jobs.claims import Phase, attempt_of
 from training_pipeline.training_jobs.store import EventType, JobStore
@@ -50,7 +50,7 @@ class Launcher:
         store: JobStore,
         source: TrainingSheetSource,
         backend: FineTuningBackend,
-        tracking: Tracking,
+        tracking: RunTracking,
         policy: GatePolicy,
         *,
         snapshots: Path,
@@ -209,7 +209,8 @@ class Launcher:
                 "training_pipeline.sheet_digest": dataset.sheet_digest,
             },
         )
-        self._note(job, {"mlflow_experiment_id": experiment_id, "mlflow_run_id": run_id})
+        if run_id is not None:
+            self._note(job, {"mlflow_experiment_id": experiment_id, "mlflow_run_id": run_id})
         if self._submitted(job):
             self._store.record(job.id, EventType.INFO, "Reattached to the run that an earlier attempt had submitted.")
         handle = self._backend.submit(
@@ -222,6 +223,7 @@ class Launcher:
                 train_file=dataset.train_file,
                 validation_file=dataset.validation_file,
                 dataset_digest=dataset.digest,
+                register_as=registered_name(job) if job.register_to_uc else None,
             )
         )
         return accepted(self._store, self._store.get(job.id), handle)
@@ -261,3 +263,8 @@ def accepted(store: JobStore, job: TrainingJob, handle: Handle) -> TrainingJob:
         return job
     message = f"Accepted by the {job.backend} backend."
     return store.change(job, JobStatus.QUEUED, message=message, values=handle.model_dump()) or store.get(job.id)
+
+
+def registered_name(job: TrainingJob) -> str:
+    """The full name of the model that a job registers. Pure."""
+    return ".".join(part for part in (job.uc_catalog, job.uc_schema, job.model_name) if part)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend, RunState
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
-from training_pipeline.tracking import Tracking
+from training_pipeline.tracking import RunTracking
 from training_pipeline.training_jobs.collect import NewPoints, mirror
 
 #: Progress is 99 % at most until the job has succeeded, for until then it may still fail.
@@ -40,7 +40,7 @@ def is_watched(job: TrainingJob) -> bool:
     return job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.backend_status is None
 
 
-def look_at(backend: FineTuningBackend, tracking: Tracking, job: TrainingJob, state: RunState | None = None) -> Look:
+def look_at(backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob, state: RunState | None = None) -> Look:
     """Ask the backend about one job; `state` is its status where that is known already.
 
     Passes a requested cancel on, and has a lost run recovered. Raises whatever the backend raises; what MLflow raises
@@ -74,6 +74,8 @@ def progress_values(state: RunState) -> dict[str, Any]:
         "current_epoch": state.epoch,
         "total_epochs": state.total_epochs,
         "eta_seconds": state.eta_seconds,
+        "mlflow_experiment_id": state.mlflow_experiment_id,
+        "mlflow_run_id": state.mlflow_run_id,
     }
     values = {name: value for name, value in values.items() if value is not None}
     if state.step is not None and state.planned_steps:

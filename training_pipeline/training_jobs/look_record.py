@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, DateTime, Text, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from training_pipeline.backends.base import MetricPoint, RunState
-from training_pipeline.domain.errors import NotFound, PipelineError
+from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
-from training_pipeline.training_jobs import metrics
+from training_pipeline.training_jobs import metrics, patience
 from training_pipeline.training_jobs.collect import warning_of
 from training_pipeline.training_jobs.look import Look, progress_values
 from training_pipeline.training_jobs.notifications import announce
@@ -26,7 +27,6 @@ from training_pipeline.training_jobs.tables import training_jobs
 
 #: A job that its backend does not know any more is failed after this long.
 LOST_SECONDS: Final = 300.0
-MOST_PAUSE_SECONDS: Final = 300.0
 #: What must be as it was seen, or a look is dropped: everything that it decides by.
 _SEEN: Final = ("status", "backend_status", "metrics_offset", "mlflow_offset", "poll_errors", "lost_since")
 
@@ -41,9 +41,10 @@ class Found(NamedTuple):
     outcome: Look | Exception
 
 
-def record(store: JobStore, looks: Sequence[Found]) -> list[TrainingJob | None]:
+def record(store: JobStore, looks: Sequence[Found], *, patience_seconds: float = inf) -> list[TrainingJob | None]:
     """Write what looks found, all or nothing; the jobs as they then are, None where a look was dropped.
 
+    A job whose backend has not answered for `patience_seconds`, or has refused our credentials for so long, is failed.
     Rows are written by job id, as every poller does, so that two of them never wait for each other.
     """
     looks = sorted(looks, key=lambda found: found.job.id)
@@ -59,7 +60,7 @@ def record(store: JobStore, looks: Sequence[Found]) -> list[TrainingJob | None]:
             elif isinstance(outcome, NotFound):
                 now = _record_lost(inside, job, began)
             else:
-                now = record_error(inside, job, outcome, began)
+                now = record_error(inside, job, outcome, began, patience_seconds=patience_seconds)
             written.append(now)
         metrics.write_points(connection, points)
         announce(connection, *(job.id for job in written if job is not None))
@@ -93,25 +94,29 @@ def record_unchanged(store: JobStore, looks: Sequence[tuple[str, datetime]]) -> 
 
 
 def record_error(
-    store: JobStore, job: TrainingJob, error: Exception, began: datetime | None = None
+    store: JobStore,
+    job: TrainingJob,
+    error: Exception,
+    began: datetime | None = None,
+    *,
+    patience_seconds: float = inf,
 ) -> TrainingJob | None:
     """Note that a look failed, and pause; an event where it is the first one in a row. None if it was dropped.
 
     Without `began` the look is still under way, and its answer will yet be taken.
     """
-    values = {
-        "poll_errors": job.poll_errors + 1,
-        "poll_after": func.clock_timestamp() + timedelta(seconds=pause(job.poll_errors + 1)),
-    }
-    # What a library says may hold an address or a text; what we say does not.
-    said = error.message if isinstance(error, PipelineError) else type(error).__name__
+    errors = job.poll_errors + 1
+    pause = timedelta(seconds=patience.look_pause(errors))
+    values: dict[str, Any] = {"poll_errors": errors, "poll_after": func.clock_timestamp() + pause}
+    said = patience.told(error)
+    if began is not None and patience.waits(error) and patience.looks_waited(errors) > patience_seconds:
+        waited = patience.shown(patience_seconds)
+        message = f"Gave up after {waited} without the backend; the run may go on there. {said}"
+        failed = {"backend_status": JobStatus.FAILED, "error_message": message}
+        written = _update(store, job, {**values, **failed}, began)
+        return written and store.change(written, JobStatus.FAILED, message=message)
     events = [] if job.poll_errors else [(EventType.ERROR, f"Could not look at the backend ({said}); trying again.")]
     return _update(store, job, values, began, events)
-
-
-def pause(errors: int) -> float:
-    """Seconds until a job is looked at again after so many failed looks in a row: doubling, within bounds. Pure."""
-    return float(min(2.0 ** min(errors, 10), MOST_PAUSE_SECONDS))
 
 
 def _record_look(store: JobStore, job: TrainingJob, look: Look, began: datetime) -> TrainingJob | None:

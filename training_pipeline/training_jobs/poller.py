@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from training_pipeline.backends.base import BulkStatus, FineTuningBackend, Run, RunState
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.tracking import Tracking
+from training_pipeline.tracking import RunTracking
 from training_pipeline.training_jobs import look_record
 from training_pipeline.training_jobs.bounded_calls import BoundedCalls, Call
 from training_pipeline.training_jobs.look import Look, is_watched, look_at
@@ -61,11 +61,13 @@ class Poller:
         self,
         store: JobStore,
         backend: FineTuningBackend,
-        tracking: Tracking,
+        tracking: RunTracking,
         *,
         threads: int = 16,
         hung_seconds: float = HUNG_SECONDS,
+        patience_seconds: float = 86400.0,
     ) -> None:
+        self._patience_seconds = patience_seconds
         self._store = store
         self._backend = backend
         self._tracking = tracking
@@ -177,7 +179,7 @@ class Poller:
         """The jobs as they are after these looks, None where one was dropped. One transaction, if all can be had."""
         found = [look_record.Found(*call.subject, _outcome(call)) for call in calls]
         try:
-            return look_record.record(self._store, found) if found else []
+            return look_record.record(self._store, found, patience_seconds=self._patience_seconds) if found else []
         except DBAPIError as refused:  # a value that no column holds is the trouble of one job
             if len(calls) > 1:
                 return [job for call in calls for job in self._written([call])]

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.databricks import DatabricksBackend, RunOptions
+from training_pipeline.backends.databricks_client import Connection
+from training_pipeline.backends.databricks_models import DatabricksModels
+from training_pipeline.backends.databricks_tracking import DatabricksTracking
 from training_pipeline.backends.local import PROGRAM, LocalBackend
 from training_pipeline.database import Database, open_database
+from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.gates import GatePolicy
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.sheets.files import SAMPLES, FileTrainingSheets
-from training_pipeline.tracking import Tracking
+from training_pipeline.tracking import RunTracking, Tracking
 from training_pipeline.training_jobs.api_tokens import ApiTokens
 from training_pipeline.training_jobs.failures import Failures
 from training_pipeline.training_jobs.finish import Finisher
@@ -33,7 +38,7 @@ class Services:
     policy: GatePolicy
     source: TrainingSheetSource
     backend: FineTuningBackend
-    tracking: Tracking
+    tracking: RunTracking
     store: JobStore
     tokens: ApiTokens
     jobs: JobService
@@ -65,6 +70,44 @@ def local_backend(settings: Settings) -> LocalBackend:
     )
 
 
+def backend_of(settings: Settings) -> FineTuningBackend:
+    """The configured backend. Connects to nothing; raises `InvalidRequest` for settings that are missing."""
+    return databricks_backend(settings) if settings.backend == "databricks" else local_backend(settings)
+
+
+def databricks_backend(settings: Settings) -> DatabricksBackend:
+    """Fine-tuning on Databricks AI Runtime."""
+    if settings.databricks_volume is None:
+        raise InvalidRequest(
+            "The databricks backend needs a Unity Catalog volume, and TRAINING_PIPELINE_DATABRICKS_VOLUME is not set.",
+            hint="Set it to catalog.schema.volume; docs/databricks.md says what else is needed.",
+        )
+    return DatabricksBackend(
+        RunOptions(
+            volume=settings.databricks_volume,
+            workspace_dir=settings.databricks_workspace_dir,
+            experiment=settings.mlflow_experiment,
+            environment_version=settings.databricks_environment_version,
+            accelerator=settings.databricks_accelerator,
+            usage_policy_id=settings.databricks_usage_policy_id,
+            budget_policy_id=settings.databricks_budget_policy_id,
+        ),
+        Connection(settings.databricks_http_timeout_seconds, settings.databricks_retry_seconds),
+        DatabricksModels(settings.databricks_models_file),
+    )
+
+
+def tracking_of(settings: Settings, database: Database, backend: FineTuningBackend) -> RunTracking:
+    """MLflow as the backend has it: its own where its runs log there by themselves, else ours."""
+    if isinstance(backend, DatabricksBackend):
+        return DatabricksTracking(backend.connection)
+    return Tracking(
+        settings.mlflow_tracking_uri or SecretStr(database.url("mlflow")),
+        experiment=settings.mlflow_experiment,
+        artifacts=settings.state_dir / "mlflow-artifacts",
+    )
+
+
 def assemble(
     settings: Settings,
     database: Database,
@@ -74,15 +117,12 @@ def assemble(
 ) -> Services:
     """Put the parts together; `backend` and `source` stand in for the configured ones in tests. Connects to nothing."""
     source = source or sheet_source(settings)
-    backend = backend or local_backend(settings)
+    backend = backend or backend_of(settings)
     policy = GatePolicy(instruction_prompt_items=settings.instruction_prompt_items)
-    tracking = Tracking(
-        settings.mlflow_tracking_uri or SecretStr(database.url("mlflow")),
-        experiment=settings.mlflow_experiment,
-        artifacts=settings.state_dir / "mlflow-artifacts",
-    )
+    tracking = tracking_of(settings, database, backend)
+    patience = settings.backend_patience_hours * 3600
     store = JobStore(database.engine())
-    poller = Poller(store, backend, tracking, threads=settings.poll_threads)
+    poller = Poller(store, backend, tracking, threads=settings.poll_threads, patience_seconds=patience)
     return Services(
         settings=settings,
         database=database,
@@ -105,7 +145,7 @@ def assemble(
             min_pairs=settings.min_pairs,
         ),
         finisher=Finisher(store, backend, tracking),
-        failures=Failures(store, backend, max_attempts=settings.max_attempts),
+        failures=Failures(store, backend, max_attempts=settings.max_attempts, patience_seconds=patience),
     )
 
 

@@ -136,13 +136,13 @@ class Worker:
 
     def _environment(self, hyperparameters: Path) -> dict[str, str]:
         """What a worker's program finds set, and the credentials that a run has as a matter of course."""
-        workspace, token = self._workspace, next(iter(self._workspace.tokens))
+        workspace = self._workspace
         return {
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}",
             "HOME": str(self._directory),
             "TMPDIR": str(self._directory),
             "DATABRICKS_HOST": workspace.url,
-            "DATABRICKS_TOKEN": token,
+            "DATABRICKS_TOKEN": workspace.worker_token,
             "DATABRICKS_CONFIG_FILE": "/nonexistent",
             "MLFLOW_TRACKING_URI": "databricks",
             "MLFLOW_RUN_ID": self._run.mlflow["mlflow_run_id"],

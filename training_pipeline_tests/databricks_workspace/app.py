@@ -37,7 +37,11 @@ def create_app(workspace: Workspace) -> ASGIApp:
 async def _refusal(request: Request, error: Exception) -> JSONResponse:
     del request
     assert isinstance(error, ApiError)
-    return JSONResponse({"error_code": error.code, "message": error.message}, error.status)
+    body: dict[str, object] = {"error_code": error.code, "message": error.message}
+    if error.reason:
+        kind = "type.googleapis.com/google.rpc.ErrorInfo"
+        body["details"] = [{"@type": kind, "reason": error.reason, "domain": "filesystem.databricks.com"}]
+    return JSONResponse(body, error.status)
 
 
 async def _no_such_endpoint(request: Request, error: Exception) -> JSONResponse:
@@ -76,6 +80,7 @@ class Door:
         try:
             request = Request(scope)
             try:
+                scope["worker"] = self._workspace.worker_token in request.headers.get("authorization", "")
                 if not getattr(getattr(route, "endpoint", None), "public", False):
                     scope["user"] = self._workspace.user(request)
             except ApiError as error:
@@ -84,7 +89,8 @@ class Door:
             else:
                 await self._app(scope, receive, watched)
         finally:
-            self._workspace.calls.append(Call(scope["call"], status, time.monotonic()))
+            if not scope["worker"]:
+                self._workspace.calls.append(Call(scope["call"], status, time.monotonic()))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ class FaultKind(StrEnum):
     """How one call goes wrong."""
 
     LOST_REPLY = "lost_reply"  # the action is done, the connection breaks before the answer
+    NO_REPLY = "no_reply"  # the action is done, the answer is held back until the client is gone
     CUT_REPLY = "cut_reply"  # the action is done, the connection breaks in the middle of the answer
     SLOW_REPLY = "slow_reply"  # the action is done, the answer comes after the client has given up
     TOO_MANY = "too_many"  # 429 with Retry-After, nothing done
@@ -24,6 +25,7 @@ class FaultKind(StrEnum):
     HTML = "html"  # 200 with a page of a proxy or a login instead of JSON, nothing done
     UNAUTHENTICATED = "unauthenticated"  # 401: the token has expired
     FORBIDDEN = "forbidden"  # 403
+    VANISHED = "vanished"  # what is asked about is said not to exist
 
 
 @dataclass
@@ -73,6 +75,7 @@ _REFUSALS: Final = {
     FaultKind.INTERNAL: (500, "INTERNAL_ERROR", "An internal error occurred.", []),
     FaultKind.UNAUTHENTICATED: (401, "UNAUTHENTICATED", "The access token is expired.", []),
     FaultKind.FORBIDDEN: (403, "PERMISSION_DENIED", "The caller does not have the permission to do this.", []),
+    FaultKind.VANISHED: (404, "RESOURCE_DOES_NOT_EXIST", "It does not exist.", []),
 }
 _PAGE: Final = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
 
@@ -85,7 +88,8 @@ class FaultMiddleware:
         self._faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind = self._faults.strike(scope.get("call", "")) if scope["type"] == "http" else None
+        ours = scope["type"] == "http" and not scope.get("worker")
+        kind = self._faults.strike(scope.get("call", "")) if ours else None
         if kind is None:
             await self._app(scope, receive, send)
         elif kind in _REFUSALS:
@@ -108,6 +112,10 @@ class FaultMiddleware:
         if kind is FaultKind.INTERNAL_AFTER:
             body = json.dumps({"error_code": "INTERNAL_ERROR", "message": "An internal error occurred."}).encode()
             await _answer(send, 500, b"application/json", body, [])
+            return
+        if kind is FaultKind.NO_REPLY:
+            while (await receive())["type"] != "http.disconnect":
+                pass
             return
         if kind is FaultKind.SLOW_REPLY:
             await asyncio.sleep(self._faults.slow_seconds)

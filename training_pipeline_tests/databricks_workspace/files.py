@@ -34,12 +34,16 @@ class Upload:
 
 @dataclass
 class Store:
-    """Uploads and presigned links. `link_seconds` is how long a link is good; `presigned` whether links are given."""
+    """Uploads and presigned links. `link_seconds` is how long a link is good; `presigned` whether links are given.
+
+    So many of the next links as `expire_next` says have expired when they are first used.
+    """
 
     uploads: dict[str, Upload] = field(default_factory=dict)
     links: dict[str, tuple[str, float]] = field(default_factory=dict)
     link_seconds: float = 3600.0
     presigned: bool = True
+    expire_next: int = 0
 
     def link(self, what: str) -> str:
         """A secret that stands for `what` for a while."""
@@ -50,6 +54,9 @@ class Store:
     def behind(self, secret: str) -> str:
         """What a secret stands for; the cloud's own 403, in XML, once it has expired."""
         what, until = self.links.get(secret, ("", 0.0))
+        if self.expire_next > 0:
+            self.expire_next -= 1
+            raise ExpiredLink
         if time.monotonic() > until:
             raise ExpiredLink
         return what
@@ -69,6 +76,11 @@ def store(workspace: Workspace) -> Store:
 def routes(workspace: Workspace) -> list[Route]:
     """The Files API, its presigned links, and the calls for workspace files."""
     return [*_volume_routes(workspace), *_link_routes(workspace), *_workspace_routes(workspace)]
+
+
+def _no_links() -> ApiError:
+    message, reason = "Presigned URLs API is not enabled", "FILES_API_API_IS_NOT_ENABLED"
+    return ApiError(403, "PERMISSION_DENIED", message, reason=reason)
 
 
 def _volume_file(workspace: Workspace, remote: str, privilege: str) -> Path:
@@ -153,7 +165,7 @@ def _volume_routes(workspace: Workspace) -> list[Route]:
         action = request.query_params.get("action")
         if action == "initiate-upload":
             if not state.presigned:
-                raise ApiError(403, "PERMISSION_DENIED", "Presigned URLs API is not enabled")
+                raise _no_links()
             token = secrets.token_urlsafe(12)
             state.uploads[token] = Upload(remote, request.query_params.get("overwrite") == "true")
             return JSONResponse({"multipart_upload": {"session_token": token}})
@@ -221,7 +233,7 @@ def _link_routes(workspace: Workspace) -> list[Route]:
     async def download_url(request: Request) -> Response:
         remote = request.query_params["path"]
         if not state.presigned:
-            raise ApiError(403, "PERMISSION_DENIED", "Presigned URLs API is not enabled")
+            raise _no_links()
         if not _volume_file(workspace, remote, "READ VOLUME").is_file():
             raise ApiError(404, "NOT_FOUND", "The file being accessed is not found.")
         return JSONResponse({"url": f"{workspace.url}/cloud/{state.link(remote)}", "headers": []})

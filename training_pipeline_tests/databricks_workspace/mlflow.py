@@ -27,6 +27,11 @@ class MlflowServer:
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         self._session = requests.Session()
+        self._shared: MlflowServer | None = None
+
+    def share(self, other: MlflowServer) -> None:
+        """Use the process of another one, instead of one of its own."""
+        self._shared = other
 
     def ask(self, method: str, path: str, *, query: str = "", body: bytes = b"") -> requests.Response:
         """The answer to one call; `path` is that behind `/api/2.0/mlflow/`."""
@@ -53,6 +58,8 @@ class MlflowServer:
                 )
 
     def _url(self) -> str:
+        if self._shared is not None:
+            return self._shared._url()
         self.start()
         assert self._process is not None
         port, deadline = self._directory / "port", time.monotonic() + START_SECONDS

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from training_pipeline.sft.config import MlflowTarget
-from training_pipeline.sft.mlflow_mirror import MlflowMirror
+from training_pipeline.sft.mlflow_mirror import STATUS_TAG, MlflowMirror
 from training_pipeline.sft.run_dir import Progress
 
 
@@ -24,6 +24,10 @@ class Server:
         if self.down:
             raise ConnectionError
         self.got += [(metric.key, metric.step, metric.value) for metric in metrics]
+
+    def set_tag(self, run_id: str, key: str, value: str) -> None:
+        assert (run_id, key) == ("r1", STATUS_TAG)
+        self.status = value
 
 
 def test_every_point_is_sent_in_order_and_none_is_lost_while_the_server_is_down(
@@ -48,8 +52,11 @@ def test_every_point_is_sent_in_order_and_none_is_lost_while_the_server_is_down(
     first.catch_up()  # too soon after the last try
     assert server.got == []
     first.catch_up(final=True)
-    progress.add("val_loss", 1500, 2.0, epoch=None, tokens=None)
+    progress.add("val_loss", 1500, 2.0, epoch=1.5, tokens=9)
+    (tmp_path / "status.json").write_text('{"step": 7}')
     mirror().catch_up()
-    steps = [step for step in range(1500) if step != 3]
-    assert server.got == [*(("train_loss", step, 1.0) for step in steps), ("val_loss", 1500, 2.0)]
+    names = {3: "train_loss_not_finite"}
+    expected = [(names.get(step, "train_loss"), step, 1.0) for step in range(1500)]
+    assert server.got == [*expected, ("val_loss", 1500, 2.0), ("epoch", 1500, 1.5), ("tokens", 1500, 9.0)]
+    assert server.status == '{"step": 7}'
     progress.close()

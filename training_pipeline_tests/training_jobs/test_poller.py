@@ -21,7 +21,8 @@ from training_pipeline.database import Database
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.tracking import Tracking
-from training_pipeline.training_jobs.look_record import LOST_SECONDS, MOST_PAUSE_SECONDS, pause
+from training_pipeline.training_jobs.look_record import LOST_SECONDS
+from training_pipeline.training_jobs.patience import MOST_PAUSE_SECONDS, look_pause
 from training_pipeline.training_jobs.metrics import series
 from training_pipeline.training_jobs.poller import Poller
 from training_pipeline.training_jobs.store import EventType, JobStore
@@ -268,8 +269,8 @@ def test_what_a_library_says_is_not_repeated(store: JobStore, backend: UnevenBac
 
 @given(st.integers(1, 10**9))
 def test_pauses_double_from_two_seconds_and_stay_bounded(errors: int) -> None:
-    assert 2.0 <= pause(errors) <= pause(errors + 1) <= MOST_PAUSE_SECONDS
-    assert pause(errors + 1) in {2 * pause(errors), MOST_PAUSE_SECONDS}
+    assert 2.0 <= look_pause(errors) <= look_pause(errors + 1) <= MOST_PAUSE_SECONDS
+    assert look_pause(errors + 1) in {2 * look_pause(errors), MOST_PAUSE_SECONDS}
 
 
 def test_a_job_whose_pause_is_not_over_is_left_alone(store: JobStore, backend: UnevenBackend, poller: Poller) -> None:

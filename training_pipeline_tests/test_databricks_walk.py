@@ -1,0 +1,56 @@
+"""Every fault at every call of a job on Databricks: one run, and an end that says what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from training_pipeline.database import Database
+from training_pipeline_tests.databricks_walk import (
+    CALLS,
+    DISCOVERY,
+    Cell,
+    Outcome,
+    Walk,
+    all_cells,
+    in_page,
+    table,
+)
+from training_pipeline_tests.databricks_workspace.mlflow import MlflowServer
+
+PAGE = Path(__file__).parent.parent / "docs" / "databricks.md"
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def walk_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("walk")
+
+
+@pytest.fixture
+def walk(database: Database, walk_directory: Path, mlflow_server: MlflowServer) -> Iterator[Walk]:
+    prepared = Walk(database, walk_directory, mlflow_server)
+    yield prepared
+    prepared.close()
+
+
+def test_every_fault_at_every_call(walk: Walk) -> None:
+    well = walk.outcome(Cell("", None))
+    assert (well.status, well.runs, well.versions) == ("succeeded", 1, 1)
+    assert well.calls == {*CALLS, DISCOVERY}, "the walk must walk every call that a job makes, and no other"
+    outcomes = walk.cells(all_cells())
+    wrong = [outcome for outcome in outcomes if not _as_promised(outcome)]
+    assert not wrong, "\n".join(f"{outcome}" for outcome in wrong)
+    assert in_page(PAGE.read_text()) == table(outcomes), "run scripts/write_databricks_faults.py"
+
+
+def _as_promised(outcome: Outcome) -> bool:
+    """Never two runs; an end that is a success with one run and one version, or a failure that names its cause."""
+    if outcome.struck == 0 or outcome.runs > 1 or outcome.versions > 1:
+        return False
+    if outcome.status == "succeeded":
+        return outcome.runs == outcome.versions == 1
+    return outcome.status == "failed" and "atabricks" in outcome.message
