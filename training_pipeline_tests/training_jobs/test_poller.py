@@ -22,8 +22,8 @@ from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.tracking import Tracking
 from training_pipeline.training_jobs.look_record import LOST_SECONDS
-from training_pipeline.training_jobs.patience import MOST_PAUSE_SECONDS, look_pause
 from training_pipeline.training_jobs.metrics import series
+from training_pipeline.training_jobs.patience import MOST_PAUSE_SECONDS, look_pause
 from training_pipeline.training_jobs.poller import Poller
 from training_pipeline.training_jobs.store import EventType, JobStore
 from training_pipeline_tests.polling import until
