@@ -28,10 +28,10 @@ def main() -> None:
             walk = Walk(database, directory, mlflow)
             outcomes = walk.cells(all_cells())
             walk.close()
+            PAGE.write_text(in_page(PAGE.read_text(), table(outcomes)))
         finally:
             mlflow.close()
             server.stop()
-    PAGE.write_text(in_page(PAGE.read_text(), table(outcomes)))
     print(f"{len(outcomes)} walks, {sum(outcome.runs > 1 for outcome in outcomes)} with more than one run.")
 
 

@@ -40,12 +40,11 @@ def reachable_directory() -> Iterator[Path]:
     """A temporary directory in which the system user that runs PostgreSQL for root can reach what it owns."""
     directory = Path(tempfile.mkdtemp(prefix=PREFIX_OF_DIRECTORIES, dir="/tmp"))
     directory.chmod(0o711)
-    try:
-        with file_lock.hold(directory / "in-use"):
+    with file_lock.hold(directory / "in-use"):
+        try:
             yield directory
-    finally:
-        # Once it is let go of, the sweep of another session may be removing it at this very moment.
-        shutil.rmtree(directory, ignore_errors=True)
+        finally:
+            shutil.rmtree(directory)  # under the lock, or the sweep of another session would remove it as well
 
 
 def sweep() -> None:

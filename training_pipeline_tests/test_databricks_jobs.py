@@ -102,7 +102,7 @@ def killed_launch(
 @contextmanager
 def held_events(database: Database) -> Iterator[Callable[[], bool]]:
     """Nobody can write an event while this lasts; yields whether somebody waits to."""
-    table = f"{training_job_events.schema}.{training_job_events.name}"
+    table = training_job_events.name
     engine = database.engine()
     with engine.connect() as connection, connection.begin():
         connection.execute(text(f"LOCK TABLE {table} IN SHARE MODE"))
@@ -125,12 +125,12 @@ def test_a_launch_that_is_killed_around_the_submit_leaves_one_run(
     if moment == "before the reply":
         workspace.faults.arm("jobs/runs/submit", FaultKind.NO_REPLY)
         with killed_launch(settings, database_url, workspace, job.id):
-            until(lambda: runs_of(workspace), seconds=120, what="the submit")
+            until(lambda: runs_of(workspace), seconds=200, what="the submit")
     else:
         workspace.faults.slow_seconds = 5.0
         workspace.faults.arm("jobs/runs/submit", FaultKind.SLOW_REPLY)
         with killed_launch(settings, database_url, workspace, job.id):
-            until(lambda: runs_of(workspace), seconds=120, what="the submit")
+            until(lambda: runs_of(workspace), seconds=200, what="the submit")
             with held_events(database) as waiting:
                 until(waiting, seconds=60, what="the handle")
                 time.sleep(0.1)

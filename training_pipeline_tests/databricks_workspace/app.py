@@ -98,7 +98,13 @@ def serve(root: Path, *, port: int = 0) -> Iterator[Workspace]:
     """A workspace that listens on this machine, in a thread of this process, as long as the block lasts."""
     workspace = Workspace(root)
     config = uvicorn.Config(
-        create_app(workspace), host="127.0.0.1", port=port, log_level="critical", lifespan="off", ws="none"
+        create_app(workspace),
+        host="127.0.0.1",
+        port=port,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        ws="none",
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="databricks-workspace", daemon=True)
