@@ -80,8 +80,8 @@ _message = st.one_of(
     _of(
         {"role": "system", "content": "Be brief."},
         {"role": "tool", "content": "42", "tool_call_id": "c1"},
-        {"role": "assistant", "content": None, "tool_calls": '[{"id": "c1"}]'},
-        {"role": "assistant", "content": None, "tool_calls": "[ ]"},
+        {"role": "assistant", "content": None, "tool_calls": '[{"id":"c1"}]'},
+        {"role": "assistant", "content": None, "tool_calls": "[]"},
         {"role": "user", "content": "Weighed.", "weight": 1.0},
         {"role": "assistant", "content": "Heavy.", "weight": 0.5},
         {"role": "assistant", "content": "Named.", "name": "bot", "weight": 1.0},

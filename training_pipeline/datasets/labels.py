@@ -30,7 +30,8 @@ class LabelsRef(BaseModel):
 def labels_of(opened: OpenSheet) -> LabelsRef:
     """The version of the sheet's canonical labels: SHA-256 (hex) over their ids and constraints. Reads only."""
     pairs = opened.pairs
-    labels = pairs.filter(pairs.canonical_label_id.notnull()).select(*_COLUMNS).distinct().to_pyarrow().to_pylist()
+    with opened.engine.fetch(pairs.filter(pairs.canonical_label_id.notnull()).select(*_COLUMNS).distinct()) as found:
+        labels = found.to_pyarrow().to_pylist()
     lines = sorted(json.dumps([row[name] for name in _COLUMNS], ensure_ascii=False) for row in labels)
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     return LabelsRef(count=len({row["canonical_label_id"] for row in labels}), digest=digest)

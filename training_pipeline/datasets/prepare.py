@@ -11,6 +11,7 @@ from typing import Final
 
 import duckdb
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +29,7 @@ from training_pipeline.datasets.store import (
     dataset_digest,
     is_whole,
 )
+from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.errors import GateRefused, GovernanceChanged
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, text_bytes
 from training_pipeline.domain.rendering import rendered, row_hash
@@ -156,29 +158,16 @@ def _write_lines(opened: OpenSheet, taken: Snapshot, plan: SplitPlan, directory:
             }
         )
     )
-    pairs = opened.pairs.select("pair_id", "messages").inner_join(planned, ibis._.pair_id == planned.planned_id)
-    lines = pairs.select("planned_id", "judged_hash", "validation", line=rendered(pairs.messages))
-    ordered = lines.select(
-        "planned_id",
-        "validation",
-        line=lines.line + "\n",
-        unchanged=(row_hash(lines.line) == lines.judged_hash).fill_null(False),
-    ).order_by("validation", "planned_id")
-
-    files = {TRAIN: _HashedFile(directory / TRAIN), VALIDATION: _HashedFile(directory / VALIDATION)}
-    found = changed = 0
-    try:
-        for batch in ordered.to_pyarrow_batches(chunk_size=_LINES):
-            found += len(batch)
-            changed += len(batch) - batch.column("unchanged").true_count
-            if not changed:
-                train = len(batch) - batch.column("validation").true_count
-                texts = batch.column("line")
-                files[TRAIN].write(text_bytes(texts[:train]))
-                files[VALIDATION].write(text_bytes(texts[train:]))
-    finally:
-        for file in files.values():
-            file.close()
+    with texts(opened, taken.policy) as read:
+        pairs = read.inner_join(planned, ibis._.pair_id == planned.planned_id)
+        lines = pairs.select("planned_id", "judged_hash", "validation", line=rendered(pairs.messages))
+        ordered = lines.select(
+            "planned_id",
+            "validation",
+            line=lines.line + "\n",
+            unchanged=(row_hash(lines.line) == lines.judged_hash).fill_null(False),
+        ).order_by("validation", "planned_id")
+        files, found, changed = _write_ordered(ordered, directory)
     missing = len(included) - found
     if changed or missing:
         raise GovernanceChanged(
@@ -187,6 +176,25 @@ def _write_lines(opened: OpenSheet, taken: Snapshot, plan: SplitPlan, directory:
             hint="Retry the job: it judges the pairs as they are now.",
         )
     return files
+
+
+def _write_ordered(ordered: ir.Table, directory: Path) -> tuple[dict[str, _HashedFile], int, int]:
+    """The two files, the number of rows and how many of them are not what was judged: after the first, none is written."""
+    files = {TRAIN: _HashedFile(directory / TRAIN), VALIDATION: _HashedFile(directory / VALIDATION)}
+    found = changed = 0
+    try:
+        for batch in ordered.to_pyarrow_batches(chunk_size=_LINES):
+            found += len(batch)
+            changed += len(batch) - batch.column("unchanged").true_count
+            if not changed:
+                train = len(batch) - batch.column("validation").true_count
+                written = batch.column("line")
+                files[TRAIN].write(text_bytes(written[:train]))
+                files[VALIDATION].write(text_bytes(written[train:]))
+    finally:
+        for file in files.values():
+            file.close()
+    return files, found, changed
 
 
 def _manifest(taken: Snapshot, plan: SplitPlan) -> Iterator[pa.RecordBatch]:

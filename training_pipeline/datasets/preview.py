@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ibis
-import pyarrow as pa
-
-from training_pipeline.datasets.verdicts import verdicts
+from training_pipeline.datasets.staging import disk_errors
+from training_pipeline.datasets.verdicts import judged
 from training_pipeline.domain.gates import GatePolicy
 from training_pipeline.domain.rendering import rendered
 from training_pipeline.sheets.base import OpenSheet
@@ -13,9 +11,9 @@ from training_pipeline.sheets.base import OpenSheet
 
 def preview(opened: OpenSheet, policy: GatePolicy, limit: int) -> list[str]:
     """The first `limit` lines (no newlines) in the order of the pair ids. Writes nothing."""
-    with verdicts(opened, policy) as table:
-        first = table.filter(table.reason.isnull()).select("pair_id").order_by("pair_id").limit(limit).to_pyarrow()
-    shown = ibis.memtable(pa.table({"shown_id": first["pair_id"]}))
-    pairs = opened.pairs.select("pair_id", "messages").inner_join(shown, ibis._.pair_id == shown.shown_id)
-    lines = pairs.select("pair_id", line=rendered(pairs.messages)).order_by("pair_id").to_pyarrow()
+    with judged(opened, policy) as table:
+        first = table.filter(table.reason.isnull()).select("pair_id").order_by("pair_id").limit(limit)
+        shown = opened.pairs.select("pair_id", "messages").semi_join(first, "pair_id")
+        with disk_errors("read the pairs"), opened.engine.fetch(shown) as pairs:
+            lines = pairs.select("pair_id", line=rendered(pairs.messages)).order_by("pair_id").to_pyarrow()
     return [str(line) for line in lines["line"].to_pylist()]

@@ -2,35 +2,71 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from training_pipeline.datasets.verdicts import verdicts
+from training_pipeline.datasets.staging import disk_errors
+from training_pipeline.datasets.verdicts import judged
 from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary, ReasonCount, SheetWarning
 from training_pipeline.domain.gates import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.sheets.base import OpenSheet
 
+_PAIRS: Final = "pairs"
+_ITEM_HELD_OUT: Final = "item_held_out"
+_SEVERAL_ANSWERS: Final = "prompt_with_different_answers"
+_INSTRUCTIONS: Final = "instruction_prompt"
+
 
 def export_summary(opened: OpenSheet, policy: GatePolicy) -> ExportSummary:
-    """Judge all pairs and count. Writes nothing; also for sheets that may not be trained on."""
-    with verdicts(opened, policy) as table:
-        return summarise(table, policy)
+    """Judge all pairs and count, both where the pairs are. Writes nothing; also for sheets that may not be trained on."""
+    with judged(opened, policy) as table, disk_errors("count the pairs"):
+        with opened.engine.fetch(_counts(table)) as counts:
+            return _summary(counts.to_pandas(), policy)
 
 
 def summarise(table: ir.Table, policy: GatePolicy) -> ExportSummary:
     """Count the verdicts of `judge_together`. Reads only; raises `AssertionError` if the numbers do not add up."""
+    return _summary(_counts(table).to_pandas(), policy)
+
+
+def _counts(table: ir.Table) -> ir.Table:
+    """Everything that is counted, as one table: pairs by what is said about them, and what the warnings are about."""
     included = table.reason.isnull()
-    counts = (
-        table.group_by(
-            reason=table.reason,
-            usage_reason=ibis.cases((table.reason.isin([str(reason) for reason in NOT_PERMITTED]), table.usage_reason)),
-            classification=ibis.cases((included, table.classification)),
-            approver=ibis.cases((included, table.reviewed_by.fill_null(""))),
-        )
-        .agg(pairs=lambda group: group.count(), may_validate=lambda group: group.may_validate.sum())
-        .to_pandas()
+    pairs = table.group_by(
+        counted=ibis.literal(_PAIRS),
+        reason=table.reason,
+        usage_reason=ibis.cases((table.reason.isin([str(reason) for reason in NOT_PERMITTED]), table.usage_reason)),
+        classification=ibis.cases((included, table.classification)),
+        approver=ibis.cases((included, table.reviewed_by.fill_null(""))),
+    ).agg(
+        pairs=lambda group: group.count(),
+        may_validate=lambda group: group.may_validate.sum().cast("int64"),
     )
+    kept = table.filter(included)
+    held_items = table.filter(table.held_out).select("item_ref").distinct()
+    repeated = kept.filter(~kept.instruction).group_by("prompt_hash").agg(pairs=lambda group: group.count())
+    warned = {
+        _ITEM_HELD_OUT: kept.semi_join(held_items, "item_ref").count(),
+        _SEVERAL_ANSWERS: repeated.filter(repeated.pairs > 1).count(),
+        _INSTRUCTIONS: table.filter(table.instruction).prompt_hash.nunique(),
+    }
+    nothing = {name: ibis.null("string") for name in ("reason", "usage_reason", "classification", "approver")}
+    numbers = [
+        count.name("pairs")
+        .as_table()
+        .select(counted=ibis.literal(name), **nothing, pairs="pairs", may_validate=ibis.null("int64"))
+        for name, count in warned.items()
+    ]
+    return ibis.union(pairs, *numbers)
+
+
+def _summary(found: pd.DataFrame, policy: GatePolicy) -> ExportSummary:
+    counts = found[found["counted"] == _PAIRS]
+    others = found[found["counted"] != _PAIRS]
+    warned = dict(zip(others["counted"].tolist(), others["pairs"].tolist(), strict=True))
     total = int(counts["pairs"].sum())
     kept = counts[counts["reason"].isna()]
     left_out = counts[counts["reason"].notna()]
@@ -49,7 +85,7 @@ def summarise(table: ir.Table, policy: GatePolicy) -> ExportSummary:
         reasons=_reasons(left_out),
         classifications=_counted(kept, "classification"),
         approvers=_counted(kept, "approver"),
-        warnings=_warnings(table, policy, kept_from_validation=eligible - int(kept["may_validate"].sum())),
+        warnings=_warnings(warned, policy, kept_from_validation=eligible - int(kept["may_validate"].sum())),
     )
     summary.check()
     return summary
@@ -73,23 +109,19 @@ def _counted(kept: pd.DataFrame, column: str) -> dict[str, int]:
     return {str(name): int(count) for name, count in counts.items()}
 
 
-def _warnings(table: ir.Table, policy: GatePolicy, *, kept_from_validation: int) -> tuple[SheetWarning, ...]:
-    included = table.filter(table.reason.isnull())
-    held_items = table.filter(table.held_out).select("item_ref").distinct()
-    beside_held_out = int(included.semi_join(held_items, "item_ref").count().execute())
-    repeated = included.filter(~included.instruction).group_by("prompt_hash").agg(pairs=lambda group: group.count())
-    several = repeated.filter(repeated.pairs > 1)
-    prompts = int(several.count().execute())
-    instructions = int(table.filter(table.instruction).prompt_hash.nunique().execute())
+def _warnings(warned: dict[str, int], policy: GatePolicy, *, kept_from_validation: int) -> tuple[SheetWarning, ...]:
+    beside_held_out, prompts, instructions = (
+        warned[name] for name in (_ITEM_HELD_OUT, _SEVERAL_ANSWERS, _INSTRUCTIONS)
+    )
     found = [
         SheetWarning(
-            code="item_held_out",
+            code=_ITEM_HELD_OUT,
             count=beside_held_out,
             message=f"{beside_held_out:,} included pairs share their item, though not their question, with a held-out "
             "pair.",
         ),
         SheetWarning(
-            code="prompt_with_different_answers",
+            code=_SEVERAL_ANSWERS,
             count=prompts,
             message=f"{prompts:,} questions have more than one answer among the included pairs.",
         ),
@@ -100,7 +132,7 @@ def _warnings(table: ir.Table, policy: GatePolicy, *, kept_from_validation: int)
             "to them, go to train.",
         ),
         SheetWarning(
-            code="instruction_prompt",
+            code=_INSTRUCTIONS,
             count=instructions,
             message=f"{instructions:,} prompts are put to more than {policy.instruction_prompt_items:,} items: they "
             "count as instructions, which tie nothing and hold nothing out.",

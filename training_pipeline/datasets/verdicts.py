@@ -1,4 +1,4 @@
-"""The verdicts on all pairs of an open sheet, held in the engine while they are looked at. Nothing is written."""
+"""The verdicts on all pairs of an open sheet, worked out where the pairs are. Nothing is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 
 from training_pipeline.datasets.staging import disk_errors
 from training_pipeline.domain.gates import GatePolicy, judge_each, judge_together
-from training_pipeline.domain.rendering import prompt_hash, rendered, row_hash
+from training_pipeline.domain.rendering import row_hash
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.sheets.base import OpenSheet
 
@@ -19,17 +19,45 @@ from training_pipeline.sheets.base import OpenSheet
 def verdicts(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
     """One row for every pair, without text: the columns of `judge_together`, in no order, while the context is open.
 
-    The text is read once. Raises `Unavailable` where the engine runs out of memory and disk.
+    The table is in our DuckDB, wherever the pairs are. Raises `Unavailable` where an engine runs out of memory and
+    disk, or does not answer.
     """
+    with judged(opened, policy) as table, disk_errors("judge the pairs"), opened.engine.fetch(table) as fetched:
+        yield fetched
+
+
+@contextmanager
+def judged(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
+    """The table of `verdicts` where the pairs are, to be counted or filtered before it is fetched.
+
+    Our own DuckDB reads the text once; a warehouse works the verdicts out anew for every fetch.
+    """
+    engine = opened.engine
     with disk_errors("judge the pairs"), ExitStack() as held:
 
         def keep(table: ir.Table) -> ir.Table:
-            return held.enter_context(table.cache())
+            return held.enter_context(engine.keep(table))
 
-        judged = judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags), keep=keep)
-        compared = judged.reason.isnull() | judged.prohibited  # no rule compares the text of other pairs
-        hashed = judged.mutate(
-            row_hash=row_hash(ibis.cases((compared, rendered(judged.messages)))),
-            prompt_hash=prompt_hash(judged.messages),
+        alone = engine.name(judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags), keep=keep))
+        compared = alone.reason.isnull() | alone.prohibited  # no rule compares the text of other pairs
+        hashed = alone.mutate(
+            row_hash=row_hash(ibis.cases((compared, engine.rendered(alone.messages)))),
+            prompt_hash=engine.prompt_hash(alone.messages),
         ).drop("messages")
         yield judge_together(keep(hashed), policy, keep=keep)
+
+
+@contextmanager
+def texts(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
+    """`pair_id` and `messages` in our DuckDB, at least those of all pairs that pass both gates.
+
+    Where the pairs are elsewhere, the engine there judges them again and sends no other text.
+    """
+    wanted = opened.pairs.select("pair_id", "messages")
+    if not opened.engine.is_remote:
+        yield wanted
+        return
+    with judged(opened, policy) as table:
+        passed = table.filter(table.reason.isnull()).select("pair_id")
+        with disk_errors("read the pairs"), opened.engine.fetch(wanted.semi_join(passed, "pair_id")) as fetched:
+            yield fetched

@@ -11,6 +11,7 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
+from training_pipeline.domain.letter_case import lowered
 from training_pipeline.domain.usage import STRICTNESS, Use
 from training_pipeline.domain.white_space import trimmed
 
@@ -21,8 +22,9 @@ _ONLY_KNOWN: Final = f"^,(,|(({'|'.join(Use)}),)+)$"
 def words(uses: ir.ArrayValue) -> ir.StringValue:
     """The words, trimmed and in lower case, each between commas; null where the list is null."""
     # A comma must not make two words of one; a null or an empty word must not vanish.
-    spelled = uses.map(lambda word: trimmed(word.replace(",", _UNKNOWN)).lower().nullif("").fill_null(_UNKNOWN))
-    return ibis.literal(",") + spelled.join(",") + ","
+    spelled = uses.map(lambda word: lowered(trimmed(word.replace(",", _UNKNOWN))).nullif("").fill_null(_UNKNOWN))
+    # Joined, an empty list is null on Databricks and empty in DuckDB.
+    return ibis.cases((uses.notnull(), ibis.literal(",") + spelled.join(",").fill_null("") + ","))
 
 
 def names(uses: ir.StringValue, use: Use) -> ir.BooleanValue:

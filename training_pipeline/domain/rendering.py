@@ -1,12 +1,14 @@
-"""How an example is written, byte for byte, and what counts as the same question. Runs in our DuckDB only.
+"""How an example is written, byte for byte, and what counts as the same question. In the words of our DuckDB:
+`rendering_databricks.py` says the same in those of a warehouse.
 
 Canonical rendering: compact JSON `{"messages":[{"role":…,"content":…}]}`, the fields in the order of `PAIR_SCHEMA`,
-null fields left out, `weight` as an integer, `tool_calls` as the JSON value it is, non-ASCII characters as themselves.
+null fields left out, `weight` as an integer (-1 where no gate takes it for a weight), `tool_calls` as the JSON value it
+is, non-ASCII characters as themselves, control characters as JSON's short escapes or as `\\u001F`.
 The row hash is the SHA-256 of that line in UTF-8, without a newline: 64 hexadecimal digits.
 
 Normalised prompt: role and content of every message before the last assistant message (of all messages where there is
-none), joined by U+001F (a U+001F in a content is doubled, so that nothing can pose as a separator), lower-cased, all
-white space removed. The prompt hash is its SHA-256, shortened to 32 hexadecimal digits: 128 bits, enough that no two
+none), joined by U+001F (a U+001F in a content is doubled, so that nothing can pose as a separator), in lower case
+(`letter_case.py`), all white space removed. The prompt hash is its SHA-256, shortened to 32 hexadecimal digits: 128 bits, enough that no two
 prompts of a sheet collide.
 """
 
@@ -22,6 +24,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from training_pipeline.domain.engine_function import engine_function
+from training_pipeline.domain.letter_case import lowered
 from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 from training_pipeline.domain.validity import has_messages
 from training_pipeline.domain.white_space import WHITE_SPACE
@@ -36,8 +39,6 @@ _COMMON: Final = " \n"
 
 _plain_json = engine_function("to_json", {"messages": _PLAIN}, dt.string)
 _quoted = engine_function("to_json", {"text": dt.string}, dt.string)
-_compact = engine_function("json", {"text": dt.string}, dt.string)
-_is_json = engine_function("json_valid", {"text": dt.string}, dt.boolean)
 _left = engine_function("left", {"text": dt.string, "length": dt.int64}, dt.string)
 _aggregate = engine_function(
     "list_aggregate", {"texts": _STRINGS, "function": dt.string, "separator": dt.string}, dt.string
@@ -56,18 +57,18 @@ def _field(name: str, value: ir.StringValue) -> ir.StringValue:
     return ibis.cases((value.notnull(), ibis.literal(f',"{name}":') + value), else_="")
 
 
-def _full_json(message: ir.StructValue) -> ir.StringValue:
-    weight, calls = message["weight"], message["tool_calls"]
-    whole = ibis.cases((weight == 0, "0"), (weight == 1, "1"), else_=weight.cast("string"))
-    value = ibis.cases((_is_json(calls), _compact(calls)), else_=_quoted(calls))
+def message_json(message: ir.StructValue, quoted: Callable[[ir.StringValue], ir.StringValue]) -> ir.StringValue:
+    """One message with all its fields; `quoted` writes a text as JSON."""
+    weight = message["weight"].cast("string")  # as text, because Databricks counts NaN as null
+    number = ibis.cases((message["weight"] == 0, "0"), (message["weight"] == 1, "1"), else_="-1")
     return (
         ibis.literal('{"role":')
-        + ibis.cases((message["role"].notnull(), _quoted(message["role"])), else_="null")
-        + _field("content", _quoted(message["content"]))
-        + _field("name", _quoted(message["name"]))
-        + _field("weight", whole)
-        + _field("tool_calls", value)
-        + _field("tool_call_id", _quoted(message["tool_call_id"]))
+        + ibis.cases((message["role"].notnull(), quoted(message["role"])), else_="null")
+        + _field("content", quoted(message["content"]))
+        + _field("name", quoted(message["name"]))
+        + _field("weight", ibis.cases((weight.notnull(), number)))
+        + _field("tool_calls", message["tool_calls"])
+        + _field("tool_call_id", quoted(message["tool_call_id"]))
         + "}"
     )
 
@@ -87,7 +88,7 @@ def rendered(messages: ir.ArrayValue) -> ir.StringValue:
     plain = _plain_json(
         messages.map(lambda message: ibis.struct({"role": message["role"], "content": message["content"]}))
     )
-    full = ibis.literal("[") + _joined(messages.map(_full_json), ",") + "]"
+    full = ibis.literal("[") + _joined(messages.map(lambda message: message_json(message, _quoted)), ",") + "]"
     array = ibis.cases((special.length() == 0, plain), else_=full)
     return ibis.cases((has_messages(messages), ibis.literal('{"messages":') + array + "}"))
 
@@ -123,7 +124,7 @@ def normalised_prompt(messages: ir.ArrayValue) -> ir.StringValue:
             + _joined(message["content"].fill_null("").split(_SEPARATOR), _SEPARATOR * 2)
         )
     )
-    return ibis.cases((has_messages(messages), _let(_joined(parts, _SEPARATOR).lower(), _squeezed)))
+    return ibis.cases((has_messages(messages), _let(lowered(_joined(parts, _SEPARATOR)), _squeezed)))
 
 
 def prompt_hash(messages: ir.ArrayValue) -> ir.StringValue:

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 #: The columns of a sheet's pairs, as every source presents them.
 #: `messages` keeps each message's fields in this order; a field that a message does not have is null. `content` is null
-#: where it was not a string; `tool_calls` is JSON text. `messages` itself is null where it was no list of objects.
+#: where it was not a string; `tool_calls` is null or the compact JSON text of a list with something in it, which is
+#: written into the dataset as it is. `messages` itself is null where it was no list of objects.
 #: A list of uses is null where it was missing or no list of strings.
 PAIR_SCHEMA: Final = ibis.schema(
     {

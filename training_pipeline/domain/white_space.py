@@ -11,15 +11,19 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from training_pipeline.domain.engine_function import engine_function
+from training_pipeline.domain.letter_case import lowered
 
 #: The 25 characters with the property White_Space (Unicode 4.1 and later), in code point order.
 WHITE_SPACE: Final = (
     "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 )
 
-#: A regular expression, the same in RE2 and in Java, that finds any character that is not white space. The characters
-#: are spelled as code points, because a string literal of Databricks reads `\\v` as the letter v.
-VISIBLE: Final = "[^" + "".join(f"\\x{{{ord(character):X}}}" for character in WHITE_SPACE) + "]"
+#: The characters as regular expressions spell them, the same in RE2 and in Java: as code points, because a string
+#: literal of Databricks reads `\\v` as the letter v.
+_SPELLED: Final = "".join(f"\\x{{{ord(character):X}}}" for character in WHITE_SPACE)
+#: A regular expression that finds any character that is not white space, and one that finds white space.
+VISIBLE: Final = f"[^{_SPELLED}]"
+BLANKS: Final = f"[{_SPELLED}]+"
 
 
 _trim = engine_function("trim", {"text": dt.string, "characters": dt.string}, dt.string)
@@ -32,7 +36,7 @@ def trimmed(text: ir.StringValue) -> ir.StringValue:
 
 def word_of(text: ir.StringValue) -> ir.StringValue:
     """`text` as words are compared: trimmed, in lower case, empty where it is null."""
-    return trimmed(text.fill_null("")).lower()
+    return lowered(trimmed(text.fill_null("")))
 
 
 def is_blank(text: ir.StringValue) -> ir.BooleanValue:

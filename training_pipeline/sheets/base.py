@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import ibis.expr.types as ir
 
 from training_pipeline.domain.training_sheet import TrainingSheet
+from training_pipeline.sheets.engines import DuckDB, Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,10 @@ class OpenSheet:
     sheet: TrainingSheet
     #: SHA-256 (hex) of the sheet's head and pairs as stored: the version of the training sheet.
     digest: str
-    #: The pairs, with exactly the columns of `PAIR_SCHEMA`, in no particular order; bound to a live engine.
+    #: The pairs, with exactly the columns of `PAIR_SCHEMA`, in no particular order.
     pairs: ir.Table
+    #: What works out expressions over the pairs: our own DuckDB, or a warehouse in which they stay.
+    engine: Engine = field(default_factory=DuckDB)
 
 
 class TrainingSheetSource(Protocol):

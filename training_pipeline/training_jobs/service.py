@@ -197,7 +197,8 @@ class JobService:
         return self._store.create(job, message=message, also=also)
 
     def _counted(self, opened: OpenSheet) -> ExportSummary | None:
-        small = opened.pairs.count().execute() <= COUNTED_AT_ONCE
+        with opened.engine.fetch(opened.pairs.aggregate(pairs=opened.pairs.count())) as counted:
+            small = counted.to_pyarrow()["pairs"][0].as_py() <= COUNTED_AT_ONCE
         return export_summary(opened, self._policy) if small else None
 
     def _resolved(self, request: JobRequest, summary: ExportSummary | None) -> Plan:

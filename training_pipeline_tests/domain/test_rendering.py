@@ -79,7 +79,7 @@ def test_same_question_same_hash_and_other_question_other_hash(render: Render, m
 def test_fields_are_written_in_their_order_and_nulls_left_out(render: Render) -> None:
     messages = [
         {"role": "user", "content": 'Ä "quoted"\n\\ back / \u2028 \x7f', "name": "ana"},
-        {"role": "assistant", "content": None, "weight": 0.0, "tool_calls": ' [ {"id": "c", "n": 1} ]'},
+        {"role": "assistant", "content": None, "weight": 0.0, "tool_calls": '[{"id":"c","n":1}]'},
         {"role": "tool", "content": "42", "tool_call_id": "c"},
         {"role": "assistant", "content": "Done.", "weight": 1.0},
     ]
