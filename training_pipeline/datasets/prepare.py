@@ -179,7 +179,7 @@ def _write_lines(opened: OpenSheet, taken: Snapshot, plan: SplitPlan, directory:
 
 
 def _write_ordered(ordered: ir.Table, directory: Path) -> tuple[dict[str, _HashedFile], int, int]:
-    """The two files, the number of rows and how many of them are not what was judged: after the first, none is written."""
+    """The two files, how many rows came, and how many of them are other text; after the first, none is written."""
     files = {TRAIN: _HashedFile(directory / TRAIN), VALIDATION: _HashedFile(directory / VALIDATION)}
     found = changed = 0
     try:

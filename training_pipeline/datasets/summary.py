@@ -8,7 +8,6 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from training_pipeline.datasets.staging import disk_errors
 from training_pipeline.datasets.verdicts import judged
 from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary, ReasonCount, SheetWarning
 from training_pipeline.domain.gates import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
@@ -21,10 +20,9 @@ _INSTRUCTIONS: Final = "instruction_prompt"
 
 
 def export_summary(opened: OpenSheet, policy: GatePolicy) -> ExportSummary:
-    """Judge all pairs and count, both where the pairs are. Writes nothing; also for sheets that may not be trained on."""
-    with judged(opened, policy) as table, disk_errors("count the pairs"):
-        with opened.engine.fetch(_counts(table)) as counts:
-            return _summary(counts.to_pandas(), policy)
+    """Judge all pairs and count, where the pairs are. Writes nothing; also for sheets that may not be trained on."""
+    with judged(opened, policy) as table, opened.engine.fetch(_counts(table)) as counts:
+        return _summary(counts.to_pandas(), policy)
 
 
 def summarise(table: ir.Table, policy: GatePolicy) -> ExportSummary:

@@ -8,8 +8,8 @@ The row hash is the SHA-256 of that line in UTF-8, without a newline: 64 hexadec
 
 Normalised prompt: role and content of every message before the last assistant message (of all messages where there is
 none), joined by U+001F (a U+001F in a content is doubled, so that nothing can pose as a separator), in lower case
-(`letter_case.py`), all white space removed. The prompt hash is its SHA-256, shortened to 32 hexadecimal digits: 128 bits, enough that no two
-prompts of a sheet collide.
+(`letter_case.py`), all white space removed. The prompt hash is its SHA-256, shortened to 32 hexadecimal digits: 128
+bits, enough that no two prompts of a sheet collide.
 """
 
 from __future__ import annotations

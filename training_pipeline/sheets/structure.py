@@ -48,6 +48,13 @@ def unreadable(sheet_id: str, file: str, problems: Iterable[Problem]) -> SheetUn
     return SheetUnreadable(f"Training sheet '{sheet_id}' cannot be read.", hint=hint, problems=fields)
 
 
+def table_unreadable(table: str, problems: Iterable[Problem], *, setting: str) -> SheetUnreadable:
+    """The error for a table that does not hold training sheets or pairs as it is; `setting` names its columns. Pure."""
+    fields = [FieldProblem(f"{table}, {problem.path}", problem.code, problem.message) for problem in problems]
+    hint = f"Columns that are called otherwise are named by {setting}; docs/unity_catalog.md has the layout."
+    return SheetUnreadable(f"Table {table} cannot be read.", hint=hint, problems=fields)
+
+
 def where(file: str, problem: Problem) -> str:
     """The place of a problem in words: file, line, column or field. Pure."""
     line = "" if problem.line is None else f", line {problem.line}"

@@ -21,7 +21,7 @@ from training_pipeline_tests.databricks_workspace.faults import FaultMiddleware
 from training_pipeline_tests.databricks_workspace.state import ApiError, Call, Workspace
 
 #: The modules that serve a part of the API, each with `routes(workspace)`. A route's name is the name of the call.
-PARTS: Final = ("identity", "files", "jobs", "mlflow", "models")
+PARTS: Final = ("identity", "files", "jobs", "mlflow", "models", "catalog", "sql", "lineage")
 
 
 def create_app(workspace: Workspace) -> ASGIApp:

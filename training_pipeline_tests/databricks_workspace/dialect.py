@@ -1,0 +1,91 @@
+"""Databricks SQL as DuckDB runs it: what sqlglot knows, and what it does not.
+
+VARIANT is DuckDB's JSON here. Keys of an object keep their order, where a real VARIANT sorts them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import sqlglot
+from sqlglot import exp
+
+#: `try_variant_get` has the type that its last argument names; here each type has a macro of its own.
+_VARIANT_GET: Final = {
+    "VARIANT": "variant_value",
+    "STRING": "variant_text",
+    "DOUBLE": "variant_number",
+    "ARRAY<VARIANT>": "variant_items",
+    "ARRAY<STRING>": "variant_texts",
+}
+
+MACROS: Final = """
+CREATE MACRO try_parse_json(x) AS CASE WHEN json_valid(x) THEN CAST(x AS JSON) END;
+CREATE MACRO schema_of_variant(x) AS CASE json_type(x) WHEN 'VARCHAR' THEN 'STRING' WHEN 'ARRAY' THEN 'ARRAY<VARIANT>'
+    WHEN 'OBJECT' THEN 'OBJECT<>' WHEN 'NULL' THEN 'VOID' WHEN 'UBIGINT' THEN 'BIGINT' WHEN 'DOUBLE' THEN 'DECIMAL(3,1)'
+    ELSE json_type(x) END;
+CREATE MACRO variant_value(x, p) AS json_extract(x, p);
+CREATE MACRO variant_text(x, p) AS json_extract_string(x, p);
+CREATE MACRO variant_number(x, p) AS TRY_CAST(json_extract(x, p) AS DOUBLE);
+CREATE MACRO variant_items(x, p) AS from_json(json_extract(x, p), '["JSON"]');
+CREATE MACRO variant_texts(x, p) AS from_json(json_extract(x, p), '["VARCHAR"]');
+CREATE MACRO utc_text(x) AS replace(CAST(x AS VARCHAR), ' ', 'T') || 'Z';
+"""
+
+
+def to_duckdb(statement: str, relation: Callable[[str, int | None], str]) -> str:
+    """The statement in DuckDB's words; `relation` names what holds the version (the latest where null) of a table."""
+    with _deep_recursion():
+        return _to_duckdb(sqlglot.parse_one(statement, read="databricks"), relation)
+
+
+def _to_duckdb(tree: exp.Expression, relation: Callable[[str, int | None], str]) -> str:
+    for table in list(tree.find_all(exp.Table)):
+        if table.catalog and table.db:
+            version = table.args.get("version")
+            number = None if version is None else int(version.expression.this)
+            table.set("version", None)
+            held = relation(f"{table.catalog}.{table.db}.{table.name}", number)
+            for part in ("catalog", "db"):
+                table.set(part, None)
+            table.set("this", exp.to_identifier(held, quoted=True))
+    for node in reversed(list(tree.walk())):  # what is inside first
+        translated = _translated(node)
+        if translated is not node:
+            node.replace(translated)
+    return str(tree.sql(dialect="duckdb"))
+
+
+@contextmanager
+def _deep_recursion() -> Iterator[None]:
+    """The statements nest some forty calls deep, each of which sqlglot parses with dozens of its own."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _translated(node: exp.Expression) -> exp.Expression:
+    if isinstance(node, exp.Anonymous) and node.name.lower() == "try_variant_get":
+        value, path, kind = node.expressions
+        return exp.Anonymous(this=_VARIANT_GET[kind.this.upper()], expressions=[value, path])
+    if isinstance(node, exp.ConcatWs) and len(node.expressions) == 2:
+        separator, texts = node.expressions
+        return exp.Anonymous(this="array_to_string", expressions=[texts, separator])
+    if isinstance(node, exp.ArrayReverse | exp.Reverse) or (
+        isinstance(node, exp.Anonymous) and node.name.lower() == "reverse"
+    ):
+        return exp.Anonymous(
+            this="list_reverse", expressions=[node.this if not node.expressions else node.expressions[0]]
+        )
+    if isinstance(node, exp.RegexpReplace):
+        return exp.Anonymous(
+            this="regexp_replace",
+            expressions=[node.this, node.expression, node.args["replacement"], exp.Literal.string("g")],
+        )
+    return node
