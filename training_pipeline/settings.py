@@ -11,6 +11,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "TRAINING_PIPELINE_"
+#: A table's full name in three parts.
+_TABLE = r"^[^.`\s]+\.[^.`\s]+\.[^.`\s]+$"
 
 
 def default_state_dir() -> Path:
@@ -39,6 +41,29 @@ class Settings(BaseSettings):
         None, description="PostgreSQL URL; where unset, a PostgreSQL of our own runs in the state directory."
     )
     sheets_dir: Path | None = Field(None, description="Training sheets as files; `sheets/` in the state directory.")
+    sheet_source: Literal["files", "unity_catalog"] = Field(
+        "files", description="Where training sheets are read from: files, or tables of Unity Catalog."
+    )
+    uc_sheets_table: str | None = Field(
+        None,
+        pattern=_TABLE,
+        description="Table of training sheets, as main.training.training_sheets; needed for `unity_catalog`.",
+    )
+    uc_pairs_table: str | None = Field(
+        None, pattern=_TABLE, description="Table of Q&A pairs, as main.training.qa_pairs; needed for `unity_catalog`."
+    )
+    uc_sheet_columns: dict[str, str] = Field(
+        {}, description="Columns of the table of training sheets that are called otherwise, as JSON."
+    )
+    uc_pair_columns: dict[str, str] = Field(
+        {}, description='Columns of the table of pairs that are called otherwise, as {"status": "verdict"}.'
+    )
+    databricks_warehouse_id: str | None = Field(
+        None, pattern=r"^[\w-]+$", description="SQL warehouse that judges the pairs; needed for `unity_catalog`."
+    )
+    databricks_sql_seconds: float = Field(
+        1800.0, gt=0, description="Longest time of one SQL statement, the start of the warehouse included."
+    )
     models_dir: Path | None = Field(
         None, description="Directory of base models for the local backend; `models/` in the state directory."
     )

@@ -38,13 +38,15 @@ def put_heads(workspace: Workspace, heads: list[Row]) -> None:
     tables(workspace).put(SHEETS, pa.table(kinds))
 
 
-def put_pairs(workspace: Workspace, rows: list[Row], sheet_id: str = "sheet-1", *, messages: str = "array") -> None:
+def put_pairs(
+    workspace: Workspace, rows: list[Row], sheet_ids: list[str] | None = None, *, messages: str = "array"
+) -> None:
     """The pairs as a new version of their table; `messages` is how they are kept: array, json or variant."""
     table = arrow(rows)
     if messages != "array":
         texts = pa.array([None if row.get("messages") is None else _json(row["messages"]) for row in rows], pa.string())
         table = table.set_column(SCHEMA.get_field_index("messages"), "messages", texts)
-    table = table.append_column("training_sheet_id", pa.array([sheet_id] * len(rows), pa.string()))
+    table = table.append_column("training_sheet_id", pa.array(sheet_ids or ["sheet-1"] * len(rows), pa.string()))
     tables(workspace).put(PAIRS, table, variants=("messages",) if messages == "variant" else ())
 
 

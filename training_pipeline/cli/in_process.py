@@ -62,6 +62,8 @@ def driven(services: Services, instance: dg.DagsterInstance, job_id: str) -> Ite
         yield job
         unfinished = job.backend_status not in {None, JobStatus.CANCELLED} and job.finalized_at is None
         if job.status in TERMINAL and not unfinished:
+            if services.catalog_lineage is not None:
+                services.catalog_lineage.write_due()
             return
         if time.monotonic() - settled > SETTLE_SECONDS:
             settle_runs(instance, services)

@@ -19,11 +19,12 @@ from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference,
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.checking import check as check_file
-from training_pipeline.sheets.files import SAMPLES, SUFFIXES, FileTrainingSheets
+from training_pipeline.sheets.files import SUFFIXES, FileTrainingSheets
 from training_pipeline.sheets.head import Head, read_head
 from training_pipeline.sheets.import_request import ImportRequest
 from training_pipeline.sheets.importing import import_sheet
 from training_pipeline.sheets.structure import unreadable
+from training_pipeline.training_jobs.sheet_source import file_sheets, sheet_source
 
 app = typer.Typer(help="Look at training sheets, check them, and make one of any file.", no_args_is_help=True)
 
@@ -31,20 +32,12 @@ SheetId = Annotated[str, typer.Argument(help="The training sheet's id.", metavar
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def _sheets(settings: Settings) -> FileTrainingSheets:
-    return FileTrainingSheets(
-        [settings.sheets, SAMPLES],
-        memory_limit=settings.duckdb_memory_limit,
-        threads=settings.duckdb_threads,
-        temp_directory=settings.state_dir / "tmp",
-    )
-
-
 @app.command("list")
 def list_sheets(json: Json = False) -> None:
     """List training sheets, the bundled sample among them."""
-    sheets = _sheets(Settings())
-    heads, broken = sheets.list(), sheets.unreadable()
+    sheets = sheet_source(Settings())
+    heads = sheets.list()
+    broken = sheets.unreadable() if isinstance(sheets, FileTrainingSheets) else {}
     if json:
         listed = [head.model_dump(mode="json") for head in heads]
         typer.echo(jsonlib.dumps({"training_sheets": listed, "unreadable": sorted(broken)}))
@@ -65,7 +58,7 @@ def show(sheet_id: SheetId, json: Json = False) -> None:
     """Show a training sheet: what it was made from, and what both gates let through, with the reasons."""
     settings = Settings()
     policy = GatePolicy(instruction_prompt_items=settings.instruction_prompt_items)
-    with _sheets(settings).open(sheet_id) as opened:
+    with sheet_source(settings).open(sheet_id) as opened:
         sheet, summary = opened.sheet, export_summary(opened, policy)
     if json:
         both = {"training_sheet": sheet.model_dump(mode="json"), "digest": opened.digest}
@@ -82,7 +75,7 @@ def preview(
     """Print the JSONL that would be trained on: only pairs that pass both gates."""
     settings = Settings()
     policy = GatePolicy(instruction_prompt_items=settings.instruction_prompt_items)
-    with _sheets(settings).open(sheet_id) as opened:
+    with sheet_source(settings).open(sheet_id) as opened:
         if opened.sheet.status not in TRAINABLE_SHEETS:
             typer.echo(f"Nothing is trained on while the sheet's status is '{opened.sheet.status}'.", err=True)
         for line in preview_lines(opened, policy, limit):
@@ -96,7 +89,7 @@ def check(
     json: Json = False,
 ) -> None:
     """Report every problem of every row; the exit code is 1 if there is an error."""
-    data, head = _files(_sheets(Settings()), sheet)
+    data, head = _files(file_sheets(Settings()), sheet)
     report = check_file(data, head, limit=limit)
     if json:
         typer.echo(jsonlib.dumps(report_as_json(data, report)))

@@ -56,9 +56,11 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
         description="Asks the backends about queued and running training jobs and starts the finish run of those done.",
     )
     def poll_training_jobs(context: dg.SensorEvaluationContext, services: ServicesParam) -> dg.SensorResult:
-        """Poll, report progress sparingly, request the runs that finish jobs."""
+        """Poll, report progress sparingly, request the runs that finish jobs; write what lineage is due elsewhere."""
         seen = services.poller.poll_due(seconds=POLL_SECONDS)
         observed = observations(context.instance, services.store, seen)
+        if services.catalog_lineage is not None:
+            services.catalog_lineage.write_due()
         done = claim(services.store, Phase.FINALIZE, limit=JOBS_A_TICK)
         requests = [run_request(Phase.FINALIZE, job) for job in done]
         if requests:

@@ -62,7 +62,7 @@ def head_of(columns: Columns, row: Sequence[str | None]) -> tuple[Head, str | No
         for name, value in given.items()
         if name.startswith("default_")
     }
-    document = {
+    document: dict[str, object] = {
         "name": given.get("name") or given.get("id", ""),
         "status": given.get("status", "").strip().lower(),
         "source_sheet": _reference(given, "sheet"),

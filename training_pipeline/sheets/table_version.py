@@ -1,9 +1,9 @@
 """The version of a sheet's pairs in a table: a digest of what rules and datasets are made from.
 
-The digest is worked out by the warehouse over the pairs as `PAIR_SCHEMA` has them. So it changes whenever a verdict or a
-text could, and only then: a Delta version changes with every write to the table, to other sheets' pairs too, and a view
-has none. What a Delta version is good for, it does: it pins the rows that all statements of one reading see, and a
-digest that was worked out for it need not be worked out again.
+The digest is worked out by the warehouse over the pairs as `PAIR_SCHEMA` has them. So it changes whenever a verdict or
+a text could, and only then: a Delta version changes with every write to the table, to other sheets' pairs too, and a
+view has none. What a Delta version is good for, it does: it pins the rows that all statements of one reading see, and
+a digest that was worked out for it need not be worked out again.
 """
 
 from __future__ import annotations

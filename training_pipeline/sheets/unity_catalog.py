@@ -37,6 +37,8 @@ from training_pipeline.sheets.warehouse import Warehouse
 if TYPE_CHECKING:
     from databricks.sdk.service.catalog import TableInfo
 
+#: Where the head of an opened sheet names the tables that it comes from: its source table, and that of its pairs.
+TABLES: Final = "tables"
 #: Heads that are listed at most.
 MOST_SHEETS: Final = 10_000
 _SHEETS_SETTING: Final = "TRAINING_PIPELINE_UC_SHEET_COLUMNS"
@@ -175,10 +177,10 @@ class UnityCatalogSheets:
         return self._versions[key]
 
     def _tagged(self, head: Head, source_table: str | None) -> Head:
-        """The head with the tags of its source table, and of the table of pairs itself."""
+        """The head with the names and the tags of its source table and of the table of pairs."""
         tables = dict.fromkeys(table for table in (source_table, self.pairs_table) if table)
         tags = [tag for table in tables for tag in tags_of(self.connection, table)]
-        return head.model_copy(update={"tags": tuple(dict.fromkeys(tags))})
+        return head.model_copy(update={"tags": tuple(dict.fromkeys(tags)), "metadata": {TABLES: list(tables)}})
 
     def _connect(self) -> Any:
         config: dict[str, str | int | bool] = {"memory_limit": self.memory_limit, "preserve_insertion_order": False}

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import ibis
 import ibis.expr.types as ir
@@ -20,7 +21,7 @@ from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 from training_pipeline.sheets.statements import Statements
 
 #: The name by which statements know the pairs of the sheet.
-PAIRS = "pairs"
+PAIRS: Final = "pairs"
 
 
 @dataclass
@@ -99,7 +100,13 @@ class Warehouse:
 
 
 def _compiled(table: ir.Table) -> str:
-    return str(ibis.to_sql(table, dialect="databricks"))
+    return _sql(table.op())
+
+
+@lru_cache(maxsize=64)
+def _sql(operation: Any) -> str:
+    """The SQL of an expression. The rules make the same ones for every sheet, and compiling them takes a while."""
+    return str(ibis.to_sql(operation.to_expr(), dialect="databricks"))
 
 
 def _uses(query: str, name: str) -> bool:

@@ -9,7 +9,6 @@ from pydantic import SecretStr
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.databricks import DatabricksBackend, RunOptions
-from training_pipeline.backends.databricks_client import Connection
 from training_pipeline.backends.databricks_models import DatabricksModels
 from training_pipeline.backends.databricks_tracking import DatabricksTracking
 from training_pipeline.backends.local import PROGRAM, LocalBackend
@@ -18,14 +17,16 @@ from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.gates import GatePolicy
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
-from training_pipeline.sheets.files import SAMPLES, FileTrainingSheets
+from training_pipeline.sheets.unity_catalog import UnityCatalogSheets
 from training_pipeline.tracking import RunTracking, Tracking
 from training_pipeline.training_jobs.api_tokens import ApiTokens
+from training_pipeline.training_jobs.catalog_lineage import CatalogLineage
 from training_pipeline.training_jobs.failures import Failures
 from training_pipeline.training_jobs.finish import Finisher
 from training_pipeline.training_jobs.launch import Launcher
 from training_pipeline.training_jobs.poller import Poller
 from training_pipeline.training_jobs.service import JobService
+from training_pipeline.training_jobs.sheet_source import sheet_source, workspace
 from training_pipeline.training_jobs.store import JobStore
 
 
@@ -46,16 +47,8 @@ class Services:
     launcher: Launcher
     finisher: Finisher
     failures: Failures
-
-
-def sheet_source(settings: Settings) -> FileTrainingSheets:
-    """The user's training sheets, then the bundled sample."""
-    return FileTrainingSheets(
-        [settings.sheets, SAMPLES],
-        memory_limit=settings.duckdb_memory_limit,
-        threads=settings.duckdb_threads,
-        temp_directory=settings.state_dir / "tmp",
-    )
+    #: Null where nothing of a job is in Unity Catalog.
+    catalog_lineage: CatalogLineage | None
 
 
 def local_backend(settings: Settings) -> LocalBackend:
@@ -92,7 +85,7 @@ def databricks_backend(settings: Settings) -> DatabricksBackend:
             usage_policy_id=settings.databricks_usage_policy_id,
             budget_policy_id=settings.databricks_budget_policy_id,
         ),
-        Connection(settings.databricks_http_timeout_seconds, settings.databricks_retry_seconds),
+        workspace(settings),
         DatabricksModels(settings.databricks_models_file),
     )
 
@@ -146,6 +139,7 @@ def assemble(
         ),
         finisher=Finisher(store, backend, tracking),
         failures=Failures(store, backend, max_attempts=settings.max_attempts, patience_seconds=patience),
+        catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
     )
 
 

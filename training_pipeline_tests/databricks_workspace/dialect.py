@@ -5,9 +5,11 @@ VARIANT is DuckDB's JSON here. Keys of an object keep their order, where a real 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Final
 
 import sqlglot
@@ -21,6 +23,9 @@ _VARIANT_GET: Final = {
     "ARRAY<VARIANT>": "variant_items",
     "ARRAY<STRING>": "variant_texts",
 }
+
+_VERSION: Final = re.compile(r"VERSION AS OF (\d+)")
+_PLACE: Final = re.compile(r'"([^"?]+)\?(@?)"')
 
 MACROS: Final = """
 CREATE MACRO try_parse_json(x) AS CASE WHEN json_valid(x) THEN CAST(x AS JSON) END;
@@ -38,20 +43,31 @@ CREATE MACRO utc_text(x) AS replace(CAST(x AS VARCHAR), ' ', 'T') || 'Z';
 
 def to_duckdb(statement: str, relation: Callable[[str, int | None], str]) -> str:
     """The statement in DuckDB's words; `relation` names what holds the version (the latest where null) of a table."""
+    versions = [int(number) for number in _VERSION.findall(statement)]
+    translated = _to_duckdb(_VERSION.sub("VERSION AS OF 0", statement))
+
+    def held(match: re.Match[str]) -> str:
+        return f'"{relation(match[1], versions[0] if match[2] else None)}"'
+
+    return _PLACE.sub(held, translated)
+
+
+@lru_cache(maxsize=256)
+def _to_duckdb(statement: str) -> str:
+    """The same, with a place for each table: statements differ by little but versions, and translating takes long."""
     with _deep_recursion():
-        return _to_duckdb(sqlglot.parse_one(statement, read="databricks"), relation)
+        tree = sqlglot.parse_one(statement, read="databricks")
+        return _written(tree)
 
 
-def _to_duckdb(tree: exp.Expression, relation: Callable[[str, int | None], str]) -> str:
+def _written(tree: exp.Expression) -> str:
     for table in list(tree.find_all(exp.Table)):
         if table.catalog and table.db:
-            version = table.args.get("version")
-            number = None if version is None else int(version.expression.this)
-            table.set("version", None)
-            held = relation(f"{table.catalog}.{table.db}.{table.name}", number)
-            for part in ("catalog", "db"):
+            pinned = "@" if table.args.get("version") is not None else ""
+            place = f"{table.catalog}.{table.db}.{table.name}?{pinned}"
+            for part in ("version", "catalog", "db"):
                 table.set(part, None)
-            table.set("this", exp.to_identifier(held, quoted=True))
+            table.set("this", exp.to_identifier(place, quoted=True))
     for node in reversed(list(tree.walk())):  # what is inside first
         translated = _translated(node)
         if translated is not node:
