@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import pyarrow as pa
 
-from training_pipeline.domain.errors import BackendUnreachable, PipelineError, Unavailable
+from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, PipelineError, Unavailable
+from training_pipeline.sheets.patience import PAUSE, TRIES, Connection, patiently
 from training_pipeline.sheets.statement_errors import failed_statement
 
 if TYPE_CHECKING:
@@ -28,23 +28,8 @@ _T = TypeVar("_T")
 #: Seconds between two looks at a statement: the first, and the longest.
 _FIRST_LOOK: Final = 0.05
 _LONGEST_LOOK: Final = 3.0
-#: How often a call is made before its failure counts, and seconds before the second time.
-_TRIES: Final = 4
-_PAUSE: Final = 0.5
 #: Seconds to connect to the storage behind a link, and between two pieces of an answer.
 _STORAGE_TIMEOUT: Final = (10, 60)
-
-
-class Connection(Protocol):
-    """The connection to a workspace: the SDK's client, and its errors in our words."""
-
-    def client(self) -> WorkspaceClient:
-        """The client."""
-        ...
-
-    def calling(self, what: str, *, grant: str = "") -> AbstractContextManager[None]:
-        """Turn the SDK's errors into ours; `BackendUnreachable` for what may pass."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -97,9 +82,10 @@ class Statements:
             "the id of a warehouse that exists"
         )
         deadline = time.monotonic() + self.seconds
-        response = self._call(
+        response = patiently(
+            self.connection,
             f"run a statement on SQL warehouse {self.warehouse_id}",
-            lambda: self.connection.client().statement_execution.execute_statement(
+            lambda client: client.statement_execution.execute_statement(
                 statement,
                 self.warehouse_id,
                 disposition=Disposition.INLINE if inline else Disposition.EXTERNAL_LINKS,
@@ -108,6 +94,7 @@ class Statements:
                 wait_timeout="0s",  # the id comes back at once: little is lost with a reply
             ),
             grant=grant,
+            sleep=self.sleep,
         )
         statement_id = str(response.statement_id)
         pause = _FIRST_LOOK
@@ -123,9 +110,9 @@ class Statements:
                     )
                 self.sleep(pause)
                 pause = min(pause * 2, _LONGEST_LOOK)
-                response = self._call(
+                response = self._look(
                     f"look at a statement on SQL warehouse {self.warehouse_id}",
-                    lambda: self.connection.client().statement_execution.get_statement(statement_id),
+                    lambda client: client.statement_execution.get_statement(statement_id),
                 )
         except BaseException:
             self._cancel(statement_id)
@@ -147,9 +134,9 @@ class Statements:
         import requests
 
         refused = ""
-        for number in range(_TRIES):
+        for number in range(TRIES):
             if number:
-                self.sleep(_PAUSE * number)
+                self.sleep(PAUSE * number)
             link = link or self._link(statement_id, index)
             try:
                 content = _download(link)
@@ -165,31 +152,21 @@ class Statements:
         )
 
     def _link(self, statement_id: str, index: int) -> ExternalLink:
-        found = self._call(
+        found = self._look(
             f"fetch a result of SQL warehouse {self.warehouse_id}",
-            lambda: self.connection.client().statement_execution.get_statement_result_chunk_n(statement_id, index),
+            lambda client: client.statement_execution.get_statement_result_chunk_n(statement_id, index),
         )
         for link in found.external_links or []:
             if (link.chunk_index or 0) == index:
                 return link
         raise Unavailable(f"SQL warehouse {self.warehouse_id} has no link for part {index} of a result.")
 
-    def _call(self, what: str, call: Callable[[], _T], *, grant: str = "") -> _T:
-        """The answer, if need be to a repeated call: the SDK does not repeat every failure that passes by itself."""
-        for number in range(1, _TRIES + 1):
-            try:
-                with self.connection.calling(what, grant=grant):
-                    return call()
-            except BackendUnreachable as error:
-                if number == _TRIES or _refuses(error):
-                    raise
-                self.sleep(_PAUSE * number)
-        raise AssertionError("unreachable")
-
-
-def _refuses(error: PipelineError) -> bool:
-    """Whether it is a matter of credentials or grants, which no repetition mends."""
-    return "(401)" in error.message or "(403)" in error.message
+    def _look(self, what: str, call: Callable[[WorkspaceClient], _T]) -> _T:
+        """The answer about a statement that runs; one that the warehouse has forgotten is worth running again."""
+        try:
+            return patiently(self.connection, what, call, sleep=self.sleep)
+        except BackendFailed as error:
+            raise Unavailable(error.message, hint="Try again.") from error
 
 
 def _download(link: ExternalLink) -> bytes:

@@ -26,7 +26,8 @@ from training_pipeline.sheets import databricks_sql as sql
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.files import SHEET_ID
 from training_pipeline.sheets.head import Head
-from training_pipeline.sheets.statements import Connection, Statements
+from training_pipeline.sheets.patience import Connection, patiently
+from training_pipeline.sheets.statements import Statements
 from training_pipeline.sheets.structure import table_unreadable
 from training_pipeline.sheets.table_columns import PAIR_NAMES, Columns, columns_of, pair_problems, select_pairs
 from training_pipeline.sheets.table_head import SHEET_NAMES, head_of, head_problems, select_heads
@@ -155,8 +156,13 @@ class UnityCatalogSheets:
             f"Grant SELECT on table {name}, USE SCHEMA on {catalog}.{schema} and USE CATALOG on {catalog}, or set "
             "TRAINING_PIPELINE_UC_SHEETS_TABLE and TRAINING_PIPELINE_UC_PAIRS_TABLE to tables that exist"
         )
-        with self.connection.calling(f"look at table {name}", grant=grant):
-            return self.connection.client().tables.get(name)
+        return patiently(
+            self.connection,
+            f"look at table {name}",
+            lambda client: client.tables.get(name),
+            grant=grant,
+            sleep=self.statements.sleep,
+        )
 
     @staticmethod
     def _columns(
@@ -179,7 +185,7 @@ class UnityCatalogSheets:
     def _tagged(self, head: Head, source_table: str | None) -> Head:
         """The head with the names and the tags of its source table and of the table of pairs."""
         tables = dict.fromkeys(table for table in (source_table, self.pairs_table) if table)
-        tags = [tag for table in tables for tag in tags_of(self.connection, table)]
+        tags = [tag for table in tables for tag in tags_of(self.connection, table, sleep=self.statements.sleep)]
         return head.model_copy(update={"tags": tuple(dict.fromkeys(tags)), "metadata": {TABLES: list(tables)}})
 
     def _connect(self) -> Any:
