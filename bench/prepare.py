@@ -83,8 +83,8 @@ def compare(given: argparse.Namespace) -> None:
             sys.exit(1)
 
 
-def measure(name: str, given: argparse.Namespace) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--run", name, "--directory", str(given.directory), "--memory", given.memory]
+def measure(name: str, given: argparse.Namespace, *, script: str = __file__) -> dict[str, Any]:
+    command = [sys.executable, script, "--run", name, "--directory", str(given.directory), "--memory", given.memory]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None

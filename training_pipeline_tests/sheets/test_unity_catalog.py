@@ -98,7 +98,7 @@ def test_a_table_is_judged_like_a_file(workspace: Workspace, sheets: list[list[R
                 found, expected = (
                     Counter(map(json.dumps, table.select(*columns).to_pyarrow().to_pylist())) for table in (there, here)
                 )
-            assert found == expected
+            assert found == expected, (list(found - expected)[:2], list(expected - found)[:2])
             assert export_summary(opened, POLICY) == export_summary(kept, POLICY)
             judged = oracle.judge(pairs, words, POLICY.instruction_prompt_items)
             passed = Counter(row["pair_id"] for row, (reason, _) in zip(pairs, judged, strict=True) if reason is None)

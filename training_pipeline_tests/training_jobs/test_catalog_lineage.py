@@ -46,9 +46,8 @@ class Clock:
 def succeeded(store: JobStore, *, names: tuple[str, ...] = (SOURCE, PAIRS), **values: Any) -> TrainingJob:
     given = {"backend": "databricks", "uc_model_name": "main.models.triage", "uc_model_version": "3", **values}
     sheet = {"sheet": {"name": "Patients of ward 7", "metadata": {"tables": list(names)} if names else {}}}
-    job = store.create(new_job(), message="Created.")
     facts = {"status": JobStatus.SUCCEEDED, "finalized_at": datetime.now(UTC), "sheet": sheet, "train_pairs": 400}
-    store.update(job.id, {**facts, **given})
+    job = store.create(new_job(**{**facts, **given}), message="Created.")
     record = dict.fromkeys(LineageRecord.model_fields, "x") | {"job_id": job.id, "assets": {}, "model_files": None}
     records.write(store, LineageRecord(**{**record, "training_sheet_name": "Patients of ward 7"}))
     return store.get(job.id)
