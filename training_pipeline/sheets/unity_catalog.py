@@ -64,8 +64,8 @@ class UnityCatalogSheets:
     memory_limit: str = "1GB"
     threads: int | None = None
     temp_directory: Path | None = None
-    #: Digests that were worked out for a version of the table that does not change any more.
-    _versions: dict[str, PairsVersion] = field(default_factory=dict, compare=False, repr=False)
+    #: By sheet, what was worked out last for a version of the table, which does not change any more.
+    _versions: dict[str, tuple[str, PairsVersion]] = field(default_factory=dict, compare=False, repr=False)
 
     def list(self) -> list[TrainingSheet]:
         """The heads that can be read, by id; the others are logged. Tags are read when a sheet is opened."""
@@ -104,7 +104,7 @@ class UnityCatalogSheets:
             relation += f" VERSION AS OF {latest_version(self.statements, self.pairs_table)}"
         pairs = _select(columns, defaults, relation, self.sheets_table)
         parameters = {"sheet_id": sheet_id}
-        version = self._version(pairs, parameters, f"{table.table_id} {sheet_id}" if pinned else None)
+        version = self._version(sheet_id, pairs, parameters, str(table.table_id) if pinned else None)
         if not version.pairs:
             raise SheetUnreadable(
                 f"Training sheet '{sheet_id}' holds no pairs.",
@@ -174,13 +174,16 @@ class UnityCatalogSheets:
             return found
         raise table_unreadable(str(table.full_name), found, setting=setting)
 
-    def _version(self, pairs: str, parameters: dict[str, str], key: str | None) -> PairsVersion:
-        if key is None:
+    def _version(self, sheet_id: str, pairs: str, parameters: dict[str, str], table_id: str | None) -> PairsVersion:
+        """The version of the pairs; where their table is pinned, worked out once for each of its versions."""
+        if table_id is None:
             return version_of(self.statements, pairs, parameters)
-        key = f"{key} {pairs}"
-        if key not in self._versions:
-            self._versions[key] = version_of(self.statements, pairs, parameters)
-        return self._versions[key]
+        known, version = self._versions.get(sheet_id, ("", None))
+        read = f"{table_id} {pairs}"
+        if version is None or known != read:
+            version = version_of(self.statements, pairs, parameters)
+            self._versions[sheet_id] = (read, version)
+        return version
 
     def _tagged(self, head: Head, source_table: str | None) -> Head:
         """The head with the names and the tags of its source table and of the table of pairs."""
