@@ -7,16 +7,44 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from hypothesis import strategies as st
 
 from training_pipeline.backends.databricks_client import Connection
+from training_pipeline.sheets.columns import LIST_COLUMNS
 from training_pipeline.sheets.statements import Statements
 from training_pipeline.sheets.unity_catalog import UnityCatalogSheets
 from training_pipeline_tests.databricks_workspace.state import Workspace
 from training_pipeline_tests.databricks_workspace.tables import tables
-from training_pipeline_tests.pairs import SCHEMA, Row, arrow
+from training_pipeline_tests.pairs import SCHEMA, Row, arrow, odd_pairs
 
 SHEETS, PAIRS, SOURCE = "main.training.training_sheets", "main.training.qa_pairs", "main.raw.invoices"
-_TEXTS = ("role", "content", "name", "tool_calls", "tool_call_id")
+
+
+_nasty = st.text(
+    st.sampled_from(list('aB"\\/\n\r\t\b\f\x00\x01\x0b\x1e\x1f\x7fÄß\u0130\u03a3\u03c2\u03c3\u2028\u3000\xa0😀é,')),
+    max_size=8,
+)
+
+
+@st.composite
+def _spiced(draw: st.DrawFn) -> Row:
+    row = draw(odd_pairs)
+    if row["messages"] and draw(st.integers(0, 2)) == 0:
+        row["messages"] = [
+            {**message, "content": (message.get("content") or "") + draw(_nasty)} for message in row["messages"]
+        ]
+    return row
+
+
+def as_read(row: Row) -> Row:
+    """The row as every source reads it: a list with a null in it is no list of words; in a label's, it denies."""
+    read = {name: None if None in (row.get(name) or []) else row.get(name) for name in LIST_COLUMNS}
+    broken = any(name.startswith("label_") and None in (row.get(name) or []) for name in LIST_COLUMNS)
+    return row | read | ({"allowed_uses": None} if broken else {})
+
+
+#: Odd pairs, some with characters that engines spell, count or lower differently.
+spiced_pairs = _spiced()
 
 
 def head(sheet_id: str = "sheet-1", **values: Any) -> Row:
