@@ -55,7 +55,7 @@ def compare(given: argparse.Namespace) -> None:
     (given.directory / f"{SHEET}.yaml").write_text(HEAD)
     with serve(given.directory / "workspace") as workspace:
         rows = pq.read_table(target)
-        put_heads(workspace, [head(SHEET, sheet_id="source", template_id="template")])
+        put_heads(workspace, [head(SHEET)])
         tables(workspace).put(PAIRS, rows.append_column("training_sheet_id", pa.array([SHEET] * len(rows))))
         print(f"{given.pairs:,} pairs, {rows.nbytes / 1e6:,.0f} MB as Arrow; DuckDB may use {given.memory}")
         del rows
