@@ -47,6 +47,14 @@ class RunTracking(Protocol):
         """Set tags of a run. Idempotent."""
         ...
 
+    def tags(self, run_id: str) -> dict[str, str]:
+        """The tags of a run. Reads only."""
+        ...
+
+    def has_version(self, model_name: str, version: str) -> bool:
+        """Whether the registry has this version of the model. Reads only."""
+        ...
+
     def end_run(self, run_id: str, status: str) -> None:
         """End a run as FINISHED, FAILED or KILLED. Idempotent."""
         ...

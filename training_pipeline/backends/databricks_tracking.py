@@ -43,6 +43,22 @@ class DatabricksTracking:
                 run_id=run_id, tags=[RunTag(key=key, value=value) for key, value in tags.items()]
             )
 
+    def tags(self, run_id: str) -> dict[str, str]:
+        """The tags of a run. Reads only."""
+        with self._connection.calling(f"look at MLflow run {run_id}"):
+            run = self._connection.client().experiments.get_run(run_id).run
+        found = run.data.tags if run and run.data else None
+        return {tag.key: tag.value or "" for tag in found or [] if tag.key}
+
+    def has_version(self, model_name: str, version: str) -> bool:
+        """Whether Unity Catalog has this version of the model. Reads only."""
+        try:
+            with self._connection.calling(f"look at version {version} of {model_name}"):
+                self._connection.client().model_versions.get(model_name, int(version))
+        except Gone:
+            return False
+        return True
+
     def end_run(self, run_id: str, status: str) -> None:
         """End a run that still counts as running, as one whose worker died does. Idempotent."""
         from databricks.sdk.service.ml import UpdateRunStatus
