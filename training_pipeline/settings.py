@@ -131,7 +131,9 @@ class Settings(BaseSettings):
     )
     read_only_port: int = Field(3001, ge=1, le=65535, description="Port of the read-only Dagster UI.")
     dagster_url: str | None = Field(
-        None, description="Where people reach the Dagster UI, for links; where unset, host and port of the webserver."
+        None,
+        pattern=r"^https?://\S+$",
+        description="Where people reach the Dagster UI, for links; where unset, host and port of the webserver.",
     )
     retrain_cron: str = Field(
         "0 6 * * 1",
@@ -238,6 +240,12 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """Dagster's home, into which `up` links the top-level dagster.yaml."""
         return self.state_dir / "dagster"
+
+    @property
+    def dagster_address(self) -> str:
+        """Where people find the Dagster UI; no slash at its end."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.webserver_host, self.webserver_host)  # noqa: S104
+        return (self.dagster_url or f"http://{host}:{self.webserver_port}").rstrip("/")
 
     @property
     def datasets(self) -> Path:

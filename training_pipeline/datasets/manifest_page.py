@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final, Literal
 
 import pyarrow as pa
@@ -25,9 +26,16 @@ class ManifestPage:
     next_row: int | None
 
 
-def manifest_page(dataset: DatasetRef, part: Part, *, start: int = 0, limit: int = 1000) -> ManifestPage:
+#: Where a search looks for its text.
+_SEARCHED: Final = ("pair_id", "item_ref", "canonical_label_id")
+
+
+def manifest_page(
+    dataset: DatasetRef, part: Part, *, start: int = 0, limit: int = 1000, search: str = ""
+) -> ManifestPage:
     """At most `limit` rows of one part, from row number `start` of the whole manifest on. Reads only.
 
+    With `search` only rows with that text in an id of pair, item or label, in any case of letters.
     Reads no more than it needs: row groups before `start` are skipped. Raises `Unavailable` where it cannot be read.
     """
     found: list[pa.RecordBatch] = []
@@ -37,7 +45,7 @@ def manifest_page(dataset: DatasetRef, part: Part, *, start: int = 0, limit: int
             at, groups = _groups_from(file, start)
             for batch in file.iter_batches(batch_size=_BATCH, row_groups=groups):
                 skipped = max(0, start - at)
-                places = _places(batch.slice(skipped), part)
+                places = _places(batch.slice(skipped), part, search)
                 if len(places) > missing:
                     found.append(batch.slice(skipped).take(places[:missing]))
                     return ManifestPage(_table(found), at + skipped + places[missing].as_py())
@@ -60,7 +68,7 @@ def _groups_from(file: pq.ParquetFile, start: int) -> tuple[int, list[int]]:
     return first, []
 
 
-def _places(batch: pa.RecordBatch, part: Part) -> pa.Array:
+def _places(batch: pa.RecordBatch, part: Part, search: str) -> pa.Array:
     """Where in the batch the rows of the part are."""
     split = batch.column("split")
     if part == "excluded":
@@ -69,6 +77,9 @@ def _places(batch: pa.RecordBatch, part: Part) -> pa.Array:
         keep = pc.is_valid(split)
     else:
         keep = pc.fill_null(pc.equal(split, part), False)
+    if search:
+        found = [pc.match_substring(batch.column(name), search, ignore_case=True) for name in _SEARCHED]
+        keep = pc.and_(keep, reduce(pc.or_, [pc.fill_null(each, False) for each in found]))
     return pc.indices_nonzero(keep)
 
 

@@ -134,24 +134,11 @@ class JobService:
         Raises `Conflict` for a job in any other status and `InvalidRequest` for changes that cannot be.
         """
         job = self._store.get(job_id)
-        if job.status in ACTIVE:
-            raise Conflict(f"Training job {job_id} is {job.status}.", hint="Cancel it first, or wait for its end.")
-        if job.status is JobStatus.SUCCEEDED:
-            raise Conflict(f"Training job {job_id} has succeeded; there is nothing to retry.", hint="Create a new one.")
-        request = _validated(
-            {
-                "training_sheet_id": job.training_sheet_id,
-                "model_name": job.model_name,
-                "base_model": job.base_model,
-                "training_config": {**job.requested_config, **(changes or {})},
-                "train_val_split": job.train_val_split,
-                "split_seed": job.split_seed,
-                "register_to_uc": job.register_to_uc,
-                "uc_catalog": job.uc_catalog,
-                "uc_schema": job.uc_schema,
-            }
-        )
-        return self._create(request, created_by=actor, retry_of=job, also=also)
+        return self._create(_retried(job, changes), created_by=actor, retry_of=job, also=also)
+
+    def plan_retry(self, job_id: str, *, changes: Mapping[str, Any] | None = None) -> DryRun:
+        """What `retry` and the launch after it would come to; stores nothing. Raises what they would."""
+        return self.plan(_retried(self._store.get(job_id), changes))
 
     def poll(self, job_id: str) -> TrainingJob:
         """Ask the backend now, once for all who ask at this moment; see `shared_look.look`."""
@@ -213,6 +200,27 @@ def refused(found: ValidationError) -> InvalidRequest:
         hint = f"Known keys of training_config: {', '.join(TrainingConfig.model_fields)}."
     problems = problems_from_validation(list(found.errors()))
     return InvalidRequest("The training job cannot be created as asked.", problems=problems, hint=hint)
+
+
+def _retried(job: TrainingJob, changes: Mapping[str, Any] | None) -> JobRequest:
+    """What is asked for when `job` is retried."""
+    if job.status in ACTIVE:
+        raise Conflict(f"Training job {job.id} is {job.status}.", hint="Cancel it first, or wait for its end.")
+    if job.status is JobStatus.SUCCEEDED:
+        raise Conflict(f"Training job {job.id} has succeeded; there is nothing to retry.", hint="Create a new one.")
+    return _validated(
+        {
+            "training_sheet_id": job.training_sheet_id,
+            "model_name": job.model_name,
+            "base_model": job.base_model,
+            "training_config": {**job.requested_config, **(changes or {})},
+            "train_val_split": job.train_val_split,
+            "split_seed": job.split_seed,
+            "register_to_uc": job.register_to_uc,
+            "uc_catalog": job.uc_catalog,
+            "uc_schema": job.uc_schema,
+        }
+    )
 
 
 def _validated(request: JobRequest | Mapping[str, Any]) -> JobRequest:

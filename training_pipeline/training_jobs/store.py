@@ -107,15 +107,21 @@ class JobStore:
         statuses: Collection[JobStatus] = (),
         training_sheet_id: str | None = None,
         created_by: str | None = None,
+        search: str | None = None,
+        sort: pages.JobSort = pages.JobSort.CREATED_AT,
+        descending: bool = True,
         limit: int | None = 50,
         offset: int = 0,
         after: tuple[datetime, str] | None = None,
     ) -> tuple[list[TrainingJob], int]:
-        """A page of jobs, newest first, and how many there are in all; see `pages.jobs`."""
+        """A page of jobs, newest first unless told otherwise, and how many there are in all; see `pages.jobs`."""
         query = pages.jobs(
             statuses=statuses,
             training_sheet_id=training_sheet_id,
             created_by=created_by,
+            search=search,
+            sort=sort,
+            descending=descending,
             limit=limit,
             offset=offset,
             after=after,

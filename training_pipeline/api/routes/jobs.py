@@ -16,6 +16,7 @@ from training_pipeline.api.schemas.training_sheet import DryRun
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.access import Caller
 from training_pipeline.training_jobs import idempotency
+from training_pipeline.training_jobs.pages import JobSort
 from training_pipeline.training_jobs.service import Also
 from training_pipeline.training_jobs.services import Services
 
@@ -31,6 +32,8 @@ IdempotencyKey = Annotated[
     ),
 ]
 NAME = r"^[^\x00-\x1f\x7f]{1,128}$"
+SEARCH = "Only with this text in the id, the model, the base model, the training sheet or the creator; any case."
+SORT = "What to order by; jobs without a value come last."
 LOCATION: dict[str, Any] = {
     "Location": {"description": "Path of the new job.", "schema": {"type": "string", "examples": ["/api/v1/…"]}}
 }
@@ -78,23 +81,32 @@ def list_training_jobs(
     training_sheet_id: Annotated[str | None, Query(pattern=NAME, description="Only on this training sheet.")] = None,
     status: Annotated[list[domain.JobStatus] | None, Query(description="Only in one of these.")] = None,
     created_by: Annotated[str | None, Query(pattern=NAME, description="Only by this creator.")] = None,
+    search: Annotated[str | None, Query(pattern=NAME, description=SEARCH, examples=["triage"])] = None,
+    sort: Annotated[JobSort, Query(description=SORT)] = JobSort.CREATED_AT,
+    descending: Annotated[bool, Query(description="From the last to the first of that order.")] = True,
     page: paging.PageNumber = None,
     page_size: paging.PageRows = 50,
     cursor: paging.Cursor = None,
 ) -> TrainingJobPage:
-    """List training jobs, newest first."""
+    """List training jobs, newest first unless told otherwise."""
+    newest_first = (sort, descending) == (JobSort.CREATED_AT, True)
+    if cursor is not None and not newest_first:
+        raise paging.bad_query("cursor", "cursor_and_sort", "Goes with the order newest first only; use page")
     number = paging.page_number(page, cursor)
     place = None if cursor is None else paging.decode(paging.JobPosition, cursor)
     found, total = jobs.list(
         statuses=status or (),
         training_sheet_id=training_sheet_id,
         created_by=created_by,
+        search=search,
+        sort=sort,
+        descending=descending,
         limit=page_size + 1,
         offset=0 if place else (number - 1) * page_size,
         after=None if place is None else (place.created_at, place.id),
     )
     shown, more = found[:page_size], len(found) > page_size
-    last = paging.JobPosition(created_at=shown[-1].created_at, id=shown[-1].id) if more else None
+    last = paging.JobPosition(created_at=shown[-1].created_at, id=shown[-1].id) if more and newest_first else None
     return TrainingJobPage(
         jobs=[TrainingJob.of(job, caller) for job in shown],
         total=total,

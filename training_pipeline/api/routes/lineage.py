@@ -16,6 +16,7 @@ from training_pipeline.training_jobs import lineage
 router = APIRouter(tags=["training jobs"])
 
 MOST_PAIRS: Final = 10_000
+SEARCH = "Only pairs with this text in the id of the pair, its item or its canonical label."
 PAIRS = Query(description="Which pairs to list: of one side, or those left out; both sides where not given.")
 
 
@@ -24,6 +25,7 @@ def get_training_job_lineage(
     services: Parts,
     job_id: JobId,
     pairs: Annotated[Literal["train", "validation", "excluded"] | None, PAIRS] = None,
+    search: Annotated[str | None, Query(max_length=200, description=SEARCH, examples=["p-0001"])] = None,
     page_size: Annotated[int, Query(ge=1, le=MOST_PAIRS, description="Most pairs on a page.", examples=[1000])] = 1000,
     cursor: paging.Cursor = None,
 ) -> TrainingJobLineage:
@@ -37,7 +39,7 @@ def get_training_job_lineage(
         if (given.dataset, given.part) != (place.dataset, place.part):
             raise paging.bad_query("cursor", "bad_cursor", "Must be of this job, and of the same `pairs`")
         place = given
-    page = manifest_page(dataset, part, start=place.row, limit=page_size)
+    page = manifest_page(dataset, part, start=place.row, limit=page_size, search=search or "")
     shown = [LineagePair.model_validate(row) for row in page.rows.to_pylist()]
     further = None if page.next_row is None else place.model_copy(update={"row": page.next_row})
     return TrainingJobLineage(
