@@ -29,14 +29,17 @@ def serve(
     from training_pipeline.cli import health
     from training_pipeline.cli.environment import prepare_environment
     from training_pipeline.training_jobs.addresses import address
+    from training_pipeline.web import mount as web
 
     health.require_free_port(settings.api_host, settings.api_port, setting="API")
     prepare_environment(settings)
     log_as_json()
     typer.echo(f"The REST API is on {address(settings.api_host, settings.api_port)}", err=True)
     allow_descriptors(CONNECTIONS + 500)
+    app = create_app(settings)
+    web.mount(app, settings)
     server = Server(
-        create_app(settings),
+        app,
         host=settings.api_host,
         port=settings.api_port,
         trusted_proxies=settings.api_trusted_proxies,

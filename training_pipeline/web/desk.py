@@ -1,0 +1,188 @@
+"""What a page asks of the service, for the one who looks at it. The pages' only way to it.
+
+Everything is what the REST API answers, taken from its own routes in this process; the calls run in threads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from anyio import to_thread
+from sqlalchemy import Connection
+
+from training_pipeline.api import problems
+from training_pipeline.api.deps import Caller, Role
+from training_pipeline.api.routes import events, jobs, lineage, metrics, models, training_sheets
+from training_pipeline.api.schemas.base_model import BaseModels
+from training_pipeline.api.schemas.event import TrainingJobEventPage
+from training_pipeline.api.schemas.lineage import TrainingJobLineage
+from training_pipeline.api.schemas.metrics import TrainingJobMetrics
+from training_pipeline.api.schemas.training_job import TrainingJob, TrainingJobPage
+from training_pipeline.api.schemas.training_sheet import (
+    DryRun,
+    TrainingSheetDetails,
+    TrainingSheetPreview,
+    TrainingSheets,
+)
+from training_pipeline.domain import advice
+from training_pipeline.domain import job as domain
+from training_pipeline.domain.errors import Forbidden, PipelineError
+from training_pipeline.training_jobs import idempotency
+from training_pipeline.training_jobs.facets import Facets, facets
+from training_pipeline.training_jobs.links import Link, links
+from training_pipeline.training_jobs.service import Also
+from training_pipeline.training_jobs.services import Services
+from training_pipeline.web.address import JobFilters
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A job as clients see it, and what the service says beside it."""
+
+    job: TrainingJob
+    advice: str | None
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Raises what the service raises, and `Forbidden` where the caller may not."""
+
+    services: Services
+    caller: Caller
+
+    @property
+    def may_create(self) -> bool:
+        """Whether the caller may create jobs at all."""
+        return self.caller.may_act_as(Role.OPERATOR)
+
+    async def jobs(self, filters: JobFilters, *, page_size: int) -> TrainingJobPage:
+        """A page of jobs."""
+        return await _thread(
+            jobs.list_training_jobs,
+            self.services,
+            training_sheet_id=filters.sheet or None,
+            status=list(filters.statuses) or None,
+            created_by=filters.creator or None,
+            search=filters.search or None,
+            sort=filters.sort,
+            descending=filters.descending,
+            page=filters.page,
+            page_size=page_size,
+            cursor=None,
+        )
+
+    async def facets(self) -> Facets:
+        """The values that jobs may be filtered by."""
+        return await _thread(facets, self.services.store)
+
+    async def job(self, job_id: str) -> Looked:
+        """One job."""
+        return await _thread(self._look, job_id)
+
+    def _look(self, job_id: str) -> Looked:
+        found = self.services.jobs.get(job_id)
+        return Looked(TrainingJob.of(found), advice.what_to_do(found), links(found, self.services.settings))
+
+    async def metrics(
+        self, job_id: str, *, from_step: int, to_step: int, resolution: int
+    ) -> TrainingJobMetrics:
+        """Figures and series of a job."""
+        return await _thread(
+            metrics.get_training_job_metrics, self.services, job_id, from_step, to_step, resolution
+        )
+
+    async def events(self, job_id: str, *, page_size: int) -> TrainingJobEventPage:
+        """The newest events of a job."""
+        return await _thread(
+            events.get_training_job_events, self.services, job_id, page=1, page_size=page_size, cursor=None
+        )
+
+    async def lineage(
+        self, job_id: str, *, pairs: str | None, search: str, page_size: int, cursor: str | None
+    ) -> TrainingJobLineage:
+        """The lineage record with a page of its pairs."""
+        return await _thread(
+            lineage.get_training_job_lineage, self.services, job_id, pairs, search or None, page_size, cursor
+        )
+
+    async def sheets(self) -> TrainingSheets:
+        """Every training sheet."""
+        return await _thread(training_sheets.list_training_sheets, self.services)
+
+    async def sheet(self, sheet_id: str) -> TrainingSheetDetails:
+        """One training sheet with its export summary."""
+        return await _thread(training_sheets.get_training_sheet, self.services, sheet_id)
+
+    async def preview(self, sheet_id: str, *, limit: int) -> TrainingSheetPreview:
+        """The first lines of what would be trained on."""
+        return await _thread(training_sheets.preview_training_sheet, self.services, sheet_id, limit)
+
+    async def base_models(self) -> BaseModels:
+        """The base models on offer."""
+        return await _thread(models.list_base_models, self.services)
+
+    async def plan(self, request: Mapping[str, Any]) -> DryRun:
+        """What creating a job would come to."""
+        return DryRun.of(await _thread(self.services.jobs.plan, request))
+
+    async def plan_retry(self, job_id: str, changes: Mapping[str, Any]) -> DryRun:
+        """What retrying a job would come to."""
+        return DryRun.of(await _thread(partial(self.services.jobs.plan_retry, job_id, changes=changes)))
+
+    async def create(self, request: Mapping[str, Any], *, key: str) -> str:
+        """The id of the new job; with the same key and request, of the one that the first call created."""
+        self._require(Role.OPERATOR)
+        create = partial(self.services.jobs.create, dict(request), created_by=self.caller.name)
+        return await _thread(self._once, key, idempotency.body_hash("page", dict(request)), create)
+
+    async def retry(self, job_id: str, changes: Mapping[str, Any], *, key: str) -> str:
+        """The id of a new job like this one; the same for the same key and changes."""
+        self._require(Role.OPERATOR)
+        create = partial(self.services.jobs.retry, job_id, actor=self.caller.name, changes=changes)
+        return await _thread(self._once, key, idempotency.body_hash(f"page {job_id}", dict(changes)), create)
+
+    async def cancel(self, job_id: str, *, reason: str) -> None:
+        """Cancel a job, or ask for it."""
+        self._require(Role.OPERATOR)
+        await _thread(partial(self.services.jobs.cancel, job_id, actor=self.caller.name, reason=reason))
+
+    def allowed_actions(self, job: TrainingJob) -> frozenset[domain.Action]:
+        """What the caller may do with the job now."""
+        if not self.caller.may_act_as(Role.OPERATOR):
+            return frozenset()
+        return frozenset(job.allowed_actions)
+
+    def _require(self, role: Role) -> None:
+        if not self.caller.may_act_as(role):
+            raise Forbidden(f"This needs the role {role}; {self.caller.name} has {self.caller.role}.")
+
+    def _once(self, key: str, asked: str, create: Callable[..., domain.TrainingJob]) -> str:
+        services = self.services
+        with idempotency.turn(
+            services.store, services.database, who=self.caller.name, key=f"{key}-{asked[:16]}", body_hash=asked
+        ) as turn:
+            if turn.first_answer is not None:
+                return str(json.loads(turn.first_answer.body)["id"])
+
+            def remember(connection: Connection, job: domain.TrainingJob) -> None:
+                answer = idempotency.Answer(201, TrainingJob.of(job).model_dump_json())
+                turn.remember(connection, answer)
+
+            also: Also = remember
+            return create(also=also).id
+
+
+def problem_of(error: PipelineError) -> problems.Problem:
+    """An error as the REST API would put it."""
+    return problems.Problem.model_validate_json(bytes(problems.of_pipeline_error("", error).body))
+
+
+async def _thread(call: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    return await to_thread.run_sync(partial(call, *arguments, **named))

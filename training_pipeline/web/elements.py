@@ -1,0 +1,165 @@
+"""The few kinds of element that pages are made of: the browser's own, which bring keyboard and names with them.
+
+NiceGUI's widgets (Quasar's) have known faults here: sliders and progress bars without names, tables and selects that
+are none to a screen reader, faint text. None of them is used; what stands in their place is in this file and, for how
+it looks, in `static/train.css`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, Self
+
+from nicegui.element import Element
+
+from training_pipeline.domain.job import JobStatus
+
+#: The element's value, whatever kind of field it is.
+VALUE: Final = "(event) => emit(event.target.value)"
+NOTHING: Final = "() => emit()"
+
+
+class Tag(Element):
+    """An element of HTML. `aria_label` and the like are attributes with a hyphen; `for_` and `type_` lose the bar."""
+
+    def __init__(self, tag: str, text: str | None = None, /, *, classes: str = "", **attributes: Any) -> None:
+        super().__init__(tag)
+        self._text = text
+        with self._props.suspend_updates():
+            for name, value in attributes.items():
+                if value is not None:
+                    self._props[name.rstrip("_").replace("_", "-")] = value
+        if classes:
+            self._classes.extend(classes.split())
+
+    def say(self, text: str | None) -> None:
+        """Show another text; nothing is sent where it is the same."""
+        if text != self._text:
+            self._text = text
+            self.update()
+
+    def set(self, **attributes: Any) -> None:
+        """Set attributes, or remove those that are None; nothing is sent where they are the same."""
+        for name, value in attributes.items():
+            key = name.rstrip("_").replace("_", "-")
+            if value is None:
+                self._props.pop(key, None)
+            elif self._props.get(key) != value:
+                self._props[key] = value
+
+    def look(self, classes: str) -> None:
+        """Replace the classes; nothing is sent where they are the same."""
+        if list(self._classes) != classes.split():
+            self._classes[:] = classes.split()
+            self.update()
+
+    def when(self, event: str, handler: Callable[..., Any], js: str = NOTHING, **options: Any) -> Self:
+        """Call `handler` with the event's arguments as `js` emits them."""
+        return self.on(event, handler, js_handler=js, **options)
+
+
+def icon(name: str, **attributes: Any) -> Tag:
+    """A picture that a word stands beside: readers skip it."""
+    return Tag("span", classes=f"icon i-{name}", aria_hidden="true", **attributes)
+
+
+class Badge:
+    """A status: its word, its icon and its colour."""
+
+    _ICONS: Final = {
+        JobStatus.PENDING: "clock",
+        JobStatus.QUEUED: "stack",
+        JobStatus.RUNNING: "play",
+        JobStatus.SUCCEEDED: "check",
+        JobStatus.FAILED: "alert",
+        JobStatus.CANCELLED: "stop",
+        JobStatus.TIMEOUT: "hourglass",
+    }
+
+    def __init__(self, status: JobStatus, *, stopping: bool = False) -> None:
+        self._whole = Tag("span")
+        with self._whole:
+            self._icon = icon("clock")
+            self._word = Tag("span")
+        self.show(status, stopping=stopping)
+
+    def show(self, status: JobStatus, *, stopping: bool = False) -> None:
+        """Show another status; `stopping` says that a cancel is asked for and not confirmed."""
+        self._whole.look(f"badge is-{'stopping' if stopping else status}")
+        self._icon.look(f"icon i-{'stop' if stopping else self._ICONS[status]}")
+        self._word.say("cancelling" if stopping else str(status))
+
+
+class Bar:
+    """How far something is, as a bar with a name."""
+
+    def __init__(self, name: str, percent: float, *, classes: str = "") -> None:
+        self._bar = Tag(
+            "div",
+            classes=f"bar {classes}",
+            role="progressbar",
+            aria_label=name,
+            aria_valuemin="0",
+            aria_valuemax="100",
+        )
+        with self._bar:
+            self._fill = Tag("span", classes="bar-fill")
+        self.show(percent)
+
+    def show(self, percent: float, *, visible: bool = True) -> None:
+        """Show another share."""
+        self._bar.set(aria_valuenow=f"{percent:.0f}")
+        self._fill.set(style=f"width: {percent:.1f}%")
+        self._bar.set_visibility(visible)
+
+
+def moment(at: datetime | None, *, style: str = "relative") -> Tag:
+    """A time in the viewer's zone, with the exact time on hover: `relative`, `time` or `date-time`."""
+    return Tag("local-time", "" if at is None else f"{at:%Y-%m-%d %H:%M} UTC", at=_iso(at), form=style)
+
+
+def show_moment(tag: Tag, at: datetime | None) -> None:
+    """Let a `moment` show another time."""
+    tag.set(at=_iso(at))
+
+
+def _iso(at: datetime | None) -> str:
+    return "" if at is None else at.isoformat()
+
+
+def button(text: str, *, kind: str = "", picture: str | None = None, **attributes: Any) -> Tag:
+    """A button; `kind` is primary, danger or quiet."""
+    found = Tag("button", classes=f"button {kind}", type="button", **attributes)
+    with found:
+        if picture:
+            icon(picture)
+        Tag("span", text)
+    return found
+
+
+def link(text: str, address: str, *, classes: str = "", picture: str | None = None, **attributes: Any) -> Tag:
+    """A link; one that leaves the pages opens beside them and says so."""
+    away = not address.startswith("/") and not address.startswith("?")
+    if away:
+        attributes |= {"target": "_blank", "rel": "noreferrer"}
+    found = Tag("a", classes=classes, href=address, **attributes)
+    with found:
+        if picture:
+            icon(picture)
+        Tag("span", text)
+        if away:
+            icon("away")
+            Tag("span", " (opens in a new tab)", classes="unseen")
+    return found
+
+
+def code(text: str, *, copied_as: str | None = None) -> None:
+    """An id or a digest that can be copied."""
+    with Tag("span", classes="copyable"):
+        Tag("code", text)
+        if copied_as is not None:
+            copy = Tag("button", classes="icon-button copy", type="button", aria_label=f"Copy {copied_as}", title="Copy")
+            copy.set(data_copy=text)
+            with copy:
+                icon("copy")

@@ -1,0 +1,66 @@
+"""How numbers are written. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+NONE: Final = "–"
+
+
+def count(number: int | None) -> str:
+    """A whole number with separators."""
+    return NONE if number is None else f"{number:,}"
+
+
+def figure(value: float | None) -> str:
+    """A measured number with four significant digits."""
+    if value is None:
+        return NONE
+    if value != 0 and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.3g}"
+    return f"{value:.4g}"
+
+
+def share(value: float | None) -> str:
+    """A share from 0 to 1 in percent."""
+    return NONE if value is None else f"{value:.1%}"
+
+
+def percent(value: float) -> str:
+    """A number of percent."""
+    return f"{value:.0f} %"
+
+
+def seconds(value: float | None) -> str:
+    """A duration, in its two largest units: `2 h 05 min`, `3 min 20 s`, `42 s`."""
+    if value is None:
+        return NONE
+    if 0 < value < 1:
+        return "under 1 s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return f"{hours} h {minutes:02d} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"
+
+
+def words(name: str) -> str:
+    """A name of the code for people: `train_val_split` is `Train val split`."""
+    return name.replace("_", " ").capitalize()
+
+
+def value(found: object) -> str:
+    """A value of a configuration."""
+    if found is None:
+        return NONE
+    if isinstance(found, bool):
+        return "yes" if found else "no"
+    if isinstance(found, float):
+        return f"{found:g}"
+    return str(found)

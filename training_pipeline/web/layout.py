@@ -1,0 +1,102 @@
+"""The frame of every page: skip link, header, main part, messages; and the way a page stays fresh."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from nicegui import background_tasks, ui
+
+from training_pipeline.api.deps import Caller
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.web import address
+from training_pipeline.web.changes import ANY_JOB
+from training_pipeline.web.desk import problem_of
+from training_pipeline.web.elements import Tag, icon, link
+from training_pipeline.web.site import Site
+
+import asyncio
+
+#: A page looks again at most this often, however often its job changes.
+PAUSE_SECONDS: Final = 0.5
+_ASSETS: Final = (
+    '<link rel="stylesheet" href="/train/static/train.css?v={version}">'
+    '<link rel="stylesheet" href="/train/static/icons.css?v={version}">'
+    '<script src="/train/static/page.js?v={version}"></script>'
+)
+
+
+@contextmanager
+def frame(title: str, site: Site, caller: Caller | None) -> Iterator[Tag]:
+    """A page with this title; what is made inside is its main part."""
+    ui.page_title(f"{title} · training_pipeline")
+    ui.add_head_html(_ASSETS.format(version=site.app.version))
+    Tag("a", "Skip to content", classes="skip", href="#main")
+    with Tag("header", classes="top"), Tag("div", classes="top-in"):
+        with Tag("a", classes="brand", href=address.HOME):
+            Tag("span", classes="mark", aria_hidden="true")
+            Tag("span", "training_pipeline")
+        if caller is not None:
+            with Tag("nav", classes="places", aria_label="Main"):
+                link("Train", address.HOME)
+                link("Dagster", site.settings.dagster_address)
+        Tag("span", classes="grow")
+        theme = Tag("button", classes="icon-button theme", type="button", aria_label="Theme: as the system", title="Theme")
+        theme.set(data_theme_button="")
+        with theme:
+            icon("theme")
+        if caller is not None:
+            with Tag("span", classes="who", title=f"Role: {caller.role}"):
+                icon("person")
+                Tag("span", caller.name)
+    with Tag("main", id_="main", tabindex="-1") as main:
+        yield main
+    Tag("div", classes="messages", id_="messages", role="status", aria_live="polite")
+
+
+def say(message: str, *, bad: bool = False) -> None:
+    """Show a message for a while, and let it be read aloud."""
+    kind = "bad" if bad else "good"
+    ui.run_javascript(f"TrainPage.say({_js(message)}, {_js(kind)})")
+
+
+def _js(text: str) -> str:
+    import json
+
+    return json.dumps(text)
+
+
+def problem(error: PipelineError, *, title: str = "This did not work") -> None:
+    """What went wrong, as the service words it."""
+    found = problem_of(error)
+    with Tag("div", classes="notice bad", role="alert"):
+        icon("alert")
+        with Tag("div"):
+            Tag("p", title, classes="notice-title")
+            Tag("p", found.detail, classes="prose")
+            for field in found.errors:
+                with Tag("p"):
+                    Tag("code", field.pointer)
+                    Tag("span", f" {field.detail}")
+            if found.hint:
+                Tag("p", found.hint, classes="muted")
+
+
+def keep_fresh(site: Site, refresh: Callable[[], Awaitable[None]], *, job_id: str = ANY_JOB) -> None:
+    """Call `refresh` whenever the job has changed, as long as the page of this context is open."""
+    client = ui.context.client
+
+    async def follow() -> None:
+        await client.connected()
+        async with site.changes.watch(job_id) as changed:
+            changed.set()  # something may have changed since the page was made
+            while not client.is_deleted:
+                await changed.wait()
+                changed.clear()
+                with client:
+                    await refresh()
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    task = background_tasks.create(follow(), name=f"keep {client.page.path} fresh")
+    client.on_delete(lambda: task.cancel())

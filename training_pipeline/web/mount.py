@@ -1,0 +1,56 @@
+"""Puts the pages on the REST API's app. NiceGUI is one app a process, so this is called once, by what serves."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.responses import RedirectResponse
+
+from training_pipeline.settings import Settings
+
+BASE: Final = "/train"
+STATIC: Final = Path(__file__).parent / "static"
+#: How long a page that lost its connection is kept for it. Longer than that, it is opened anew at its address.
+RECONNECT_SECONDS: Final = 15.0
+
+
+def mount(app: FastAPI, settings: Settings) -> None:
+    """Serve the pages under /train, with `/` leading there. Reads and writes nothing before the app runs.
+
+    NiceGUI is imported here and nowhere else at import, because that takes a second.
+    """
+    os.environ.setdefault("NICEGUI_STORAGE_PATH", str(settings.state_dir / "pages"))
+    from nicegui import app as pages
+    from nicegui import core, ui
+
+    from training_pipeline.web.pages import job, login, new_job, not_found, train
+    from training_pipeline.web.shell import Shell
+    from training_pipeline.web.site import Site
+
+    site = Site(app, settings)
+    core.app.config.socket_io_js_transports = ["websocket"]
+    pages.add_static_files("/static", STATIC)
+    for page in (train, new_job, job, login, not_found):
+        page.register(site)
+    ui.run_with(
+        app,
+        mount_path=BASE,
+        title="training_pipeline",
+        favicon=STATIC / "favicon.svg",
+        dark=None,
+        language="en-US",
+        tailwind=False,
+        show_welcome_message=False,
+        reconnect_timeout=RECONNECT_SECONDS,
+        binding_refresh_interval=None,
+        gzip_middleware_factory=None,  # the shell compresses, after it has had its say
+    )
+
+    @app.get("/", include_in_schema=False)
+    def landing(_: Request) -> RedirectResponse:
+        return RedirectResponse(BASE)
+
+    app.add_middleware(Shell, site=site)

@@ -1,0 +1,84 @@
+"""/train: the training sheets with what may be trained on, and the jobs."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from nicegui import background_tasks, ui
+
+from training_pipeline.web import address
+from training_pipeline.web.address import JobFilters
+from training_pipeline.web.desk import Desk
+from training_pipeline.web.elements import Tag, link
+from training_pipeline.web.job_filters import FilterBar
+from training_pipeline.web.job_table import JobTable
+from training_pipeline.web.layout import frame, keep_fresh
+from training_pipeline.web.sheet_table import SheetTable
+from training_pipeline.web.site import Site
+
+
+def register(site: Site) -> None:
+    """Add the page."""
+
+    @ui.page("/")
+    async def train(request: Request) -> None:
+        desk = Desk(site.services, site.caller(request))
+        filters = JobFilters.parse(request.query_params)
+        with frame("Train", site, desk.caller):
+            with Tag("div", classes="page-head"):
+                with Tag("div"):
+                    Tag("h1", "Train")
+                    Tag("p", "Turn reviewed training sheets into fine-tuned models, and follow every job.", classes="lede")
+                if desk.may_create:
+                    link("New training job", f"{address.HOME}/new", classes="button primary", picture="plus")
+            sheets = SheetTable(desk, site.counts)
+            jobs = JobList(desk, filters)
+            await sheets.load()
+            await jobs.load()
+        background_tasks.create(sheets.count(ui.context.client), name="count the pairs of training sheets")
+        keep_fresh(site, jobs.refresh)
+        ui.on("address", lambda event: jobs.go(JobFilters.parse(dict(event.args))))
+
+
+class JobList:
+    """The jobs that pass the filters; where the filters change, so does the address."""
+
+    def __init__(self, desk: Desk, filters: JobFilters) -> None:
+        self._desk = desk
+        self._filters = filters
+        with Tag("section", classes="panel", aria_labelledby="jobs-title"):
+            with Tag("div", classes="panel-head"):
+                Tag("h2", "Jobs", id_="jobs-title")
+                self._total = Tag("span", "", classes="muted", role="status")
+            self._bar = FilterBar(filters, self.apply)
+            self._table = JobTable(desk, self.apply, self.refresh)
+
+    async def load(self) -> None:
+        """Show what there is."""
+        self._bar.offer(await self._desk.facets())
+        await self._show()
+
+    async def refresh(self) -> None:
+        """Show what there is now, leaving what has not changed."""
+        self._bar.offer(await self._desk.facets())
+        await self._show()
+
+    async def apply(self, filters: JobFilters) -> None:
+        """Show other jobs, and say so in the address."""
+        if filters != self._filters:
+            self._filters = filters
+            ui.navigate.history.push(filters.address())
+            self._bar.show(filters)
+            await self._show()
+
+    async def go(self, filters: JobFilters) -> None:
+        """Show what the address says after the browser went back or forth."""
+        self._filters = filters
+        self._bar.show(filters, typed=True)
+        await self._show()
+
+    async def _show(self) -> None:
+        filters = self._filters
+        page = await self._desk.jobs(filters, page_size=JobTable.ROWS)
+        if filters is self._filters:  # else a later one is on its way
+            self._table.show(page, filters)
+            self._total.say(f"{page.total:,} job{'' if page.total == 1 else 's'}" + (" found" if filters.filtered else ""))

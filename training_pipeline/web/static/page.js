@@ -1,0 +1,121 @@
+// What only the browser can do: the viewer's time zone, theme, clipboard, dialogs and the address bar.
+// It calculates nothing about jobs; every figure comes from the service.
+"use strict";
+
+const TrainPage = (() => {
+  const THEMES = ["auto", "light", "dark"];
+  const NAMES = { auto: "as the system", light: "light", dark: "dark" };
+
+  function theme() {
+    const stored = localStorage.getItem("theme");
+    return THEMES.includes(stored) ? stored : "auto";
+  }
+
+  function applyTheme() {
+    const chosen = theme();
+    document.documentElement.dataset.theme = chosen;
+    for (const button of document.querySelectorAll("[data-theme-button]"))
+      button.setAttribute("aria-label", `Theme: ${NAMES[chosen]}`);
+    window.dispatchEvent(new Event("themechange"));
+  }
+
+  function say(message, kind) {
+    const place = document.getElementById("messages");
+    if (!place) return;
+    const line = document.createElement("div");
+    line.className = `message ${kind}`;
+    line.textContent = message;
+    place.append(line);
+    setTimeout(() => line.remove(), 6000);
+  }
+
+  async function copy(button) {
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      say("Copied.", "good");
+    } catch {
+      say("The browser does not let this page copy.", "bad");
+    }
+  }
+
+  function whenThere(id, act) {
+    const found = document.getElementById(id);
+    if (found) act(found);
+    else requestAnimationFrame(() => whenThere(id, act));
+  }
+
+  applyTheme();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", applyTheme);
+  document.addEventListener("DOMContentLoaded", () => document.body.setAttribute("data-page", ""));
+  document.addEventListener("click", (event) => {
+    const toggle = event.target.closest("[data-theme-button]");
+    if (toggle) {
+      localStorage.setItem("theme", THEMES[(THEMES.indexOf(theme()) + 1) % THEMES.length]);
+      applyTheme();
+      say(`Theme: ${NAMES[theme()]}.`, "good");
+    }
+    const copied = event.target.closest("[data-copy]");
+    if (copied) copy(copied);
+  });
+  window.addEventListener("popstate", () =>
+    emitEvent("address", { path: location.pathname, ...Object.fromEntries(new URLSearchParams(location.search)) }),
+  );
+
+  return {
+    say,
+    theme: applyTheme,
+    openDialog: (id) => whenThere(id, (dialog) => dialog.open || dialog.showModal()),
+    closeDialog: (id) => whenThere(id, (dialog) => dialog.close()),
+    setValue: (id, value) => whenThere(id, (field) => (field.value = value)),
+  };
+})();
+
+// <local-time at="2026-11-23T07:21:45+00:00" form="relative|time|date-time">: a moment in the viewer's zone.
+class LocalTime extends HTMLElement {
+  static observedAttributes = ["at", "form"];
+  static shown = new Set();
+  static exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+  static day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+  static minute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  static second = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+  static ago = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+
+  connectedCallback() {
+    LocalTime.shown.add(this);
+    this.show();
+  }
+
+  disconnectedCallback() {
+    LocalTime.shown.delete(this);
+  }
+
+  attributeChangedCallback() {
+    if (this.isConnected) this.show();
+  }
+
+  show() {
+    const at = new Date(this.getAttribute("at"));
+    if (!this.getAttribute("at") || isNaN(at)) {
+      this.textContent = "–";
+      this.removeAttribute("title");
+      return;
+    }
+    const form = this.getAttribute("form");
+    const text =
+      form === "time" ? LocalTime.second.format(at) : form === "date-time" ? LocalTime.minute.format(at) : this.relative(at);
+    if (this.textContent !== text) this.textContent = text;
+    this.title = LocalTime.exact.format(at);
+  }
+
+  relative(at) {
+    const seconds = (at - Date.now()) / 1000;
+    const past = Math.abs(seconds);
+    if (past < 45) return "just now";
+    if (past < 3600) return LocalTime.ago.format(Math.round(seconds / 60), "minute");
+    if (past < 86400) return LocalTime.ago.format(Math.round(seconds / 3600), "hour");
+    if (past < 7 * 86400) return LocalTime.ago.format(Math.round(seconds / 86400), "day");
+    return LocalTime.day.format(at);
+  }
+}
+customElements.define("local-time", LocalTime);
+setInterval(() => LocalTime.shown.forEach((each) => each.show()), 15000);
