@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.gates import Reason
 
-#: The columns of a table of reasons.
-_TITLES = {
+#: What each reason means, in words.
+MEANINGS: Final = {
     Reason.INVALID: "not a valid chat example",
     Reason.UNLABELED: "not reviewed yet",
     Reason.REJECTED: "rejected by a reviewer",
@@ -78,7 +80,7 @@ class ExportSummary(BaseModel):
         for reason, count in self.excluded.items():
             if not count:
                 continue
-            lines.append(f"| {reason} | {_TITLES[reason]} | {count:,} |")
+            lines.append(f"| {reason} | {MEANINGS[reason]} | {count:,} |")
             lines += [
                 f"|  | — {_cell(row.usage_reason)} | {row.count:,} |"
                 for row in self.reasons
@@ -92,7 +94,7 @@ class ExportSummary(BaseModel):
     def to_text(self) -> str:
         """The exclusion table in plain text, for error messages. Raises `AssertionError` unless the numbers add up."""
         self.check()
-        rows = [(str(reason), count, _TITLES[reason]) for reason, count in self.excluded.items() if count]
+        rows = [(str(reason), count, MEANINGS[reason]) for reason, count in self.excluded.items() if count]
         rows = [("total", self.total, "pairs in the sheet"), *rows, ("included", self.eligible, "may be trained on")]
         width = max(len(f"{count:,}") for _, count, _ in rows)
         return "\n".join(f"  {name:<24}{count:>{width},}  {meaning}" for name, count, meaning in rows)

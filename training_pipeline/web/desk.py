@@ -28,6 +28,7 @@ from training_pipeline.api.schemas.training_sheet import (
     TrainingSheetPreview,
     TrainingSheets,
 )
+from training_pipeline.api.single_flight import SingleFlight
 from training_pipeline.domain import advice
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.errors import Forbidden, PipelineError
@@ -56,6 +57,8 @@ class Desk:
 
     services: Services
     caller: Caller
+    #: What many pages ask at the same moment is asked once.
+    flights: SingleFlight[Any]
 
     @property
     def may_create(self) -> bool:
@@ -84,7 +87,8 @@ class Desk:
 
     async def job(self, job_id: str) -> Looked:
         """One job."""
-        return await _thread(self._look, job_id)
+        found: Looked = await self.flights.run(f"job {job_id}", partial(self._look, job_id))
+        return found
 
     def _look(self, job_id: str) -> Looked:
         found = self.services.jobs.get(job_id)
@@ -94,9 +98,10 @@ class Desk:
         self, job_id: str, *, from_step: int, to_step: int, resolution: int
     ) -> TrainingJobMetrics:
         """Figures and series of a job."""
-        return await _thread(
-            metrics.get_training_job_metrics, self.services, job_id, from_step, to_step, resolution
-        )
+        asked = (job_id, from_step, to_step, resolution)
+        call = partial(metrics.get_training_job_metrics, self.services, *asked)
+        found: TrainingJobMetrics = await self.flights.run(f"metrics {asked}", call)
+        return found
 
     async def events(self, job_id: str, *, page_size: int) -> TrainingJobEventPage:
         """The newest events of a job."""

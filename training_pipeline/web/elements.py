@@ -7,7 +7,8 @@ it looks, in `static/train.css`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, Self
 
@@ -130,11 +131,11 @@ def _iso(at: datetime | None) -> str:
 
 def button(text: str, *, kind: str = "", picture: str | None = None, **attributes: Any) -> Tag:
     """A button; `kind` is primary, danger or quiet."""
-    found = Tag("button", classes=f"button {kind}", type="button", **attributes)
-    with found:
-        if picture:
+    found = Tag("button", None if picture else text, classes=f"button {kind}", type="button", **attributes)
+    if picture:
+        with found:
             icon(picture)
-        Tag("span", text)
+            Tag("span", text)
     return found
 
 
@@ -143,7 +144,10 @@ def link(text: str, address: str, *, classes: str = "", picture: str | None = No
     away = not address.startswith("/") and not address.startswith("?")
     if away:
         attributes |= {"target": "_blank", "rel": "noreferrer"}
-    found = Tag("a", classes=classes, href=address, **attributes)
+    plain = not (away or picture)
+    found = Tag("a", text if plain else None, classes=classes, href=address, **attributes)
+    if plain:
+        return found
     with found:
         if picture:
             icon(picture)
@@ -163,3 +167,37 @@ def code(text: str, *, copied_as: str | None = None) -> None:
             copy.set(data_copy=text)
             with copy:
                 icon("copy")
+
+
+@contextmanager
+def panel(title: str, *, name: str, level: str = "h2") -> Iterator[Tag]:
+    """A section with a title; gives its head, for what stands beside the title."""
+    with Tag("section", classes="panel", aria_labelledby=f"{name}-title"):
+        with Tag("div", classes="panel-head") as head:
+            Tag(level, title, id_=f"{name}-title")
+        with Tag("div", classes="panel-body"):
+            yield head
+
+
+@contextmanager
+def fact(name: str) -> Iterator[None]:
+    """One fact of a list of them (a `dl`): its name, and what is made inside."""
+    with Tag("div", classes="fact"):
+        Tag("dt", name)
+        with Tag("dd"):
+            yield
+
+
+def text_fact(name: str, value: str) -> None:
+    """A fact that is a word or a number."""
+    with fact(name):
+        Tag("span", value)
+
+
+def empty(picture: str, title: str, detail: str = "") -> None:
+    """What stands where there is nothing yet."""
+    with Tag("div", classes="empty"):
+        icon(picture)
+        Tag("p", title, classes="empty-title")
+        if detail:
+            Tag("p", detail, classes="muted")

@@ -32,6 +32,10 @@ class FilterBar:
                 self._search = Tag("input", type_="search", placeholder="Search model, sheet, id …", maxlength=128)
                 self._search.set(**{"^value": filters.search, "autocomplete": "off", "spellcheck": "false"})
                 self._search.when("input", self._searched, VALUE, throttle=0.15, leading_events=False)
+            self._sheet = _Choice("Training sheet", "All sheets", lambda value: self._chosen(sheet=value))
+            self._creator = _Choice("Created by", "Anyone", lambda value: self._chosen(creator=value))
+            self._clear = Tag("button", "Clear", classes="button quiet small", type="button")
+            self._clear.when("click", self._cleared)
             with Tag("div", classes="chips", role="group", aria_label="Status"):
                 for status in JobStatus:
                     chip = Tag("button", classes="chip", type="button", aria_pressed="false")
@@ -41,10 +45,6 @@ class FilterBar:
                         self._counts[status] = Tag("span", "", classes="chip-count")
                     chip.when("click", lambda _, status=status: self._toggled(status))
                     self._chips[status] = chip
-            self._sheet = _Choice("Training sheet", "All sheets", lambda value: self._chosen(sheet=value))
-            self._creator = _Choice("Created by", "Anyone", lambda value: self._chosen(creator=value))
-            self._clear = Tag("button", "Clear", classes="button quiet small", type="button")
-            self._clear.when("click", self._cleared)
         self.show(filters)
 
     def offer(self, facets: Facets) -> None:
@@ -85,8 +85,8 @@ class _Choice:
 
     def __init__(self, name: str, everything: str, chosen: Callable[[str], Awaitable[None]]) -> None:
         self._everything = everything
-        self._values: tuple[str, ...] | None = None
-        self._options: dict[str, Tag] = {}
+        self._values: tuple[str, ...] = ()
+        self._shown: str | None = None
         with Tag("label", classes="choice"):
             Tag("span", name, classes="unseen")
             self._select = Tag("select")
@@ -94,19 +94,19 @@ class _Choice:
 
     def offer(self, values: tuple[str, ...], current: str) -> None:
         """Offer these values, and the current one if it is none of them."""
-        values = values if not current or current in values else (current, *values)
-        if values == self._values:
-            return
-        self._values = values
-        self._select.clear()
-        with self._select:
-            self._options = {value: Tag("option", value or self._everything, value=value) for value in ("", *values)}
-        self.show(current)
+        values = ("", *(values if not current or current in values else (current, *values)))
+        if values != self._values:
+            self._values, self._shown = values, current
+            self._select.clear()
+            with self._select:
+                for value in values:
+                    Tag("option", value or self._everything, value=value, selected=value == current or None)
 
     def show(self, current: str) -> None:
         """Choose a value."""
-        if current in self._options:
-            self._select.set(data_value=current)
+        if self._values and current != self._shown:
+            self._shown = current
+            self.offer(self._values[1:], current)
             _set_value(self._select, current)
 
 

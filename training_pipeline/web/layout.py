@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -16,8 +18,6 @@ from training_pipeline.web.desk import problem_of
 from training_pipeline.web.elements import Tag, icon, link
 from training_pipeline.web.site import Site
 
-import asyncio
-
 #: A page looks again at most this often, however often its job changes.
 PAUSE_SECONDS: Final = 0.5
 _ASSETS: Final = (
@@ -28,10 +28,22 @@ _ASSETS: Final = (
 
 
 @contextmanager
-def frame(title: str, site: Site, caller: Caller | None) -> Iterator[Tag]:
+def frame(title: str, site: Site, caller: Caller | None) -> Iterator[None]:
     """A page with this title; what is made inside is its main part."""
     ui.page_title(f"{title} · training_pipeline")
     ui.add_head_html(_ASSETS.format(version=site.app.version))
+    client = ui.context.client
+    main = client.page_container.default_slot.children[0]  # Quasar's page is a <main> already
+    main.props.update({"id": "main", "tabindex": "-1"})
+    with client.layout:
+        _header(site, caller)
+        for place, part in enumerate(client.layout.default_slot.children[1:]):
+            part.move(client.layout, place)
+        Tag("div", classes="messages", id_="messages", role="status", aria_live="polite")
+    yield
+
+
+def _header(site: Site, caller: Caller | None) -> None:
     Tag("a", "Skip to content", classes="skip", href="#main")
     with Tag("header", classes="top"), Tag("div", classes="top-in"):
         with Tag("a", classes="brand", href=address.HOME):
@@ -42,7 +54,7 @@ def frame(title: str, site: Site, caller: Caller | None) -> Iterator[Tag]:
                 link("Train", address.HOME)
                 link("Dagster", site.settings.dagster_address)
         Tag("span", classes="grow")
-        theme = Tag("button", classes="icon-button theme", type="button", aria_label="Theme: as the system", title="Theme")
+        theme = Tag("button", classes="icon-button", type="button", aria_label="Theme: as the system", title="Theme")
         theme.set(data_theme_button="")
         with theme:
             icon("theme")
@@ -50,9 +62,6 @@ def frame(title: str, site: Site, caller: Caller | None) -> Iterator[Tag]:
             with Tag("span", classes="who", title=f"Role: {caller.role}"):
                 icon("person")
                 Tag("span", caller.name)
-    with Tag("main", id_="main", tabindex="-1") as main:
-        yield main
-    Tag("div", classes="messages", id_="messages", role="status", aria_live="polite")
 
 
 def say(message: str, *, bad: bool = False) -> None:
@@ -62,8 +71,6 @@ def say(message: str, *, bad: bool = False) -> None:
 
 
 def _js(text: str) -> str:
-    import json
-
     return json.dumps(text)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
 from training_pipeline.api.deps import Caller
+from training_pipeline.api.single_flight import SingleFlight
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.services import Services
 from training_pipeline.web.changes import Changes
+from training_pipeline.web.desk import Desk
 from training_pipeline.web.sheet_counts import SheetCounts
 
 
@@ -22,6 +25,7 @@ class Site:
     settings: Settings
     changes: Changes = field(init=False)
     counts: SheetCounts = field(init=False)
+    flights: SingleFlight[Any] = field(default_factory=SingleFlight)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "changes", Changes(lambda: self.services.store))
@@ -32,6 +36,10 @@ class Site:
         """The parts of the installation; there only while the app runs."""
         found: Services = self.app.state.services
         return found
+
+    def desk(self, connection: HTTPConnection) -> Desk:
+        """The service, for who sent this."""
+        return Desk(self.services, self.caller(connection), self.flights)
 
     def caller(self, connection: HTTPConnection) -> Caller:
         """Who sent this; raises an error of the domain for one that is from nobody it knows."""

@@ -1,7 +1,133 @@
-"""To come."""
+"""/train/jobs/{id}: one job, on four tabs that have an address each."""
 
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Protocol
+
+from fastapi import Request
+from fastapi.responses import Response
+from nicegui import app as pages
+from nicegui import ui
+
+from training_pipeline.domain.errors import NotFound
+from training_pipeline.web import address
+from training_pipeline.web.desk import Desk, Looked
+from training_pipeline.web.elements import Tag
+from training_pipeline.web.job_events import EventsTab
+from training_pipeline.web.job_head import JobHead
+from training_pipeline.web.job_lineage import LineageTab
+from training_pipeline.web.job_metrics import MetricsTab, csv_of
+from training_pipeline.web.job_overview import OverviewTab
+from training_pipeline.web.layout import frame, keep_fresh
+from training_pipeline.web.pages.not_found import show_not_found
 from training_pipeline.web.site import Site
+
+Query = dict[str, str]
+
+
+class Tab(Protocol):
+    """A part of the page; `show` is called whenever the job has changed."""
+
+    async def show(self, looked: Looked) -> None:
+        """Show what there is now."""
+        ...
+
+
+#: Word in the address, title, and what makes the tab.
+TABS: Final[tuple[tuple[str, str, Callable[[Desk, str, Query], Tab]], ...]] = (
+    ("", "Overview", OverviewTab),
+    ("metrics", "Metrics", MetricsTab),
+    ("events", "Events", EventsTab),
+    ("lineage", "Lineage", LineageTab),
+)
 
 
 def register(site: Site) -> None:
-    """Add the page."""
+    """Add the page and the file of a job's metrics."""
+
+    @ui.page("/jobs/{job_id}")
+    async def overview(request: Request, job_id: str) -> None:
+        await _job(site, request, job_id, "")
+
+    @ui.page("/jobs/{job_id}/{tab}")
+    async def tabs(request: Request, job_id: str, tab: str) -> None:
+        await _job(site, request, job_id, tab)
+
+    @pages.get("/jobs/{job_id}/metrics.csv")
+    async def metrics(request: Request, job_id: str) -> Response:
+        site.caller(request)
+        return await csv_of(site.services, job_id)
+
+    # Routes are tried in their order, and the tabs would take this one.
+    pages.router.routes.insert(0, pages.router.routes.pop())
+
+
+async def _job(site: Site, request: Request, job_id: str, tab: str) -> None:
+    desk = site.desk(request)
+    try:
+        looked = await desk.job(job_id)
+    except NotFound as error:
+        show_not_found(site, desk.caller, error)
+        return
+    if tab not in {word for word, *_ in TABS} or not tab and request.url.path.endswith("/"):
+        show_not_found(site, desk.caller)
+        return
+    with frame(f"{looked.job.model_name} {looked.job.id}", site, desk.caller):
+        page = JobPage(desk, looked, tab, dict(request.query_params))
+        await page.refresh()
+    keep_fresh(site, page.refresh, job_id=job_id)
+    ui.on("address", page.go)
+
+
+class JobPage:
+    """Header, tabs, and the tab that is open."""
+
+    def __init__(self, desk: Desk, looked: Looked, tab: str, query: Query) -> None:
+        self._desk = desk
+        self._id = looked.job.id
+        self._head = JobHead(desk, looked, self.refresh)
+        self._links: dict[str, Tag] = {}
+        with Tag("nav", classes="tabs", aria_label="About this job"):
+            for word, title, _ in TABS:
+                link = Tag("a", title, href=address.job(self._id, word))
+                link.on("click", self._follow(word), js_handler=_PLAIN_CLICK)
+                self._links[word] = link
+        self._place = Tag("div", classes="tab")
+        self._open(tab, query)
+
+    async def refresh(self) -> None:
+        """Show the job as it now is."""
+        looked = await self._desk.job(self._id)
+        self._head.show(looked)
+        await self._tab.show(looked)
+
+    async def go(self, event: Any) -> None:
+        """Open what the address says after the browser went back or forth."""
+        query = {str(name): str(value) for name, value in event.args.items()}
+        tab = query.pop("path").removeprefix(address.job(self._id)).strip("/")
+        self._open(tab if tab in self._links else "", query)
+        await self.refresh()
+
+    def _follow(self, word: str) -> Callable[[], Awaitable[None]]:
+        async def follow() -> None:
+            ui.navigate.history.push(address.job(self._id, word))
+            self._open(word, {})
+            await self.refresh()
+
+        return follow
+
+    def _open(self, tab: str, query: Query) -> None:
+        make = next(make for word, _, make in TABS if word == tab)
+        for word, link in self._links.items():
+            link.set(aria_current="page" if word == tab else None)
+        self._place.clear()
+        with self._place:
+            self._tab = make(self._desk, self._id, query)
+
+
+#: A click that opens a new tab or window stays the browser's own.
+_PLAIN_CLICK: Final = (
+    "(event) => { if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;"
+    " event.preventDefault(); emit(); }"
+)

@@ -1,7 +1,35 @@
-"""To come."""
+"""What is shown where there is nothing at an address."""
 
+from __future__ import annotations
+
+from fastapi import Request, Response
+from nicegui import Client, ui
+from nicegui import app as pages
+from nicegui.page import page
+
+from training_pipeline.api.deps import Caller
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.web import address
+from training_pipeline.web.elements import Tag, icon, link
+from training_pipeline.web.layout import frame
 from training_pipeline.web.site import Site
 
 
 def register(site: Site) -> None:
-    """Add the page."""
+    """Answer every address under the pages that none of them has."""
+
+    @pages.exception_handler(404)
+    async def not_found(request: Request, _: Exception) -> Response:
+        with Client(page(""), request=request) as client:
+            show_not_found(site, site.caller(request))
+        return client.build_response(request, 404)
+
+
+def show_not_found(site: Site, caller: Caller, error: PipelineError | None = None) -> None:
+    """Make the page inside the current one, with the service's words where it has said why."""
+    ui.status_code(404)
+    with frame("Not found", site, caller), Tag("div", classes="empty whole"):
+        icon("search")
+        Tag("h1", "There is nothing here.")
+        Tag("p", error.message if error else "The address may be mistyped, or of an older version.", classes="muted")
+        link("Go to the jobs", address.HOME, classes="button primary")

@@ -21,7 +21,7 @@ def register(site: Site) -> None:
 
     @ui.page("/")
     async def train(request: Request) -> None:
-        desk = Desk(site.services, site.caller(request))
+        desk = site.desk(request)
         filters = JobFilters.parse(request.query_params)
         with frame("Train", site, desk.caller):
             with Tag("div", classes="page-head"):

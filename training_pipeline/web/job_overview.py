@@ -1,0 +1,115 @@
+"""The tab Overview: what came of the job, its configuration as resolved, its pairs, and where else to look."""
+
+from __future__ import annotations
+
+from training_pipeline.api.schemas.training_job import TrainingJob
+from training_pipeline.domain.export_summary import MEANINGS
+from training_pipeline.domain.gates import Reason
+from training_pipeline.web import address, formats
+from training_pipeline.web.desk import Desk, Looked
+from training_pipeline.web.elements import Tag, code, fact, icon, link, moment, panel, text_fact
+
+
+class OverviewTab:
+    """Made anew where anything that it shows has changed."""
+
+    def __init__(self, desk: Desk, job_id: str, query: dict[str, str]) -> None:
+        self._place = Tag("div")
+        self._shown: object = None
+
+    async def show(self, looked: Looked) -> None:
+        """Show what there is now."""
+        figures = {"updated_at", "progress_percent", "current_step", "eta_seconds", "current_epoch"}
+        seen = (looked.job.model_dump(exclude=figures), looked.links)
+        if seen == self._shown:
+            return
+        self._shown = seen
+        self._place.clear()
+        with self._place:
+            _results(looked.job)
+            with Tag("div", classes="columns"):
+                with Tag("div"):
+                    _configuration(looked.job)
+                with Tag("div"):
+                    _pairs(looked.job)
+                    _elsewhere(looked)
+                    _times(looked.job)
+
+
+def _results(job: TrainingJob) -> None:
+    if job.train_loss is None and job.val_loss is None:
+        return
+    with Tag("dl", classes="panel figures"):
+        text_fact("Training loss", formats.figure(job.train_loss))
+        text_fact("Validation loss", formats.figure(job.val_loss))
+        text_fact("Training accuracy", formats.share(job.train_accuracy))
+        text_fact("Validation accuracy", formats.share(job.val_accuracy))
+        text_fact("Duration", formats.seconds(job.duration_seconds))
+        if job.uc_model_version is not None:
+            text_fact("Model", f"{job.uc_model_name} v{job.uc_model_version}")
+
+
+def _configuration(job: TrainingJob) -> None:
+    with panel("Configuration", name="configuration"), Tag("dl", classes="facts"):
+        text_fact("Base model", job.base_model)
+        text_fact("Model name", job.model_name)
+        where = ".".join(part for part in (job.uc_catalog, job.uc_schema) if part)
+        registered = "yes" + (f", in {where}" if where else "") if job.register_to_uc else "no, kept as an artifact"
+        text_fact("Registered", registered)
+        for key, value in job.training_config.items():
+            with fact(key):
+                Tag("span", formats.value(value))
+                if job.requested_config.get(key, value) == "auto" or key not in job.requested_config:
+                    Tag("span", "auto" if job.requested_config.get(key) == "auto" else "default", classes="tag")
+
+
+def _pairs(job: TrainingJob) -> None:
+    with panel("Pairs", name="pairs"):
+        if not job.pairs_counted:
+            Tag("p", "The launch run counts the pairs of a sheet of this size.", classes="muted")
+            return
+        with Tag("dl", classes="facts"):
+            text_fact("In the training sheet", formats.count(job.total_pairs))
+            text_fact("May be trained on", formats.count(job.eligible_pairs))
+            text_fact("Trained on", formats.count(job.train_pairs))
+            text_fact("Validated on", formats.count(job.val_pairs))
+            text_fact("Split asked for", formats.share(job.train_val_split))
+            text_fact("Split achieved", formats.share(job.achieved_ratio))
+            with fact("Dataset"):
+                if job.dataset_digest:
+                    link(f"{job.dataset_digest[:12]}…", address.job(job.id, "lineage"), classes="mono")
+                else:
+                    Tag("span", formats.NONE)
+        left_out = {reason: count for reason, count in (job.excluded_counts or {}).items() if count}
+        if left_out:
+            Tag("h3", f"Left out: {sum(left_out.values()):,}", classes="after")
+            with Tag("ul", classes="reasons"):
+                for reason, count in left_out.items():
+                    with Tag("li"):
+                        Tag("span", formats.count(count), classes="reason-count")
+                        Tag("span", MEANINGS[Reason(reason)])
+
+
+def _elsewhere(looked: Looked) -> None:
+    with panel("Elsewhere", name="elsewhere"):
+        if not looked.links:
+            Tag("p", "Nothing yet: its runs are linked here once they exist.", classes="muted")
+            return
+        with Tag("ul", classes="links"):
+            for found in looked.links:
+                with Tag("li"):
+                    if found.url:
+                        link(found.label, found.url)
+                    else:
+                        Tag("span", found.label)
+                    code(found.name, copied_as=found.label)
+
+
+def _times(job: TrainingJob) -> None:
+    with panel("Times", name="times"), Tag("dl", classes="facts"):
+        for name, at in (("Created", job.created_at), ("Started", job.started_at), ("Ended", job.completed_at)):
+            with fact(name):
+                moment(at, style="date-time")
+        with fact("Backend"):
+            icon("model")
+            Tag("span", job.backend)
