@@ -65,6 +65,10 @@ class Desk:
         """Whether the caller may create jobs at all."""
         return self.caller.may_act_as(Role.OPERATOR)
 
+    def require_create(self) -> None:
+        """Raise `Forbidden` where the caller may not create jobs."""
+        self._require(Role.OPERATOR)
+
     async def jobs(self, filters: JobFilters, *, page_size: int) -> TrainingJobPage:
         """A page of jobs."""
         return await _thread(

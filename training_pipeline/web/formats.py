@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 NONE: Final = "–"
+_SPELLED: Final = {"uc": "Unity Catalog", "lora": "LoRA", "lr": "learning rate", "grad": "gradient", "dbu": "DBU"}
 
 
 def count(number: int | None) -> str:
@@ -51,8 +52,9 @@ def seconds(value: float | None) -> str:
 
 
 def words(name: str) -> str:
-    """A name of the code for people: `train_val_split` is `Train val split`."""
-    return name.replace("_", " ").capitalize()
+    """A name of the code for people: `max_length` is `Max length`, `lora_rank` is `LoRA rank`."""
+    found = [_SPELLED.get(part, part) for part in name.split("_")]
+    return " ".join([found[0][:1].upper() + found[0][1:], *found[1:]])
 
 
 def value(found: object) -> str:

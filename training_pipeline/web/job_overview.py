@@ -7,6 +7,7 @@ from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.gates import Reason
 from training_pipeline.web import address, formats
 from training_pipeline.web.desk import Desk, Looked
+from training_pipeline.web.form_fields import config_fields
 from training_pipeline.web.elements import Tag, code, fact, icon, link, moment, panel, text_fact
 
 
@@ -56,11 +57,12 @@ def _configuration(job: TrainingJob) -> None:
         where = ".".join(part for part in (job.uc_catalog, job.uc_schema) if part)
         registered = "yes" + (f", in {where}" if where else "") if job.register_to_uc else "no, kept as an artifact"
         text_fact("Registered", registered)
-        for key, value in job.training_config.items():
-            with fact(key):
+        for key in config_fields():
+            value = job.training_config.get(key.name)
+            with fact(key.title):
                 Tag("span", formats.value(value))
-                if job.requested_config.get(key, value) == "auto" or key not in job.requested_config:
-                    Tag("span", "auto" if job.requested_config.get(key) == "auto" else "default", classes="tag")
+                if job.requested_config.get(key.name, key.default) in {"auto", key.default}:
+                    Tag("span", "auto" if key.automatic else "default", classes="tag")
 
 
 def _pairs(job: TrainingJob) -> None:

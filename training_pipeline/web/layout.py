@@ -70,6 +70,11 @@ def say(message: str, *, bad: bool = False) -> None:
     ui.run_javascript(f"TrainPage.say({_js(message)}, {_js(kind)})")
 
 
+def go(target: str) -> None:
+    """Open another of the pages."""
+    ui.navigate.to(target.removeprefix(address.HOME) or "/")
+
+
 def _js(text: str) -> str:
     return json.dumps(text)
 

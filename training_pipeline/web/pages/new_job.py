@@ -1,7 +1,52 @@
-"""To come."""
+"""/train/new: the form for a new job, and for a retry."""
 
+from __future__ import annotations
+
+from fastapi import Request
+from nicegui import background_tasks, ui
+
+from training_pipeline.domain.errors import NotFound, PipelineError
+from training_pipeline.web import address
+from training_pipeline.web.elements import Tag, link
+from training_pipeline.web.job_form import JobForm
+from training_pipeline.web.layout import frame, problem
+from training_pipeline.web.pages.not_found import show_not_found
 from training_pipeline.web.site import Site
 
 
 def register(site: Site) -> None:
     """Add the page."""
+
+    @ui.page("/new")
+    async def new_job(request: Request) -> None:
+        desk = site.desk(request)
+        query = dict(request.query_params)
+        retried = None
+        if "retry" in query:
+            try:
+                retried = (await desk.job(query["retry"])).job
+            except NotFound as error:
+                show_not_found(site, desk.caller, error)
+                return
+        title = "New training job" if retried is None else f"Retry {retried.model_name}"
+        with frame(title, site, desk.caller):
+            with Tag("nav", classes="crumbs", aria_label="Breadcrumb"):
+                link("Train", address.HOME)
+                if retried is not None:
+                    Tag("span", "/", aria_hidden="true")
+                    link(retried.id, address.job(retried.id))
+                Tag("span", "/", aria_hidden="true")
+                Tag("span", "Retry" if retried else "New job", aria_current="page")
+            with Tag("div", classes="page-head"), Tag("div"):
+                Tag("h1", title)
+                words = "Choose what to train on; the service says what would happen before anything does."
+                if retried is not None:
+                    words = "A new job like this one. Its sheet, model and split stay; change its configuration."
+                Tag("p", words, classes="lede")
+            try:
+                desk.require_create()
+                form = JobForm(desk, query, retried, await desk.sheets(), await desk.base_models())
+            except PipelineError as error:
+                problem(error, title="No job can be created here")
+                return
+        background_tasks.create(form.begin(ui.context.client), name="ask what a job would come to")

@@ -1,0 +1,86 @@
+"""The fields of the form, from the models of the service: titles, help, ranges, defaults and choices. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel
+
+from training_pipeline.domain.job import JobRequest, TrainingConfig, as_number
+from training_pipeline.web import formats
+
+#: Shown first; the others stand behind "More settings".
+FIRST: Final = ("epochs", "learning_rate", "batch_size", "method")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field. `default` is "auto" where the service chooses; `range` is empty where any value goes."""
+
+    name: str
+    title: str
+    help: str
+    kind: Literal["number", "choice", "text", "switch"]
+    default: str
+    least: float | None = None
+    most: float | None = None
+    range: str = ""
+    choices: tuple[str, ...] = ()
+
+    @property
+    def automatic(self) -> bool:
+        """Whether the service chooses a value where none is given."""
+        return self.default == "auto"
+
+
+@cache
+def config_fields() -> tuple[Field, ...]:
+    """The keys of `training_config`, those of `FIRST` first."""
+    found = _fields(TrainingConfig)
+    return tuple(sorted(found.values(), key=lambda field: (field.name not in FIRST, list(found).index(field.name))))
+
+
+@cache
+def request_fields() -> dict[str, Field]:
+    """The fields of a request, by name."""
+    return _fields(JobRequest)
+
+
+def typed(field: Field, text: str) -> Any:
+    """The value that a text stands for; what is no number stays text, for the service to say what it should be."""
+    return as_number(text) if field.kind == "number" and text != "auto" else text
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Field]:
+    properties = model.model_json_schema()["properties"]
+    return {name: _field(name, properties[name]) for name in model.model_fields if name != "training_config"}
+
+
+def _field(name: str, schema: dict[str, Any]) -> Field:
+    branches = [branch for branch in schema.get("anyOf", [schema]) if branch.get("type") != "null"]
+    number = next((branch for branch in branches if branch.get("type") in {"integer", "number"}), None)
+    choices = tuple(choice for branch in branches for choice in branch.get("enum", ()))
+    default = schema.get("default")
+    kind: Literal["number", "choice", "text", "switch"] = "text"
+    if number is not None:
+        kind = "number"
+    elif choices:
+        kind = "choice"
+    elif any(branch.get("type") == "boolean" for branch in branches):
+        kind = "switch"
+    least, over = (number or {}).get("minimum"), (number or {}).get("exclusiveMinimum")
+    most = (number or {}).get("maximum")
+    words = "" if most is None else f"{f'over {over:g}' if least is None else f'{least:g}'} to {most:,g}"
+    return Field(
+        name=name,
+        title=formats.words(name),
+        help=schema.get("description", ""),
+        kind=kind,
+        default="" if default is None else formats.value(default),
+        least=over if least is None else least,
+        most=most,
+        range=words,
+        choices=tuple(choice for choice in choices if choice != "auto"),
+    )
