@@ -98,9 +98,7 @@ class Desk:
         found = self.services.jobs.get(job_id)
         return Looked(TrainingJob.of(found), advice.what_to_do(found), links(found, self.services.settings))
 
-    async def metrics(
-        self, job_id: str, *, from_step: int, to_step: int, resolution: int
-    ) -> TrainingJobMetrics:
+    async def metrics(self, job_id: str, *, from_step: int, to_step: int, resolution: int) -> TrainingJobMetrics:
         """Figures and series of a job."""
         asked = (job_id, from_step, to_step, resolution)
         call = partial(metrics.get_training_job_metrics, self.services, *asked)

@@ -163,7 +163,9 @@ def code(text: str, *, copied_as: str | None = None) -> None:
     with Tag("span", classes="copyable"):
         Tag("code", text)
         if copied_as is not None:
-            copy = Tag("button", classes="icon-button copy", type="button", aria_label=f"Copy {copied_as}", title="Copy")
+            copy = Tag(
+                "button", classes="icon-button copy", type="button", aria_label=f"Copy {copied_as}", title="Copy"
+            )
             copy.set(data_copy=text)
             with copy:
                 icon("copy")

@@ -24,15 +24,22 @@ class Widget:
             if field.kind == "choice":
                 self._input = self._choice(value)
             else:
-                self._input = Tag("input", id_=f"field-{field.name}", type_="text", autocomplete="off", spellcheck="false")
+                self._input = Tag(
+                    "input", id_=f"field-{field.name}", type_="text", autocomplete="off", spellcheck="false"
+                )
                 self._input.set(**{"^value": value})
                 if field.kind == "number":
                     self._input.set(inputmode="decimal")
                 if field.default:
                     self._input.set(placeholder=field.default)
             self._input.set(aria_describedby=f"{help_id} {self._problem}")
-            self._input.when("input", lambda event: changed(field.name, str(event.args).strip()), VALUE, throttle=0.2,
-                             leading_events=False)
+            self._input.when(
+                "input",
+                lambda event: changed(field.name, str(event.args).strip()),
+                VALUE,
+                throttle=0.2,
+                leading_events=False,
+            )
             words = " ".join(part for part in (field.help, f"{field.range}." if field.range else "") if part)
             Tag("span", words, classes="help", id_=help_id)
             with Tag("span", classes="field-problem", id_=self._problem, role="alert") as self._place:

@@ -34,12 +34,19 @@ class JobForm:
     """Asks the service after every change what would happen, and shows its answer."""
 
     def __init__(
-        self, desk: Desk, query: Mapping[str, str], retried: TrainingJob | None, sheets: TrainingSheets, models: BaseModels
+        self,
+        desk: Desk,
+        query: Mapping[str, str],
+        retried: TrainingJob | None,
+        sheets: TrainingSheets,
+        models: BaseModels,
     ) -> None:
         self._desk = desk
         self._retried = retried
         known = {*_REQUEST, *(field.name for field in config_fields())}
-        asked = {} if retried is None else {key: formats.value(value) for key, value in retried.requested_config.items()}
+        asked = (
+            {} if retried is None else {key: formats.value(value) for key, value in retried.requested_config.items()}
+        )
         self._values = {**asked, **{name: value for name, value in query.items() if name in known}}
         self._sheet = retried.training_sheet_id if retried else query.get("sheet", "")
         #: Names this form: sent twice, also after a reload, it creates one job.
@@ -78,7 +85,9 @@ class JobForm:
             with Tag("select", id_="field-sheet", required=True) as choice:
                 Tag("option", "Choose a training sheet", value="", selected=not self._sheet or None)
                 for sheet in sheets.training_sheets:
-                    words = f"{sheet.name} ({sheet.id})" + ("" if sheet.trainable else f", {sheet.status}: not trained on")
+                    words = f"{sheet.name} ({sheet.id})" + (
+                        "" if sheet.trainable else f", {sheet.status}: not trained on"
+                    )
                     chosen = sheet.id == self._sheet or None
                     Tag("option", words, value=sheet.id, selected=chosen, disabled=not sheet.trainable or None)
             choice.when("change", self._sheet_chosen, VALUE)
@@ -99,7 +108,9 @@ class JobForm:
             self._widget("model_name")
 
     def _base_model(self, offer: BaseModelOffer) -> None:
-        chosen = self._values.get("base_model", "") == offer.id or (offer.default and not self._values.get("base_model"))
+        chosen = self._values.get("base_model", "") == offer.id or (
+            offer.default and not self._values.get("base_model")
+        )
         with Tag("label", classes="card"):
             radio = Tag("input", type_="radio", name="base_model", value=offer.id, checked=chosen or None)
             radio.when("change", lambda: self._changed("base_model", "" if offer.default else offer.id))
@@ -123,9 +134,13 @@ class JobForm:
             Tag("label", field.help, classes="field-name", for_="field-train_val_split")
             with Tag("div", classes="slider"):
                 value = self._values.get("train_val_split") or field.default
-                slider = Tag("input", id_="field-train_val_split", type_="range", min=field.least, max=field.most, step=0.01)
+                slider = Tag(
+                    "input", id_="field-train_val_split", type_="range", min=field.least, max=field.most, step=0.01
+                )
                 slider.set(**{"^value": value}, aria_describedby="split-counts")
-                slider.when("input", lambda event: self._changed("train_val_split", str(event.args)), VALUE, throttle=0.1)
+                slider.when(
+                    "input", lambda event: self._changed("train_val_split", str(event.args)), VALUE, throttle=0.1
+                )
                 self._split_value = Tag("output", "", for_="field-train_val_split", classes="slider-value")
             self._split_counts = Tag("p", "", classes="muted", id_="split-counts", role="status")
             self._problem_of("train_val_split")

@@ -30,6 +30,7 @@ _CHARTS: Final = (
     ("Learning rate", "small", (("Learning rate", "learning_rate"),)),
 )
 
+
 class View(BaseModel):
     """What of the series is shown; stands in the address."""
 
@@ -51,6 +52,7 @@ class View(BaseModel):
     def zoomed(self) -> bool:
         """Whether this is a part of the series."""
         return (self.from_step, self.to_step) != (FIRST_STEP, LAST_STEP)
+
 
 class MetricsTab:
     """Charts that grow while the job runs. Zooming in asks the service for the steps between."""
@@ -137,6 +139,7 @@ class MetricsTab:
                 for name, words in figures.items():
                     text_fact(name, words)
 
+
 def _figures(found: TrainingJobMetrics) -> dict[str, str]:
     shown: dict[str, str] = {
         "Training loss": formats.figure(found.train_loss),
@@ -154,6 +157,7 @@ def _figures(found: TrainingJobMetrics) -> dict[str, str]:
         shown[formats.words(name)] = formats.figure(number)
     return shown
 
+
 async def csv_of(services: Services, job_id: str) -> Response:
     """All steps of a job as a file. Raises `NotFound`."""
 
@@ -164,5 +168,6 @@ async def csv_of(services: Services, job_id: str) -> Response:
     text = await to_thread.run_sync(read)
     headers = {"Content-Disposition": f'attachment; filename="{job_id}-metrics.csv"'}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
 
 Read = Callable[[MetricPoint], float | None]

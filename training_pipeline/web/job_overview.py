@@ -7,8 +7,8 @@ from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.gates import Reason
 from training_pipeline.web import address, formats
 from training_pipeline.web.desk import Desk, Looked
-from training_pipeline.web.form_fields import config_fields
 from training_pipeline.web.elements import Tag, code, fact, icon, link, moment, panel, text_fact
+from training_pipeline.web.form_fields import config_fields
 
 
 class OverviewTab:

@@ -106,7 +106,9 @@ class _Row:
                 if not sheet.trainable:
                     Tag("span", f"{sheet.status}: not trained on", classes="muted")
                 elif may_train:
-                    link("Train", address.new_job(sheet.id), classes="button small", aria_label=f"Train on {sheet.name}")
+                    link(
+                        "Train", address.new_job(sheet.id), classes="button small", aria_label=f"Train on {sheet.name}"
+                    )
 
     def show(self, details: TrainingSheetDetails | PipelineError) -> None:
         """Show what the gates said."""

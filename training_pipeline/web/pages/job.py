@@ -70,7 +70,7 @@ async def _job(site: Site, request: Request, job_id: str, tab: str) -> None:
     except NotFound as error:
         show_not_found(site, desk.caller, error)
         return
-    if tab not in {word for word, *_ in TABS} or not tab and request.url.path.endswith("/"):
+    if tab not in {word for word, *_ in TABS} or (not tab and request.url.path.endswith("/")):
         show_not_found(site, desk.caller)
         return
     with frame(f"{looked.job.model_name} {looked.job.id}", site, desk.caller):

@@ -27,7 +27,11 @@ def register(site: Site) -> None:
             with Tag("div", classes="page-head"):
                 with Tag("div"):
                     Tag("h1", "Train")
-                    Tag("p", "Turn reviewed training sheets into fine-tuned models, and follow every job.", classes="lede")
+                    Tag(
+                        "p",
+                        "Turn reviewed training sheets into fine-tuned models, and follow every job.",
+                        classes="lede",
+                    )
                 if desk.may_create:
                     link("New training job", f"{address.HOME}/new", classes="button primary", picture="plus")
             sheets = SheetTable(desk, site.counts)
@@ -81,4 +85,6 @@ class JobList:
         page = await self._desk.jobs(filters, page_size=JobTable.ROWS)
         if filters is self._filters:  # else a later one is on its way
             self._table.show(page, filters)
-            self._total.say(f"{page.total:,} job{'' if page.total == 1 else 's'}" + (" found" if filters.filtered else ""))
+            self._total.say(
+                f"{page.total:,} job{'' if page.total == 1 else 's'}" + (" found" if filters.filtered else "")
+            )
