@@ -34,6 +34,8 @@ MOST_SECONDS: Final = 900.0
 #: So many may follow jobs at the same time; the server has room for some more requests than that.
 MOST_FOLLOWERS: Final = 1500
 EVENTS_AT_ONCE: Final = 100
+#: Stands for every job where changes are waited for.
+ANY_JOB: Final = ""
 #: Looks under way at the same time: each takes a thread and a connection, which other requests need too.
 _LOOKS: Final = 4
 
@@ -148,6 +150,15 @@ class Live:
                 due, first = news.more, False
 
     @contextmanager
+    def changes(self, job_id: str = ANY_JOB) -> Iterator[asyncio.Event]:
+        """An event that is set when the job, or any job, may have changed; who waits for it clears it before looking.
+
+        It is set once in `PACE_SECONDS` at most. Raises `TooManyFollowers`.
+        """
+        with self._following(job_id) as (_, wake):
+            yield wake
+
+    @contextmanager
     def _following(self, job_id: str) -> Iterator[tuple[_Topic, asyncio.Event]]:
         following = sum(len(topic.followers) for topic in self._topics.values())
         if following >= MOST_FOLLOWERS:
@@ -172,8 +183,9 @@ class Live:
         return await self._looks.run(f"{job_id} {after} {topic.round}", look)
 
     def _changed(self, job_id: str) -> None:
-        if (topic := self._topics.get(job_id)) is not None:
-            topic.changed()
+        for key in (job_id, ANY_JOB):
+            if (topic := self._topics.get(key)) is not None:
+                topic.changed()
 
     def _all_changed(self) -> None:
         for topic in self._topics.values():

@@ -60,6 +60,11 @@ class CallersJobs:
         self._require(Action.RETRY, job_id)
         return self.service.retry(job_id, actor=self.caller.name, changes=changes, also=also)
 
+    def plan_retry(self, job_id: str, *, changes: Mapping[str, Any] | None = None) -> DryRun:
+        """What `retry` would come to; see `JobService.plan_retry`."""
+        self._require(Action.RETRY, job_id)
+        return self.service.plan_retry(job_id, changes=changes)
+
     def _require(self, action: Action, job_id: str) -> None:
         # Who created a job never changes, so what is found here still holds when the service acts.
         require(self.caller, action, self.service.get(job_id))

@@ -44,9 +44,8 @@ class CancelDialog:
         self._job = job
         self._reason = ""
         self._trouble.clear()
-        self._what.say(
-            f"{job.model_name} ({job.id}). The backend is asked to stop it; a retry starts from the beginning."
-        )
+        words = "The backend is asked to stop it; a retry starts from the beginning."
+        self._what.say(f"{job.model_name} ({job.id}). {words}")
         self._confirm.set(disabled=None)
         ui.run_javascript(f"TrainPage.openDialog('{self._dialog.html_id}')")
 

@@ -15,7 +15,6 @@ from anyio import to_thread
 from sqlalchemy import Connection
 
 from training_pipeline.api import problems
-from training_pipeline.api.deps import Caller, Role
 from training_pipeline.api.routes import events, jobs, lineage, metrics, models, training_sheets
 from training_pipeline.api.schemas.base_model import BaseModels
 from training_pipeline.api.schemas.event import TrainingJobEventPage
@@ -31,8 +30,10 @@ from training_pipeline.api.schemas.training_sheet import (
 from training_pipeline.api.single_flight import SingleFlight
 from training_pipeline.domain import advice
 from training_pipeline.domain import job as domain
-from training_pipeline.domain.errors import Forbidden, PipelineError
+from training_pipeline.domain.access import Caller, Role, require_role
+from training_pipeline.domain.errors import PipelineError
 from training_pipeline.training_jobs import idempotency
+from training_pipeline.training_jobs.callers_jobs import CallersJobs
 from training_pipeline.training_jobs.facets import Facets, facets
 from training_pipeline.training_jobs.links import Link, links
 from training_pipeline.training_jobs.service import Also
@@ -61,19 +62,24 @@ class Desk:
     flights: SingleFlight[Any]
 
     @property
+    def _jobs(self) -> CallersJobs:
+        return CallersJobs(self.caller, self.services.jobs)
+
+    @property
     def may_create(self) -> bool:
         """Whether the caller may create jobs at all."""
         return self.caller.may_act_as(Role.OPERATOR)
 
     def require_create(self) -> None:
         """Raise `Forbidden` where the caller may not create jobs."""
-        self._require(Role.OPERATOR)
+        require_role(self.caller, Role.OPERATOR)
 
     async def jobs(self, filters: JobFilters, *, page_size: int) -> TrainingJobPage:
         """A page of jobs."""
         return await _thread(
             jobs.list_training_jobs,
-            self.services,
+            self._jobs,
+            self.caller,
             training_sheet_id=filters.sheet or None,
             status=list(filters.statuses) or None,
             created_by=filters.creator or None,
@@ -91,12 +97,9 @@ class Desk:
 
     async def job(self, job_id: str) -> Looked:
         """One job."""
-        found: Looked = await self.flights.run(f"job {job_id}", partial(self._look, job_id))
-        return found
-
-    def _look(self, job_id: str) -> Looked:
-        found = self.services.jobs.get(job_id)
-        return Looked(TrainingJob.of(found), advice.what_to_do(found), links(found, self.services.settings))
+        found: domain.TrainingJob = await self.flights.run(f"job {job_id}", partial(self._jobs.get, job_id))
+        settings = self.services.settings
+        return Looked(TrainingJob.of(found, self.caller), advice.what_to_do(found), links(found, settings))
 
     async def metrics(self, job_id: str, *, from_step: int, to_step: int, resolution: int) -> TrainingJobMetrics:
         """Figures and series of a job."""
@@ -137,38 +140,25 @@ class Desk:
 
     async def plan(self, request: Mapping[str, Any]) -> DryRun:
         """What creating a job would come to."""
-        return DryRun.of(await _thread(self.services.jobs.plan, request))
+        return DryRun.of(await _thread(self._jobs.plan, request))
 
     async def plan_retry(self, job_id: str, changes: Mapping[str, Any]) -> DryRun:
         """What retrying a job would come to."""
-        return DryRun.of(await _thread(partial(self.services.jobs.plan_retry, job_id, changes=changes)))
+        return DryRun.of(await _thread(self._jobs.plan_retry, job_id, changes=changes))
 
     async def create(self, request: Mapping[str, Any], *, key: str) -> str:
         """The id of the new job; with the same key and request, of the one that the first call created."""
-        self._require(Role.OPERATOR)
-        create = partial(self.services.jobs.create, dict(request), created_by=self.caller.name)
-        return await _thread(self._once, key, idempotency.body_hash("page", dict(request)), create)
+        asked = idempotency.body_hash("page", dict(request))
+        return await _thread(self._once, key, asked, partial(self._jobs.create, dict(request)))
 
     async def retry(self, job_id: str, changes: Mapping[str, Any], *, key: str) -> str:
         """The id of a new job like this one; the same for the same key and changes."""
-        self._require(Role.OPERATOR)
-        create = partial(self.services.jobs.retry, job_id, actor=self.caller.name, changes=changes)
-        return await _thread(self._once, key, idempotency.body_hash(f"page {job_id}", dict(changes)), create)
+        asked = idempotency.body_hash(f"page {job_id}", dict(changes))
+        return await _thread(self._once, key, asked, partial(self._jobs.retry, job_id, changes=changes))
 
     async def cancel(self, job_id: str, *, reason: str) -> None:
         """Cancel a job, or ask for it."""
-        self._require(Role.OPERATOR)
-        await _thread(partial(self.services.jobs.cancel, job_id, actor=self.caller.name, reason=reason))
-
-    def allowed_actions(self, job: TrainingJob) -> frozenset[domain.Action]:
-        """What the caller may do with the job now."""
-        if not self.caller.may_act_as(Role.OPERATOR):
-            return frozenset()
-        return frozenset(job.allowed_actions)
-
-    def _require(self, role: Role) -> None:
-        if not self.caller.may_act_as(role):
-            raise Forbidden(f"This needs the role {role}; {self.caller.name} has {self.caller.role}.")
+        await _thread(self._jobs.cancel, job_id, reason=reason)
 
     def _once(self, key: str, asked: str, create: Callable[..., domain.TrainingJob]) -> str:
         services = self.services
@@ -179,7 +169,7 @@ class Desk:
                 return str(json.loads(turn.first_answer.body)["id"])
 
             def remember(connection: Connection, job: domain.TrainingJob) -> None:
-                answer = idempotency.Answer(201, TrainingJob.of(job).model_dump_json())
+                answer = idempotency.Answer(201, TrainingJob.of(job, self.caller).model_dump_json())
                 turn.remember(connection, answer)
 
             also: Also = remember

@@ -7,7 +7,7 @@ it looks, in `static/train.css`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, Self
@@ -163,11 +163,8 @@ def code(text: str, *, copied_as: str | None = None) -> None:
     with Tag("span", classes="copyable"):
         Tag("code", text)
         if copied_as is not None:
-            copy = Tag(
-                "button", classes="icon-button copy", type="button", aria_label=f"Copy {copied_as}", title="Copy"
-            )
-            copy.set(data_copy=text)
-            with copy:
+            name = f"Copy {copied_as}"
+            with Tag("button", classes="icon-button copy", type="button", aria_label=name, title=name, data_copy=text):
                 icon("copy")
 
 
@@ -203,3 +200,19 @@ def empty(picture: str, title: str, detail: str = "") -> None:
         Tag("p", title, classes="empty-title")
         if detail:
             Tag("p", detail, classes="muted")
+
+
+@contextmanager
+def small_table(
+    name: str, titles: Sequence[str], *, numbers: Collection[str] = (), classes: str = ""
+) -> Iterator[None]:
+    """A table that can be scrolled, with these heads; its rows are made inside."""
+    with (
+        Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label=f"{name}, a table"),
+        Tag("table", classes=f"small {classes}"),
+    ):
+        with Tag("thead"), Tag("tr"):
+            for title in titles:
+                Tag("th", title, scope="col", classes="number" if title in numbers else "")
+        with Tag("tbody"):
+            yield

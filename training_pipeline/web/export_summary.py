@@ -9,7 +9,7 @@ from training_pipeline.api.schemas.training_sheet import ExportSummary, Training
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.gates import Reason
 from training_pipeline.web import formats
-from training_pipeline.web.elements import Tag, icon
+from training_pipeline.web.elements import Tag, icon, small_table
 
 
 def show_summary(summary: ExportSummary) -> None:
@@ -33,18 +33,13 @@ def show_summary(summary: ExportSummary) -> None:
         classes="muted",
     )
     if summary.reasons:
-        with Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label="Reasons, a table"):
-            with Tag("table", classes="small"):
-                with Tag("thead"), Tag("tr"):
-                    Tag("th", "Left out because", scope="col")
-                    Tag("th", "The stewards' reason", scope="col")
-                    Tag("th", "Pairs", scope="col", classes="number")
-                with Tag("tbody"):
-                    for row in summary.reasons:
-                        with Tag("tr"):
-                            Tag("td", MEANINGS[Reason(row.reason)])
-                            Tag("td", row.usage_reason or formats.NONE)
-                            Tag("td", formats.count(row.count), classes="number")
+        titles = ("Left out because", "The stewards' reason", "Pairs")
+        with small_table("Reasons", titles, numbers={"Pairs"}):
+            for row in summary.reasons:
+                with Tag("tr"):
+                    Tag("td", MEANINGS[Reason(row.reason)])
+                    Tag("td", row.usage_reason or formats.NONE)
+                    Tag("td", formats.count(row.count), classes="number")
     show_warnings(summary.warnings)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-NONE: Final = "–"
+NONE: Final = "-"
 _SPELLED: Final = {"uc": "Unity Catalog", "lora": "LoRA", "lr": "learning rate", "grad": "gradient", "dbu": "DBU"}
 
 

@@ -24,7 +24,7 @@ _MOST: Final = 200
 class EventsTab:
     """New events are added at the top; those that are shown stay as they are."""
 
-    def __init__(self, desk: Desk, job_id: str, query: dict[str, str]) -> None:
+    def __init__(self, desk: Desk, job_id: str, _: dict[str, str]) -> None:
         self._desk = desk
         self._job_id = job_id
         self._wanted = _PAGE
@@ -39,7 +39,7 @@ class EventsTab:
             self._more = button("Show older events", kind="small").when("click", self._older)
             self._rest = Tag("p", "Older events: GET /jobs/{id}/events.", classes="muted")
 
-    async def show(self, looked: Looked) -> None:
+    async def show(self, _: Looked) -> None:
         """Show what there is now."""
         page = await self._desk.events(self._job_id, page_size=self._wanted)
         self._total.say(f"{page.total:,}")

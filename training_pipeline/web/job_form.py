@@ -53,6 +53,7 @@ class JobForm:
         self._draft = query.get("draft") or secrets.token_urlsafe(9)
         self._touched: set[str] = set(self._values)
         self._widgets: dict[str, Widget] = {}
+        self._places: dict[str, Tag] = {}
         self._number = 0
         self._planning: asyncio.Task[None] | None = None
         with Tag("form", classes="form") as form:
@@ -205,7 +206,7 @@ class JobForm:
         """A place for what is wrong with a field that is no widget."""
         place = Tag("p", "", classes="field-problem", role="alert")
         place.set_visibility(False)
-        self._places = {**getattr(self, "_places", {}), name: place}
+        self._places[name] = place
 
     # What happens.
 
@@ -364,7 +365,7 @@ class JobForm:
                 by_name[_name(found)].append(found.message)
         for name, widget in self._widgets.items():
             widget.complain(by_name.get(name, ()))
-        for name, place in getattr(self, "_places", {}).items():
+        for name, place in self._places.items():
             place.say("; ".join(by_name.get(name, ())))
             place.set_visibility(name in by_name)
 
@@ -381,8 +382,8 @@ class JobForm:
                 return
             split = plan.split
             if self._retried is None:
-                words = f"{split.train:,} to train on, {split.validation:,} to validate on; {split.achieved_ratio:.1%} achieved"
-                self._split_counts.say(words)
+                counts = f"{split.train:,} to train on, {split.validation:,} to validate on"
+                self._split_counts.say(f"{counts}; {split.achieved_ratio:.1%} achieved")
             with Tag("dl", classes="facts"):
                 text_fact("Training pairs", formats.count(split.train))
                 text_fact("Validation pairs", formats.count(split.validation))

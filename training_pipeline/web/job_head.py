@@ -87,7 +87,7 @@ class JobHead:
         self._left.say("" if job.eta_seconds is None else f"about {formats.seconds(job.eta_seconds)} left")
 
     def _show_actions(self) -> None:
-        actions = self._desk.allowed_actions(self._job)
+        actions = frozenset(self._job.allowed_actions)
         if actions == self._shown_actions:
             return
         self._shown_actions = actions

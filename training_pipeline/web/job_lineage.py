@@ -17,11 +17,12 @@ from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.gates import Reason
 from training_pipeline.web import address, formats
 from training_pipeline.web.desk import Desk, Looked
-from training_pipeline.web.elements import Tag, code, empty, fact, icon, panel, text_fact
+from training_pipeline.web.elements import Tag, code, empty, fact, icon, panel, small_table, text_fact
 from training_pipeline.web.pair_table import PairTable
 
 #: The nodes that list pairs. One of them is open at a time.
 PARTS: Final = ("train", "validation", "excluded")
+_OF_A_PAGE: Final = {"pairs", "qa_pair_ids", "canonical_label_ids", "next_cursor"}
 
 
 class LineageTab:
@@ -50,10 +51,7 @@ class LineageTab:
                     words = "It is written when the job is handed to its backend, from what was then read."
                     empty("split", "There is no lineage record yet.", words)
             return
-        record = record.model_copy(
-            update={"pairs": [], "qa_pair_ids": [], "canonical_label_ids": [], "next_cursor": None}
-        )
-        seen = (record, looked.job.excluded_counts, looked.job.launch_run_id)
+        seen = (record.model_dump(exclude=_OF_A_PAGE), looked.job.excluded_counts)
         if seen == self._shown:
             return
         self._shown = seen
@@ -67,48 +65,41 @@ class LineageTab:
                 await self._pairs[part].load(self._search, self._cursor)
 
     def _tree(self, record: TrainingJobLineage, job: TrainingJob) -> None:
+        source, template = record.sheet_name or record.sheet_id, record.template_name or record.template_id
+        labels, version = f"{record.canonical_labels:,}", record.model_version
         with Tag("ol", classes="tree"):
-            with self._node(
-                "source", "sheet", "Source sheet", record.sheet_name or record.sheet_id, record.sheet_version
-            ):
+            with self._node("source", "sheet", "Source sheet", source, record.sheet_version):
                 _ids(record.sheet_id, record.sheet_version)
-            template = record.template_name or record.template_id
             with self._node("template", "template", "Prompt template", template, record.template_version):
                 _ids(record.template_id, record.template_version)
-            with self._node("sheet", "stack", "Training sheet", record.training_sheet_name, ""):
-                with Tag("dl", classes="facts"):
-                    text_fact("Id", record.training_sheet_id)
-                    _digest("Version (digest of what was read)", record.training_sheet_digest)
-            with self._node("gates", "gate", "Gates", f"policy {record.gate_policy_version}", ""):
+            with self._node("sheet", "stack", "Training sheet", record.training_sheet_name), _facts():
+                text_fact("Id", record.training_sheet_id)
+                _digest("Version (digest of what was read)", record.training_sheet_digest)
+            with self._node("gates", "gate", "Gates", f"policy {record.gate_policy_version}"):
                 self._gates(record, job)
-            included = record.train_pairs + record.validation_pairs
-            with self._node(
-                "labels", "label", "Canonical labels", f"{record.canonical_labels:,}", "behind these pairs"
-            ):
-                words = f"{record.canonical_labels:,} canonical labels stand behind the {included:,} included pairs."
-                Tag("p", f"{words} Each pair below names its own.")
+            with self._node("labels", "label", "Canonical labels", labels, "behind the included pairs"):
+                Tag("p", "Each pair below names the canonical label that it was approved from.")
             for part, title, count in (
                 ("train", "Train split", record.train_pairs),
                 ("validation", "Validation split", record.validation_pairs),
                 ("excluded", "Left out", record.excluded_pairs),
             ):
                 with self._node(part, "split", title, f"{count:,}", "pairs", branch=True):
-                    self._pairs[part] = PairTable(self._desk, self._job_id, part, partial(self._looked_for, part))
-            with self._node("dataset", "stack", "Dataset", record.dataset_digest[:12], "stored once under its digest"):
-                with Tag("dl", classes="facts"):
-                    _digest("Digest", record.dataset_digest)
-                    text_fact(
-                        "Pairs", f"{record.train_pairs:,} to train on, {record.validation_pairs:,} to validate on"
-                    )
+                    self._pairs[part] = PairTable(self._desk, self._job_id, part, self._looked_for)
+            digest = record.dataset_digest
+            with self._node("dataset", "stack", "Dataset", digest[:12], "stored once under its digest"), _facts():
+                _digest("Digest", digest)
+                text_fact("Training pairs", formats.count(record.train_pairs))
+                text_fact("Validation pairs", formats.count(record.validation_pairs))
             with self._node("runs", "play", "Evidence in Dagster", f"{len(record.assets)}", "materializations"):
                 _assets(record)
-            version = f"version {record.model_version}" if record.model_version else "not registered"
-            with self._node("model", "model", "Model", record.model_name, version):
+            known = f"version {version}" if version else "not registered"
+            with self._node("model", "model", "Model", record.model_name, known):
                 _model(record, job)
 
     @contextmanager
     def _node(
-        self, name: str, picture: str, kind: str, title: str, detail: str, *, branch: bool = False
+        self, name: str, picture: str, kind: str, title: str, detail: str = "", *, branch: bool = False
     ) -> Iterator[None]:
         with Tag("li", classes="node branch" if branch else "node"):
             with Tag("span", classes="node-mark"):
@@ -124,7 +115,7 @@ class LineageTab:
             self._nodes[name] = whole
 
     def _gates(self, record: TrainingJobLineage, job: TrainingJob) -> None:
-        with Tag("dl", classes="facts"):
+        with _facts():
             text_fact("Included", formats.count(record.train_pairs + record.validation_pairs))
             text_fact("Left out", formats.count(record.excluded_pairs))
             _digest("Snapshot of all verdicts", record.snapshot_digest)
@@ -152,7 +143,7 @@ class LineageTab:
                 await self._pairs[name].load("", "")
         self._write_address()
 
-    async def _looked_for(self, part: str, search: str, cursor: str) -> None:
+    async def _looked_for(self, search: str, cursor: str) -> None:
         self._search, self._cursor = search, cursor
         self._write_address()
 
@@ -162,8 +153,12 @@ class LineageTab:
         ui.navigate.history.replace(address.job(self._job_id, "lineage") + (f"?{shown}" if shown else ""))
 
 
+def _facts() -> Tag:
+    return Tag("dl", classes="facts")
+
+
 def _ids(identity: str, version: str) -> None:
-    with Tag("dl", classes="facts"):
+    with _facts():
         text_fact("Id", identity)
         text_fact("Version", version or "none stated by the source")
 
@@ -174,7 +169,7 @@ def _digest(name: str, digest: str) -> None:
 
 
 def _model(record: TrainingJobLineage, job: TrainingJob) -> None:
-    with Tag("dl", classes="facts"):
+    with _facts():
         text_fact("Name", job.uc_model_name or record.model_name)
         text_fact("Version", record.model_version or "none")
         text_fact("Base model", job.base_model)
@@ -194,13 +189,8 @@ def _assets(record: TrainingJobLineage) -> None:
         ("Event", lambda found: str(found.storage_id)),
         ("Data version", lambda found: found.data_version[:16]),
     )
-    with Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label="Materializations, a table"):
-        with Tag("table", classes="small"):
-            with Tag("thead"), Tag("tr"):
-                for title, _ in columns:
-                    Tag("th", title, scope="col")
-            with Tag("tbody"):
-                for found in record.assets:
-                    with Tag("tr"):
-                        for title, read in columns:
-                            Tag("td", read(found), classes="" if title == "Asset" else "mono")
+    with small_table("Materializations", [title for title, _ in columns]):
+        for found in record.assets:
+            with Tag("tr"):
+                for title, read in columns:
+                    Tag("td", read(found), classes="" if title == "Asset" else "mono")

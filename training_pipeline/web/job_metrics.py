@@ -86,7 +86,7 @@ class MetricsTab:
         self._shown: dict[str, str] = {}
         self._show_view()
 
-    async def show(self, looked: Looked) -> None:
+    async def show(self, _: Looked) -> None:
         """Show what there is now."""
         view = self._view
         found = await self._desk.metrics(

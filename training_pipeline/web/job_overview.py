@@ -6,7 +6,7 @@ from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.gates import Reason
 from training_pipeline.web import address, formats
-from training_pipeline.web.desk import Desk, Looked
+from training_pipeline.web.desk import Looked
 from training_pipeline.web.elements import Tag, code, fact, icon, link, moment, panel, text_fact
 from training_pipeline.web.form_fields import config_fields
 
@@ -14,7 +14,7 @@ from training_pipeline.web.form_fields import config_fields
 class OverviewTab:
     """Made anew where anything that it shows has changed."""
 
-    def __init__(self, desk: Desk, job_id: str, query: dict[str, str]) -> None:
+    def __init__(self, *_: object) -> None:
         self._place = Tag("div")
         self._shown: object = None
 

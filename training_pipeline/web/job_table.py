@@ -154,7 +154,7 @@ class _Row:
         self._train_loss.say(formats.figure(job.train_loss))
         self._val_loss.say(formats.figure(job.val_loss))
         self._duration.say(formats.seconds(job.duration_seconds))
-        actions = self._desk.allowed_actions(job) & {Action.CANCEL, Action.RETRY}
+        actions = frozenset(job.allowed_actions) & {Action.CANCEL, Action.RETRY}
         if actions != self._shown_actions:
             self._shown_actions = actions
             self._actions.clear()
@@ -185,7 +185,7 @@ class _Pager:
         self._page = page
         last = max(1, -(-total // size))
         first = (page - 1) * size + 1
-        self._where.say(f"{first:,}–{min(page * size, total):,} of {total:,}" if total else "")
+        self._where.say(f"{first:,} to {min(page * size, total):,} of {total:,}" if total else "")
         self._previous.set(disabled=page <= 1 or None)
         self._next.set(disabled=page >= last or None)
         self._nav.set_visibility(total > size)

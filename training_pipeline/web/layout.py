@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from nicegui import background_tasks, ui
 
-from training_pipeline.api.deps import Caller
+from training_pipeline.api.live import ANY_JOB
+from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.web import address
-from training_pipeline.web.changes import ANY_JOB
 from training_pipeline.web.desk import problem_of
 from training_pipeline.web.elements import Tag, icon, link
 from training_pipeline.web.site import Site
 
 #: A page looks again at most this often, however often its job changes.
 PAUSE_SECONDS: Final = 0.5
+#: Where the service cannot be asked, a page asks again after this long.
+AGAIN_SECONDS: Final = 2.0
+_log = logging.getLogger(__name__)
 _ASSETS: Final = (
     '<link rel="stylesheet" href="/train/static/train.css?v={version}">'
     '<link rel="stylesheet" href="/train/static/icons.css?v={version}">'
@@ -35,10 +39,16 @@ def frame(title: str, site: Site, caller: Caller | None) -> Iterator[None]:
     client = ui.context.client
     main = client.page_container.default_slot.children[0]  # Quasar's page is a <main> already
     main.props.update({"id": "main", "tabindex": "-1"})
+    client.on_exception(_unforeseen)
     with client.layout:
         _header(site, caller)
         for place, part in enumerate(client.layout.default_slot.children[1:]):
             part.move(client.layout, place)
+        stale = Tag("div", classes="stale", id_="stale", role="status")
+        stale.set_visibility(False)
+        with stale:
+            icon("alert")
+            Tag("span", "The service cannot be asked right now. What is shown may be out of date.")
         Tag("div", classes="messages", id_="messages", role="status", aria_live="polite")
     yield
 
@@ -62,6 +72,11 @@ def _header(site: Site, caller: Caller | None) -> None:
             with Tag("span", classes="who", title=f"Role: {caller.role}"):
                 icon("person")
                 Tag("span", caller.name)
+            if caller.token_id is not None:
+                out = Tag("button", classes="icon-button", type="button", aria_label="Log out", title="Log out")
+                out.set(data_log_out="")
+                with out:
+                    icon("out")
 
 
 def say(message: str, *, bad: bool = False) -> None:
@@ -95,19 +110,33 @@ def problem(error: PipelineError, *, title: str = "This did not work") -> None:
                 Tag("p", found.hint, classes="muted")
 
 
+def _unforeseen(error: Exception) -> None:
+    found = problem_of(error).detail if isinstance(error, PipelineError) else "Something unforeseen went wrong."
+    say(found, bad=True)
+
+
 def keep_fresh(site: Site, refresh: Callable[[], Awaitable[None]], *, job_id: str = ANY_JOB) -> None:
     """Call `refresh` whenever the job has changed, as long as the page of this context is open."""
     client = ui.context.client
+    stale = next(each for each in client.layout.default_slot.children if each.props.get("id") == "stale")
 
     async def follow() -> None:
         await client.connected()
-        async with site.changes.watch(job_id) as changed:
+        with site.live.changes(job_id) as changed:
             changed.set()  # something may have changed since the page was made
             while not client.is_deleted:
                 await changed.wait()
                 changed.clear()
                 with client:
-                    await refresh()
+                    try:
+                        await refresh()
+                    except PipelineError:
+                        _log.warning("a page could not be brought up to date", exc_info=True)
+                        changed.set()
+                        stale.set_visibility(True)
+                        await asyncio.sleep(AGAIN_SECONDS)
+                        continue
+                    stale.set_visibility(False)
                 await asyncio.sleep(PAUSE_SECONDS)
 
     task = background_tasks.create(follow(), name=f"keep {client.page.path} fresh")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse
 
 from training_pipeline.settings import Settings
+from training_pipeline.web.static_files import BASE, STATIC
 
-BASE: Final = "/train"
-STATIC: Final = Path(__file__).parent / "static"
 #: How long a page that lost its connection is kept for it. Longer than that, it is opened anew at its address.
 RECONNECT_SECONDS: Final = 15.0
 
@@ -26,14 +24,14 @@ def mount(app: FastAPI, settings: Settings) -> None:
     from nicegui import app as pages
     from nicegui import core, ui
 
-    from training_pipeline.web.pages import job, login, new_job, not_found, train
+    from training_pipeline.web.pages import errors, job, login, new_job, train
     from training_pipeline.web.shell import Shell
     from training_pipeline.web.site import Site
 
     site = Site(app, settings)
     core.app.config.socket_io_js_transports = ["websocket"]
     pages.add_static_files("/static", STATIC)
-    for page in (train, new_job, job, login, not_found):
+    for page in (login, train, new_job, job, errors):
         page.register(site)
     ui.run_with(
         app,

@@ -14,7 +14,7 @@ from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.gates import Reason
 from training_pipeline.web import formats
 from training_pipeline.web.desk import Desk
-from training_pipeline.web.elements import VALUE, Tag, button, icon
+from training_pipeline.web.elements import VALUE, Tag, button, icon, small_table
 from training_pipeline.web.layout import problem
 
 PAGE: Final = 50
@@ -96,14 +96,9 @@ class PairTable:
 
     def _table(self, pairs: list[LineagePair]) -> None:
         columns = (*_COLUMNS, "Left out because") if self._part == "excluded" else _COLUMNS
-        with Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label="Pairs, a table"):
-            with Tag("table", classes="small pair-table"):
-                with Tag("thead"), Tag("tr"):
-                    for title in columns:
-                        Tag("th", title, scope="col")
-                with Tag("tbody"):
-                    for pair in pairs:
-                        _row(pair)
+        with small_table("Pairs", columns, classes="pair-table"):
+            for pair in pairs:
+                _row(pair)
 
 
 def _row(pair: LineagePair) -> None:

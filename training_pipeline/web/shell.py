@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import secrets
 from typing import Final
+from urllib.parse import quote
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from training_pipeline.api import problems
+from training_pipeline.domain.errors import PipelineError, Unauthenticated
 from training_pipeline.web.site import Site
+from training_pipeline.web.static_files import BASE, LOGIN
 
-BASE: Final = "/train"
 _SCRIPT: Final = re.compile(rb"<script(?=[\s>])")
 #: NiceGUI makes its components and handlers out of text (eval), and styles elements one by one.
 _POLICY: Final = "; ".join(
@@ -28,13 +32,14 @@ _POLICY: Final = "; ".join(
         "base-uri 'none'",
     ]
 )
-#: Assets carry the version of what they belong to in their address.
+#: Their addresses carry the version of what they belong to, or they never change.
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
-_ASSETS: Final = re.compile(r"/train/(_nicegui/|static/fonts/)")
+_ASSETS: Final = re.compile(rf"{BASE}/(_nicegui/|static/)")
+_OPEN: Final = re.compile(rf"{BASE}/(_nicegui/|static/|favicon\.ico$|login$)")
 
 
 class Shell:
-    """Lets every other path through as it is."""
+    """Lets every path that is no page's through as it is. Who opens a page's websocket is asked elsewhere."""
 
     def __init__(self, app: ASGIApp, site: Site) -> None:
         self._app = app
@@ -44,12 +49,10 @@ class Shell:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         path = scope.get("path", "")
-        if scope["type"] not in {"http", "websocket"} or not (path == BASE or path.startswith(f"{BASE}/")):
-            await self._app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await self._socket(scope, receive, send)
-        else:
+        if scope["type"] == "http" and (path == BASE or path.startswith(f"{BASE}/")):
             await self._compressed(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
         nonce = secrets.token_urlsafe(16)
@@ -76,15 +79,22 @@ class Shell:
                 message = {**message, "body": body}
             await send(message)
 
+        if not _OPEN.match(scope["path"]):
+            scope.setdefault("state", {})
+            try:
+                scope["state"]["page_caller"] = await self._site.ask(scope)
+            except Unauthenticated:
+                await RedirectResponse(f"{LOGIN}?next={quote(_asked(scope))}", 303)(scope, receive, send)
+                return
+            except PipelineError as error:
+                await problems.of_pipeline_error(scope["path"], error)(scope, receive, send)
+                return
         await self._app(_with_slash(scope), receive, guarded)
 
-    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        origin = headers.get("origin", "")
-        if origin.partition("://")[2] != headers.get("host", ""):
-            await send({"type": "websocket.close", "code": 1008, "reason": "Only pages of this service connect here."})
-            return
-        await self._app(scope, receive, send)
+
+def _asked(scope: Scope) -> str:
+    query = scope["query_string"].decode("latin-1")
+    return scope["path"] + (f"?{query}" if query else "")
 
 
 def _with_slash(scope: Scope) -> Scope:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
-from training_pipeline.api.deps import Caller
+from training_pipeline.api.live import Live
+from training_pipeline.api.sessions import page_caller
 from training_pipeline.api.single_flight import SingleFlight
+from training_pipeline.domain.access import Caller
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.services import Services
-from training_pipeline.web.changes import Changes
 from training_pipeline.web.desk import Desk
 from training_pipeline.web.sheet_counts import SheetCounts
 
@@ -23,12 +26,10 @@ class Site:
 
     app: FastAPI
     settings: Settings
-    changes: Changes = field(init=False)
     counts: SheetCounts = field(init=False)
     flights: SingleFlight[Any] = field(default_factory=SingleFlight)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "changes", Changes(lambda: self.services.store))
         object.__setattr__(self, "counts", SheetCounts(lambda: self.services))
 
     @property
@@ -37,11 +38,17 @@ class Site:
         found: Services = self.app.state.services
         return found
 
-    def desk(self, connection: HTTPConnection) -> Desk:
-        """The service, for who sent this."""
-        return Desk(self.services, self.caller(connection), self.flights)
-
-    def caller(self, connection: HTTPConnection) -> Caller:
-        """Who sent this; raises an error of the domain for one that is from nobody it knows."""
-        found: Caller = self.app.state.authenticate(connection)
+    @property
+    def live(self) -> Live:
+        """What tells of jobs as they change; there only while the app runs."""
+        found: Live = self.app.state.live
         return found
+
+    async def ask(self, scope: Scope) -> Caller:
+        """Who sent this; raises `Unauthenticated` for one that is from nobody it knows."""
+        return await to_thread.run_sync(page_caller, HTTPConnection({**scope, "app": self.app}))
+
+    def desk(self, connection: HTTPConnection) -> Desk:
+        """The service, for who sent this: the shell has asked."""
+        caller: Caller = connection.state.page_caller
+        return Desk(self.services, caller, self.flights)

@@ -10,7 +10,7 @@ from training_pipeline.web import address
 from training_pipeline.web.elements import Tag, link
 from training_pipeline.web.job_form import JobForm
 from training_pipeline.web.layout import frame, problem
-from training_pipeline.web.pages.not_found import show_not_found
+from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.site import Site
 
 

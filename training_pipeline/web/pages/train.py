@@ -85,6 +85,5 @@ class JobList:
         page = await self._desk.jobs(filters, page_size=JobTable.ROWS)
         if filters is self._filters:  # else a later one is on its way
             self._table.show(page, filters)
-            self._total.say(
-                f"{page.total:,} job{'' if page.total == 1 else 's'}" + (" found" if filters.filtered else "")
-            )
+            found = " found" if filters.filtered else ""
+            self._total.say(f"{page.total:,} job{'' if page.total == 1 else 's'}{found}")

@@ -44,9 +44,44 @@ const TrainPage = (() => {
     else requestAnimationFrame(() => whenThere(id, act));
   }
 
+  async function logIn(form) {
+    const trouble = form.querySelector("[data-problem]");
+    const headers = { Authorization: `Bearer ${form.elements.token.value.trim()}` };
+    const answer = await fetch("/session", { method: "POST", headers }).catch(() => null);
+    if (answer?.ok) {
+      const next = new URLSearchParams(location.search).get("next") ?? "";
+      location.replace(/^\/train(?![^/?])/.test(next) ? next : "/train");
+      return;
+    }
+    const problem = await answer?.json().catch(() => null);
+    trouble.textContent = problem?.detail ?? "The service does not answer. Try again in a moment.";
+    trouble.classList.remove("hidden");
+    form.elements.token.setAttribute("aria-invalid", "true");
+    form.elements.token.focus();
+  }
+
+  async function logOut() {
+    await fetch("/session", { method: "DELETE" });
+    location.assign("/train/login");
+  }
+
+  // A session that is over cannot be connected again: the page then shows how to log in.
+  async function checkSession() {
+    const lost = document.getElementById("popup");
+    if (!lost || lost.ariaHidden !== "false") return;
+    const answer = await fetch(location.href, { redirect: "manual" }).catch(() => null);
+    if (answer?.type === "opaqueredirect") location.reload();
+  }
+
   applyTheme();
+  setInterval(checkSession, 4000);
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-login]")) return;
+    event.preventDefault();
+    logIn(event.target);
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", applyTheme);
-  document.addEventListener("DOMContentLoaded", () => document.body.setAttribute("data-page", ""));
+  document.addEventListener("DOMContentLoaded", applyTheme);
   document.addEventListener("click", (event) => {
     const toggle = event.target.closest("[data-theme-button]");
     if (toggle) {
@@ -54,6 +89,7 @@ const TrainPage = (() => {
       applyTheme();
       say(`Theme: ${NAMES[theme()]}.`, "good");
     }
+    if (event.target.closest("[data-log-out]")) logOut();
     const copied = event.target.closest("[data-copy]");
     if (copied) copy(copied);
   });
@@ -96,7 +132,7 @@ class LocalTime extends HTMLElement {
   show() {
     const at = new Date(this.getAttribute("at"));
     if (!this.getAttribute("at") || isNaN(at)) {
-      this.textContent = "–";
+      this.textContent = "-";
       this.removeAttribute("title");
       return;
     }
