@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 CLIENT := clients/typescript
 
-.PHONY: demo test up check openapi client lock clean
+.PHONY: demo test up check openapi client screenshots lock clean
 
 demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to end
 	$(BIN)/training-pipeline demo
@@ -27,6 +27,9 @@ openapi: $(VENV)/.dev       ## write docs/openapi.json from the routes of the RE
 
 client: $(CLIENT)/node_modules/.installed  ## generate and compile the TypeScript client, from docs/openapi.json; needs Node 20
 	cd $(CLIENT) && npm run --silent build
+
+screenshots: $(VENV)/.local $(VENV)/.dev   ## take the pictures in docs/images anew, in Chromium
+	$(BIN)/python scripts/take_screenshots.py
 
 lock: $(VENV)/.dev          ## refresh constraints.txt: the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv

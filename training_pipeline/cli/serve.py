@@ -1,4 +1,4 @@
-"""`training-pipeline serve`: the REST API."""
+"""`training-pipeline serve`: the REST API and the pages on it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.")] = None,
 ) -> None:
-    """Serve the REST API until Ctrl-C."""
+    """Serve the REST API and the TRAIN page until Ctrl-C."""
     chosen = {"api_host": host, "api_port": port}
     settings = Settings(**{name: value for name, value in chosen.items() if value is not None})  # type: ignore[arg-type]
     require_safe_address(settings)

@@ -124,6 +124,7 @@ def _welcome(settings: Settings, record: Record) -> Panel:
     table.add_row("Dagster UI", f"[bold link={record.url}]{record.url}[/]")
     if record.read_only_url:
         table.add_row("  to look at only", f"[bold link={record.read_only_url}]{record.read_only_url}[/]")
+    table.add_row("TRAIN page", f"[bold link={record.api_url}/train]{record.api_url}/train[/]")
     table.add_row("REST API", f"[bold link={record.api_url}]{record.api_url}[/]")
     table.add_row("State", str(settings.state_dir))
     table.add_row("Logs", str(settings.logs))

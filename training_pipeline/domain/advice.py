@@ -31,5 +31,5 @@ def what_to_do(job: TrainingJob) -> str | None:
     if job.status is not JobStatus.FAILED:
         return None
     details = job.error_details or {}
-    kinds = (details.get("code"), details.get("error_type"))
+    kinds = (str(details.get(name)) for name in ("code", "error_type"))
     return next((_BY_KIND[kind] for kind in kinds if kind in _BY_KIND), _OTHERWISE)

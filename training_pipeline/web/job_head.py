@@ -84,7 +84,8 @@ class JobHead:
         self._bar.show(job.progress_percent)
         self._percent.say(formats.percent(job.progress_percent))
         self._words.say(_progress_words(job))
-        self._left.say("" if job.eta_seconds is None else f"about {formats.seconds(job.eta_seconds)} left")
+        left = round(job.eta_seconds or 0)
+        self._left.say(f"about {formats.seconds(left)} left" if left else "")
 
     def _show_actions(self) -> None:
         actions = frozenset(self._job.allowed_actions)

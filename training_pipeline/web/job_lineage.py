@@ -119,12 +119,12 @@ class LineageTab:
             text_fact("Included", formats.count(record.train_pairs + record.validation_pairs))
             text_fact("Left out", formats.count(record.excluded_pairs))
             _digest("Snapshot of all verdicts", record.snapshot_digest)
-        left_out = {reason: count for reason, count in (job.excluded_counts or {}).items() if count}
+        left_out = {reason: count for reason in Reason if (count := (job.excluded_counts or {}).get(reason))}
         with Tag("ul", classes="reasons"):
             for reason, count in left_out.items():
                 with Tag("li"):
                     Tag("span", formats.count(count), classes="reason-count")
-                    Tag("span", MEANINGS[Reason(reason)])
+                    Tag("span", MEANINGS[reason])
 
     async def _toggled(self, name: str, event: Any) -> None:
         opened = bool(event.args)

@@ -82,14 +82,14 @@ def _pairs(job: TrainingJob) -> None:
                     link(f"{job.dataset_digest[:12]}…", address.job(job.id, "lineage"), classes="mono")
                 else:
                     Tag("span", formats.NONE)
-        left_out = {reason: count for reason, count in (job.excluded_counts or {}).items() if count}
+        left_out = {reason: count for reason in Reason if (count := (job.excluded_counts or {}).get(reason))}
         if left_out:
             Tag("h3", f"Left out: {sum(left_out.values()):,}", classes="after")
             with Tag("ul", classes="reasons"):
                 for reason, count in left_out.items():
                     with Tag("li"):
                         Tag("span", formats.count(count), classes="reason-count")
-                        Tag("span", MEANINGS[Reason(reason)])
+                        Tag("span", MEANINGS[reason])
 
 
 def _elsewhere(looked: Looked) -> None:

@@ -17,7 +17,7 @@ from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import VALUE, Tag, button, icon, small_table
 from training_pipeline.web.layout import problem
 
-PAGE: Final = 50
+PAGE: Final = 25
 _COLUMNS: Final = ("Pair", "Item", "Canonical label", "Classification", "Approved by", "Use decided by")
 
 

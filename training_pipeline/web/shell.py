@@ -93,8 +93,8 @@ class Shell:
 
 
 def _asked(scope: Scope) -> str:
-    query = scope["query_string"].decode("latin-1")
-    return scope["path"] + (f"?{query}" if query else "")
+    path, query = str(scope["path"]), str(scope["query_string"], "latin-1")
+    return f"{path}?{query}" if query else path
 
 
 def _with_slash(scope: Scope) -> Scope:

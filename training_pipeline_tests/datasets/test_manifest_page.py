@@ -55,6 +55,17 @@ def test_pages_together_are_the_part_in_its_order(
     assert ids == sorted(ids, key=lambda pair_id: int(pair_id[1:]))
 
 
+def test_a_search_finds_its_text_in_any_id_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    dataset = manifest(tmp_path / "manifest.parquet", ["train", None] * 30, group=7)
+    first = manifest_page(dataset, "train", search="P1", limit=3)
+    assert first.rows["pair_id"].to_pylist() == ["p10", "p12", "p14"]
+    assert first.next_row is not None
+    rest = manifest_page(dataset, "train", search="P1", start=first.next_row)
+    assert rest.rows["pair_id"].to_pylist() == ["p16", "p18"]
+    assert rest.next_row is None
+    assert len(manifest_page(dataset, "excluded", search="p1.").rows) == 0
+
+
 def test_a_place_beyond_the_end_has_no_rows(tmp_path: Path) -> None:
     dataset = manifest(tmp_path / "manifest.parquet", ["train"] * 3)
     assert len(manifest_page(dataset, "train", start=99).rows) == 0

@@ -19,6 +19,7 @@ VERBS: dict[str, Callable[[CallersJobs], Any]] = {
     "poll": lambda jobs: jobs.poll("x"),
     "cancel": lambda jobs: jobs.cancel("x", reason="r"),
     "retry": lambda jobs: jobs.retry("x", changes={"epochs": 1}),
+    "plan_retry": lambda jobs: jobs.plan_retry("x", changes={"epochs": 1}),
 }
 
 
@@ -56,8 +57,8 @@ def test_every_verb_is_tried_here() -> None:
     [
         (Caller("ada", Role.VIEWER), {"list", "poll"}),
         (Caller("eve", Role.OPERATOR), {"list", "poll", "create", "plan"}),
-        (Caller("ada", Role.OPERATOR), {"list", "poll", "create", "plan", "cancel", "retry"}),
-        (Caller("eve", Role.ADMIN), {"list", "poll", "create", "plan", "cancel", "retry"}),
+        (Caller("ada", Role.OPERATOR), {"list", "poll", "create", "plan", "cancel", "retry", "plan_retry"}),
+        (Caller("eve", Role.ADMIN), {"list", "poll", "create", "plan", "cancel", "retry", "plan_retry"}),
     ],
 )
 def test_only_what_the_caller_may_reaches_the_service(caller: Caller, verbs: set[str]) -> None:

@@ -63,6 +63,39 @@ def test_numbered_pages_and_filters_agree_with_python(store: JobStore) -> None:
     assert store.list(created_by="c") == ([], 0)
 
 
+@pytest.mark.parametrize("sort", list(pages.JobSort))
+@pytest.mark.parametrize("descending", [True, False])
+def test_every_order_is_pythons_with_jobs_without_a_value_last(
+    store: JobStore, sort: pages.JobSort, descending: bool
+) -> None:
+    values = [None, 2.0, 1.0, None, 3.0, 2.0]
+    for n, value in enumerate(values):
+        job = new_job(id=f"tj-{n}", created_at=START + timedelta(seconds=n), model_name=f"m{n % 3}", train_loss=value)
+        store.create(job, message="Created.")
+    found = store.list(sort=sort, descending=descending, limit=None)[0]
+    newest_first = sorted(found, key=lambda job: job.created_at, reverse=True)
+    if sort is pages.JobSort.CREATED_AT:
+        assert found == (newest_first if descending else newest_first[::-1])
+        return
+    known = [job for job in newest_first if getattr(job, sort) is not None]
+    unknown = [job for job in newest_first if getattr(job, sort) is None]
+    assert found == sorted(known, key=lambda job: getattr(job, sort), reverse=descending) + unknown
+    assert [store.list(sort=sort, descending=descending, limit=1, offset=n)[0][0] for n in range(6)] == found
+
+
+def test_a_search_takes_its_text_for_text(store: JobStore) -> None:
+    for n, name in enumerate(("triage-100", "Triage_a", "router")):
+        store.create(new_job(id=f"tj-{n}", model_name=name, created_by="ada%"), message="Created.")
+    named = {text: {job.model_name for job in store.list(search=text)[0]} for text in ("TRIAGE", "_", "%", "tj-2", "x")}
+    assert named == {
+        "TRIAGE": {"triage-100", "Triage_a"},
+        "_": {"Triage_a"},
+        "%": {"triage-100", "Triage_a", "router"},
+        "tj-2": {"router"},
+        "x": set(),
+    }
+
+
 @pytest.fixture
 def many(store: JobStore) -> JobStore:
     """A store with 20,000 jobs, most of them over."""

@@ -141,3 +141,15 @@ def test_what_succeeded_is_not_retried(services: Services, backend: ScriptedBack
     job = submitted(services, backend, JobStatus.SUCCEEDED)
     with pytest.raises(Conflict, match="nothing to retry"):
         services.jobs.retry(job.id, actor="bob")
+
+
+def test_a_retry_is_planned_as_it_would_be_created(services: Services, backend: ScriptedBackend) -> None:
+    job = submitted(services, backend)
+    with pytest.raises(Conflict, match="is running"):
+        services.jobs.plan_retry(job.id)
+    services.store.change(job, JobStatus.FAILED, message="no")
+    plan = services.jobs.plan_retry(job.id, changes={"epochs": 3})
+    assert (plan.config.epochs, plan.split.train + plan.split.validation) == (3, 39)
+    with pytest.raises(InvalidRequest):
+        services.jobs.plan_retry(job.id, changes={"epochs": 0})
+    assert services.jobs.list()[1] == 1

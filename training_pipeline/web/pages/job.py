@@ -10,7 +10,8 @@ from fastapi.responses import Response
 from nicegui import app as pages
 from nicegui import ui
 
-from training_pipeline.domain.errors import NotFound
+from training_pipeline.api.problems import of_pipeline_error
+from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.web import address
 from training_pipeline.web.desk import Desk, Looked
 from training_pipeline.web.elements import Tag
@@ -56,7 +57,10 @@ def register(site: Site) -> None:
 
     @pages.get("/jobs/{job_id}/metrics.csv")
     async def metrics(job_id: str) -> Response:
-        return await csv_of(site.services, job_id)
+        try:
+            return await csv_of(site.services, job_id)
+        except PipelineError as error:
+            return of_pipeline_error(address.job(job_id), error)
 
     # Routes are tried in their order, and the tabs would take this one.
     pages.router.routes.insert(0, pages.router.routes.pop())

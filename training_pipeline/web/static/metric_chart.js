@@ -70,6 +70,8 @@ export default {
           yAxis: {
             type: "value",
             scale: true,
+            axisLine: { show: false },
+            axisTick: { show: false },
             axisLabel: { ...text, formatter: (value) => (this.numbers === "share" ? `${Math.round(value * 100)} %` : format(value)) },
             splitLine: { lineStyle: { color: grid } },
           },

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from training_pipeline.domain import errors
+from training_pipeline.domain.advice import _BY_KIND, what_to_do
+from training_pipeline.domain.job import JobStatus
+from training_pipeline_tests.training_jobs.jobs import new_job
+
+
+@pytest.mark.parametrize("status", list(JobStatus))
+def test_there_is_advice_where_something_went_wrong_and_nowhere_else(status: JobStatus) -> None:
+    wrong = status in {JobStatus.FAILED, JobStatus.TIMEOUT}
+    assert (what_to_do(new_job(status=status)) is not None) == wrong
+
+
+def test_advice_is_about_the_cause() -> None:
+    refused = new_job(status=JobStatus.FAILED, error_details={"code": "gate_refused", "phase": "launch"})
+    killed = new_job(status=JobStatus.FAILED, error_details={"error_type": "TrainerDied"})
+    assert "reviewed" in (what_to_do(refused) or "")
+    assert "log" in (what_to_do(killed) or "")
+    assert what_to_do(new_job(status=JobStatus.FAILED, error_details={"code": "x"})) == what_to_do(
+        new_job(status=JobStatus.FAILED)
+    )
+
+
+def test_the_codes_are_those_of_errors() -> None:
+    known = {kind.code for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "code")}
+    assert {kind for kind in _BY_KIND if kind.islower()} - known == {"interrupted"}

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pydantic import SecretStr
+
+from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.links import links
+from training_pipeline_tests.training_jobs.jobs import new_job
+
+TRAINED = new_job(
+    id="tj-1",
+    launch_run_id="run-1",
+    finalize_run_id="run-2",
+    mlflow_experiment_id="7",
+    mlflow_run_id="abc",
+    uc_model_name="ml.models.triage",
+    uc_model_version="2",
+)
+
+
+def test_a_job_that_nobody_launched_is_nowhere_else() -> None:
+    assert links(new_job(), Settings()) == ()
+
+
+def test_runs_in_dagster_and_on_a_server_have_a_page_and_those_in_our_database_only_an_id() -> None:
+    found = {link.label: (link.name, link.url) for link in links(TRAINED, Settings(webserver_port=3100))}
+    assert found["Dagster launch run"] == ("run-1", "http://127.0.0.1:3100/runs/run-1")
+    assert found["Dagster finish run"] == ("run-2", "http://127.0.0.1:3100/runs/run-2")
+    assert "partition=tj-1" in (found["Dagster asset lineage"][1] or "")
+    assert found["MLflow run"] == ("abc", None)
+    assert found["Registered model"] == ("ml.models.triage version 2", None)
+
+
+def test_addresses_that_were_set_are_used_and_credentials_in_one_are_not_shown() -> None:
+    elsewhere = Settings(
+        dagster_url="https://dagster.example.org/", mlflow_tracking_uri=SecretStr("https://ml.example")
+    )
+    found = {link.label: link.url for link in links(TRAINED, elsewhere)}
+    assert found["Dagster launch run"] == "https://dagster.example.org/runs/run-1"
+    assert found["MLflow run"] == "https://ml.example/#/experiments/7/runs/abc"
+    secret = Settings(mlflow_tracking_uri=SecretStr("https://me:secret@ml.example"))
+    assert "secret" not in str(links(TRAINED, secret))

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+
+from training_pipeline.web import formats
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "-"),
+        (0, "0 s"),
+        (0.2, "under 1 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (3599, "59 min 59 s"),
+        (3600, "1 h 00 min"),
+        (86399, "23 h 59 min"),
+        (90000, "1 d 1 h"),
+    ],
+)
+def test_durations(seconds: float | None, words: str) -> None:
+    assert formats.seconds(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(None, "-"), (0, "0"), (0.42191, "0.4219"), (6.7, "6.7"), (3.96e-8, "3.96e-08"), (12345.6, "1.235e+04")],
+)
+def test_figures(value: float | None, words: str) -> None:
+    assert formats.figure(value) == words
+
+
+def test_names_and_values() -> None:
+    assert formats.words("max_length") == "Max length"
+    assert formats.words("lora_rank") == "LoRA rank"
+    assert formats.words("uc_catalog") == "Unity Catalog catalog"
+    assert [formats.value(found) for found in (None, True, 5e-05, 3, "auto")] == ["-", "yes", "5e-05", "3", "auto"]
+    assert (formats.count(12345), formats.share(0.8), formats.percent(42.4)) == ("12,345", "80.0%", "42 %")

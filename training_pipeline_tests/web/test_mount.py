@@ -1,0 +1,72 @@
+"""The pages' server, asked over HTTP by what is no browser. NiceGUI is one app a process, so it runs in its own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from training_pipeline.settings import Settings
+from training_pipeline_tests.web.browsers import Serving, environment_of
+
+
+@pytest.fixture
+def server(settings: Settings, tmp_path: Path) -> Iterator[Serving]:
+    assert settings.database_url is not None
+    known = {
+        "TRAINING_PIPELINE_STATE_DIR": str(settings.state_dir),
+        "TRAINING_PIPELINE_DATABASE_URL": settings.database_url.get_secret_value(),
+    }
+    server = Serving(environment_of(known), tmp_path / "serve.log")
+    server.start()
+    yield server
+    server.stop()
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+def get(server: Serving, path: str, method: str = "GET") -> tuple[int, dict[str, str], str]:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect)
+    request = urllib.request.Request(f"{server.base}{path}", method=method)
+    try:
+        answer = opener.open(request, timeout=30)
+    except urllib.error.HTTPError as error:
+        answer = error
+    return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read().decode()
+
+
+def test_pages_beside_the_api(server: Serving) -> None:
+    assert get(server, "/")[:1] + (get(server, "/")[1]["location"],) == (307, "/train")
+    status, headers, body = get(server, "/train")
+    assert (status, headers["cache-control"]) == (200, "no-store")
+    policy = headers["content-security-policy"]
+    nonce = re.search(r"'nonce-([\w-]+)'", policy)
+    assert nonce is not None
+    scripts = re.findall(r"<script[^>]*>", body)
+    assert len(scripts) > 5
+    assert all(f'nonce="{nonce.group(1)}"' in script for script in scripts)
+    assert "'unsafe-inline'" not in policy.split("script-src")[1].split(";")[0]
+    assert nonce.group(1) not in get(server, "/train")[1]["content-security-policy"]
+    asset = re.search(r'"(/train/_nicegui/[^"]+/static/nicegui.js)"', body)
+    assert asset is not None
+    assert "immutable" in get(server, asset.group(1))[1]["cache-control"]
+    assert get(server, "/train/jobs/none")[0] == get(server, "/train/nowhere")[0] == 404
+    assert get(server, "/train/jobs/none/metrics.csv")[0] == 404
+    status, headers, body = get(server, "/api/v1/training/nowhere")
+    assert (status, headers["content-type"]) == (404, "application/problem+json")
+    assert get(server, "/openapi.json")[0] == get(server, "/healthz")[0] == 200
+    assert not Path(".nicegui").exists()
+
+
+def test_no_other_command_pays_for_the_pages() -> None:
+    script = "import sys, training_pipeline.cli.app, training_pipeline.api.app; sys.exit('nicegui' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

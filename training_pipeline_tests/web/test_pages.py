@@ -1,0 +1,342 @@
+"""The pages in a real browser on the real system: PostgreSQL, Dagster's daemon, and the trainer where it says so."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from training_pipeline.domain.access import Role
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline_tests.conftest import reachable_directory
+from training_pipeline_tests.polling import until
+from training_pipeline_tests.running_system import RunningSystem
+from training_pipeline_tests.web import browsers
+from training_pipeline_tests.web.browsers import PATIENCE, Serving, Visitor, alive, serious
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not browsers.is_installed(), reason="there is no Chromium on this machine"),
+]
+THEMES = ("light", "dark")
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    output = tmp_path_factory.mktemp("pages") / "up.out"
+    with pytest.MonkeyPatch.context() as patch, reachable_directory() as directory:
+        for name in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "TRAINING_PIPELINE_STATE_DIR", "PYTEST_CURRENT_TEST"):
+            patch.setenv(name, "")
+        patch.delenv("PYTEST_CURRENT_TEST")  # NiceGUI would believe that it is tested itself
+        running = RunningSystem(directory / "state", output)
+        behaviour = json.dumps({"steps": 400, "seconds_per_step": 0.1})
+        trainer = [sys.executable, str(Path(__file__).parent / "either_trainer.py"), behaviour]
+        running.environment["TRAINING_PIPELINE_LOCAL_TRAINER"] = shlex.join(trainer)
+        try:
+            running.up()
+            yield running
+        finally:
+            running.close()
+
+
+@pytest.fixture(scope="module")
+def chromium(system: RunningSystem) -> Iterator[Browser]:
+    with browsers.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def base(system: RunningSystem) -> str:
+    return f"http://127.0.0.1:{system.environment['TRAINING_PIPELINE_API_PORT']}"
+
+
+@pytest.fixture
+def visitor(chromium: Browser, base: str) -> Iterator[Visitor]:
+    someone = Visitor(chromium, base)
+    yield someone
+    someone.close()
+
+
+@pytest.fixture(scope="module")
+def asking(system: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """A second server on the same installation, which asks for tokens."""
+    server = Serving(system.environment, tmp_path_factory.mktemp("asking") / "serve.log", auth="token")
+    server.start()
+    yield server
+    server.stop(signal.SIGKILL)
+
+
+def finished(system: RunningSystem, status: JobStatus, **values: object) -> TrainingJob:
+    """A job that has ended like this, without a run of Dagster."""
+    store = system.services.store
+    job = system.create()
+    held = {"status": JobStatus.PENDING}
+    while True:  # the daemon may be about to launch it
+        done = store.change(store.get(job.id), status, message=f"It is {status}.", values=values, where=held)
+        if done is not None:
+            return done
+
+
+def job_id_of(page: Page) -> str:
+    page.wait_for_url(re.compile(r"/train/jobs/tj-"))
+    found = re.search(r"/train/jobs/([\w-]+)", page.url)
+    assert found is not None
+    return found.group(1)
+
+
+def test_a_job_from_the_form_to_a_pair_of_its_lineage(visitor: Visitor, system: RunningSystem, base: str) -> None:
+    page = alive(visitor.open("/"))
+    expect(page).to_have_url(f"{base}/train")
+    page.get_by_role("link", name="Train on Document triage").click()
+    expect(page.get_by_text("Approved: 398 | Training allowed: 324 | Training prohibited: 74")).to_be_visible()
+    expect(page.get_by_role("row", name="training is prohibited contains PHI 40")).to_be_visible()
+    expect(page.get_by_text("248 to train on, 62 to validate on")).to_be_visible()
+    page.get_by_label("Model name").fill("Real Model")
+    expect(page.get_by_label("Model name")).to_have_attribute("aria-invalid", "true")
+    page.get_by_label("Model name").fill("real-model")
+    expect(page.get_by_label("Model name")).not_to_have_attribute("aria-invalid", "true")
+    page.get_by_label("Epochs", exact=True).fill("6")
+    page.get_by_label("Share of the pairs").fill("0.7")
+    expect(page.get_by_text("217 to train on, 93 to validate on")).to_be_visible()
+    expect(page.get_by_text("168")).to_be_visible()  # ceil(217 / 8) steps an epoch
+    page.reload()
+    expect(page.get_by_label("Model name")).to_have_value("real-model")
+    expect(page.get_by_label("Share of the pairs")).to_have_value("0.7")
+    expect(page.get_by_text("217 to train on, 93 to validate on")).to_be_visible()
+    page.get_by_text("Preview of exactly what would be trained on").click()
+    expect(page.get_by_text("assistant").first).to_be_visible()
+    page.get_by_role("button", name="Create training job").dblclick()
+
+    job_id = job_id_of(page)
+    assert system.services.jobs.list(search="real-model")[1] == 1
+    alive(page)
+    page.evaluate("window.sameDocument = true")
+    page.get_by_role("link", name="Metrics").click()
+    bar = page.get_by_role("progressbar", name="Progress of the training")
+    seen: list[tuple[float, int]] = []
+
+    def moved() -> bool:
+        if bar.is_visible():
+            steps = re.match(r"([\d,]+) steps", page.locator(".panel-head .muted").first.inner_text())
+            now = (float(bar.get_attribute("aria-valuenow") or 0), int(steps.group(1)) if steps else 0)
+            if not seen or now != seen[-1]:
+                seen.append(now)
+        return len({progress for progress, _ in seen}) > 2 and len({steps for _, steps in seen}) > 2
+
+    until(moved, seconds=180, what=f"the movement of bar and curve ({system.story(job_id)})")
+    assert page.evaluate("window.sameDocument") is True
+    page.reload()
+    expect(page.get_by_role("link", name="Metrics")).to_have_attribute("aria-current", "page")
+    expect(page.get_by_role("img", name=re.compile("^Loss over steps: Training from"))).to_be_visible()
+    expect(page.locator(".badge", has_text="succeeded").first).to_be_visible(timeout=240_000)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download as CSV").click()
+    assert len(Path(download.value.path()).read_text().splitlines()) > 50
+
+    page.get_by_role("link", name="Lineage").click()
+    page.locator("summary", has_text="Train split").click()
+    page.get_by_label("Search pair ids").fill("qa-0003")
+    expect(page.get_by_role("row", name=re.compile("^qa-0003 INV-1179"))).to_be_visible()
+    expect(page.locator(".pair-table tbody tr")).to_have_count(1)
+    page.reload()
+    expect(page.locator(".pair-table tbody tr")).to_have_count(1)
+    expect(page.get_by_label("Search pair ids")).to_have_value("qa-0003")
+    page.locator("summary", has_text="Left out").click()
+    expect(page.get_by_role("row", name=re.compile("training is prohibited")).first).to_be_visible()
+    excluded = page.locator("main").inner_text()
+    assert "Invoice from" not in excluded
+
+
+def test_cancel_and_retry_with_another_learning_rate_while_a_second_browser_looks(
+    visitor: Visitor, chromium: Browser, system: RunningSystem, base: str
+) -> None:
+    job_id = system.create().id
+    other = Visitor(chromium, base, color_scheme="dark")
+    page, second = alive(visitor.open(f"/train/jobs/{job_id}")), alive(other.open("/train?status=running"))
+    expect(second.get_by_role("link", name="triage", exact=True).first).to_be_visible(timeout=90_000)
+    expect(page.locator(".progress-line")).to_contain_text("of 400", timeout=90_000)
+    page.get_by_role("button", name="Cancel job").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("wrong sheet")
+    dialog.get_by_role("button", name="Cancel job").click()
+    expect(page.get_by_role("heading", name="Cancelled by local: wrong sheet")).to_be_visible(timeout=90_000)
+    expect(second.get_by_role("link", name="triage", exact=True)).to_have_count(0)
+    assert system.job(job_id).cancel_reason == "wrong sheet"
+
+    page.get_by_role("link", name="Retry").click()
+    page.get_by_label("Learning rate", exact=True).fill("5")
+    expect(page.locator("#problem-learning_rate")).to_contain_text("less than or equal to 0.1")
+    page.get_by_label("Learning rate", exact=True).fill("0.0005")
+    expect(page.locator("#problem-learning_rate")).to_be_hidden()
+    page.get_by_role("button", name="Create retry").click()
+    page.wait_for_url(lambda url: "/jobs/" in url and job_id not in url)
+    retried = job_id_of(page)
+    expect(page.get_by_text(f"retry of {job_id}")).to_be_visible()
+    expect(page.locator(".fact", has_text="Learning rate")).to_contain_text("0.0005")
+    assert system.job(retried).requested_config == {"learning_rate": 0.0005}
+    expect(second.get_by_role("link", name="triage", exact=True)).to_have_count(1, timeout=90_000)
+    second.goto(page.url)
+    expect(second.get_by_text(f"retry of {job_id}")).to_be_visible()
+    system.services.jobs.cancel(retried, actor="test", reason="done")
+    other.close()
+
+
+def test_the_server_is_restarted_in_the_middle(chromium: Browser, system: RunningSystem, tmp_path: Path) -> None:
+    server = Serving(system.environment, tmp_path / "serve.log")
+    server.start()
+    job_id = system.create().id
+    person = Visitor(chromium, server.base)
+    try:
+        page = alive(person.open(f"/train/jobs/{job_id}/events"))
+        expect(page.get_by_text("Created.")).to_be_visible()
+        server.stop(signal.SIGKILL)
+        expect(page.get_by_text("Connection lost")).to_be_visible()
+        system.services.store.update(job_id, {}, event=("info", "While nobody served."))  # type: ignore[arg-type]
+        server.start()
+        expect(page.get_by_text("While nobody served.")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("Connection lost")).to_be_hidden()
+        expect(page.get_by_role("link", name="Events")).to_have_attribute("aria-current", "page")
+    finally:
+        system.services.jobs.cancel(job_id, actor="test", reason="done")
+        server.stop()
+        person.faults.clear()  # the browser says that the server was away
+        person.close()
+
+
+def test_a_viewer_logs_in_and_can_change_nothing(chromium: Browser, system: RunningSystem, asking: Serving) -> None:
+    failed = finished(system, JobStatus.FAILED, error_message="No.")
+    waiting = system.create().id
+    person = Visitor(chromium, asking.base)
+    page = person.open(f"/train/jobs/{waiting}/events")
+    page.wait_for_url(re.compile(r"/train/login\?next="))
+    page.get_by_label("Token").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    person.faults.clear()  # the refusal
+    token, text = system.services.tokens.create("eve", Role.VIEWER, timedelta(days=1), created_by="root")
+    page.get_by_label("Token").fill(text)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{asking.base}/train/jobs/{waiting}/events")
+    alive(page)
+    expect(page.get_by_text("Created.")).to_be_visible()
+    expect(page.locator(".who")).to_contain_text("eve")
+    expect(page.get_by_role("button", name="Cancel job")).to_have_count(0)
+    alive(person.open("/train"))
+    for path, absent in ((f"/train/jobs/{failed.id}", "Retry"), ("/train", "Cancel"), ("/train", "New training job")):
+        page.goto(f"{asking.base}{path}")
+        alive(page)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.get_by_text(absent, exact=True)).to_have_count(0)
+    page.goto(f"{asking.base}/train/new?retry={failed.id}")
+    expect(page.get_by_text("This needs the role operator; eve has viewer.")).to_be_visible()
+    refused = page.evaluate(
+        f"fetch('/api/v1/training/jobs/{waiting}/cancel', {{method: 'POST'}}).then((r) => r.status)"
+    )
+    assert refused == 401  # a session is nothing to the API
+    person.faults.clear()
+    system.services.tokens.revoke(token.id, by="root")
+    page.wait_for_url(re.compile("/train/login"), timeout=PATIENCE)
+    system.services.jobs.cancel(waiting, actor="test", reason="done")
+    person.faults.clear()
+    person.close()
+
+
+def test_filters_live_in_the_address(visitor: Visitor, system: RunningSystem) -> None:
+    failed = finished(system, JobStatus.FAILED, error_message="The disk is full.")
+    page = alive(visitor.open("/train"))
+    page.get_by_role("button", name=re.compile("^failed")).click()
+    page.wait_for_url("**/train?status=failed")
+    page.get_by_label("Search jobs").fill(failed.id[:-3])
+    page.wait_for_url(re.compile(r"search="))
+    expect(page.locator("table.jobs tbody tr")).to_have_count(1)
+    page.reload()
+    expect(page.locator("table.jobs tbody tr")).to_have_count(1)
+    expect(page.get_by_label("Search jobs")).to_have_value(failed.id[:-3])
+    page.get_by_role("button", name="Model").click()
+    expect(page.get_by_role("columnheader", name="Model")).to_have_attribute("aria-sort", "ascending")
+    page.go_back()
+    page.go_back()
+    expect(page.get_by_label("Search jobs")).to_have_value("")
+    page.get_by_label("Search jobs").fill("no such job")
+    expect(page.get_by_text("No job passes these filters.")).to_be_visible()
+    page.goto(f"{visitor.base}/train?status=nonsense&page=0&sort=price")
+    expect(page.locator("table.jobs tbody tr").first).to_be_visible()
+
+
+def test_a_failed_job_says_its_cause_first(visitor: Visitor, system: RunningSystem) -> None:
+    details = {"error_type": "TrainerDied", "log_tail": "Killed"}
+    message = "The training program was killed. The last lines of its log:\nKilled"
+    failed = finished(system, JobStatus.FAILED, error_message=message, error_details=details)
+    page = alive(visitor.open(f"/train/jobs/{failed.id}"))
+    cause = page.locator(".cause")
+    expect(cause.get_by_role("heading")).to_have_text("The training program was killed. The last lines of its log:")
+    expect(cause).to_contain_text("What to do: Look at the end of its log.")
+    expect(cause.locator("time, local-time")).to_have_count(0)
+    expect(page.locator(".meta local-time")).to_have_attribute("title", re.compile("20\\d\\d.*(GMT|CET|CEST)"))
+
+
+def test_an_address_without_anything(visitor: Visitor) -> None:
+    for path in ("/train/nowhere", "/train/jobs/tj-none", "/train/jobs/tj-none/events", "/train/new?retry=tj-none"):
+        answer = visitor.open("/train").goto(f"{visitor.base}{path}")
+        assert answer is not None
+        assert answer.status == 404
+    visitor.faults.clear()  # the browser reports each
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("theme", THEMES)
+def test_everybody_can_use_every_page(
+    chromium: Browser, base: str, system: RunningSystem, theme: str, width: int
+) -> None:
+    succeeded = next(iter(system.services.jobs.list(statuses=[JobStatus.SUCCEEDED])[0]), None)
+    shown = succeeded or finished(system, JobStatus.CANCELLED)
+    failed = finished(system, JobStatus.FAILED, error_message="The disk is full.", error_details={"code": "x"})
+    person = Visitor(chromium, base, color_scheme=theme)
+    page = person.open("/train/login")
+    page.set_viewport_size({"width": width, "height": 844})
+    trouble = {}
+    for path, ready in (
+        ("/train/login", "Log in"),
+        ("/train", "Training sheets"),
+        ("/train/new?sheet=sheet-123&epochs=99", "input should be"),
+        (f"/train/new?retry={failed.id}", "Optimizer steps"),
+        (f"/train/jobs/{failed.id}", "What to do"),
+        (f"/train/jobs/{shown.id}", "Configuration"),
+        (f"/train/jobs/{shown.id}/metrics", "Figures"),
+        (f"/train/jobs/{shown.id}/events", "Created."),
+        (f"/train/jobs/{shown.id}/lineage?open=train,gates", "Lineage"),
+        ("/train/nowhere", "There is nothing here."),
+    ):
+        page.goto(f"{base}{path}")
+        if not path.endswith("login"):
+            alive(page)
+        expect(page.get_by_text(ready).first).to_be_visible()
+        page.wait_for_timeout(300)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        found = serious(page) + ([f"{wide} px too wide"] if wide > 0 else [])
+        if found:
+            trouble[path] = found
+    person.faults.clear()
+    person.close()
+    assert trouble == {}
+
+
+def test_the_keyboard_reaches_everything(visitor: Visitor) -> None:
+    page = alive(visitor.open("/train"))
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="New training job")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/train/new*")
+    assert page.evaluate("document.documentElement.lang") == "en-US"
