@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 NONE: Final = "-"
-_SPELLED: Final = {"uc": "Unity Catalog", "lora": "LoRA", "lr": "learning rate", "grad": "gradient", "dbu": "DBU"}
+_SPELLED: Final = {
+    "val": "validation",
+    "uc": "Unity Catalog",
+    "lora": "LoRA",
+    "lr": "learning rate",
+    "grad": "gradient",
+    "dbu": "DBU",
+    "mb": "MB",
+}
 
 
 def count(number: int | None) -> str:
@@ -14,9 +22,11 @@ def count(number: int | None) -> str:
 
 
 def figure(value: float | None) -> str:
-    """A measured number with four significant digits."""
+    """A measured number with four significant digits; a whole one with all of them."""
     if value is None:
         return NONE
+    if abs(value) >= 1000 and value == round(value):
+        return f"{value:,.0f}"
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
         return f"{value:.3g}"
     return f"{value:.4g}"

@@ -30,6 +30,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
 
     site = Site(app, settings)
     core.app.config.socket_io_js_transports = ["websocket"]
+    core.app.config.quasar_config["loadingBar"]["skipHijack"] = True
     pages.add_static_files("/static", STATIC)
     for page in (login, train, new_job, job, errors):
         page.register(site)

@@ -85,7 +85,9 @@ def test_every_order_is_pythons_with_jobs_without_a_value_last(
 
 def test_a_search_takes_its_text_for_text(store: JobStore) -> None:
     for n, name in enumerate(("triage-100", "Triage_a", "router")):
-        store.create(new_job(id=f"tj-{n}", model_name=name, created_by="ada%"), message="Created.")
+        store.create(
+            new_job(id=f"tj-{n}", model_name=name, training_sheet_name="S", created_by="ada%"), message="Created."
+        )
     named = {text: {job.model_name for job in store.list(search=text)[0]} for text in ("TRIAGE", "_", "%", "tj-2", "x")}
     assert named == {
         "TRIAGE": {"triage-100", "Triage_a"},

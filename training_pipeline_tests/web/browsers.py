@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from training_pipeline_tests.polling import until
 from training_pipeline_tests.running_system import MAIN
@@ -43,6 +43,7 @@ def is_installed() -> bool:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser, for as long as the context is open."""
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:

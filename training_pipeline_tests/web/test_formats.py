@@ -25,7 +25,15 @@ def test_durations(seconds: float | None, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(None, "-"), (0, "0"), (0.42191, "0.4219"), (6.7, "6.7"), (3.96e-8, "3.96e-08"), (12345.6, "1.235e+04")],
+    [
+        (None, "-"),
+        (0, "0"),
+        (0.42191, "0.4219"),
+        (6.7, "6.7"),
+        (3.96e-8, "3.96e-08"),
+        (12345.6, "1.235e+04"),
+        (525000.0, "525,000"),
+    ],
 )
 def test_figures(value: float | None, words: str) -> None:
     assert formats.figure(value) == words
