@@ -53,7 +53,7 @@ def chromium() -> Iterator[Browser]:
 
 
 class Visitor:
-    """A person with a browser of their own. `faults` is what the browser complained of, `strays` what it asked others."""
+    """A person with a browser. `faults` is what the browser complained of, `strays` what it asked others for."""
 
     def __init__(self, browser: Browser, base: str, **context: Any) -> None:
         self.context = browser.new_context(

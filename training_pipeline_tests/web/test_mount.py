@@ -45,7 +45,8 @@ def get(server: Serving, path: str, method: str = "GET") -> tuple[int, dict[str,
 
 
 def test_pages_beside_the_api(server: Serving) -> None:
-    assert get(server, "/")[:1] + (get(server, "/")[1]["location"],) == (307, "/train")
+    status, headers, _ = get(server, "/")
+    assert (status, headers["location"]) == (307, "/train")
     status, headers, body = get(server, "/train")
     assert (status, headers["cache-control"]) == (200, "no-store")
     policy = headers["content-security-policy"]

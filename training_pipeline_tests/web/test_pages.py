@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.training_jobs.store import EventType
 from training_pipeline_tests.conftest import reachable_directory
 from training_pipeline_tests.polling import until
 from training_pipeline_tests.running_system import RunningSystem
@@ -28,6 +29,8 @@ pytestmark = [
     pytest.mark.timeout(600),
     pytest.mark.skipif(not browsers.is_installed(), reason="there is no Chromium on this machine"),
 ]
+#: Until Dagster has launched a job, or the backend has confirmed a cancel: several processes start for it.
+LAUNCH = 240_000
 THEMES = ("light", "dark")
 
 
@@ -159,13 +162,13 @@ def test_cancel_and_retry_with_another_learning_rate_while_a_second_browser_look
     job_id = system.create().id
     other = Visitor(chromium, base, color_scheme="dark")
     page, second = alive(visitor.open(f"/train/jobs/{job_id}")), alive(other.open("/train?status=running"))
-    expect(second.get_by_role("link", name="triage", exact=True).first).to_be_visible(timeout=90_000)
-    expect(page.locator(".progress-line")).to_contain_text("of 400", timeout=90_000)
+    expect(second.get_by_role("link", name="triage", exact=True).first).to_be_visible(timeout=LAUNCH)
+    expect(page.locator(".progress-line")).to_contain_text("of 400", timeout=LAUNCH)
     page.get_by_role("button", name="Cancel job").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Reason").fill("wrong sheet")
     dialog.get_by_role("button", name="Cancel job").click()
-    expect(page.get_by_role("heading", name="Cancelled by local: wrong sheet")).to_be_visible(timeout=90_000)
+    expect(page.get_by_role("heading", name="Cancelled by local: wrong sheet")).to_be_visible(timeout=LAUNCH)
     expect(second.get_by_role("link", name="triage", exact=True)).to_have_count(0)
     assert system.job(job_id).cancel_reason == "wrong sheet"
 
@@ -180,7 +183,7 @@ def test_cancel_and_retry_with_another_learning_rate_while_a_second_browser_look
     expect(page.get_by_text(f"retry of {job_id}")).to_be_visible()
     expect(page.locator(".fact", has_text="Learning rate")).to_contain_text("0.0005")
     assert system.job(retried).requested_config == {"learning_rate": 0.0005}
-    expect(second.get_by_role("link", name="triage", exact=True)).to_have_count(1, timeout=90_000)
+    expect(second.get_by_role("link", name="triage", exact=True)).to_have_count(1, timeout=LAUNCH)
     second.goto(page.url)
     expect(second.get_by_text(f"retry of {job_id}")).to_be_visible()
     system.services.jobs.cancel(retried, actor="test", reason="done")
@@ -197,7 +200,7 @@ def test_the_server_is_restarted_in_the_middle(chromium: Browser, system: Runnin
         expect(page.get_by_text("Created.")).to_be_visible()
         server.stop(signal.SIGKILL)
         expect(page.get_by_text("Connection lost")).to_be_visible()
-        system.services.store.update(job_id, {}, event=("info", "While nobody served."))  # type: ignore[arg-type]
+        system.services.store.record(job_id, EventType.INFO, "While nobody served.")
         server.start()
         expect(page.get_by_text("While nobody served.")).to_be_visible(timeout=60_000)
         expect(page.get_by_text("Connection lost")).to_be_hidden()
