@@ -64,7 +64,7 @@ class SplitPanel:
         with panel("Split", name="split"):
             Tag("label", field.help, classes="field-name", for_="field-train_val_split")
             with Tag("div", classes="slider"):
-                bounds = {"min": field.least, "max": field.most, "step": 0.01}
+                bounds: dict[str, Any] = {"min": field.least, "max": field.most, "step": 0.01}
                 slider = Tag("input", id_="field-train_val_split", type_="range", **bounds)
                 slider.set(**{"^value": asked or field.default}, aria_describedby="split-counts")
                 slider.when("input", lambda event: changed(field.name, str(event.args)), VALUE, throttle=0.1)
