@@ -70,7 +70,9 @@ def load(config: Config, run: RunDir) -> Base:
         model = AutoModelForCausalLM.from_pretrained(
             source, use_safetensors=True, dtype=torch.bfloat16 if lean else torch.float32, **options, **spread
         )
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (RuntimeError, MemoryError):  # memory that ran out: nothing about the files
+        raise
+    except Exception as error:  # tokenizers and safetensors raise bare exceptions, or classes of their own
         raise _unloadable(name, error) from error
     _refuse_too_long(config, model_config)
     if tokenizer.pad_token is None:
@@ -112,6 +114,8 @@ def _refuse_too_long(config: Config, model_config: Any) -> None:
 
 def _unloadable(name: str, error: Exception) -> TrainingFailed:
     text = str(error)
+    if type(error).__name__ == "SafetensorError":
+        return TrainingFailed(f"base_model {name} has damaged weights: copy or download the model again.")
     if "safetensors" in text:
         return TrainingFailed(
             f"base_model {name} has no weights in safetensors format; pickled weights are not loaded, as they can run "

@@ -66,3 +66,17 @@ def test_a_name_that_is_not_on_this_machine(run: Run, monkeypatch: pytest.Monkey
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(TrainingFailed, match="nobody/no-such-model"):
         load(run, base_model="nobody/no-such-model")
+
+
+@pytest.mark.parametrize(
+    ("file", "cause"),
+    [("model.safetensors", "has damaged weights"), ("tokenizer.json", "cannot be loaded as a causal")],
+)
+def test_a_damaged_file_of_a_model_is_a_cause_that_a_person_can_mend(
+    run: Run, tiny_folder: Path, tmp_path: Path, file: str, cause: str
+) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(tiny_folder, folder)
+    (folder / file).write_text("{}" if file.endswith("json") else "no weights")
+    with pytest.raises(TrainingFailed, match=cause):
+        load(run, base_model=str(folder))
