@@ -11,7 +11,7 @@ from training_pipeline.database import Database
 from training_pipeline.embedded_postgres import EmbeddedPostgres
 from training_pipeline.migrations import migrate
 from training_pipeline_tests.conftest import reachable_directory, url_of
-from training_pipeline_tests.databricks_walk import Walk, all_cells, in_page, table
+from training_pipeline_tests.databricks_walk import Cell, Walk, all_cells, in_page, table
 from training_pipeline_tests.databricks_workspace.mlflow import MlflowServer
 
 PAGE = Path(__file__).parent.parent / "docs" / "databricks.md"
@@ -26,6 +26,7 @@ def main() -> None:
             database = Database.at(url_of(server))
             migrate(database)
             walk = Walk(database, directory, mlflow)
+            walk.outcome(Cell("", None))  # so that MLflow is up
             outcomes = walk.cells(all_cells())
             walk.close()
             PAGE.write_text(in_page(PAGE.read_text(), table(outcomes)))

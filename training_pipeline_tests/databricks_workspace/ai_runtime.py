@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Folders of a workspace that a worker has mounted.
 MOUNTED: Final = ("/Workspace/", "/Volumes/", "/Models/")
+#: Workspaces of one process may share an MLflow: an experiment is made by one of them.
+_EXPERIMENTS: Final = threading.Lock()
 #: What a cancelled program gets between SIGTERM and SIGKILL.
 GRACE_SECONDS: Final = 5.0
 
@@ -159,7 +161,7 @@ class Worker:
         task = self._run.task["ai_runtime_task"]
         directory = task.get("mlflow_experiment_directory") or f"/Users/{self._run.user}"
         name = f"{directory}/{task['experiment']}"
-        with self._workspace.lock:
+        with _EXPERIMENTS:
             answer = mlflow.server(self._workspace).ask(
                 "GET", "experiments/get-by-name", query=f"experiment_name={name}"
             )
