@@ -2,8 +2,8 @@
 
     python bench/unity_catalog.py --pairs 200_000
 
-Each path is a process of its own; memory is its peak resident set. The warehouse is the stand-in of the tests, in the
-process that starts the others, and DuckDB: its time says nothing about a warehouse, and the ratio of the times only how
+Each path is a process of its own; memory is its peak resident set. The warehouse is the stand-in of the tests, in
+another process, and DuckDB: its time says nothing about a warehouse, and the ratio of the times only how
 much sending and receiving adds. Both paths must come to the same dataset.
 """
 
@@ -30,6 +30,9 @@ def main() -> None:
     arguments.add_argument("--memory", default="500MB", help="DuckDB's memory limit")
     arguments.add_argument("--run", help=argparse.SUPPRESS)
     given = arguments.parse_args()
+    if given.run == "serve":
+        serve_tables(given.directory)
+        return
     if given.run:
         print(json.dumps(run(given.run, given.directory, given.memory)))
         return
@@ -42,6 +45,30 @@ def main() -> None:
 
 
 def compare(given: argparse.Namespace) -> None:
+    made = [sys.executable, "-c", "import sys, sheet; sheet.make_sheet(sys.argv[1], int(sys.argv[2]))"]
+    target = given.directory / f"{SHEET}.parquet"
+    subprocess.run([*made, str(target), str(given.pairs)], cwd=Path(__file__).parent, check=True)
+    (given.directory / f"{SHEET}.yaml").write_text(HEAD)
+    print(f"{given.pairs:,} pairs, {target.stat().st_size / 1e6:,.0f} MB of Parquet; DuckDB may use {given.memory}")
+    # In a process of its own: a child's peak memory would begin at that of the process it was forked from.
+    command = [sys.executable, __file__, "--run", "serve", "--directory", str(given.directory)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        found = {name: measure(name, given, script=__file__) for name in ("file", address)}
+        server.communicate("")
+    for name, measured in found.items():
+        against = measured["wall"] / found["file"]["wall"]
+        kind = "file" if name == "file" else "tables"
+        print(f"{kind:>7}: {measured['wall']:7.1f} s  {measured['peak_mb']:6,.0f} MB  {against:5.2f} x file")
+    same = found["file"]["result"] == found[address]["result"]
+    print("   the same dataset" if same else f"   OTHER RESULTS: {found}")
+    if not same:
+        sys.exit(1)
+
+
+def serve_tables(directory: Path) -> None:
+    """The workspace with the sheet in its tables, until the standard input ends; says where it listens."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -49,26 +76,12 @@ def compare(given: argparse.Namespace) -> None:
     from training_pipeline_tests.databricks_workspace.tables import tables
     from training_pipeline_tests.sheet_tables import PAIRS, head, put_heads
 
-    made = [sys.executable, "-c", "import sys, sheet; sheet.make_sheet(sys.argv[1], int(sys.argv[2]))"]
-    target = given.directory / f"{SHEET}.parquet"
-    subprocess.run([*made, str(target), str(given.pairs)], cwd=Path(__file__).parent, check=True)
-    (given.directory / f"{SHEET}.yaml").write_text(HEAD)
-    with serve(given.directory / "workspace") as workspace:
-        rows = pq.read_table(target)
+    with serve(directory / "workspace") as workspace:
+        rows = pq.read_table(directory / f"{SHEET}.parquet")
         put_heads(workspace, [head(SHEET)])
         tables(workspace).put(PAIRS, rows.append_column("training_sheet_id", pa.array([SHEET] * len(rows))))
-        print(f"{given.pairs:,} pairs, {rows.nbytes / 1e6:,.0f} MB as Arrow; DuckDB may use {given.memory}")
-        del rows
-        found: dict[str, dict[str, Any]] = {}
-        for name in ("file", workspace.url):
-            found[name.partition(":")[0]] = measure(name, given, script=__file__)
-    for name, measured in found.items():
-        against = measured["wall"] / found["file"]["wall"]
-        print(f"{name:>6}: {measured['wall']:7.1f} s  {measured['peak_mb']:6,.0f} MB  {against:5.2f} x file")
-    same = found["file"]["result"] == found["http"]["result"]
-    print("   the same dataset" if same else f"   OTHER RESULTS: {found}")
-    if not same:
-        sys.exit(1)
+        print(workspace.url, flush=True)
+        sys.stdin.read()
 
 
 def run(name: str, directory: Path, memory: str) -> dict[str, Any]:

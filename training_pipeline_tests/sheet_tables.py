@@ -61,9 +61,9 @@ def head(sheet_id: str = "sheet-1", **values: Any) -> Row:
 
 def put_heads(workspace: Workspace, heads: list[Row]) -> None:
     names = list(dict.fromkeys(name for row in heads for name in row))
-    columns = {name: pa.array([row.get(name) for row in heads]) for name in names}
-    kinds = {name: column if column.type != pa.null() else column.cast(pa.string()) for name, column in columns.items()}
-    tables(workspace).put(SHEETS, pa.table(kinds))
+    kinds = {name: pa.list_(pa.string()) if name.endswith("_uses") else pa.string() for name in names}
+    columns = {name: pa.array([row.get(name) for row in heads], kind) for name, kind in kinds.items()}
+    tables(workspace).put(SHEETS, pa.table(columns))
 
 
 def put_pairs(
