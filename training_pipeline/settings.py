@@ -242,12 +242,6 @@ class Settings(BaseSettings):
         return self.state_dir / "dagster"
 
     @property
-    def dagster_address(self) -> str:
-        """Where people find the Dagster UI; no slash at its end."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.webserver_host, self.webserver_host)  # noqa: S104
-        return (self.dagster_url or f"http://{host}:{self.webserver_port}").rstrip("/")
-
-    @property
     def datasets(self) -> Path:
         """Prepared datasets, each in a directory named by its digest."""
         return self.state_dir / "datasets"

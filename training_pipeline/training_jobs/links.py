@@ -1,12 +1,12 @@
-"""Where else a job can be looked at: its runs in Dagster, MLflow and Databricks, and its model in Unity Catalog."""
+"""Where else a job can be looked at: its runs in Dagster and MLflow, and the model version that it registered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.addresses import Addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,45 +20,16 @@ class Link:
 
 def links(job: TrainingJob, settings: Settings) -> tuple[Link, ...]:
     """The places where this job has left something, in the order of its life. Pure."""
-    dagster = settings.dagster_address
-    found = [
-        Link("Dagster launch run", job.launch_run_id, f"{dagster}/runs/{job.launch_run_id}")
-        if job.launch_run_id
-        else None,
-        Link("Dagster finish run", job.finalize_run_id, f"{dagster}/runs/{job.finalize_run_id}")
-        if job.finalize_run_id
-        else None,
-        Link(
-            "Dagster asset lineage",
-            job.id,
-            f"{dagster}/assets/fine_tuned_model?view=lineage&partition={quote(job.id)}",
-        )
-        if job.launch_run_id
-        else None,
-        _mlflow_run(job, settings),
-        _model(job, settings),
-    ]
-    return tuple(link for link in found if link is not None)
-
-
-def _mlflow_run(job: TrainingJob, settings: Settings) -> Link | None:
-    if job.mlflow_run_id is None:
-        return None
-    path = f"/experiments/{job.mlflow_experiment_id}/runs/{job.mlflow_run_id}"
-    return Link("MLflow run", job.mlflow_run_id, _on_server(settings, path))
-
-
-def _model(job: TrainingJob, settings: Settings) -> Link | None:
-    if job.uc_model_name is None or job.uc_model_version is None:
-        return None
-    path = f"/models/{quote(job.uc_model_name)}/versions/{job.uc_model_version}"
-    return Link("Registered model", f"{job.uc_model_name} version {job.uc_model_version}", _on_server(settings, path))
-
-
-def _on_server(settings: Settings, path: str) -> str | None:
-    """The address of a page of MLflow; its tables in our own database have none."""
-    uri = settings.mlflow_tracking_uri
-    address = "" if uri is None else uri.get_secret_value()
-    if not address.startswith(("http://", "https://")) or "@" in address:
-        return None
-    return f"{address.rstrip('/')}/#{path}"
+    at = Addresses.of(settings)
+    found = []
+    for label, run_id in (("Dagster launch run", job.launch_run_id), ("Dagster finish run", job.finalize_run_id)):
+        if run_id is not None:
+            found.append(Link(label, run_id, at.run(run_id)))
+    if job.launch_run_id is not None:
+        found.append(Link("Dagster asset lineage", job.id, at.asset("fine_tuned_model", job.id)))
+    if job.mlflow_run_id is not None:
+        found.append(Link("MLflow run", job.mlflow_run_id, at.mlflow_run(job)))
+    if job.uc_model_name is not None and job.uc_model_version is not None:
+        name, version = job.uc_model_name, job.uc_model_version
+        found.append(Link("Registered model", f"{name} version {version}", at.mlflow_version(name, version)))
+    return tuple(found)

@@ -14,6 +14,7 @@ from nicegui import background_tasks, ui
 from training_pipeline.api.live import ANY_JOB
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import PipelineError
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.web import address
 from training_pipeline.web.desk import problem_of
 from training_pipeline.web.elements import Tag, icon, link
@@ -62,7 +63,7 @@ def _header(site: Site, caller: Caller | None) -> None:
         if caller is not None:
             with Tag("nav", classes="places", aria_label="Main"):
                 link("Train", address.HOME)
-                link("Dagster", site.settings.dagster_address)
+                link("Dagster", Addresses.of(site.settings).dagster)
         Tag("span", classes="grow")
         theme = Tag("button", classes="icon-button", type="button", aria_label="Theme: as the system", title="Theme")
         theme.set(data_theme_button="")

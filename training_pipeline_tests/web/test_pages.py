@@ -181,7 +181,8 @@ def test_cancel_and_retry_with_another_learning_rate_while_a_second_browser_look
     page.wait_for_url(lambda url: "/jobs/" in url and job_id not in url)
     retried = job_id_of(page)
     expect(page.get_by_text(f"retry of {job_id}")).to_be_visible()
-    expect(page.locator(".fact", has_text="Learning rate")).to_contain_text("0.0005")
+    rate = page.locator(".fact", has=page.get_by_text("Learning rate", exact=True))
+    expect(rate).to_contain_text("0.0005")
     assert system.job(retried).requested_config == {"learning_rate": 0.0005}
     expect(second.get_by_role("link", name="triage", exact=True)).to_have_count(1, timeout=LAUNCH)
     second.goto(page.url)
