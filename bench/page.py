@@ -83,7 +83,7 @@ def many_pages(browser: Browser, server: Serving, services: Services, job_id: st
     for page in pages:
         page.goto(f"{server.base}/train/jobs/{job_id}/events")
     for page in pages:
-        page.wait_for_function("window.did_handshake === true", timeout=120_000)
+        page.wait_for_function("window.did_handshake === true", polling=100, timeout=120_000)
     with services.store.begin() as connection:
         listening = connection.scalar(
             text("SELECT count(*) FROM pg_stat_activity WHERE query ILIKE 'LISTEN%' AND datname = current_database()")

@@ -86,7 +86,7 @@ class Visitor:
 
 def alive(page: Page) -> Page:
     """The page, once its websocket is open."""
-    page.wait_for_function("window.did_handshake === true")
+    page.wait_for_function("window.did_handshake === true", polling=100)  # a tab in the background paints no frames
     return page
 
 
