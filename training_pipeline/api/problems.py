@@ -17,6 +17,7 @@ from starlette.responses import Response
 from training_pipeline.api.methods import allowed_methods
 from training_pipeline.domain.errors import (
     BackendFailed,
+    BackendUnreachable,
     Conflict,
     FieldProblem,
     Forbidden,
@@ -53,6 +54,7 @@ STATUSES: Final[Sequence[tuple[type[PipelineError], int]]] = (
     (GateRefused, 422),
     (SplitRefused, 422),
     (BackendFailed, 422),
+    (BackendUnreachable, 503),
     (Unavailable, 503),
 )
 #: Codes and sentences of what FastAPI and Starlette refuse by themselves.

@@ -6,6 +6,10 @@ import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Final
+
+#: The share of the time between two that is too little to wait for.
+_ROUNDING: Final = 1e-6
 
 
 class Buckets:
@@ -28,8 +32,9 @@ class Buckets:
         """Seconds until something can be taken from the key's bucket; 0 where it can be now. Takes nothing."""
         now = self._clock()
         missing = max(self._full_at.get(key, now) - now, 0.0)
-        # Sums of times are not exact: what rounding adds must not keep anybody waiting.
-        return max(missing + self._interval - self._depth - 1e-6 * self._interval, 0.0)
+        # Sums of times are not exact: what rounding adds must not keep anybody waiting, nor anybody who has waited.
+        left = missing + self._interval - self._depth
+        return left if left > _ROUNDING * self._interval else 0.0
 
     def take(self, key: str) -> float:
         """Take one from the key's bucket if there is one, and return 0; else the seconds until there will be."""

@@ -33,7 +33,7 @@ COMMANDS: Final = {
         "Create training jobs, look at them, cancel and retry them, here or behind a REST API.",
     ),
     "tokens": ("tokens:app", "Create, list and revoke the tokens of the REST API."),
-    "serve": ("serve:serve", "Serve the REST API until Ctrl-C."),
+    "serve": ("serve:serve", "Serve the REST API and the TRAIN page until Ctrl-C."),
     "up": (
         "system:up",
         "Run everything for daily use: database, Dagster's webserver and daemon, the REST API, until Ctrl-C.",

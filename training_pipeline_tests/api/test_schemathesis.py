@@ -64,7 +64,7 @@ CONFIG = SchemathesisConfig.from_dict(
     }
 )
 DOCUMENTS = {
-    auth: schemathesis.openapi.from_asgi("/openapi.json", create_app(Settings(auth=auth)), config=CONFIG)
+    auth: schemathesis.openapi.from_asgi("/openapi.json", create_app(Settings(auth=auth, **UNHURRIED)), config=CONFIG)
     for auth in ("none", "token")
 }
 

@@ -45,7 +45,7 @@ def test_nothing_is_kept_for_a_client_that_is_gone(
         served(create_app(settings, services)) as running,
         socket.create_connection(("127.0.0.1", running.port)) as client,
     ):
-        client.sendall(f"GET {JOBS}/{job_id}/events/stream HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        client.sendall(f"GET {JOBS}/{job_id}/events/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         connections = running.server.server_state.connections
         until(lambda: len(connections) == 1)
         until(lambda: len(connections) == 0)  # though it was never closed

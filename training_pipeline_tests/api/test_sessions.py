@@ -122,7 +122,15 @@ def test_nobody_else_can_make_one(client: TestClient, services: Services, settin
     log_in(client, services)
     good = client.cookies[COOKIE]
     client.cookies.clear()
-    forged = ["", "x", token_id, secret, good[:-1] + ("A" if good[-1] != "A" else "B"), f"{good}x", good.upper()]
+    forged = [
+        "",
+        "x",
+        token_id,
+        secret,
+        good[:-9] + ("A" if good[-9] != "A" else "B") + good[-8:],
+        f"{good}x",
+        good.upper(),
+    ]
     other = settings.model_copy(update={"state_dir": settings.state_dir / "other"})
     other.state_dir.mkdir()
     with browser(other, services) as elsewhere:  # the same database, another key

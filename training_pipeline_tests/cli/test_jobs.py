@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from training_pipeline.cli.user import user
+from training_pipeline.domain.gates import GATE_POLICY_VERSION
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.api.life import JOBS
@@ -77,7 +78,14 @@ def test_what_a_person_sees(command: Command, url: str, done: TrainingJob, where
     )
     assert all(word in seen["events"] for word in ("system", "event [29]", "--cursor"))
     assert all(word in seen["metrics"] for word in ("1.000, validation 1.167", "▁", "60.000 → 1.000", "--csv"))
-    record = ("policy 1", "Invoices (invoices)", "Triage (triage)", "version 2", "model.safetensors", "--pairs train")
+    record = (
+        f"policy {GATE_POLICY_VERSION}",
+        "Invoices (invoices)",
+        "Triage (triage)",
+        "version 2",
+        "model.safetensors",
+        "--pairs train",
+    )
     assert [word for word in record if word not in seen["lineage"]] == []
     _, pairs, _ = command("jobs", "lineage", done.id, "--pairs", "excluded", *at)
     assert "rejected" in pairs
