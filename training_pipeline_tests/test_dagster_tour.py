@@ -86,8 +86,8 @@ def test_a_person_works_with_mouse_and_keyboard_only(system: RunningSystem, imag
         good = created(ui, system, 1, model_name="triage-model", training_config=config, picture="launchpad")
         ui.sees(re.compile("sensor launch_pending_jobs starts it"))
         ui.picture("run")
+        see_it_turn_green(ui, system, good)  # before there is another job, whose checks would be the latest
         bad = created(ui, system, 2, model_name="triage-broken", base_model="broken-model")
-        see_it_turn_green(ui, system, good)
         find_the_cause(ui, system, bad)
         long = created(ui, system, 3, model_name="triage-long", training_config={"epochs": 50})
         cancel(ui, system, long)
