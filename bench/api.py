@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -45,6 +46,8 @@ from training_pipeline.training_jobs.metric_series import metric_series
 from training_pipeline.training_jobs.services import Services, assemble
 from training_pipeline.training_jobs.store import job_from_row
 from training_pipeline.training_jobs.tables import training_jobs
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 from training_pipeline_tests.api.life import prepared
 from training_pipeline_tests.small_sheet import rows, write_sheet
 from training_pipeline_tests.training_jobs.jobs import ScriptedBackend

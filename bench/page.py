@@ -26,6 +26,8 @@ from training_pipeline.cli.environment import prepare_environment
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.services import Services, open_services
 from training_pipeline.training_jobs.store import EventType
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 from training_pipeline_tests.web.browsers import Serving, chromium, environment_of
 
 sys.path.insert(0, str(Path(__file__).parent))

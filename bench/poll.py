@@ -14,6 +14,7 @@ The goal is 1,000 jobs within 30 s. With --mlflow every job has a run in MLflow,
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Collection, Mapping
@@ -32,6 +33,8 @@ from training_pipeline.tracking import Tracking
 from training_pipeline.training_jobs.poller import Poller
 from training_pipeline.training_jobs.store import JobStore
 from training_pipeline.training_jobs.tables import training_jobs
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 from training_pipeline_tests.training_jobs.jobs import ScriptedBackend, new_job
 
 TICK = 20.0

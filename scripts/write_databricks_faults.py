@@ -5,11 +5,14 @@ python scripts/write_databricks_faults.py
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from training_pipeline.database import Database
 from training_pipeline.embedded_postgres import EmbeddedPostgres
 from training_pipeline.migrations import migrate
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
 from training_pipeline_tests.conftest import reachable_directory, url_of
 from training_pipeline_tests.databricks_walk import Cell, Walk, all_cells, in_page, table
 from training_pipeline_tests.databricks_workspace.mlflow import MlflowServer
