@@ -243,10 +243,9 @@ def test_a_viewer_logs_in_and_can_change_nothing(chromium: Browser, system: Runn
         f"fetch('/api/v1/training/jobs/{waiting}/cancel', {{method: 'POST'}}).then((r) => r.status)"
     )
     assert refused == 401  # a session is nothing to the API
-    page.goto(f"{asking.base}/train")
-    alive(page)
     person.faults.clear()
     system.services.tokens.revoke(token.id, by="root")
+    page.goto(f"{asking.base}/train")
     page.wait_for_url(re.compile("/train/login"), timeout=PATIENCE)
     system.services.jobs.cancel(waiting, actor="test", reason="done")
     person.faults.clear()
