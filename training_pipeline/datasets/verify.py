@@ -18,7 +18,6 @@ from training_pipeline.datasets.staging import disk_errors
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.constraints import names, words
 from training_pipeline.domain.gates import judge_each
-from training_pipeline.domain.rendering import prompt_hash
 from training_pipeline.domain.usage import REVIEW_WORDS, Status, Use, constraints_from_tags
 from training_pipeline.domain.white_space import word_of
 from training_pipeline.sheets.base import OpenSheet
@@ -56,10 +55,11 @@ def gate_failures(opened: OpenSheet, taken: Snapshot) -> Finding:
     """Included pairs that the source does not call approved, or does not allow to be trained on. Reads only."""
     included = included_rows(taken, ["pair_id"])
     chosen = ibis.memtable(pa.table({"included_id": included["pair_id"]}))
-    with disk_errors("look at the included pairs again"):
-        pairs = chosen.left_join(opened.pairs, chosen.included_id == opened.pairs.pair_id)
-        shut = pairs.filter(~_open(pairs, prohibited=Use.TRAINING in _prohibited_by_tags(opened)))
-        ids = shut.select("included_id").distinct()
+    prohibited = Use.TRAINING in constraints_from_tags(opened.sheet.tags).prohibits
+    said = opened.pairs.select("pair_id", open=_open(opened.pairs, prohibited=prohibited))
+    with disk_errors("look at the included pairs again"), opened.engine.fetch(said) as pairs:
+        now = chosen.left_join(pairs, chosen.included_id == pairs.pair_id)
+        ids = now.filter(~now.open.fill_null(False)).select("included_id").distinct()
         broken = int(ids.count().execute())
         named = ids.order_by("included_id").limit(_NAMED).included_id.to_pandas() if broken else ()
     return Finding(checked=len(included), broken=broken, pair_ids=tuple(named))
@@ -77,10 +77,6 @@ def _open(pairs: ir.Table, *, prohibited: bool) -> ir.BooleanValue:
     )
 
 
-def _prohibited_by_tags(opened: OpenSheet) -> frozenset[Use]:
-    return constraints_from_tags(opened.sheet.tags).prohibits
-
-
 def torn_ties(taken: Snapshot, dataset: DatasetRef) -> Finding:
     """Items, canonical labels, questions and components that stand on both sides of the split. Reads only."""
     files = {"manifest": str(dataset.manifest_file), "snapshot": str(taken.pairs_file)}
@@ -94,9 +90,10 @@ def held_out_in_train(opened: OpenSheet, taken: Snapshot) -> Finding:
     included = included_rows(taken, ["pair_id", "prompt_hash", "instruction"])
     chosen = ibis.memtable(pa.table({"included_id": included["pair_id"], "asked": included["prompt_hash"]}))
     instructions = ibis.memtable(pa.table({"asked": included.filter(included["instruction"])["prompt_hash"]}))
-    with disk_errors("look for held-out questions"):
-        judged = judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags))
-        held_out = judged.filter(judged.held_out).select(asked=prompt_hash(judged.messages)).distinct()
+    engine = opened.engine
+    judged = engine.name(judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags)))
+    asked = judged.filter(judged.held_out).select(asked=engine.prompt_hash(judged.messages)).distinct()
+    with disk_errors("look for held-out questions"), engine.fetch(asked) as held_out:
         leaked = chosen.semi_join(held_out, "asked").anti_join(instructions, "asked")
         broken = int(leaked.count().execute())
         named = leaked.order_by("included_id").limit(_NAMED).included_id.to_pandas() if broken else ()

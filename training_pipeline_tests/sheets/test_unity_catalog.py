@@ -20,6 +20,7 @@ from training_pipeline.datasets.recheck import recheck
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.datasets.verdicts import texts, verdicts
+from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train
 from training_pipeline.domain.errors import GovernanceChanged, NotFound, PipelineError, SheetUnreadable, Unavailable
 from training_pipeline.domain.gates import GatePolicy
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA
@@ -199,6 +200,25 @@ def test_right_before_submit_the_table_is_asked_again(workspace: Workspace, tmp_
     tags(workspace).assign(PAIRS, PHI="")
     with sheets.open("sheet-1") as opened, pytest.raises(GovernanceChanged, match="60 training_prohibited"):
         recheck(opened, made, POLICY).require_unchanged("sheet-1")
+
+
+def test_a_dataset_of_a_table_is_looked_at_once_more(workspace: Workspace, tmp_path: Path) -> None:
+    put_heads(workspace, [head()])
+    put_pairs(workspace, mixed())
+    with source(workspace).open("sheet-1") as opened:
+        taken = snapshot(opened, POLICY, directory=tmp_path)
+        included = taken.summary.eligible
+        assert gate_failures(opened, taken) == Finding(checked=included, broken=0)
+        assert held_out_in_train(opened, taken) == Finding(checked=included, broken=0)
+    rows = mixed()[1:]
+    rows[0]["prohibited_uses"] = None
+    held_out = pair(99, messages=rows[2]["messages"], allowed_uses=["testing"])
+    put_pairs(workspace, [*rows, held_out])
+    with source(workspace).open("sheet-1") as opened:
+        shut = gate_failures(opened, taken)
+        assert (shut.broken, shut.pair_ids) == (2, (pair(0)["pair_id"], rows[0]["pair_id"]))
+        leaked = held_out_in_train(opened, taken)
+        assert (leaked.broken, leaked.pair_ids) == (1, (rows[2]["pair_id"],))
 
 
 def test_a_pair_that_stops_passing_while_the_dataset_is_written_is_not_written(
