@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,17 +11,8 @@ from typing import Final
 import yaml
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-CHROMIUM: Final = shutil.which("chromium")
-FLAGS: Final = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from training_pipeline_tests.chromium import ARGUMENTS, CHROMIUM
+
 #: Far more than anything takes on a machine that has nothing else to do.
 SECONDS: Final = 240
 
@@ -96,7 +86,7 @@ class DagsterUI:
 def dagster_ui(url: str, images: Path | None = None) -> Iterator[DagsterUI]:
     """A browser on the UI; whoever asks makes sure that there is a Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             page.set_default_timeout(SECONDS * 1000)

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline_tests.chromium import CHROMIUM
 from training_pipeline_tests.conftest import reachable_directory
-from training_pipeline_tests.dagster_ui import CHROMIUM, DagsterUI, dagster_ui
+from training_pipeline_tests.dagster_ui import DagsterUI, dagster_ui
 from training_pipeline_tests.polling import until
 from training_pipeline_tests.running_system import RunningSystem
 

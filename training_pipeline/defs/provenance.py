@@ -37,18 +37,14 @@ def asset_records(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey], par
     """The latest materialization of each asset in one partition, by asset key; assets without one are left out."""
     records = {}
     for key in keys:
-        found = instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1
-        ).records
-        if not found or found[0].asset_materialization is None:
-            continue
-        tags = found[0].asset_materialization.tags or {}
-        records[key.to_user_string()] = AssetRecord(
-            partition=partition,
-            run_id=found[0].run_id,
-            storage_id=found[0].storage_id,
-            data_version=tags.get(DATA_VERSION_TAG, ""),
-        )
+        found = _latest(instance, key, partition)
+        if found is not None:
+            records[key.to_user_string()] = AssetRecord(
+                partition=partition,
+                run_id=found.run_id,
+                storage_id=found.storage_id,
+                data_version=_tags(found).get(DATA_VERSION_TAG, ""),
+            )
     return records
 
 
@@ -57,14 +53,21 @@ def input_versions(instance: dg.DagsterInstance, key: dg.AssetKey, partition: st
 
     By asset key. Of a partitioned asset it is the SHA-256 (hex) of the version.
     """
-    found = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1
-    ).records
-    if not found or found[0].asset_materialization is None:
-        return {}
-    tags = found[0].asset_materialization.tags or {}
+    found = _latest(instance, key, partition)
     return {
         name.removeprefix(INPUT_VERSION_TAG): version
-        for name, version in tags.items()
+        for name, version in _tags(found).items()
         if name.startswith(INPUT_VERSION_TAG)
     }
+
+
+def _latest(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> dg.EventLogRecord | None:
+    """The latest materialization of an asset in one partition."""
+    chosen = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition])
+    found = instance.fetch_materializations(chosen, limit=1).records
+    return found[0] if found and found[0].asset_materialization is not None else None
+
+
+def _tags(record: dg.EventLogRecord | None) -> Mapping[str, str]:
+    materialization = None if record is None else record.asset_materialization
+    return {} if materialization is None else materialization.tags or {}

@@ -120,11 +120,6 @@ def moment(at: datetime | None, *, style: str = "relative") -> Tag:
     return Tag("local-time", "" if at is None else f"{at:%Y-%m-%d %H:%M} UTC", at=_iso(at), form=style)
 
 
-def show_moment(tag: Tag, at: datetime | None) -> None:
-    """Let a `moment` show another time."""
-    tag.set(at=_iso(at))
-
-
 def _iso(at: datetime | None) -> str:
     return "" if at is None else at.isoformat()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,27 +16,17 @@ from urllib.parse import urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from training_pipeline_tests.chromium import ARGUMENTS, CHROMIUM
 from training_pipeline_tests.polling import until
 from training_pipeline_tests.running_system import MAIN
 
-CHROMIUM: Final = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
-ARGUMENTS: Final = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 #: Generous, because the machine is shared; what a person waits for is measured elsewhere.
 PATIENCE: Final = 60_000
 
 
 def is_installed() -> bool:
     """Whether there is a Chromium here."""
-    return Path(CHROMIUM).exists()
+    return CHROMIUM is not None
 
 
 @contextmanager
