@@ -134,6 +134,11 @@ class RunningSystem:
         until(look, seconds=seconds, what=f"{what} of {job_id}")
         return self.job(job_id)
 
+    def release(self, job_id: str) -> None:
+        """Let the stand-in go on to its end, once it runs, that `hold_after_step` holds."""
+        self.until(job_id, lambda job: job.started_at is not None, "the training")
+        (self.services.backend._directory(job_id, 1).path / "stand_in_go").touch()  # type: ignore[attr-defined]
+
     def story(self, job_id: str) -> str:
         """The job's events, for the message of a failed test."""
         return "\n".join(event.message for event in self.services.store.events(job_id, newest_first=False)[0])
@@ -158,7 +163,8 @@ class RunningSystem:
             yield
 
     def assert_succeeded_once(self, job_id: str, *, trainer_starts: int | None = 1) -> None:
-        """It succeeded, was submitted once, has one model version, and its lineage is what Dagster's event log says."""
+        """Released, it succeeds: submitted once, one model version, and the lineage that Dagster's event log tells."""
+        self.release(job_id)
         job = self.until(job_id, lambda job: job.finalized_at is not None, "the success", seconds=120)
         assert job.status is JobStatus.SUCCEEDED, self.story(job_id)
         run = self.services.backend._directory(job.id, job.attempt)  # type: ignore[attr-defined]

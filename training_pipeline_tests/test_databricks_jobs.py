@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,7 +81,7 @@ def test_a_real_training_ends_as_a_registered_version_that_answers(
 def killed_launch(
     settings: Settings, database_url: SecretStr, workspace: Workspace, job_id: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that launches the job, and that is killed when the block ends."""
+    """A process that launches the job, and that is killed at the latest when the block ends."""
     told = {
         "state_dir": str(settings.state_dir),
         "sheets_dir": str(settings.sheets),
@@ -93,7 +93,7 @@ def killed_launch(
     process = subprocess.Popen(command, cwd=Path(__file__).parents[1])
     try:
         yield process
-        assert process.poll() is None, "it was to be killed"
+        assert process.poll() in {None, -signal.SIGKILL}, "it was to be killed"
     finally:
         process.kill()
         process.wait()
@@ -129,11 +129,12 @@ def test_a_launch_that_is_killed_around_the_submit_leaves_one_run(
     else:
         workspace.faults.slow_seconds = 5.0
         workspace.faults.arm("jobs/runs/submit", FaultKind.SLOW_REPLY)
-        with killed_launch(settings, database_url, workspace, job.id):
+        with killed_launch(settings, database_url, workspace, job.id) as launch:
             until(lambda: runs_of(workspace), seconds=200, what="the submit")
             with held_events(database) as waiting:
                 until(waiting, seconds=60, what="the handle")
-                time.sleep(0.1)
+                launch.kill()  # before the table is let go of, or it might store the handle
+                launch.wait()
     stored = services.store.get(job.id)
     assert (stored.status, stored.backend_run_id) == (JobStatus.PENDING, None)
     assert stored.submit_intended_at is not None

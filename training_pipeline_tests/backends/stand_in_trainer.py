@@ -37,6 +37,8 @@ class Behaviour:
     fail_type: str = "StandInError"
     #: Stays at this step for ever.
     hang_at_step: int | None = None
+    #: Waits after this step until the run directory has the file stand_in_go.
+    hold_after_step: int | None = None
     #: Lines for the log.
     log_lines: int = 0
     #: Starts a child in its process group that outlives it.
@@ -152,6 +154,8 @@ class Trainer:
             self.report(step)
             write_atomically(self.checkpoint, {"step": step})
             self.say("training", step)
+            while step == self.does.hold_after_step and not (self.dir / "stand_in_go").exists() and not self.stopping:
+                time.sleep(0.01)
         self.succeed(time.monotonic() - clock)
         self.say("done", self.does.steps)
         return 0

@@ -1,4 +1,4 @@
-"""A running system of the test's own, whose processes may be killed."""
+"""A running system of the test's own, whose processes may be killed; its trainers wait in the middle to be released."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningS
     for name in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "TRAINING_PIPELINE_STATE_DIR"):
         monkeypatch.setenv(name, "")  # so that what the system sets is undone
     with reachable_directory() as directory:
-        running = RunningSystem(directory / "state", tmp_path / "up.out", steps=100, seconds_per_step=0.2)
+        running = RunningSystem(directory / "state", tmp_path / "up.out", steps=6, hold_after_step=3)
         try:
             yield running
         finally:

@@ -22,6 +22,7 @@ def test_ctrl_c_at_any_moment(system: RunningSystem) -> None:
     system.until(job_id, lambda job: job.status == "running", "the training")
     system.interrupt()
     system.up()
+    system.release(job_id)
     system.until(job_id, lambda job: job.finalize_run_id is not None, f"the {Phase.FINALIZE} run")
     system.interrupt()
     system.up()

@@ -92,6 +92,7 @@ def test_everything_is_killed_in_the_middle_of_launch_and_of_finish(system: Runn
         until(lambda: system.services.backend.find(job_id, 1) is not None, seconds=60, what="the submit")
         system.kill()
     system.up()
+    system.release(job_id)
     system.until(job_id, lambda job: job.finalize_run_id is not None, "the finish run")
     with system.held_events():  # the next event is that the model has been registered
         client = system.services.tracking.client
