@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ RETRY_SECONDS: Final = 5.0
 MOST_SECONDS: Final = 900.0
 #: So many may follow jobs at the same time; the server has room for some more requests than that.
 MOST_FOLLOWERS: Final = 1500
+#: So many of them for one token, so that nobody keeps the others out.
+MOST_OF_ONE: Final = 300
 EVENTS_AT_ONCE: Final = 100
 #: Stands for every job where changes are waited for.
 ANY_JOB: Final = ""
@@ -100,6 +103,7 @@ class Live:
         self._listener = Listener(database, announced=self._changed, resumed=self._all_changed)
         self._topics: dict[str, _Topic] = {}
         self._rounds = itertools.count()
+        self._followers_of: Counter[str] = Counter()
         self._looks: SingleFlight[News] = SingleFlight(CapacityLimiter(_LOOKS))
         self._ended = False
 
@@ -119,16 +123,19 @@ class Live:
             for follower in topic.followers:
                 follower.set()
 
-    async def follow(self, job_id: str, after: int) -> AsyncGenerator[News | None, None]:
+    async def follow(
+        self, job_id: str, after: int, *, token_id: str | None = None
+    ) -> AsyncGenerator[News | None, None]:
         """What is known of a job now, then what is new: every event with a greater id than `after`, in order, once.
 
         None where there was nothing for a while. Comes to an end when the job is over, when `end` is called, and after
         `MOST_SECONDS`. The first step raises `NotFound`, `TooManyFollowers` and `Unavailable`; after it, a database
-        that does not answer is waited for. Close the iterator when leaving it early.
+        that does not answer is waited for. Close the iterator when leaving it early. `token_id` is whose share of all
+        that may follow jobs it takes; None is nobody's.
         """
         time = asyncio.get_running_loop().time
         end, due, first = time() + MOST_SECONDS, True, True
-        with self._following(job_id) as (topic, wake):
+        with self._share_of(token_id), self._following(job_id) as (topic, wake):
             while not self._ended and time() < end:
                 if not due and not await _is_set_within(wake, HEARTBEAT_SECONDS):
                     yield None
@@ -157,6 +164,24 @@ class Live:
         """
         with self._following(job_id) as (_, wake):
             yield wake
+
+    @contextmanager
+    def _share_of(self, token_id: str | None) -> Iterator[None]:
+        if token_id is None:
+            yield
+            return
+        if self._followers_of[token_id] >= MOST_OF_ONE:
+            raise TooManyFollowers(
+                f"{MOST_OF_ONE:,} streams are open with this token, and there cannot be more.",
+                hint="Close some, or get the job itself now and then.",
+            )
+        self._followers_of[token_id] += 1
+        try:
+            yield
+        finally:
+            self._followers_of[token_id] -= 1
+            if not self._followers_of[token_id]:
+                del self._followers_of[token_id]
 
     @contextmanager
     def _following(self, job_id: str) -> Iterator[tuple[_Topic, asyncio.Event]]:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
+import pytest
 from anyio import to_thread
 
-from training_pipeline.api.live import Live
+from training_pipeline.api import live as live_module
+from training_pipeline.api.live import Live, TooManyFollowers
 from training_pipeline.training_jobs.services import Services
 from training_pipeline.training_jobs.store import EventType
 
@@ -25,3 +28,24 @@ def test_who_waits_for_changes_is_woken_by_those_of_the_job_or_of_any(services: 
                 assert not other.is_set()
 
     asyncio.run(told())
+
+
+def test_one_token_takes_its_share_and_leaves_the_others_theirs(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "MOST_OF_ONE", 1)
+    job = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
+
+    async def follow() -> None:
+        async with Live(services.store, services.database).running() as live:
+            async with aclosing(live.follow(job.id, 0, token_id="greedy")) as first:
+                await anext(first)
+                with pytest.raises(TooManyFollowers, match="1 streams are open with this token"):
+                    await anext(live.follow(job.id, 0, token_id="greedy"))
+                for token_id in ("modest", None, None):
+                    async with aclosing(live.follow(job.id, 0, token_id=token_id)) as other:
+                        await anext(other)
+            async with aclosing(live.follow(job.id, 0, token_id="greedy")) as again:
+                await anext(again)
+
+    asyncio.run(follow())

@@ -88,7 +88,7 @@ async def stream_training_job_events(
 ) -> Response:
     """A job's events so far, or after the last one received, and then live; with the job itself as it changes."""
     after = last_event_id_header if last_event_id_header is not None else last_event_id
-    news = live.follow(job_id, after or 0)
+    news = live.follow(job_id, after or 0, token_id=caller.token_id)
     first = await anext(news, None)
     if first is None:
         raise Unavailable("This server is being stopped.")
