@@ -19,7 +19,6 @@ import argparse
 import itertools
 import statistics
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,8 +36,6 @@ from training_pipeline.api import paging
 from training_pipeline.api.app import PREFIX, create_app
 from training_pipeline.database import Database
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.embedded_postgres import EmbeddedPostgres
-from training_pipeline.migrations import migrate
 from training_pipeline.settings import Settings
 from training_pipeline.state_directory import ensure_state_directory
 from training_pipeline.training_jobs import pages
@@ -48,6 +45,8 @@ from training_pipeline.training_jobs.store import job_from_row
 from training_pipeline.training_jobs.tables import training_jobs
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from scratch import scratch_postgres
+
 from training_pipeline_tests.api.life import prepared
 from training_pipeline_tests.small_sheet import rows, write_sheet
 from training_pipeline_tests.training_jobs.jobs import ScriptedBackend
@@ -258,19 +257,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--plans", action="store_true")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tp-bench-", dir="/tmp") as scratch:
-        Path(scratch).chmod(0o711)
-        server = EmbeddedPostgres(Path(scratch) / "postgres")
-        server.start()
-        try:
-            postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
-            measure(Database(server.url()), Path(scratch), Clock(postmaster), arguments)
-        finally:
-            server.stop()
+    with scratch_postgres() as (server, database, scratch):
+        postmaster = int((server.data / "postmaster.pid").read_text().split()[0])
+        measure(database, scratch, Clock(postmaster), arguments)
 
 
 def measure(database: Database, scratch: Path, clock: Clock, arguments: argparse.Namespace) -> None:
-    migrate(database)
     settings = Settings(state_dir=scratch / "state")
     ensure_state_directory(settings)
     write_sheet(settings.sheets, "bench", rows(500))

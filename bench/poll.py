@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -26,8 +25,6 @@ from sqlalchemy import event, insert, text
 from training_pipeline.backends.base import MetricPoint, Run, RunState
 from training_pipeline.database import Database
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.embedded_postgres import EmbeddedPostgres
-from training_pipeline.migrations import migrate
 from training_pipeline.settings import Settings
 from training_pipeline.tracking import Tracking
 from training_pipeline.training_jobs.poller import Poller
@@ -35,6 +32,8 @@ from training_pipeline.training_jobs.store import JobStore
 from training_pipeline.training_jobs.tables import training_jobs
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from scratch import scratch_postgres
+
 from training_pipeline_tests.training_jobs.jobs import ScriptedBackend, new_job
 
 TICK = 20.0
@@ -82,18 +81,11 @@ def main() -> None:
     parser.add_argument("--one-by-one", type=int, default=20, help="jobs in the sample that is looked at one by one")
     parser.add_argument("--mlflow", action="store_true", help="copy the points to MLflow too")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="tp-bench-", dir="/tmp") as scratch:
-        Path(scratch).chmod(0o711)
-        server = EmbeddedPostgres(Path(scratch) / "postgres")
-        server.start()
-        try:
-            measure(Database(server.url()), Path(scratch), arguments)
-        finally:
-            server.stop()
+    with scratch_postgres() as (_, database, scratch):
+        measure(database, scratch, arguments)
 
 
 def measure(database: Database, scratch: Path, arguments: argparse.Namespace) -> None:
-    migrate(database)
     store = JobStore(database.engine())
     tracking = Tracking(SecretStr(database.url("mlflow")), experiment="bench", artifacts=scratch)
     jobs = [new_job(status=JobStatus.RUNNING) for _ in range(arguments.jobs)]
