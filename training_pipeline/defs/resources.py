@@ -16,6 +16,7 @@ from training_pipeline.defs.partitions import ATTEMPT_TAG, JOB_TAG, PHASE_TAG
 from training_pipeline.defs.provenance import report_version
 from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
 from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.domain.lineage import version_of
 from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.claims import Phase, lock_key
 from training_pipeline.training_jobs.launch import SheetRef
@@ -97,7 +98,7 @@ def report_sources(instance: dg.DagsterInstance, job_id: str, sheet: SheetRef) -
             "id": reference.id,
             "training_sheet": sheet.sheet.id,
         }
-        report_version(instance, key, job_id, f"{reference.id}@{reference.version}", metadata)
+        report_version(instance, key, job_id, version_of(reference.id, reference.version), metadata)
     labels: dict[str, str | int] = {
         "labels": sheet.labels.count,
         "digest": sheet.labels.digest,

@@ -73,24 +73,6 @@ class ExportSummary(BaseModel):
                 f"{self.training_prohibited} prohibited"
             )
 
-    def to_markdown(self) -> str:
-        """The exclusion table. Raises `AssertionError` unless the numbers add up."""
-        self.check()
-        lines = ["| reason | meaning | pairs |", "| --- | --- | ---: |"]
-        for reason, count in self.excluded.items():
-            if not count:
-                continue
-            lines.append(f"| {reason} | {MEANINGS[reason]} | {count:,} |")
-            lines += [
-                f"|  | — {_cell(row.usage_reason)} | {row.count:,} |"
-                for row in self.reasons
-                if row.reason is reason and row.usage_reason
-            ]
-        lines.append(f"| **excluded** | | **{self.total - self.eligible:,}** |")
-        lines.append(f"| **included** | | **{self.eligible:,}** |")
-        lines.append(f"| **total** | | **{self.total:,}** |")
-        return "\n".join(lines)
-
     def to_text(self) -> str:
         """The exclusion table in plain text, for error messages. Raises `AssertionError` unless the numbers add up."""
         self.check()
@@ -102,7 +84,3 @@ class ExportSummary(BaseModel):
 
 #: At most so many rows of `ExportSummary.reasons`: stewards' reasons are free text, one for every pair if they wish.
 MOST_REASONS = 100
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())

@@ -42,3 +42,8 @@ class LineageRecord(BaseModel):
     model_version: str | None = None
     model_files: dict[str, str] | None = None
     assets: dict[str, AssetRecord] = {}
+
+
+def version_of(identifier: str, version: str) -> str:
+    """What Dagster calls the data version of a source sheet or a prompt template: `id@version`. Pure."""
+    return f"{identifier}@{version}"

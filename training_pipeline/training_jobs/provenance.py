@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from training_pipeline.datasets.store import DatasetRef
-from training_pipeline.domain.lineage import AssetRecord, LineageRecord
+from training_pipeline.domain.lineage import AssetRecord, LineageRecord, version_of
 
 
 def disagreements(
@@ -37,12 +37,12 @@ def disagreements(
 
 def source_version(record: LineageRecord) -> str:
     """The source sheet that the questions were asked about, with its version. Pure."""
-    return f"{record.sheet_id}@{record.sheet_version}"
+    return version_of(record.sheet_id, record.sheet_version)
 
 
 def template_version(record: LineageRecord) -> str:
     """The prompt template that made them, with its version. Pure."""
-    return f"{record.template_id}@{record.template_version}"
+    return version_of(record.template_id, record.template_version)
 
 
 def labels_version(record: LineageRecord) -> str:
