@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -36,7 +35,7 @@ class HttpService:
             base_url=remote.url + API_PATH,
             headers=headers,
             timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            trust_env=not _is_this_machine(remote.url),  # no proxy leads there
+            trust_env=not remote.is_here,  # no proxy leads there
             transport=transport,
         )
 
@@ -103,11 +102,3 @@ class HttpService:
 
 def _stated(values: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (values or {}).items() if value is not None}
-
-
-def _is_this_machine(url: str) -> bool:
-    host = httpx2.URL(url).host
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import typer
+
 from training_pipeline.api.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.api.schemas.lineage import TrainingJobLineage
 from training_pipeline.api.schemas.metrics import TrainingJobMetrics
@@ -94,5 +96,7 @@ def jobs_client(url: str | None, token: str | None) -> Iterator[JobsClient]:
         from training_pipeline.cli.http_service import HttpService
         from training_pipeline.cli.remote_jobs import RemoteJobs
 
+        if remote.exposes_token:
+            typer.echo(f"Warning: the token travels unencrypted to {remote.url}; use https://.", err=True)
         with HttpService(remote) as service:
             yield RemoteJobs(service)

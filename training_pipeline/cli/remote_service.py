@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -32,6 +33,20 @@ class RemoteService(BaseModel):
 
     url: str
     token: SecretStr | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its address is one of this machine alone."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def exposes_token(self) -> bool:
+        """Whether the token travels to another machine for everybody on the way to read."""
+        return self.token is not None and self.url.startswith("http:") and not self.is_here
 
 
 def remote_service(url: str | None, token: str | None) -> RemoteService | None:

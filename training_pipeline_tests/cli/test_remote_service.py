@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from training_pipeline.cli.jobs_client import jobs_client
 from training_pipeline.cli.remote_service import remote_service
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.settings import Settings
@@ -67,6 +68,29 @@ def test_the_environment_names_the_service(monkeypatch: pytest.MonkeyPatch, tmp_
     of_the_file = remote_service(None, None)
     assert of_the_file is not None
     assert of_the_file.url == "https://of-the-file"
+
+
+@pytest.mark.parametrize(
+    ("url", "token", "exposed"),
+    [
+        ("http://train.example.org", "secret", True),
+        ("http://10.0.0.7:8000", "secret", True),
+        ("http://train.example.org", None, False),
+        ("https://train.example.org", "secret", False),
+        ("http://127.0.0.1:8000", "secret", False),
+        ("http://[::1]:8000", "secret", False),
+        ("http://localhost:8000", "secret", False),
+    ],
+)
+def test_a_token_that_anybody_on_the_way_can_read_is_worth_a_warning(
+    url: str, token: str | None, exposed: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remote = remote_service(url, token)
+    assert remote is not None
+    assert remote.exposes_token is exposed
+    with jobs_client(url, token):
+        told = capsys.readouterr().err
+    assert told == (f"Warning: the token travels unencrypted to {url}; use https://.\n" if exposed else "")
 
 
 def test_a_token_without_a_service_is_a_mistake() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from training_pipeline.api.schemas.base import Answer
 from training_pipeline.domain import export_summary, training_sheet
-from training_pipeline.training_jobs.dry_run import DryRun as DryRunFound
+
+if TYPE_CHECKING:  # what only computes it is heavy, and a command that asks a remote service needs none of it
+    from training_pipeline.training_jobs.dry_run import DryRun as DryRunFound
 
 
 class Reference(Answer):
