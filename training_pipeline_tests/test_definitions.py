@@ -47,12 +47,17 @@ def test_every_asset_says_what_it_is() -> None:
         assert spec.group_name in {"source", "governance", "training", "registry"}, spec.key
 
 
-def test_loading_is_quick_and_brings_no_heavy_library() -> None:
-    heavy = "{'torch', 'transformers', 'mlflow', 'matplotlib', 'trl'}"
-    code = f"import sys, training_pipeline.definitions; sys.exit(str({heavy} & set(sys.modules) or ''))"
+def processor_seconds(code: str) -> float:
+    """What a fresh interpreter takes for it: processor time, for the wall belongs to whatever else the machine does."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.stderr.strip() == ""
-    # Processor time, for the wall belongs to whatever else the machine is doing.
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_loading_is_quick_and_brings_no_heavy_library() -> None:
+    heavy = "{'torch', 'transformers', 'mlflow', 'matplotlib', 'trl', 'scipy'}"
+    code = f"import sys, training_pipeline.definitions; sys.exit(str({heavy} & set(sys.modules) or ''))"
+    libraries = "import dagster, ibis, pandas, duckdb, pydantic_settings, sqlalchemy.dialects.postgresql"
+    assert min(processor_seconds(code) for _ in range(2)) < 1.8 * min(processor_seconds(libraries) for _ in range(2))

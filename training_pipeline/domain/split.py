@@ -14,8 +14,6 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from training_pipeline.domain.errors import SplitRefused
 from training_pipeline.domain.subset_sum import nearest_subset
@@ -57,6 +55,9 @@ def tie(keys: Sequence[Integers]) -> Integers:
     Each array of `keys` has one code a row: rows with the same code are tied, a negative code ties nothing. Returns
     int64: 0, 1, 2, … in the order of each group's first row.
     """
+    from scipy.sparse import coo_array  # only where a split is made: it takes a while, and most processes make none
+    from scipy.sparse.csgraph import connected_components
+
     n = len(keys[0])
     rows = np.arange(n)
     edges: list[Integers] = []
