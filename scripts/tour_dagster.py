@@ -25,7 +25,7 @@ def main() -> int:
     for path in directory.glob("*.png"):
         image = Image.open(path).convert("RGB").quantize(COLOURS)
         image.save(path, optimize=True)
-        print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1024} KiB")
+        print(f"{path.name}: {path.stat().st_size // 1024} KiB")
     return done.returncode
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import yaml
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import FloatRect, Locator, Page, expect, sync_playwright
 
 from training_pipeline_tests.chromium import ARGUMENTS, CHROMIUM
 
@@ -74,12 +74,22 @@ class DagsterUI:
         """Click what is seen and has this text."""
         self.page.get_by_text(name, exact=True).filter(visible=True).first.click(timeout=SECONDS * 1000)
 
-    def picture(self, name: str) -> None:
-        """A screenshot for the documentation, where it is wanted."""
+    def picture(self, name: str, *, above: str = "") -> None:
+        """A screenshot for the documentation, where it is wanted; only what is above the last place of that text."""
         if self.images is not None and name and not name.startswith("-"):
             self.page.wait_for_timeout(2500)  # for what fades in
             self.page.mouse.move(640, 5)
-            self.page.screenshot(path=self.images / f"{name}.png")
+            box = self.page.get_by_text(above).last.bounding_box() if above else None
+            clip = FloatRect(x=0, y=0, width=1280, height=box["y"]) if box else None
+            self.page.screenshot(path=self.images / f"{name}.png", clip=clip)
+
+    def drag(self, dx: int) -> None:
+        """Move a graph sideways, so that nothing lies under the tools at its edge."""
+        mouse, (x, y) = self.page.mouse, (1100, 600)
+        mouse.move(x, y)
+        mouse.down()
+        mouse.move(x + dx, y, steps=5)
+        mouse.up()
 
 
 @contextmanager

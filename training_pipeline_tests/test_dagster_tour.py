@@ -120,6 +120,7 @@ def see_it_turn_green(ui: DagsterUI, system: RunningSystem, job: TrainingJob) ->
     ui.picture("checks")
     ui.page.set_viewport_size({"width": 1600, "height": 640})
     ui.lineage()
+    ui.drag(-30)
     ui.picture("graph")
     ui.page.set_viewport_size({"width": 1280, "height": 800})
 
@@ -137,7 +138,7 @@ def find_the_cause(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> No
     ui.page.get_by_role("link", name=failed.finalize_run_id[:8]).first.click()
     ui.until_run("Failure")
     ui.sees(re.compile(re.escape(failed.error_message[:40])))
-    ui.picture("cause")
+    ui.picture("cause", above="Stack Trace:")  # Dagster shows one, of itself
 
 
 def cancel(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:
