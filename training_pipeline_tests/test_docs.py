@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from training_pipeline.cli import app as command_line
 from training_pipeline.datasets.summary import export_summary
@@ -32,13 +33,8 @@ def commands() -> list[str]:
 @pytest.mark.parametrize("command", commands())
 def test_every_command_is_documented_and_has_help(command: str) -> None:
     assert f"training-pipeline {command}" in TEXT
-    done = subprocess.run(
-        [sys.executable, "-c", "from training_pipeline.cli.app import main; main()", *command.split(), "--help"],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(command_line.app, [*command.split(), "--help"])
+    assert done.exit_code == 0, done.stderr
     assert len(done.stdout) > 100
 
 
