@@ -73,7 +73,8 @@ class RunState(BaseModel):
     """What the backend says about a run now. `status` is never `pending`.
 
     `lost` with `failed` means that nobody watches over the run any more although it has no verdict: `recover` may yet
-    save it. Where it cannot, the run has failed. The MLflow ids are those of a run that logs to MLflow by itself.
+    save it. Where it cannot, the run has failed. The MLflow ids are those of a run that logs to MLflow by itself;
+    `run_url` is the page of the run, where the backend has pages.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,6 +87,7 @@ class RunState(BaseModel):
     total_epochs: float | None = None
     eta_seconds: float | None = None
     message: str = ""
+    run_url: str | None = None
     mlflow_experiment_id: str | None = None
     mlflow_run_id: str | None = None
     error: str | None = None

@@ -26,6 +26,7 @@ from training_pipeline.backends.databricks_program import Places
 from training_pipeline.backends.databricks_runs import Key, Known, Runs
 from training_pipeline.backends.databricks_states import meaning
 from training_pipeline.backends.databricks_upload import Uploads
+from training_pipeline.domain.databricks_pages import is_page
 from training_pipeline.domain.errors import BackendFailed, FieldProblem
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingConfig
 
@@ -166,28 +167,31 @@ class DatabricksBackend:
             waiting = output.ai_runtime_task_output.status_message if output and output.ai_runtime_task_output else None
             tracked = self.runs.tracked(known)
             told = progress(tracked) if tracked is not None else {}
-            return RunState(**{"message": waiting or means.message, **_ids(known), **told, "status": means.status})
+            said = {"message": waiting or means.message, **_told(run, known), **told}
+            return RunState(**{**said, "status": means.status})
         if means.status is JobStatus.SUCCEEDED:
-            return RunState(status=means.status, **_ids(known))
+            return RunState(status=means.status, **_told(run, known))
         error = self._why(key, means.message, output)
         details = {"run_page_url": run.run_page_url, "termination_code": means.code, "run_id": known.run_id}
-        return RunState(status=means.status, error=error, error_details=details, **_ids(known))
+        return RunState(status=means.status, error=error, error_details=details, **_told(run, known))
 
     def statuses(self, runs: Collection[Key]) -> Mapping[Key, RunState]:
         """The states of those of the runs that are under way, in a few calls for all. Reads.
 
         A run that is not listed as active, or whose MLflow run is not known yet, is left out: `status` tells of it.
         """
-        active = {key: meaning(run) for key, run in self.runs.active(runs).items()}
+        listed = self.runs.active(runs)
+        active = {key: meaning(run) for key, run in listed.items()}
         running = [key for key, means in active.items() if means.status is JobStatus.RUNNING]
         tracked = self.runs.tracked_all(running)
         states = {
-            key: RunState(status=means.status, message=means.message)
+            key: RunState(status=means.status, message=means.message, run_url=_page(listed[key]))
             for key, means in active.items()
             if means.status is JobStatus.QUEUED
         }
         for key, run in tracked.items():
-            states[key] = RunState(**{**_ids(self.runs.require(key)), **progress(run), "status": JobStatus.RUNNING})
+            told = _told(listed[key], self.runs.require(key))
+            states[key] = RunState(**{**told, **progress(run), "status": JobStatus.RUNNING})
         return states
 
     def _why(self, key: Key, message: str, output: jobs.RunOutput | None) -> str:
@@ -249,8 +253,18 @@ def _handle(key: Key, run_id: int) -> Handle:
     return Handle(backend_job_id=f"{key[0]}-{key[1]}", backend_run_id=str(run_id))
 
 
-def _ids(known: Known) -> dict[str, str | None]:
-    return {"mlflow_experiment_id": known.experiment_id, "mlflow_run_id": known.mlflow_run_id}
+def _told(run: jobs.Run | jobs.BaseRun, known: Known) -> dict[str, str | None]:
+    """Where else the run is to be seen."""
+    return {
+        "run_url": _page(run),
+        "mlflow_experiment_id": known.experiment_id,
+        "mlflow_run_id": known.mlflow_run_id,
+    }
+
+
+def _page(run: jobs.Run | jobs.BaseRun) -> str | None:
+    """The run's page, if it is one that people may be sent to."""
+    return run.run_page_url if run.run_page_url and is_page(run.run_page_url) else None
 
 
 def _parsed(content: bytes | None) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def of_submission(job: TrainingJob, links: Addresses) -> Metadata:
     """Where the job runs, and with which configuration."""
     return {
         "backend": job.backend,
-        "backend_run": job.backend_run_id or "",
+        "backend_run": _backend_run(job),
         "base_model": job.base_model,
         "configuration": dg.MetadataValue.json(job.training_config),
         "requested_by": job.created_by,
@@ -149,6 +149,7 @@ def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, li
     return {
         **shown,
         "model": job.model_name,
+        "backend_run": _backend_run(job),
         "mlflow_run": _mlflow(job, links),
         "training_job": _job(job, links),
     }
@@ -157,7 +158,7 @@ def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, li
 def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, links: Addresses) -> Metadata:
     """The registered model and what it was trained on."""
     name, version = job.uc_model_name or job.model_name, job.uc_model_version
-    page = links.mlflow_version(name, version) if version else None
+    page = links.model_version(job)
     files = [f"| `{file}` | `{digest}` |" for file, digest in sorted(result.model_files.items())]
     return {
         "model": name,
@@ -173,6 +174,7 @@ def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, li
         "dataset": record.dataset_digest,
         "files": dg.MetadataValue.md("\n".join(["| file | SHA-256 |", "| --- | --- |", *files])),
         "model_dir": dg.MetadataValue.path(str(result.model_dir)),
+        "backend_run": _backend_run(job),
         "mlflow_run": _mlflow(job, links),
         "training_job": _job(job, links),
     }
@@ -202,6 +204,10 @@ def _cell(text: str) -> str:
 
 def _job(job: TrainingJob, links: Addresses) -> dg.MetadataValue[Any]:
     return dg.MetadataValue.url(links.job(job.id))
+
+
+def _backend_run(job: TrainingJob) -> Any:
+    return dg.MetadataValue.url(job.backend_run_url) if job.backend_run_url else job.backend_run_id or ""
 
 
 def _mlflow(job: TrainingJob, links: Addresses) -> Any:

@@ -244,6 +244,7 @@ class TrainingJob(BaseModel):
     backend: str
     backend_job_id: str | None = None
     backend_run_id: str | None = None
+    backend_run_url: str | None = Field(None, description="The run's page, where the backend has pages.")
     backend_status: JobStatus | None = Field(None, description="What the backend said last.")
     submit_intended_at: datetime | None = Field(None, description="Stored before the backend is called.")
     metrics_offset: int = Field(0, description="Where the next look at the backend's metrics starts.")

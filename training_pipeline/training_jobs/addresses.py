@@ -1,9 +1,11 @@
-"""Where a person finds more about a training job: its page, its runs in the Dagster UI, its run in MLflow."""
+"""Where a person finds more about a training job: its page, its runs in the Dagster UI, in MLflow
+and on Databricks, and its model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from training_pipeline.domain.databricks_pages import DatabricksPages
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.settings import Settings
 
@@ -50,13 +52,21 @@ class Addresses:
 
     def mlflow_run(self, job: TrainingJob) -> str | None:
         """The job's run in MLflow, where MLflow has pages and the job a run."""
+        workspace = DatabricksPages.of(job)
+        if workspace is not None:
+            return workspace.mlflow_run(job)
         if not self.mlflow or job.mlflow_run_id is None:
             return None
         return f"{self.mlflow}/#/experiments/{job.mlflow_experiment_id}/runs/{job.mlflow_run_id}"
 
-    def mlflow_version(self, name: str, version: str) -> str | None:
-        """A model version in MLflow, where MLflow has pages."""
-        return f"{self.mlflow}/#/models/{name}/versions/{version}" if self.mlflow else None
+    def model_version(self, job: TrainingJob) -> str | None:
+        """The job's model version, in Unity Catalog or in MLflow where that has pages."""
+        workspace = DatabricksPages.of(job)
+        if workspace is not None:
+            return workspace.model_version(job)
+        if not self.mlflow or job.uc_model_name is None or job.uc_model_version is None:
+            return None
+        return f"{self.mlflow}/#/models/{job.uc_model_name}/versions/{job.uc_model_version}"
 
 
 def address(host: str, port: int) -> str:

@@ -1,4 +1,4 @@
-"""Where else a job can be looked at: its runs in Dagster and MLflow, and the model version that it registered."""
+"""Where else a job can be looked at: its runs in Dagster, on Databricks and in MLflow, and its model version."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ def links(job: TrainingJob, settings: Settings) -> tuple[Link, ...]:
             found.append(Link(label, run_id, at.run(run_id)))
     if job.launch_run_id is not None:
         found.append(Link("Dagster asset lineage", job.id, at.asset("fine_tuned_model", job.id)))
+    if job.backend_run_url is not None:
+        found.append(Link("Databricks run", job.backend_run_id or "", job.backend_run_url))
     if job.mlflow_run_id is not None:
         found.append(Link("MLflow run", job.mlflow_run_id, at.mlflow_run(job)))
     if job.uc_model_name is not None and job.uc_model_version is not None:
         name, version = job.uc_model_name, job.uc_model_version
-        found.append(Link("Registered model", f"{name} version {version}", at.mlflow_version(name, version)))
+        found.append(Link("Registered model", f"{name} version {version}", at.model_version(job)))
     return tuple(found)

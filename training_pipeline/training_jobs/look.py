@@ -74,6 +74,7 @@ def progress_values(state: RunState) -> dict[str, Any]:
         "current_epoch": state.epoch,
         "total_epochs": state.total_epochs,
         "eta_seconds": state.eta_seconds,
+        "backend_run_url": state.run_url,
         "mlflow_experiment_id": state.mlflow_experiment_id,
         "mlflow_run_id": state.mlflow_run_id,
     }

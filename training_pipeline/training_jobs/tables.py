@@ -104,6 +104,7 @@ training_jobs = Table(
     Column("backend", Text, nullable=False),
     Column("backend_job_id", Text),
     Column("backend_run_id", Text),
+    Column("backend_run_url", Text),
     Column("backend_status", Text),
     _time("submit_intended_at"),
     Column("metrics_offset", BigInteger, nullable=False, server_default="0"),

@@ -81,6 +81,7 @@ def test_a_run_from_submit_to_result(backend: DatabricksBackend, workspace: Work
     assert handle.backend_run_id == str(only(workspace).run_id)
     state = backend.status(JOB, 1)
     assert state.mlflow_run_id == only(workspace).mlflow["mlflow_run_id"]
+    assert state.run_url == f"{workspace.url}/?o={workspace.workspace_id}#job/runs/{handle.backend_run_id}"
     result = backend.result(JOB, 1)
     assert str(result.model_dir) == "models:/main.ml.triage/1"
     assert result.tokens == 100
@@ -212,6 +213,7 @@ def test_the_states_of_many_runs_cost_a_few_calls(
     assert states[JOB, 1].status is JobStatus.RUNNING
     assert states[JOB, 1].step == 4
     assert states[JOB, 1].mlflow_run_id
+    assert all(f"/runs/{backend.runs.require(key).run_id}" in (state.run_url or "") for key, state in states.items())
     assert {states[job_id, 1].status for job_id in others} == {JobStatus.QUEUED}
     assert ("tj-unknown", 1) not in states
 

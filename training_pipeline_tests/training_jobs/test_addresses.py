@@ -38,7 +38,7 @@ def test_no_link_leads_to_a_database_or_holds_a_password(uri: str | None, tmp_pa
     links = Addresses.of(Settings(state_dir=tmp_path, mlflow_tracking_uri=secret))
     job = new_job(mlflow_run_id="r", mlflow_experiment_id="1")
     assert links.mlflow_run(job) is None
-    assert links.mlflow_version("m", "1") is None
+    assert links.model_version(new_job(uc_model_name="m", uc_model_version="1")) is None
 
 
 def test_mlflow_pages_are_linked_where_there_are_some(tmp_path: Path) -> None:
@@ -46,4 +46,14 @@ def test_mlflow_pages_are_linked_where_there_are_some(tmp_path: Path) -> None:
     job = new_job(mlflow_run_id="r", mlflow_experiment_id="1")
     assert links.mlflow_run(job) == "https://mlflow.example/#/experiments/1/runs/r"
     assert links.mlflow_run(new_job()) is None
-    assert links.mlflow_version("m", "2") == "https://mlflow.example/#/models/m/versions/2"
+    registered = new_job(uc_model_name="m", uc_model_version="2")
+    assert links.model_version(registered) == "https://mlflow.example/#/models/m/versions/2"
+    assert links.model_version(new_job()) is None
+
+
+def test_what_a_job_left_on_databricks_is_linked_there_wherever_mlflow_is_here(tmp_path: Path) -> None:
+    links = Addresses.of(Settings(state_dir=tmp_path, mlflow_tracking_uri=SecretStr("https://mlflow.example/")))
+    left = {"mlflow_run_id": "r", "mlflow_experiment_id": "1", "uc_model_name": "a.b.m", "uc_model_version": "2"}
+    job = new_job(backend_run_url="https://dbc.example/jobs/1/runs/2?o=605", **left)
+    assert links.mlflow_run(job) == "https://dbc.example/?o=605#mlflow/experiments/1/runs/r"
+    assert links.model_version(job) == "https://dbc.example/explore/data/models/a/b/m/version/2?o=605"

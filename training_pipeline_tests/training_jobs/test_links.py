@@ -30,6 +30,17 @@ def test_runs_in_dagster_and_on_a_server_have_a_page_and_those_in_our_database_o
     assert found["Registered model"] == ("ml.models.triage version 2", None)
 
 
+def test_a_job_on_databricks_is_linked_to_its_run_and_its_model_there() -> None:
+    job = TRAINED.model_copy(
+        update={"backend_run_id": "42", "backend_run_url": "https://dbc.example/jobs/1/runs/42?o=605"}
+    )
+    found = {link.label: (link.name, link.url) for link in links(job, Settings())}
+    assert found["Databricks run"] == ("42", "https://dbc.example/jobs/1/runs/42?o=605")
+    assert found["MLflow run"] == ("abc", "https://dbc.example/?o=605#mlflow/experiments/7/runs/abc")
+    page = "https://dbc.example/explore/data/models/ml/models/triage/version/2?o=605"
+    assert found["Registered model"] == ("ml.models.triage version 2", page)
+
+
 def test_addresses_that_were_set_are_used_and_credentials_in_one_are_not_shown() -> None:
     elsewhere = Settings(
         dagster_url="https://dagster.example.org/", mlflow_tracking_uri=SecretStr("https://ml.example")

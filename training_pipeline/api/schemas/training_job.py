@@ -10,6 +10,7 @@ from pydantic import Field
 from training_pipeline.api.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.access import Caller, allowed_actions
+from training_pipeline.domain.databricks_pages import DatabricksPages
 
 LOSS = "Cross-entropy in nats per trained token"
 ACCURACY = "Mean token accuracy, 0 to 1"
@@ -105,8 +106,20 @@ class TrainingJob(Answer):
         description="The backend's id of the job.", examples=["tj-20261123-072145-9f3a2c"]
     )
     backend_run_id: str | None = Field(description="The backend's id of the run.", examples=["1"])
+    backend_run_url: str | None = Field(
+        description="Page of the run, where the backend has pages; null until it is known.",
+        examples=["https://adb-605.12.azuredatabricks.net/jobs/1/runs/2?o=605"],
+    )
     mlflow_experiment_id: str | None = Field(description="Experiment in MLflow.", examples=["1"])
     mlflow_run_id: str | None = Field(description="Run in MLflow.", examples=["8c1f0a3be1d34c2f8f6f0b7f4f2a9d10"])
+    mlflow_run_url: str | None = Field(
+        description="Page of that run in a Databricks workspace; null elsewhere.",
+        examples=["https://adb-605.12.azuredatabricks.net/?o=605#mlflow/experiments/1/runs/8c1f0a3be1d34c2f"],
+    )
+    model_url: str | None = Field(
+        description="Page of the registered version in Unity Catalog; null elsewhere.",
+        examples=["https://adb-605.12.azuredatabricks.net/explore/data/models/ml/models/triage-model/version/2?o=605"],
+    )
     launch_run_id: str | None = Field(
         description="Dagster run that launched it.", examples=["0b7a3c52-6a8e-4f0e-9a56-6d8a1f1b2c3d"]
     )
@@ -117,7 +130,10 @@ class TrainingJob(Answer):
     @classmethod
     def of(cls, job: domain.TrainingJob, caller: Caller) -> TrainingJob:
         """A job of the store, as this caller sees it. Pure."""
+        pages = DatabricksPages.of(job)
         worked_out = {
+            "mlflow_run_url": pages.mlflow_run(job) if pages else None,
+            "model_url": pages.model_version(job) if pages else None,
             "pairs_counted": job.eligible_pairs is not None,
             "allowed_actions": allowed_actions(caller, job),
         }
