@@ -1,6 +1,8 @@
-"""Walk every fault at every call of a job on Databricks, and write the table of outcomes into docs/databricks.md.
+"""Walk every fault at every call to Databricks, and write the tables of outcomes into the docs.
 
-python scripts/write_databricks_faults.py
+Those of a job go into docs/databricks.md, those of reading a training sheet from tables into docs/unity_catalog.md.
+
+python scripts/write_databricks_faults.py [sql] [jobs]
 """
 
 from __future__ import annotations
@@ -16,11 +18,31 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from training_pipeline_tests.conftest import reachable_directory, url_of
 from training_pipeline_tests.databricks_walk import Cell, Walk, all_cells, in_page, table
 from training_pipeline_tests.databricks_workspace.mlflow import MlflowServer
+from training_pipeline_tests.sql_walk import CONDITIONS, in_docs
+from training_pipeline_tests.sql_walk import Walk as SqlWalk
+from training_pipeline_tests.sql_walk import all_cells as all_sql_cells
 
-PAGE = Path(__file__).parent.parent / "docs" / "databricks.md"
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def main() -> None:
+    tables = {"sql": write_sql, "jobs": write_jobs}
+    for name in sys.argv[1:] or tables:
+        tables[name]()
+
+
+def write_sql() -> None:
+    page, cells = DOCS / "unity_catalog.md", all_sql_cells()
+    with reachable_directory() as directory:
+        walk = SqlWalk(directory)
+        outcomes = dict(zip(cells, walk.cells(cells), strict=True))
+        missing = {condition: walk.condition(condition) for condition in CONDITIONS}
+    page.write_text(in_page(page.read_text(), in_docs(outcomes, missing)))
+    print(f"{len(outcomes)} readings with a fault, {len(missing)} with something missing.")
+
+
+def write_jobs() -> None:
+    page = DOCS / "databricks.md"
     with reachable_directory() as directory:
         server, mlflow = EmbeddedPostgres(directory / "postgres"), MlflowServer(directory / "mlflow")
         mlflow.start()
@@ -32,7 +54,7 @@ def main() -> None:
             walk.outcome(Cell("", None))  # so that MLflow is up
             outcomes = walk.cells(all_cells())
             walk.close()
-            PAGE.write_text(in_page(PAGE.read_text(), table(outcomes)))
+            page.write_text(in_page(page.read_text(), table(outcomes)))
         finally:
             mlflow.close()
             server.stop()

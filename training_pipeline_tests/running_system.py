@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from training_pipeline.cli import running_system
 from training_pipeline.cli.environment import prepare_environment
 from training_pipeline.defs.provenance import asset_records
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
-from training_pipeline.settings import Settings
+from training_pipeline.settings import PREFIX, Settings
 from training_pipeline.training_jobs import lineage, metrics
 from training_pipeline.training_jobs.services import Services, open_services
+from training_pipeline.training_jobs.tables import training_job_events
 from training_pipeline_tests.backends.stand_in import reap, stand_in_program, starts
 from training_pipeline_tests.polling import until
 from training_pipeline_tests.small_sheet import rows, write_sheet
@@ -47,30 +48,33 @@ ASSETS = (
 class RunningSystem:
     """`up` can be started, interrupted, killed and started again; jobs are created and looked at from outside."""
 
-    def __init__(self, state_dir: Path, output: Path, *, real_trainer: bool = False, **behaviour: Any) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        output: Path,
+        *,
+        real_trainer: bool = False,
+        settings: Mapping[str, Any] | None = None,
+        **behaviour: Any,
+    ) -> None:
+        """`settings` add to those that make it quick; `behaviour` is that of the stand-ins."""
         with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
             port, api_port = free.getsockname()[1], other.getsockname()[1]
-        self.environment = {
-            **os.environ,
-            "COLUMNS": "200",
-            "TRAINING_PIPELINE_STATE_DIR": str(state_dir),
-            "TRAINING_PIPELINE_WEBSERVER_PORT": str(port),
-            "TRAINING_PIPELINE_API_PORT": str(api_port),
-            "TRAINING_PIPELINE_POLL_SECONDS": "1",
-            "TRAINING_PIPELINE_RUN_GRACE_SECONDS": "3",
-            "TRAINING_PIPELINE_LOCAL_SLOTS": "4",
-            "TRAINING_PIPELINE_LOCAL_TRAINER": shlex.join(stand_in_program(**behaviour)),
+        values = {
+            "state_dir": state_dir,
+            "webserver_port": port,
+            "api_port": api_port,
+            "poll_seconds": 1,
+            "run_grace_seconds": 3,
+            "local_slots": 4,
+            **({} if real_trainer else {"local_trainer": shlex.join(stand_in_program(**behaviour))}),
+            **(settings or {}),
         }
-        if real_trainer:
-            del self.environment["TRAINING_PIPELINE_LOCAL_TRAINER"]
+        named = {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+        self.environment = {**os.environ, "COLUMNS": "200", **named}
         self.port = port
         self.output = output
-        self.settings = Settings(
-            state_dir=state_dir,
-            webserver_port=port,
-            local_slots=4,
-            local_trainer=self.environment.get("TRAINING_PIPELINE_LOCAL_TRAINER"),
-        )
+        self.settings = Settings(**values)
         os.environ.update(prepare_environment(self.settings))
         write_sheet(self.settings.sheets, "small", rows(40))
         self.services: Services = open_services(self.settings)
@@ -155,12 +159,17 @@ class RunningSystem:
         return int(found[-1].group(1))
 
     @contextmanager
-    def held_events(self) -> Iterator[None]:
-        """Whoever writes an event of a job waits, with everything else of its transaction, until the block ends."""
+    def held_events(self) -> Iterator[Callable[[], bool]]:
+        """Whoever writes an event of a job waits, with everything else of its transaction, until the block ends.
+
+        Yields whether somebody waits.
+        """
+        table = training_job_events.name
+        waiting = text(f"SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass AND NOT granted")
         engine = self.services.database.engine(pooled=False)
         with engine.begin() as connection:
-            connection.execute(text("LOCK TABLE training_job_events IN SHARE MODE"))
-            yield
+            connection.execute(text(f"LOCK TABLE {table} IN SHARE MODE"))
+            yield lambda: bool(connection.execute(waiting).scalar())
 
     def assert_succeeded_once(self, job_id: str, *, trainer_starts: int | None = 1) -> None:
         """Released, it succeeds: submitted once, one model version, and the lineage that Dagster's event log tells."""
@@ -172,10 +181,7 @@ class RunningSystem:
         assert not (run.path / "stand_in_overlap").exists()
         if trainer_starts is not None:
             assert len(begun) == trainer_starts, begun
-        keys = [dg.AssetKey(name) for name in ASSETS]
-        record = lineage.read(self.services.store, job_id)
-        assert record.assets == asset_records(self.instance, keys, job_id)
-        assert set(record.assets) == set(ASSETS)
+        self.assert_on_record(job_id)
         client = self.services.tracking.client
         every_step = list(range(1, (job.planned_steps or 0) + 1))
         assert metrics.series(self.services.store, job_id)["step"].tolist() == every_step
@@ -184,5 +190,12 @@ class RunningSystem:
         assert mirrored == every_step
         versions = client.search_model_versions(f"run_id = '{job.mlflow_run_id}'")
         assert [str(version.version) for version in versions] == [job.uc_model_version]
+
+    def assert_on_record(self, job_id: str) -> None:
+        """Its lineage is what Dagster's event log says, and it went through its life once."""
+        keys = [dg.AssetKey(name) for name in ASSETS]
+        record = lineage.read(self.services.store, job_id)
+        assert record.assets == asset_records(self.instance, keys, job_id)
+        assert set(record.assets) == set(ASSETS)
         told = [event.new_status for event in self.services.store.events(job_id, newest_first=False)[0]]
         assert [status for status in told if status] == ["pending", "queued", "running", "succeeded"]

@@ -83,7 +83,7 @@ class Connection:
         except PipelineError:
             raise
         except errors.NotFound as error:
-            raise Gone(f"Databricks could not {what}: {said(error)}", hint=grant) from error
+            raise Gone(f"Databricks could not {what}: {said(error)}", hint=grant and f"{grant}.") from error
         except errors.Unauthenticated as error:
             self.forget()
             raise _refused(what, said(error)) from error
@@ -98,7 +98,8 @@ class Connection:
             raise _silent(what, said(error)) from error
         except DatabricksError as error:
             if isinstance(error, errors.BadRequest | errors.ResourceConflict):
-                raise BackendFailed(f"Databricks refuses to {what}: {said(error)}", hint=grant) from error
+                hint = grant and f"{grant}."
+                raise BackendFailed(f"Databricks refuses to {what}: {said(error)}", hint=hint) from error
             raise _silent(what, said(error)) from error
         except JSONDecodeError as error:
             why = "its answer is not JSON but a page, as a proxy or a login sends it"

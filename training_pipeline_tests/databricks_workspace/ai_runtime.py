@@ -2,7 +2,7 @@
 
 A real worker has `/Workspace` and `/Volumes` mounted. Here they are folders below the workspace's root, so the script's
 folder is copied for the run, and in its `hyperparameters.yaml` every path that starts with one of them is replaced by
-where it lies. The programs themselves are the very bytes that were uploaded.
+where it lies. The programs themselves are the very bytes that were uploaded, unless a test says otherwise.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 
+from training_pipeline.backends.databricks_program import packed
 from training_pipeline_tests.databricks_workspace import mlflow
 
 if TYPE_CHECKING:
@@ -38,10 +39,11 @@ GRACE_SECONDS: Final = 5.0
 class Worker:
     """Takes one run from `PENDING` to its end, in a thread."""
 
-    def __init__(self, workspace: Workspace, run: Run, *, wait_seconds: float) -> None:
+    def __init__(self, workspace: Workspace, run: Run, *, wait_seconds: float, program: Path | None) -> None:
         self._workspace = workspace
         self._run = run
         self._wait_seconds = wait_seconds
+        self._program = program
         self._process: subprocess.Popen[bytes] | None = None
         self._directory = workspace.root / ".runs" / str(run.run_id)
 
@@ -99,6 +101,8 @@ class Worker:
         script = run.task["ai_runtime_task"]["deployments"][0]["command_path"]
         source = workspace.path(script if script.startswith("/Workspace") else f"/Workspace{script}")
         shutil.copytree(source.parent, self._directory / "code")
+        if self._program is not None:
+            (self._directory / "code" / "program.zip").write_bytes(packed(self._program))
         hyperparameters = self._directory / "code" / "hyperparameters.yaml"
         if hyperparameters.exists():
             values = yaml.safe_load(hyperparameters.read_text())

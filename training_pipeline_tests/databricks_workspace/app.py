@@ -102,6 +102,7 @@ def serve(root: Path, *, port: int = 0) -> Iterator[Workspace]:
         host="127.0.0.1",
         port=port,
         log_level="critical",
+        log_config=None,
         access_log=False,
         lifespan="off",
         ws="none",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -61,12 +62,16 @@ class Run:
 
 @dataclass
 class Jobs:
-    """All runs. `wait_seconds` is how long a run waits for compute; runs in `vanished` are not known any more."""
+    """All runs. `wait_seconds` is how long a run waits for compute; runs in `vanished` are not known any more.
+
+    `program` is a folder whose program runs instead of the one that was uploaded, where only the run matters.
+    """
 
     runs: dict[int, Run] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
     vanished: set[int] = field(default_factory=set)
     wait_seconds: float = 0.0
+    program: Path | None = None
 
     def close(self) -> None:
         """Kill what still runs."""
@@ -102,7 +107,7 @@ def routes(workspace: Workspace) -> list[Route]:
         state.runs[run.run_id] = run
         if token:
             state.tokens[token] = run.run_id
-        run.worker = ai_runtime.Worker(workspace, run, wait_seconds=state.wait_seconds)
+        run.worker = ai_runtime.Worker(workspace, run, wait_seconds=state.wait_seconds, program=state.program)
         run.worker.start()
         return JSONResponse({"run_id": run.run_id})
 
