@@ -135,7 +135,17 @@ class TrainingResult(BaseModel):
     val_accuracy: float | None = None
     custom_metrics: dict[str, float] = {}
     truncated_examples: int = 0
-    samples_file: Path | None = None
+
+
+class AnsweredQuestion(BaseModel):
+    """A validation question, the expert's answer, and the model's before and after training; null where it had none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    question: str
+    expected: str
+    before: str | None = None
+    after: str | None = None
 
 
 #: A run as a backend is asked about it: job id and attempt.
@@ -205,4 +215,11 @@ class FineTuningBackend(Protocol):
 
     def result(self, job_id: str, attempt: int) -> TrainingResult:
         """The result of a succeeded run; raises `BackendFailed` with the cause otherwise. Reads only."""
+        ...
+
+    def answers(self, job_id: str, attempt: int) -> Sequence[AnsweredQuestion]:
+        """What a succeeded run was asked before and after training; empty where it was asked nothing. Reads only.
+
+        It is the text of pairs: for whoever trained the model, and to be stored or logged nowhere.
+        """
         ...

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from training_pipeline.backends import databricks_program as program
 from training_pipeline.backends.base import (
+    AnsweredQuestion,
     BaseModelOffer,
     Handle,
     MetricPoint,
@@ -26,6 +27,7 @@ from training_pipeline.backends.databricks_program import Places
 from training_pipeline.backends.databricks_runs import Key, Known, Runs
 from training_pipeline.backends.databricks_states import meaning
 from training_pipeline.backends.databricks_upload import Uploads
+from training_pipeline.backends.trainer_contract import ANSWERS_FILE, answered_questions
 from training_pipeline.domain.databricks_pages import is_page
 from training_pipeline.domain.errors import BackendFailed, FieldProblem
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingConfig
@@ -232,9 +234,13 @@ class DatabricksBackend:
             raise BackendFailed(f"Databricks run {run.run_id} ended well, but left no result in {path}.")
         fields = {name: result[name] for name in TrainingResult.model_fields if result.get(name) is not None}
         try:
-            return TrainingResult(**{**fields, "tokens": result.get("tokens"), "samples_file": None})
+            return TrainingResult(**{**fields, "tokens": result.get("tokens")})
         except ValueError as error:
             raise BackendFailed(f"{path} breaks its contract: {error}") from error
+
+    def answers(self, job_id: str, attempt: int) -> list[AnsweredQuestion]:
+        """What the run was asked before and after training, from the volume. Reads."""
+        return answered_questions(self._uploads.read(f"{self._places().run(job_id, attempt)}/{ANSWERS_FILE}") or b"")
 
     def _places(self) -> Places:
         volume = f"/Volumes/{self._options.volume.replace('.', '/')}/training_pipeline"

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from training_pipeline.backends import verdict
 from training_pipeline.backends.base import (
+    AnsweredQuestion,
     BaseModelOffer,
     Handle,
     MetricPoint,
@@ -35,7 +36,12 @@ from training_pipeline.backends.progress import read_points
 from training_pipeline.backends.run_directory import Orders, RunDirectory
 from training_pipeline.backends.run_log import log_tail
 from training_pipeline.backends.supervisor_start import start_supervisor
-from training_pipeline.backends.trainer_contract import trainer_config, training_result
+from training_pipeline.backends.trainer_contract import (
+    ANSWERS_FILE,
+    answered_questions,
+    trainer_config,
+    training_result,
+)
 from training_pipeline.domain.errors import (
     BackendFailed,
     Conflict,
@@ -194,6 +200,13 @@ class LocalBackend:
             if outcome.status != JobStatus.SUCCEEDED:
                 raise BackendFailed(outcome.error or f"The run {run.path.name} ended as {outcome.status}.")
             return training_result(read_json(run.result) or {}, run.path)
+
+    def answers(self, job_id: str, attempt: int) -> list[AnsweredQuestion]:
+        """What the run was asked before and after training. Reads."""
+        run = self._submitted(job_id, attempt)
+        with _using(run):
+            asked = run.path / ANSWERS_FILE
+            return answered_questions(asked.read_bytes()) if asked.exists() else []
 
     def _directory(self, job_id: str, attempt: int) -> RunDirectory:
         if not _JOB_ID.fullmatch(job_id):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from training_pipeline.backends.base import Submission, TrainingResult
+from training_pipeline.backends.base import AnsweredQuestion, Submission, TrainingResult
 from training_pipeline.domain.errors import BackendFailed
 from training_pipeline.domain.job import TrainingConfig
+
+#: Where the training program leaves what it was asked, beside its result.
+ANSWERS_FILE: Final = "samples.jsonl"
 
 
 def trainer_config(submission: Submission, run_dir: Path) -> dict[str, Any]:
@@ -34,11 +37,10 @@ def training_result(result: Mapping[str, Any], run_dir: Path) -> TrainingResult:
     """The training program's result.json as a result; raises `BackendFailed` if a file it names is not there. Reads."""
     try:
         model_dir = run_dir / result["model_dir"] if result.get("model_dir") else None
-        samples = run_dir / result["samples_file"] if result.get("samples_file") else None
         fields = {name: result[name] for name in TrainingResult.model_fields if result.get(name) is not None}
         metrics = {name: value for name, value in (result.get("custom_metrics") or {}).items() if value is not None}
         tokens = result.get("tokens")
-        fields |= {"model_dir": model_dir, "samples_file": samples, "custom_metrics": metrics, "tokens": tokens}
+        fields |= {"model_dir": model_dir, "custom_metrics": metrics, "tokens": tokens}
         made = TrainingResult(**fields)
     except (ValueError, KeyError, TypeError) as error:
         raise BackendFailed(f"The result of the run {run_dir.name} breaks its contract: {error}") from error
@@ -47,3 +49,8 @@ def training_result(result: Mapping[str, Any], run_dir: Path) -> TrainingResult:
     if missing:
         raise BackendFailed(f"The run {run_dir.name} succeeded, but of its model these are gone: {', '.join(missing)}.")
     return made
+
+
+def answered_questions(content: bytes) -> list[AnsweredQuestion]:
+    """The questions and answers in the file that the training program leaves. Pure."""
+    return [AnsweredQuestion.model_validate_json(line) for line in content.splitlines() if line.strip()]

@@ -167,8 +167,7 @@ def _summary(services: Services, job: TrainingJob, *, answers: int = 0) -> Group
         show_job.of_gates(Snapshot.model_validate(job.snapshot).summary),
         show_job.of_result(job, dataset, result.train_loss_first),
     ]
-    if answers and result.samples_file is not None:
-        shown = show_job.of_answers(result.samples_file, answers)
-        parts += [shown] if shown is not None else []
+    if answers and (asked := services.backend.answers(job.id, job.attempt)):
+        parts.append(show_job.of_answers(asked[:answers]))
     parts.append(show_job.of_lineage(job, lineage.read(services.store, job.id)))
     return Group(*parts)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -13,6 +12,7 @@ from rich.text import Text
 from training_pipeline.api.schemas.event import TrainingJobEvent
 from training_pipeline.api.schemas.training_job import TrainingJob as PublicJob
 from training_pipeline.api.schemas.training_sheet import ExportSummary as PublicSummary
+from training_pipeline.backends.base import AnsweredQuestion
 from training_pipeline.cli.user import caller
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.export_summary import ExportSummary
@@ -127,19 +127,16 @@ def of_lineage(job: TrainingJob, record: LineageRecord) -> RenderableType:
     return Panel(Group(*lines, Text(), *foot), title="Where it comes from", title_align="left")
 
 
-def of_answers(samples_file: Path, count: int) -> RenderableType | None:
-    """A few validation questions with the model's answers before and after; None where none were asked."""
-    if not samples_file.exists():
-        return None
-    rows = [json.loads(line) for line in samples_file.read_text("utf-8").splitlines()[:count]]
+def of_answers(asked: Sequence[AnsweredQuestion]) -> RenderableType:
+    """A few validation questions with the model's answers before and after."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("question", "expert", "before", "after"):
         table.add_column(column, overflow="fold")
-    for row in rows:
-        right = row["after"].strip() == row["expected"].strip()
-        after = Text(row["after"].strip()[:60], style="green" if right else "red")
-        before = Text(row["before"].strip()[:40], style="dim")
-        table.add_row(Text(row["question"]), Text(row["expected"]), before, after)
+    for each in asked:
+        answer = (each.after or "").strip()
+        after = Text(answer[:60], style="green" if answer == each.expected.strip() else "red")
+        before = Text((each.before or "").strip()[:40], style="dim")
+        table.add_row(Text(each.question), Text(each.expected), before, after)
     return Panel(table, title="What it answers now", title_align="left")
 
 

@@ -83,7 +83,10 @@ def _result(run: Path) -> dict[str, Any]:
 
 
 def _keep(told: dict[str, Any], result: dict[str, Any], work: Path, result_dir: Path) -> None:
-    """Register the model, or copy it to the volume where none is to be registered, or where that fails."""
+    """Keep what the model answered; register it, or copy it to the volume where that is not wanted or fails."""
+    if result.get("samples_file"):
+        result_dir.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(work / "run" / result["samples_file"], result_dir / result["samples_file"])
     model = work / "run" / result["model_dir"]
     registered = told["register"]
     if registered is None:

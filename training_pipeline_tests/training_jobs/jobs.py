@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from training_pipeline.backends.base import (
+    AnsweredQuestion,
     BaseModelOffer,
     Handle,
     MetricPoint,
@@ -99,6 +100,9 @@ class ScriptedBackend:
         if self.outcome is None:
             raise NotFound(f"no result of {job_id}")
         return self.outcome
+
+    def answers(self, job_id: str, attempt: int) -> Sequence[AnsweredQuestion]:
+        return ()
 
 
 def a_result(model_dir: Path, **values: Any) -> TrainingResult:
