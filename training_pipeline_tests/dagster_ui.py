@@ -56,7 +56,8 @@ class DagsterUI:
         self.click("Upstream")
         self.click("All")
         self.page.wait_for_url("**lineageDepth=*")
-        self.page.reload()  # so that all of it is in sight
+        self.sees("fine_tuning_run")
+        self.page.mouse.dblclick(600, 220)  # on nothing: it brings all of the graph into sight
         self.sees("prompt_template")
 
     def asset(self, key: str, *, partition: str = "", view: str = "partitions") -> None:

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from pydantic import SecretStr
 from sqlalchemy import update
 
-from training_pipeline.backends.databricks import DatabricksBackend, RunOptions
-from training_pipeline.backends.databricks_client import Connection
-from training_pipeline.backends.databricks_models import DatabricksModels
-from training_pipeline.database import Database
 from training_pipeline.datasets.snapshot import Snapshot
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.job import TERMINAL, TrainingJob
-from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.claims import Phase, attempt_of, claim
 from training_pipeline.training_jobs.launch import SheetRef
-from training_pipeline.training_jobs.services import Services, assemble
+from training_pipeline.training_jobs.services import Services
 from training_pipeline.training_jobs.store import JobStore
 from training_pipeline.training_jobs.tables import training_jobs
-from training_pipeline_tests.backends.databricks_stand_in import STAND_IN_WORKER, VOLUME
-
-
-def services_for(
-    settings: Settings, database: Database, *, url: str, token: str = "dapi-stand-in", program: Path | None = None
-) -> Services:
-    """The parts of an installation whose jobs train in the workspace at `url`."""
-    connection = Connection(30, 3, {"host": url, "token": token, "auth_type": "pat"})
-    options = RunOptions(volume=VOLUME, accelerator="GPU_1xA10")
-    backend = DatabricksBackend(options, connection, DatabricksModels(), program)
-    return assemble(settings, database, backend=backend)
-
 
 Prepare = Callable[[Services, TrainingJob], tuple[SheetRef, Snapshot, DatasetRef]]
 
@@ -99,17 +78,3 @@ def skip_pauses(store: JobStore, job_id: str) -> None:
     over = {"launch_after": None, "finalize_after": None, "poll_after": None}
     with store.begin() as connection:
         connection.execute(update(training_jobs).where(training_jobs.c.id == job_id).values(over))
-
-
-def main() -> None:
-    """Launch one job in this process, which a test kills: the argument says where everything is."""
-    told = json.loads(sys.argv[1])
-    settings = Settings(state_dir=Path(told["state_dir"]), sheets_dir=Path(told["sheets_dir"]))
-    database = Database.at(SecretStr(told["database_url"]))
-    services = services_for(settings, database, url=told["url"], program=STAND_IN_WORKER)
-    for job in claim(services.store, Phase.LAUNCH, job_id=told["job_id"]):
-        launch(services, job)
-
-
-if __name__ == "__main__":
-    main()

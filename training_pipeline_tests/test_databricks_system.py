@@ -57,7 +57,8 @@ def pairs() -> list[Row]:
 def system(tmp_path_factory: pytest.TempPathFactory, mlflow_server: MlflowServer) -> Iterator[DatabricksSystem]:
     directory = tmp_path_factory.mktemp("databricks")
     with workspace_with_volume(directory / "workspace", mlflow_server) as workspace:
-        put_heads(workspace, [head(SHEET, name="School maths", source_table=SOURCE)])
+        sources = {"source_table": SOURCE, "sheet_name": "Exercises", "template_name": "Worked answers"}
+        put_heads(workspace, [head(SHEET, name="School maths", **sources)])
         rows = pairs()
         put_pairs(workspace, rows, [SHEET] * len(rows))
         tables(workspace).put(SOURCE, tables(workspace).select(f"SELECT pair_id FROM {PAIRS}", {}))
@@ -84,7 +85,7 @@ def create(system: DatabricksSystem, **values: Any) -> str:
 def test_sensors_alone_take_a_job_from_a_table_to_a_registered_version(
     system: DatabricksSystem, images: Path | None
 ) -> None:
-    config = {"epochs": 3, "evaluations_per_epoch": 4} if images else {"epochs": 2, "exact_match_questions": 2}
+    config = {"epochs": 2, "evaluations_per_epoch": 4} if images else {"epochs": 2, "exact_match_questions": 2}
     job_id = create(system, training_config=config)
     job, run, version = system.succeeded(job_id, seconds=800)
     total = len(pairs())
@@ -143,9 +144,9 @@ def take_pictures(system: DatabricksSystem, job: TrainingJob, images: Path) -> N
         ui.picture("loss-curve")
         for tab in ("", "metrics"):
             ui.page.goto(f"http://127.0.0.1:{system.settings.api_port}/train/jobs/{job.id}/{tab}".rstrip("/"))
-            ui.sees("Figures" if tab else "Databricks run")
+            ui.sees("Loss" if tab else "Databricks run").scroll_into_view_if_needed()
             ui.picture(f"job-{tab or 'overview'}")
-        system.succeeded(create(system, training_config={"epochs": 6}), seconds=1500)
+        system.succeeded(create(system, training_config={"epochs": 1}), seconds=900)
         ui.asset("training_metrics", view="overview")
         ui.click("Plots")
         ui.page.locator("canvas").first.wait_for()

@@ -159,6 +159,8 @@ def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, li
     """The registered model and what it was trained on."""
     name, version = job.uc_model_name or job.model_name, job.uc_model_version
     page = links.model_version(job)
+    sheet = Reference(id=record.sheet_id, name=record.sheet_name, version=record.sheet_version)
+    template = Reference(id=record.template_id, name=record.template_name, version=record.template_version)
     files = [f"| `{file}` | `{digest}` |" for file, digest in sorted(result.model_files.items())]
     return {
         "model": name,
@@ -167,8 +169,8 @@ def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, li
         "base_model": job.base_model,
         "training_sheet": f"{record.training_sheet_name} ({record.training_sheet_id})",
         "training_sheet_digest": record.training_sheet_digest,
-        "source_sheet": f"{record.sheet_name} ({record.sheet_id}), version {record.sheet_version}",
-        "prompt_template": f"{record.template_name} ({record.template_id}), version {record.template_version}",
+        "source_sheet": named(sheet),
+        "prompt_template": named(template),
         "train_pairs": job.train_pairs or 0,
         "validation_pairs": job.val_pairs or 0,
         "dataset": record.dataset_digest,

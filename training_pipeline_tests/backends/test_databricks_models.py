@@ -9,6 +9,33 @@ import pytest
 from training_pipeline.backends.databricks_models import DatabricksModels, OfferedModel
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 
+#: Of each model's config.json: sizes of the hidden and of the feed-forward layer, layers, heads, heads of keys and values,
+#: size of a head, vocabulary, whether input and output share their embeddings, whether queries and keys have norms.
+SHAPES = {
+    "databricks-meta-llama-3-1-8b-instruct": (4096, 14336, 32, 32, 8, 128, 128256, False, False),
+    "databricks-meta-llama-3-1-70b-instruct": (8192, 28672, 80, 64, 8, 128, 128256, False, False),
+    "llama-3-2-3b-instruct": (3072, 8192, 28, 24, 8, 128, 128256, True, False),
+    "qwen3-4b-instruct": (2560, 9728, 36, 32, 8, 128, 151936, True, True),
+    "qwen3-8b": (4096, 12288, 36, 32, 8, 128, 151936, False, True),
+    "qwen3-32b": (5120, 25600, 64, 64, 8, 128, 151936, False, True),
+    "mistral-7b-instruct-v0-3": (4096, 14336, 32, 32, 8, 128, 32768, False, False),
+    "phi-4": (5120, 17920, 40, 40, 10, 128, 100352, False, False),
+    "smollm3-3b": (2048, 11008, 36, 16, 4, 128, 128256, True, False),
+}
+
+
+def weights(
+    hidden: int, wide: int, layers: int, heads: int, pairs: int, size: int, words: int, tied: bool, norms: bool
+) -> int:
+    """The weights of a decoder with grouped queries, gated feed-forward layers and no biases."""
+    attention = 2 * hidden * heads * size + 2 * hidden * pairs * size + 2 * size * norms
+    return layers * (attention + 3 * hidden * wide + 2 * hidden) + hidden + words * hidden * (1 if tied else 2)
+
+
+def test_the_number_of_parameters_is_what_the_shape_of_the_model_gives() -> None:
+    counted = {offer.id: offer.parameters for offer in DatabricksModels().offers() if offer.id != "builtin:tiny"}
+    assert counted == {name: weights(*shape) for name, shape in SHAPES.items()}
+
 
 def test_the_familiar_names_are_on_offer_with_what_holds_them() -> None:
     offers = {offer.id: offer for offer in DatabricksModels().offers()}
