@@ -57,7 +57,7 @@ class DagsterUI:
         self.click("All")
         self.page.wait_for_url("**lineageDepth=*")
         self.sees("fine_tuning_run")
-        self.page.mouse.dblclick(600, 220)  # on nothing: it brings all of the graph into sight
+        self.page.mouse.dblclick(600, 180)  # on nothing: it brings all of the graph into sight
         self.sees("prompt_template")
 
     def asset(self, key: str, *, partition: str = "", view: str = "partitions") -> None:

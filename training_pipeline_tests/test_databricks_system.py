@@ -132,8 +132,11 @@ def pages_lead_to_the_workspace(system: DatabricksSystem, job: TrainingJob, work
 def take_pictures(system: DatabricksSystem, job: TrainingJob, images: Path) -> None:
     """What the docs show: the graph of the job's partition, its figures and its page, and a second job beside it."""
     with dagster_ui(f"http://127.0.0.1:{system.port}", images) as ui:
+        ui.page.set_viewport_size({"width": 1600, "height": 640})
         ui.lineage()
+        ui.drag(-30)
         ui.picture("graph")
+        ui.page.set_viewport_size({"width": 1280, "height": 800})
         ui.asset("fine_tuned_model", partition=job.id)
         ui.sees("model_page")
         ui.picture("model")
@@ -150,7 +153,7 @@ def take_pictures(system: DatabricksSystem, job: TrainingJob, images: Path) -> N
         ui.asset("training_metrics", view="overview")
         ui.click("Plots")
         ui.page.locator("canvas").first.wait_for()
-        ui.page.get_by_text("train_loss", exact=True).first.scroll_into_view_if_needed()
+        ui.page.get_by_text("val_loss", exact=True).first.scroll_into_view_if_needed()
         ui.picture("plots")
 
 

@@ -9,8 +9,8 @@ import pytest
 from training_pipeline.backends.databricks_models import DatabricksModels, OfferedModel
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 
-#: Of each model's config.json: sizes of the hidden and of the feed-forward layer, layers, heads, heads of keys and values,
-#: size of a head, vocabulary, whether input and output share their embeddings, whether queries and keys have norms.
+#: Of each model's config.json: sizes of the hidden and of the feed-forward layer, layers, heads, heads of keys and
+#: values, size of a head, vocabulary, whether input and output share embeddings, whether queries and keys have norms.
 SHAPES = {
     "databricks-meta-llama-3-1-8b-instruct": (4096, 14336, 32, 32, 8, 128, 128256, False, False),
     "databricks-meta-llama-3-1-70b-instruct": (8192, 28672, 80, 64, 8, 128, 128256, False, False),
