@@ -33,7 +33,7 @@ def drive(services: Services, job_id: str, *, seconds: float = 240.0, prepare: P
         job = store.get(job_id)
         if job.status in TERMINAL and (job.finalized_at is not None or job.backend_status in {None, "cancelled"}):
             return job
-        time.sleep(0.1)
+        time.sleep(0.03)
     raise AssertionError(f"The job is still {store.get(job_id).status}: {store.events(job_id, limit=20)[0]}")
 
 
