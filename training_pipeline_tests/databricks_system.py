@@ -28,6 +28,7 @@ class DatabricksSystem(RunningSystem):
             "databricks_volume": VOLUME,
             "databricks_accelerator": "GPU_1xA10",
             "databricks_warehouse_id": "wh-1",
+            "databricks_http_timeout_seconds": 600,  # who waits for a reply is killed, and does not give up before
             "sheet_source": "unity_catalog",
             "uc_sheets_table": SHEETS,
             "uc_pairs_table": PAIRS,

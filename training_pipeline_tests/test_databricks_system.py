@@ -110,9 +110,9 @@ def test_sensors_alone_take_a_job_from_a_table_to_a_registered_version(
     if images is not None:
         take_pictures(system, job, images)
     else:
-        asked = system.services.backend.answers(job.id, job.attempt)
-        assert len(asked) == 2
-        assert {each.expected for each in asked} <= {row["messages"][1]["content"] for row in pairs()}
+        answered = system.services.backend.answers(job.id, job.attempt)
+        assert len(answered) == 2
+        assert {each.expected for each in answered} <= {row["messages"][1]["content"] for row in pairs()}
 
 
 def pages_lead_to_the_workspace(system: DatabricksSystem, job: TrainingJob, workspace: str, run_id: int) -> None:
