@@ -93,7 +93,8 @@ class Desk:
 
     async def facets(self) -> Facets:
         """The values that jobs may be filtered by."""
-        return await _thread(facets, self.services.store)
+        found: Facets = await self.flights.run("facets", partial(facets, self.services.store))
+        return found
 
     async def job(self, job_id: str) -> Looked:
         """One job."""

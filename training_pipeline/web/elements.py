@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from nicegui.element import Element
 
@@ -65,18 +65,32 @@ def icon(name: str, **attributes: Any) -> Tag:
     return Tag("span", classes=f"icon i-{name}", aria_hidden="true", **attributes)
 
 
+class BadgeWords(NamedTuple):
+    """How a status is shown: the end of its class, its icon, its word."""
+
+    look: str
+    picture: str
+    word: str
+
+
+_ICONS: Final = {
+    JobStatus.PENDING: "clock",
+    JobStatus.QUEUED: "stack",
+    JobStatus.RUNNING: "play",
+    JobStatus.SUCCEEDED: "check",
+    JobStatus.FAILED: "alert",
+    JobStatus.CANCELLED: "stop",
+    JobStatus.TIMEOUT: "hourglass",
+}
+
+
+def badge_of(status: JobStatus, *, stopping: bool = False) -> BadgeWords:
+    """The badge of a status; `stopping` says that a cancel is asked for and not confirmed. Pure."""
+    return BadgeWords("stopping", "stop", "cancelling") if stopping else BadgeWords(status, _ICONS[status], status)
+
+
 class Badge:
     """A status: its word, its icon and its colour."""
-
-    _ICONS: Final = {
-        JobStatus.PENDING: "clock",
-        JobStatus.QUEUED: "stack",
-        JobStatus.RUNNING: "play",
-        JobStatus.SUCCEEDED: "check",
-        JobStatus.FAILED: "alert",
-        JobStatus.CANCELLED: "stop",
-        JobStatus.TIMEOUT: "hourglass",
-    }
 
     def __init__(self, status: JobStatus, *, stopping: bool = False) -> None:
         self._whole = Tag("span")
@@ -86,10 +100,11 @@ class Badge:
         self.show(status, stopping=stopping)
 
     def show(self, status: JobStatus, *, stopping: bool = False) -> None:
-        """Show another status; `stopping` says that a cancel is asked for and not confirmed."""
-        self._whole.look(f"badge is-{'stopping' if stopping else status}")
-        self._icon.look(f"icon i-{'stop' if stopping else self._ICONS[status]}")
-        self._word.say("cancelling" if stopping else str(status))
+        """Show another status."""
+        badge = badge_of(status, stopping=stopping)
+        self._whole.look(f"badge is-{badge.look}")
+        self._icon.look(f"icon i-{badge.picture}")
+        self._word.say(badge.word)
 
 
 class Bar:

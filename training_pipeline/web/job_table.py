@@ -1,9 +1,11 @@
-"""The table of jobs. A row stays the same element while its job is shown, so that focus and place are kept."""
+"""The table of jobs. A row stays the same while its job is shown, so that focus and place are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from nicegui.element import Element
 
 from training_pipeline.api.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.domain.job import ACTIVE, Action
@@ -12,7 +14,7 @@ from training_pipeline.web import address, formats
 from training_pipeline.web.address import JobFilters
 from training_pipeline.web.cancel_dialog import CancelDialog
 from training_pipeline.web.desk import Desk
-from training_pipeline.web.elements import Badge, Bar, Tag, button, icon, link, moment
+from training_pipeline.web.elements import Tag, badge_of, button, icon, link
 
 Apply = Callable[[JobFilters], Awaitable[None]]
 
@@ -38,34 +40,25 @@ class JobTable:
         self._desk = desk
         self._apply = apply
         self._filters = JobFilters()
-        self._rows: dict[str, _Row] = {}
+        self._jobs: dict[str, TrainingJob] = {}
         self._cancel = CancelDialog(desk, refresh)
         with Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label="Jobs, a table"):
             self._table = Tag("table", classes="jobs", role="table")
             with self._table:
                 with Tag("thead", role="rowgroup"), Tag("tr", role="row"):
                     self._heads = [_Head(*column, self._sorted) for column in _COLUMNS]
-                self._body = Tag("tbody", role="rowgroup")
+                self._rows = _Rows()
+                self._rows.on("cancel", lambda event: self._asked(str(event.args)))
         self._nothing = Tag("div", classes="empty")
         self._pager = _Pager(self._turned)
 
     def show(self, page: TrainingJobPage, filters: JobFilters) -> None:
-        """Show this page. Rows of jobs that were shown before are kept."""
+        """Show this page."""
         self._filters = filters
         for head in self._heads:
             head.show(filters)
-        shown = {job.id for job in page.jobs}
-        for job_id in [job_id for job_id in self._rows if job_id not in shown]:
-            self._rows.pop(job_id).whole.delete()
-        for place, job in enumerate(page.jobs):
-            row = self._rows.get(job.id)
-            if row is None:
-                with self._body:
-                    row = self._rows[job.id] = _Row(job, self._desk, self._cancel)
-            else:
-                row.show(job)
-            if self._body.default_slot.children[place] is not row.whole:
-                row.whole.move(self._body, place)
+        self._jobs = {job.id: job for job in page.jobs}
+        self._rows.show(page.jobs)
         self._table.set_visibility(bool(page.jobs))
         self._show_nothing(page)
         self._pager.show(filters.page, page.total, self.ROWS)
@@ -86,6 +79,10 @@ class JobTable:
             else:
                 Tag("p", "No training job yet.", classes="empty-title")
                 Tag("p", "Choose a training sheet above to create the first one.", classes="muted")
+
+    def _asked(self, job_id: str) -> None:
+        if job_id in self._jobs:  # else it has left the page meanwhile
+            self._cancel.ask(self._jobs[job_id])
 
     async def _sorted(self, sort: JobSort) -> None:
         down = not self._filters.descending if sort is self._filters.sort else sort is JobSort.CREATED_AT
@@ -117,54 +114,38 @@ class _Head:
         self._cell.set(aria_sort=ways[filters.descending] if self._sort is filters.sort else None)
 
 
-class _Row:
-    """One job."""
+class _Rows(Element, component="static/job_rows.js"):
+    """The rows, drawn by one component; nothing is sent where they are the same."""
 
-    def __init__(self, job: TrainingJob, desk: Desk, cancel: CancelDialog) -> None:
-        self._desk = desk
-        self._cancel = cancel
-        self._job = job
-        self.whole = Tag("tr", role="row")
-        with self.whole:
-            with _cell("Model", "wide"):
-                link(job.model_name, address.job(job.id), classes="strong")
-                Tag("span", job.id, classes="sub mono")
-            with _cell("Status"):
-                self._badge = Badge(job.status)
-                self._bar = Bar(f"Progress of {job.model_name}", job.progress_percent, classes="thin")
-            with _cell("Training sheet"):
-                Tag("span", job.training_sheet_name)
-                Tag("span", job.base_model, classes="sub")
-            self._train_loss = _cell("Train loss", "number")
-            self._val_loss = _cell("Val. loss", "number")
-            with _cell("Created"):
-                moment(job.created_at)
-                Tag("span", f"by {job.created_by}", classes="sub")
-            self._duration = _cell("Duration", "number")
-            self._actions = _cell("Actions", "actions")
-        self._shown_actions: frozenset[Action] | None = None
-        self.show(job)
+    def show(self, jobs: Sequence[TrainingJob]) -> None:
+        """Show these jobs, in this order."""
+        rows = [_row(job) for job in jobs]
+        if self._props.get("jobs") != rows:
+            self._props["jobs"] = rows
 
-    def show(self, job: TrainingJob) -> None:
-        """Show the job as it now is."""
-        self._job = job
-        active = job.status in ACTIVE
-        self._badge.show(job.status, stopping=active and job.cancel_requested_at is not None)
-        self._bar.show(job.progress_percent, visible=active)
-        self._train_loss.say(formats.figure(job.train_loss))
-        self._val_loss.say(formats.figure(job.val_loss))
-        self._duration.say(formats.seconds(job.duration_seconds))
-        actions = frozenset(job.allowed_actions) & {Action.CANCEL, Action.RETRY}
-        if actions != self._shown_actions:
-            self._shown_actions = actions
-            self._actions.clear()
-            with self._actions:
-                if Action.CANCEL in actions:
-                    stop = button("Cancel", kind="quiet small", aria_label=f"Cancel {job.model_name} ({job.id})")
-                    stop.when("click", lambda: self._cancel.ask(self._job))
-                if Action.RETRY in actions:
-                    name = f"Retry {job.model_name} ({job.id})"
-                    link("Retry", address.retry(job.id), classes="button quiet small", aria_label=name)
+
+def _row(job: TrainingJob) -> dict[str, Any]:
+    active = job.status in ACTIVE
+    badge = badge_of(job.status, stopping=active and job.cancel_requested_at is not None)
+    return {
+        "id": job.id,
+        "address": address.job(job.id),
+        "model": job.model_name,
+        "look": badge.look,
+        "icon": badge.picture,
+        "status": badge.word,
+        "active": active,
+        "percent": round(job.progress_percent, 1),
+        "sheet": job.training_sheet_name,
+        "base": job.base_model,
+        "trainLoss": formats.figure(job.train_loss),
+        "valLoss": formats.figure(job.val_loss),
+        "created": job.created_at.isoformat(),
+        "creator": job.created_by,
+        "duration": formats.seconds(job.duration_seconds),
+        "cancel": Action.CANCEL in job.allowed_actions,
+        "retry": address.retry(job.id) if Action.RETRY in job.allowed_actions else None,
+    }
 
 
 class _Pager:
@@ -190,6 +171,3 @@ class _Pager:
         self._next.set(disabled=page >= last or None)
         self._nav.set_visibility(total > size)
 
-
-def _cell(label: str, classes: str = "") -> Tag:
-    return Tag("td", classes=classes, role="cell", data_label=label)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from nicegui import background_tasks, ui
@@ -26,6 +26,7 @@ PAUSE_SECONDS: Final = 0.5
 AGAIN_SECONDS: Final = 2.0
 _log = logging.getLogger(__name__)
 _ASSETS: Final = (
+    '<link rel="preload" href="/train/static/fonts/inter.woff2" as="font" type="font/woff2" crossorigin>'
     '<link rel="stylesheet" href="/train/static/train.css?v={version}">'
     '<link rel="stylesheet" href="/train/static/icons.css?v={version}">'
     '<script src="/train/static/page.js?v={version}"></script>'
@@ -116,15 +117,22 @@ def _unforeseen(error: Exception) -> None:
     say(found, bad=True)
 
 
-def keep_fresh(site: Site, refresh: Callable[[], Awaitable[None]], *, job_id: str = ANY_JOB) -> None:
-    """Call `refresh` whenever the job has changed, as long as the page of this context is open."""
-    client = ui.context.client
-    stale = next(each for each in client.layout.default_slot.children if each.props.get("id") == "stale")
+class Watch:
+    """Whether a job, or any, has changed since this was made: before the page of this context reads what it shows."""
 
-    async def follow() -> None:
-        await client.connected()
-        with site.live.changes(job_id) as changed:
-            changed.set()  # something may have changed since the page was made
+    def __init__(self, site: Site, job_id: str = ANY_JOB) -> None:
+        self._client = ui.context.client
+        changes = ExitStack()
+        self._changed = changes.enter_context(site.live.changes(job_id))
+        self._client.on_delete(changes.close)
+
+    def keep_fresh(self, refresh: Callable[[], Awaitable[None]]) -> None:
+        """Call `refresh` whenever there was a change, as long as the page is open."""
+        client, changed = self._client, self._changed
+        stale = next(each for each in client.layout.default_slot.children if each.props.get("id") == "stale")
+
+        async def follow() -> None:
+            await client.connected()
             while not client.is_deleted:
                 await changed.wait()
                 changed.clear()
@@ -140,5 +148,5 @@ def keep_fresh(site: Site, refresh: Callable[[], Awaitable[None]], *, job_id: st
                     stale.set_visibility(False)
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    task = background_tasks.create(follow(), name=f"keep {client.page.path} fresh")
-    client.on_delete(lambda: task.cancel())
+        task = background_tasks.create(follow(), name=f"keep {client.page.path} fresh")
+        client.on_delete(lambda: task.cancel())

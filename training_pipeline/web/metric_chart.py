@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import nicegui
+from nicegui import ui
 from nicegui.element import Element
 
 from training_pipeline.api.schemas.metrics import MetricPoint
@@ -14,6 +15,10 @@ from training_pipeline.web import formats
 from training_pipeline.web.elements import Tag
 
 _ECHARTS = Path(nicegui.__file__).parent / "elements" / "echart" / "dist"
+
+
+#: Asked for as soon as the page is there, and not when everything else has been run.
+_EARLY = '<script type="module">import "nicegui-echart";</script>'
 
 
 class _Chart(Element, component="static/metric_chart.js", esm={"nicegui-echart": str(_ECHARTS)}):
@@ -31,6 +36,7 @@ class MetricChart:
         zoomed: Callable[[int, int], Awaitable[None]],
     ) -> None:
         self._title = title
+        ui.add_head_html(_EARLY)
         with Tag("figure", classes="chart"):
             with Tag("figcaption", classes="chart-head"):
                 Tag("span", title, classes="strong")

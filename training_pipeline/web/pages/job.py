@@ -20,7 +20,7 @@ from training_pipeline.web.job_head import JobHead
 from training_pipeline.web.job_lineage import LineageTab
 from training_pipeline.web.job_metrics import MetricsTab, csv_of
 from training_pipeline.web.job_overview import OverviewTab
-from training_pipeline.web.layout import frame, keep_fresh
+from training_pipeline.web.layout import Watch, frame
 from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.site import Site
 
@@ -76,10 +76,11 @@ async def _job(site: Site, request: Request, job_id: str, tab: str) -> None:
     if tab not in {word for word, *_ in TABS} or (not tab and request.url.path.endswith("/")):
         show_not_found(site, desk.caller)
         return
+    watch = Watch(site, job_id)
     with frame(f"{looked.job.model_name} {looked.job.id}", site, desk.caller):
         page = JobPage(desk, looked, tab, dict(request.query_params))
         await page.refresh()
-    keep_fresh(site, page.refresh, job_id=job_id)
+    watch.keep_fresh(page.refresh)
     ui.on("address", page.go)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import Request
 from nicegui import background_tasks, ui
 
@@ -11,7 +13,7 @@ from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import Tag, link
 from training_pipeline.web.job_filters import FilterBar
 from training_pipeline.web.job_table import JobTable
-from training_pipeline.web.layout import frame, keep_fresh
+from training_pipeline.web.layout import Watch, frame
 from training_pipeline.web.sheet_table import SheetTable
 from training_pipeline.web.site import Site
 
@@ -23,6 +25,7 @@ def register(site: Site) -> None:
     async def train(request: Request) -> None:
         desk = site.desk(request)
         filters = JobFilters.parse(request.query_params)
+        watch = Watch(site)
         with frame("Train", site, desk.caller):
             with Tag("div", classes="page-head"):
                 with Tag("div"):
@@ -36,10 +39,9 @@ def register(site: Site) -> None:
                     link("New training job", f"{address.HOME}/new", classes="button primary", picture="plus")
             sheets = SheetTable(desk, site.counts)
             jobs = JobList(desk, filters)
-            await sheets.load()
-            await jobs.load()
+            await asyncio.gather(sheets.load(), jobs.refresh())
         background_tasks.create(sheets.count(ui.context.client), name="count the pairs of training sheets")
-        keep_fresh(site, jobs.refresh)
+        watch.keep_fresh(jobs.refresh)
         ui.on("address", lambda event: jobs.go(JobFilters.parse(dict(event.args))))
 
 
@@ -56,15 +58,9 @@ class JobList:
             self._bar = FilterBar(filters, self.apply)
             self._table = JobTable(desk, self.apply, self.refresh)
 
-    async def load(self) -> None:
-        """Show what there is."""
-        self._bar.offer(await self._desk.facets())
-        await self._show()
-
     async def refresh(self) -> None:
         """Show what there is now, leaving what has not changed."""
-        self._bar.offer(await self._desk.facets())
-        await self._show()
+        await asyncio.gather(self._offer(), self._show())
 
     async def apply(self, filters: JobFilters) -> None:
         """Show other jobs, and say so in the address."""
@@ -79,6 +75,9 @@ class JobList:
         self._filters = filters
         self._bar.show(filters, typed=True)
         await self._show()
+
+    async def _offer(self) -> None:
+        self._bar.offer(await self._desk.facets())
 
     async def _show(self) -> None:
         filters = self._filters

@@ -1,0 +1,56 @@
+// The rows of the table of jobs. One component for all of them: an element of the server for each cell would cost it,
+// and the browser, more than everything else on the page together. Every word comes from the server.
+export default {
+  template: `
+    <tbody role="rowgroup">
+      <tr v-for="job in jobs" :key="job.id" role="row">
+        <td class="wide" role="cell" data-label="Model">
+          <a class="strong" :href="job.address">{{ job.model }}</a>
+          <span class="sub mono">{{ job.id }}</span>
+        </td>
+        <td role="cell" data-label="Status">
+          <span class="badge" :class="'is-' + job.look">
+            <span class="icon" :class="'i-' + job.icon" aria-hidden="true"></span><span>{{ job.status }}</span>
+          </span>
+          <div
+            v-if="job.active"
+            class="bar thin"
+            role="progressbar"
+            :aria-label="'Progress of ' + job.model"
+            aria-valuemin="0"
+            aria-valuemax="100"
+            :aria-valuenow="Math.round(job.percent)"
+          ><span class="bar-fill" :style="{ width: job.percent + '%' }"></span></div>
+        </td>
+        <td role="cell" data-label="Training sheet">
+          <span>{{ job.sheet }}</span>
+          <span class="sub">{{ job.base }}</span>
+        </td>
+        <td class="number" role="cell" data-label="Train loss">{{ job.trainLoss }}</td>
+        <td class="number" role="cell" data-label="Val. loss">{{ job.valLoss }}</td>
+        <td role="cell" data-label="Created">
+          <local-time :at="job.created" form="relative"></local-time>
+          <span class="sub">by {{ job.creator }}</span>
+        </td>
+        <td class="number" role="cell" data-label="Duration">{{ job.duration }}</td>
+        <td class="actions" role="cell" data-label="Actions">
+          <button
+            v-if="job.cancel"
+            class="button quiet small"
+            type="button"
+            :aria-label="'Cancel ' + job.model + ' (' + job.id + ')'"
+            @click="$emit('cancel', job.id)"
+          >Cancel</button>
+          <a
+            v-if="job.retry"
+            class="button quiet small"
+            :href="job.retry"
+            :aria-label="'Retry ' + job.model + ' (' + job.id + ')'"
+          >Retry</a>
+        </td>
+      </tr>
+    </tbody>`,
+  compilerOptions: { isCustomElement: (tag) => tag === "local-time" },
+  props: { jobs: Array },
+  emits: ["cancel"],
+};
