@@ -10,6 +10,7 @@ from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.access import Caller
 from training_pipeline.training_jobs import idempotency
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.service import Also
 from training_pipeline.training_jobs.services import Services
 
@@ -28,16 +29,17 @@ def created_once(
     `KeyInUse`, `KeyReused` and whatever `create` does.
     """
     if key is None:
-        return _answer(create(None), caller), False
+        return _answer(create(None), caller, services), False
     with idempotency.turn(services.store, services.database, who=caller.name, key=key, body_hash=asked) as turn:
         if turn.first_answer is not None:
             return turn.first_answer, True
 
         def remember(connection: Connection, job: domain.TrainingJob) -> None:
-            turn.remember(connection, _answer(job, caller))
+            turn.remember(connection, _answer(job, caller, services))
 
-        return _answer(create(remember), caller), False
+        return _answer(create(remember), caller, services), False
 
 
-def _answer(job: domain.TrainingJob, caller: Caller) -> idempotency.Answer:
-    return idempotency.Answer(201, TrainingJob.of(job, caller).model_dump_json())
+def _answer(job: domain.TrainingJob, caller: Caller, services: Services) -> idempotency.Answer:
+    at = Addresses.of(services.settings)
+    return idempotency.Answer(201, TrainingJob.of(job, caller, at).model_dump_json())

@@ -9,6 +9,7 @@ from fastapi import Depends, Path, Request
 from training_pipeline.api.live import Live
 from training_pipeline.domain.access import Caller, Role, require_role
 from training_pipeline.domain.errors import Unauthenticated
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.callers_jobs import CallersJobs
 from training_pipeline.training_jobs.services import Services
 
@@ -43,7 +44,13 @@ def at_least(role: Role) -> Any:
     return Depends(allowed)
 
 
+async def places(request: Request) -> Addresses:  # async: it takes no thread
+    """Where people find more about a job."""
+    return Addresses.of(services(request).settings)
+
+
 Parts = Annotated[Services, Depends(services)]
+Places = Annotated[Addresses, Depends(places)]
 LiveJobs = Annotated[Live, Depends(live)]
 
 #: Every route under /api states the least role that it takes: as a dependency where it does not matter who asks, else

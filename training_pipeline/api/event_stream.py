@@ -16,6 +16,7 @@ from training_pipeline.api.live import News
 from training_pipeline.api.schemas.event import TrainingJobEvent, TrainingJobStreamEnd
 from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.access import Caller
+from training_pipeline.training_jobs.addresses import Addresses
 
 #: How long a client is to wait before it connects again.
 RETRY_MILLISECONDS: Final = 3000
@@ -55,7 +56,9 @@ class EventStream(StreamingResponse):
                 _log.info("a stream was cut off: its client had stopped reading")
 
 
-async def told(news: AsyncGenerator[News | None, None], first: News, caller: Caller) -> AsyncGenerator[bytes, None]:
+async def told(
+    news: AsyncGenerator[News | None, None], first: News, caller: Caller, at: Addresses
+) -> AsyncGenerator[bytes, None]:
     """The messages to `caller` for `first` and for all `news` after it.
 
     The job comes as a `job` message whenever it has changed, each event as a message of its type that bears its id, and
@@ -69,7 +72,7 @@ async def told(news: AsyncGenerator[News | None, None], first: News, caller: Cal
             if piece is None:
                 yield _HEARTBEAT
             else:
-                job = TrainingJob.of(piece.job, caller)
+                job = TrainingJob.of(piece.job, caller, at)
                 yield b"".join(_messages(job, piece, changed=job != shown))
                 shown = job
             try:

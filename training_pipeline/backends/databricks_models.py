@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from training_pipeline.backends.base import BaseModelOffer
 from training_pipeline.backends.databricks_compute import ACCELERATORS
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.sft.config import BUILTIN_TINY, MIN_POSITIONS, TinySize
 
 BUNDLED: Final = Path(__file__).with_name("databricks_models.json")
 
@@ -39,6 +40,11 @@ class OfferedModel(BaseModel):
     licence: str | None = None
     gated: bool = False
     default: bool = False
+
+    @property
+    def built_in(self) -> bool:
+        """Whether the training program makes it; then that says how large it is."""
+        return self.source == BUILTIN_TINY
 
     def accelerators(self, method: Literal["lora", "full"]) -> tuple[str, ...]:
         """The accelerators whose GPUs together hold the model, the cheapest first; all where its size is unknown."""
@@ -69,8 +75,8 @@ class DatabricksModels:
             BaseModelOffer(
                 id=model.id,
                 description=model.description + (" (needs its owner's permission on Hugging Face)" * model.gated),
-                parameters=model.parameters,
-                context_length=model.context_length,
+                parameters=TinySize().parameters if model.built_in else model.parameters,
+                context_length=MIN_POSITIONS if model.built_in else model.context_length,
                 licence=model.licence,
                 accelerators=model.accelerators("lora"),
                 default=model.default,

@@ -7,9 +7,9 @@ from typing import Literal
 from training_pipeline.backends.databricks_compute import ACCELERATORS, problems
 from training_pipeline.backends.databricks_models import DatabricksModels, OfferedModel
 from training_pipeline.backends.defaults import resolve
-from training_pipeline.backends.model_catalogue import BUILTIN_TINY
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.job import TrainingConfig
+from training_pipeline.sft.config import BUILTIN_TINY
 
 
 def resolved_plan(
@@ -29,7 +29,7 @@ def resolved_plan(
     if isinstance(model, FieldProblem):
         found.append(model)
         model = OfferedModel(id=base_model or "?", source=BUILTIN_TINY, description="")
-    tiny = model.source == BUILTIN_TINY
+    tiny = model.built_in
     method: Literal["lora", "full"] = config.method if config.method != "auto" else "full" if tiny else "lora"
     fitting = model.accelerators(method)
     if not fitting:

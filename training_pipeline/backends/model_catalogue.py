@@ -13,15 +13,16 @@ from typing import Any, Final
 from training_pipeline.backends.base import BaseModelOffer
 from training_pipeline.backends.json_file import read_json
 from training_pipeline.domain.errors import FieldProblem
-
-BUILTIN_TINY: Final = "builtin:tiny"
+from training_pipeline.sft.config import BUILTIN_TINY, MIN_POSITIONS, TinySize
 
 _TINY_OFFER: Final = BaseModelOffer(
     id=BUILTIN_TINY,
     description=(
-        "A very small model (about half a million parameters) that is made from the training split alone, offline. It"
-        " proves the pipeline and learns short answers that words in the question decide; it knows nothing else."
+        "A very small model that is made from the training split alone, offline. It proves the pipeline and learns"
+        " short answers that words in the question decide; it knows nothing else."
     ),
+    parameters=TinySize().parameters,
+    context_length=MIN_POSITIONS,
     default=True,
 )
 

@@ -28,6 +28,7 @@ from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import TERMINAL, JobStatus
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs import idempotency
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.callers_jobs import CallersJobs
 from training_pipeline.training_jobs.metric_series import FIRST_STEP, LAST_STEP
 from training_pipeline.training_jobs.readiness import daemon_runs
@@ -60,6 +61,7 @@ class LocalJobs:
         self._services = services
         self._caller = caller()
         self._jobs = CallersJobs(self._caller, services.jobs)
+        self._at = Addresses.of(services.settings)
 
     def create(self, body: Mapping[str, Any], *, idempotency_key: str | None = None) -> TrainingJob:
         """See `JobsClient`."""
@@ -91,6 +93,7 @@ class LocalJobs:
             return job_routes.list_training_jobs(
                 self._jobs,
                 self._caller,
+                self._at,
                 training_sheet_id=training_sheet_id,
                 status=[*statuses],
                 created_by=created_by,
@@ -101,11 +104,11 @@ class LocalJobs:
 
     def get(self, job_id: str) -> TrainingJob:
         """See `JobsClient`."""
-        return job_routes.get_training_job(self._jobs, self._caller, job_id)
+        return job_routes.get_training_job(self._jobs, self._caller, self._at, job_id)
 
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """See `JobsClient`."""
-        return TrainingJob.of(self._jobs.cancel(job_id, reason=reason), self._caller)
+        return TrainingJob.of(self._jobs.cancel(job_id, reason=reason), self._caller, self._at)
 
     def retry(
         self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
@@ -161,7 +164,7 @@ class LocalJobs:
         seen: set[int] = set()
         last: TrainingJob | None = None
         for found in self._driven(job_id) if driving else self._looks(job_id):
-            job = TrainingJob.of(found, self._caller)
+            job = TrainingJob.of(found, self._caller, self._at)
             # Newest first, and from where they are known: an event may be stored after one with a higher id.
             fresh = [event for event in self.events(job_id).events if event.id > after and event.id not in seen]
             yield from reversed(fresh)

@@ -71,7 +71,7 @@ def run(
         console.print(f"Training job [bold]{job.id}[/] on {job.training_sheet_name}, from {job.base_model}.")
         job = _drive(services, instance, job, console, wait=wait)
         if json:
-            typer.echo(show_job.as_json(job))
+            typer.echo(show_job.as_json(job, services.settings))
         _require(job, wait=wait)
         if not json and wait:
             console.print(_summary(services, job))

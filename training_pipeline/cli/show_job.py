@@ -18,6 +18,8 @@ from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
+from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.store import EventType
 
 COLOURS = {
@@ -140,6 +142,6 @@ def of_answers(asked: Sequence[AnsweredQuestion]) -> RenderableType:
     return Panel(table, title="What it answers now", title_align="left")
 
 
-def as_json(job: TrainingJob) -> str:
+def as_json(job: TrainingJob, settings: Settings) -> str:
     """The job as the REST API answers it."""
-    return PublicJob.of(job, caller()).model_dump_json(indent=2)
+    return PublicJob.of(job, caller(), Addresses.of(settings)).model_dump_json(indent=2)

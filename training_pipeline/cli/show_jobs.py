@@ -60,6 +60,8 @@ def details(job: TrainingJob, happened: TrainingJobEventPage) -> RenderableType:
         grid.add_row("cancelled by", Text(f"{job.cancel_requested_by}: {job.cancel_reason}"))
     if job.error_message:
         grid.add_row("cause", Text(job.error_message, style="red"))
+    if job.advice:
+        grid.add_row("what to do", Text(job.advice))
     if job.allowed_actions:
         grid.add_row("you can", ", ".join(job.allowed_actions))
     lines = [event_line(event) for event in reversed(happened.events)]

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 SCHEMA: Final = 1
 BUILTIN_TINY: Final = "builtin:tiny"
+#: Positions that the built-in model can tell apart at least; more where max_length asks for it.
+MIN_POSITIONS: Final = 2048
 
 #: Says what is wrong with a value, or None.
 Rule = Callable[[Any], str | None]
@@ -35,6 +37,12 @@ class TinySize:
     layers: int = 2
     intermediate_size: int = 384
     heads: int = 4
+
+    @property
+    def parameters(self) -> int:
+        """How many it has with a full vocabulary: embeddings that are tied to the output, attention, gate, norms."""
+        layer = 4 * self.hidden_size**2 + 3 * self.hidden_size * self.intermediate_size + 2 * self.hidden_size
+        return self.vocab_size * self.hidden_size + self.layers * layer + self.hidden_size
 
 
 @dataclass(frozen=True, slots=True)

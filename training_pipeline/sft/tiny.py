@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from .config import TinySize
+from .config import MIN_POSITIONS, TinySize
 from .data import read_examples
 from .templates import CHATML, END, PAD, START
 
-#: Positions the model can tell apart at least; more where max_length asks for it.
-MIN_POSITIONS: Final = 2048
 #: The tokenizer learns from this many examples at most: more change nothing but the time it takes.
 TOKENIZER_EXAMPLES: Final = 50_000
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.addresses import Addresses
 
 
@@ -18,9 +17,8 @@ class Link:
     url: str | None
 
 
-def links(job: TrainingJob, settings: Settings) -> tuple[Link, ...]:
+def links(job: TrainingJob, at: Addresses) -> tuple[Link, ...]:
     """The places where this job has left something, in the order of its life. Pure."""
-    at = Addresses.of(settings)
     found = []
     for label, run_id in (("Dagster launch run", job.launch_run_id), ("Dagster finish run", job.finalize_run_id)):
         if run_id is not None:

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from anyio import to_thread
-from sqlalchemy import Connection
 
 from training_pipeline.api import problems
+from training_pipeline.api.created_once import created_once
 from training_pipeline.api.routes import events, jobs, lineage, metrics, models, training_sheets
 from training_pipeline.api.schemas.base_model import BaseModels
 from training_pipeline.api.schemas.event import TrainingJobEventPage
@@ -28,28 +28,17 @@ from training_pipeline.api.schemas.training_sheet import (
     TrainingSheets,
 )
 from training_pipeline.api.single_flight import SingleFlight
-from training_pipeline.domain import advice
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.access import Caller, Role, require_role
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.training_jobs import idempotency
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.callers_jobs import CallersJobs
 from training_pipeline.training_jobs.facets import Facets, facets
-from training_pipeline.training_jobs.links import Link, links
-from training_pipeline.training_jobs.service import Also
 from training_pipeline.training_jobs.services import Services
 from training_pipeline.web.address import JobFilters
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """A job as clients see it, and what the service says beside it."""
-
-    job: TrainingJob
-    advice: str | None
-    links: tuple[Link, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +55,10 @@ class Desk:
         return CallersJobs(self.caller, self.services.jobs)
 
     @property
+    def _at(self) -> Addresses:
+        return Addresses.of(self.services.settings)
+
+    @property
     def may_create(self) -> bool:
         """Whether the caller may create jobs at all."""
         return self.caller.may_act_as(Role.OPERATOR)
@@ -80,6 +73,7 @@ class Desk:
             jobs.list_training_jobs,
             self._jobs,
             self.caller,
+            self._at,
             training_sheet_id=filters.sheet or None,
             status=list(filters.statuses) or None,
             created_by=filters.creator or None,
@@ -96,11 +90,10 @@ class Desk:
         found: Facets = await self.flights.run("facets", partial(facets, self.services.store))
         return found
 
-    async def job(self, job_id: str) -> Looked:
+    async def job(self, job_id: str) -> TrainingJob:
         """One job."""
         found: domain.TrainingJob = await self.flights.run(f"job {job_id}", partial(self._jobs.get, job_id))
-        settings = self.services.settings
-        return Looked(TrainingJob.of(found, self.caller), advice.what_to_do(found), links(found, settings))
+        return TrainingJob.of(found, self.caller, self._at)
 
     async def metrics(self, job_id: str, *, from_step: int, to_step: int, resolution: int) -> TrainingJobMetrics:
         """Figures and series of a job."""
@@ -162,19 +155,11 @@ class Desk:
         await _thread(self._jobs.cancel, job_id, reason=reason)
 
     def _once(self, key: str, asked: str, create: Callable[..., domain.TrainingJob]) -> str:
-        services = self.services
-        with idempotency.turn(
-            services.store, services.database, who=self.caller.name, key=f"{key}-{asked[:16]}", body_hash=asked
-        ) as turn:
-            if turn.first_answer is not None:
-                return str(json.loads(turn.first_answer.body)["id"])
-
-            def remember(connection: Connection, job: domain.TrainingJob) -> None:
-                answer = idempotency.Answer(201, TrainingJob.of(job, self.caller).model_dump_json())
-                turn.remember(connection, answer)
-
-            also: Also = remember
-            return create(also=also).id
+        key = f"{key}-{asked[:16]}"
+        answer, _ = created_once(
+            self.services, self.caller, key=key, asked=asked, create=lambda also: create(also=also)
+        )
+        return str(json.loads(answer.body)["id"])
 
 
 def problem_of(error: PipelineError) -> problems.Problem:

@@ -6,8 +6,9 @@ import json
 from typing import Final
 
 from training_pipeline.api.schemas.event import TrainingJobEvent
+from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.store import EventType
-from training_pipeline.web.desk import Desk, Looked
+from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import Badge, Tag, button, empty, icon, moment, panel
 
 _ICONS: Final = {
@@ -39,7 +40,7 @@ class EventsTab:
             self._more = button("Show older events", kind="small").when("click", self._older)
             self._rest = Tag("p", "Older events: GET /jobs/{id}/events.", classes="muted")
 
-    async def show(self, _: Looked) -> None:
+    async def show(self, _: TrainingJob) -> None:
         """Show what there is now."""
         page = await self._desk.events(self._job_id, page_size=self._wanted)
         self._total.say(f"{page.total:,}")

@@ -10,7 +10,7 @@ from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.job import ACTIVE, Action, JobStatus
 from training_pipeline.web import address, formats
 from training_pipeline.web.cancel_dialog import CancelDialog
-from training_pipeline.web.desk import Desk, Looked
+from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import Badge, Bar, Tag, button, code, icon, link, moment
 
 _WAITING: Final = {
@@ -22,9 +22,9 @@ _WAITING: Final = {
 class JobHead:
     """Shows the job; everything in it follows the job."""
 
-    def __init__(self, desk: Desk, looked: Looked, refresh: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, desk: Desk, job: TrainingJob, refresh: Callable[[], Awaitable[None]]) -> None:
         self._desk = desk
-        self._job = job = looked.job
+        self._job = job
         self._cancel = CancelDialog(desk, refresh)
         self._shown_actions: frozenset[Action] | None = None
         self._shown_cause: str | None = None
@@ -66,16 +66,16 @@ class JobHead:
                 Tag("span", classes="grow")
                 self._left = Tag("span", "", classes="muted")
             self._bar = Bar("Progress of the training", job.progress_percent)
-        self.show(looked)
+        self.show(job)
 
-    def show(self, looked: Looked) -> None:
+    def show(self, job: TrainingJob) -> None:
         """Show the job as it now is."""
-        self._job = job = looked.job
+        self._job = job
         active = job.status in ACTIVE
         stopping = active and job.cancel_requested_at is not None
         self._badge.show(job.status, stopping=stopping)
         self._show_actions()
-        self._show_cause(looked)
+        self._show_cause(job)
         self._stopping.set_visibility(stopping)
         self._stopping_words.say(
             f"{job.cancel_requested_by}: {job.cancel_reason}. The job is over once the backend confirms it."
@@ -100,8 +100,7 @@ class JobHead:
             if Action.RETRY in actions:
                 link("Retry", address.retry(self._job.id), classes="button primary", picture="retry")
 
-    def _show_cause(self, looked: Looked) -> None:
-        job = looked.job
+    def _show_cause(self, job: TrainingJob) -> None:
         cause = job.error_message if job.status in {JobStatus.FAILED, JobStatus.TIMEOUT} else None
         if job.status is JobStatus.CANCELLED and job.cancel_reason:
             cause = f"Cancelled by {job.cancel_requested_by}: {job.cancel_reason}"
@@ -119,10 +118,10 @@ class JobHead:
                 Tag("h2", first, classes="notice-title")
                 if rest:
                     Tag("pre", rest, classes="cause-more")
-                if looked.advice:
+                if job.advice:
                     with Tag("p", classes="advice"):
                         Tag("span", "What to do: ", classes="strong")
-                        Tag("span", looked.advice)
+                        Tag("span", job.advice)
                 if job.error_details:
                     with Tag("details"):
                         Tag("summary", "Details for engineers")

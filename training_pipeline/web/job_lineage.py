@@ -16,7 +16,7 @@ from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.gates import Reason
 from training_pipeline.web import address, formats
-from training_pipeline.web.desk import Desk, Looked
+from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import Tag, code, empty, fact, icon, panel, small_table, text_fact
 from training_pipeline.web.pair_table import PairTable
 
@@ -39,7 +39,7 @@ class LineageTab:
         self._pairs: dict[str, PairTable] = {}
         self._place = Tag("div")
 
-    async def show(self, looked: Looked) -> None:
+    async def show(self, job: TrainingJob) -> None:
         """Show what there is now; the tree is made anew only where the record has changed."""
         try:
             record = await self._desk.lineage(self._job_id, pairs=None, search="", page_size=1, cursor=None)
@@ -51,7 +51,7 @@ class LineageTab:
                     words = "It is written when the job is handed to its backend, from what was then read."
                     empty("split", "There is no lineage record yet.", words)
             return
-        seen = (record.model_dump(exclude=_OF_A_PAGE), looked.job.excluded_counts)
+        seen = (record.model_dump(exclude=_OF_A_PAGE), job.excluded_counts)
         if seen == self._shown:
             return
         self._shown = seen
@@ -59,7 +59,7 @@ class LineageTab:
         with self._place, panel("Lineage", name="lineage") as head:
             with head:
                 Tag("span", "what exactly this model was trained on, and who allowed it", classes="muted")
-            self._tree(record, looked.job)
+            self._tree(record, job)
         for part in PARTS:
             if part in self._open:
                 await self._pairs[part].load(self._search, self._cursor)

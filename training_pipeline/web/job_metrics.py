@@ -13,11 +13,12 @@ from nicegui import ui
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training_pipeline.api.schemas.metrics import MetricPoint, TrainingJobMetrics
+from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.metric_series import FIRST_STEP, LAST_STEP
 from training_pipeline.training_jobs.metrics import series
 from training_pipeline.training_jobs.services import Services
 from training_pipeline.web import address, formats
-from training_pipeline.web.desk import Desk, Looked
+from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import Tag, button, empty, link, panel, text_fact
 from training_pipeline.web.metric_chart import MetricChart
 
@@ -86,7 +87,7 @@ class MetricsTab:
         self._shown: dict[str, str] = {}
         self._show_view()
 
-    async def show(self, _: Looked) -> None:
+    async def show(self, _: TrainingJob) -> None:
         """Show what there is now."""
         view = self._view
         found = await self._desk.metrics(

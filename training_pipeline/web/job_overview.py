@@ -6,7 +6,6 @@ from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.gates import Reason
 from training_pipeline.web import address, formats
-from training_pipeline.web.desk import Looked
 from training_pipeline.web.elements import Tag, code, fact, icon, link, moment, panel, text_fact
 from training_pipeline.web.form_fields import config_fields
 
@@ -18,23 +17,23 @@ class OverviewTab:
         self._place = Tag("div")
         self._shown: object = None
 
-    async def show(self, looked: Looked) -> None:
+    async def show(self, job: TrainingJob) -> None:
         """Show what there is now."""
         figures = {"updated_at", "progress_percent", "current_step", "eta_seconds", "current_epoch"}
-        seen = (looked.job.model_dump(exclude=figures), looked.links)
+        seen = job.model_dump(exclude=figures)
         if seen == self._shown:
             return
         self._shown = seen
         self._place.clear()
         with self._place:
-            _results(looked.job)
+            _results(job)
             with Tag("div", classes="columns"):
                 with Tag("div"):
-                    _configuration(looked.job)
+                    _configuration(job)
                 with Tag("div"):
-                    _pairs(looked.job)
-                    _elsewhere(looked)
-                    _times(looked.job)
+                    _pairs(job)
+                    _elsewhere(job)
+                    _times(job)
 
 
 def _results(job: TrainingJob) -> None:
@@ -92,13 +91,13 @@ def _pairs(job: TrainingJob) -> None:
                         Tag("span", MEANINGS[reason])
 
 
-def _elsewhere(looked: Looked) -> None:
+def _elsewhere(job: TrainingJob) -> None:
     with panel("Elsewhere", name="elsewhere"):
-        if not looked.links:
+        if not job.links:
             Tag("p", "Nothing yet: its runs are linked here once they exist.", classes="muted")
             return
         with Tag("ul", classes="links"):
-            for found in looked.links:
+            for found in job.links:
                 with Tag("li"):
                     if found.url:
                         link(found.label, found.url)

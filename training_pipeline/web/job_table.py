@@ -170,4 +170,3 @@ class _Pager:
         self._previous.set(disabled=page <= 1 or None)
         self._next.set(disabled=page >= last or None)
         self._nav.set_visibility(total > size)
-

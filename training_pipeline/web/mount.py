@@ -48,7 +48,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
         gzip_middleware_factory=None,  # the shell compresses, after it has had its say
     )
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     def landing(_: Request) -> RedirectResponse:
         return RedirectResponse(BASE)
 

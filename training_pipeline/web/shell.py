@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from training_pipeline.api import problems
+from training_pipeline.api.methods import without_body
 from training_pipeline.domain.errors import PipelineError, Unauthenticated
 from training_pipeline.web.site import Site
 from training_pipeline.web.static_files import BASE, LOGIN
@@ -50,6 +51,8 @@ class Shell:
         """Handle one connection."""
         path = scope.get("path", "")
         if scope["type"] == "http" and (path == BASE or path.startswith(f"{BASE}/")):
+            if scope["method"] == "HEAD":
+                scope, send = {**scope, "method": "GET"}, without_body(send)
             await self._compressed(scope, receive, send)
         else:
             await self._app(scope, receive, send)

@@ -67,9 +67,11 @@ def test_a_token_is_exchanged_for_a_session_that_is_good_for_pages(client: TestC
     problem(client.get(PAGE), 401, "no_session")
     log_in(client, services)
     assert client.get(PAGE).json() == {"name": "ada", "role": "operator", "jobs": "0"}
+    assert client.get("/session").status_code == 204
     client.delete("/session")
     assert COOKIE not in client.cookies
-    problem(client.get(PAGE), 401, "no_session")
+    for path in (PAGE, "/session"):
+        problem(client.get(path), 401, "no_session")
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(settings: Settings, services: Services) -> None:

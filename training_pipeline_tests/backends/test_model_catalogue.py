@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.backends.model_catalogue import BUILTIN_TINY, ChosenModel, ModelCatalogue
+from training_pipeline.backends.model_catalogue import ChosenModel, ModelCatalogue
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.job import TrainingConfig
+from training_pipeline.sft.config import BUILTIN_TINY
 from training_pipeline_tests.backends.stand_in import stand_in_backend
 
 

@@ -15,6 +15,8 @@ from training_pipeline.cli.http_service import HttpService
 from training_pipeline.cli.remote_service import RemoteService
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.store import EventType
 from training_pipeline_tests.training_jobs.jobs import new_job
 
@@ -24,7 +26,9 @@ TOKEN = "tp_s3cr3t"
 
 def job(status: JobStatus = JobStatus.RUNNING, **values: Any) -> TrainingJob:
     """A job of a service."""
-    return TrainingJob.of(new_job(id="tj-1", status=status, **values), Caller("ada", Role.ADMIN))
+    return TrainingJob.of(
+        new_job(id="tj-1", status=status, **values), Caller("ada", Role.ADMIN), Addresses.of(Settings())
+    )
 
 
 def event(number: int, kind: EventType = EventType.INFO) -> TrainingJobEvent:

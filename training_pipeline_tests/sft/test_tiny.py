@@ -46,3 +46,9 @@ def test_any_text_survives_the_tokenizer(tiny_folder: Path) -> None:
     for text in ("Ärger  mit\tTabs\n\n", "1234.5 €", "日本語 🙂", "a , b ' s n't"):
         assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
     assert len(tokenizer("1234")["input_ids"]) == 4
+
+
+def test_its_size_is_known_before_it_is_made(tiny_folder: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(tiny_folder)
+    made = TinySize(**{**SMALL["tiny"], "vocab_size": model.config.vocab_size})
+    assert made.parameters == model.num_parameters()

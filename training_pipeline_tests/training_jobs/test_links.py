@@ -3,6 +3,7 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.links import links
 from training_pipeline_tests.training_jobs.jobs import new_job
 
@@ -18,11 +19,11 @@ TRAINED = new_job(
 
 
 def test_a_job_that_nobody_launched_is_nowhere_else() -> None:
-    assert links(new_job(), Settings()) == ()
+    assert links(new_job(), Addresses.of(Settings())) == ()
 
 
 def test_runs_in_dagster_and_on_a_server_have_a_page_and_those_in_our_database_only_an_id() -> None:
-    found = {link.label: (link.name, link.url) for link in links(TRAINED, Settings(webserver_port=3100))}
+    found = {link.label: (link.name, link.url) for link in links(TRAINED, Addresses.of(Settings(webserver_port=3100)))}
     assert found["Dagster launch run"] == ("run-1", "http://127.0.0.1:3100/runs/run-1")
     assert found["Dagster finish run"] == ("run-2", "http://127.0.0.1:3100/runs/run-2")
     assert "partition=tj-1" in (found["Dagster asset lineage"][1] or "")
@@ -34,7 +35,7 @@ def test_a_job_on_databricks_is_linked_to_its_run_and_its_model_there() -> None:
     job = TRAINED.model_copy(
         update={"backend_run_id": "42", "backend_run_url": "https://dbc.example/jobs/1/runs/42?o=605"}
     )
-    found = {link.label: (link.name, link.url) for link in links(job, Settings())}
+    found = {link.label: (link.name, link.url) for link in links(job, Addresses.of(Settings()))}
     assert found["Databricks run"] == ("42", "https://dbc.example/jobs/1/runs/42?o=605")
     assert found["MLflow run"] == ("abc", "https://dbc.example/?o=605#mlflow/experiments/7/runs/abc")
     page = "https://dbc.example/explore/data/models/ml/models/triage/version/2?o=605"
@@ -45,8 +46,8 @@ def test_addresses_that_were_set_are_used_and_credentials_in_one_are_not_shown()
     elsewhere = Settings(
         dagster_url="https://dagster.example.org/", mlflow_tracking_uri=SecretStr("https://ml.example")
     )
-    found = {link.label: link.url for link in links(TRAINED, elsewhere)}
+    found = {link.label: link.url for link in links(TRAINED, Addresses.of(elsewhere))}
     assert found["Dagster launch run"] == "https://dagster.example.org/runs/run-1"
     assert found["MLflow run"] == "https://ml.example/#/experiments/7/runs/abc"
     secret = Settings(mlflow_tracking_uri=SecretStr("https://me:secret@ml.example"))
-    assert "secret" not in str(links(TRAINED, secret))
+    assert "secret" not in str(links(TRAINED, Addresses.of(secret)))

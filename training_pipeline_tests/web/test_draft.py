@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.web.draft import ANY_NAME, REQUEST, Draft
 from training_pipeline.web.form_fields import config_fields
 from training_pipeline_tests.training_jobs.jobs import new_job
@@ -18,7 +20,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 def retried(**config: object) -> TrainingJob:
     job = new_job(status=JobStatus.FAILED, requested_config=config)
-    return TrainingJob.of(job, Caller("ada", Role.ADMIN))
+    return TrainingJob.of(job, Caller("ada", Role.ADMIN), Addresses.of(Settings()))
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), WORDS), WORDS)

@@ -60,6 +60,10 @@ def test_pages_beside_the_api(server: Serving) -> None:
     asset = re.search(r'"(/train/_nicegui/[^"]+/static/nicegui.js)"', body)
     assert asset is not None
     assert "immutable" in get(server, asset.group(1))[1]["cache-control"]
+    for path in ("/", "/train", "/train/login", "/train/nowhere", asset.group(1)):
+        status, headers, body = get(server, path, "HEAD")
+        same = get(server, path)
+        assert (status, headers.get("content-type"), body) == (same[0], same[1].get("content-type"), "")
     assert get(server, "/train/jobs/none")[0] == get(server, "/train/nowhere")[0] == 404
     assert get(server, "/train/jobs/none/metrics.csv")[0] == 404
     status, headers, body = get(server, "/api/v1/training/nowhere")

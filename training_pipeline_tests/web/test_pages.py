@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -22,7 +23,7 @@ from training_pipeline_tests.polling import until
 from training_pipeline_tests.running_system import RunningSystem
 from training_pipeline_tests.training_jobs.jobs import new_job
 from training_pipeline_tests.web import browsers
-from training_pipeline_tests.web.browsers import PATIENCE, Serving, Visitor, alive, serious
+from training_pipeline_tests.web.browsers import Serving, Visitor, alive, serious
 
 pytestmark = [
     pytest.mark.slow,
@@ -245,8 +246,16 @@ def test_a_viewer_logs_in_and_can_change_nothing(chromium: Browser, system: Runn
     assert refused == 401  # a session is nothing to the API
     person.faults.clear()
     system.services.tokens.revoke(token.id, by="root")
-    page.goto(f"{asking.base}/train")
-    page.wait_for_url(re.compile("/train/login"), timeout=PATIENCE)
+    back = quote(f"/train/new?retry={failed.id}", safe="")
+    page.wait_for_url(f"{asking.base}/train/login?next={back}")  # by itself, and it knows where to return to
+    _, text = system.services.tokens.create("eve", Role.OPERATOR, timedelta(days=1), created_by="root")
+    page.get_by_label("Token").fill(text)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("button", name="Create retry")).to_be_visible()
+    other = alive(person.open("/train"))
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url(f"{asking.base}/train/login")
+    other.wait_for_url(f"{asking.base}/train/login?next={quote('/train', safe='')}")  # so does every other tab
     system.services.jobs.cancel(waiting, actor="test", reason="done")
     person.faults.clear()
     person.close()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Query, Response
 
 from training_pipeline.api import paging
-from training_pipeline.api.deps import VIEWER, JobId, LiveJobs, Parts, Viewer
+from training_pipeline.api.deps import VIEWER, JobId, LiveJobs, Parts, Places, Viewer
 from training_pipeline.api.event_stream import EventStream, told
 from training_pipeline.api.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.domain.errors import Unavailable
@@ -82,6 +82,7 @@ def get_training_job_events(
 async def stream_training_job_events(
     live: LiveJobs,
     caller: Viewer,
+    at: Places,
     job_id: JobId,
     last_event_id_header: LastEventIdHeader = None,
     last_event_id: LastEventId = None,
@@ -94,4 +95,4 @@ async def stream_training_job_events(
         raise Unavailable("This server is being stopped.")
     if first.over and not first.events:
         return Response(status_code=204)
-    return EventStream(told(news, first, caller))
+    return EventStream(told(news, first, caller, at))

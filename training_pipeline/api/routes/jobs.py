@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Header, Query, Request, Response
 
 from training_pipeline.api import paging
 from training_pipeline.api.created_once import created_once
-from training_pipeline.api.deps import JobId, Jobs, Operator, Parts, Viewer
+from training_pipeline.api.deps import JobId, Jobs, Operator, Parts, Places, Viewer
 from training_pipeline.api.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob
 from training_pipeline.api.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.api.schemas.training_sheet import DryRun
@@ -78,6 +78,7 @@ def create_training_job(
 def list_training_jobs(
     jobs: Jobs,
     caller: Viewer,
+    at: Places,
     training_sheet_id: Annotated[str | None, Query(pattern=NAME, description="Only on this training sheet.")] = None,
     status: Annotated[list[domain.JobStatus] | None, Query(description="Only in one of these.")] = None,
     created_by: Annotated[str | None, Query(pattern=NAME, description="Only by this creator.")] = None,
@@ -108,7 +109,7 @@ def list_training_jobs(
     shown, more = found[:page_size], len(found) > page_size
     last = paging.JobPosition(created_at=shown[-1].created_at, id=shown[-1].id) if more and newest_first else None
     return TrainingJobPage(
-        jobs=[TrainingJob.of(job, caller) for job in shown],
+        jobs=[TrainingJob.of(job, caller, at) for job in shown],
         total=total,
         page=None if place else number,
         page_size=page_size,
@@ -117,23 +118,23 @@ def list_training_jobs(
 
 
 @router.get("/active", operation_id="getActiveTrainingJobs")
-def get_active_training_jobs(jobs: Jobs, caller: Viewer) -> ActiveTrainingJobs:
+def get_active_training_jobs(jobs: Jobs, caller: Viewer, at: Places) -> ActiveTrainingJobs:
     """Every pending, queued or running job."""
     found, total = jobs.list(statuses=domain.ACTIVE, limit=None)
-    return ActiveTrainingJobs(jobs=[TrainingJob.of(job, caller) for job in found], total=total)
+    return ActiveTrainingJobs(jobs=[TrainingJob.of(job, caller, at) for job in found], total=total)
 
 
 @router.get("/jobs/{job_id}", operation_id="getTrainingJob")
-def get_training_job(jobs: Jobs, caller: Viewer, job_id: JobId) -> TrainingJob:
+def get_training_job(jobs: Jobs, caller: Viewer, at: Places, job_id: JobId) -> TrainingJob:
     """One training job."""
-    return TrainingJob.of(jobs.get(job_id), caller)
+    return TrainingJob.of(jobs.get(job_id), caller, at)
 
 
 @router.post("/jobs/{job_id}/poll", operation_id="pollTrainingJob")
-async def poll_training_job(request: Request, jobs: Jobs, caller: Viewer, job_id: JobId) -> TrainingJob:
+async def poll_training_job(request: Request, jobs: Jobs, caller: Viewer, at: Places, job_id: JobId) -> TrainingJob:
     """Ask the backend now. However many ask at the same moment, the backend is asked once."""
     job = await request.app.state.polls.run(job_id, lambda: jobs.poll(job_id))
-    return TrainingJob.of(job, caller)
+    return TrainingJob.of(job, caller, at)
 
 
 @router.post(
@@ -149,6 +150,7 @@ def cancel_training_job(
     response: Response,
     jobs: Jobs,
     caller: Operator,
+    at: Places,
     job_id: JobId,
     body: Annotated[CancelTrainingJob | None, Body(strict=False)] = None,
 ) -> TrainingJob:
@@ -156,7 +158,7 @@ def cancel_training_job(
     reason = (body or CancelTrainingJob.model_construct(reason="no reason given")).reason
     job = jobs.cancel(job_id, reason=reason)
     response.status_code = 200 if job.status is domain.JobStatus.CANCELLED else 202
-    return TrainingJob.of(job, caller)
+    return TrainingJob.of(job, caller, at)
 
 
 @router.post(

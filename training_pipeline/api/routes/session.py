@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from training_pipeline.api.access import SESSION
 from training_pipeline.api.deps import Viewer
-from training_pipeline.api.sessions import Sessions
+from training_pipeline.api.sessions import Sessions, page_caller
 
 router = APIRouter(include_in_schema=False)
 
@@ -17,6 +17,11 @@ def begin_session(request: Request, response: Response, caller: Viewer) -> None:
     sessions: Sessions = request.app.state.sessions
     if caller.token_id is not None:
         sessions.begin(request, response, caller)
+
+
+@router.get(SESSION, status_code=204, dependencies=[Depends(page_caller)])
+def look_at_session() -> None:
+    """Say whether pages are shown to who asks: 204, or 401 where they must log in."""
 
 
 @router.delete(SESSION, status_code=204)

@@ -10,10 +10,24 @@ from pydantic import Field
 from training_pipeline.api.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.access import Caller, allowed_actions
+from training_pipeline.domain.advice import what_to_do
 from training_pipeline.domain.databricks_pages import DatabricksPages
+from training_pipeline.training_jobs.addresses import Addresses
+from training_pipeline.training_jobs.links import links
 
 LOSS = "Cross-entropy in nats per trained token"
 ACCURACY = "Mean token accuracy, 0 to 1"
+
+
+class TrainingJobLink(Answer):
+    """Where else a job can be looked at."""
+
+    label: str = Field(description="What is there, for people.", examples=["MLflow run"])
+    name: str = Field(description="Its id or name there.", examples=["8c1f0a3be1d34c2f8f6f0b7f4f2a9d10"])
+    url: str | None = Field(
+        description="Its page; null where it has none, or none that the service knows.",
+        examples=["https://dagster.example.com/runs/0b7a3c52-6a8e-4f0e-9a56-6d8a1f1b2c3d"],
+    )
 
 
 class TrainingJob(Answer):
@@ -86,6 +100,11 @@ class TrainingJob(Answer):
         description="More about the cause, for engineers.", examples=[{"error_type": "OutOfMemory"}]
     )
 
+    advice: str | None = Field(
+        description="What to do about it; null for a job that did not fail or time out.",
+        examples=["Retry with a smaller batch_size or max_length, or with a smaller base model."],
+    )
+
     created_by: str = Field(description="Who created the job.", examples=["ada"])
     created_at: datetime = Field(description="When it was created.", examples=["2026-11-23T07:21:45Z"])
     started_at: datetime | None = Field(description="When training began.", examples=["2026-11-23T07:21:52Z"])
@@ -126,9 +145,12 @@ class TrainingJob(Answer):
     finalize_run_id: str | None = Field(
         description="Dagster run that registered its model.", examples=["5d0c7f9e-3b1a-4c7d-8e2f-9a0b1c2d3e4f"]
     )
+    links: tuple[TrainingJobLink, ...] = Field(
+        description="Where else it can be looked at: its runs in Dagster, on Databricks and in MLflow, and its model."
+    )
 
     @classmethod
-    def of(cls, job: domain.TrainingJob, caller: Caller) -> TrainingJob:
+    def of(cls, job: domain.TrainingJob, caller: Caller, at: Addresses) -> TrainingJob:
         """A job of the store, as this caller sees it. Pure."""
         pages = DatabricksPages.of(job)
         worked_out = {
@@ -136,6 +158,8 @@ class TrainingJob(Answer):
             "model_url": pages.model_version(job) if pages else None,
             "pairs_counted": job.eligible_pairs is not None,
             "allowed_actions": allowed_actions(caller, job),
+            "advice": what_to_do(job),
+            "links": tuple(TrainingJobLink.model_validate(found) for found in links(job, at)),
         }
         return cls(**{name: getattr(job, name) for name in cls.model_fields if name not in worked_out}, **worked_out)
 

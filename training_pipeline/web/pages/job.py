@@ -11,9 +11,10 @@ from nicegui import app as pages
 from nicegui import ui
 
 from training_pipeline.api.problems import of_pipeline_error
+from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.web import address
-from training_pipeline.web.desk import Desk, Looked
+from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import Tag
 from training_pipeline.web.job_events import EventsTab
 from training_pipeline.web.job_head import JobHead
@@ -30,7 +31,7 @@ Query = dict[str, str]
 class Tab(Protocol):
     """A part of the page; `show` is called whenever the job has changed."""
 
-    async def show(self, looked: Looked) -> None:
+    async def show(self, job: TrainingJob) -> None:
         """Show what there is now."""
         ...
 
@@ -69,7 +70,7 @@ def register(site: Site) -> None:
 async def _job(site: Site, request: Request, job_id: str, tab: str) -> None:
     desk = site.desk(request)
     try:
-        looked = await desk.job(job_id)
+        job = await desk.job(job_id)
     except NotFound as error:
         show_not_found(site, desk.caller, error)
         return
@@ -77,8 +78,8 @@ async def _job(site: Site, request: Request, job_id: str, tab: str) -> None:
         show_not_found(site, desk.caller)
         return
     watch = Watch(site, job_id)
-    with frame(f"{looked.job.model_name} {looked.job.id}", site, desk.caller):
-        page = JobPage(desk, looked, tab, dict(request.query_params))
+    with frame(f"{job.model_name} {job.id}", site, desk.caller):
+        page = JobPage(desk, job, tab, dict(request.query_params))
         await page.refresh()
     watch.keep_fresh(page.refresh)
     ui.on("address", page.go)
@@ -87,10 +88,10 @@ async def _job(site: Site, request: Request, job_id: str, tab: str) -> None:
 class JobPage:
     """Header, tabs, and the tab that is open."""
 
-    def __init__(self, desk: Desk, looked: Looked, tab: str, query: Query) -> None:
+    def __init__(self, desk: Desk, job: TrainingJob, tab: str, query: Query) -> None:
         self._desk = desk
-        self._id = looked.job.id
-        self._head = JobHead(desk, looked, self.refresh)
+        self._id = job.id
+        self._head = JobHead(desk, job, self.refresh)
         self._links: dict[str, Tag] = {}
         with Tag("nav", classes="tabs", aria_label="About this job"):
             for word, title, _ in TABS:
@@ -102,9 +103,9 @@ class JobPage:
 
     async def refresh(self) -> None:
         """Show the job as it now is."""
-        looked = await self._desk.job(self._id)
-        self._head.show(looked)
-        await self._tab.show(looked)
+        job = await self._desk.job(self._id)
+        self._head.show(job)
+        await self._tab.show(job)
 
     async def go(self, event: Any) -> None:
         """Open what the address says after the browser went back or forth."""

@@ -24,7 +24,7 @@ def register(site: Site) -> None:
         retried = None
         if "retry" in query:
             try:
-                retried = (await desk.job(query["retry"])).job
+                retried = await desk.job(query["retry"])
             except NotFound as error:
                 show_not_found(site, desk.caller, error)
                 return

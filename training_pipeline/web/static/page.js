@@ -4,6 +4,8 @@
 
 const TrainPage = (() => {
   const THEMES = ["auto", "light", "dark"];
+  const LOGIN = "/train/login";
+  const sessions = new BroadcastChannel("training_pipeline session");
   const NAMES = { auto: "as the system", light: "light", dark: "dark" };
 
   function theme() {
@@ -62,19 +64,21 @@ const TrainPage = (() => {
 
   async function logOut() {
     await fetch("/session", { method: "DELETE" });
-    location.assign("/train/login");
+    sessions.postMessage("over"); // to the other pages of this browser
+    location.assign(LOGIN);
   }
 
-  // A session that is over cannot be connected again: the page then shows how to log in.
+  // Whoever's session is over is shown how to log in, and comes back here then. The server closes the page's websocket.
   async function checkSession() {
-    const lost = document.getElementById("popup");
-    if (!lost || lost.ariaHidden !== "false") return;
-    const answer = await fetch(location.href, { redirect: "manual" }).catch(() => null);
-    if (answer?.type === "opaqueredirect") location.reload();
+    if (location.pathname === LOGIN) return;
+    const answer = await fetch("/session").catch(() => null);
+    if (answer?.status === 401) location.replace(`${LOGIN}?next=${encodeURIComponent(location.pathname + location.search)}`);
   }
 
   applyTheme();
-  setInterval(checkSession, 4000);
+  setInterval(() => window.socket?.connected === false && checkSession(), 2000);
+  sessions.addEventListener("message", checkSession);
+  window.addEventListener("pageshow", (event) => event.persisted && checkSession());
   document.addEventListener("submit", (event) => {
     if (!event.target.matches("[data-login]")) return;
     event.preventDefault();
