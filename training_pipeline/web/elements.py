@@ -131,7 +131,7 @@ class Bar:
 
 
 def moment(at: datetime | None, *, style: str = "relative") -> Tag:
-    """A time in the viewer's zone, with the exact time on hover: `relative`, `time` or `date-time`."""
+    """A time in the viewer's zone, with the exact time on hover: `relative`, `day` or `date-time`."""
     return Tag("local-time", "" if at is None else f"{at:%Y-%m-%d %H:%M} UTC", at=_iso(at), form=style)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from training_pipeline.api.schemas.base_model import BaseModelOffer, BaseModels
 from training_pipeline.api.schemas.training_sheet import DryRun
+from training_pipeline.web import formats
 from training_pipeline.web.elements import VALUE, Tag, icon, panel
 from training_pipeline.web.form_fields import request_fields, typed
 
@@ -76,7 +77,7 @@ class SplitPanel:
     def show(self, asked: str) -> None:
         """Say where the slider is."""
         value = typed(self._field, asked or self._field.default)
-        self._value.say(f"{value:.0%}" if isinstance(value, float | int) else asked)
+        self._value.say(formats.share(value) if isinstance(value, float | int) else asked)
 
     def count(self, plan: DryRun) -> None:
         """Say how many pairs fall on each side."""

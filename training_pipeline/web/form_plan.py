@@ -27,6 +27,9 @@ class PlanPanel:
     def ask(self, *, asking: bool) -> None:
         """Say that the service is being asked, or is not any more."""
         self._busy.say("asking …" if asking else "")
+        if asking and not self._place.default_slot.children:
+            with self._place:
+                Tag("div", classes="skeleton block")
 
     def lock(self, *, locked: bool) -> None:
         """Let the form be sent, or not now."""

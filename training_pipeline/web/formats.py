@@ -22,19 +22,24 @@ def count(number: int | None) -> str:
 
 
 def figure(value: float | None) -> str:
-    """A measured number with four significant digits; a whole one with all of them."""
+    """A measured number with four significant digits; from a thousand on as a whole number."""
     if value is None:
         return NONE
-    if abs(value) >= 1000 and value == round(value):
+    if abs(value) >= 1000:
         return f"{value:,.0f}"
-    if value != 0 and not 1e-3 <= abs(value) < 1e5:
+    if value != 0 and abs(value) < 1e-3:
         return f"{value:.3g}"
     return f"{value:.4g}"
 
 
+def loss(value: float | None) -> str:
+    """A loss with four significant digits, zeros at its end included: losses are compared."""
+    return NONE if value is None else f"{value:#.4g}"
+
+
 def share(value: float | None) -> str:
-    """A share from 0 to 1 in percent."""
-    return NONE if value is None else f"{value:.1%}"
+    """A share from 0 to 1 in percent, with four significant digits at most."""
+    return NONE if value is None else f"{100 * value:.4g} %"
 
 
 def percent(value: float) -> str:

@@ -9,10 +9,10 @@ from training_pipeline.api.schemas.event import TrainingJobEvent
 from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.store import EventType
 from training_pipeline.web.desk import Desk
-from training_pipeline.web.elements import Badge, Tag, button, empty, icon, moment, panel
+from training_pipeline.web.elements import Badge, Tag, badge_of, button, empty, icon, moment, panel
 
 _ICONS: Final = {
-    EventType.STATUS_CHANGE: "right",
+    EventType.STATUS_CHANGE: "info",
     EventType.PROGRESS_UPDATE: "chart",
     EventType.METRIC_UPDATE: "chart",
     EventType.ERROR: "alert",
@@ -63,7 +63,7 @@ def _entry(event: TrainingJobEvent) -> Tag:
     whole = Tag("li", classes="event is-bad" if bad else "event")
     with whole:
         with Tag("span", classes="event-mark"):
-            icon(_ICONS[event.type])
+            icon(_ICONS[event.type] if event.new_status is None else badge_of(event.new_status).picture)
         with Tag("div", classes="event-body"):
             with Tag("div", classes="event-line"):
                 first, _, rest = event.message.partition("\n")

@@ -68,9 +68,9 @@ class LineageTab:
         source, template = record.sheet_name or record.sheet_id, record.template_name or record.template_id
         labels, version = f"{record.canonical_labels:,}", record.model_version
         with Tag("ol", classes="tree"):
-            with self._node("source", "sheet", "Source sheet", source, record.sheet_version):
+            with self._node("source", "sheet", "Source sheet", source, _version(record.sheet_version)):
                 _ids(record.sheet_id, record.sheet_version)
-            with self._node("template", "template", "Prompt template", template, record.template_version):
+            with self._node("template", "template", "Prompt template", template, _version(record.template_version)):
                 _ids(record.template_id, record.template_version)
             with self._node("sheet", "stack", "Training sheet", record.training_sheet_name), _facts():
                 text_fact("Id", record.training_sheet_id)
@@ -151,6 +151,10 @@ class LineageTab:
         query = {"open": ",".join(sorted(self._open)), "search": self._search, "cursor": self._cursor}
         shown = urlencode({name: value for name, value in query.items() if value}, safe=",")
         ui.navigate.history.replace(address.job(self._job_id, "lineage") + (f"?{shown}" if shown else ""))
+
+
+def _version(stated: str | None) -> str:
+    return f"version {stated}" if stated else ""
 
 
 def _facts() -> Tag:

@@ -143,8 +143,8 @@ class MetricsTab:
 
 def _figures(found: TrainingJobMetrics) -> dict[str, str]:
     shown: dict[str, str] = {
-        "Training loss": formats.figure(found.train_loss),
-        "Validation loss": formats.figure(found.val_loss),
+        "Training loss": formats.loss(found.train_loss),
+        "Validation loss": formats.loss(found.val_loss),
         "Training accuracy": formats.share(found.train_accuracy),
         "Validation accuracy": formats.share(found.val_accuracy),
         "Learning rate": formats.figure(found.learning_rate),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.gates import Reason
+from training_pipeline.domain.job import TERMINAL
 from training_pipeline.web import address, formats
-from training_pipeline.web.elements import Tag, code, fact, icon, link, moment, panel, text_fact
+from training_pipeline.web.elements import Tag, code, fact, link, moment, panel, text_fact
 from training_pipeline.web.form_fields import config_fields
 
 
@@ -40,8 +41,8 @@ def _results(job: TrainingJob) -> None:
     if job.train_loss is None and job.val_loss is None:
         return
     with Tag("dl", classes="panel figures"):
-        text_fact("Training loss", formats.figure(job.train_loss))
-        text_fact("Validation loss", formats.figure(job.val_loss))
+        text_fact("Training loss", formats.loss(job.train_loss))
+        text_fact("Validation loss", formats.loss(job.val_loss))
         text_fact("Training accuracy", formats.share(job.train_accuracy))
         text_fact("Validation accuracy", formats.share(job.val_accuracy))
         text_fact("Duration", formats.seconds(job.duration_seconds))
@@ -51,6 +52,7 @@ def _results(job: TrainingJob) -> None:
 
 def _configuration(job: TrainingJob) -> None:
     with panel("Configuration", name="configuration"), Tag("dl", classes="facts"):
+        text_fact("Backend", job.backend)
         text_fact("Base model", job.base_model)
         text_fact("Model name", job.model_name)
         where = ".".join(part for part in (job.uc_catalog, job.uc_schema) if part)
@@ -60,7 +62,7 @@ def _configuration(job: TrainingJob) -> None:
             value = job.training_config.get(key.name)
             with fact(key.title):
                 Tag("span", formats.value(value))
-                if job.requested_config.get(key.name, key.default) in {"auto", key.default}:
+                if value is not None and job.requested_config.get(key.name, key.default) in {"auto", key.default}:
                     Tag("span", "auto" if key.automatic else "default", classes="tag")
 
 
@@ -94,7 +96,9 @@ def _pairs(job: TrainingJob) -> None:
 def _elsewhere(job: TrainingJob) -> None:
     with panel("Elsewhere", name="elsewhere"):
         if not job.links:
-            Tag("p", "Nothing yet: its runs are linked here once they exist.", classes="muted")
+            over = job.status in TERMINAL
+            words = "It left nothing elsewhere." if over else "Nothing yet: its runs are linked here once they exist."
+            Tag("p", words, classes="muted")
             return
         with Tag("ul", classes="links"):
             for found in job.links:
@@ -111,6 +115,3 @@ def _times(job: TrainingJob) -> None:
         for name, at in (("Created", job.created_at), ("Started", job.started_at), ("Ended", job.completed_at)):
             with fact(name):
                 moment(at, style="date-time")
-        with fact("Backend"):
-            icon("model")
-            Tag("span", job.backend)

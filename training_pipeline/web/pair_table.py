@@ -107,11 +107,16 @@ def _row(pair: LineagePair) -> None:
         Tag("td", pair.item_ref or formats.NONE, classes="mono")
         Tag("td", pair.canonical_label_id or formats.NONE, classes="mono")
         Tag("td", pair.classification or formats.NONE)
-        Tag("td", _who(pair.reviewed_by, pair.reviewed_at))
-        Tag("td", _who(pair.constraints_set_by, pair.constraints_set_at))
+        _who(pair.reviewed_by, pair.reviewed_at)
+        _who(pair.constraints_set_by, pair.constraints_set_at)
         if pair.reason is not None:
             Tag("td", MEANINGS[Reason(pair.reason)])
 
 
-def _who(name: str | None, at: str | None) -> str:
-    return ", ".join(part for part in (name, at) if part) or formats.NONE
+def _who(name: str | None, at: str | None) -> None:
+    with Tag("td"):
+        Tag("span", name or formats.NONE)
+        if at and "T" in at:
+            Tag("local-time", at, at=at, form="day", classes="sub")
+        elif at:  # a day is the same day in every zone
+            Tag("span", at, classes="sub")

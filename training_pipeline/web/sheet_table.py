@@ -95,7 +95,7 @@ class _Row:
             with _cell("Made from"):
                 Tag("span", sheet.source_sheet.name or sheet.source_sheet.id)
                 template = sheet.prompt_template
-                version = f" {template.version}" if template.version else ""
+                version = f", version {template.version}" if template.version else ""
                 Tag("span", f"{template.name or template.id}{version}", classes="sub")
             self._figures = [_cell(title, "number") for title, _ in _COLUMNS[2:6]]
             for figure in self._figures:

@@ -31,7 +31,7 @@ def test_durations(seconds: float | None, words: str) -> None:
         (0.42191, "0.4219"),
         (6.7, "6.7"),
         (3.96e-8, "3.96e-08"),
-        (12345.6, "1.235e+04"),
+        (12345.6, "12,346"),
         (525000.0, "525,000"),
     ],
 )
@@ -44,4 +44,6 @@ def test_names_and_values() -> None:
     assert formats.words("lora_rank") == "LoRA rank"
     assert formats.words("uc_catalog") == "Unity Catalog catalog"
     assert [formats.value(found) for found in (None, True, 5e-05, 3, "auto")] == ["-", "yes", "5e-05", "3", "auto"]
-    assert (formats.count(12345), formats.share(0.8), formats.percent(42.4)) == ("12,345", "80.0%", "42 %")
+    assert (formats.count(12345), formats.percent(42.4)) == ("12,345", "42 %")
+    assert [formats.share(found) for found in (None, 0.8, 2 / 3, 1)] == ["-", "80 %", "66.67 %", "100 %"]
+    assert [formats.loss(found) for found in (None, 1.15, 0.304, 2.5e-5)] == ["-", "1.150", "0.3040", "2.500e-05"]

@@ -5,7 +5,7 @@ const GROUP = "metrics";
 const FORMATS = {
   number: (value) => Number(value.toPrecision(4)).toLocaleString(),
   share: (value) => `${(value * 100).toFixed(1)} %`,
-  small: (value) => value.toExponential(1),
+  small: (value) => (value ? value.toExponential(1) : "0"),
 };
 const whole = (value) => Math.round(value).toLocaleString();
 const short = new Intl.NumberFormat(undefined, { notation: "compact" });

@@ -110,14 +110,14 @@ const TrainPage = (() => {
   };
 })();
 
-// <local-time at="2026-11-23T07:21:45+00:00" form="relative|time|date-time">: a moment in the viewer's zone.
+// <local-time at="2026-11-23T07:21:45+00:00" form="relative|day|date-time">: a moment in the viewer's zone.
 class LocalTime extends HTMLElement {
   static observedAttributes = ["at", "form"];
   static shown = new Set();
   static exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
   static day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
-  static minute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-  static second = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+  static whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  static forms = { day: LocalTime.day, "date-time": LocalTime.whole };
   static ago = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
   connectedCallback() {
@@ -134,15 +134,15 @@ class LocalTime extends HTMLElement {
   }
 
   show() {
-    const at = new Date(this.getAttribute("at"));
-    if (!this.getAttribute("at") || isNaN(at)) {
-      this.textContent = "-";
+    const stated = this.getAttribute("at");
+    const at = new Date(stated);
+    if (!stated || isNaN(at)) {
+      this.textContent = stated || "-"; // what a source states need not be a time that a browser knows
       this.removeAttribute("title");
       return;
     }
     const form = this.getAttribute("form");
-    const text =
-      form === "time" ? LocalTime.second.format(at) : form === "date-time" ? LocalTime.minute.format(at) : this.relative(at);
+    const text = LocalTime.forms[form]?.format(at) ?? this.relative(at);
     if (this.textContent !== text) this.textContent = text;
     this.title = LocalTime.exact.format(at);
   }
