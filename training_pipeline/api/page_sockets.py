@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, Final
 
 from anyio import to_thread
@@ -14,6 +15,7 @@ from training_pipeline.api.access import LOOK_SECONDS, require_same_origin
 from training_pipeline.domain.errors import PipelineError, Unauthenticated, Unavailable
 from training_pipeline.settings import Settings
 
+_log = logging.getLogger(__name__)
 REFUSED: Final[Message] = {"type": "websocket.close", "code": 1008, "reason": "no session"}
 GONE: Final[Message] = {"type": "websocket.disconnect", "code": 1008, "reason": "the session is over"}
 
@@ -33,8 +35,8 @@ class PageSockets:
         if scope["type"] != "websocket":
             await self._app(scope, receive, send)
             return
-        scope["app"] = self._api
-        connection = HTTPConnection(scope)
+        # A scope of its own: what is mounted on the app puts itself into the one that it is given.
+        connection = HTTPConnection({**scope, "app": self._api})
         try:
             require_same_origin(connection, self._trusted, open_to_all=self._open, writes=True)
             await self._ask(connection)
@@ -54,11 +56,14 @@ class PageSockets:
             await asyncio.sleep(self._look_seconds)
             try:
                 await self._ask(connection)
-            except Unauthenticated:
-                await socket.close()
-                return
             except Unavailable:  # then nothing can be done through the socket either
                 continue
+            except Unauthenticated:
+                break
+            except Exception:  # noqa: BLE001 - logged, and then nobody is let through
+                _log.exception("a page's websocket is closed: nobody can say whose it is")
+                break
+        await socket.close()
 
     async def _ask(self, connection: HTTPConnection) -> None:
         await to_thread.run_sync(self._api.state.authenticate_page, connection)

@@ -11,7 +11,7 @@ from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.api.bearers import bearer
-from training_pipeline_tests.api.test_sessions import SOCKET, browser, client, log_in, with_page
+from training_pipeline_tests.api.test_sessions import MOUNTED, SOCKET, browser, client, log_in, with_page
 
 __all__ = ["client"]
 
@@ -40,13 +40,14 @@ def test_without_authentication_no_other_page_gets_one(settings: Settings, servi
         assert refused(client, Host="evil.example", Origin="http://evil.example") == 1008
 
 
+@pytest.mark.parametrize("path", [SOCKET, MOUNTED])
 def test_an_open_one_is_closed_when_its_token_is_revoked(
-    client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
+    services: Services, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setitem(PageSockets.__init__.__kwdefaults__, "look_seconds", 0.05)  # the app is built on its first use
     with browser(services.settings, services) as hurried:
         token_id = log_in(hurried, services)
-        with hurried.websocket_connect(SOCKET) as socket:
+        with hurried.websocket_connect(path) as socket:
             time.sleep(0.2)  # it has been looked at, and stays
             socket.send_text("hello")
             assert socket.receive_text() == "hello"

@@ -22,23 +22,27 @@ from training_pipeline_tests.api.bearers import bearer, token_of
 from training_pipeline_tests.api.life import API, JOBS
 from training_pipeline_tests.api.test_problems import problem
 
-PAGE, SOCKET = "/page", "/page/socket"
+PAGE, SOCKET, MOUNTED = "/page", "/page/socket", "/mounted/socket"
 
 
 def with_page(settings: Settings, services: Services) -> FastAPI:
-    """The app, and on it a page that says who looks at it, with a websocket that echoes."""
+    """The app, and on it a page that says who looks at it, with a websocket that echoes; a mounted app has one too."""
     app = create_app(settings, services)
 
     @app.get(PAGE)
     def page(caller: PageCaller) -> dict[str, str]:
         return {"name": caller.name, "role": caller.role, "jobs": str(CallersJobs(caller, services.jobs).list()[1])}
 
+    mounted = FastAPI()
+
     @app.websocket(SOCKET)
+    @mounted.websocket("/socket")
     async def socket(websocket: WebSocket) -> None:
         await websocket.accept()
         async for message in websocket.iter_text():
             await websocket.send_text(message)
 
+    app.mount("/mounted", mounted)
     return app
 
 
