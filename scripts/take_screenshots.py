@@ -11,23 +11,27 @@ import random
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
-from stored_jobs import store_points, stored  # noqa: E402
+from stored_jobs import stored  # noqa: E402
 
 from training_pipeline.domain.job import JobStatus, TrainingJob  # noqa: E402
 from training_pipeline.settings import Settings  # noqa: E402
 from training_pipeline.training_jobs.services import Services, open_services  # noqa: E402
-from training_pipeline.training_jobs.store import EventType  # noqa: E402
+from training_pipeline_tests.polling import until  # noqa: E402
 from training_pipeline_tests.web.browsers import Serving, alive, chromium, environment_of  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 COMMAND = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]
 OUT_OF_MEMORY = (
     "Training ran out of memory: raise gradient_accumulation_steps, or lower batch_size or max_length, or choose a"
@@ -43,23 +47,32 @@ def trained(environment: dict[str, str]) -> str:
     return str(json.loads(done.stdout)["id"])
 
 
-def also(services: Services) -> tuple[TrainingJob, TrainingJob]:
-    """Jobs as a team has them after a day; the one that runs, and one that failed."""
+@contextmanager
+def training(environment: dict[str, str], services: Services, log: Path) -> Iterator[TrainingJob]:
+    """A job that is being trained, with some hundred steps of its curves."""
+    run = [*COMMAND, "run", "sheet-123", "--model-name", "triage-longer", "--epochs", "50"]
+
+    def far_enough() -> bool:
+        jobs, _ = services.jobs.list(search="triage-longer")
+        return bool(jobs) and (jobs[0].current_step or 0) > 300
+
+    with log.open("wb") as out, subprocess.Popen(run, env=environment, stdout=out, stderr=out) as process:
+        try:
+            until(far_enough, seconds=180, what=f"300 steps of training ({log})")
+            yield services.jobs.list(search="triage-longer")[0][0]
+        finally:
+            process.kill()
+
+
+def also(services: Services) -> TrainingJob:
+    """Jobs as a team has them after a day, as rows in the store; the one that failed."""
     chance, now = random.Random(4), datetime.now(UTC)
-    progress = {"progress_percent": 42.0, "current_step": 168, "planned_steps": 400, "current_epoch": 1.26}
     config = {"error_message": OUT_OF_MEMORY, "error_details": {"error_type": "OutOfMemoryError"}}
-    chosen = [
-        stored(0, chance, now=now, status=JobStatus.RUNNING, total_epochs=3.0, eta_seconds=95.0, **progress),
-        stored(1, chance, now=now - timedelta(minutes=3), status=JobStatus.QUEUED, model_name="boiler-notes"),
-        stored(2, chance, now=now, status=JobStatus.FAILED, model_name="contract-clauses", **config),
-    ]
-    jobs = [*chosen, *(stored(number, chance, now=now) for number in range(3, 60))]
-    for job in jobs:
+    queued = stored(1, chance, now=now, status=JobStatus.QUEUED, model_name="boiler-notes")
+    failed = stored(2, chance, now=now, status=JobStatus.FAILED, model_name="contract-clauses", **config)
+    for job in (queued, failed, *(stored(number, chance, now=now) for number in range(3, 60))):
         services.store.create(job, message="Created.")
-    running, _, failed = chosen
-    store_points(services.store, running.id, 168)
-    services.store.record(running.id, EventType.INFO, "310 of 440 pairs may be trained on.")
-    return running, failed
+    return failed
 
 
 def taken(page: Page, name: str, theme: str, *, height: int) -> None:
@@ -75,15 +88,15 @@ def taken(page: Page, name: str, theme: str, *, height: int) -> None:
 
 
 def pictures(done: str, running: TrainingJob, failed: TrainingJob) -> list[tuple[str, str, str, int]]:
-    """Name, address, what shows that it is complete, and height of each picture."""
+    """Name, address, what shows that it is complete, and height of each picture; first what will be over soon."""
     return [
+        ("job-running", f"/train/jobs/{running.id}/metrics", "Figures", 1150),
         ("train-page", "/train", "398", 900),
         ("new-job", "/train/new?sheet=sheet-123&model_name=triage-model", "Optimizer steps", 1500),
         ("job-overview", f"/train/jobs/{done}", "Configuration", 1250),
         ("job-metrics", f"/train/jobs/{done}/metrics", "Figures", 1100),
         ("job-events", f"/train/jobs/{done}/events", "Created.", 980),
         ("job-lineage", f"/train/jobs/{done}/lineage?open=gates,train&search=qa-000", "qa-0003", 1300),
-        ("job-running", f"/train/jobs/{running.id}/metrics", "Figures", 1150),
         ("job-failed", f"/train/jobs/{failed.id}", "What to do", 800),
         ("login", "/train/login", "Log in", 620),
     ]
@@ -101,19 +114,22 @@ def main() -> None:
         try:
             done = trained(environment)
             services = open_services(settings)
-            running, failed = also(services)
-            services.store.engine.dispose()
+            failed = also(services)
             server.start()
-            with chromium() as browser:
-                for theme in ("light", "dark"):
+            with training(environment, services, Path(scratch) / "run.log") as running, chromium() as browser:
+                looks: list[tuple[Literal["light", "dark"], Page]] = []
+                for theme in THEMES:
                     page = browser.new_context(color_scheme=theme, timezone_id="Europe/Vienna").new_page()
-                    for name, address, complete, height in pictures(done, running, failed):
+                    looks.append((theme, page))
+                for name, address, complete, height in pictures(done, running, failed):
+                    for theme, page in looks:
                         if only in {None, name}:
                             page.goto(f"{server.base}{address}")
                             if name != "login":
                                 alive(page)
                             expect(page.get_by_text(complete).first).to_be_visible(timeout=60_000)
                             taken(page, name, theme, height=height)
+            services.store.engine.dispose()
         finally:
             server.stop()
             subprocess.run([*COMMAND, "down"], env=environment, check=False, capture_output=True)

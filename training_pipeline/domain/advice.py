@@ -7,6 +7,7 @@ from typing import Final
 
 from training_pipeline.domain.job import JobStatus, TrainingJob
 
+_WITH_ONE_CHANGED: Final = "Retry with one of these changed: the retry starts with this job's configuration."
 #: By `code` (what a launch or finish run refused) or `error_type` (how the training ended) of the error's details.
 _BY_KIND: Final[Mapping[str, str]] = {
     "gate_refused": "Have more pairs reviewed, or their use decided, in the training sheet; then create a new job.",
@@ -18,8 +19,8 @@ _BY_KIND: Final[Mapping[str, str]] = {
     "interrupted": "Look at the Dagster run for what ended it, then retry. Nothing that was trained is lost.",
     "TrainerDied": "Look at the end of its log. If memory ran out, retry with a smaller batch_size or max_length.",
     "SupervisorLost": "Something ended the processes of this job: look at the machine's own log, then retry.",
-    "OutOfMemoryError": "Retry with a smaller batch_size or max_length, or with a smaller base model.",
-    "MemoryError": "Retry with a smaller batch_size or max_length, or with a smaller base model.",
+    "OutOfMemoryError": _WITH_ONE_CHANGED,
+    "MemoryError": _WITH_ONE_CHANGED,
 }
 _OTHERWISE: Final = "Mend the cause, then retry: the retry starts with this job's configuration."
 

@@ -102,7 +102,7 @@ class TrainingJob(Answer):
 
     advice: str | None = Field(
         description="What to do about it; null for a job that did not fail or time out.",
-        examples=["Retry with a smaller batch_size or max_length, or with a smaller base model."],
+        examples=["Mend the cause, then retry: the retry starts with this job's configuration."],
     )
 
     created_by: str = Field(description="Who created the job.", examples=["ada"])
