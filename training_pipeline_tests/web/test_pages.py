@@ -44,7 +44,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
             patch.setenv(name, "")
         patch.delenv("PYTEST_CURRENT_TEST")  # NiceGUI would believe that it is tested itself
         running = RunningSystem(directory / "state", output)
-        behaviour = json.dumps({"steps": 400, "seconds_per_step": 0.1})
+        behaviour = json.dumps({"steps": 9000, "seconds_per_step": 0.1})
         trainer = [sys.executable, str(Path(__file__).parent / "either_trainer.py"), behaviour]
         running.environment["TRAINING_PIPELINE_LOCAL_TRAINER"] = shlex.join(trainer)
         try:
@@ -58,6 +58,12 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
 def chromium(system: RunningSystem) -> Iterator[Browser]:
     with browsers.chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="module", autouse=True)
+def under_way(system: RunningSystem) -> str:
+    """The id of a job that trains until it is cancelled. It is launched while the first test is at work."""
+    return system.create().id
 
 
 @pytest.fixture
@@ -158,68 +164,34 @@ def test_a_job_from_the_form_to_a_pair_of_its_lineage(visitor: Visitor, system: 
     assert "Invoice from" not in excluded
 
 
-def test_cancel_and_retry_with_another_learning_rate_while_a_second_browser_looks(
-    visitor: Visitor, chromium: Browser, system: RunningSystem, base: str
+def test_the_server_is_restarted_in_the_middle(
+    chromium: Browser, system: RunningSystem, under_way: str, tmp_path: Path
 ) -> None:
-    job_id = system.create().id
-    other = Visitor(chromium, base, color_scheme="dark")
-    page, second = alive(visitor.open(f"/train/jobs/{job_id}")), alive(other.open("/train?status=running"))
-    expect(second.get_by_role("link", name="triage", exact=True).first).to_be_visible(timeout=LAUNCH)
-    expect(page.locator(".progress-line")).to_contain_text("of 400", timeout=LAUNCH)
-    page.get_by_role("button", name="Cancel job").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Reason").fill("wrong sheet")
-    dialog.get_by_role("button", name="Cancel job").click()
-    expect(page.get_by_role("heading", name="Cancelled by local: wrong sheet")).to_be_visible(timeout=LAUNCH)
-    expect(second.get_by_role("link", name="triage", exact=True)).to_have_count(0)
-    assert system.job(job_id).cancel_reason == "wrong sheet"
-
-    page.get_by_role("link", name="Retry").click()
-    page.get_by_label("Learning rate", exact=True).fill("5")
-    expect(page.locator("#problem-learning_rate")).to_contain_text("less than or equal to 0.1")
-    page.get_by_label("Learning rate", exact=True).fill("0.0005")
-    expect(page.locator("#problem-learning_rate")).to_be_hidden()
-    page.get_by_role("button", name="Create retry").click()
-    page.wait_for_url(lambda url: "/jobs/" in url and job_id not in url)
-    retried = job_id_of(page)
-    expect(page.get_by_text(f"retry of {job_id}")).to_be_visible()
-    rate = page.locator(".fact", has=page.get_by_text("Learning rate", exact=True))
-    expect(rate).to_contain_text("0.0005")
-    assert system.job(retried).requested_config == {"learning_rate": 0.0005}
-    expect(second.get_by_role("link", name="triage", exact=True)).to_have_count(1, timeout=LAUNCH)
-    second.goto(page.url)
-    expect(second.get_by_text(f"retry of {job_id}")).to_be_visible()
-    system.services.jobs.cancel(retried, actor="test", reason="done")
-    other.close()
-
-
-def test_the_server_is_restarted_in_the_middle(chromium: Browser, system: RunningSystem, tmp_path: Path) -> None:
     server = Serving(system.environment, tmp_path / "serve.log")
     server.start()
-    job_id = system.create().id
     person = Visitor(chromium, server.base)
     try:
-        page = alive(person.open(f"/train/jobs/{job_id}/events"))
+        page = alive(person.open(f"/train/jobs/{under_way}/events"))
         expect(page.get_by_text("Created.")).to_be_visible()
         server.stop(signal.SIGKILL)
         expect(page.get_by_text("Connection lost")).to_be_visible()
-        system.services.store.record(job_id, EventType.INFO, "While nobody served.")
+        system.services.store.record(under_way, EventType.INFO, "While nobody served.")
         server.start()
         expect(page.get_by_text("While nobody served.")).to_be_visible(timeout=60_000)
         expect(page.get_by_text("Connection lost")).to_be_hidden()
         expect(page.get_by_role("link", name="Events")).to_have_attribute("aria-current", "page")
     finally:
-        system.services.jobs.cancel(job_id, actor="test", reason="done")
         server.stop()
         person.faults.clear()  # the browser says that the server was away
         person.close()
 
 
-def test_a_viewer_logs_in_and_can_change_nothing(chromium: Browser, system: RunningSystem, asking: Serving) -> None:
+def test_a_viewer_logs_in_and_can_change_nothing(
+    chromium: Browser, system: RunningSystem, under_way: str, asking: Serving
+) -> None:
     failed = finished(system, JobStatus.FAILED, error_message="No.")
-    waiting = system.create().id
     person = Visitor(chromium, asking.base)
-    page = person.open(f"/train/jobs/{waiting}/events")
+    page = person.open(f"/train/jobs/{under_way}/events")
     page.wait_for_url(re.compile(r"/train/login\?next="))
     page.get_by_label("Token").fill("wrong")
     page.get_by_role("button", name="Log in").click()
@@ -228,7 +200,7 @@ def test_a_viewer_logs_in_and_can_change_nothing(chromium: Browser, system: Runn
     token, text = system.services.tokens.create("eve", Role.VIEWER, timedelta(days=1), created_by="root")
     page.get_by_label("Token").fill(text)
     page.get_by_role("button", name="Log in").click()
-    page.wait_for_url(f"{asking.base}/train/jobs/{waiting}/events")
+    page.wait_for_url(f"{asking.base}/train/jobs/{under_way}/events")
     alive(page)
     expect(page.get_by_text("Created.")).to_be_visible()
     expect(page.locator(".who")).to_contain_text("eve")
@@ -242,7 +214,7 @@ def test_a_viewer_logs_in_and_can_change_nothing(chromium: Browser, system: Runn
     page.goto(f"{asking.base}/train/new?retry={failed.id}")
     expect(page.get_by_text("This needs the role operator; eve has viewer.")).to_be_visible()
     refused = page.evaluate(
-        f"fetch('/api/v1/training/jobs/{waiting}/cancel', {{method: 'POST'}}).then((r) => r.status)"
+        f"fetch('/api/v1/training/jobs/{under_way}/cancel', {{method: 'POST'}}).then((r) => r.status)"
     )
     assert refused == 401  # a session is nothing to the API
     person.faults.clear()
@@ -257,9 +229,45 @@ def test_a_viewer_logs_in_and_can_change_nothing(chromium: Browser, system: Runn
     page.get_by_role("button", name="Log out").click()
     page.wait_for_url(f"{asking.base}/train/login")
     other.wait_for_url(f"{asking.base}/train/login?next={quote('/train', safe='')}")  # so does every other tab
-    system.services.jobs.cancel(waiting, actor="test", reason="done")
     person.faults.clear()
     person.close()
+
+
+def test_cancel_and_retry_with_another_learning_rate_while_a_second_browser_looks(
+    visitor: Visitor, chromium: Browser, system: RunningSystem, under_way: str, base: str
+) -> None:
+    other = Visitor(chromium, base, color_scheme="dark")
+    page, second = (
+        alive(visitor.open(f"/train/jobs/{under_way}")),
+        alive(other.open("/train?status=pending,queued,running")),
+    )
+    expect(second.get_by_role("link", name="triage", exact=True).first).to_be_visible(timeout=LAUNCH)
+    expect(page.locator(".progress-line")).to_contain_text("of 9,000", timeout=LAUNCH)
+    page.get_by_role("button", name="Cancel job").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("wrong sheet")
+    dialog.get_by_role("button", name="Cancel job").click()
+    expect(page.get_by_role("heading", name="Cancelled by local: wrong sheet")).to_be_visible(timeout=LAUNCH)
+    expect(second.get_by_role("link", name="triage", exact=True)).to_have_count(0)
+    assert system.job(under_way).cancel_reason == "wrong sheet"
+
+    page.get_by_role("link", name="Retry").click()
+    page.get_by_label("Learning rate", exact=True).fill("5")
+    expect(page.locator("#problem-learning_rate")).to_contain_text("less than or equal to 0.1")
+    page.get_by_label("Learning rate", exact=True).fill("0.0005")
+    expect(page.locator("#problem-learning_rate")).to_be_hidden()
+    page.get_by_role("button", name="Create retry").click()
+    page.wait_for_url(lambda url: "/jobs/" in url and under_way not in url)
+    retried = job_id_of(page)
+    expect(page.get_by_text(f"retry of {under_way}")).to_be_visible()
+    rate = page.locator(".fact", has=page.get_by_text("Learning rate", exact=True))
+    expect(rate).to_contain_text("0.0005")
+    assert system.job(retried).requested_config == {"learning_rate": 0.0005}
+    expect(second.get_by_role("link", name="triage", exact=True)).to_have_count(1, timeout=LAUNCH)
+    second.goto(page.url)
+    expect(second.get_by_text(f"retry of {under_way}")).to_be_visible()
+    system.services.jobs.cancel(retried, actor="test", reason="done")
+    other.close()
 
 
 def test_filters_live_in_the_address(visitor: Visitor, system: RunningSystem) -> None:
