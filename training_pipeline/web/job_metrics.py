@@ -22,8 +22,9 @@ from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import Tag, button, empty, link, panel, text_fact
 from training_pipeline.web.metric_chart import MetricChart
 
-#: So many values of a series are asked for: more than a chart has pixels to tell apart.
-RESOLUTION: Final = 600
+#: So many values of a series are asked for. With the steps at which the others have theirs, a chart has about as many
+#: as it has pixels to tell them apart.
+RESOLUTION: Final = 300
 
 _CHARTS: Final = (
     ("Loss", "number", (("Training", "train_loss"), ("Validation", "val_loss"))),

@@ -55,7 +55,8 @@ class MetricChart:
             {
                 "name": name,
                 "values": [
-                    [at, value, point.step]
+                    # A pixel is no finer than this, and the page half as long.
+                    [at, float(f"{value:.5g}"), *([point.step] if at != point.step else [])]
                     for point in points
                     if (value := getattr(point, field)) is not None and (at := getattr(point, x)) is not None
                 ],

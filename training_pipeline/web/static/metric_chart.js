@@ -1,5 +1,5 @@
 // A chart of metric series: lines in the page's colours, hover in step with its siblings, a dragged stretch as "zoom".
-import { echarts } from "nicegui-echart";
+const loading = import("nicegui-echart"); // large: the rest of the page is shown meanwhile
 
 const GROUP = "metrics";
 const FORMATS = {
@@ -12,9 +12,12 @@ const short = new Intl.NumberFormat(undefined, { notation: "compact" });
 
 export default {
   template: '<div class="chart-canvas"></div>',
+  // A value of a line is [where, what, step]; without the step where that is what the line is drawn over.
   props: { data: Object, numbers: String },
   emits: ["zoom"],
-  mounted() {
+  async mounted() {
+    const { echarts } = await loading;
+    if (!this.$el.isConnected) return; // another tab was opened meanwhile
     this.chart = echarts.init(this.$el, null, { renderer: "canvas" });
     this.chart.group = GROUP;
     echarts.connect(GROUP);
@@ -28,8 +31,8 @@ export default {
   },
   beforeUnmount() {
     window.removeEventListener("themechange", this.recolour);
-    this.resized.disconnect();
-    this.chart.dispose();
+    this.resized?.disconnect();
+    this.chart?.dispose();
   },
   watch: {
     data() {
@@ -46,7 +49,7 @@ export default {
       return found;
     },
     draw() {
-      if (!this.data) return;
+      if (!this.chart || !this.data) return;
       const format = FORMATS[this.numbers];
       const [soft, grid, panel, ink] = ["ink-soft", "chart-grid", "raised", "ink"].map((each) => this.colour(each));
       const colours = [this.colour("chart-1"), this.colour("chart-2")];
@@ -110,7 +113,7 @@ export default {
       const steps = this.data.lines
         .flatMap((line) => line.values)
         .filter(([at]) => at >= startValue && at <= endValue)
-        .map(([, , step]) => step);
+        .map(([at, , step]) => step ?? at);
       if (steps.length) this.$emit("zoom", Math.min(...steps), Math.max(...steps));
     },
   },
