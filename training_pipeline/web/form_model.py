@@ -83,4 +83,4 @@ class SplitPanel:
         """Say how many pairs fall on each side."""
         split = plan.split
         counts = f"{split.train:,} to train on, {split.validation:,} to validate on"
-        self._counts.say(f"{counts}; {split.achieved_ratio:.1%} achieved")
+        self._counts.say(f"{counts}; {formats.share(split.achieved_ratio)} achieved")

@@ -101,7 +101,7 @@ class MetricsTab:
         self._area.set_visibility(some)
         self._hint.set_visibility(some)
         sampled = f", thinned to {len(found.series):,} with their extremes" if found.sampled else ""
-        self._count.say(f"{found.series_total:,} steps{sampled}" if some else "")
+        self._count.say(f"{found.series_total:,} steps measured{sampled}" if some else "")
         for chart, lines in self._charts:
             chart.show(found.series, view.x, lines)
         self._show_figures(found)
