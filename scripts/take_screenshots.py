@@ -83,7 +83,9 @@ def taken(page: Page, name: str, theme: str, *, height: int) -> None:
     path = IMAGES / (f"{name}.png" if theme == "light" else f"{name}-dark.png")
     page.screenshot(path=path)
     with Image.open(path) as picture:
-        picture.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+        picture.convert("RGB").quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+            path, optimize=True
+        )
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1024:.0f} kB")
 
 
