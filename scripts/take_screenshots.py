@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -75,17 +76,29 @@ def also(services: Services) -> TrainingJob:
     return failed
 
 
+def fewer_colours(picture: Image.Image) -> Image.Image:
+    """The picture in 256 colours: the most common ones as they are, and the others of letters' edges as the nearest."""
+    pixels = np.asarray(picture)
+    colours, where, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True)
+    common = colours[np.argsort(-counts)[:160]]
+    others = picture.quantize(96, method=Image.Quantize.MAXCOVERAGE).getpalette() or []
+    palette = np.concatenate([common, np.reshape(others, (-1, 3))])
+    nearest = np.square(colours[:, None].astype(int) - palette[None]).sum(axis=2).argmin(axis=1)
+    small = Image.fromarray(nearest[where].reshape(pixels.shape[:2]).astype(np.uint8), mode="P")
+    small.putpalette(palette.astype(np.uint8).tobytes())
+    return small
+
+
 def taken(page: Page, name: str, theme: str, *, height: int) -> None:
-    """Store what is seen, in as few colours as nobody notices."""
+    """Store what is seen."""
     page.set_viewport_size({"width": 1280, "height": height})
     page.mouse.move(0, 0)
     page.wait_for_timeout(600)
     path = IMAGES / (f"{name}.png" if theme == "light" else f"{name}-dark.png")
     page.screenshot(path=path)
     with Image.open(path) as picture:
-        picture.convert("RGB").quantize(128, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-            path, optimize=True
-        )
+        small = fewer_colours(picture.convert("RGB"))
+    small.save(path, optimize=True)
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1024:.0f} kB")
 
 
