@@ -1,6 +1,6 @@
 """Take the pictures of the pages in docs/images, in both themes: a real training on the bundled sheet, and stored jobs.
 
-python scripts/take_screenshots.py [--only NAME]
+python scripts/take_screenshots.py [--only NAME]...
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 from stored_jobs import stored  # noqa: E402
 
-from training_pipeline.domain.job import JobStatus, TrainingJob  # noqa: E402
+from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob  # noqa: E402
 from training_pipeline.settings import Settings  # noqa: E402
 from training_pipeline.training_jobs.services import Services, open_services  # noqa: E402
 from training_pipeline_tests.polling import until  # noqa: E402
@@ -51,7 +51,7 @@ def trained(environment: dict[str, str]) -> str:
 @contextmanager
 def training(environment: dict[str, str], services: Services, log: Path) -> Iterator[TrainingJob]:
     """A job that is being trained, with some hundred steps of its curves."""
-    run = [*COMMAND, "run", "sheet-123", "--model-name", "triage-longer", "--epochs", "50"]
+    run = [*COMMAND, "run", "sheet-123", "--model-name", "triage-longer", "--epochs", "50", "--batch-size", "2"]
 
     def far_enough() -> bool:
         jobs, _ = services.jobs.list(search="triage-longer")
@@ -62,7 +62,9 @@ def training(environment: dict[str, str], services: Services, log: Path) -> Iter
             until(far_enough, seconds=180, what=f"300 steps of training ({log})")
             yield services.jobs.list(search="triage-longer")[0][0]
         finally:
-            process.kill()
+            for job in services.jobs.list(search="triage-longer", statuses=ACTIVE)[0]:
+                services.jobs.cancel(job.id, actor="grace", reason="The pictures are taken.")
+            process.wait(timeout=120)  # it sees to it that the training ends
 
 
 def also(services: Services) -> TrainingJob:
@@ -119,7 +121,7 @@ def pictures(done: str, running: TrainingJob, failed: TrainingJob) -> list[tuple
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", help="Name of one picture.")
+    parser.add_argument("--only", action="append", help="Name of a picture; all where none is named.")
     only = parser.parse_args().only
     with tempfile.TemporaryDirectory(prefix="tp-pictures-", dir="/tmp") as scratch:
         Path(scratch).chmod(0o711)
@@ -138,7 +140,7 @@ def main() -> None:
                     looks.append((theme, page))
                 for name, address, complete, height in pictures(done, running, failed):
                     for theme, page in looks:
-                        if only in {None, name}:
+                        if only is None or name in only:
                             page.goto(f"{server.base}{address}")
                             if name != "login":
                                 alive(page)
