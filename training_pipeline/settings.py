@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     read_only_port: int = Field(3001, ge=1, le=65535, description="Port of the read-only Dagster UI.")
     dagster_url: str | None = Field(
         None,
-        pattern=r"^https?://\S+$",
+        pattern=r"^https?://[^\s/@]+(/\S*)?$",
         description="Where people reach the Dagster UI, for links; where unset, host and port of the webserver.",
     )
     retrain_cron: str = Field(
@@ -170,7 +170,7 @@ class Settings(BaseSettings):
     )
     api_public_url: str | None = Field(
         None,
-        pattern=r"^https?://[^/\s]+$",
+        pattern=r"^https?://[^/\s@]+$",
         description="Where browsers find the REST API and pages behind a proxy, as https://train.example.org.",
     )
     api_trusted_proxies: str | None = Field(

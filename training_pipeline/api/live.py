@@ -157,12 +157,12 @@ class Live:
                 due, first = news.more, False
 
     @contextmanager
-    def changes(self, job_id: str = ANY_JOB) -> Iterator[asyncio.Event]:
+    def changes(self, job_id: str = ANY_JOB, *, token_id: str | None = None) -> Iterator[asyncio.Event]:
         """An event that is set when the job, or any job, may have changed; who waits for it clears it before looking.
 
-        It is set once in `PACE_SECONDS` at most. Raises `TooManyFollowers`.
+        It is set once in `PACE_SECONDS` at most. Raises `TooManyFollowers`; `token_id` is as for `follow`.
         """
-        with self._following(job_id) as (_, wake):
+        with self._share_of(token_id), self._following(job_id) as (_, wake):
             yield wake
 
     @contextmanager

@@ -174,7 +174,7 @@ class DatabricksBackend:
         if means.status is JobStatus.SUCCEEDED:
             return RunState(status=means.status, **_told(run, known))
         error = self._why(key, means.message, output)
-        details = {"run_page_url": run.run_page_url, "termination_code": means.code, "run_id": known.run_id}
+        details = {"run_page_url": _page(run), "termination_code": means.code, "run_id": known.run_id}
         return RunState(status=means.status, error=error, error_details=details, **_told(run, known))
 
     def statuses(self, runs: Collection[Key]) -> Mapping[Key, RunState]:

@@ -19,7 +19,8 @@ _TINY_OFFER: Final = BaseModelOffer(
     id=BUILTIN_TINY,
     description=(
         "A very small model that is made from the training split alone, offline. It proves the pipeline and learns"
-        " short answers that words in the question decide; it knows nothing else."
+        " short answers that words in the question decide; it knows nothing else. It takes more tokens where max_length"
+        " asks for more."
     ),
     parameters=TinySize().parameters,
     context_length=MIN_POSITIONS,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from training_pipeline.backends.base import AnsweredQuestion, Submission, TrainingResult
 from training_pipeline.domain.errors import BackendFailed
 from training_pipeline.domain.job import TrainingConfig
@@ -52,5 +54,8 @@ def training_result(result: Mapping[str, Any], run_dir: Path) -> TrainingResult:
 
 
 def answered_questions(content: bytes) -> list[AnsweredQuestion]:
-    """The questions and answers in the file that the training program leaves. Pure."""
-    return [AnsweredQuestion.model_validate_json(line) for line in content.splitlines() if line.strip()]
+    """The questions and answers in the file that the training program leaves. Raises `BackendFailed`. Pure."""
+    try:
+        return [AnsweredQuestion.model_validate_json(line) for line in content.splitlines() if line.strip()]
+    except ValidationError:  # whose text holds that of the pair
+        raise BackendFailed(f"The file {ANSWERS_FILE} of the run breaks its contract.") from None

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, Group
+from rich.text import Text
 
 from training_pipeline.cli import show_job
 from training_pipeline.cli.job_request import (
@@ -28,7 +29,7 @@ from training_pipeline.cli.job_request import (
 )
 from training_pipeline.cli.live_progress import LiveProgress
 from training_pipeline.cli.user import user
-from training_pipeline.domain.errors import BackendFailed
+from training_pipeline.domain.errors import BackendFailed, PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.services import Services
@@ -167,7 +168,10 @@ def _summary(services: Services, job: TrainingJob, *, answers: int = 0) -> Group
         show_job.of_gates(Snapshot.model_validate(job.snapshot).summary),
         show_job.of_result(job, dataset, result.train_loss_first),
     ]
-    if answers and (asked := services.backend.answers(job.id, job.attempt)):
-        parts.append(show_job.of_answers(asked[:answers]))
+    try:
+        if answers and (asked := services.backend.answers(job.id, job.attempt)):
+            parts.append(show_job.of_answers(asked[:answers]))
+    except PipelineError as error:  # the model is registered all the same
+        parts.append(Text(f"What it answers now could not be had: {error}"))
     parts.append(show_job.of_lineage(job, lineage.read(services.store, job.id)))
     return Group(*parts)

@@ -7,7 +7,7 @@ from typing import Final
 
 from training_pipeline.domain.job import JobStatus, TrainingJob
 
-_WITH_ONE_CHANGED: Final = "Retry with one of these changed: the retry starts with this job's configuration."
+_WITH_ONE_CHANGED: Final = "Retry with one of the settings changed that the cause names; the others stay as they are."
 #: By `code` (what a launch or finish run refused) or `error_type` (how the training ended) of the error's details.
 _BY_KIND: Final[Mapping[str, str]] = {
     "gate_refused": "Have more pairs reviewed, or their use decided, in the training sheet; then create a new job.",

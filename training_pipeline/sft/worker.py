@@ -36,6 +36,7 @@ def main(arguments: list[str]) -> int:
         result = _result(work / "run")
         if code == SUCCEEDED:
             _keep(told, result, work, result_dir)
+            _keep_answers(result, work, result_dir)
     except Exception as error:  # noqa: BLE001  # the outermost place: every ending is told
         sys.stderr.write(scrubbed_traceback(error))
         failure = explain(error, work)
@@ -83,10 +84,7 @@ def _result(run: Path) -> dict[str, Any]:
 
 
 def _keep(told: dict[str, Any], result: dict[str, Any], work: Path, result_dir: Path) -> None:
-    """Keep what the model answered; register it, or copy it to the volume where that is not wanted or fails."""
-    if result.get("samples_file"):
-        result_dir.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(work / "run" / result["samples_file"], result_dir / result["samples_file"])
+    """Register the model, or copy it to the volume where that is not wanted or fails."""
     model = work / "run" / result["model_dir"]
     registered = told["register"]
     if registered is None:
@@ -111,6 +109,18 @@ def _keep(told: dict[str, Any], result: dict[str, Any], work: Path, result_dir: 
             f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
         ) from error
     result |= {"model_dir": f"models:/{registered['name']}/{version}", "registered_version": version}
+
+
+def _keep_answers(result: dict[str, Any], work: Path, result_dir: Path) -> None:
+    """Copy what the model answered to the volume; where that fails the result names none, for the model is there."""
+    if not result.get("samples_file"):
+        return
+    try:
+        result_dir.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(work / "run" / result["samples_file"], result_dir / result["samples_file"])
+    except OSError as error:
+        sys.stderr.write(f"What the model answered could not be kept: {type(error).__name__}: {error.strerror}\n")
+        result["samples_file"] = None
 
 
 def _copied(model: Path, result_dir: Path) -> str:

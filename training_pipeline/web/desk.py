@@ -87,19 +87,19 @@ class Desk:
 
     async def facets(self) -> Facets:
         """The values that jobs may be filtered by."""
-        found: Facets = await self.flights.run("facets", partial(facets, self.services.store))
+        found: Facets = await self.flights.run("facets", partial(facets, self.services.store), anew=True)
         return found
 
     async def job(self, job_id: str) -> TrainingJob:
         """One job."""
-        found: domain.TrainingJob = await self.flights.run(f"job {job_id}", partial(self._jobs.get, job_id))
+        found: domain.TrainingJob = await self.flights.run(f"job {job_id}", partial(self._jobs.get, job_id), anew=True)
         return TrainingJob.of(found, self.caller, self._at)
 
     async def metrics(self, job_id: str, *, from_step: int, to_step: int, resolution: int) -> TrainingJobMetrics:
         """Figures and series of a job."""
         asked = (job_id, from_step, to_step, resolution)
         call = partial(metrics.get_training_job_metrics, self.services, *asked)
-        found: TrainingJobMetrics = await self.flights.run(f"metrics {asked}", call)
+        found: TrainingJobMetrics = await self.flights.run(f"metrics {asked}", call, anew=True)
         return found
 
     async def events(self, job_id: str, *, page_size: int) -> TrainingJobEventPage:

@@ -6,12 +6,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Final
 
 from nicegui import background_tasks, ui
 
-from training_pipeline.api.live import ANY_JOB
+from training_pipeline.api.live import ANY_JOB, TooManyFollowers
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.training_jobs.addresses import Addresses
@@ -118,18 +118,26 @@ def _unforeseen(error: Exception) -> None:
 
 
 class Watch:
-    """Whether a job, or any, has changed since this was made: before the page of this context reads what it shows."""
+    """Whether a job, or any, has changed since this was made: before the page of this context reads what it shows.
 
-    def __init__(self, site: Site, job_id: str = ANY_JOB) -> None:
+    Where too many follow jobs already the page is shown all the same, and says that it does not follow them.
+    """
+
+    def __init__(self, site: Site, caller: Caller, job_id: str = ANY_JOB) -> None:
         self._client = ui.context.client
+        self._changed: asyncio.Event | None = None
         changes = ExitStack()
-        self._changed = changes.enter_context(site.live.changes(job_id))
+        with suppress(TooManyFollowers):
+            self._changed = changes.enter_context(site.live.changes(job_id, token_id=caller.token_id))
         self._client.on_delete(changes.close)
 
     def keep_fresh(self, refresh: Callable[[], Awaitable[None]]) -> None:
         """Call `refresh` whenever there was a change, as long as the page is open."""
         client, changed = self._client, self._changed
         stale = next(each for each in client.layout.default_slot.children if each.props.get("id") == "stale")
+        if changed is None:
+            stale.set_visibility(True)
+            return
 
         async def follow() -> None:
             await client.connected()

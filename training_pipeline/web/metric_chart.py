@@ -17,8 +17,9 @@ from training_pipeline.web.elements import Tag
 _ECHARTS = Path(nicegui.__file__).parent / "elements" / "echart" / "dist"
 
 
-#: Asked for as soon as the page is there, and not when everything else has been run.
-_EARLY = '<script type="module">import "nicegui-echart";</script>'
+def ask_early() -> None:
+    """Have the library asked for as soon as the page is there, and not when everything else has been run."""
+    ui.add_head_html('<script type="module">import "nicegui-echart";</script>')
 
 
 class _Chart(Element, component="static/metric_chart.js", esm={"nicegui-echart": str(_ECHARTS)}):
@@ -36,7 +37,6 @@ class MetricChart:
         zoomed: Callable[[int, int], Awaitable[None]],
     ) -> None:
         self._title = title
-        ui.add_head_html(_EARLY)
         with Tag("figure", classes="chart"):
             with Tag("figcaption", classes="chart-head"):
                 Tag("span", title, classes="strong")

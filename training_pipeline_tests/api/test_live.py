@@ -45,6 +45,8 @@ def test_one_token_takes_its_share_and_leaves_the_others_theirs(
                 for token_id in ("modest", None, None):
                     async with aclosing(live.follow(job.id, 0, token_id=token_id)) as other:
                         await anext(other)
+            with live.changes(job.id, token_id="greedy"), pytest.raises(TooManyFollowers):
+                await anext(live.follow(job.id, 0, token_id="greedy"))
             async with aclosing(live.follow(job.id, 0, token_id="greedy")) as again:
                 await anext(again)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
+from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.lineage import AssetRecord
 from training_pipeline.training_jobs import lineage, metrics
@@ -100,3 +101,9 @@ def test_a_manifest_that_is_gone_is_503_and_its_path_is_not_told(client: TestCli
     answer = client.get(f"{JOBS}/{job.id}/lineage")
     assert answer.status_code == 503
     assert str(services.settings.state_dir) not in answer.text
+
+
+def test_an_answer_stored_before_a_field_was_added_can_be_read(client: TestClient) -> None:
+    added = {"advice", "links", "backend_run_url", "mlflow_run_url", "model_url"}
+    stored = {name: value for name, value in post(client).items() if name not in added}
+    assert TrainingJob.model_validate(stored).links == ()

@@ -101,6 +101,7 @@ class TrainingJob(Answer):
     )
 
     advice: str | None = Field(
+        None,
         description="What to do about it; null for a job that did not fail or time out.",
         examples=["Mend the cause, then retry: the retry starts with this job's configuration."],
     )
@@ -126,16 +127,19 @@ class TrainingJob(Answer):
     )
     backend_run_id: str | None = Field(description="The backend's id of the run.", examples=["1"])
     backend_run_url: str | None = Field(
+        None,
         description="Page of the run, where the backend has pages; null until it is known.",
         examples=["https://adb-605.12.azuredatabricks.net/jobs/1/runs/2?o=605"],
     )
     mlflow_experiment_id: str | None = Field(description="Experiment in MLflow.", examples=["1"])
     mlflow_run_id: str | None = Field(description="Run in MLflow.", examples=["8c1f0a3be1d34c2f8f6f0b7f4f2a9d10"])
     mlflow_run_url: str | None = Field(
+        None,
         description="Page of that run in a Databricks workspace; null elsewhere.",
         examples=["https://adb-605.12.azuredatabricks.net/?o=605#mlflow/experiments/1/runs/8c1f0a3be1d34c2f"],
     )
     model_url: str | None = Field(
+        None,
         description="Page of the registered version in Unity Catalog; null elsewhere.",
         examples=["https://adb-605.12.azuredatabricks.net/explore/data/models/ml/models/triage-model/version/2?o=605"],
     )
@@ -146,7 +150,8 @@ class TrainingJob(Answer):
         description="Dagster run that registered its model.", examples=["5d0c7f9e-3b1a-4c7d-8e2f-9a0b1c2d3e4f"]
     )
     links: tuple[TrainingJobLink, ...] = Field(
-        description="Where else it can be looked at: its runs in Dagster, on Databricks and in MLflow, and its model."
+        (),
+        description="Where else it can be looked at: its runs in Dagster, on Databricks and in MLflow, and its model.",
     )
 
     @classmethod

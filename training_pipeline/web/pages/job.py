@@ -22,6 +22,7 @@ from training_pipeline.web.job_lineage import LineageTab
 from training_pipeline.web.job_metrics import MetricsTab, csv_of
 from training_pipeline.web.job_overview import OverviewTab
 from training_pipeline.web.layout import Watch, frame
+from training_pipeline.web.metric_chart import ask_early
 from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.site import Site
 
@@ -77,8 +78,10 @@ async def _job(site: Site, request: Request, job_id: str, tab: str) -> None:
     if tab not in {word for word, *_ in TABS} or (not tab and request.url.path.endswith("/")):
         show_not_found(site, desk.caller)
         return
-    watch = Watch(site, job_id)
+    watch = Watch(site, desk.caller, job_id)
     with frame(f"{job.model_name} {job.id}", site, desk.caller):
+        if tab == "metrics":
+            ask_early()
         page = JobPage(desk, job, tab, dict(request.query_params))
         await page.refresh()
     watch.keep_fresh(page.refresh)

@@ -25,7 +25,7 @@ def register(site: Site) -> None:
     async def train(request: Request) -> None:
         desk = site.desk(request)
         filters = JobFilters.parse(request.query_params)
-        watch = Watch(site)
+        watch = Watch(site, desk.caller)
         with frame("Train", site, desk.caller):
             with Tag("div", classes="page-head"):
                 with Tag("div"):

@@ -1,5 +1,6 @@
 // A chart of metric series: lines in the page's colours, hover in step with its siblings, a dragged stretch as "zoom".
 const loading = import("nicegui-echart"); // large: the rest of the page is shown meanwhile
+loading.catch(() => {}); // told where a chart waits for it
 
 const GROUP = "metrics";
 const FORMATS = {
@@ -16,7 +17,13 @@ export default {
   props: { data: Object, numbers: String },
   emits: ["zoom"],
   async mounted() {
-    const { echarts } = await loading;
+    let echarts;
+    try {
+      ({ echarts } = await loading);
+    } catch {
+      this.$el.textContent = "The curves could not be drawn: reload the page."; // a module that failed is not asked for again
+      return;
+    }
     if (!this.$el.isConnected) return; // another tab was opened meanwhile
     this.chart = echarts.init(this.$el, null, { renderer: "canvas" });
     this.chart.group = GROUP;
