@@ -125,7 +125,7 @@ class RunningSystem:
         return self.services.store.get(job_id)
 
     def until(
-        self, job_id: str, condition: Callable[[TrainingJob], Any], what: str, seconds: float = 90
+        self, job_id: str, condition: Callable[[TrainingJob], Any], what: str, seconds: float = 240
     ) -> TrainingJob:
         """The job once it fulfils the condition; fails if it ends in another way than it should."""
 
@@ -174,7 +174,7 @@ class RunningSystem:
     def assert_succeeded_once(self, job_id: str, *, trainer_starts: int | None = 1) -> None:
         """Released, it succeeds: submitted once, one model version, and the lineage that Dagster's event log tells."""
         self.release(job_id)
-        job = self.until(job_id, lambda job: job.finalized_at is not None, "the success", seconds=120)
+        job = self.until(job_id, lambda job: job.finalized_at is not None, "the success", seconds=240)
         assert job.status is JobStatus.SUCCEEDED, self.story(job_id)
         run = self.services.backend._directory(job.id, job.attempt)  # type: ignore[attr-defined]
         begun = starts(run)

@@ -11,19 +11,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def test_ctrl_c_at_any_moment(system: RunningSystem) -> None:
-    system.up()
-    job_id = system.create().id
+    training = system.create().id
+    system.until(training, lambda job: job.status == "running", "the training")
+    launching = system.create().id
+    system.until(launching, lambda job: job.launch_run_id is not None, f"the {Phase.LAUNCH} run")
+    pending = system.create().id
     system.interrupt()
-    assert system.job(job_id).status == "pending"
+    assert system.job(pending).status == "pending"
     system.up()
-    system.until(job_id, lambda job: job.launch_run_id is not None, f"the {Phase.LAUNCH} run")
-    system.interrupt()
-    system.up()
-    system.until(job_id, lambda job: job.status == "running", "the training")
-    system.interrupt()
-    system.up()
-    system.release(job_id)
-    system.until(job_id, lambda job: job.finalize_run_id is not None, f"the {Phase.FINALIZE} run")
+    system.release(training)
+    system.until(training, lambda job: job.finalize_run_id is not None, f"the {Phase.FINALIZE} run")
     system.interrupt()
     system.up()
-    system.assert_succeeded_once(job_id)
+    for job_id in (training, launching, pending):
+        system.assert_succeeded_once(job_id)

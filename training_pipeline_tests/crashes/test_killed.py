@@ -38,7 +38,6 @@ def launched_from_the_launchpad(system: RunningSystem) -> str:
 
 
 def test_processes_of_a_job_and_the_database_are_killed_while_it_runs(system: RunningSystem) -> None:
-    system.up()
     loses_trainer, loses_supervisor = system.create().id, system.create().id
     from_launchpad = launched_from_the_launchpad(system)
     for job_id, victim in ((loses_trainer, trainer_pid), (loses_supervisor, supervisor_pid)):
@@ -66,7 +65,6 @@ def test_processes_of_a_job_and_the_database_are_killed_while_it_runs(system: Ru
 
 
 def test_the_run_worker_is_killed_before_and_after_the_submit(system: RunningSystem) -> None:
-    system.up()
     killed_before = system.create().id
     with system.held_events():  # the first event of the launch is what the gates counted
         job = system.until(killed_before, lambda job: job.launch_run_id is not None, "the launch run")
@@ -85,7 +83,6 @@ def test_the_run_worker_is_killed_before_and_after_the_submit(system: RunningSys
 
 
 def test_everything_is_killed_in_the_middle_of_launch_and_of_finish(system: RunningSystem) -> None:
-    system.up()
     job_id = system.create().id
     system.until(job_id, lambda job: job.dataset_digest is not None, "the dataset")
     with system.held_events():
