@@ -65,6 +65,22 @@ class DagsterUI:
         self.page.goto(f"{self.url}/assets/{key}?view={view}" + (f"&partition={partition}" if partition else ""))
         expect(self.page.get_by_text(key).first).to_be_visible(timeout=SECONDS * 1000)
 
+    def show_graph(self) -> None:
+        """The whole lineage of the model, in a picture of its own shape."""
+        self.page.set_viewport_size({"width": 1600, "height": 640})
+        self.lineage()
+        self.drag(-30)
+        self.picture("graph")
+        self.page.set_viewport_size({"width": 1280, "height": 800})
+
+    def show_loss_curve(self, partition: str) -> None:
+        """The loss curve of a job, among the metadata of its figures."""
+        self.asset("training_metrics", partition=partition)
+        self.sees("train_loss")
+        self.click("[Show Markdown]")
+        self.page.get_by_role("img", name="loss over steps").wait_for()
+        self.picture("loss-curve")
+
     def sees(self, text: str | re.Pattern[str], *, seconds: float = SECONDS) -> Locator:
         """Wait until a text is seen."""
         found = self.page.get_by_text(text).first

@@ -108,21 +108,13 @@ def see_it_turn_green(ui: DagsterUI, system: RunningSystem, job: TrainingJob) ->
     ui.sees("left out because")
     ui.sees("contains PHI")
     ui.picture("governed-pairs")
-    ui.asset("training_metrics", partition=job.id)
-    ui.sees("train_loss")
-    ui.click("[Show Markdown]")
-    ui.page.get_by_role("img", name="loss over steps").wait_for()
-    ui.picture("loss-curve")
+    ui.show_loss_curve(job.id)
     ui.asset("fine_tuned_model", view="checks")
     ui.click(re.compile("^provenance_equ.*lineage_record$"))  # shortened in the middle where it does not fit
     ui.sees(re.compile("name the same versions"))
     ui.sees("Passed")
     ui.picture("checks")
-    ui.page.set_viewport_size({"width": 1600, "height": 640})
-    ui.lineage()
-    ui.drag(-30)
-    ui.picture("graph")
-    ui.page.set_viewport_size({"width": 1280, "height": 800})
+    ui.show_graph()
 
 
 def find_the_cause(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:

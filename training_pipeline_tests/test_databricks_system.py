@@ -132,19 +132,11 @@ def pages_lead_to_the_workspace(system: DatabricksSystem, job: TrainingJob, work
 def take_pictures(system: DatabricksSystem, job: TrainingJob, images: Path) -> None:
     """What the docs show: the graph of the job's partition, its figures and its page, and a second job beside it."""
     with dagster_ui(f"http://127.0.0.1:{system.port}", images) as ui:
-        ui.page.set_viewport_size({"width": 1600, "height": 640})
-        ui.lineage()
-        ui.drag(-30)
-        ui.picture("graph")
-        ui.page.set_viewport_size({"width": 1280, "height": 800})
+        ui.show_graph()
         ui.asset("fine_tuned_model", partition=job.id)
         ui.sees("model_page")
         ui.picture("model")
-        ui.asset("training_metrics", partition=job.id)
-        ui.sees("train_loss")
-        ui.click("[Show Markdown]")
-        ui.page.get_by_role("img", name="loss over steps").wait_for()
-        ui.picture("loss-curve")
+        ui.show_loss_curve(job.id)
         for tab in ("", "metrics"):
             ui.page.goto(f"http://127.0.0.1:{system.settings.api_port}/train/jobs/{job.id}/{tab}".rstrip("/"))
             ui.sees("Loss" if tab else "Databricks run").scroll_into_view_if_needed()
