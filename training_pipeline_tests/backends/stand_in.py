@@ -17,6 +17,7 @@ import psutil
 
 from training_pipeline.backends.base import RunState, Submission
 from training_pipeline.backends.local import LocalBackend
+from training_pipeline.backends.process_identity import ProcessIdentity, is_alive
 from training_pipeline.backends.run_directory import RunDirectory
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingConfig
 from training_pipeline_tests.backends import stand_in_trainer
@@ -96,9 +97,14 @@ def starts(run: RunDirectory) -> list[dict[str, Any]]:
 
 
 def supervisor_pid(run: RunDirectory) -> int:
-    """The process id of the latest supervisor."""
-    supervision = until(run.supervision, "a supervisor")
-    return int(supervision.supervisor["pid"])
+    """The process id of the supervisor at work; one just started has not told of itself yet, so this waits for it."""
+
+    def look() -> int | None:
+        supervision = run.supervision()
+        identity = ProcessIdentity.from_json(supervision.supervisor) if supervision else None
+        return identity.pid if identity is not None and is_alive(identity) else None
+
+    return until(look, f"a supervisor of {run.path.name}")
 
 
 def trainer_pid(run: RunDirectory) -> int:
