@@ -7,7 +7,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 import yaml
+from dagster_postgres import PostgresRunStorage
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from training_pipeline.dagster_storage import URL_VARIABLE, OurStorage
 from training_pipeline.database import Database
@@ -40,6 +42,48 @@ def test_dagster_keeps_its_runs_in_our_database(url: str, tmp_path: Path) -> Non
         assert storage.postgres_url == url
         # What it hands to code servers and run workers leads them to the same place, and holds no password.
         assert url not in repr(instance.get_ref())
+
+
+def backend_of(instance: dg.DagsterInstance) -> int:
+    """The process of the server that answers the instance now."""
+    storage = instance.run_storage
+    assert isinstance(storage, PostgresRunStorage)
+    with storage.connect() as connection:
+        return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def connections(database: Database) -> set[int]:
+    with database.engine(pooled=False).connect() as connection:
+        others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        return set(connection.execute(text(others)).scalars())
+
+
+def test_a_process_keeps_its_connections_from_instance_to_instance(
+    url: str, database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "dagster.yaml").write_text((CLONE / "dagster.yaml").read_text())
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        first = backend_of(instance)
+        kept = connections(database)
+        assert first in kept
+        for _ in range(3):
+            instance.get_runs()
+            instance.all_instigator_state()
+            instance.get_latest_materialization_event(dg.AssetKey("fine_tuned_model"))
+        assert connections(database) == kept
+    with dg.DagsterInstance.from_config(str(tmp_path)) as again:
+        again.get_runs()
+        assert backend_of(again) == first
+
+
+def test_connections_lost_with_the_server_are_made_anew(url: str, database: Database, tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text((CLONE / "dagster.yaml").read_text())
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        lost = backend_of(instance)
+        with database.engine(pooled=False).begin() as connection:
+            assert connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": lost}).scalar()
+        assert instance.get_runs() == []
+        assert backend_of(instance) != lost
 
 
 def test_runs_are_limited_by_the_tags_that_they_carry() -> None:
