@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-
-import pytest
 
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline_tests.backends.databricks_stand_in import VOLUME, runs_of
-from training_pipeline_tests.conftest import reachable_directory
 from training_pipeline_tests.databricks_workspace.jobs import Run
 from training_pipeline_tests.databricks_workspace.models import Version, registry
 from training_pipeline_tests.databricks_workspace.state import Workspace
-from training_pipeline_tests.running_system import RunningSystem
+from training_pipeline_tests.running_system import RunningSystem, temporary_state
 from training_pipeline_tests.sheet_tables import PAIRS, SHEETS
 
 
@@ -56,15 +54,12 @@ class DatabricksSystem(RunningSystem):
 @contextmanager
 def databricks_system(workspace: Workspace, output: Path) -> Iterator[DatabricksSystem]:
     """One that is up, as long as the block lasts; what it sets in the environment is undone."""
-    with pytest.MonkeyPatch.context() as patched, reachable_directory() as directory:
-        for name in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "TRAINING_PIPELINE_STATE_DIR"):
-            patched.setenv(name, "")
-        patched.setenv("DATABRICKS_HOST", workspace.url)
-        patched.setenv("DATABRICKS_TOKEN", next(iter(workspace.tokens)))
-        patched.setenv("DATABRICKS_CONFIG_FILE", "/nonexistent")
-        running = DatabricksSystem(workspace, directory / "state", output)
-        try:
+    with temporary_state() as state:
+        os.environ |= {
+            "DATABRICKS_HOST": workspace.url,
+            "DATABRICKS_TOKEN": next(iter(workspace.tokens)),
+            "DATABRICKS_CONFIG_FILE": "/nonexistent",
+        }
+        with closing(DatabricksSystem(workspace, state, output)) as running:
             running.up()
             yield running
-        finally:
-            running.close()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import dagster as dg
 from sqlalchemy import text
@@ -27,6 +28,7 @@ from training_pipeline.training_jobs import lineage, metrics
 from training_pipeline.training_jobs.services import Services, open_services
 from training_pipeline.training_jobs.tables import training_job_events
 from training_pipeline_tests.backends.stand_in import reap, stand_in_program, starts
+from training_pipeline_tests.conftest import reachable_directory
 from training_pipeline_tests.polling import until
 from training_pipeline_tests.small_sheet import rows, write_sheet
 
@@ -43,6 +45,13 @@ ASSETS = (
     "training_metrics",
     "fine_tuned_model",
 )
+
+
+@contextmanager
+def temporary_state() -> Iterator[Path]:
+    """Where a system may keep its state; what it sets in the environment is undone when the block ends."""
+    with mock.patch.dict(os.environ), reachable_directory() as directory:
+        yield directory / "state"
 
 
 class RunningSystem:

@@ -6,6 +6,7 @@ import json
 import socket
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,8 @@ from training_pipeline.training_jobs import lineage
 from training_pipeline.training_jobs.claims import Phase
 from training_pipeline.training_jobs.provenance import disagreements
 from training_pipeline_tests.backends.stand_in import starts
-from training_pipeline_tests.conftest import reachable_directory
 from training_pipeline_tests.polling import until
-from training_pipeline_tests.running_system import ASSETS, RunningSystem
+from training_pipeline_tests.running_system import ASSETS, RunningSystem, temporary_state
 from training_pipeline_tests.small_sheet import rows, write_sheet
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -37,13 +37,10 @@ SELECTOR = {"repositoryLocationName": "training_pipeline", "repositoryName": "__
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """With a read-only webserver beside the writable one."""
-    with pytest.MonkeyPatch.context() as patched, reachable_directory() as directory:
-        for name in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "TRAINING_PIPELINE_STATE_DIR"):
-            patched.setenv(name, "")  # so that what the system sets is undone
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        output = tmp_path_factory.mktemp("up") / "up.out"
-        running = RunningSystem(directory / "state", output, steps=20, seconds_per_step=0.1)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    output = tmp_path_factory.mktemp("up") / "up.out"
+    with temporary_state() as state, closing(RunningSystem(state, output, steps=20, seconds_per_step=0.1)) as running:
         running.environment |= {
             "TRAINING_PIPELINE_READ_ONLY_HOST": "127.0.0.1",
             "TRAINING_PIPELINE_READ_ONLY_PORT": str(port),
@@ -53,11 +50,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
         for number, row in enumerate(labelled):
             row["canonical_label_id"] = f"label-{number}"
         write_sheet(running.settings.sheets, "other", labelled, prompt_template=template)
-        try:
-            running.up()
-            yield running
-        finally:
-            running.close()
+        running.up()
+        yield running
 
 
 def ask(port: int, query: str, **variables: Any) -> dict[str, Any]:

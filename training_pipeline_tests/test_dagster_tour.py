@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,9 @@ import pytest
 
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline_tests.chromium import CHROMIUM
-from training_pipeline_tests.conftest import reachable_directory
 from training_pipeline_tests.dagster_ui import DagsterUI, dagster_ui
 from training_pipeline_tests.polling import until
-from training_pipeline_tests.running_system import RunningSystem
+from training_pipeline_tests.running_system import RunningSystem, temporary_state
 
 pytestmark = [
     pytest.mark.slow,
@@ -38,17 +38,11 @@ def images() -> Path | None:
 
 
 @pytest.fixture
-def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSystem]:
-    for name in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "TRAINING_PIPELINE_STATE_DIR"):
-        monkeypatch.setenv(name, "")  # so that what the system sets is undone
-    with reachable_directory() as directory:
-        running = RunningSystem(directory / "state", tmp_path / "up.out", real_trainer=True)
+def system(tmp_path: Path) -> Iterator[RunningSystem]:
+    with temporary_state() as state, closing(RunningSystem(state, tmp_path / "up.out", real_trainer=True)) as running:
         broken_base_model(running.settings.models / "broken-model")
-        try:
-            running.up()
-            yield running
-        finally:
-            running.close()
+        running.up()
+        yield running
 
 
 def broken_base_model(directory: Path) -> None:

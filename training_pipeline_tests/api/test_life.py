@@ -6,6 +6,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,7 @@ import pytest
 
 from training_pipeline_tests.api.life import API, JOBS
 from training_pipeline_tests.api.served import Follower, Stream
-from training_pipeline_tests.conftest import reachable_directory
-from training_pipeline_tests.running_system import ASSETS, RunningSystem
+from training_pipeline_tests.running_system import ASSETS, RunningSystem, temporary_state
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -69,15 +69,10 @@ class Client:
 
 
 @pytest.fixture
-def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningSystem]:
-    for name in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "TRAINING_PIPELINE_STATE_DIR"):
-        monkeypatch.setenv(name, "")  # so that what the system sets is undone
-    with reachable_directory() as directory:
-        running = RunningSystem(directory / "state", tmp_path / "up.out", steps=STEPS, seconds_per_step=0.25)
-        try:
-            yield running
-        finally:
-            running.close()
+def system(tmp_path: Path) -> Iterator[RunningSystem]:
+    behaviour = {"steps": STEPS, "seconds_per_step": 0.25}
+    with temporary_state() as state, closing(RunningSystem(state, tmp_path / "up.out", **behaviour)) as running:
+        yield running
 
 
 def test_the_life_of_a_job_over_http_alone(system: RunningSystem) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import time
 
+import httpx
 import pytest
 
 from training_pipeline.api import event_stream, server
@@ -49,3 +50,26 @@ def test_nothing_is_kept_for_a_client_that_is_gone(
         connections = running.server.server_state.connections
         until(lambda: len(connections) == 1)
         until(lambda: len(connections) == 0)  # though it was never closed
+
+
+@pytest.mark.parametrize(
+    ("trusted", "answers"),
+    [
+        pytest.param("127.0.0.0/8", [401, 401, 401], id="those of a proxy that is trusted"),
+        pytest.param("198.51.100.7", [401, 401, 429], id="not those of another machine"),
+        pytest.param(None, [401, 401, 429], id="nobody's where none is trusted"),
+    ],
+)
+def test_forwarded_addresses_are_believed_of(
+    trusted: str | None, answers: list[int], settings: Settings, services: Services
+) -> None:
+    """Failures are counted by address: two may fail from each."""
+    asking = settings.model_copy(update={"auth": "token", "api_failures_per_minute": 2.0})
+    with served(create_app(asking, services), trusted_proxies=trusted) as running:
+        seen = [
+            httpx.get(f"{running.url}{JOBS}", headers={"X-Forwarded-For": client}).status_code
+            for client in ("203.0.113.1", "203.0.113.1", "203.0.113.2")
+        ]
+        again = httpx.get(f"{running.url}{JOBS}", headers={"X-Forwarded-For": "203.0.113.1"})
+    assert seen == answers
+    assert again.status_code == 429

@@ -8,6 +8,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -19,9 +20,8 @@ from playwright.sync_api import Browser, Page, expect
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.training_jobs.store import EventType
-from training_pipeline_tests.conftest import reachable_directory
 from training_pipeline_tests.polling import until
-from training_pipeline_tests.running_system import RunningSystem
+from training_pipeline_tests.running_system import RunningSystem, temporary_state
 from training_pipeline_tests.training_jobs.jobs import new_job
 from training_pipeline_tests.web import browsers
 from training_pipeline_tests.web.browsers import Serving, Visitor, alive, serious
@@ -39,19 +39,13 @@ THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     output = tmp_path_factory.mktemp("pages") / "up.out"
-    with pytest.MonkeyPatch.context() as patch, reachable_directory() as directory:
-        for name in ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "TRAINING_PIPELINE_STATE_DIR", "PYTEST_CURRENT_TEST"):
-            patch.setenv(name, "")
-        patch.delenv("PYTEST_CURRENT_TEST")  # NiceGUI would believe that it is tested itself
-        running = RunningSystem(directory / "state", output)
+    with temporary_state() as state, closing(RunningSystem(state, output)) as running:
+        del running.environment["PYTEST_CURRENT_TEST"]  # NiceGUI would believe that it is tested itself
         behaviour = json.dumps({"steps": 9000, "seconds_per_step": 0.1})
         trainer = [sys.executable, str(Path(__file__).parent / "either_trainer.py"), behaviour]
         running.environment["TRAINING_PIPELINE_LOCAL_TRAINER"] = shlex.join(trainer)
-        try:
-            running.up()
-            yield running
-        finally:
-            running.close()
+        running.up()
+        yield running
 
 
 @pytest.fixture(scope="module")
