@@ -43,7 +43,7 @@ def test_a_killed_holder_frees_it_though_its_children_live(tmp_path: Path) -> No
         child = int(holder.stdout.readline())
         assert file_lock.is_held(lock)
         holder.kill()
-        until(lambda: not file_lock.is_held(lock), seconds=2)
+        until(lambda: not file_lock.is_held(lock))
         os.kill(child, signal.SIGKILL)
 
 

@@ -118,4 +118,4 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         child = int(parent.stdout.readline())
         assert alive(child)
         parent.kill()
-        until(lambda: not alive(child), seconds=5)
+        until(lambda: not alive(child))

@@ -65,7 +65,7 @@ def test_a_job_is_told_from_its_start_to_its_end(here: Served, services: Service
         progress = next(messages)
         assert (progress.event, progress.data["progress_percent"], progress.data["train_loss"]) == ("job", 40.0, 0.5)
         assert progress.last_id == created.last_id
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 5  # and not at the next heartbeat
         finish(services, job_id)
         rest = list(messages)
     assert [message.event for message in rest] == ["job", "status_change", "end"]

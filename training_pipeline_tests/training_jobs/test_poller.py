@@ -355,8 +355,8 @@ def test_a_look_that_hangs_holds_up_nobody_and_costs_one_thread(
     before = threading.active_count()
     for _ in range(3):
         started = time.monotonic()
-        assert {job.id for job in poller.poll_due(seconds=0.5)} == {job.id for job in well}
-        assert time.monotonic() - started < 2
+        assert {job.id for job in poller.poll_due(seconds=1.5)} == {job.id for job in well}
+        assert time.monotonic() - started < 4
         assert threading.active_count() <= before + 1
     assert backend.asked.count(stuck.id) == 1
 
