@@ -12,7 +12,7 @@ from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs import service as service_module
 from training_pipeline.training_jobs.claims import Phase, claim
-from training_pipeline.training_jobs.services import Services, assemble
+from training_pipeline.training_jobs.services import Services, assemble, local_backend
 from training_pipeline_tests.small_sheet import rows, write_sheet
 from training_pipeline_tests.training_jobs.jobs import ScriptedBackend
 
@@ -56,6 +56,33 @@ def test_a_job_is_created_resolved_and_counted(services: Services) -> None:
 def test_a_large_sheet_is_counted_by_its_launch(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_module, "COUNTED_AT_ONCE", 5)
     assert create(services).eligible_pairs is None
+
+
+@pytest.fixture
+def planning(settings: Settings, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backend plans as the local one does."""
+    monkeypatch.setattr(backend, "plan", local_backend(settings).plan)
+
+
+@pytest.mark.usefixtures("planning")
+@pytest.mark.parametrize("counted_at_once", [1000, 5])
+def test_a_plan_resolves_what_creating_the_job_would(
+    services: Services, monkeypatch: pytest.MonkeyPatch, counted_at_once: int
+) -> None:
+    monkeypatch.setattr(service_module, "COUNTED_AT_ONCE", counted_at_once)
+    plan = services.jobs.plan({"training_sheet_id": "small", "model_name": "triage"})
+    job = create(services)
+    assert plan.config.model_dump() == job.training_config
+    assert (plan.summary.total, plan.summary.eligible) == (40, 39)
+
+
+@pytest.mark.usefixtures("planning")
+def test_a_plan_that_cannot_be_is_refused_before_the_pairs_are_judged(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_module, "split_of", lambda *_, **__: pytest.fail("the pairs were judged"))
+    with pytest.raises(InvalidRequest, match="huge"):
+        services.jobs.plan({"training_sheet_id": "small", "model_name": "triage", "base_model": "builtin:huge"})
 
 
 def test_everything_that_is_wrong_is_said_at_once(services: Services) -> None:
