@@ -76,7 +76,8 @@ def at_rest(storage: dict[str, object] | None, *, seconds: float, poll_seconds: 
             "WEBSERVER_PORT": ports[0],
             "API_PORT": ports[1],
         }
-        environment = os.environ | {f"TRAINING_PIPELINE_{name}": str(value) for name, value in named.items()}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TRAINING_PIPELINE_")}
+        environment = inherited | {f"TRAINING_PIPELINE_{name}": str(value) for name, value in named.items()}
         if storage is not None:
             settings.dagster_home.mkdir(parents=True)
             theirs = yaml.safe_load(clone_file("dagster.yaml").read_text()) | {"storage": storage}

@@ -23,7 +23,12 @@ DRIVER: Final = "postgresql+psycopg2"
 ACCEPTED_SCHEMES: Final = ("postgresql", "postgres", DRIVER)
 CONNECT_SECONDS: Final = 5
 #: For libpq: a server that is gone without a word (its machine lost its power) is noticed within half a minute.
-NOTICE_LOST_SERVER: Final = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+NOTICE_LOST_SERVER: Final = {
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds: what was sent and never confirmed keeps the others from being sent
+}
 
 
 @dataclass(frozen=True, slots=True)

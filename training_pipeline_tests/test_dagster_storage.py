@@ -16,6 +16,7 @@ from training_pipeline.database import Database
 from training_pipeline.defs.partitions import JOB_TAG, PHASE_TAG
 from training_pipeline.migrations import is_migrated
 from training_pipeline.training_jobs.claims import Phase
+from training_pipeline_tests.polling import until
 
 CLONE = Path(__file__).parent.parent
 
@@ -54,7 +55,10 @@ def backend_of(instance: dg.DagsterInstance) -> int:
 
 def connections(database: Database) -> set[int]:
     with database.engine(pooled=False).connect() as connection:
-        others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        others = (
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
         return set(connection.execute(text(others)).scalars())
 
 
@@ -64,13 +68,13 @@ def test_a_process_keeps_its_connections_from_instance_to_instance(
     (tmp_path / "dagster.yaml").write_text((CLONE / "dagster.yaml").read_text())
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         first = backend_of(instance)
-        kept = connections(database)
-        assert first in kept
+        until(lambda: connections(database) == {first}, what="the end of those that made the tables")
         for _ in range(3):
             instance.get_runs()
             instance.all_instigator_state()
             instance.get_latest_materialization_event(dg.AssetKey("fine_tuned_model"))
-        assert connections(database) == kept
+            assert backend_of(instance) == first
+        until(lambda: connections(database) == {first}, what="no other connection")
     with dg.DagsterInstance.from_config(str(tmp_path)) as again:
         again.get_runs()
         assert backend_of(again) == first
