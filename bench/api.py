@@ -34,10 +34,10 @@ from sqlalchemy import text
 
 from training_pipeline.api import paging
 from training_pipeline.api.app import PREFIX, create_app
-from training_pipeline.database import Database
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
-from training_pipeline.state_directory import ensure_state_directory
 from training_pipeline.training_jobs import pages
 from training_pipeline.training_jobs.metric_series import metric_series
 from training_pipeline.training_jobs.services import Services, assemble

@@ -23,8 +23,8 @@ from pydantic import SecretStr
 from sqlalchemy import event, insert, text
 
 from training_pipeline.backends.base import MetricPoint, Run, RunState
-from training_pipeline.database import Database
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.tracking import Tracking
 from training_pipeline.training_jobs.poller import Poller

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.database import Database
 from training_pipeline.datasets.snapshot import Snapshot
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.job import JobStatus, TrainingConfig
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.claims import Phase, claim
 from training_pipeline.training_jobs.failures import Failures

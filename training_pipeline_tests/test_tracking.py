@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from training_pipeline.backends.base import MetricPoint
-from training_pipeline.database import Database
+from training_pipeline.infra.database import Database
 from training_pipeline.tracking import JOB_TAG, Tracking
 
 

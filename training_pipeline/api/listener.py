@@ -12,8 +12,8 @@ from psycopg2 import Error
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from training_pipeline.database import Database
 from training_pipeline.domain.errors import Unavailable
+from training_pipeline.infra.database import Database
 from training_pipeline.training_jobs.notifications import CHANNEL
 
 FIRST_PAUSE_SECONDS: Final = 0.1

@@ -19,9 +19,9 @@ from anyio import CapacityLimiter, create_task_group
 
 from training_pipeline.api.listener import Listener
 from training_pipeline.api.single_flight import SingleFlight
-from training_pipeline.database import Database
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.infra.database import Database
 from training_pipeline.training_jobs.store import Event, JobStore
 
 #: A job is looked at once in this time at most.

@@ -29,9 +29,7 @@ from training_pipeline.backends.base import (
 )
 from training_pipeline.backends.defaults import resolve
 from training_pipeline.backends.hardware import best_precision
-from training_pipeline.backends.json_file import BrokenFile, read_json, write_json
 from training_pipeline.backends.model_catalogue import ChosenModel, ModelCatalogue
-from training_pipeline.backends.process_identity import ProcessIdentity, kill_group
 from training_pipeline.backends.progress import read_points
 from training_pipeline.backends.run_directory import Orders, RunDirectory
 from training_pipeline.backends.run_log import log_tail
@@ -51,7 +49,9 @@ from training_pipeline.domain.errors import (
     Unavailable,
 )
 from training_pipeline.domain.job import JobStatus, TrainingConfig
-from training_pipeline.file_lock import hold, is_held, try_lock
+from training_pipeline.infra.file_lock import hold, is_held, try_lock
+from training_pipeline.infra.json_file import BrokenFile, read_json, write_json
+from training_pipeline.infra.process_identity import ProcessIdentity, kill_group
 
 #: The training program; it is given the path of config.json.
 PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from training_pipeline.backends.base import BaseModelOffer
-from training_pipeline.backends.json_file import read_json
 from training_pipeline.domain.errors import FieldProblem
+from training_pipeline.infra.json_file import read_json
 from training_pipeline.sft.config import BUILTIN_TINY, MIN_POSITIONS, TinySize
 
 _TINY_OFFER: Final = BaseModelOffer(

@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from training_pipeline.backends.json_file import read_json, write_json
+from training_pipeline.infra.json_file import read_json, write_json
 
 
 @dataclass(frozen=True, slots=True)

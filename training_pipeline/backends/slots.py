@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from training_pipeline.file_lock import is_held, try_lock
+from training_pipeline.infra.file_lock import is_held, try_lock
 
 
 class Turn:

@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Final
 
 from training_pipeline.backends import verdict
-from training_pipeline.backends.json_file import read_json
-from training_pipeline.backends.process_identity import ProcessIdentity, is_alive, kill_group
 from training_pipeline.backends.run_directory import Orders, Outcome, RunDirectory, Supervision
 from training_pipeline.backends.slots import Turn
 from training_pipeline.backends.trainer_process import Orphan, TrainerProcess, start_trainer
-from training_pipeline.file_lock import is_held, try_lock
+from training_pipeline.infra.file_lock import is_held, try_lock
+from training_pipeline.infra.json_file import read_json
+from training_pipeline.infra.process_identity import ProcessIdentity, is_alive, kill_group
 
 #: Seconds between two looks at the trainer and at the wish to cancel.
 TICK_SECONDS: Final = 0.1

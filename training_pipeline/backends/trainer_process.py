@@ -12,10 +12,10 @@ from typing import Final, Protocol
 
 import psutil
 
-from training_pipeline.backends.json_file import write_json
-from training_pipeline.backends.process_identity import ProcessIdentity, is_alive, kill_group
 from training_pipeline.backends.run_directory import RunDirectory
 from training_pipeline.backends.run_log import append_privately
+from training_pipeline.infra.json_file import write_json
+from training_pipeline.infra.process_identity import ProcessIdentity, is_alive, kill_group
 
 #: Exit code of a child that could not write down who it is (EX_CANTCREAT): a death like any other, told in its log.
 _CANNOT_REGISTER: Final = 73

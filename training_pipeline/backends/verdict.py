@@ -7,9 +7,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from training_pipeline.backends.json_file import BrokenFile, read_json
 from training_pipeline.backends.run_directory import Outcome, RunDirectory
 from training_pipeline.backends.run_log import log_tail
+from training_pipeline.infra.json_file import BrokenFile, read_json
 
 
 def of_trainer(run: RunDirectory, *, ran_seconds: float) -> Outcome | None:

@@ -8,11 +8,11 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from training_pipeline.database import open_database
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.migrations import migrate
+from training_pipeline.infra.database import open_database
+from training_pipeline.infra.migrations import migrate
+from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import PREFIX, Settings
-from training_pipeline.state_directory import ensure_state_directory
 
 CLONE: Final = Path(__file__).resolve().parent.parent.parent
 

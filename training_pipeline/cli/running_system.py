@@ -15,16 +15,16 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from training_pipeline import file_lock
 from training_pipeline.cli import health
 from training_pipeline.cli.environment import prepare_environment
 from training_pipeline.cli.serve import is_loopback, require_safe_address
-from training_pipeline.database import stop_embedded
 from training_pipeline.domain.errors import Conflict, InvalidRequest, PipelineError
-from training_pipeline.embedded_postgres import EmbeddedPostgres
-from training_pipeline.processes import ProcessId, end, start, tail
+from training_pipeline.infra import file_lock
+from training_pipeline.infra.database import stop_embedded
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.processes import ProcessId, end, start, tail
+from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import PREFIX, Settings
-from training_pipeline.state_directory import ensure_state_directory
 from training_pipeline.training_jobs.addresses import address
 
 START_SECONDS: Final = 180.0

@@ -83,9 +83,9 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
 
 def _status(settings: Settings) -> dict[str, Any]:
     from training_pipeline.cli import running_system
-    from training_pipeline.database import Database
     from training_pipeline.domain.errors import Unavailable
-    from training_pipeline.embedded_postgres import EmbeddedPostgres
+    from training_pipeline.infra.database import Database
+    from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 
     server = EmbeddedPostgres(settings.state_dir / "postgres")
     database = Database.at(settings.database_url) if settings.database_url else Database(server.url())

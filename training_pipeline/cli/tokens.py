@@ -13,9 +13,9 @@ from rich.table import Table
 
 from training_pipeline.cli.environment import prepare_environment
 from training_pipeline.cli.user import user
-from training_pipeline.database import open_database
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.infra.database import open_database
 from training_pipeline.settings import PREFIX, Settings
 from training_pipeline.training_jobs.api_tokens import LONGEST, ApiToken, ApiTokens, TokenState
 from training_pipeline.training_jobs.store import JobStore

@@ -10,8 +10,8 @@ import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import TickStatus
 
-from training_pipeline import advisory_lock
 from training_pipeline.domain.errors import Conflict
+from training_pipeline.infra import advisory_lock
 from training_pipeline.training_jobs import alerts
 from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.alert_targets import targets_of

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from training_pipeline import advisory_lock
 from training_pipeline.defs.jobs import finalize_training, launch_training
 from training_pipeline.defs.partitions import (
     ATTEMPT_TAG,
@@ -18,6 +17,7 @@ from training_pipeline.defs.partitions import (
 )
 from training_pipeline.defs.progress import observations
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.infra import advisory_lock
 from training_pipeline.training_jobs.claims import Phase, attempt_of, claim, claimed, lock_key
 from training_pipeline.training_jobs.liveness import Liveness, liveness
 from training_pipeline.training_jobs.services import Services

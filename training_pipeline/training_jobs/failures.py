@@ -13,7 +13,7 @@ from typing import Any, Final
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
-from training_pipeline.training_jobs import patience
+from training_pipeline.infra import retry
 from training_pipeline.training_jobs.claims import Phase, attempt_of, release
 from training_pipeline.training_jobs.launch import accepted
 from training_pipeline.training_jobs.store import JobStore
@@ -38,12 +38,12 @@ class Failures:
 
     def raised(self, phase: Phase, job_id: str, attempt: int, error: Exception) -> None:
         """A step of a run raised `error`."""
-        if patience.waits(error) and patience.launches_waited(attempt) <= self._patience_seconds:
-            pause = patience.launch_pause(attempt)
-            release(self._store, phase, job_id, attempt, why=patience.told(error), pause=pause)
-        elif patience.waits(error):
-            time = patience.shown(self._patience_seconds)
-            waited = f"Gave up after waiting for {time}; if the run was submitted, it goes on. {patience.told(error)}"
+        if retry.waits(error) and retry.launches_waited(attempt) <= self._patience_seconds:
+            pause = retry.launch_pause(attempt)
+            release(self._store, phase, job_id, attempt, why=retry.told(error), pause=pause)
+        elif retry.waits(error):
+            time = retry.shown(self._patience_seconds)
+            waited = f"Gave up after waiting for {time}; if the run was submitted, it goes on. {retry.told(error)}"
             self._fail(phase, job_id, attempt, waited, code="backend_unreachable")
         elif isinstance(error, PipelineError) and error.recurs:
             self._fail(phase, job_id, attempt, str(error), code=error.code)

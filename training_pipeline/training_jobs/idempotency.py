@@ -17,9 +17,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, insert, select, tuple_
 
-from training_pipeline import advisory_lock
-from training_pipeline.database import Database
 from training_pipeline.domain.errors import Conflict, InvalidRequest
+from training_pipeline.infra import advisory_lock
+from training_pipeline.infra.database import Database
 from training_pipeline.training_jobs.store import JobStore
 from training_pipeline.training_jobs.tables import idempotency_keys
 

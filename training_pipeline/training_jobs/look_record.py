@@ -18,7 +18,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from training_pipeline.backends.base import MetricPoint, RunState
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
-from training_pipeline.training_jobs import metrics, patience
+from training_pipeline.infra import retry
+from training_pipeline.training_jobs import metrics
 from training_pipeline.training_jobs.collect import warning_of
 from training_pipeline.training_jobs.look import Look, progress_values
 from training_pipeline.training_jobs.notifications import announce
@@ -106,11 +107,11 @@ def record_error(
     Without `began` the look is still under way, and its answer will yet be taken.
     """
     errors = job.poll_errors + 1
-    pause = timedelta(seconds=patience.look_pause(errors))
+    pause = timedelta(seconds=retry.look_pause(errors))
     values: dict[str, Any] = {"poll_errors": errors, "poll_after": func.clock_timestamp() + pause}
-    said = patience.told(error)
-    if began is not None and patience.waits(error) and patience.looks_waited(errors) > patience_seconds:
-        waited = patience.shown(patience_seconds)
+    said = retry.told(error)
+    if began is not None and retry.waits(error) and retry.looks_waited(errors) > patience_seconds:
+        waited = retry.shown(patience_seconds)
         message = f"Gave up after {waited} without the backend; the run may go on there. {said}"
         failed = {"backend_status": JobStatus.FAILED, "error_message": message}
         written = _update(store, job, {**values, **failed}, began)

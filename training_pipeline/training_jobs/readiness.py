@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import text
 
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.migrations import is_migrated
+from training_pipeline.infra.migrations import is_migrated
 from training_pipeline.training_jobs.services import Services
 
 #: Dagster's daemon writes a heartbeat every 30 seconds.

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from training_pipeline.backends.base import FineTuningBackend, Plan
-from training_pipeline.database import Database
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import Conflict, InvalidRequest
 from training_pipeline.domain.export_summary import ExportSummary
@@ -25,6 +24,7 @@ from training_pipeline.domain.job import (
     new_job_id,
     problems_from_validation,
 )
+from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 from training_pipeline.training_jobs.dry_run import DryRun, dry_run, split_of
 from training_pipeline.training_jobs.poller import Poller

@@ -12,9 +12,9 @@ from training_pipeline.backends.databricks import DatabricksBackend, RunOptions
 from training_pipeline.backends.databricks_models import DatabricksModels
 from training_pipeline.backends.databricks_tracking import DatabricksTracking
 from training_pipeline.backends.local import PROGRAM, LocalBackend
-from training_pipeline.database import Database, open_database
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.gates import GatePolicy
+from training_pipeline.infra.database import Database, open_database
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.sheets.unity_catalog import UnityCatalogSheets

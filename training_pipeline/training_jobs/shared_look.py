@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from training_pipeline import advisory_lock
-from training_pipeline.database import Database
 from training_pipeline.domain.errors import Conflict, Unavailable
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
+from training_pipeline.infra import advisory_lock
+from training_pipeline.infra.database import Database
 from training_pipeline.training_jobs.poller import Poller
 from training_pipeline.training_jobs.store import JobStore
 

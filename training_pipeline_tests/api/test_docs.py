@@ -13,7 +13,7 @@ from pathlib import Path
 import uvicorn
 
 from training_pipeline.api.app import create_app
-from training_pipeline.database import Database
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.api.life import API, prepared

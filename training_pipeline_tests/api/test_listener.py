@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import text
 
 from training_pipeline.api.app import create_app
-from training_pipeline.database import Database
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
-from training_pipeline.state_directory import ensure_state_directory
 from training_pipeline.training_jobs.services import Services, assemble
 from training_pipeline.training_jobs.store import EventType
 from training_pipeline_tests.api.served import Message, Stream, served

@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from training_pipeline.backends.json_file import write_json
 from training_pipeline.backends.local import LocalBackend
 from training_pipeline.backends.run_directory import RunDirectory
 from training_pipeline.domain.errors import BackendFailed, Conflict, NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.infra.json_file import write_json
 from training_pipeline_tests.backends.stand_in import (
     is_gone,
     kill_and_wait,

@@ -14,7 +14,7 @@ import pytest
 
 from training_pipeline.backends import supervisor
 from training_pipeline.backends.run_directory import Orders, Outcome, RunDirectory
-from training_pipeline.file_lock import try_lock
+from training_pipeline.infra.file_lock import try_lock
 from training_pipeline_tests.backends.stand_in import (
     kill_and_wait,
     stand_in_backend,

@@ -9,7 +9,7 @@ from training_pipeline.backends import supervisor_start
 from training_pipeline.backends.run_directory import RunDirectory
 from training_pipeline.backends.supervisor_start import child_environment, start_supervisor
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.file_lock import is_held, try_lock
+from training_pipeline.infra.file_lock import is_held, try_lock
 
 
 def test_a_trainer_gets_no_secrets_of_ours() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from training_pipeline.api.app import create_app
 from training_pipeline.cli.app import app, guarded
-from training_pipeline.database import Database
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs import lineage, metrics
 from training_pipeline.training_jobs.services import Services

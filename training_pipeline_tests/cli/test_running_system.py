@@ -17,7 +17,7 @@ import pytest
 
 from training_pipeline.cli import running_system
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.settings import Settings
 from training_pipeline_tests.polling import until
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from training_pipeline.cli.serve import allow_descriptors, is_loopback, require_safe_address
-from training_pipeline.database import Database
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.api_tokens import ApiTokens
 from training_pipeline.training_jobs.store import JobStore

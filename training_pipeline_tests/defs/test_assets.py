@@ -5,11 +5,11 @@ import hashlib
 import dagster as dg
 import pytest
 
-from training_pipeline import advisory_lock
-from training_pipeline.database import Database
 from training_pipeline.definitions import build
 from training_pipeline.defs.provenance import asset_records
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.infra import advisory_lock
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs import lineage
 from training_pipeline.training_jobs.claims import Phase, claim, lock_key, release

@@ -8,10 +8,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from training_pipeline.database import Database
 from training_pipeline.datasets.verify import Finding
 from training_pipeline.definitions import build
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.defs.runs import create, finish, launch

@@ -18,12 +18,12 @@ import pytest
 from sqlalchemy import text
 
 from training_pipeline.backends.base import Handle, RunState
-from training_pipeline.database import Database
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.errors import Conflict, GateRefused, NotFound, Unavailable
 from training_pipeline.domain.job import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, TrainingJob, may_become
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
-from training_pipeline.state_directory import ensure_state_directory
 from training_pipeline.training_jobs.claims import Phase
 from training_pipeline.training_jobs.launch import accepted
 from training_pipeline.training_jobs.services import Services, assemble

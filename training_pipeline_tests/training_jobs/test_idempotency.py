@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Connection, func, select, text
 
-from training_pipeline.database import Database
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.infra.database import Database
 from training_pipeline.training_jobs.idempotency import Answer, KeyInUse, KeyReused, body_hash, turn
 from training_pipeline.training_jobs.store import JobStore
 from training_pipeline.training_jobs.tables import idempotency_keys

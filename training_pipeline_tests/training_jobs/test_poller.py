@@ -17,13 +17,13 @@ from pydantic import SecretStr
 from sqlalchemy import event
 
 from training_pipeline.backends.base import BulkStatus, FineTuningBackend, Run, RunState
-from training_pipeline.database import Database
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.retry import MOST_PAUSE_SECONDS, look_pause
 from training_pipeline.tracking import Tracking
 from training_pipeline.training_jobs.look_record import LOST_SECONDS
 from training_pipeline.training_jobs.metrics import series
-from training_pipeline.training_jobs.patience import MOST_PAUSE_SECONDS, look_pause
 from training_pipeline.training_jobs.poller import Poller
 from training_pipeline.training_jobs.store import EventType, JobStore
 from training_pipeline_tests.polling import until

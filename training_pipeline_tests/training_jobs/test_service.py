@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from training_pipeline.backends.base import Handle, RunState
-from training_pipeline.database import Database
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, SheetUnreadable
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs import service as service_module
 from training_pipeline.training_jobs.claims import Phase, claim

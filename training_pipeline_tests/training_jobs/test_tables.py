@@ -3,8 +3,8 @@ from __future__ import annotations
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from training_pipeline.database import Database
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.infra.database import Database
 from training_pipeline.training_jobs.tables import metadata, training_jobs
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from training_pipeline import processes
-from training_pipeline.processes import ProcessId
+from training_pipeline.infra import processes
+from training_pipeline.infra.processes import ProcessId
 from training_pipeline_tests.polling import until
 
 # A leader with a child of its own; both ignore SIGTERM if told to.

@@ -11,14 +11,14 @@ from dagster_postgres import PostgresRunStorage
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from training_pipeline.dagster_storage import URL_VARIABLE, OurStorage
-from training_pipeline.database import Database
 from training_pipeline.defs.partitions import JOB_TAG, PHASE_TAG
-from training_pipeline.migrations import is_migrated
+from training_pipeline.infra.dagster_storage import URL_VARIABLE, OurStorage
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.migrations import is_migrated
 from training_pipeline.training_jobs.claims import Phase
 from training_pipeline_tests.polling import until
 
-CLONE = Path(__file__).parent.parent
+CLONE = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=["stated", "found"])

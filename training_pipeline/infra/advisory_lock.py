@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from training_pipeline.domain.errors import Conflict
 
 if TYPE_CHECKING:
-    from training_pipeline.database import Database
+    from training_pipeline.infra.database import Database
 
 NAMESPACE: Final = "training_pipeline:"
 POLL_SECONDS: Final = 0.05

@@ -9,18 +9,18 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, make_url, text
 
-from training_pipeline import migrations
-from training_pipeline.database import Database
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.embedded_postgres import EmbeddedPostgres
-from training_pipeline.migrations import migrate
+from training_pipeline.infra import migrations
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.migrations import migrate
 from training_pipeline_tests.conftest import execute
 
 MIGRATE = """
 import sys, time
 from pydantic import SecretStr
-from training_pipeline.database import Database
-from training_pipeline.migrations import migrate
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.migrations import migrate
 database = Database.at(SecretStr(sys.argv[1]))
 started = time.perf_counter()
 migrate(database)

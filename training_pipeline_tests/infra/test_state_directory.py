@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from training_pipeline.domain.errors import Unavailable
+from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
-from training_pipeline.state_directory import ensure_state_directory
 
 
 def mode(path: Path) -> int:

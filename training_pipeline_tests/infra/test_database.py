@@ -11,9 +11,9 @@ from pydantic import SecretStr
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import DataError
 
-from training_pipeline.database import Database, open_database, stop_embedded
 from training_pipeline.domain.errors import InvalidRequest, Unavailable
-from training_pipeline.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.database import Database, open_database, stop_embedded
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.settings import Settings
 from training_pipeline_tests.conftest import url_of
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline import file_lock
 from training_pipeline.domain.errors import Conflict
+from training_pipeline.infra import file_lock
 from training_pipeline_tests.polling import until
 
 HOLD = """

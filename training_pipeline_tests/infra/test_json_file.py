@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.backends.json_file import BrokenFile, read_json, write_json
+from training_pipeline.infra.json_file import BrokenFile, read_json, write_json
 
 
 def test_what_is_written_is_read_and_is_the_owners(tmp_path: Path) -> None:

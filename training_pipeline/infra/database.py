@@ -15,9 +15,9 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError
 
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, Unavailable
-from training_pipeline.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import PREFIX, Settings
-from training_pipeline.state_directory import ensure_state_directory
 
 DRIVER: Final = "postgresql+psycopg2"
 ACCEPTED_SCHEMES: Final = ("postgresql", "postgres", DRIVER)

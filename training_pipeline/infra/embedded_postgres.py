@@ -21,8 +21,8 @@ import psutil
 from sqlalchemy import URL, NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from training_pipeline import file_lock, postgres_programs
 from training_pipeline.domain.errors import Unavailable
+from training_pipeline.infra import file_lock, postgres_programs
 
 DATABASE: Final = "training_pipeline"
 SUPERUSER: Final = "postgres"

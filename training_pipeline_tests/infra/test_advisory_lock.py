@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from training_pipeline import advisory_lock
-from training_pipeline.database import Database
 from training_pipeline.domain.errors import Conflict
+from training_pipeline.infra import advisory_lock
+from training_pipeline.infra.database import Database
 from training_pipeline_tests.polling import until
 
 HOLD = """
 import sys, time
 from pydantic import SecretStr
 from training_pipeline import advisory_lock
-from training_pipeline.database import Database
+from training_pipeline.infra.database import Database
 with advisory_lock.hold(Database.at(SecretStr(sys.argv[1])), "job"):
     print("held", flush=True)
     time.sleep(600)

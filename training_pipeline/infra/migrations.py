@@ -12,12 +12,12 @@ from typing import Final
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from training_pipeline import advisory_lock
-from training_pipeline.database import Database
 from training_pipeline.domain.errors import InvalidRequest, PipelineError
+from training_pipeline.infra import advisory_lock
+from training_pipeline.infra.database import Database
 
 LOCK: Final = "migrate"
-SCRIPTS: Final = Path(__file__).parent / "training_jobs" / "migrations"
+SCRIPTS: Final = Path(__file__).parents[1] / "training_jobs" / "migrations"
 
 
 def migrate(database: Database) -> None:

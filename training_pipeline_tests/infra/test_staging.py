@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.datasets.staging import disk_errors, publish, staging
 from training_pipeline.domain.errors import Unavailable
+from training_pipeline.infra.staging import disk_errors, publish, staging
 
 LONG_AGO = time.time() - 3600
 
@@ -58,7 +58,7 @@ def test_an_error_leaves_nothing(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     program = (
-        "import os, signal, sys; from pathlib import Path; from training_pipeline.datasets.staging import staging\n"
+        "import os, signal, sys; from pathlib import Path; from training_pipeline.infra.staging import staging\n"
         "with staging(Path(sys.argv[1])) as staged:\n"
         "    (staged / 'file').write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from training_pipeline.backends.process_identity import (
+from training_pipeline.infra.process_identity import (
     START_TOLERANCE,
     ProcessIdentity,
     group_members,
