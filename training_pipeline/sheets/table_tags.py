@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from training_pipeline.databricks.retry import Connection, patiently
 from training_pipeline.domain.usage import TAG_RULES
-from training_pipeline.sheets.patience import Connection, patiently
 
 
 def tags_of(connection: Connection, table: str, *, sleep: Callable[[float], None] = time.sleep) -> list[str]:

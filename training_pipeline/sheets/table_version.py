@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from training_pipeline.databricks.statements import Statements
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 from training_pipeline.sheets import databricks_sql as sql
-from training_pipeline.sheets.statements import Statements
 
 if TYPE_CHECKING:
     from databricks.sdk.service.catalog import TableInfo

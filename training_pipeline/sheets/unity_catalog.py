@@ -19,6 +19,8 @@ import duckdb
 import ibis
 import pyarrow as pa
 
+from training_pipeline.databricks.retry import Connection, patiently
+from training_pipeline.databricks.statements import Statements
 from training_pipeline.domain.chat_format import Problem
 from training_pipeline.domain.errors import NotFound, SheetUnreadable, Unavailable
 from training_pipeline.domain.training_sheet import TrainingSheet
@@ -26,8 +28,6 @@ from training_pipeline.sheets import databricks_sql as sql
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.files import SHEET_ID
 from training_pipeline.sheets.head import Head
-from training_pipeline.sheets.patience import Connection, patiently
-from training_pipeline.sheets.statements import Statements
 from training_pipeline.sheets.structure import table_unreadable
 from training_pipeline.sheets.table_columns import PAIR_NAMES, Columns, columns_of, pair_problems, select_pairs
 from training_pipeline.sheets.table_head import SHEET_NAMES, head_of, head_problems, select_heads

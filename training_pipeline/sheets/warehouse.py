@@ -16,9 +16,9 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from training_pipeline.databricks.statements import Statements
 from training_pipeline.domain import rendering_databricks
 from training_pipeline.domain.training_sheet import PAIR_SCHEMA
-from training_pipeline.sheets.statements import Statements
 
 #: The name by which statements know the pairs of the sheet.
 PAIRS: Final = "pairs"

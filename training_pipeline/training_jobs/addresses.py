@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from training_pipeline.domain.databricks_pages import DatabricksPages
+from training_pipeline.databricks.urls import DatabricksPages
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.settings import Settings
 

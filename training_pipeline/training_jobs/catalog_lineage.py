@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import exists, select
 
+from training_pipeline.databricks.retry import Connection
 from training_pipeline.domain.errors import BackendUnreachable, PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
-from training_pipeline.sheets.patience import Connection
 from training_pipeline.sheets.unity_catalog import TABLES
 from training_pipeline.training_jobs import lineage
 from training_pipeline.training_jobs.store import EventType, JobStore, job_from_row

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from training_pipeline.backends.base import FineTuningBackend
-from training_pipeline.backends.databricks import DatabricksBackend, RunOptions
-from training_pipeline.backends.databricks_models import DatabricksModels
-from training_pipeline.backends.databricks_tracking import DatabricksTracking
-from training_pipeline.backends.local import PROGRAM, LocalBackend
+from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
+from training_pipeline.databricks.backend import DatabricksBackend, RunOptions
+from training_pipeline.databricks.base_models import DatabricksModels
+from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.gates import GatePolicy
 from training_pipeline.infra.database import Database, open_database

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from training_pipeline.backends.databricks_client import Connection
+from training_pipeline.databricks.statements import Statements
+from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.sheets.files import SAMPLES, FileTrainingSheets
-from training_pipeline.sheets.statements import Statements
 from training_pipeline.sheets.unity_catalog import UnityCatalogSheets
 
 

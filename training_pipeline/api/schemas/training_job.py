@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import Field
 
 from training_pipeline.api.schemas.base import Answer, NextCursor, Page, PageSize
+from training_pipeline.databricks.urls import DatabricksPages
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.access import Caller, allowed_actions
 from training_pipeline.domain.advice import what_to_do
-from training_pipeline.domain.databricks_pages import DatabricksPages
 from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.links import links
 
