@@ -9,7 +9,7 @@ import dagster as dg
 
 from training_pipeline.defs import alerts, assets, graph, jobs, resources, retraining, sensors
 from training_pipeline.settings import Settings
-from training_pipeline.sheets.files import SAMPLES, FileTrainingSheets
+from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
 from training_pipeline.training_jobs.services import Services, open_services
 
 #: A model is warned of when it has come so far on its way to being stale.

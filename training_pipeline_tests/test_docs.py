@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from training_pipeline.cli import app as command_line
 from training_pipeline.datasets.summary import export_summary
-from training_pipeline.domain.gates import GatePolicy, Reason
+from training_pipeline.domain.rules.gates import GatePolicy, Reason
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.services import sheet_source
 

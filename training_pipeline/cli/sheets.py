@@ -14,16 +14,16 @@ from training_pipeline.cli.show_sheet import report_as_json, show_head, show_rep
 from training_pipeline.datasets.preview import preview as preview_lines
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.gates import GatePolicy
+from training_pipeline.domain.rules.gates import GatePolicy
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, SheetStatus
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.settings import Settings
-from training_pipeline.sheets.checking import check as check_file
-from training_pipeline.sheets.files import SUFFIXES, FileTrainingSheets
+from training_pipeline.sheets.files.checking import check as check_file
+from training_pipeline.sheets.files.source import SUFFIXES, FileTrainingSheets
+from training_pipeline.sheets.files.structure import unreadable
 from training_pipeline.sheets.head import Head, read_head
-from training_pipeline.sheets.import_request import ImportRequest
-from training_pipeline.sheets.importing import import_sheet
-from training_pipeline.sheets.structure import unreadable
+from training_pipeline.sheets.importing.importer import import_sheet
+from training_pipeline.sheets.importing.request import ImportRequest
 from training_pipeline.training_jobs.sheet_source import file_sheets, sheet_source
 
 app = typer.Typer(help="Look at training sheets, check them, and make one of any file.", no_args_is_help=True)

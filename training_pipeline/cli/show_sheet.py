@@ -11,10 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from training_pipeline.cli import show_job
-from training_pipeline.domain.chat_format import Severity
 from training_pipeline.domain.export_summary import ExportSummary
+from training_pipeline.domain.rules.chat_format import Severity
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, TrainingSheet
-from training_pipeline.sheets.checking import CheckReport
+from training_pipeline.sheets.files.checking import CheckReport
 
 
 def report_as_json(data: Path, report: CheckReport) -> dict[str, Any]:

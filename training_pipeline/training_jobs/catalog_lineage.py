@@ -27,7 +27,7 @@ from training_pipeline.databricks.retry import Connection
 from training_pipeline.domain.errors import BackendUnreachable, PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
-from training_pipeline.sheets.unity_catalog import TABLES
+from training_pipeline.sheets.unity_catalog.source import TABLES
 from training_pipeline.training_jobs import lineage
 from training_pipeline.training_jobs.store import EventType, JobStore, job_from_row
 from training_pipeline.training_jobs.tables import training_job_events, training_jobs

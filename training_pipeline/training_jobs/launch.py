@@ -21,9 +21,9 @@ from training_pipeline.datasets.snapshot import Snapshot, snapshot
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
 from training_pipeline.domain.errors import Conflict, GovernanceChanged
-from training_pipeline.domain.gates import GatePolicy
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingConfig, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
+from training_pipeline.domain.rules.gates import GatePolicy
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.tracking import RunTracking

@@ -13,7 +13,6 @@ from training_pipeline.backends.base import FineTuningBackend, Plan
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import Conflict, InvalidRequest
 from training_pipeline.domain.export_summary import ExportSummary
-from training_pipeline.domain.gates import GatePolicy
 from training_pipeline.domain.job import (
     ACTIVE,
     TERMINAL,
@@ -24,6 +23,7 @@ from training_pipeline.domain.job import (
     new_job_id,
     problems_from_validation,
 )
+from training_pipeline.domain.rules.gates import GatePolicy
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 from training_pipeline.training_jobs.dry_run import DryRun, dry_run, split_of

@@ -13,11 +13,11 @@ from training_pipeline.databricks.backend import DatabricksBackend, RunOptions
 from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.domain.gates import GatePolicy
+from training_pipeline.domain.rules.gates import GatePolicy
 from training_pipeline.infra.database import Database, open_database
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
-from training_pipeline.sheets.unity_catalog import UnityCatalogSheets
+from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 from training_pipeline.tracking import RunTracking, Tracking
 from training_pipeline.training_jobs.api_tokens import ApiTokens
 from training_pipeline.training_jobs.catalog_lineage import CatalogLineage

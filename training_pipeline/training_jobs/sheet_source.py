@@ -7,8 +7,8 @@ from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
-from training_pipeline.sheets.files import SAMPLES, FileTrainingSheets
-from training_pipeline.sheets.unity_catalog import UnityCatalogSheets
+from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
+from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 
 
 def sheet_source(settings: Settings) -> TrainingSheetSource:

@@ -8,8 +8,8 @@ import pytest
 
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.settings import Settings
-from training_pipeline.sheets.files import FileTrainingSheets
-from training_pipeline.sheets.unity_catalog import UnityCatalogSheets
+from training_pipeline.sheets.files.source import FileTrainingSheets
+from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 from training_pipeline.training_jobs.sheet_source import sheet_source
 
 
