@@ -22,8 +22,8 @@ from training_pipeline.api.requests import HEADER, Requests
 from training_pipeline.api.routes import events, health, jobs, lineage, metrics, models, session, training_sheets
 from training_pipeline.api.sessions import Sessions, page_authentication
 from training_pipeline.api.single_flight import SingleFlight
+from training_pipeline.app.container import Services, open_services
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services, open_services
 
 PREFIX: Final = "/api/v1/training"
 BODY_SECONDS: Final = 15.0

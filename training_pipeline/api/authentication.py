@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from starlette.requests import HTTPConnection
 
+from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.errors import Unauthenticated
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 
 #: Tells who sent a request; raises an error of the domain for one that is from nobody it knows. May wait for the
 #: database, so it is not for the event loop.

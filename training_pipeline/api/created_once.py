@@ -7,12 +7,12 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from training_pipeline.api.schemas.training_job import TrainingJob
+from training_pipeline.app.container import Services
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.access import Caller
-from training_pipeline.training_jobs import idempotency
-from training_pipeline.training_jobs.addresses import Addresses
-from training_pipeline.training_jobs.service import Also
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.training_jobs.lifecycle.service import Also
+from training_pipeline.training_jobs.store import idempotency
+from training_pipeline.training_jobs.urls import Addresses
 
 
 def created_once(

@@ -16,7 +16,7 @@ from training_pipeline.api.live import News
 from training_pipeline.api.schemas.event import TrainingJobEvent, TrainingJobStreamEnd
 from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.access import Caller
-from training_pipeline.training_jobs.addresses import Addresses
+from training_pipeline.training_jobs.urls import Addresses
 
 #: How long a client is to wait before it connects again.
 RETRY_MILLISECONDS: Final = 3000

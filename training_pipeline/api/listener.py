@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.infra.database import Database
-from training_pipeline.training_jobs.notifications import CHANNEL
+from training_pipeline.training_jobs.store.notify import CHANNEL
 
 FIRST_PAUSE_SECONDS: Final = 0.1
 MOST_PAUSE_SECONDS: Final = 5.0

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from training_pipeline.api.problems import problem
-from training_pipeline.training_jobs.request_id import request_id
+from training_pipeline.training_jobs.store.request_id import request_id
 
 HEADER: Final = "X-Request-ID"
 _ACCEPTED: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")

@@ -16,10 +16,10 @@ from starlette.requests import HTTPConnection
 
 from training_pipeline.api.authentication import Authenticate, as_local_user
 from training_pipeline.api.session_key import session_key
+from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import Unauthenticated
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 
 COOKIE: Final = "training_pipeline_session"
 #: A session ends this long after its token was exchanged, or with its token.

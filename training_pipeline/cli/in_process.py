@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 
 import dagster as dg
 
+from training_pipeline.app.container import Services
 from training_pipeline.definitions import build
 from training_pipeline.defs.partitions import RUNS, job_tags, run_tags, training_job_partitions
 from training_pipeline.defs.sensors import settle_runs
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
-from training_pipeline.training_jobs.claims import attempt_of, claim
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.training_jobs.lifecycle.claims import attempt_of, claim
 
 LOOK_SECONDS = 0.5
 SETTLE_SECONDS = 10.0

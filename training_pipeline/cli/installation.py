@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from training_pipeline.app.container import Services, open_services
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services, open_services
 
 if TYPE_CHECKING:
     import dagster as dg

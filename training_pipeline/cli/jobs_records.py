@@ -13,7 +13,7 @@ from training_pipeline.api.schemas.metrics import MetricPoint
 from training_pipeline.cli import pages, show_jobs, show_lineage, show_metrics
 from training_pipeline.cli.jobs_client import JobsClient, Pairs, jobs_client
 from training_pipeline.cli.jobs_options import Cursor, JobId, Json, Token, Url, print_json, say
-from training_pipeline.training_jobs.metric_series import FIRST_STEP, LAST_STEP
+from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
 
 #: The most that the REST API gives at once.
 MOST_POINTS: Final = 10_000

@@ -21,19 +21,19 @@ from training_pipeline.api.schemas.metrics import TrainingJobMetrics
 from training_pipeline.api.schemas.requests import CreateTrainingJob, RetryTrainingJob
 from training_pipeline.api.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.api.schemas.training_sheet import DryRun
+from training_pipeline.app.container import Services, open_services
+from training_pipeline.app.readiness import daemon_runs
 from training_pipeline.cli.jobs_client import Notice, Pairs, Update
 from training_pipeline.cli.user import caller
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import TERMINAL, JobStatus
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs import idempotency
-from training_pipeline.training_jobs.addresses import Addresses
-from training_pipeline.training_jobs.callers_jobs import CallersJobs
-from training_pipeline.training_jobs.metric_series import FIRST_STEP, LAST_STEP
-from training_pipeline.training_jobs.readiness import daemon_runs
-from training_pipeline.training_jobs.service import refused
-from training_pipeline.training_jobs.services import Services, open_services
+from training_pipeline.training_jobs.lifecycle.authorized import CallersJobs
+from training_pipeline.training_jobs.lifecycle.service import refused
+from training_pipeline.training_jobs.store import idempotency
+from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
+from training_pipeline.training_jobs.urls import Addresses
 
 LOOK_SECONDS: Final = 1.0
 

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console, Group
 from rich.text import Text
 
+from training_pipeline.app.container import Services
 from training_pipeline.cli import show_job
 from training_pipeline.cli.job_request import (
     BaseModelId,
@@ -32,7 +33,6 @@ from training_pipeline.cli.user import user
 from training_pipeline.domain.errors import BackendFailed, PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 
 DEMO_SHEET = "sheet-123"
 DEMO_MODEL = "triage-demo"
@@ -160,7 +160,7 @@ def _require(job: TrainingJob, *, wait: bool) -> None:
 def _summary(services: Services, job: TrainingJob, *, answers: int = 0) -> Group:
     from training_pipeline.datasets.snapshot import Snapshot
     from training_pipeline.datasets.store import DatasetRef
-    from training_pipeline.training_jobs import lineage
+    from training_pipeline.training_jobs.store import lineage
 
     dataset = DatasetRef.model_validate(job.dataset)
     result = services.backend.result(job.id, job.attempt)

@@ -25,7 +25,7 @@ from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.processes import ProcessId, end, start, tail
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import PREFIX, Settings
-from training_pipeline.training_jobs.addresses import address
+from training_pipeline.training_jobs.urls import address
 
 START_SECONDS: Final = 180.0
 GRACE_SECONDS: Final = 10.0

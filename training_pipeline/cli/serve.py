@@ -28,7 +28,7 @@ def serve(
     from training_pipeline.api.server import CONNECTIONS, Server
     from training_pipeline.cli import health
     from training_pipeline.cli.environment import prepare_environment
-    from training_pipeline.training_jobs.addresses import address
+    from training_pipeline.training_jobs.urls import address
     from training_pipeline.web import mount as web
 
     health.require_free_port(settings.api_host, settings.api_port, setting="API")

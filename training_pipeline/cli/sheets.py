@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from training_pipeline.app.sheet_source import file_sheets, sheet_source
 from training_pipeline.cli.show_sheet import report_as_json, show_head, show_report
 from training_pipeline.datasets.preview import preview as preview_lines
 from training_pipeline.datasets.summary import export_summary
@@ -24,7 +25,6 @@ from training_pipeline.sheets.files.structure import unreadable
 from training_pipeline.sheets.head import Head, read_head
 from training_pipeline.sheets.importing.importer import import_sheet
 from training_pipeline.sheets.importing.request import ImportRequest
-from training_pipeline.training_jobs.sheet_source import file_sheets, sheet_source
 
 app = typer.Typer(help="Look at training sheets, check them, and make one of any file.", no_args_is_help=True)
 

@@ -19,8 +19,8 @@ from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.addresses import Addresses
-from training_pipeline.training_jobs.store import EventType
+from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.urls import Addresses
 
 COLOURS = {
     JobStatus.PENDING: "white",

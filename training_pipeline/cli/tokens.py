@@ -11,14 +11,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from training_pipeline.auth.tokens import LONGEST, ApiToken, ApiTokens, TokenState
 from training_pipeline.cli.environment import prepare_environment
 from training_pipeline.cli.user import user
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.database import open_database
 from training_pipeline.settings import PREFIX, Settings
-from training_pipeline.training_jobs.api_tokens import LONGEST, ApiToken, ApiTokens, TokenState
-from training_pipeline.training_jobs.store import JobStore
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 app = typer.Typer(help="Create, list and revoke the tokens of the REST API.", no_args_is_help=True)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.training_jobs.pages import JobSort
+from training_pipeline.training_jobs.store.queries import JobSort
 
 HOME: Final = "/train"
 _TEXT: Final = r"^[^\x00-\x1f\x7f]*$"

@@ -28,14 +28,14 @@ from training_pipeline.api.schemas.training_sheet import (
     TrainingSheets,
 )
 from training_pipeline.api.single_flight import SingleFlight
+from training_pipeline.app.container import Services
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.access import Caller, Role, require_role
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.training_jobs import idempotency
-from training_pipeline.training_jobs.addresses import Addresses
-from training_pipeline.training_jobs.callers_jobs import CallersJobs
-from training_pipeline.training_jobs.facets import Facets, facets
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.training_jobs.lifecycle.authorized import CallersJobs
+from training_pipeline.training_jobs.store import idempotency
+from training_pipeline.training_jobs.store.facets import Facets, facets
+from training_pipeline.training_jobs.urls import Addresses
 from training_pipeline.web.address import JobFilters
 
 T = TypeVar("T")

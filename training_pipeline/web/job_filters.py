@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import ui
 
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.training_jobs.facets import Facets
+from training_pipeline.training_jobs.store.facets import Facets
 from training_pipeline.web import formats
 from training_pipeline.web.address import JobFilters
 from training_pipeline.web.elements import VALUE, Tag, icon

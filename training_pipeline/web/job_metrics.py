@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training_pipeline.api.schemas.metrics import MetricPoint, TrainingJobMetrics
 from training_pipeline.api.schemas.training_job import TrainingJob
-from training_pipeline.training_jobs.metric_series import FIRST_STEP, LAST_STEP
-from training_pipeline.training_jobs.metrics import series
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.app.container import Services
+from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
+from training_pipeline.training_jobs.store.metrics import series
 from training_pipeline.web import address, formats
 from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import Tag, button, empty, link, panel, text_fact

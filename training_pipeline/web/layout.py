@@ -14,7 +14,7 @@ from nicegui import background_tasks, ui
 from training_pipeline.api.live import ANY_JOB, TooManyFollowers
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.training_jobs.addresses import Addresses
+from training_pipeline.training_jobs.urls import Addresses
 from training_pipeline.web import address
 from training_pipeline.web.desk import problem_of
 from training_pipeline.web.elements import Tag, icon, link

@@ -13,9 +13,9 @@ from starlette.types import Scope
 from training_pipeline.api.live import Live
 from training_pipeline.api.sessions import page_caller
 from training_pipeline.api.single_flight import SingleFlight
+from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Caller
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 from training_pipeline.web.desk import Desk
 from training_pipeline.web.sheet_counts import SheetCounts
 

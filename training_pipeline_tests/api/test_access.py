@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 
 from training_pipeline.api import access
 from training_pipeline.api.app import create_app
+from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.api.bearers import asking_client, bearer
 from training_pipeline_tests.api.life import API, JOBS
 from training_pipeline_tests.api.test_problems import problem

@@ -7,10 +7,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, text
 
+from training_pipeline.app.container import Services
+from training_pipeline.auth.token_format import new_token
 from training_pipeline.domain.access import Role
-from training_pipeline.domain.api_token import new_token
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.api.bearers import asking_client, bearer, token_of
 from training_pipeline_tests.api.life import API, JOBS, post
 from training_pipeline_tests.api.test_problems import problem

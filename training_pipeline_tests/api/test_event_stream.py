@@ -19,10 +19,10 @@ from training_pipeline.api import event_stream, live
 from training_pipeline.api.app import create_app
 from training_pipeline.api.schemas.event import TrainingJobEvent
 from training_pipeline.api.schemas.training_job import TrainingJob
+from training_pipeline.app.container import Services
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
-from training_pipeline.training_jobs.store import EventType
+from training_pipeline.training_jobs.store.jobs import EventType
 from training_pipeline_tests.api.life import JOBS
 from training_pipeline_tests.api.served import Message, Served, Stream, served
 from training_pipeline_tests.polling import until

@@ -10,8 +10,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from training_pipeline.api.app import create_app
 from training_pipeline.api.limits import Bodies
+from training_pipeline.app.container import Services
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.api.life import API, JOBS
 
 

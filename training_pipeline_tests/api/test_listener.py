@@ -13,14 +13,14 @@ import pytest
 from sqlalchemy import text
 
 from training_pipeline.api.app import create_app
+from training_pipeline.app.container import Services, assemble
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services, assemble
-from training_pipeline.training_jobs.store import EventType
+from training_pipeline.training_jobs.store.jobs import EventType
 from training_pipeline_tests.api.served import Message, Stream, served
 from training_pipeline_tests.conftest import url_of
 from training_pipeline_tests.polling import until

@@ -7,9 +7,9 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from training_pipeline.api.page_sockets import PageSockets
+from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.api.bearers import bearer
 from training_pipeline_tests.api.test_sessions import MOUNTED, SOCKET, browser, client, log_in, with_page
 

@@ -8,10 +8,10 @@ import pytest
 
 from training_pipeline.api import event_stream, server
 from training_pipeline.api.app import create_app
+from training_pipeline.app.container import Services
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
-from training_pipeline.training_jobs.store import EventType
+from training_pipeline.training_jobs.store.jobs import EventType
 from training_pipeline_tests.api.life import JOBS
 from training_pipeline_tests.api.served import Stream, served
 from training_pipeline_tests.polling import until

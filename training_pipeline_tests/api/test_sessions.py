@@ -14,10 +14,10 @@ from sqlalchemy import text
 from training_pipeline.api import sessions
 from training_pipeline.api.app import create_app
 from training_pipeline.api.sessions import COOKIE, PageCaller
+from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.callers_jobs import CallersJobs
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.training_jobs.lifecycle.authorized import CallersJobs
 from training_pipeline_tests.api.bearers import bearer, token_of
 from training_pipeline_tests.api.life import API, JOBS
 from training_pipeline_tests.api.test_problems import problem

@@ -16,8 +16,8 @@ from training_pipeline.cli.remote_service import RemoteService
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.addresses import Addresses
-from training_pipeline.training_jobs.store import EventType
+from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.urls import Addresses
 from training_pipeline_tests.training_jobs.jobs import new_job
 
 URL = "https://train.example.org"

@@ -10,10 +10,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from training_pipeline.app.container import Services
 from training_pipeline.cli.user import user
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.rules.gates import GATE_POLICY_VERSION
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.api.life import JOBS
 from training_pipeline_tests.cli.conftest import Command
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.cli.serve import allow_descriptors, is_loopback, require_safe_address
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.api_tokens import ApiTokens
-from training_pipeline.training_jobs.store import JobStore
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline_tests.polling import until
 
 MAIN = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]

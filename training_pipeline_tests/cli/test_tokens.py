@@ -6,14 +6,14 @@ import re
 import pytest
 from typer.testing import CliRunner, Result
 
+from training_pipeline.auth.token_format import id_of
+from training_pipeline.auth.tokens import ApiTokens, RevokedToken
 from training_pipeline.cli import tokens as command
 from training_pipeline.domain.access import Role
-from training_pipeline.domain.api_token import id_of
 from training_pipeline.domain.errors import InvalidRequest, NotFound
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.api_tokens import ApiTokens, RevokedToken
-from training_pipeline.training_jobs.store import JobStore
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 @pytest.fixture

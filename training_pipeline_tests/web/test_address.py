@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.training_jobs.pages import JobSort
+from training_pipeline.training_jobs.store.queries import JobSort
 from training_pipeline.web import address
 from training_pipeline.web.address import JobFilters
 

@@ -9,7 +9,7 @@ from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.addresses import Addresses
+from training_pipeline.training_jobs.urls import Addresses
 from training_pipeline.web.draft import ANY_NAME, REQUEST, Draft
 from training_pipeline.web.form_fields import config_fields
 from training_pipeline_tests.training_jobs.jobs import new_job

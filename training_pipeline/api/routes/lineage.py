@@ -11,7 +11,7 @@ from training_pipeline.api.deps import VIEWER, JobId, Parts
 from training_pipeline.api.schemas.lineage import AssetRecord, LineagePair, TrainingJobLineage
 from training_pipeline.datasets.manifest_page import manifest_page
 from training_pipeline.datasets.store import DatasetRef
-from training_pipeline.training_jobs import lineage
+from training_pipeline.training_jobs.store import lineage
 
 router = APIRouter(tags=["training jobs"])
 

@@ -12,8 +12,8 @@ from training_pipeline.databricks.urls import DatabricksPages
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.access import Caller, allowed_actions
 from training_pipeline.domain.advice import what_to_do
-from training_pipeline.training_jobs.addresses import Addresses
 from training_pipeline.training_jobs.links import links
+from training_pipeline.training_jobs.urls import Addresses
 
 LOSS = "Cross-entropy in nats per trained token"
 ACCURACY = "Mean token accuracy, 0 to 1"

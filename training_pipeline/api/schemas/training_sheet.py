@@ -11,7 +11,7 @@ from training_pipeline.api.schemas.base import Answer
 from training_pipeline.domain import export_summary, training_sheet
 
 if TYPE_CHECKING:  # what only computes it is heavy, and a command that asks a remote service needs none of it
-    from training_pipeline.training_jobs.dry_run import DryRun as DryRunFound
+    from training_pipeline.training_jobs.lifecycle.dry_run import DryRun as DryRunFound
 
 
 class Reference(Answer):
