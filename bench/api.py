@@ -32,12 +32,12 @@ import uvicorn
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from training_pipeline.api import paging
 from training_pipeline.api.app import PREFIX, create_app
 from training_pipeline.app.container import Services, assemble
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.state_directory import ensure_state_directory
+from training_pipeline.schemas import paging
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.store import queries
 from training_pipeline.training_jobs.store.jobs import job_from_row

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request
 
-from training_pipeline.api.live import Live
+from training_pipeline.api.events.live import Live
 from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Caller, Role, require_role
 from training_pipeline.domain.errors import Unauthenticated

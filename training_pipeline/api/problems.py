@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from training_pipeline.api.methods import allowed_methods
+from training_pipeline.api.middleware.methods import allowed_methods
 from training_pipeline.domain.errors import (
     BackendFailed,
     BackendUnreachable,

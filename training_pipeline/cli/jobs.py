@@ -23,8 +23,8 @@ from training_pipeline.cli.job_request import (
     config_of,
     request_of,
 )
-from training_pipeline.cli.jobs_client import jobs_client
 from training_pipeline.cli.jobs_options import Cursor, JobId, Json, Key, Token, Url, print_json, say
+from training_pipeline.client.base import jobs_client
 from training_pipeline.domain.job import ACTIVE, JobStatus
 from training_pipeline.settings import Settings
 

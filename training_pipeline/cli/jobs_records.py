@@ -9,10 +9,10 @@ from typing import Annotated, Final
 
 import typer
 
-from training_pipeline.api.schemas.metrics import MetricPoint
 from training_pipeline.cli import pages, show_jobs, show_lineage, show_metrics
-from training_pipeline.cli.jobs_client import JobsClient, Pairs, jobs_client
 from training_pipeline.cli.jobs_options import Cursor, JobId, Json, Token, Url, print_json, say
+from training_pipeline.client.base import JobsClient, Pairs, jobs_client
+from training_pipeline.schemas.metrics import MetricPoint
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
 
 #: The most that the REST API gives at once.

@@ -9,13 +9,13 @@ from typing import Annotated, Any, Final, Protocol
 import typer
 from pydantic import BaseModel
 
-from training_pipeline.api.schemas.event import TrainingJobEvent
-from training_pipeline.api.schemas.training_job import TrainingJob
-from training_pipeline.cli.jobs_client import JobsClient, jobs_client
 from training_pipeline.cli.jobs_options import JobId, Token, Url, console
 from training_pipeline.cli.live_progress import LiveProgress
+from training_pipeline.client.base import JobsClient, jobs_client
 from training_pipeline.domain.errors import BackendFailed
 from training_pipeline.domain.job import TERMINAL, JobStatus
+from training_pipeline.schemas.event import TrainingJobEvent
+from training_pipeline.schemas.training_job import TrainingJob
 
 #: So many events of the past are shown before the new ones.
 PAST_EVENTS: Final = 10

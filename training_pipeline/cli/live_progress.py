@@ -12,11 +12,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from training_pipeline.api.schemas.event import TrainingJobEvent
-from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.cli.show_job import badge, event_line
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.schemas.event import TrainingJobEvent
+from training_pipeline.schemas.training_job import TrainingJob
 
 AnyJob = TrainingJob | domain.TrainingJob
 BAR_WIDTH = 40

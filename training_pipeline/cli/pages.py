@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from training_pipeline.api.paging import MOST_ROWS
-from training_pipeline.api.schemas.event import TrainingJobEventPage
-from training_pipeline.api.schemas.training_job import TrainingJobPage
+from training_pipeline.schemas.event import TrainingJobEventPage
+from training_pipeline.schemas.paging import MOST_ROWS
+from training_pipeline.schemas.training_job import TrainingJobPage
 
 P = TypeVar("P", TrainingJobPage, TrainingJobEventPage)
 

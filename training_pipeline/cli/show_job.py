@@ -9,15 +9,15 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from training_pipeline.api.schemas.event import TrainingJobEvent
-from training_pipeline.api.schemas.training_job import TrainingJob as PublicJob
-from training_pipeline.api.schemas.training_sheet import ExportSummary as PublicSummary
 from training_pipeline.backends.base import AnsweredQuestion
 from training_pipeline.cli.user import caller
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
+from training_pipeline.schemas.event import TrainingJobEvent
+from training_pipeline.schemas.training_job import TrainingJob as PublicJob
+from training_pipeline.schemas.training_sheet import ExportSummary as PublicSummary
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.store.jobs import EventType
 from training_pipeline.training_jobs.urls import Addresses

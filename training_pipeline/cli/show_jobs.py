@@ -9,12 +9,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from training_pipeline.api.schemas.event import TrainingJobEventPage
-from training_pipeline.api.schemas.training_job import TrainingJob, TrainingJobPage
-from training_pipeline.api.schemas.training_sheet import DryRun
 from training_pipeline.cli.live_progress import clock, reached
 from training_pipeline.cli.show_job import badge, event_line, facts, figure, of_gates
 from training_pipeline.domain.job import TrainingConfig
+from training_pipeline.schemas.event import TrainingJobEventPage
+from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
+from training_pipeline.schemas.training_sheet import DryRun
 
 
 def table(page: TrainingJobPage) -> RenderableType:

@@ -7,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from training_pipeline.api.schemas.lineage import TrainingJobLineage
 from training_pipeline.cli.show_jobs import go_on
+from training_pipeline.schemas.lineage import TrainingJobLineage
 
 SHORT = 12
 SHA256 = 64

@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from training_pipeline.api.schemas.metrics import MetricPoint, TrainingJobMetrics
 from training_pipeline.cli.live_progress import clock
 from training_pipeline.cli.show_job import facts, figure
+from training_pipeline.schemas.metrics import MetricPoint, TrainingJobMetrics
 
 BARS: Final = "▁▂▃▄▅▆▇█"
 WIDTH: Final = 40

@@ -7,9 +7,9 @@ from typing import Any
 
 from nicegui import ui
 
-from training_pipeline.api.schemas.requests import CancelTrainingJob
-from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.errors import PipelineError
+from training_pipeline.schemas.requests import CancelTrainingJob
+from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import VALUE, Tag, button
 from training_pipeline.web.layout import problem, say

@@ -14,24 +14,19 @@ from typing import Any, TypeVar
 from anyio import to_thread
 
 from training_pipeline.api import problems
-from training_pipeline.api.created_once import created_once
 from training_pipeline.api.routes import events, jobs, lineage, metrics, models, training_sheets
-from training_pipeline.api.schemas.base_model import BaseModels
-from training_pipeline.api.schemas.event import TrainingJobEventPage
-from training_pipeline.api.schemas.lineage import TrainingJobLineage
-from training_pipeline.api.schemas.metrics import TrainingJobMetrics
-from training_pipeline.api.schemas.training_job import TrainingJob, TrainingJobPage
-from training_pipeline.api.schemas.training_sheet import (
-    DryRun,
-    TrainingSheetDetails,
-    TrainingSheetPreview,
-    TrainingSheets,
-)
 from training_pipeline.api.single_flight import SingleFlight
 from training_pipeline.app.container import Services
+from training_pipeline.client.idempotent import created_once
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.access import Caller, Role, require_role
 from training_pipeline.domain.errors import PipelineError
+from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.event import TrainingJobEventPage
+from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
+from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.training_jobs.lifecycle.authorized import CallersJobs
 from training_pipeline.training_jobs.store import idempotency
 from training_pipeline.training_jobs.store.facets import Facets, facets

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 from urllib.parse import urlencode
 
-from training_pipeline.api.schemas.training_job import TrainingJob
+from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import address, formats
 from training_pipeline.web.form_fields import config_fields, request_fields, typed
 

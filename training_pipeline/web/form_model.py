@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from training_pipeline.api.schemas.base_model import BaseModelOffer, BaseModels
-from training_pipeline.api.schemas.training_sheet import DryRun
+from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
+from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.web import formats
 from training_pipeline.web.elements import VALUE, Tag, icon, panel
 from training_pipeline.web.form_fields import request_fields, typed

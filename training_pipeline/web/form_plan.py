@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from training_pipeline.api.schemas.training_sheet import DryRun
 from training_pipeline.domain.errors import PipelineError
+from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.web import formats
 from training_pipeline.web.elements import Tag, icon, panel, text_fact
 from training_pipeline.web.export_summary import show_warnings

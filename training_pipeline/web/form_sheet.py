@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from training_pipeline.api.schemas.training_sheet import TrainingSheets
 from training_pipeline.domain.errors import PipelineError
+from training_pipeline.schemas.training_sheet import TrainingSheets
 from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import VALUE, Tag, panel
 from training_pipeline.web.export_summary import show_preview, show_summary

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from training_pipeline.api.schemas.event import TrainingJobEvent
-from training_pipeline.api.schemas.training_job import TrainingJob
+from training_pipeline.schemas.event import TrainingJobEvent
+from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.store.jobs import EventType
 from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import Badge, Tag, badge_of, button, empty, icon, moment, panel

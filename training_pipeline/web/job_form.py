@@ -10,10 +10,10 @@ from typing import Final
 
 from nicegui import Client, background_tasks, ui
 
-from training_pipeline.api.schemas.base_model import BaseModels
-from training_pipeline.api.schemas.training_job import TrainingJob
-from training_pipeline.api.schemas.training_sheet import DryRun, TrainingSheets
 from training_pipeline.domain.errors import FieldProblem, PipelineError
+from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.schemas.training_sheet import DryRun, TrainingSheets
 from training_pipeline.web import address, formats
 from training_pipeline.web.desk import Desk
 from training_pipeline.web.draft import REQUEST, Draft

@@ -6,8 +6,8 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.job import ACTIVE, Action, JobStatus
+from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import address, formats
 from training_pipeline.web.cancel_dialog import CancelDialog
 from training_pipeline.web.desk import Desk

@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
-from training_pipeline.api.schemas.lineage import TrainingJobLineage
-from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.rules.gates import Reason
+from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import address, formats
 from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import Tag, code, empty, fact, icon, panel, small_table, text_fact

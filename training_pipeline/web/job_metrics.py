@@ -12,9 +12,9 @@ from fastapi.responses import Response
 from nicegui import ui
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from training_pipeline.api.schemas.metrics import MetricPoint, TrainingJobMetrics
-from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.app.container import Services
+from training_pipeline.schemas.metrics import MetricPoint, TrainingJobMetrics
+from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
 from training_pipeline.training_jobs.store.metrics import series
 from training_pipeline.web import address, formats

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.job import TERMINAL
 from training_pipeline.domain.rules.gates import Reason
+from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import address, formats
 from training_pipeline.web.elements import Tag, code, fact, link, moment, panel, text_fact
 from training_pipeline.web.form_fields import config_fields

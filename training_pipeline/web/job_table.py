@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from nicegui.element import Element
 
-from training_pipeline.api.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.domain.job import ACTIVE, Action
+from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.training_jobs.store.queries import JobSort
 from training_pipeline.web import address, formats
 from training_pipeline.web.address import JobFilters

@@ -11,7 +11,7 @@ from typing import Final
 
 from nicegui import background_tasks, ui
 
-from training_pipeline.api.live import ANY_JOB, TooManyFollowers
+from training_pipeline.api.events.live import ANY_JOB, TooManyFollowers
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.training_jobs.urls import Addresses

@@ -10,7 +10,7 @@ import nicegui
 from nicegui import ui
 from nicegui.element import Element
 
-from training_pipeline.api.schemas.metrics import MetricPoint
+from training_pipeline.schemas.metrics import MetricPoint
 from training_pipeline.web import formats
 from training_pipeline.web.elements import Tag
 

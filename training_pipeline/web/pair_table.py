@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from nicegui import ui
 
-from training_pipeline.api.schemas.lineage import LineagePair
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.rules.gates import Reason
+from training_pipeline.schemas.lineage import LineagePair
 from training_pipeline.web import formats
 from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import VALUE, Tag, button, icon, small_table

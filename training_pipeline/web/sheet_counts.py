@@ -11,9 +11,9 @@ from typing import Final
 from anyio import to_thread
 
 from training_pipeline.api.routes.training_sheets import get_training_sheet
-from training_pipeline.api.schemas.training_sheet import TrainingSheetDetails
 from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import PipelineError
+from training_pipeline.schemas.training_sheet import TrainingSheetDetails
 
 KEPT: Final = timedelta(seconds=60)
 

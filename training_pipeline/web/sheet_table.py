@@ -6,8 +6,8 @@ from typing import Final
 
 from nicegui import Client
 
-from training_pipeline.api.schemas.training_sheet import TrainingSheet, TrainingSheetDetails
 from training_pipeline.domain.errors import PipelineError
+from training_pipeline.schemas.training_sheet import TrainingSheet, TrainingSheetDetails
 from training_pipeline.web import address, formats
 from training_pipeline.web.desk import Desk, problem_of
 from training_pipeline.web.elements import Tag, button, icon, link

@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from training_pipeline.api.live import Live
-from training_pipeline.api.sessions import page_caller
+from training_pipeline.api.auth.sessions import page_caller
+from training_pipeline.api.events.live import Live
 from training_pipeline.api.single_flight import SingleFlight
 from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Caller

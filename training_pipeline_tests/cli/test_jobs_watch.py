@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import typer
 
-from training_pipeline.api.schemas.event import TrainingJobEventPage
 from training_pipeline.cli import jobs_watch
-from training_pipeline.cli.jobs_client import Notice, Update
+from training_pipeline.client.base import Notice, Update
 from training_pipeline.domain.errors import BackendFailed
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline_tests.cli.answers import event, job
 
 

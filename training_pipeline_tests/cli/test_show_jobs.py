@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from rich.console import Console, RenderableType
 
-from training_pipeline.api.schemas.training_job import TrainingJobPage
 from training_pipeline.cli import show_jobs
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.schemas.training_job import TrainingJobPage
 from training_pipeline_tests.cli.answers import job
 
 CURSOR = "eyJpZCI6" * 20

@@ -5,9 +5,9 @@ from urllib.parse import parse_qsl, urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.urls import Addresses
 from training_pipeline.web.draft import ANY_NAME, REQUEST, Draft

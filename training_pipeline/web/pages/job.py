@@ -11,8 +11,8 @@ from nicegui import app as pages
 from nicegui import ui
 
 from training_pipeline.api.problems import of_pipeline_error
-from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.errors import NotFound, PipelineError
+from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import address
 from training_pipeline.web.desk import Desk
 from training_pipeline.web.elements import Tag

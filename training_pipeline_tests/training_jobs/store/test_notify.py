@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.lifecycle.claims import Phase
 from training_pipeline.training_jobs.store import metrics
