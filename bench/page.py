@@ -23,7 +23,7 @@ from playwright.sync_api import Browser, Page
 from sqlalchemy import text
 
 from training_pipeline.app.container import Services, open_services
-from training_pipeline.cli.environment import prepare_environment
+from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.store.jobs import EventType
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from training_pipeline.app.container import Services
-from training_pipeline.cli.in_process import drive
+from training_pipeline.cli.system.driver import drive
 from training_pipeline.domain.job import ACTIVE
 
 

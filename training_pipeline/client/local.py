@@ -43,7 +43,7 @@ M = TypeVar("M", bound=BaseModel)
 @contextmanager
 def open_local_jobs() -> Iterator[LocalJobs]:
     """The jobs of the configured installation, prepared where it is not yet. Raises `Unavailable`."""
-    from training_pipeline.cli.environment import prepare_environment
+    from training_pipeline.cli.system.environment import prepare_environment
 
     settings = Settings()
     prepare_environment(settings)
@@ -182,8 +182,8 @@ class LocalJobs:
             time.sleep(LOOK_SECONDS)
 
     def _driven(self, job_id: str) -> Iterator[domain.TrainingJob]:
-        from training_pipeline.cli.in_process import driven
-        from training_pipeline.cli.installation import installation
+        from training_pipeline.cli.system.driver import driven
+        from training_pipeline.cli.system.installation import installation
 
         with installation(self._services.settings) as (services, instance):
             yield from driven(services, instance, job_id)

@@ -16,8 +16,8 @@ from training_pipeline.api.single_flight import SingleFlight
 from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Caller
 from training_pipeline.settings import Settings
-from training_pipeline.web.desk import Desk
-from training_pipeline.web.sheet_counts import SheetCounts
+from training_pipeline.web.client import Desk
+from training_pipeline.web.sheets.counts import SheetCounts
 
 
 @dataclass(frozen=True)

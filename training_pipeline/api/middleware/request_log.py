@@ -16,7 +16,7 @@ from training_pipeline.training_jobs.store.request_id import request_id
 
 HEADER: Final = "X-Request-ID"
 _ACCEPTED: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_log = logging.getLogger("training_pipeline.api.middleware.request_log")
+_log = logging.getLogger("training_pipeline.api.requests")
 
 
 class Requests:
