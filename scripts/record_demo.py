@@ -24,8 +24,8 @@ from playwright.sync_api import Locator, Page, ViewportSize, expect
 ROOT: Final = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT)]
 
-from training_pipeline_tests.polling import until  # noqa: E402
-from training_pipeline_tests.web.browsers import alive, chromium, environment_of, free_port  # noqa: E402
+from training_pipeline.testing.browsers import alive, chromium, environment_of, free_port  # noqa: E402
+from training_pipeline.testing.polling import until  # noqa: E402
 
 COMMAND: Final = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]
 SIZE: Final = (960, 680)  # as wide as a README is shown
@@ -185,7 +185,7 @@ def tell(recording: Recording, base: str) -> None:
         page.request.post(f"{base}/api/v1/training/jobs/{job}/poll", fail_on_status_code=True)
 
     say("the training")
-    wait(page.locator(".chart").first, meanwhile=poll)
+    wait(page.locator(".chart-canvas[data-drawn]").first, meanwhile=poll)
     recording.follow(page.locator(".title .badge:not(.is-running)"), poll, frames=TRAINING_FRAMES, seconds=0.25)
     expect(page.locator(".title .badge.is-succeeded")).to_be_visible()
     recording.hold(2.0)
