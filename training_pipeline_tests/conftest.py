@@ -10,7 +10,6 @@ import hypothesis
 import pytest
 from pydantic import SecretStr
 
-from training_pipeline.cli.app import app, guarded
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.embedded_postgres import DATABASE, EmbeddedPostgres
 from training_pipeline.infra.migrations import migrate
@@ -119,6 +118,7 @@ def store(database: Database) -> Iterator[JobStore]:
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Command:
     """Exit code, output and errors of `training-pipeline ARGUMENTS`."""
+    from training_pipeline.cli.app import app, guarded  # here, so that other tests need not wait for it
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = guarded(lambda: app([*arguments], prog_name="training-pipeline"))
