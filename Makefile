@@ -3,15 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 3
+TIMES ?= 20
 CLIENT := clients/typescript
 
-.PHONY: demo test up check openapi client screenshots recording lock clean
+.PHONY: demo test soak up check openapi client screenshots recording lock clean
 
 demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to end
 	$(BIN)/training-pipeline demo
 
 test: $(VENV)/.dev          ## the whole suite, a file at a time on each of WORKERS processes
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+soak: $(VENV)/.dev          ## the tests that make up their own input, at length: TIMES as many examples, other ones each time
+	SOAK_TIMES=$(TIMES) $(BIN)/python -m pytest -n $(WORKERS) --dist load -m soak --timeout 7200
 
 up: $(VENV)/.local          ## PostgreSQL, migrations, Dagster webserver and daemon, REST API
 	$(BIN)/training-pipeline up
