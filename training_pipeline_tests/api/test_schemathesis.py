@@ -35,7 +35,7 @@ from training_pipeline.testing.soak import SOAKING, examples
 EVENTS = 1
 #: Of an operation with very many cases, of which each that is valid judges a training sheet, this share is sent, or all
 #: by `make soak`.
-CREATE, ONE_OF = "POST /api/v1/training/jobs", 4
+CREATE, ONE_OF = "POST /api/v1/training/jobs", 8
 #: All requests come from one caller, as fast as they can.
 UNHURRIED = {"api_requests_per_second": 1e6, "api_failures_per_minute": 1e6}
 JOBS = ["tj-pending", "tj-running", "tj-failed", "tj-lineage"]
