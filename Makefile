@@ -16,9 +16,10 @@ test: $(VENV)/.dev          ## the whole suite, a file at a time on each of WORK
 up: $(VENV)/.local          ## PostgreSQL, migrations, Dagster webserver and daemon, REST API
 	$(BIN)/training-pipeline up
 
-check: $(VENV)/.dev         ## lint, types, import contracts
+check: $(VENV)/.dev         ## lint, spelling, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/typos
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
