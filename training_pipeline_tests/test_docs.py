@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from training_pipeline.app.container import sheet_source
 from training_pipeline.cli import app as command_line
 from training_pipeline.datasets.summary import export_summary
-from training_pipeline.domain.gates import GatePolicy, Reason
+from training_pipeline.domain.rules.gates import GatePolicy, Reason
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import sheet_source
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "clients" / "typescript" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -88,6 +88,6 @@ def test_the_numbers_of_the_demo_are_those_in_the_readme(tmp_path: Path) -> None
     readme = (ROOT / "README.md").read_text()
     head = f"Approved: {summary.labeled}  |  Training allowed: {summary.training_allowed}"
     assert f"{head}  |  Training prohibited: {summary.training_prohibited}" in readme
-    assert f"{summary.total} pairs = {summary.eligible} included + {sum(summary.excluded.values())} left out" in readme
+    assert f"{summary.total} pairs = {summary.eligible} included + {sum(summary.excluded.values())} excluded" in readme
     for row in summary.reasons:
         assert re.search(rf"{row.reason} +{re.escape(row.usage_reason or '-')} +{row.count}\b", readme), row
