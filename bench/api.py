@@ -32,17 +32,17 @@ import uvicorn
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from training_pipeline.api import paging
 from training_pipeline.api.app import PREFIX, create_app
-from training_pipeline.database import Database
+from training_pipeline.app.container import Services, assemble
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.state_directory import ensure_state_directory
+from training_pipeline.schemas import paging
 from training_pipeline.settings import Settings
-from training_pipeline.state_directory import ensure_state_directory
-from training_pipeline.training_jobs import pages
-from training_pipeline.training_jobs.metric_series import metric_series
-from training_pipeline.training_jobs.services import Services, assemble
-from training_pipeline.training_jobs.store import job_from_row
-from training_pipeline.training_jobs.tables import training_jobs
+from training_pipeline.training_jobs.store import queries
+from training_pipeline.training_jobs.store.jobs import job_from_row
+from training_pipeline.training_jobs.store.metric_series import metric_series
+from training_pipeline.training_jobs.store.tables import training_jobs
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from scratch import scratch_postgres
@@ -201,7 +201,7 @@ def compare(services: Services, job_id: str, rounds: int, clock: Clock) -> None:
             connection.execute(text("SET LOCAL enable_indexscan = off"))
             connection.execute(text("SET LOCAL enable_indexonlyscan = off"))
             connection.execute(text("SET LOCAL enable_bitmapscan = off"))
-            connection.execute(pages.jobs(limit=51, created_by="user-3")).all()
+            connection.execute(queries.jobs(limit=51, created_by="user-3")).all()
 
     def by_offset() -> None:
         with store.begin() as connection:
@@ -238,12 +238,12 @@ def compare(services: Services, job_id: str, rounds: int, clock: Clock) -> None:
 def plans(services: Services) -> None:
     """The plans of the list's queries."""
     for name, query in {
-        "no filter": pages.jobs(limit=51),
-        "one status of many jobs": pages.jobs(limit=51, statuses=[JobStatus.FAILED]),
-        "sheet, status and creator": pages.jobs(
+        "no filter": queries.jobs(limit=51),
+        "one status of many jobs": queries.jobs(limit=51, statuses=[JobStatus.FAILED]),
+        "sheet, status and creator": queries.jobs(
             limit=51, training_sheet_id="sheet-7", statuses=[JobStatus.FAILED], created_by="user-3"
         ),
-        "events": pages.events(services.store.list(limit=1, offset=500)[0][0].id, limit=51),
+        "events": queries.events(services.store.list(limit=1, offset=500)[0][0].id, limit=51),
     }.items():
         compiled = query.compile(services.store.engine, compile_kwargs={"literal_binds": True})
         with services.store.begin() as connection:

@@ -23,9 +23,9 @@ import psutil
 import yaml
 from sqlalchemy import text
 
-from training_pipeline.cli.environment import clone_file
-from training_pipeline.database import Database
-from training_pipeline.embedded_postgres import EmbeddedPostgres
+from training_pipeline.cli.system.environment import clone_file
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.settings import Settings
 
 COMMAND = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]

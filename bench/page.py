@@ -22,10 +22,10 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 from sqlalchemy import text
 
-from training_pipeline.cli.environment import prepare_environment
+from training_pipeline.app.container import Services, open_services
+from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services, open_services
-from training_pipeline.training_jobs.store import EventType
+from training_pipeline.training_jobs.store.jobs import EventType
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from training_pipeline_tests.web.browsers import Serving, chromium, environment_of

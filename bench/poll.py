@@ -23,13 +23,13 @@ from pydantic import SecretStr
 from sqlalchemy import event, insert, text
 
 from training_pipeline.backends.base import MetricPoint, Run, RunState
-from training_pipeline.database import Database
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.tracking import Tracking
-from training_pipeline.training_jobs.poller import Poller
-from training_pipeline.training_jobs.store import JobStore
-from training_pipeline.training_jobs.tables import training_jobs
+from training_pipeline.tracking.mlflow import Tracking
+from training_pipeline.training_jobs.polling.poller import Poller
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.tables import training_jobs
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from scratch import scratch_postgres

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from training_pipeline.database import Database
-from training_pipeline.embedded_postgres import EmbeddedPostgres
-from training_pipeline.migrations import migrate
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.migrations import migrate
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import insert, text
 
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingConfig, TrainingJob
-from training_pipeline.training_jobs.store import JobStore
-from training_pipeline.training_jobs.tables import training_jobs
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.tables import training_jobs
 
 MODELS = ("triage-model", "invoice-router", "boiler-notes", "contract-clauses", "support-intent")
 PEOPLE = ("ada", "grace", "katherine", "alan")

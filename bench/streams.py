@@ -27,11 +27,11 @@ from typing import Any
 import psutil
 from sqlalchemy import text
 
-from training_pipeline.cli.serve import allow_descriptors
+from training_pipeline.app.container import Services, open_services
+from training_pipeline.cli.system.serve import allow_descriptors
 from training_pipeline.domain.job import JobStatus, TrainingConfig, TrainingJob, new_job_id
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services, open_services
-from training_pipeline.training_jobs.store import EventType
+from training_pipeline.training_jobs.store.jobs import EventType
 
 COMMAND = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]
 PATH = "/api/v1/training/jobs"

@@ -85,14 +85,14 @@ def serve_tables(directory: Path) -> None:
 
 
 def run(name: str, directory: Path, memory: str) -> dict[str, Any]:
-    from training_pipeline.backends.databricks_client import Connection
+    from training_pipeline.databricks.statements import Statements
+    from training_pipeline.databricks.workspace import Connection
     from training_pipeline.datasets.prepare import split_snapshot, write_dataset
     from training_pipeline.datasets.snapshot import snapshot
-    from training_pipeline.domain.gates import GatePolicy
+    from training_pipeline.domain.rules.gates import GatePolicy
     from training_pipeline.sheets.base import TrainingSheetSource
-    from training_pipeline.sheets.files import FileTrainingSheets
-    from training_pipeline.sheets.statements import Statements
-    from training_pipeline.sheets.unity_catalog import UnityCatalogSheets
+    from training_pipeline.sheets.files.source import FileTrainingSheets
+    from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 
     spill = directory / f"spill-{name.partition(':')[0]}"
     source: TrainingSheetSource = FileTrainingSheets([directory], memory_limit=memory, temp_directory=spill)

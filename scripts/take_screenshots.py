@@ -25,9 +25,9 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 from stored_jobs import stored  # noqa: E402
 
+from training_pipeline.app.container import Services, open_services  # noqa: E402
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob  # noqa: E402
 from training_pipeline.settings import Settings  # noqa: E402
-from training_pipeline.training_jobs.services import Services, open_services  # noqa: E402
 from training_pipeline_tests.polling import until  # noqa: E402
 from training_pipeline_tests.web.browsers import Serving, alive, chromium, environment_of  # noqa: E402
 

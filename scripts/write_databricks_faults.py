@@ -10,9 +10,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from training_pipeline.database import Database
-from training_pipeline.embedded_postgres import EmbeddedPostgres
-from training_pipeline.migrations import migrate
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.migrations import migrate
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from training_pipeline_tests.conftest import reachable_directory, url_of

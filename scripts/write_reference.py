@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from training_pipeline.cli.remote_service import RemoteSettings
+from training_pipeline.client.config import RemoteSettings
 from training_pipeline.domain.job import JobRequest, TrainingConfig
 from training_pipeline.settings import PREFIX, Settings
 

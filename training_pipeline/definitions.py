@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import dagster as dg
 
+from training_pipeline.app.container import Services, open_services
 from training_pipeline.defs import alerts, assets, graph, jobs, resources, retraining, sensors
 from training_pipeline.settings import Settings
-from training_pipeline.sheets.files import SAMPLES, FileTrainingSheets
-from training_pipeline.training_jobs.services import Services, open_services
+from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
 
 #: A model is warned of when it has come so far on its way to being stale.
 WARN_AT = 0.8

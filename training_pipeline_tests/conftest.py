@@ -15,10 +15,10 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import NullPool, create_engine
 
-from training_pipeline import file_lock
-from training_pipeline.database import Database
-from training_pipeline.embedded_postgres import DATABASE, EmbeddedPostgres
-from training_pipeline.migrations import migrate
+from training_pipeline.infra import file_lock
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.embedded_postgres import DATABASE, EmbeddedPostgres
+from training_pipeline.infra.migrations import migrate
 from training_pipeline.settings import PREFIX, Settings
 from training_pipeline_tests.databricks_workspace.mlflow import MlflowServer
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 from sqlalchemy import update
 
+from training_pipeline.app.container import Services
 from training_pipeline.datasets.snapshot import Snapshot
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.job import TERMINAL, TrainingJob
-from training_pipeline.training_jobs.claims import Phase, attempt_of, claim
-from training_pipeline.training_jobs.launch import SheetRef
-from training_pipeline.training_jobs.services import Services
-from training_pipeline.training_jobs.store import JobStore
-from training_pipeline.training_jobs.tables import training_jobs
+from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of, claim
+from training_pipeline.training_jobs.lifecycle.launch import SheetRef
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.tables import training_jobs
 
 Prepare = Callable[[Services, TrainingJob], tuple[SheetRef, Snapshot, DatasetRef]]
 

@@ -12,18 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.database import Database
+from training_pipeline.app.container import Services, assemble, sheet_source
 from training_pipeline.datasets.snapshot import Snapshot
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.job import JobStatus, TrainingConfig
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.claims import Phase, claim
-from training_pipeline.training_jobs.failures import Failures
-from training_pipeline.training_jobs.finish import Finisher
-from training_pipeline.training_jobs.launch import Launcher, SheetRef
-from training_pipeline.training_jobs.poller import Poller
-from training_pipeline.training_jobs.services import Services, assemble, sheet_source
-from training_pipeline.training_jobs.store import JobStore
+from training_pipeline.training_jobs.lifecycle.claims import Phase, claim
+from training_pipeline.training_jobs.lifecycle.failures import Failures
+from training_pipeline.training_jobs.lifecycle.finalize import Finisher
+from training_pipeline.training_jobs.lifecycle.launch import Launcher, SheetRef
+from training_pipeline.training_jobs.polling.poller import Poller
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline_tests.backends.databricks_stand_in import backend_of, runs_of, workspace_with_volume
 from training_pipeline_tests.databricks_drive import drive, prepared
 from training_pipeline_tests.databricks_workspace.faults import FaultKind

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from training_pipeline.cli.in_process import drive
+from training_pipeline.app.container import Services
+from training_pipeline.cli.system.driver import drive
 from training_pipeline.domain.job import ACTIVE
-from training_pipeline.training_jobs.services import Services
 
 
 @contextmanager

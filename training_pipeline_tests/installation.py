@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from training_pipeline.database import Database
+from training_pipeline.app.container import Services, assemble
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
-from training_pipeline.state_directory import ensure_state_directory
-from training_pipeline.training_jobs.services import Services, assemble
 from training_pipeline_tests.backends.stand_in import reap, stand_in_backend
 
 

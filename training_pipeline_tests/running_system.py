@@ -19,14 +19,14 @@ from unittest import mock
 import dagster as dg
 from sqlalchemy import text
 
-from training_pipeline.cli import running_system
-from training_pipeline.cli.environment import prepare_environment
+from training_pipeline.app.container import Services, open_services
+from training_pipeline.cli.system import supervise
+from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.defs.provenance import asset_records
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
 from training_pipeline.settings import PREFIX, Settings
-from training_pipeline.training_jobs import lineage, metrics
-from training_pipeline.training_jobs.services import Services, open_services
-from training_pipeline.training_jobs.tables import training_job_events
+from training_pipeline.training_jobs.store import lineage, metrics
+from training_pipeline.training_jobs.store.tables import training_job_events
 from training_pipeline_tests.backends.stand_in import reap, stand_in_program, starts
 from training_pipeline_tests.conftest import reachable_directory
 from training_pipeline_tests.polling import until
@@ -109,7 +109,7 @@ class RunningSystem:
     def kill(self) -> None:
         """Kill `up` and the whole process group of each of its children, in which the run workers are."""
         assert self.process is not None
-        record = running_system.read_record(self.settings)
+        record = supervise.read_record(self.settings)
         assert record is not None
         self.process.kill()
         for child in record.children:
@@ -118,7 +118,7 @@ class RunningSystem:
 
     def close(self) -> None:
         """End everything, PostgreSQL too."""
-        running_system.down(self.settings)
+        supervise.down(self.settings)
         if self.process is not None:
             self.process.wait(timeout=60)
         reap(self.settings.runs)

@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from training_pipeline.backends.databricks_client import Connection
+from training_pipeline.databricks.statements import Statements
+from training_pipeline.databricks.workspace import Connection
 from training_pipeline.sheets.columns import LIST_COLUMNS
-from training_pipeline.sheets.statements import Statements
-from training_pipeline.sheets.unity_catalog import UnityCatalogSheets
+from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 from training_pipeline_tests.databricks_workspace.state import Workspace
 from training_pipeline_tests.databricks_workspace.tables import tables
 from training_pipeline_tests.pairs import SCHEMA, Row, arrow, odd_pairs

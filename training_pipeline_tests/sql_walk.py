@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.sheets.unity_catalog import UnityCatalogSheets
+from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 from training_pipeline_tests.databricks_workspace.app import serve
 from training_pipeline_tests.databricks_workspace.faults import FaultKind
 from training_pipeline_tests.databricks_workspace.sql import warehouses

@@ -17,9 +17,9 @@ from training_pipeline.datasets.store import DatasetRef, read_dataset, read_mani
 from training_pipeline.defs.partitions import run_tags
 from training_pipeline.defs.provenance import asset_records, input_versions
 from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.training_jobs import lineage
-from training_pipeline.training_jobs.claims import Phase
-from training_pipeline.training_jobs.provenance import disagreements
+from training_pipeline.training_jobs.lifecycle.claims import Phase
+from training_pipeline.training_jobs.lifecycle.provenance import disagreements
+from training_pipeline.training_jobs.store import lineage
 from training_pipeline_tests.backends.stand_in import starts
 from training_pipeline_tests.polling import until
 from training_pipeline_tests.running_system import ASSETS, RunningSystem, temporary_state

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.training_jobs import metrics
+from training_pipeline.training_jobs.store import metrics
 from training_pipeline_tests.backends.databricks_stand_in import STAND_IN_WORKER, workspace_with_volume
 from training_pipeline_tests.dagster_ui import dagster_ui
 from training_pipeline_tests.databricks_system import DatabricksSystem, databricks_system

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.database import Database
+from training_pipeline.infra.database import Database
 from training_pipeline_tests.databricks_walk import (
     CALLS,
     DISCOVERY,

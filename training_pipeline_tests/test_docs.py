@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from training_pipeline.app.container import sheet_source
 from training_pipeline.cli import app as command_line
 from training_pipeline.datasets.summary import export_summary
-from training_pipeline.domain.gates import GatePolicy, Reason
+from training_pipeline.domain.rules.gates import GatePolicy, Reason
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import sheet_source
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "clients" / "typescript" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

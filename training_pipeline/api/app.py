@@ -12,18 +12,18 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from training_pipeline.api import openapi, problems
-from training_pipeline.api.access import Access
-from training_pipeline.api.authentication import authentication
-from training_pipeline.api.limits import Bodies, TimeLimit
-from training_pipeline.api.live import Live
-from training_pipeline.api.methods import Methods
-from training_pipeline.api.page_sockets import PageSockets
-from training_pipeline.api.requests import HEADER, Requests
+from training_pipeline.api.auth.bearer import authentication
+from training_pipeline.api.auth.sessions import Sessions, page_authentication
+from training_pipeline.api.events.live import Live
+from training_pipeline.api.middleware.access import Access
+from training_pipeline.api.middleware.limits import Bodies, TimeLimit
+from training_pipeline.api.middleware.methods import Methods
+from training_pipeline.api.middleware.page_sockets import PageSockets
+from training_pipeline.api.middleware.request_log import HEADER, Requests
 from training_pipeline.api.routes import events, health, jobs, lineage, metrics, models, session, training_sheets
-from training_pipeline.api.sessions import Sessions, page_authentication
 from training_pipeline.api.single_flight import SingleFlight
+from training_pipeline.app.container import Services, open_services
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services, open_services
 
 PREFIX: Final = "/api/v1/training"
 BODY_SECONDS: Final = 15.0

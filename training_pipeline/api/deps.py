@@ -6,12 +6,12 @@ from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request
 
-from training_pipeline.api.live import Live
+from training_pipeline.api.events.live import Live
+from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Caller, Role, require_role
 from training_pipeline.domain.errors import Unauthenticated
-from training_pipeline.training_jobs.addresses import Addresses
-from training_pipeline.training_jobs.callers_jobs import CallersJobs
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.training_jobs.lifecycle.authorized import CallersJobs
+from training_pipeline.training_jobs.urls import Addresses
 
 
 def services(request: Request) -> Services:

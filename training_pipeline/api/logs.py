@@ -7,7 +7,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from training_pipeline.training_jobs.request_id import request_id
+from training_pipeline.training_jobs.store.request_id import request_id
 
 #: What every record has; whatever else stands in one was given by `extra`.
 _USUAL: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}

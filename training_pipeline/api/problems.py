@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from training_pipeline.api.methods import allowed_methods
+from training_pipeline.api.middleware.methods import allowed_methods
 from training_pipeline.domain.errors import (
     BackendFailed,
     BackendUnreachable,
@@ -33,7 +33,7 @@ from training_pipeline.domain.errors import (
     Unavailable,
 )
 from training_pipeline.domain.job import TrainingConfig, problems_from_validation
-from training_pipeline.training_jobs.request_id import request_id
+from training_pipeline.training_jobs.store.request_id import request_id
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = "2"

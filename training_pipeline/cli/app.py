@@ -23,24 +23,24 @@ from training_pipeline.settings import PREFIX, default_state_dir
 #: Command -> where it is (a Typer app with its own commands, or a function), and its line in the help.
 COMMANDS: Final = {
     "demo": (
-        "run:demo",
+        "commands.run:demo",
         "Train a small model on the bundled sample sheet, from the sheet to the registered model version.",
     ),
-    "run": ("run:run", "Train one job on a training sheet, here and now."),
-    "sheets": ("sheets:app", "Look at training sheets, check them, and make one of any file."),
+    "run": ("commands.run:run", "Train one job on a training sheet, here and now."),
+    "sheets": ("commands.sheets:app", "Look at training sheets, check them, and make one of any file."),
     "jobs": (
-        "jobs:app",
+        "commands.jobs:app",
         "Create training jobs, look at them, cancel and retry them, here or behind a REST API.",
     ),
-    "tokens": ("tokens:app", "Create, list and revoke the tokens of the REST API."),
-    "serve": ("serve:serve", "Serve the REST API and the TRAIN page until Ctrl-C."),
+    "tokens": ("commands.tokens:app", "Create, list and revoke the tokens of the REST API."),
+    "serve": ("system.serve:serve", "Serve the REST API and the TRAIN page until Ctrl-C."),
     "up": (
-        "system:up",
+        "system.commands:up",
         "Run everything for daily use: database, Dagster's webserver and daemon, the REST API, until Ctrl-C.",
     ),
-    "down": ("system:down", "Stop a running `up`, and then our own PostgreSQL."),
-    "status": ("system:status", "Show what runs, and where."),
-    "env": ("system:env", "Print the `export` lines with which other tools work on this installation."),
+    "down": ("system.commands:down", "Stop a running `up`, and then our own PostgreSQL."),
+    "status": ("system.commands:status", "Show what runs, and where."),
+    "env": ("system.commands:env", "Print the `export` lines with which other tools work on this installation."),
 }
 
 

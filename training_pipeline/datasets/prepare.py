@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from training_pipeline.datasets.rows_file import write_rows
 from training_pipeline.datasets.snapshot import Snapshot, included_rows, snapshot_rows
-from training_pipeline.datasets.staging import disk_errors, private_file, publish, staging
 from training_pipeline.datasets.store import (
     HEAD,
     MANIFEST,
@@ -32,8 +31,9 @@ from training_pipeline.datasets.store import (
 from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.errors import GateRefused, GovernanceChanged
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, text_bytes
-from training_pipeline.domain.rendering import rendered, row_hash
-from training_pipeline.domain.split import SplitPlan, first_rows, plan_split, tie
+from training_pipeline.domain.rules.rendering import rendered, row_hash
+from training_pipeline.domain.rules.split import SplitPlan, first_rows, plan_split, tie
+from training_pipeline.infra.staging import disk_errors, private_file, publish, staging
 from training_pipeline.sheets.base import OpenSheet
 
 #: Rows a batch: few enough that the text of a batch stays far below 2 GiB, Arrow's limit, with 100 kB an example.

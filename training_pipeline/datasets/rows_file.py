@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from training_pipeline.datasets.staging import private_file
 from training_pipeline.domain.manifest import REPEATING, RowsDigest
+from training_pipeline.infra.staging import private_file
 
 
 def write_rows(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> RowsDigest:

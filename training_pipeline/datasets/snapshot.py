@@ -15,14 +15,14 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.datasets.rows_file import write_rows
-from training_pipeline.datasets.staging import disk_errors, private_file, publish, staging
 from training_pipeline.datasets.summary import summarise
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.errors import GateRefused
 from training_pipeline.domain.export_summary import ExportSummary
-from training_pipeline.domain.gates import GatePolicy, Reason
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA, RowsDigest
+from training_pipeline.domain.rules.gates import GatePolicy, Reason
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, TrainingSheet
+from training_pipeline.infra.staging import disk_errors, private_file, publish, staging
 from training_pipeline.sheets.base import OpenSheet
 
 _PAIRS: Final = "pairs.parquet"

@@ -19,9 +19,9 @@ from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.export_summary import ExportSummary
-from training_pipeline.domain.gates import GatePolicy
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, RowsDigest
-from training_pipeline.domain.split import SplitReport
+from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.rules.split import SplitReport
 
 TRAIN: Final = "train.jsonl"
 VALIDATION: Final = "validation.jsonl"

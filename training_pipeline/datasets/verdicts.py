@@ -8,10 +8,10 @@ from contextlib import ExitStack, contextmanager
 import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.datasets.staging import disk_errors
-from training_pipeline.domain.gates import GatePolicy, judge_each, judge_together
-from training_pipeline.domain.rendering import row_hash
+from training_pipeline.domain.rules.gates import GatePolicy, judge_each, judge_together
+from training_pipeline.domain.rules.rendering import row_hash
 from training_pipeline.domain.usage import constraints_from_tags
+from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 
 

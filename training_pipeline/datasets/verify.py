@@ -14,12 +14,12 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.datasets.snapshot import Snapshot, included_rows
-from training_pipeline.datasets.staging import disk_errors
 from training_pipeline.datasets.store import DatasetRef
-from training_pipeline.domain.constraints import names, words
-from training_pipeline.domain.gates import judge_each
+from training_pipeline.domain.rules.constraints import names, words
+from training_pipeline.domain.rules.gates import judge_each
+from training_pipeline.domain.rules.white_space import word_of
 from training_pipeline.domain.usage import REVIEW_WORDS, Status, Use, constraints_from_tags
-from training_pipeline.domain.white_space import word_of
+from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 
 _NAMED: Final = 20

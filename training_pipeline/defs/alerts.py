@@ -10,14 +10,14 @@ import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import TickStatus
 
-from training_pipeline import advisory_lock
+from training_pipeline.alerts import alerts
+from training_pipeline.alerts.alerts import NEWS, Alert, Kind
+from training_pipeline.alerts.targets import targets_of
+from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import Conflict
-from training_pipeline.training_jobs import alerts
-from training_pipeline.training_jobs.addresses import Addresses
-from training_pipeline.training_jobs.alert_targets import targets_of
-from training_pipeline.training_jobs.alerts import NEWS, Alert, Kind
-from training_pipeline.training_jobs.retraining import NAME as RETRAINING
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.infra import advisory_lock
+from training_pipeline.retraining.retrain import NAME as RETRAINING
+from training_pipeline.training_jobs.urls import Addresses
 
 #: So many ticks of a sensor or schedule in a row fail before somebody is told: one may fail by a restart.
 FAILURES_IN_A_ROW: Final = 3

@@ -15,14 +15,14 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import BaseModel, ConfigDict
 
-from training_pipeline.datasets.staging import disk_errors, private_file, publish, staging
 from training_pipeline.defs.assets import FINISHED, LAUNCHED
 from training_pipeline.defs.graph import EXTERNAL
 from training_pipeline.defs.partitions import JOB_TAG
 from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.domain.job import TERMINAL
-from training_pipeline.training_jobs import lineage
-from training_pipeline.training_jobs.store import JobStore
+from training_pipeline.infra.staging import disk_errors, private_file, publish, staging
+from training_pipeline.training_jobs.store import lineage
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 HEAD: Final = "archive.json"
 _BATCH: Final = 1000

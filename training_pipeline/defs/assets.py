@@ -15,10 +15,10 @@ from training_pipeline.defs.partitions import training_job_partitions
 from training_pipeline.defs.provenance import asset_records, input_versions
 from training_pipeline.defs.resources import JobRun
 from training_pipeline.domain.errors import BackendFailed, GateRefused, GovernanceChanged, SplitRefused, Unavailable
-from training_pipeline.training_jobs import lineage, metrics
-from training_pipeline.training_jobs.claims import Phase
-from training_pipeline.training_jobs.launch import SheetRef
-from training_pipeline.training_jobs.provenance import disagreements
+from training_pipeline.training_jobs.lifecycle.claims import Phase
+from training_pipeline.training_jobs.lifecycle.launch import SheetRef
+from training_pipeline.training_jobs.lifecycle.provenance import disagreements
+from training_pipeline.training_jobs.store import lineage, metrics
 
 JobRunParam = dg.ResourceParam[JobRun]
 Results = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]

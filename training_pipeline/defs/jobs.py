@@ -7,13 +7,13 @@ from typing import Any
 
 import dagster as dg
 
+from training_pipeline.app.container import Services
 from training_pipeline.defs.assets import FINALIZE_ASSETS, LAUNCH_ASSETS
 from training_pipeline.defs.launchpad import JOB_ID, REQUESTED_BY, changed, form, stated
 from training_pipeline.defs.metadata import of_plan
 from training_pipeline.defs.partitions import job_tags
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import ACTIVE, JobRequest, TrainingConfig, TrainingJob
-from training_pipeline.training_jobs.services import Services
 
 ServicesParam = dg.ResourceParam[Services]
 

@@ -20,9 +20,9 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA
 from training_pipeline.domain.training_sheet import Reference
-from training_pipeline.training_jobs.addresses import Addresses
-from training_pipeline.training_jobs.dry_run import DryRun
-from training_pipeline.training_jobs.launch import SheetRef
+from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
+from training_pipeline.training_jobs.lifecycle.launch import SheetRef
+from training_pipeline.training_jobs.urls import Addresses
 
 Metadata = dict[str, Any]
 

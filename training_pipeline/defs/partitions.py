@@ -7,7 +7,7 @@ from typing import Final
 import dagster as dg
 
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.training_jobs.claims import Phase, attempt_of, run_key
+from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of, run_key
 
 training_job_partitions = dg.DynamicPartitionsDefinition(name="training_job")
 

@@ -8,8 +8,8 @@ from typing import Final
 import dagster as dg
 
 from training_pipeline.domain.job import ACTIVE, TrainingJob
-from training_pipeline.training_jobs.milestones import has_passed
-from training_pipeline.training_jobs.store import JobStore
+from training_pipeline.training_jobs.polling.milestones import has_passed
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 ASSET: Final = dg.AssetKey("fine_tuning_run")
 PROGRESS: Final = "progress_percent"

@@ -6,10 +6,10 @@ from typing import Final
 
 import dagster as dg
 
+from training_pipeline.app.container import Services
 from training_pipeline.defs.launchpad import REQUESTED_BY
+from training_pipeline.retraining.retrain import NAME, SheetLook, look_at_sheets
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.retraining import NAME, SheetLook, look_at_sheets
-from training_pipeline.training_jobs.services import Services
 
 
 @dg.op(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from training_pipeline import advisory_lock
+from training_pipeline.app.container import Services
 from training_pipeline.defs.jobs import finalize_training, launch_training
 from training_pipeline.defs.partitions import (
     ATTEMPT_TAG,
@@ -18,9 +18,9 @@ from training_pipeline.defs.partitions import (
 )
 from training_pipeline.defs.progress import observations
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.training_jobs.claims import Phase, attempt_of, claim, claimed, lock_key
-from training_pipeline.training_jobs.liveness import Liveness, liveness
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.infra import advisory_lock
+from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of, claim, claimed, lock_key
+from training_pipeline.training_jobs.lifecycle.liveness import Liveness, liveness
 
 ServicesParam = dg.ResourceParam[Services]
 JOBS_A_TICK = 20

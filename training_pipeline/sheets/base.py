@@ -9,7 +9,7 @@ from typing import Protocol
 import ibis.expr.types as ir
 
 from training_pipeline.domain.training_sheet import TrainingSheet
-from training_pipeline.sheets.engines import DuckDB, Engine
+from training_pipeline.sheets.engine import DuckDB, Engine
 
 
 @dataclass(frozen=True, slots=True)

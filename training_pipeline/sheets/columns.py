@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from training_pipeline.domain.chat_format import Problem
+from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 from training_pipeline.sheets.head import Head
 

@@ -1,247 +1,74 @@
-"""A file of pairs as DuckDB sees it: the columns it has, and the SELECT that turns them into `PAIR_SCHEMA`.
+"""What works out expressions over the pairs of an open sheet, and brings the results to our DuckDB.
 
-Nothing is copied: the SELECT reads the file when it is asked. What already has the right type passes through; anything
-else goes by way of JSON, leniently in its form and strictly in its meaning: what is no text, no list of words or no
-list of objects becomes null, and null denies.
+The rules and everything that counts, splits and writes are the same expressions whatever the engine is.
 """
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
-import duckdb
-import pyarrow.parquet as pq
+import ibis.expr.types as ir
 
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
-from training_pipeline.sheets.columns import KNOWN_COLUMNS, LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
-from training_pipeline.sheets.head import Head
-from training_pipeline.sheets.rows import declared_columns
-
-MESSAGES_TYPE: Final = (
-    "STRUCT(role VARCHAR, content VARCHAR, name VARCHAR, weight DOUBLE, tool_calls VARCHAR, tool_call_id VARCHAR)[]"
-)
-
-#: JSON to the types of `PAIR_SCHEMA`. A weight that is no number becomes -1, which no gate takes for a weight; JSON's
-#: true is no number. `tool_calls` counts where it is a list with something in it, or the JSON text of one.
-MACROS: Final = """
-CREATE TEMP MACRO string_or_number_of(x) AS
-    CASE WHEN json_type(x) IN ('VARCHAR', 'BIGINT', 'UBIGINT', 'DOUBLE') THEN x ->> '$' END;
-CREATE TEMP MACRO stated(x) AS CASE WHEN json_type(x) <> 'NULL' THEN x END;
-CREATE TEMP MACRO string_of(x) AS CASE WHEN json_type(x) = 'VARCHAR' THEN x ->> '$' END;
-CREATE TEMP MACRO text_of(x) AS CASE json_type(x) WHEN 'NULL' THEN NULL WHEN 'VARCHAR' THEN x ->> '$'
-    ELSE x::VARCHAR END;
-CREATE TEMP MACRO words_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'VARCHAR')) = 0
-    THEN from_json(x, '["VARCHAR"]') END;
-CREATE TEMP MACRO calls_of(x) AS CASE WHEN json_array_length(x) > 0 THEN x::VARCHAR END;
-CREATE TEMP MACRO weight_of(x) AS CASE WHEN json_type(x) <> 'NULL' THEN coalesce(
-    CASE WHEN json_type(x) IN ('BIGINT', 'UBIGINT', 'DOUBLE') THEN TRY_CAST(x AS DOUBLE) END, -1) END;
-CREATE TEMP MACRO messages_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'OBJECT')) = 0 THEN
-    list_transform(
-        from_json(x, '[{"role":"JSON","content":"JSON","name":"JSON","weight":"JSON","tool_calls":"JSON",
-                        "tool_call_id":"JSON"}]'),
-        lambda m: struct_pack(
-            role := string_of(m.role), content := string_of(m.content), name := string_of(m.name),
-            weight := weight_of(m.weight),
-            tool_calls := calls_of(CASE WHEN json_type(m.tool_calls) = 'VARCHAR'
-                THEN TRY_CAST(m.tool_calls ->> '$' AS JSON) ELSE m.tool_calls END),
-            tool_call_id := string_of(m.tool_call_id))) END;
-"""
+from training_pipeline.domain.rules import rendering
 
 
-@dataclass(frozen=True, slots=True)
-class RawFile:
-    """A file of pairs before its columns mean anything: an SQL relation and the type of each of its columns."""
+class Engine(Protocol):
+    """An engine that holds the pairs. An expression may be fetched as long as the sheet is open."""
 
-    relation: str
-    types: Mapping[str, duckdb.sqltypes.DuckDBPyType]
-    #: JSONL: some line is no object or has a key twice, or a byte order mark comes first.
-    faulty: bool = False
-    empty: bool = False
-    #: CSV: text in a list column is split here.
-    list_separator: str | None = None
-    #: Parquet: no message calls a tool, by the file's own statistics.
-    no_tool_calls: bool = False
+    @property
+    def is_remote(self) -> bool:
+        """Whether fetching moves rows over a network: then no text is fetched but that of pairs that passed."""
+        ...
 
+    def rendered(self, messages: ir.ArrayValue) -> ir.StringValue:
+        """`rendering.rendered` in the words of the engine; the same bytes."""
+        ...
 
-def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, *, every_column: bool = False) -> RawFile:
-    """Look at a file: its columns, whether it has rows, and for JSONL whether every line is a sound object.
+    def prompt_hash(self, messages: ir.ArrayValue) -> ir.StringValue:
+        """`rendering.prompt_hash` in the words of the engine; the same hash."""
+        ...
 
-    Reads JSONL and CSV once from end to end, of Parquet only the footer. The relation of a JSONL file has the columns a
-    sheet may have, or with `every_column` all there are, each as JSON. Raises duckdb.Error for what it cannot read.
-    """
-    match data.suffix:
-        case ".jsonl":
-            return _inspect_jsonl(connection, data, every_column)
-        case ".csv":
-            return _inspect_csv(connection, data, head)
-        case _:
-            return _inspect_parquet(connection, data)
+    def name(self, table: ir.Table) -> ir.Table:
+        """`table`, so that a query which uses it several times spells it out once."""
+        ...
 
+    def keep(self, table: ir.Table) -> AbstractContextManager[ir.Table]:
+        """`table`, worked out once where the engine can hold it; readable inside the context."""
+        ...
 
-def select_pairs(raw: RawFile, head: Head) -> str:
-    """The SELECT that yields exactly `PAIR_SCHEMA`; defaults fill what is missing, never what is malformed. Pure."""
-    defaults = head.defaults.stated()
-    columns = {name: _messages(raw) if name == "messages" else _column(raw, name, defaults) for name in PAIR_SCHEMA}
-    # A label's constraint that cannot be read must not pass for a label without constraints.
-    broken = [_malformed_words(raw, name) for name in LIST_COLUMNS if name.startswith("label_") and name in raw.types]
-    if broken:
-        columns["allowed_uses"] = f"CASE WHEN NOT ({' OR '.join(broken)}) THEN {columns['allowed_uses']} END"
-    selected = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
-    return f"SELECT {selected} FROM {raw.relation}"  # noqa: S608 - built from our own names and quoted values
+    def fetch(self, table: ir.Table) -> AbstractContextManager[ir.Table]:
+        """The rows of `table` in our DuckDB; readable inside the context, while the sheet is open.
+
+        Raises `Unavailable` where a remote engine does not answer.
+        """
+        ...
 
 
-def quoted(text: str) -> str:
-    """A text as an SQL literal. Pure."""
-    return "'" + text.replace("'", "''") + "'"
+class DuckDB:
+    """Our own DuckDB, in this process: what it holds need not be fetched."""
 
+    is_remote = False
 
-def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, every_column: bool) -> RawFile:
-    lines = connection.execute(
-        "SELECT json_type(json), json_keys(json) FROM read_ndjson_objects(?) GROUP BY ALL", [_pattern(data)]
-    ).fetchall()
-    names = list(dict.fromkeys(key for _, keys in lines for key in keys))
-    with data.open("rb") as file:
-        marked = file.read(3) == codecs.BOM_UTF8  # the engine takes it with one thread and refuses it with two
-    faulty = marked or any(kind != "OBJECT" or len(set(keys)) < len(keys) for kind, keys in lines)
-    # Read as VARCHAR, a string is its text and anything else its JSON text; read as JSON, a value keeps its type.
-    as_text = () if every_column else TEXT_COLUMNS
-    types = {name: duckdb.sqltypes.DuckDBPyType("VARCHAR" if name in as_text else "JSON") for name in names}
-    read = types if every_column else [name for name in names if name in KNOWN_COLUMNS]
-    wanted = ", ".join(f"{quoted(name)}: '{types[name]}'" for name in read)
-    relation = f"read_json({quoted(_pattern(data))}, format = 'newline_delimited', columns = {{{wanted}}})"
-    return RawFile(relation, types, faulty, empty=not lines)
+    def rendered(self, messages: ir.ArrayValue) -> ir.StringValue:
+        """See `Engine`."""
+        return rendering.rendered(messages)
 
+    def prompt_hash(self, messages: ir.ArrayValue) -> ir.StringValue:
+        """See `Engine`."""
+        return rendering.prompt_hash(messages)
 
-def _inspect_csv(connection: duckdb.DuckDBPyConnection, data: Path, head: Head) -> RawFile:
-    names = declared_columns(data, head) or {}
-    columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
-    options = f"delim = {quoted(head.delimiter)}, quote = '\"', escape = '\"', nullstr = '', auto_detect = false"
-    relation = f"read_csv({quoted(_pattern(data))}, header = true, {options}, columns = {{{columns}}})"
-    # Asking for every column makes the engine look at every field of every row.
-    counts = connection.execute(f"SELECT count(*), count(COLUMNS(*)) FROM {relation}").fetchall()  # noqa: S608
-    types = dict.fromkeys(names, duckdb.sqltypes.VARCHAR)
-    return RawFile(relation, types, empty=not counts[0][0], list_separator=head.list_separator)
+    def name(self, table: ir.Table) -> ir.Table:
+        """The table itself: the engine folds what it must."""
+        return table
 
+    def keep(self, table: ir.Table) -> AbstractContextManager[ir.Table]:
+        """A temporary table."""
+        kept: AbstractContextManager[ir.Table] = table.cache()
+        return kept
 
-def _inspect_parquet(connection: duckdb.DuckDBPyConnection, data: Path) -> RawFile:
-    relation = f"read_parquet({quoted(_pattern(data))})"
-    described = connection.sql(f"SELECT * FROM {relation}")  # noqa: S608
-    types = dict(zip(described.columns, described.types, strict=True))
-    metadata = pq.read_metadata(data)
-    return RawFile(relation, types, empty=not metadata.num_rows, no_tool_calls=_no_tool_calls(metadata))
-
-
-def _no_tool_calls(metadata: Any) -> bool:
-    for group in (metadata.row_group(index) for index in range(metadata.num_row_groups)):
-        for column in (group.column(index) for index in range(group.num_columns)):
-            parts = column.path_in_schema.split(".")
-            if parts[0] == "messages" and "tool_calls" in parts:
-                statistics = column.statistics
-                if statistics is None or not statistics.has_null_count or statistics.null_count < column.num_values:
-                    return False
-    return True
-
-
-def _pattern(path: Path) -> str:
-    """The path as DuckDB takes it: characters that would make it a pattern stand for themselves."""
-    return "".join(f"[{character}]" if character in "*?[" else character for character in str(path))
-
-
-def _column(raw: RawFile, name: str, defaults: Mapping[str, Any]) -> str:
-    default = defaults.get(name)
-    if name in LIST_COLUMNS:
-        filler = "NULL::VARCHAR[]" if default is None else f"[{', '.join(map(quoted, default))}]::VARCHAR[]"
-        if name not in raw.types:
-            return filler
-        return f"CASE WHEN {_stated(raw, name)} IS NULL THEN {filler} ELSE {_words(raw, name)} END"
-    filler = "NULL::VARCHAR" if default is None else quoted(default)
-    if name not in raw.types:
-        return filler
-    return f"coalesce({_text(raw, name)}, {filler})"
-
-
-def _text(raw: RawFile, name: str) -> str:
-    return f"text_of({name})" if _is_json(raw, name) else f"CAST({name} AS VARCHAR)"
-
-
-def _stated(raw: RawFile, name: str) -> str:
-    return f"stated({name})" if _is_json(raw, name) else name
-
-
-def _words(raw: RawFile, name: str) -> str:
-    kind = raw.types[name]
-    if _is_json(raw, name):
-        return f"words_of({name})"
-    if str(kind) == "VARCHAR[]":
-        return f"CASE WHEN list_count({name}) = len({name}) THEN {name} END"
-    if raw.list_separator is not None:
-        split = f"list_filter([trim(w) FOR w IN string_split({name}, {quoted(raw.list_separator)})], lambda w: w <> '')"
-        words = f"CASE WHEN len({split}) > 0 THEN {split} END"
-        return f"CASE WHEN ltrim({name}) LIKE '[%' THEN words_of(TRY_CAST({name} AS JSON)) ELSE {words} END"
-    return f"words_of(to_json({name}))"
-
-
-def _malformed_words(raw: RawFile, name: str) -> str:
-    return f"({_stated(raw, name)} IS NOT NULL AND {_words(raw, name)} IS NULL)"
-
-
-def _messages(raw: RawFile) -> str:
-    if "messages" not in raw.types:
-        return _question_answer(raw)
-    if _is_json(raw, "messages"):
-        return "messages_of(messages)"
-    kind = raw.types["messages"]
-    if kind.id == "varchar":
-        return "messages_of(TRY_CAST(messages AS JSON))"
-    return f"CAST(messages AS {MESSAGES_TYPE})" if _passes_through(raw) else "messages_of(to_json(messages))"
-
-
-def _passes_through(raw: RawFile) -> bool:
-    """Whether `messages` is a list of structs whose fields already have the right types."""
-    kind = raw.types["messages"]
-    item = kind.children[0][1] if kind.id == "list" else None
-    if not isinstance(item, duckdb.sqltypes.DuckDBPyType) or item.id != "struct":
-        return False
-    fields = {name: str(child) for name, child in item.children}
-    numbers = {"FLOAT", "DOUBLE", "TINYINT", "SMALLINT", "INTEGER", "BIGINT"}
-    texts = all(fields.get(name, "VARCHAR") == "VARCHAR" for name in ("name", "tool_call_id", "tool_calls"))
-    return (
-        fields.get("role") == fields.get("content") == "VARCHAR"
-        and texts
-        and fields.get("weight", "DOUBLE") in numbers
-        and ("tool_calls" not in fields or raw.no_tool_calls)
-        and len({name.lower() for name in fields}) == len(fields)
-    )
-
-
-def _question_answer(raw: RawFile) -> str:
-    messages = {
-        column: f"{{'role': '{role}', 'content': {_string(raw, column)}}}"
-        for column, role in QUESTION_ANSWER.items()
-        if column in raw.types
-    }
-    system = messages.pop("system", None)
-    pair = f"[{', '.join(messages.values())}]"
-    if system:
-        pair = f"CASE WHEN {_stated(raw, 'system')} IS NULL THEN {pair} ELSE list_prepend({system}, {pair}) END"
-    return f"CAST({pair} AS {MESSAGES_TYPE})"
-
-
-def _string(raw: RawFile, name: str) -> str:
-    if _is_json(raw, name):
-        return f"string_of({name})"
-    return name if raw.types[name].id == "varchar" else "NULL"
-
-
-def _is_json(raw: RawFile, name: str) -> bool:
-    return str(raw.types[name]) == "JSON"
-
-
-def wrong_types(raw: RawFile) -> dict[str, str]:
-    """Text columns that hold lists or objects instead, with the type they have. Pure."""
-    nested = {"list", "struct", "map", "array", "union"}
-    return {name: str(raw.types[name]) for name in TEXT_COLUMNS if name in raw.types and raw.types[name].id in nested}
+    @contextmanager
+    def fetch(self, table: ir.Table) -> Iterator[ir.Table]:
+        """The table itself."""
+        yield table

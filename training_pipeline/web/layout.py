@@ -11,12 +11,12 @@ from typing import Final
 
 from nicegui import background_tasks, ui
 
-from training_pipeline.api.live import ANY_JOB, TooManyFollowers
+from training_pipeline.api.events.live import ANY_JOB, TooManyFollowers
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.training_jobs.addresses import Addresses
-from training_pipeline.web import address
-from training_pipeline.web.desk import problem_of
+from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.web import urls
+from training_pipeline.web.client import problem_of
 from training_pipeline.web.elements import Tag, icon, link
 from training_pipeline.web.site import Site
 
@@ -58,12 +58,12 @@ def frame(title: str, site: Site, caller: Caller | None) -> Iterator[None]:
 def _header(site: Site, caller: Caller | None) -> None:
     Tag("a", "Skip to content", classes="skip", href="#main")
     with Tag("header", classes="top"), Tag("div", classes="top-in"):
-        with Tag("a", classes="brand", href=address.HOME):
+        with Tag("a", classes="brand", href=urls.HOME):
             Tag("span", classes="mark", aria_hidden="true")
             Tag("span", "training_pipeline")
         if caller is not None:
             with Tag("nav", classes="places", aria_label="Main"):
-                link("Train", address.HOME)
+                link("Train", urls.HOME)
                 link("Dagster", Addresses.of(site.settings).dagster)
         Tag("span", classes="grow")
         theme = Tag("button", classes="icon-button", type="button", aria_label="Theme: as the system", title="Theme")
@@ -89,7 +89,7 @@ def say(message: str, *, bad: bool = False) -> None:
 
 def go(target: str) -> None:
     """Open another of the pages."""
-    ui.navigate.to(target.removeprefix(address.HOME) or "/")
+    ui.navigate.to(target.removeprefix(urls.HOME) or "/")
 
 
 def _js(text: str) -> str:

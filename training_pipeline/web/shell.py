@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from training_pipeline.api import problems
-from training_pipeline.api.methods import without_body
+from training_pipeline.api.middleware.methods import without_body
 from training_pipeline.domain.errors import PipelineError, Unauthenticated
 from training_pipeline.web.site import Site
 from training_pipeline.web.static_files import BASE, LOGIN

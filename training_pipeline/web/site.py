@@ -10,14 +10,14 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from training_pipeline.api.live import Live
-from training_pipeline.api.sessions import page_caller
+from training_pipeline.api.auth.sessions import page_caller
+from training_pipeline.api.events.live import Live
 from training_pipeline.api.single_flight import SingleFlight
+from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Caller
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
-from training_pipeline.web.desk import Desk
-from training_pipeline.web.sheet_counts import SheetCounts
+from training_pipeline.web.client import Desk
+from training_pipeline.web.sheets.counts import SheetCounts
 
 
 @dataclass(frozen=True)

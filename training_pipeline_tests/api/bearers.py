@@ -9,9 +9,9 @@ from datetime import timedelta
 from fastapi.testclient import TestClient
 
 from training_pipeline.api.app import create_app
+from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 
 
 def token_of(services: Services, name: str, role: Role, *, days: float = 1) -> tuple[str, str]:

@@ -6,10 +6,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from training_pipeline.api.app import create_app
-from training_pipeline.database import Database
+from training_pipeline.app.container import Services, assemble
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
-from training_pipeline.state_directory import ensure_state_directory
-from training_pipeline.training_jobs.services import Services, assemble
 from training_pipeline_tests.installation import stand_in_services
 from training_pipeline_tests.small_sheet import rows, write_sheet
 from training_pipeline_tests.training_jobs.jobs import ScriptedBackend

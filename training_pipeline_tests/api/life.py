@@ -6,9 +6,9 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
+from training_pipeline.app.container import Services
 from training_pipeline.backends.base import Handle
 from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.training_jobs.jobs import ScriptedBackend
 
 API = "/api/v1/training"

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from fastapi import FastAPI
 
-from training_pipeline.api.live import Live
+from training_pipeline.api.events.live import Live
 from training_pipeline.api.server import Server
 from training_pipeline_tests.api.life import JOBS
 from training_pipeline_tests.polling import until

@@ -13,9 +13,9 @@ from pathlib import Path
 import uvicorn
 
 from training_pipeline.api.app import create_app
-from training_pipeline.database import Database
+from training_pipeline.app.container import Services
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.api.life import API, prepared
 from training_pipeline_tests.api.test_health import beat
 from training_pipeline_tests.api.test_openapi import DOCUMENT

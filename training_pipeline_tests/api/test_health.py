@@ -4,7 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.app.container import Services
 
 BEAT = text(
     "INSERT INTO dagster.daemon_heartbeats (daemon_type, daemon_id, timestamp, body)"

@@ -10,12 +10,12 @@ from fastapi.testclient import TestClient
 
 from training_pipeline.api.app import create_app
 from training_pipeline.api.single_flight import SingleFlight
+from training_pipeline.app.container import Services
 from training_pipeline.backends.base import RunState
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs import service as service_module
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.training_jobs.lifecycle import service as service_module
 from training_pipeline_tests.api.life import API, JOBS, accepted, post
 from training_pipeline_tests.polling import until
 from training_pipeline_tests.training_jobs.jobs import ScriptedBackend, new_job

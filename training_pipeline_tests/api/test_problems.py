@@ -9,10 +9,10 @@ from sqlalchemy import create_engine
 from training_pipeline.api.app import create_app
 from training_pipeline.api.deps import Caller, Role
 from training_pipeline.api.problems import STATUSES, of_pipeline_error
+from training_pipeline.app.container import Services
 from training_pipeline.domain import errors
 from training_pipeline.domain.errors import FieldProblem, PipelineError, Unavailable
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.api.life import API, JOBS, post
 
 GOOD = {"training_sheet_id": "small", "model_name": "triage"}

@@ -6,12 +6,12 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from training_pipeline.api.schemas.training_job import TrainingJob
+from training_pipeline.app.container import Services
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.lineage import AssetRecord
-from training_pipeline.training_jobs import lineage, metrics
-from training_pipeline.training_jobs.services import Services
-from training_pipeline.training_jobs.store import EventType
+from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.training_jobs.store import lineage, metrics
+from training_pipeline.training_jobs.store.jobs import EventType
 from training_pipeline_tests.api.life import JOBS, accepted, post, prepared
 from training_pipeline_tests.training_jobs.jobs import ScriptedBackend, point
 

@@ -9,10 +9,10 @@ from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
 from training_pipeline.api.app import create_app
+from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.api.bearers import asking_client, bearer
 from training_pipeline_tests.api.life import API, JOBS, post
 from training_pipeline_tests.api.test_problems import problem

@@ -16,11 +16,11 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.python.asgi import ASGIClient, get_client
 
 from training_pipeline.api.app import create_app
-from training_pipeline.database import Database
+from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.api.bearers import bearer
 from training_pipeline_tests.api.life import prepared
 from training_pipeline_tests.installation import stand_in_services

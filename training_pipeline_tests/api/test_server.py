@@ -6,12 +6,13 @@ import time
 import httpx
 import pytest
 
-from training_pipeline.api import event_stream, server
+from training_pipeline.api import server
 from training_pipeline.api.app import create_app
+from training_pipeline.api.events import sse
+from training_pipeline.app.container import Services
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
-from training_pipeline.training_jobs.store import EventType
+from training_pipeline.training_jobs.store.jobs import EventType
 from training_pipeline_tests.api.life import JOBS
 from training_pipeline_tests.api.served import Stream, served
 from training_pipeline_tests.polling import until
@@ -37,7 +38,7 @@ def test_streams_do_not_keep_a_server_from_ending(settings: Settings, services: 
 def test_nothing_is_kept_for_a_client_that_is_gone(
     settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_stream, "SEND_SECONDS", 0.3)
+    monkeypatch.setattr(sse, "SEND_SECONDS", 0.3)
     monkeypatch.setattr(server, "CLIENT_MILLISECONDS", 500)
     job_id = running_job(services)
     for _ in range(150):

@@ -4,7 +4,7 @@ import json
 
 from fastapi.testclient import TestClient
 
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.app.container import Services
 from training_pipeline_tests.api.life import API
 from training_pipeline_tests.small_sheet import rows, write_sheet
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from training_pipeline.backends.databricks import DatabricksBackend, RunOptions
-from training_pipeline.backends.databricks_client import Connection
-from training_pipeline.backends.databricks_models import DatabricksModels
+from training_pipeline.databricks.backend import DatabricksBackend, RunOptions
+from training_pipeline.databricks.base_models import DatabricksModels
+from training_pipeline.databricks.workspace import Connection
 from training_pipeline_tests.databricks_workspace.app import serve
 from training_pipeline_tests.databricks_workspace.jobs import Run, jobs
 from training_pipeline_tests.databricks_workspace.mlflow import MlflowServer

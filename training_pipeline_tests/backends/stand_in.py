@@ -16,10 +16,10 @@ from typing import Any, TypeVar
 import psutil
 
 from training_pipeline.backends.base import RunState, Submission
-from training_pipeline.backends.local import LocalBackend
-from training_pipeline.backends.process_identity import ProcessIdentity, is_alive
-from training_pipeline.backends.run_directory import RunDirectory
+from training_pipeline.backends.local.backend import LocalBackend
+from training_pipeline.backends.local.run_directory import RunDirectory
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingConfig
+from training_pipeline.infra.process_identity import ProcessIdentity, is_alive
 from training_pipeline_tests.backends import stand_in_trainer
 
 T = TypeVar("T")

@@ -9,15 +9,15 @@ from typing import Any
 import httpx2
 from pydantic import SecretStr
 
-from training_pipeline.api.schemas.event import TrainingJobEvent
-from training_pipeline.api.schemas.training_job import TrainingJob
-from training_pipeline.cli.http_service import HttpService
-from training_pipeline.cli.remote_service import RemoteService
+from training_pipeline.client.config import RemoteService
+from training_pipeline.client.http import HttpService
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.schemas.event import TrainingJobEvent
+from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.addresses import Addresses
-from training_pipeline.training_jobs.store import EventType
+from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.urls import Addresses
 from training_pipeline_tests.training_jobs.jobs import new_job
 
 URL = "https://train.example.org"

@@ -8,13 +8,13 @@ from typing import TypeAlias
 import pytest
 
 from training_pipeline.api.app import create_app
+from training_pipeline.app.container import Services
 from training_pipeline.cli.app import app, guarded
-from training_pipeline.database import Database
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs import lineage, metrics
-from training_pipeline.training_jobs.services import Services
-from training_pipeline.training_jobs.store import EventType
+from training_pipeline.training_jobs.store import lineage, metrics
+from training_pipeline.training_jobs.store.jobs import EventType
 from training_pipeline_tests.api.life import prepared
 from training_pipeline_tests.api.served import served
 from training_pipeline_tests.backends.stand_in import reap, stand_in_program

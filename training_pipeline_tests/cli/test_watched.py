@@ -7,8 +7,8 @@ from contextlib import nullcontext
 
 import pytest
 
+from training_pipeline.app.container import Services
 from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.cli.conftest import Command
 from training_pipeline_tests.driving import driver
 

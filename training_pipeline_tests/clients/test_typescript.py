@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from training_pipeline.api.app import create_app
-from training_pipeline.database import Database
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline_tests.api.served import served
 from training_pipeline_tests.api.test_openapi import OPERATIONS

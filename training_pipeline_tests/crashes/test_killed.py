@@ -10,7 +10,7 @@ import pytest
 from dagster_graphql import DagsterGraphQLClient
 from sqlalchemy.exc import OperationalError
 
-from training_pipeline.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline_tests.backends.stand_in import supervisor_pid, trainer_pid
 from training_pipeline_tests.polling import until
 from training_pipeline_tests.running_system import RunningSystem

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 
-from training_pipeline.backends.databricks_program import packed
+from training_pipeline.databricks.program import packed
 from training_pipeline_tests.databricks_workspace import mlflow
 
 if TYPE_CHECKING:

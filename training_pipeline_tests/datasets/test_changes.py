@@ -9,8 +9,8 @@ import pytest
 
 from training_pipeline.datasets.changes import changes
 from training_pipeline.datasets.store import DatasetRef, read_manifest
-from training_pipeline.domain.gates import GatePolicy
 from training_pipeline.domain.retraining import Changes
+from training_pipeline.domain.rules.gates import GatePolicy
 from training_pipeline_tests.datasets.test_prepare import prepare
 from training_pipeline_tests.pairs import Row, chat, open_sheet, pair
 

@@ -11,7 +11,7 @@ import pytest
 
 from training_pipeline.datasets.snapshot import Snapshot, included_rows, read_snapshot, snapshot
 from training_pipeline.domain.errors import GateRefused
-from training_pipeline.domain.gates import GatePolicy
+from training_pipeline.domain.rules.gates import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline_tests.pairs import Row, chat, open_sheet, pair
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from training_pipeline.database import Database
+from training_pipeline.app.container import Services
 from training_pipeline.definitions import build
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.installation import stand_in_services
 from training_pipeline_tests.small_sheet import rows, write_sheet
 

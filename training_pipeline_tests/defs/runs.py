@@ -6,10 +6,10 @@ from typing import Any
 
 import dagster as dg
 
+from training_pipeline.app.container import Services
 from training_pipeline.defs.partitions import run_tags, training_job_partitions
 from training_pipeline.domain.job import TERMINAL, TrainingJob
-from training_pipeline.training_jobs.claims import Phase, attempt_of, claim
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of, claim
 from training_pipeline_tests.polling import until
 
 RUNS = {Phase.LAUNCH: "launch_training", Phase.FINALIZE: "finalize_training"}

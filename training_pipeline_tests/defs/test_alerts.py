@@ -10,10 +10,10 @@ import pytest
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import TickStatus
 
+from training_pipeline.app.container import Services
 from training_pipeline.defs.alerts import FAILURES_IN_A_ROW, failing, tell_people
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.training_jobs.addresses import Addresses
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.training_jobs.urls import Addresses
 from training_pipeline_tests.defs.runs import create
 
 LINKS = Addresses(dagster="http://dagster", page="http://page")

@@ -9,9 +9,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from training_pipeline.app.container import Services
 from training_pipeline.defs.archive import archive, read_archive
 from training_pipeline.domain.errors import Conflict
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.defs.runs import create, finish, launch
 
 

@@ -5,16 +5,16 @@ import hashlib
 import dagster as dg
 import pytest
 
-from training_pipeline import advisory_lock
-from training_pipeline.database import Database
+from training_pipeline.app.container import Services
 from training_pipeline.definitions import build
 from training_pipeline.defs.provenance import asset_records
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.infra import advisory_lock
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs import lineage
-from training_pipeline.training_jobs.claims import Phase, claim, lock_key, release
-from training_pipeline.training_jobs.metrics import series
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.training_jobs.lifecycle.claims import Phase, claim, lock_key, release
+from training_pipeline.training_jobs.store import lineage
+from training_pipeline.training_jobs.store.metrics import series
 from training_pipeline_tests.backends.stand_in import starts
 from training_pipeline_tests.defs.runs import create, execute, finish, launch
 from training_pipeline_tests.installation import stand_in_services

@@ -8,12 +8,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from training_pipeline.database import Database
+from training_pipeline.app.container import Services
 from training_pipeline.datasets.verify import Finding
 from training_pipeline.definitions import build
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.defs.runs import create, finish, launch
 from training_pipeline_tests.defs.test_assets import checks, failure
 from training_pipeline_tests.installation import stand_in_services

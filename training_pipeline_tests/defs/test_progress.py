@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import dagster as dg
 
+from training_pipeline.app.container import Services
 from training_pipeline.defs.progress import ASSET, PROGRESS, observations
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.training_jobs.services import Services
 from training_pipeline_tests.training_jobs.jobs import new_job
 
 

@@ -9,12 +9,12 @@ import dagster as dg
 import pytest
 from sqlalchemy import select
 
+from training_pipeline.app.container import Services
 from training_pipeline.defs.retraining import make_schedule, retrain_changed_sheets
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.retraining.retrain import SheetLook, look_at_sheets
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.retraining import SheetLook, look_at_sheets
-from training_pipeline.training_jobs.services import Services
-from training_pipeline.training_jobs.tables import alerts
+from training_pipeline.training_jobs.store.tables import alerts
 from training_pipeline_tests.defs.runs import create, finish, launch
 from training_pipeline_tests.small_sheet import rows, write_sheet
 

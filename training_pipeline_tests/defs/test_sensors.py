@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import dagster as dg
 
-from training_pipeline import advisory_lock
+from training_pipeline.app.container import Services
 from training_pipeline.defs.partitions import run_tags
 from training_pipeline.defs.sensors import make_sensors, settle_runs
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.training_jobs.claims import Phase, claim, lock_key
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.infra import advisory_lock
+from training_pipeline.training_jobs.lifecycle.claims import Phase, claim, lock_key
 from training_pipeline_tests.defs.runs import create, launch
 from training_pipeline_tests.polling import until
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from training_pipeline.sheets.files import FileTrainingSheets
+from training_pipeline.sheets.files.source import FileTrainingSheets
 
 HEAD = """\
 name: Triage

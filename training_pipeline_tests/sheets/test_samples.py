@@ -12,9 +12,9 @@ import pytest
 
 import training_pipeline
 from training_pipeline.datasets.summary import export_summary
-from training_pipeline.domain.gates import GatePolicy, Reason
-from training_pipeline.sheets.checking import check
-from training_pipeline.sheets.files import SAMPLES, FileTrainingSheets
+from training_pipeline.domain.rules.gates import GatePolicy, Reason
+from training_pipeline.sheets.files.checking import check
+from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
 
 SCRIPT = Path(training_pipeline.__file__).parent.parent / "scripts" / "make_sample_sheet.py"
 SHEETS = FileTrainingSheets([SAMPLES], threads=1)

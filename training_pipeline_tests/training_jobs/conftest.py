@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from training_pipeline.database import Database
-from training_pipeline.training_jobs.store import JobStore
+from training_pipeline.infra.database import Database
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline_tests.training_jobs.jobs import ScriptedBackend
 
 

@@ -17,17 +17,17 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from training_pipeline.app.container import Services, assemble
 from training_pipeline.backends.base import Handle, RunState
-from training_pipeline.database import Database
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.errors import Conflict, GateRefused, NotFound, Unavailable
 from training_pipeline.domain.job import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, TrainingJob, may_become
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
-from training_pipeline.state_directory import ensure_state_directory
-from training_pipeline.training_jobs.claims import Phase
-from training_pipeline.training_jobs.launch import accepted
-from training_pipeline.training_jobs.services import Services, assemble
-from training_pipeline.training_jobs.store import JobStore
+from training_pipeline.training_jobs.lifecycle.claims import Phase
+from training_pipeline.training_jobs.lifecycle.launch import accepted
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline_tests.api.life import prepared
 from training_pipeline_tests.polling import until
 from training_pipeline_tests.small_sheet import rows, write_sheet

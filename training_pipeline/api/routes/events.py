@@ -6,11 +6,11 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Response
 
-from training_pipeline.api import paging
 from training_pipeline.api.deps import VIEWER, JobId, LiveJobs, Parts, Places, Viewer
-from training_pipeline.api.event_stream import EventStream, told
-from training_pipeline.api.schemas.event import TrainingJobEvent, TrainingJobEventPage
+from training_pipeline.api.events.sse import EventStream, told
 from training_pipeline.domain.errors import Unavailable
+from training_pipeline.schemas import paging
+from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 
 router = APIRouter(tags=["training jobs"])
 

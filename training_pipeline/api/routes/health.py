@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request, Response
 
 from training_pipeline.api.deps import Parts
 from training_pipeline.api.problems import problem
-from training_pipeline.api.schemas.health import Check, Health, Readiness
-from training_pipeline.training_jobs.readiness import readiness
+from training_pipeline.app.readiness import readiness
+from training_pipeline.schemas.health import Check, Health, Readiness
 
 router = APIRouter(tags=["health"])
 

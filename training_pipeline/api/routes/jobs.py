@@ -7,18 +7,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Query, Request, Response
 
-from training_pipeline.api import paging
-from training_pipeline.api.created_once import created_once
 from training_pipeline.api.deps import JobId, Jobs, Operator, Parts, Places, Viewer
-from training_pipeline.api.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob
-from training_pipeline.api.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
-from training_pipeline.api.schemas.training_sheet import DryRun
+from training_pipeline.app.container import Services
+from training_pipeline.client.idempotent import created_once
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.access import Caller
-from training_pipeline.training_jobs import idempotency
-from training_pipeline.training_jobs.pages import JobSort
-from training_pipeline.training_jobs.service import Also
-from training_pipeline.training_jobs.services import Services
+from training_pipeline.schemas import paging
+from training_pipeline.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob
+from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
+from training_pipeline.schemas.training_sheet import DryRun
+from training_pipeline.training_jobs.lifecycle.service import Also
+from training_pipeline.training_jobs.store import idempotency
+from training_pipeline.training_jobs.store.queries import JobSort
 
 router = APIRouter(tags=["training jobs"])
 

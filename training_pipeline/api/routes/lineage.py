@@ -6,12 +6,12 @@ from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 
-from training_pipeline.api import paging
 from training_pipeline.api.deps import VIEWER, JobId, Parts
-from training_pipeline.api.schemas.lineage import AssetRecord, LineagePair, TrainingJobLineage
 from training_pipeline.datasets.manifest_page import manifest_page
 from training_pipeline.datasets.store import DatasetRef
-from training_pipeline.training_jobs import lineage
+from training_pipeline.schemas import paging
+from training_pipeline.schemas.lineage import AssetRecord, LineagePair, TrainingJobLineage
+from training_pipeline.training_jobs.store import lineage
 
 router = APIRouter(tags=["training jobs"])
 

@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from training_pipeline.api.deps import VIEWER, JobId, Parts
-from training_pipeline.api.paging import bad_query
-from training_pipeline.api.schemas.metrics import MetricPoint, TrainingJobMetrics
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.training_jobs.metric_series import FIRST_STEP, LAST_STEP, metric_series
+from training_pipeline.schemas.metrics import MetricPoint, TrainingJobMetrics
+from training_pipeline.schemas.paging import bad_query
+from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP, metric_series
 
 router = APIRouter(tags=["training jobs"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from training_pipeline.api.deps import VIEWER, Parts
-from training_pipeline.api.schemas.base_model import BaseModelOffer, BaseModels
+from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
 
 router = APIRouter(tags=["base models"])
 

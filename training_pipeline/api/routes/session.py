@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from training_pipeline.api.access import SESSION
+from training_pipeline.api.auth.sessions import Sessions, page_caller
 from training_pipeline.api.deps import Viewer
-from training_pipeline.api.sessions import Sessions, page_caller
+from training_pipeline.api.middleware.access import SESSION
 
 router = APIRouter(include_in_schema=False)
 

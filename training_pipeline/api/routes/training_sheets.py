@@ -7,16 +7,16 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from training_pipeline.api.deps import VIEWER, Parts, SheetId
-from training_pipeline.api.schemas.training_sheet import (
+from training_pipeline.datasets.preview import preview
+from training_pipeline.datasets.summary import export_summary
+from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
+from training_pipeline.schemas.training_sheet import (
     ExportSummary,
     TrainingSheet,
     TrainingSheetDetails,
     TrainingSheetPreview,
     TrainingSheets,
 )
-from training_pipeline.datasets.preview import preview
-from training_pipeline.datasets.summary import export_summary
-from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 
 router = APIRouter(tags=["training sheets"])
 

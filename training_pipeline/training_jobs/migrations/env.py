@@ -1,4 +1,4 @@
-"""What Alembic runs: our migrations, on the connection that `training_pipeline.migrations` hands over."""
+"""What Alembic runs: our migrations, on the connection that `training_pipeline.infra.migrations` hands over."""
 
 from __future__ import annotations
 

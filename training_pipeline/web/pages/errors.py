@@ -9,7 +9,7 @@ from nicegui.page import page
 
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.web import address
+from training_pipeline.web import urls
 from training_pipeline.web.elements import Tag, icon, link
 from training_pipeline.web.layout import frame, problem
 from training_pipeline.web.site import Site
@@ -45,4 +45,4 @@ def show_not_found(site: Site, caller: Caller, error: PipelineError | None = Non
         icon("search")
         Tag("h1", "There is nothing here.")
         Tag("p", error.message if error else "The address may be mistyped, or of an older version.", classes="muted")
-        link("Go to the jobs", address.HOME, classes="button primary")
+        link("Go to the jobs", urls.HOME, classes="button primary")

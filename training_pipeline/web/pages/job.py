@@ -11,18 +11,18 @@ from nicegui import app as pages
 from nicegui import ui
 
 from training_pipeline.api.problems import of_pipeline_error
-from training_pipeline.api.schemas.training_job import TrainingJob
 from training_pipeline.domain.errors import NotFound, PipelineError
-from training_pipeline.web import address
-from training_pipeline.web.desk import Desk
+from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.web import urls
+from training_pipeline.web.client import Desk
 from training_pipeline.web.elements import Tag
-from training_pipeline.web.job_events import EventsTab
-from training_pipeline.web.job_head import JobHead
-from training_pipeline.web.job_lineage import LineageTab
-from training_pipeline.web.job_metrics import MetricsTab, csv_of
-from training_pipeline.web.job_overview import OverviewTab
+from training_pipeline.web.jobs.events import EventsTab
+from training_pipeline.web.jobs.head import JobHead
+from training_pipeline.web.jobs.lineage import LineageTab
+from training_pipeline.web.jobs.metric_chart import ask_early
+from training_pipeline.web.jobs.metrics import MetricsTab, csv_of
+from training_pipeline.web.jobs.overview import OverviewTab
 from training_pipeline.web.layout import Watch, frame
-from training_pipeline.web.metric_chart import ask_early
 from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.site import Site
 
@@ -62,7 +62,7 @@ def register(site: Site) -> None:
         try:
             return await csv_of(site.services, job_id)
         except PipelineError as error:
-            return of_pipeline_error(address.job(job_id), error)
+            return of_pipeline_error(urls.job(job_id), error)
 
     # Routes are tried in their order, and the tabs would take this one.
     pages.router.routes.insert(0, pages.router.routes.pop())
@@ -98,7 +98,7 @@ class JobPage:
         self._links: dict[str, Tag] = {}
         with Tag("nav", classes="tabs", aria_label="About this job"):
             for word, title, _ in TABS:
-                link = Tag("a", title, href=address.job(self._id, word))
+                link = Tag("a", title, href=urls.job(self._id, word))
                 link.on("click", self._follow(word), js_handler=_PLAIN_CLICK)
                 self._links[word] = link
         self._place = Tag("div", classes="tab")
@@ -113,13 +113,13 @@ class JobPage:
     async def go(self, event: Any) -> None:
         """Open what the address says after the browser went back or forth."""
         query = {str(name): str(value) for name, value in event.args.items()}
-        tab = query.pop("path").removeprefix(address.job(self._id)).strip("/")
+        tab = query.pop("path").removeprefix(urls.job(self._id)).strip("/")
         self._open(tab if tab in self._links else "", query)
         await self.refresh()
 
     def _follow(self, word: str) -> Callable[[], Awaitable[None]]:
         async def follow() -> None:
-            ui.navigate.history.push(address.job(self._id, word))
+            ui.navigate.history.push(urls.job(self._id, word))
             self._open(word, {})
             await self.refresh()
 

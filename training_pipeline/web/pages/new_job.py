@@ -6,9 +6,9 @@ from fastapi import Request
 from nicegui import background_tasks, ui
 
 from training_pipeline.domain.errors import NotFound, PipelineError
-from training_pipeline.web import address
+from training_pipeline.web import urls
 from training_pipeline.web.elements import Tag, link
-from training_pipeline.web.job_form import JobForm
+from training_pipeline.web.form.form import JobForm
 from training_pipeline.web.layout import frame, problem
 from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.site import Site
@@ -31,10 +31,10 @@ def register(site: Site) -> None:
         title = "New training job" if retried is None else f"Retry {retried.model_name}"
         with frame(title, site, desk.caller):
             with Tag("nav", classes="crumbs", aria_label="Breadcrumb"):
-                link("Train", address.HOME)
+                link("Train", urls.HOME)
                 if retried is not None:
                     Tag("span", "/", aria_hidden="true")
-                    link(retried.id, address.job(retried.id))
+                    link(retried.id, urls.job(retried.id))
                 Tag("span", "/", aria_hidden="true")
                 Tag("span", "Retry" if retried else "New job", aria_current="page")
             with Tag("div", classes="page-head"), Tag("div"):

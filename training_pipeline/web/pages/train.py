@@ -7,15 +7,15 @@ import asyncio
 from fastapi import Request
 from nicegui import background_tasks, ui
 
-from training_pipeline.web import address
-from training_pipeline.web.address import JobFilters
-from training_pipeline.web.desk import Desk
+from training_pipeline.web import urls
+from training_pipeline.web.client import Desk
 from training_pipeline.web.elements import Tag, link
-from training_pipeline.web.job_filters import FilterBar
-from training_pipeline.web.job_table import JobTable
+from training_pipeline.web.jobs.filters import FilterBar
+from training_pipeline.web.jobs.table import JobTable
 from training_pipeline.web.layout import Watch, frame
-from training_pipeline.web.sheet_table import SheetTable
+from training_pipeline.web.sheets.table import SheetTable
 from training_pipeline.web.site import Site
+from training_pipeline.web.urls import JobFilters
 
 
 def register(site: Site) -> None:
@@ -36,7 +36,7 @@ def register(site: Site) -> None:
                         classes="lede",
                     )
                 if desk.may_create:
-                    link("New training job", f"{address.HOME}/new", classes="button primary", picture="plus")
+                    link("New training job", f"{urls.HOME}/new", classes="button primary", picture="plus")
             sheets = SheetTable(desk, site.counts)
             jobs = JobList(desk, filters)
             await asyncio.gather(sheets.load(), jobs.refresh())

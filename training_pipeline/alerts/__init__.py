@@ -1,0 +1,1 @@
+"""What needs a person: noticed once, delivered to every target."""

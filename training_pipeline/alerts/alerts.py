@@ -1,0 +1,187 @@
+"""What needs a person: noticed once, told to every target once, and remembered in the database whatever restarts.
+
+An alert names jobs, sheets and causes, never the text of a pair: causes are the sentences that a job stores as its
+`error_message`, which hold none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Interval, and_, bindparam, cast, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from training_pipeline.alerts.targets import AlertTarget, Undelivered
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.training_jobs.store.jobs import EventType, JobStore, job_from_row, record_event
+from training_pipeline.training_jobs.store.tables import alerts, training_jobs
+from training_pipeline.training_jobs.urls import Addresses
+
+#: What happened longer ago is history, not news: so that a new installation, or a long pause, does not tell all of it.
+NEWS: Final = timedelta(days=7)
+FIRST_PAUSE_SECONDS: Final = 30.0
+MOST_PAUSE_SECONDS: Final = 3600.0
+_AT_ONCE: Final = 50
+_MOST_CAUSE: Final = 300
+_CHECKS: Final[Mapping[str, str]] = {
+    "gate_refused": "the gates",
+    "split_refused": "the split",
+    "governance_changed": "the last look at the source before the submit",
+}
+
+
+class Kind(StrEnum):
+    """Why somebody is told."""
+
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    BLOCKED = "blocked_by_a_check"
+    PENDING = "stuck_in_pending"
+    FAILING = "sensor_failing"
+    RETRAINING = "retraining_failed"
+    PERMISSION = "permission_lost"
+
+
+class Alert(BaseModel):
+    """One cause, one message. `key` identifies the cause: the same one is never told twice."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    kind: Kind
+    message: str
+    job_id: str | None = None
+    #: What a link is called -> where it leads.
+    links: dict[str, str] = {}
+
+
+def of_job(job: TrainingJob, links: Addresses, *, now: datetime, pending: timedelta) -> Alert | None:
+    """The alert about a job as it is now, None where nobody needs to be told. Pure.
+
+    A job that failed because a check blocked it has one alert, not two.
+    """
+    about = f"(training sheet {job.training_sheet_id}, model {job.model_name}, requested by {job.created_by})"
+    cause = _first_line(job.error_message)
+    if job.status is JobStatus.FAILED:
+        check = _CHECKS.get(str((job.error_details or {}).get("code")))
+        kind = Kind.BLOCKED if check else Kind.FAILED
+        what = f"was blocked by {check}" if check else "failed"
+        message = f"Training job {job.id} {what} {about}: {cause or 'its cause is not known'}"
+    elif job.status is JobStatus.TIMEOUT:
+        kind, message = Kind.TIMED_OUT, f"Training job {job.id} timed out {about}: {cause or 'it ran too long'}"
+    elif job.status is JobStatus.PENDING and now - job.created_at > pending:
+        kind, minutes = Kind.PENDING, (now - job.created_at).total_seconds() / 60
+        message = (
+            f"Training job {job.id} has been pending for {minutes:.0f} minutes {about}. Does Dagster's daemon run, and "
+            "is the sensor launch_pending_jobs on?"
+        )
+    else:
+        return None
+    run_id = job.finalize_run_id or job.launch_run_id
+    found = {"training job": links.job(job.id), **({"Dagster run": links.run(run_id)} if run_id else {})}
+    return Alert(key=f"job:{job.id}:{kind}", kind=kind, message=message, job_id=job.id, links=found)
+
+
+def of_permission(job: TrainingJob, warning: str, identity: str, links: Addresses) -> Alert:
+    """The alert about a model trained on pairs that may no longer be trained on; `identity` tells such pairs apart."""
+    return Alert(
+        key=f"permission:{job.id}:{identity}",
+        kind=Kind.PERMISSION,
+        message=warning,
+        job_id=job.id,
+        links={"training job": links.job(job.id), "model": links.asset("fine_tuned_model", job.id)},
+    )
+
+
+def _first_line(text: str | None) -> str:
+    line = (text or "").strip().partition("\n")[0]
+    return line if len(line) <= _MOST_CAUSE else f"{line[: _MOST_CAUSE - 1]}…"
+
+
+def notice(store: JobStore, alert: Alert, *, as_event: bool = False) -> bool:
+    """Remember that this must be told; false, and nothing is written, where its cause is known. Writes.
+
+    With `as_event` a cause that is new also becomes an event of its job, in the same transaction.
+    """
+    with store.begin() as connection:
+        row = connection.execute(
+            insert(alerts)
+            .values(alert.model_dump())
+            .on_conflict_do_nothing(index_elements=["key"])
+            .returning(alerts.c.key)
+        ).first()
+        if row is not None and as_event and alert.job_id is not None:
+            data = {"alert": alert.kind}
+            record_event(connection, alert.job_id, EventType.INFO, f"Warning: {alert.message}", "system", data=data)
+    return row is not None
+
+
+def notice_jobs(store: JobStore, links: Addresses, *, now: datetime, pending: timedelta) -> int:
+    """Notice every job that failed, timed out or is stuck in pending, and was not noticed yet; how many. Writes."""
+    table = training_jobs.c
+    over = and_(table.status.in_([JobStatus.FAILED, JobStatus.TIMEOUT]), table.completed_at > now - NEWS)
+    stuck = and_(table.status == JobStatus.PENDING, table.created_at < now - pending)
+    known = select(alerts.c.job_id).where(alerts.c.job_id == table.id)
+    untold = [
+        and_(over, ~known.where(alerts.c.kind.in_([Kind.FAILED, Kind.TIMED_OUT, Kind.BLOCKED])).exists()),
+        and_(stuck, ~known.where(alerts.c.kind == Kind.PENDING).exists()),
+    ]
+    query = select(training_jobs).where(or_(*untold)).order_by(table.updated_at).limit(_AT_ONCE)
+    with store.begin() as connection:
+        jobs = [job_from_row(row) for row in connection.execute(query).mappings()]
+    found = [of_job(job, links, now=now, pending=pending) for job in jobs]
+    return sum(notice(store, alert) for alert in found if alert is not None)
+
+
+class Delivery(BaseModel):
+    """What came of one round of telling."""
+
+    model_config = ConfigDict(frozen=True)
+
+    told: int = 0
+    #: Target -> what its last failure was, in a few words.
+    failed: dict[str, str] = {}
+
+
+def deliver(store: JobStore, targets: Sequence[AlertTarget], *, enough: Any = lambda: False) -> Delivery:
+    """Tell what is due to every target that was not told yet, until `enough()`. Writes what was told right after it.
+
+    A target that fails is asked again after a pause that doubles; the others are not told again meanwhile. A death
+    between the telling and the writing tells it twice, under the same key.
+    """
+    table = alerts.c
+    due = and_(table.done_at.is_(None), or_(table.after.is_(None), table.after <= func.clock_timestamp()))
+    with store.begin() as connection:
+        rows = connection.execute(select(alerts).where(due).order_by(table.noticed_at).limit(_AT_ONCE)).mappings().all()
+    told, failed = 0, {}
+    for row in rows:
+        if enough():
+            break
+        alert = Alert.model_validate({name: row[name] for name in Alert.model_fields})
+        left = [target for target in targets if target.name not in row["sent"]]
+        # A target that does not answer is asked once a round: the others are not kept waiting for it.
+        for target in [target for target in left if target.name not in failed]:
+            try:
+                target.send(alert.model_dump(mode="json"))
+            except Undelivered as error:
+                failed[target.name] = str(error)
+                continue
+            left.remove(target)
+            told += 1
+            _set(store, alert.key, {"sent": table.sent.concat({target.name: datetime.now(UTC).isoformat()})})
+        if not left:
+            _set(store, alert.key, {"done_at": func.clock_timestamp()})
+        else:
+            pause = min(FIRST_PAUSE_SECONDS * 2 ** min(row["attempts"], 10), MOST_PAUSE_SECONDS)
+            after = func.clock_timestamp() + cast(bindparam("pause", f"{pause} seconds"), Interval)
+            _set(store, alert.key, {"attempts": row["attempts"] + 1, "after": after})
+    return Delivery(told=told, failed=failed)
+
+
+def _set(store: JobStore, key: str, values: Mapping[str, Any]) -> None:
+    with store.begin() as connection:
+        connection.execute(update(alerts).where(alerts.c.key == key).values(dict(values)))

@@ -1,0 +1,1 @@
+"""How jobs are followed: one listener, live updates, server-sent events."""

@@ -1,0 +1,86 @@
+"""One connection to the database that listens for what is announced of training jobs, however many wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from anyio import to_thread
+from psycopg2 import Error
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from training_pipeline.domain.errors import Unavailable
+from training_pipeline.infra.database import Database
+from training_pipeline.training_jobs.store.notify import CHANNEL
+
+FIRST_PAUSE_SECONDS: Final = 0.1
+MOST_PAUSE_SECONDS: Final = 5.0
+_LISTEN: Final = text(f"LISTEN {CHANNEL}")
+_log = logging.getLogger(__name__)
+
+
+class Listener:
+    """Tells `announced` the ids of jobs that have changed.
+
+    Where the connection is lost it is made anew, after pauses that double up to a limit. What was announced meanwhile
+    went by unheard: `resumed` is called whenever listening has begun, and whoever waits must then look for themselves.
+    """
+
+    def __init__(self, database: Database, *, announced: Callable[[str], None], resumed: Callable[[], None]) -> None:
+        self._database = database
+        self._announced = announced
+        self._resumed = resumed
+
+    async def run(self) -> None:
+        """Listen until cancelled, by anyio's cancel scope. Never raises."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                connection = await to_thread.run_sync(self._connected)
+                try:
+                    if pause > FIRST_PAUSE_SECONDS:
+                        _log.info("listening to the database again")
+                    pause = FIRST_PAUSE_SECONDS
+                    self._resumed()
+                    await self._hear(connection)
+                finally:
+                    connection.invalidate()
+                    connection.close()
+            except (Unavailable, DBAPIError):
+                if pause == FIRST_PAUSE_SECONDS:
+                    _log.warning("the database does not answer: streams wait for it")
+            except Exception:  # noqa: BLE001 - streams would otherwise wait for ever, and nobody know why
+                _log.exception("unforeseen, while listening to the database")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, MOST_PAUSE_SECONDS)
+
+    def _connected(self) -> Connection:
+        connection = self._database.engine(pooled=False).connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.execute(_LISTEN)
+        return connection
+
+    async def _hear(self, connection: Connection) -> None:
+        """Pass on what is announced, until the connection is lost."""
+        loop = asyncio.get_running_loop()
+        driver: Any = connection.connection.driver_connection
+        descriptor, lost = driver.fileno(), loop.create_future()
+
+        def hear() -> None:
+            try:
+                driver.poll()
+            except Error:
+                loop.remove_reader(descriptor)
+                lost.set_result(None)
+            for notification in driver.notifies:
+                self._announced(notification.payload)
+            driver.notifies.clear()
+
+        loop.add_reader(descriptor, hear)
+        try:
+            hear()  # what came together with the answer to LISTEN
+            await lost
+        finally:
+            loop.remove_reader(descriptor)

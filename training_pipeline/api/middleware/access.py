@@ -1,0 +1,166 @@
+"""At the door: whom a request is from, before anything of it is read, and how often they may come."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections import OrderedDict
+from typing import Final
+
+from anyio import to_thread
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from training_pipeline.api.middleware.origins import SAFE_METHODS, is_cross_origin, is_for_us, is_loopback
+from training_pipeline.api.middleware.rate_limit import Buckets, address_key
+from training_pipeline.api.problems import of_pipeline_error, problem
+from training_pipeline.domain.access import Caller
+from training_pipeline.domain.errors import Forbidden, PipelineError, Unauthenticated, Unavailable
+from training_pipeline.settings import Settings
+
+#: Open to everybody and never counted: probes have no token.
+HEALTH: Final = frozenset({"/healthz", "/readyz"})
+#: Paths below it, and the exchange of a token for a session, are for those who say in the request who they are.
+API: Final = "/api/"
+SESSION: Final = "/session"
+#: How long an answer under way may outlive its caller's token.
+LOOK_SECONDS: Final = 5.0
+_PROVEN: Final = 10_000
+
+
+class CrossOrigin(Forbidden):
+    """A page of another origin made the browser send this."""
+
+    code = "cross_origin"
+
+
+class ForeignHost(Forbidden):
+    """The request was meant for another host, or came from outside to where nobody is asked who they are."""
+
+    code = "foreign_host"
+
+
+class Access:
+    """ASGI middleware: sets `caller` in the request's state, or answers 401, 403 or 429 itself.
+
+    An answer that goes on for long, such as a stream, ends when its caller's token does.
+
+    What it counts it counts for this process. A token that was good here before is looked up even while its address
+    sends too many that are not, so that nobody is shut out by a neighbour.
+    """
+
+    def __init__(self, app: ASGIApp, *, api: FastAPI, settings: Settings) -> None:
+        self._app = app
+        self._api = api
+        self._open = settings.auth == "none"
+        self._trusted = settings.trusted_origins
+        rate, failures = settings.api_requests_per_second, settings.api_failures_per_minute
+        self._requests = Buckets(per_second=rate, burst=10 * rate)
+        self._failures = Buckets(per_second=failures / 60, burst=failures)
+        self._proven: OrderedDict[bytes, None] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["path"] in HEALTH:
+            await self._app(scope, receive, send)
+            return
+        scope["app"] = self._api
+        connection = HTTPConnection(scope)
+        refused = await self._refused(connection)
+        if refused is not None:
+            await refused(scope, receive, send)
+            return
+        lasting = scope["path"].startswith(API) and not self._open
+        await self._app(scope, receive, self._while_known(connection, send) if lasting else send)
+
+    def _while_known(self, connection: HTTPConnection, send: Send) -> Send:
+        """Sends until it is found that nobody knows the caller any more: what has more to come is looked at again."""
+        looked, over = time.monotonic(), False
+
+        async def sent(message: Message) -> None:
+            nonlocal looked, over
+            if not over and message.get("more_body") and time.monotonic() - looked > LOOK_SECONDS:
+                looked = time.monotonic()
+                try:
+                    await to_thread.run_sync(self._api.state.authenticate, connection)
+                except Unauthenticated:
+                    over = True
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                except Unavailable:  # whoever sends this will notice
+                    pass
+            if not over:
+                await send(message)
+
+        return sent
+
+    async def _refused(self, connection: HTTPConnection) -> Response | None:
+        path, method = connection.scope["path"], connection.scope["method"]
+        client = address_key(connection.client.host if connection.client else None)
+        try:
+            require_same_origin(connection, self._trusted, open_to_all=self._open, writes=method not in SAFE_METHODS)
+            if not path.startswith(API) and (path, method) != (SESSION, "POST"):
+                return too_many(path, self._requests.take(f"address {client}"), "requests")
+            proof = _proof(connection)
+            if proof not in self._proven and (wait := self._failures.wait(client)):
+                return too_many(path, wait, "failures")
+            caller = await self._caller(connection, client, proof)
+        except PipelineError as error:
+            return of_pipeline_error(path, error)
+        return too_many(path, self._requests.take(f"caller {caller.name}"), "requests")
+
+    async def _caller(self, connection: HTTPConnection, client: str, proof: bytes) -> Caller:
+        authenticate = self._api.state.authenticate
+        try:
+            # Where nobody is asked, there is nothing to wait for either.
+            caller: Caller = (
+                authenticate(connection) if self._open else await to_thread.run_sync(authenticate, connection)
+            )
+        except Unauthenticated:
+            self._failures.take(client)
+            self._proven.pop(proof, None)
+            raise
+        self._proven[proof] = None
+        self._proven.move_to_end(proof)
+        if len(self._proven) > _PROVEN:
+            self._proven.popitem(last=False)
+        connection.state.caller = caller
+        connection.state.actor = caller.name
+        return caller
+
+
+def require_same_origin(
+    connection: HTTPConnection, trusted: frozenset[str], *, open_to_all: bool, writes: bool
+) -> None:
+    """Raise `CrossOrigin` or `ForeignHost` for what a stranger's page, or a stranger, may have sent.
+
+    Where nobody is asked who they are, everything must be meant for this machine and have come to it from itself.
+    """
+    if open_to_all and is_loopback((connection.scope.get("server") or ("",))[0]) is False:
+        raise ForeignHost("Without authentication this service is for its own machine only.")
+    if open_to_all and not is_for_us(connection, trusted):
+        raise ForeignHost(
+            "The header Host names another machine.",
+            hint="Use localhost, or name the address in TRAINING_PIPELINE_API_PUBLIC_URL.",
+        )
+    if writes and is_cross_origin(connection, trusted):
+        raise CrossOrigin("A page of another origin may not do this.")
+
+
+def too_many(path: str, wait: float, what: str) -> Response | None:
+    """429 with the seconds to wait; None where there are none. Pure."""
+    if not wait:
+        return None
+    said = {
+        "requests": "More requests have come than this service takes from one caller.",
+        "failures": "Too many requests without a good token have come from this address.",
+    }
+    seconds = str(math.ceil(wait))
+    hint = f"Try again in {seconds} s."
+    return problem(path, 429, f"too_many_{what}", said[what], hint=hint, headers={"Retry-After": seconds})
+
+
+def _proof(connection: HTTPConnection) -> bytes:
+    return hashlib.sha256("\n".join(connection.headers.getlist("authorization")).encode()).digest()

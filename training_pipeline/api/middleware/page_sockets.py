@@ -1,0 +1,99 @@
+"""The websockets of pages: opened for a session only, and closed when it ends. The API has none."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final
+
+from anyio import to_thread
+from fastapi import FastAPI
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from training_pipeline.api.middleware.access import LOOK_SECONDS, require_same_origin
+from training_pipeline.domain.errors import PipelineError, Unauthenticated, Unavailable
+from training_pipeline.settings import Settings
+
+_log = logging.getLogger(__name__)
+REFUSED: Final[Message] = {"type": "websocket.close", "code": 1008, "reason": "no session"}
+GONE: Final[Message] = {"type": "websocket.disconnect", "code": 1008, "reason": "the session is over"}
+
+
+class PageSockets:
+    """ASGI middleware: asks who opens a websocket, and again while it is open."""
+
+    def __init__(self, app: ASGIApp, *, api: FastAPI, settings: Settings, look_seconds: float = LOOK_SECONDS) -> None:
+        self._app = app
+        self._api = api
+        self._open = settings.auth == "none"
+        self._trusted = settings.trusted_origins
+        self._look_seconds = look_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "websocket":
+            await self._app(scope, receive, send)
+            return
+        # A scope of its own: what is mounted on the app puts itself into the one that it is given.
+        connection = HTTPConnection({**scope, "app": self._api})
+        try:
+            require_same_origin(connection, self._trusted, open_to_all=self._open, writes=True)
+            await self._ask(connection)
+        except PipelineError:
+            await send(REFUSED)
+            return
+        socket = _Watched(receive, send)
+        watching = asyncio.create_task(self._watch(connection, socket))
+        try:
+            await self._app(scope, socket.receive, socket.send)
+        finally:
+            watching.cancel()
+            socket.over.cancel()
+
+    async def _watch(self, connection: HTTPConnection, socket: _Watched) -> None:
+        while True:
+            await asyncio.sleep(self._look_seconds)
+            try:
+                await self._ask(connection)
+            except Unavailable:  # then nothing can be done through the socket either
+                continue
+            except Unauthenticated:
+                break
+            except Exception:  # noqa: BLE001 - logged, and then nobody is let through
+                _log.exception("a page's websocket is closed: nobody can say whose it is")
+                break
+        await socket.close()
+
+    async def _ask(self, connection: HTTPConnection) -> None:
+        await to_thread.run_sync(self._api.state.authenticate_page, connection)
+
+
+class _Watched:
+    """A websocket that ends for both sides when it is told to."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def receive(self) -> Message:
+        """The next message; that the client has gone, once it is over."""
+        incoming = asyncio.ensure_future(self._receive())
+        either: set[asyncio.Future[Any]] = {incoming, self.over}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            return GONE if self.over.done() else incoming.result()
+        finally:
+            incoming.cancel()
+
+    async def send(self, message: Message) -> None:
+        """Send a message; nothing, once it is over."""
+        if not self.over.done():
+            await self._send(message)
+
+    async def close(self) -> None:
+        """End it."""
+        if not self.over.done():
+            self.over.set_result(None)
+            await self._send(REFUSED)

@@ -1,0 +1,70 @@
+"""Every request has an id, ends in one line of the log, and is answered whatever happens inside."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from training_pipeline.api.problems import problem
+from training_pipeline.training_jobs.store.request_id import request_id
+
+HEADER: Final = "X-Request-ID"
+_ACCEPTED: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_log = logging.getLogger("training_pipeline.api.requests")
+
+
+class Requests:
+    """ASGI middleware, the outermost of ours."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(HEADER, "")
+        current = given if _ACCEPTED.fullmatch(given) else f"req-{secrets.token_hex(6)}"
+        token = request_id.set(current)
+        scope.setdefault("state", {})
+        started, status = time.perf_counter(), 0
+
+        async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers[HEADER] = current
+                headers.setdefault("Cache-Control", "no-store")
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Content-Security-Policy", "frame-ancestors 'none'")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, named)
+        except Exception:
+            # Nothing that a client sends should lead here. The log has everything, the client only where to look.
+            _log.exception("unforeseen")
+            if status:
+                raise
+            detail = "Something unforeseen went wrong. The service's log says more under the id of this request."
+            await problem(scope["path"], 500, "internal", detail)(scope, receive, named)
+        finally:
+            _log.info(
+                "request",
+                extra={
+                    "method": scope["method"],
+                    "path": scope["path"],
+                    "status": status,
+                    "milliseconds": round(1000 * (time.perf_counter() - started), 1),
+                    "actor": scope["state"].get("actor"),
+                },
+            )
+            request_id.reset(token)

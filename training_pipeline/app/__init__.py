@@ -1,0 +1,1 @@
+"""The parts of one installation, wired together, and whether they are ready."""

@@ -1,0 +1,148 @@
+"""The parts of one installation, put together once by each entry point and passed down."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+
+from training_pipeline.app.sheet_source import sheet_source, workspace
+from training_pipeline.auth.tokens import ApiTokens
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
+from training_pipeline.databricks.backend import DatabricksBackend, RunOptions
+from training_pipeline.databricks.base_models import DatabricksModels
+from training_pipeline.databricks.tracking import DatabricksTracking
+from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.infra.database import Database, open_database
+from training_pipeline.settings import Settings
+from training_pipeline.sheets.base import TrainingSheetSource
+from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
+from training_pipeline.tracking.mlflow import RunTracking, Tracking
+from training_pipeline.training_jobs.lifecycle.catalog_lineage import CatalogLineage
+from training_pipeline.training_jobs.lifecycle.failures import Failures
+from training_pipeline.training_jobs.lifecycle.finalize import Finisher
+from training_pipeline.training_jobs.lifecycle.launch import Launcher
+from training_pipeline.training_jobs.lifecycle.service import JobService
+from training_pipeline.training_jobs.polling.poller import Poller
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that works on training jobs."""
+
+    settings: Settings
+    database: Database
+    policy: GatePolicy
+    source: TrainingSheetSource
+    backend: FineTuningBackend
+    tracking: RunTracking
+    store: JobStore
+    tokens: ApiTokens
+    jobs: JobService
+    poller: Poller
+    launcher: Launcher
+    finisher: Finisher
+    failures: Failures
+    #: Null where nothing of a job is in Unity Catalog.
+    catalog_lineage: CatalogLineage | None
+
+
+def local_backend(settings: Settings) -> LocalBackend:
+    """Fine-tuning on this machine."""
+    return LocalBackend(
+        settings.runs,
+        slots=settings.local_slots,
+        resumes=settings.local_resumes,
+        cancel_grace_seconds=settings.cancel_grace_seconds,
+        program=shlex.split(settings.local_trainer) if settings.local_trainer else PROGRAM,
+        models_dir=settings.models,
+    )
+
+
+def backend_of(settings: Settings) -> FineTuningBackend:
+    """The configured backend. Connects to nothing; raises `InvalidRequest` for settings that are missing."""
+    return databricks_backend(settings) if settings.backend == "databricks" else local_backend(settings)
+
+
+def databricks_backend(settings: Settings) -> DatabricksBackend:
+    """Fine-tuning on Databricks AI Runtime."""
+    if settings.databricks_volume is None:
+        raise InvalidRequest(
+            "The databricks backend needs a Unity Catalog volume, and TRAINING_PIPELINE_DATABRICKS_VOLUME is not set.",
+            hint="Set it to catalog.schema.volume; docs/databricks.md says what else is needed.",
+        )
+    return DatabricksBackend(
+        RunOptions(
+            volume=settings.databricks_volume,
+            workspace_dir=settings.databricks_workspace_dir,
+            experiment=settings.mlflow_experiment,
+            environment_version=settings.databricks_environment_version,
+            accelerator=settings.databricks_accelerator,
+            usage_policy_id=settings.databricks_usage_policy_id,
+            budget_policy_id=settings.databricks_budget_policy_id,
+        ),
+        workspace(settings),
+        DatabricksModels(settings.databricks_models_file),
+    )
+
+
+def tracking_of(settings: Settings, database: Database, backend: FineTuningBackend) -> RunTracking:
+    """MLflow as the backend has it: its own where its runs log there by themselves, else ours."""
+    if isinstance(backend, DatabricksBackend):
+        return DatabricksTracking(backend.connection)
+    return Tracking(
+        settings.mlflow_tracking_uri or SecretStr(database.url("mlflow")),
+        experiment=settings.mlflow_experiment,
+        artifacts=settings.state_dir / "mlflow-artifacts",
+    )
+
+
+def assemble(
+    settings: Settings,
+    database: Database,
+    *,
+    backend: FineTuningBackend | None = None,
+    source: TrainingSheetSource | None = None,
+) -> Services:
+    """Put the parts together; `backend` and `source` stand in for the configured ones in tests. Connects to nothing."""
+    source = source or sheet_source(settings)
+    backend = backend or backend_of(settings)
+    policy = GatePolicy(instruction_prompt_items=settings.instruction_prompt_items)
+    tracking = tracking_of(settings, database, backend)
+    patience = settings.backend_patience_hours * 3600
+    store = JobStore(database.engine())
+    poller = Poller(store, backend, tracking, threads=settings.poll_threads, patience_seconds=patience)
+    return Services(
+        settings=settings,
+        database=database,
+        policy=policy,
+        source=source,
+        backend=backend,
+        tracking=tracking,
+        store=store,
+        tokens=ApiTokens(store),
+        jobs=JobService(store, source, backend, poller, policy, database=database, min_pairs=settings.min_pairs),
+        poller=poller,
+        launcher=Launcher(
+            store,
+            source,
+            backend,
+            tracking,
+            policy,
+            snapshots=settings.snapshots,
+            datasets=settings.datasets,
+            min_pairs=settings.min_pairs,
+        ),
+        finisher=Finisher(store, backend, tracking),
+        failures=Failures(store, backend, max_attempts=settings.max_attempts, patience_seconds=patience),
+        catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
+    )
+
+
+def open_services(settings: Settings) -> Services:
+    """The parts on the configured database, which is started where it is ours. Raises `Unavailable`."""
+    return assemble(settings, open_database(settings))

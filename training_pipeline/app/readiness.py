@@ -1,0 +1,73 @@
+"""Whether an installation can do its work now, and what is wrong where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import text
+
+from training_pipeline.app.container import Services
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.infra.migrations import is_migrated
+
+#: Dagster's daemon writes a heartbeat every 30 seconds.
+MOST_SECONDS: Final = 90
+#: Dagster stores naive times, in UTC.
+_HEARTBEAT: Final = text(
+    "SELECT extract(epoch FROM (now() AT TIME ZONE 'UTC') - max(timestamp)) FROM dagster.daemon_heartbeats"
+    " WHERE daemon_type = 'SENSOR'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that is needed; `detail` says what is wrong, and is empty where nothing is."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def readiness(services: Services) -> list[Check]:
+    """Ask the database, the backend and Dagster's daemon. Reads only; never raises. Says nothing internal."""
+    checks = [_check("database", lambda: _database(services)), _check("backend", lambda: _backend(services))]
+    if checks[0].ok:
+        return [*checks, _check("dagster_daemon", lambda: _daemon(services))]
+    return [*checks, Check("dagster_daemon", ok=False, detail="Not known while the database cannot be used.")]
+
+
+def daemon_runs(services: Services) -> bool:
+    """Whether a daemon of Dagster works on this installation's jobs. Reads; raises `Unavailable`."""
+    return not _daemon(services)
+
+
+def _check(name: str, problem: Callable[[], str]) -> Check:
+    try:
+        detail = problem()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it means that this is not ready
+        # What a library or the database says may hold an address; that it failed is enough here.
+        known = isinstance(error, PipelineError)
+        detail = f"The {name} does not answer." if known else f"The {name} does not answer ({type(error).__name__})."
+    return Check(name, ok=not detail, detail=detail)
+
+
+def _database(services: Services) -> str:
+    if is_migrated(services.database):
+        return ""
+    return "Its tables are not those of this release; `training-pipeline up` or `serve` brings them up to date."
+
+
+def _backend(services: Services) -> str:
+    return "" if services.backend.base_models() else "It offers no base model."
+
+
+def _daemon(services: Services) -> str:
+    with services.store.begin() as connection:
+        seconds = connection.execute(_HEARTBEAT).scalar_one()
+    if seconds is None:
+        return "It has never run; `training-pipeline up` starts it. Jobs can be created, and wait."
+    if seconds > MOST_SECONDS:
+        return f"Its last heartbeat was {float(seconds):.0f} seconds ago. Jobs can be created, and wait."
+    return ""

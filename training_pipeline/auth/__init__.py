@@ -1,0 +1,1 @@
+"""Who may use an installation: API tokens and roles."""

@@ -1,0 +1,209 @@
+"""The tokens with which clients say who they are: made, looked up for every request, revoked.
+
+Nothing is remembered between two requests, and times are the database's, so what is revoked or over is so at once and
+in every process. Rows are never deleted: who had a token, and until when, is part of who allowed something.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, insert, select, update
+
+from training_pipeline.auth import token_format
+from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.errors import FieldProblem, InvalidRequest, NotFound, Unauthenticated
+from training_pipeline.training_jobs.store.jobs import SYSTEM, JobStore
+from training_pipeline.training_jobs.store.tables import api_tokens
+
+#: Longest time that a token can be good for.
+LONGEST: Final = timedelta(days=3650)
+#: When a token was last used is written this often at most.
+USE_NOTED: Final = timedelta(minutes=5)
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,62}")
+_HINT: Final = "Whoever runs this service creates tokens: `training-pipeline tokens create`."
+
+
+class InvalidToken(Unauthenticated):
+    """There is no such token: it was mistyped, cut, or never made here."""
+
+    code = "token_invalid"
+
+
+class ExpiredToken(Unauthenticated):
+    """The token was good once."""
+
+    code = "token_expired"
+
+
+class RevokedToken(Unauthenticated):
+    """The token was taken back."""
+
+    code = "token_revoked"
+
+
+class TokenState(StrEnum):
+    """Whether a token is good."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """What is known of a token. Its text is not."""
+
+    id: str
+    name: str
+    role: Role
+    state: TokenState
+    created_at: datetime
+    created_by: str
+    expires_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    revoked_by: str | None
+
+    @property
+    def caller(self) -> Caller:
+        """Who bears it; raises `RevokedToken` or `ExpiredToken` where it is not good any more."""
+        if self.state is TokenState.REVOKED:
+            raise RevokedToken(f"This token (id {self.id}) was revoked.", hint=_HINT)
+        if self.state is TokenState.EXPIRED:
+            raise ExpiredToken(f"This token (id {self.id}) has expired.", hint=_HINT)
+        return Caller(self.name, self.role, self.id)
+
+
+class ApiTokens:
+    """Reads and writes `api_tokens`. Every method is one transaction."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+
+    def create(self, name: str, role: Role, lifetime: timedelta, *, created_by: str) -> tuple[ApiToken, str]:
+        """A new token and its text, which cannot be told again. Raises `InvalidRequest`."""
+        _check(name, lifetime)
+        token_id, text = token_format.new_token()
+        values = {
+            "id": token_id,
+            "name": name,
+            "role": role,
+            "digest": token_format.digest(text),
+            "created_at": func.now(),
+            "created_by": created_by,
+            "expires_at": func.now() + lifetime,
+        }
+        with self._store.begin() as connection:
+            connection.execute(insert(api_tokens).values(values))
+            return _token(_row(connection, token_id)), text
+
+    def list(self) -> Sequence[ApiToken]:
+        """Every token that there ever was, the newest first."""
+        with self._store.begin() as connection:
+            rows = connection.execute(_select().order_by(api_tokens.c.created_at.desc(), api_tokens.c.id)).mappings()
+            return [_token(row) for row in rows]
+
+    def revoke(self, token_id: str, *, by: str) -> ApiToken:
+        """Take a token back; idempotent, the first time and person stay. Raises `NotFound`."""
+        with self._store.begin() as connection:
+            _revoke(connection, api_tokens.c.id == token_id, by)
+            return _token(_row(connection, token_id))
+
+    def revoke_all_of(self, name: str, *, by: str) -> Sequence[ApiToken]:
+        """Take back every token of a name; those that were not revoked yet. Raises `NotFound` for an unknown name."""
+        of_name = api_tokens.c.name == name
+        with self._store.begin() as connection:
+            ids = _revoke(connection, of_name, by)
+            rows = list(connection.execute(_select().where(of_name)).mappings())
+        if not rows:
+            raise NotFound(f"There is no token of {name!r}.", hint="`training-pipeline tokens list` shows them.")
+        return [_token(row) for row in rows if row["id"] in ids]
+
+    def caller_of(self, text: str) -> Caller:
+        """Who bears the token with this text; notes its use, sparingly.
+
+        Raises `InvalidToken`, `RevokedToken` or `ExpiredToken`. Only to who has the whole token it is told what
+        became of it.
+        """
+        token_id = token_format.id_of(text)
+        if token_id is None:
+            raise InvalidToken("This is no token of training_pipeline, or not all of it.", hint=_HINT)
+        with self._store.begin() as connection:
+            row = connection.execute(_select().where(api_tokens.c.id == token_id)).mappings().first()
+            if row is None or not token_format.matches(text, row["digest"]):
+                raise InvalidToken("There is no such token.", hint=_HINT)
+            caller = _token(row).caller
+            if row["use_is_to_be_noted"]:
+                noted = update(api_tokens).where(api_tokens.c.id == token_id)
+                connection.execute(noted.values(last_used_at=func.now()))
+        return caller
+
+    def bearer_of(self, token_id: str) -> Caller:
+        """Who bears the token with this id, for those who have proved before that they do; raises as `caller_of`."""
+        with self._store.begin() as connection:
+            row = connection.execute(_select().where(api_tokens.c.id == token_id)).mappings().first()
+        if row is None:
+            raise InvalidToken("There is no such token.", hint=_HINT)
+        return _token(row).caller
+
+
+def _check(name: str, lifetime: timedelta) -> None:
+    problems = []
+    if not _NAME.fullmatch(name) or name == SYSTEM:
+        expected = "expected up to 63 letters, digits and ._@+-, the first one a letter or digit"
+        taken = f", and not {SYSTEM!r}, which stands for what nobody asked for"
+        problems.append(FieldProblem("/name", "name", f"{expected}{taken}"))
+    if not timedelta() < lifetime <= LONGEST:
+        problems.append(FieldProblem("/days", "range", f"expected more than 0 and at most {LONGEST.days}"))
+    if problems:
+        raise InvalidRequest("The token cannot be created as asked.", problems=problems)
+
+
+def _select() -> Select[Any]:
+    table = api_tokens.c
+    unnoted: ColumnElement[bool] = func.coalesce(table.last_used_at < func.now() - USE_NOTED, True)
+    return select(
+        api_tokens,
+        (table.expires_at <= func.now()).label("expired"),
+        unnoted.label("use_is_to_be_noted"),
+    )
+
+
+def _row(connection: Connection, token_id: str) -> RowMapping:
+    row = connection.execute(_select().where(api_tokens.c.id == token_id)).mappings().first()
+    if row is None:
+        raise NotFound(f"There is no token {token_id!r}.", hint="`training-pipeline tokens list` shows their ids.")
+    return row
+
+
+def _revoke(connection: Connection, which: ColumnElement[bool], by: str) -> set[str]:
+    query = update(api_tokens).where(which, api_tokens.c.revoked_at.is_(None))
+    return set(
+        connection.execute(query.values(revoked_at=func.now(), revoked_by=by).returning(api_tokens.c.id)).scalars()
+    )
+
+
+def _token(row: RowMapping) -> ApiToken:
+    state = TokenState.ACTIVE
+    if row["revoked_at"] is not None:
+        state = TokenState.REVOKED
+    elif row["expired"]:
+        state = TokenState.EXPIRED
+    return ApiToken(
+        id=row["id"],
+        name=row["name"],
+        role=Role(row["role"]),
+        state=state,
+        created_at=row["created_at"],
+        created_by=row["created_by"],
+        expires_at=row["expires_at"],
+        last_used_at=row["last_used_at"],
+        revoked_at=row["revoked_at"],
+        revoked_by=row["revoked_by"],
+    )

@@ -1,0 +1,304 @@
+"""Fine-tuning on this machine: a directory a run, and a supervisor process that does everything else.
+
+The backend only reads and writes files in `<runs>/<job id>-<attempt>/` (see `run_directory.py`) and starts supervisors.
+At any moment at most one supervisor of a run lives, because it holds a file lock that its starter handed to it, and at
+most one trainer, for the same reason.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from training_pipeline.backends.base import (
+    AnsweredQuestion,
+    BaseModelOffer,
+    Handle,
+    MetricPoint,
+    Plan,
+    RunState,
+    Submission,
+    TrainingResult,
+)
+from training_pipeline.backends.defaults import resolve
+from training_pipeline.backends.local import outcome as verdict
+from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
+from training_pipeline.backends.local.hardware import best_precision
+from training_pipeline.backends.local.progress import read_points
+from training_pipeline.backends.local.run_directory import Orders, RunDirectory
+from training_pipeline.backends.local.run_log import log_tail
+from training_pipeline.backends.local.supervisor_start import start_supervisor
+from training_pipeline.backends.trainer_contract import (
+    ANSWERS_FILE,
+    answered_questions,
+    trainer_config,
+    training_result,
+)
+from training_pipeline.domain.errors import (
+    BackendFailed,
+    Conflict,
+    FieldProblem,
+    InvalidRequest,
+    NotFound,
+    Unavailable,
+)
+from training_pipeline.domain.job import JobStatus, TrainingConfig
+from training_pipeline.infra.file_lock import hold, is_held, try_lock
+from training_pipeline.infra.json_file import BrokenFile, read_json, write_json
+from training_pipeline.infra.process_identity import ProcessIdentity, kill_group
+
+#: The training program; it is given the path of config.json.
+PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft")
+
+#: What must be the same when an attempt is submitted again.
+_SAME_REQUEST: Final = {"dataset_digest", "base_model", "model_name"}
+
+_JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+
+
+class LocalBackend:
+    """Runs fine-tuning jobs in processes of this machine."""
+
+    name = "local"
+
+    def __init__(
+        self,
+        runs: Path,
+        slots: int,
+        resumes: int,
+        cancel_grace_seconds: float,
+        program: Sequence[str] = PROGRAM,
+        models_dir: Path | None = None,
+    ) -> None:
+        self._runs = runs.absolute()
+        self._slots = slots
+        self._resumes = resumes
+        self._cancel_grace_seconds = cancel_grace_seconds
+        self._program = tuple(program)
+        self._models = ModelCatalogue(models_dir)
+
+    def base_models(self) -> list[BaseModelOffer]:
+        """The built-in model, and the directories with a config.json in the models directory. Reads."""
+        return self._models.offers()
+
+    def plan(self, base_model: str | None, config: TrainingConfig, *, train_pairs: int | None) -> Plan:
+        """Resolve every "auto"; raises `InvalidRequest` with everything that is wrong at once. Reads."""
+        model = self._models.choose(base_model)
+        problems: list[FieldProblem] = []
+        if isinstance(model, FieldProblem):
+            problems.append(model)
+            model = ChosenModel(base_model or "")
+        resolved, more = resolve(
+            config,
+            from_scratch=model.from_scratch,
+            train_pairs=train_pairs,
+            precision=best_precision(),
+            context_length=model.context_length,
+        )
+        problems += more
+        if problems:
+            raise InvalidRequest("This machine cannot run the training as asked for.", problems=problems)
+        return Plan(base_model=model.id, config=resolved)
+
+    def submit(self, submission: Submission) -> Handle:
+        """Start training and return; the existing handle where this attempt was submitted before.
+
+        May be called by several processes at once, and again after dying at any line. Raises `Conflict` if the attempt
+        was submitted with something else to train, `Unavailable` if the directory cannot be written.
+        """
+        run = self._directory(submission.job_id, submission.attempt)
+        request = submission.model_dump(mode="json", include=_SAME_REQUEST)
+        with _using(run):
+            self._runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            run.path.mkdir(mode=0o700, exist_ok=True)
+            with hold(run.run_lock):
+                orders = run.orders()
+                if orders is None:
+                    write_json(run.config, trainer_config(submission, run.path))
+                    run.write_orders(self._orders(submission, request))
+                elif orders.request != request:
+                    raise Conflict(_other_request(run, orders.request, request), hint="Submit it as another attempt.")
+                if run.outcome() is None and run.supervision() is None:
+                    self._start(run)
+        return _handle(run)
+
+    def find(self, job_id: str, attempt: int) -> Handle | None:
+        """The handle of an attempt that was submitted, else None. Reads."""
+        run = self._directory(job_id, attempt)
+        with _using(run):
+            return None if run.orders() is None else _handle(run)
+
+    def status(self, job_id: str, attempt: int) -> RunState:
+        """The state of the run, from its files and locks. Reads."""
+        run = self._submitted(job_id, attempt)
+        with _using(run):
+            # The lock first: a supervisor that ends between the two looks has written its verdict by then.
+            supervised = _is_supervised(run)
+            outcome = run.outcome()
+            supervision = run.supervision()
+            progress = _progress(run)
+            if outcome is not None:
+                progress.pop("eta_seconds", None)
+                status = JobStatus(outcome.status)
+                return RunState(status=status, error=outcome.error, error_details=outcome.error_details, **progress)
+            if not supervised:
+                return _lost(run, progress)
+            if supervision is None or not supervision.has_run:
+                return RunState(status=JobStatus.QUEUED, message="Waiting for a slot.")
+            if supervision.message:
+                progress["message"] = supervision.message
+            return RunState(status=JobStatus.RUNNING, **progress)
+
+    def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:
+        """The points from byte `offset` of progress.jsonl on, and the byte to go on from. Reads."""
+        run = self._submitted(job_id, attempt)
+        with _using(run):
+            return read_points(run.progress, offset)
+
+    def cancel(self, job_id: str, attempt: int) -> None:
+        """Leave word for the supervisor, which ends the run within seconds. Idempotent."""
+        run = self._submitted(job_id, attempt)
+        with _using(run):
+            if run.outcome() is None and not run.cancel.exists():
+                write_json(run.cancel, {"requested_at": time.time()})
+
+    def recover(self, job_id: str, attempt: int) -> bool:
+        """Give a run with neither verdict nor supervisor a new supervisor, at most as often as a trainer is resumed.
+
+        A trainer that still lives goes on under the new one; otherwise it is resumed from its checkpoint. A supervisor
+        that was told to stop does not count. Where it was lost too often its trainer is killed and the verdict is
+        written here. False if the run has failed for good, else true. Idempotent.
+        """
+        run = self._submitted(job_id, attempt)
+        with _using(run), hold(run.run_lock):
+            if run.outcome() is None and not is_held(run.supervisor_lock):
+                supervision = run.supervision()
+                done = int((read_json(run.recoveries) or {"count": 0})["count"])
+                interrupted = supervision is not None and supervision.interrupted
+                if interrupted or done < self._resumes:
+                    self._start(run)
+                    if not interrupted:
+                        write_json(run.recoveries, {"count": done + 1})
+                else:
+                    _give_up(run, done)
+            outcome = run.outcome()
+        return outcome is None or outcome.status != JobStatus.FAILED
+
+    def result(self, job_id: str, attempt: int) -> TrainingResult:
+        """What a succeeded run left behind, paths absolute; raises `BackendFailed` with the cause otherwise. Reads."""
+        run = self._submitted(job_id, attempt)
+        with _using(run):
+            outcome = run.outcome()
+            if outcome is None:
+                raise BackendFailed(f"The run {run.path.name} is not over yet, so it has no result.")
+            if outcome.status != JobStatus.SUCCEEDED:
+                raise BackendFailed(outcome.error or f"The run {run.path.name} ended as {outcome.status}.")
+            return training_result(read_json(run.result) or {}, run.path)
+
+    def answers(self, job_id: str, attempt: int) -> list[AnsweredQuestion]:
+        """What the run was asked before and after training. Reads."""
+        run = self._submitted(job_id, attempt)
+        with _using(run):
+            asked = run.path / ANSWERS_FILE
+            return answered_questions(asked.read_bytes()) if asked.exists() else []
+
+    def _directory(self, job_id: str, attempt: int) -> RunDirectory:
+        if not _JOB_ID.fullmatch(job_id):
+            raise NotFound(f"{job_id!r} is no job id: letters, digits, '_', '.' and '-' were expected.")
+        return RunDirectory(self._runs / f"{job_id}-{attempt}")
+
+    def _submitted(self, job_id: str, attempt: int) -> RunDirectory:
+        run = self._directory(job_id, attempt)
+        with _using(run):
+            if run.orders() is None:
+                raise NotFound(f"Attempt {attempt} of the job {job_id} was never submitted to {self._runs}.")
+        return run
+
+    def _orders(self, submission: Submission, request: dict[str, Any]) -> Orders:
+        return Orders(
+            program=self._program,
+            slots=self._slots,
+            resumes=self._resumes,
+            cancel_grace_seconds=self._cancel_grace_seconds,
+            timeout_seconds=submission.config.timeout_minutes * 60,
+            submitted_at=time.time(),
+            request=request,
+        )
+
+    def _start(self, run: RunDirectory) -> None:
+        """Start a supervisor unless one lives. The caller holds run.lock, so nobody else looks at supervisor.lock."""
+        lock = try_lock(run.supervisor_lock)
+        if lock is None:
+            return
+        try:
+            start_supervisor(run, lock)
+        finally:
+            os.close(lock)
+
+
+def _handle(run: RunDirectory) -> Handle:
+    return Handle(backend_job_id=run.path.name, backend_run_id=str(run.path))
+
+
+def _is_supervised(run: RunDirectory) -> bool:
+    # Shared: whoever starts a supervisor must not mistake this look at the lock for one.
+    with hold(run.run_lock, shared=True):
+        return is_held(run.supervisor_lock)
+
+
+def _progress(run: RunDirectory) -> dict[str, Any]:
+    """The fields of a `RunState` that the trainer's status.json tells."""
+    try:
+        status = read_json(run.status) or {}
+    except ValueError:
+        return {"message": f"{run.status} cannot be read."}
+    names = ("step", "planned_steps", "epoch", "total_epochs", "eta_seconds")
+    return {**{name: status.get(name) for name in names}, "message": status.get("message") or status.get("phase") or ""}
+
+
+def _lost(run: RunDirectory, progress: dict[str, Any]) -> RunState:
+    progress.pop("eta_seconds", None)
+    tail = log_tail(run.supervisor_log)
+    error = verdict.with_tail(
+        "The supervisor of this run is gone and left no verdict.", log=str(run.supervisor_log), tail=tail
+    )
+    details = {"error_type": "SupervisorLost", "log": str(run.supervisor_log), "log_tail": tail}
+    details["trainer_log_tail"] = log_tail(run.trainer_log)
+    return RunState(status=JobStatus.FAILED, lost=True, error=error, error_details=details, **progress)
+
+
+def _give_up(run: RunDirectory, recoveries: int) -> None:
+    """End what is left of a run that was lost too often, and write its verdict."""
+    leader = ProcessIdentity.from_json(read_json(run.trainer))
+    if leader is not None and is_held(run.trainer_lock):  # the lock says that the group is still this trainer's
+        kill_group(leader)
+    supervision = run.supervision()
+    ran_seconds = supervision.ran_seconds if supervision else 0.0
+    outcome = verdict.of_trainer(run, ran_seconds=ran_seconds)
+    if outcome is None and run.cancel.exists():
+        outcome = verdict.cancelled(ran_seconds=ran_seconds)
+    run.write_outcome(outcome or verdict.abandoned(run, recoveries, ran_seconds=ran_seconds))
+
+
+def _other_request(run: RunDirectory, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    differ = ", ".join(sorted(name for name in {*before, *now} if before.get(name) != now.get(name)))
+    return f"{run.path.name} was submitted before with another {differ}."
+
+
+@contextmanager
+def _using(run: RunDirectory) -> Iterator[None]:
+    """Turn what the file system refuses into an error for people."""
+    try:
+        yield
+    except BrokenFile as error:
+        raise BackendFailed(f"The run {run.path.name} cannot be read: {error}.") from error
+    except OSError as error:
+        what = f"The run directory {error.filename or run.path} cannot be used: {error.strerror or error}."
+        hint = "Make room on the disk, or check who owns it and TRAINING_PIPELINE_STATE_DIR; it is tried again."
+        raise Unavailable(what, hint=hint) from error

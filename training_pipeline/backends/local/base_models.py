@@ -1,0 +1,124 @@
+"""The base models that this machine can fine-tune."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from training_pipeline.backends.base import BaseModelOffer
+from training_pipeline.domain.errors import FieldProblem
+from training_pipeline.infra.json_file import read_json
+from training_pipeline.sft.config import BUILTIN_TINY, MIN_POSITIONS, TinySize
+
+_TINY_OFFER: Final = BaseModelOffer(
+    id=BUILTIN_TINY,
+    description=(
+        "A very small model that is made from the training split alone, offline. It proves the pipeline and learns"
+        " short answers that words in the question decide; it knows nothing else. It takes more tokens where max_length"
+        " asks for more."
+    ),
+    parameters=TinySize().parameters,
+    context_length=MIN_POSITIONS,
+    default=True,
+)
+
+#: `owner/name`, as the Hugging Face Hub allows it: no path, no two dots or hyphens in a row.
+_HUB_ID: Final = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9](?:[\w.-]{0,94}[\w])?")
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenModel:
+    """A base model as the training program is given it. `context_length` counts tokens; null where it is not known."""
+
+    id: str
+    from_scratch: bool = False
+    context_length: int | None = None
+
+
+class ModelCatalogue:
+    """The built-in model and the model directories below `models_dir`. Reads directories, never writes."""
+
+    def __init__(self, models_dir: Path | None) -> None:
+        self._models_dir = models_dir
+
+    def offers(self) -> list[BaseModelOffer]:
+        """The built-in model first, then the directories by name."""
+        return [_TINY_OFFER, *(self._offer(directory) for directory in self._directories())]
+
+    def choose(self, base_model: str | None) -> ChosenModel | FieldProblem:
+        """The model that `base_model` means, or what is wrong with it.
+
+        It may be an id on offer, the path of an offered model below the models directory, an absolute path or a Hugging
+        Face id. Whether the hub has such a model only shows when the training starts. None means the default.
+        """
+        if base_model is None or base_model == BUILTIN_TINY:
+            return ChosenModel(BUILTIN_TINY, from_scratch=True)
+        for directory in self._directories():
+            if base_model in {str(directory), self._name(directory)}:
+                return self._at_path(directory)
+        if Path(base_model).is_absolute():
+            return self._at_path(Path(base_model))
+        if _HUB_ID.fullmatch(base_model) and not base_model.endswith((".git", ".ipynb")):
+            return ChosenModel(base_model)
+        return self._unknown(base_model)
+
+    def _at_path(self, path: Path) -> ChosenModel | FieldProblem:
+        if not os.path.isdir(path):  # noqa: PTH112 - unlike Path's, it says no to a name that cannot be one
+            return self._problem("not_found", f"there is no directory {path}")
+        try:
+            config = read_json(path / "config.json")
+        except (OSError, ValueError) as error:
+            return self._problem("unreadable", f"the base model's configuration cannot be read: {error}")
+        if config is None:
+            return self._problem("not_a_model", f"{path} holds no config.json, so it is not a model's directory")
+        return _at(path)
+
+    def _unknown(self, base_model: str) -> FieldProblem:
+        names = {offer.id: offer.id for offer in self.offers()}
+        names |= {self._name(directory): str(directory) for directory in self._directories()}
+        near = difflib.get_close_matches(base_model, names, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return self._problem("unknown", f"there is no base model {base_model!r}{hint}")
+
+    def _problem(self, code: str, what: str) -> FieldProblem:
+        offered = ", ".join(offer.id for offer in self.offers())
+        message = f"{what}. On offer: {offered}; or an absolute path, or a Hugging Face id such as owner/name"
+        return FieldProblem("/base_model", code, message)
+
+    def _directories(self) -> Iterator[Path]:
+        """Directories with a config.json, one or two levels down, as in `owner/name`."""
+        if self._models_dir is not None and self._models_dir.is_dir():
+            found = [*self._models_dir.glob("*/config.json"), *self._models_dir.glob("*/*/config.json")]
+            yield from sorted(config.parent for config in found)
+
+    def _name(self, directory: Path) -> str:
+        assert self._models_dir is not None  # noqa: S101 - directories are only found below it
+        return directory.relative_to(self._models_dir).as_posix()
+
+    def _offer(self, directory: Path) -> BaseModelOffer:
+        config = _config(directory)
+        architecture = (config.get("architectures") or [config.get("model_type") or "unknown architecture"])[0]
+        description = f"{self._name(directory)} ({architecture}), from this machine's models directory"
+        return BaseModelOffer(id=str(directory), description=description, context_length=_context_length(config))
+
+
+def _at(directory: Path) -> ChosenModel:
+    return ChosenModel(os.fspath(directory.absolute()), context_length=_context_length(_config(directory)))
+
+
+def _config(directory: Path) -> dict[str, Any]:
+    try:
+        return read_json(directory / "config.json") or {}
+    except (OSError, ValueError):
+        return {}  # the directory is still shown; choosing it says what is wrong
+
+
+def _context_length(config: dict[str, Any]) -> int | None:
+    text = config.get("text_config")
+    length = config.get("max_position_embeddings") or (text.get("max_position_embeddings") if text else None)
+    return length if isinstance(length, int) else None

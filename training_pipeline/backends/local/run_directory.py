@@ -1,0 +1,169 @@
+"""The directory of one local run: which files are in it, and who writes them.
+
+| file                 | written by | what it is                                                         |
+| -------------------- | ---------- | ------------------------------------------------------------------ |
+| config.json          | backend    | what the training program reads                                    |
+| orders.json          | backend    | what the supervisor reads; written last, so the run exists with it |
+| cancel.json          | backend    | the wish to end the run                                            |
+| recoveries.json      | backend    | how often a lost run was taken up again                            |
+| supervisor.json      | supervisor | who it is, how far the run is, running time, resumes               |
+| trainer.json         | trainer    | who it is, written just before it becomes the training program     |
+| outcome.json         | supervisor | the verdict on the run, after which nothing happens; written by    |
+|                      |            | the backend where supervisors were lost too often                  |
+| status.json          | trainer    | progress                                                           |
+| progress.jsonl       | trainer    | the metric points                                                  |
+| result.json          | trainer    | what one start of it came to; no verdict: a stopped one may go on  |
+| checkpoints/, model/ | trainer    | what it trained                                                    |
+| *.log                | all        | what supervisor and trainer print                                  |
+| run.lock             |            | held by whoever starts a supervisor, for that moment               |
+| supervisor.lock      |            | held by the supervisor, from before its start to its death         |
+| trainer.lock         |            | held by the trainer and everything it starts                       |
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from training_pipeline.infra.json_file import read_json, write_json
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the supervisor is to do. `request` is what was asked for, to compare with when it is asked for again."""
+
+    program: tuple[str, ...]
+    slots: int
+    resumes: int
+    cancel_grace_seconds: float
+    timeout_seconds: float
+    submitted_at: float
+    request: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The final verdict on a run. `status` is succeeded, failed, cancelled or timeout; times in seconds since 1970."""
+
+    status: str
+    finished_at: float
+    ran_seconds: float = 0.0
+    error: str | None = None
+    error_details: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Supervision:
+    """What the supervisor says about itself and the run.
+
+    `has_run`: training has begun, so the run is not queued any more. `interrupted`: the supervisor was told to stop.
+    `updated_at` is in seconds since 1970.
+    """
+
+    supervisor: dict[str, Any]
+    has_run: bool
+    interrupted: bool
+    resumes: int
+    ran_seconds: float
+    updated_at: float
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """The files of one run. Reads and writes nothing unless a method says so."""
+
+    path: Path
+
+    @property
+    def slots(self) -> Path:
+        """Where the runs beside this one share out the machine."""
+        return self.path.parent / ".slots"
+
+    @property
+    def config(self) -> Path:
+        """What the training program reads."""
+        return self.path / "config.json"
+
+    @property
+    def cancel(self) -> Path:
+        """The wish to end the run."""
+        return self.path / "cancel.json"
+
+    @property
+    def recoveries(self) -> Path:
+        """How often the run was taken up again."""
+        return self.path / "recoveries.json"
+
+    @property
+    def trainer(self) -> Path:
+        """The identity of the process that trains."""
+        return self.path / "trainer.json"
+
+    @property
+    def status(self) -> Path:
+        """The trainer's progress."""
+        return self.path / "status.json"
+
+    @property
+    def progress(self) -> Path:
+        """The trainer's metric points."""
+        return self.path / "progress.jsonl"
+
+    @property
+    def result(self) -> Path:
+        """The trainer's result."""
+        return self.path / "result.json"
+
+    @property
+    def trainer_log(self) -> Path:
+        """Output of the training program."""
+        return self.path / "trainer.log"
+
+    @property
+    def supervisor_log(self) -> Path:
+        """Output of the supervisor."""
+        return self.path / "supervisor.log"
+
+    @property
+    def run_lock(self) -> Path:
+        """Held by whoever starts a supervisor."""
+        return self.path / "run.lock"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        """Held as long as a supervisor lives."""
+        return self.path / "supervisor.lock"
+
+    @property
+    def trainer_lock(self) -> Path:
+        """Held as long as anything of a trainer lives."""
+        return self.path / "trainer.lock"
+
+    def orders(self) -> Orders | None:
+        """The supervisor's orders; None if the run was never submitted to the end. Reads."""
+        value = read_json(self.path / "orders.json")
+        return None if value is None else Orders(**{**value, "program": tuple(value["program"])})
+
+    def write_orders(self, orders: Orders) -> None:
+        """Make the run exist. Writes."""
+        write_json(self.path / "orders.json", asdict(orders))
+
+    def outcome(self) -> Outcome | None:
+        """The final verdict; None as long as there is none. Reads."""
+        value = read_json(self.path / "outcome.json")
+        return None if value is None else Outcome(**value)
+
+    def write_outcome(self, outcome: Outcome) -> None:
+        """End the run. Writes."""
+        write_json(self.path / "outcome.json", asdict(outcome))
+
+    def supervision(self) -> Supervision | None:
+        """What the latest supervisor said last; None if none ever ran. Reads."""
+        value = read_json(self.path / "supervisor.json")
+        return None if value is None else Supervision(**value)
+
+    def write_supervision(self, supervision: Supervision) -> None:
+        """Say how the supervision goes. Writes."""
+        write_json(self.path / "supervisor.json", asdict(supervision))

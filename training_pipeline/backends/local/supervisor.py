@@ -1,0 +1,292 @@
+"""One small process a run: waits for a slot, starts the trainer, resumes it, ends it, and writes the verdict.
+
+`python -m training_pipeline.backends.local.supervisor RUN_DIR [LOCK_DESCRIPTOR]`. With the descriptor of the held
+supervisor.lock, as the backend starts it, it goes into a session of its own and its caller returns at once; without, it
+stays in the foreground. Only the standard library and psutil are imported: many of these may wait at the same time.
+
+SIGTERM ends the trainer gently and leaves the run without a verdict, for the backend to take up again. If the
+supervisor is killed, the trainer goes on; the next supervisor takes it over.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from enum import Enum, auto
+from pathlib import Path
+from typing import Final
+
+from training_pipeline.backends.local import outcome as verdict
+from training_pipeline.backends.local.run_directory import Orders, Outcome, RunDirectory, Supervision
+from training_pipeline.backends.local.slots import Turn
+from training_pipeline.backends.local.trainer_process import Orphan, TrainerProcess, start_trainer
+from training_pipeline.infra.file_lock import is_held, try_lock
+from training_pipeline.infra.json_file import read_json
+from training_pipeline.infra.process_identity import ProcessIdentity, is_alive, kill_group
+
+#: Seconds between two looks at the trainer and at the wish to cancel.
+TICK_SECONDS: Final = 0.1
+#: At most this much running time is forgotten when the supervisor is killed together with its trainer.
+HEARTBEAT_SECONDS: Final = 5.0
+#: Seconds between two attempts to write the verdict where the disk is full.
+_RETRY_SECONDS: Final = 5.0
+
+log = logging.getLogger("supervisor")
+
+
+class Ending(Enum):
+    """Why a run is ended from outside."""
+
+    CANCELLED = auto()
+    TIMED_OUT = auto()
+    INTERRUPTED = auto()
+
+
+class RemnantsAlive(Exception):
+    """Processes of an earlier trainer hold the run and cannot be ended."""
+
+
+class Supervisor:
+    """Supervises one run to its end. Every line of it may be the last: the next one goes on from the files."""
+
+    def __init__(self, run: RunDirectory, orders: Orders) -> None:
+        self._run = run
+        self._orders = orders
+        self._me = ProcessIdentity.of(os.getpid())
+        before = run.supervision()
+        self._has_run = before.has_run if before else False
+        self._resumes = before.resumes if before else 0
+        self._ran_before = before.ran_seconds if before else 0.0
+        #: For how long nobody watched over the run before this supervisor; a trainer left alive trained on.
+        self._unwatched = max(0.0, time.time() - before.updated_at) if before else 0.0
+        self._training_since: float | None = None
+        self._last_heartbeat = -HEARTBEAT_SECONDS
+        self._slot: int | None = None
+        self.interrupted = False
+
+    def interrupt(self, *_: object) -> None:
+        """Stop at the next tick and leave the run without a verdict. May be called by a signal handler."""
+        self.interrupted = True
+
+    def supervise(self) -> Outcome | None:
+        """Carry the run on to its end: the verdict, or None if this supervisor was told to stop."""
+        self._say("Waiting for a slot.")
+        trainer = self._take_over()
+        while True:
+            if trainer is None:
+                # An earlier supervisor may have died before it wrote the verdict down.
+                outcome = verdict.of_trainer(self._run, ran_seconds=self.ran_seconds)
+                if outcome is not None:
+                    return outcome
+                ending = self._wait_for_slot()
+                if ending is not None:
+                    return self._ended(ending)
+                trainer = self._start()
+            ending, exit_code = self._see_out(trainer)
+            trainer = None
+            outcome = verdict.of_trainer(self._run, ran_seconds=self.ran_seconds)
+            if outcome is not None and (ending is None or outcome.status == "succeeded"):
+                return outcome
+            ending = ending or self._why_end()
+            if ending is not None:
+                return self._ended(ending)
+            if self._resumes >= self._orders.resumes:
+                return self._died(exit_code)
+            self._resumes += 1
+            log.warning("the trainer %s; resume %d", verdict.how_it_ended(exit_code), self._resumes)
+            self._say(f"Resuming from the last checkpoint ({self._resumes} of {self._orders.resumes}).")
+
+    @property
+    def ran_seconds(self) -> float:
+        """How long trainers of this run have run so far."""
+        running = 0.0 if self._training_since is None else time.monotonic() - self._training_since
+        return self._ran_before + running
+
+    def _take_over(self) -> TrainerProcess | None:
+        """The trainer that an earlier supervisor left alive, if any. Waits for what is left of a dead one to go."""
+        deadline = time.monotonic() + self._orders.cancel_grace_seconds
+        while is_held(self._run.trainer_lock):
+            leader = ProcessIdentity.from_json(read_json(self._run.trainer))
+            if leader is not None and is_alive(leader):
+                log.info("taking over the trainer with the process id %d", leader.pid)
+                self._ran_before += self._unwatched
+                self._training()
+                return Orphan(leader)
+            if leader is not None:
+                kill_group(leader)
+            if time.monotonic() > deadline:
+                raise RemnantsAlive(
+                    "Processes that an earlier trainer of this run started are still alive and could not be ended. End"
+                    f" whatever holds {self._run.trainer_lock} open, then retry the job."
+                )
+            time.sleep(TICK_SECONDS)
+        return None
+
+    def _wait_for_slot(self) -> Ending | None:
+        orders = self._orders
+        turn = Turn(self._run.slots, slots=orders.slots, submitted_at=orders.submitted_at, run_name=self._run.path.name)
+        while (ending := self._why_end()) is None and self._slot is None:
+            self._slot = turn.take()
+            if self._slot is None:
+                time.sleep(TICK_SECONDS)
+        turn.leave()
+        return ending
+
+    def _start(self) -> TrainerProcess:
+        left = self._take_over()
+        if left is not None:
+            return left
+        # What an earlier start came to is not what this one comes to.
+        self._run.result.unlink(missing_ok=True)
+        lock = try_lock(self._run.trainer_lock)
+        if lock is None or self._slot is None:
+            raise RemnantsAlive(f"Something took {self._run.trainer_lock} while the trainer was being started.")
+        try:
+            trainer = start_trainer(self._run, self._orders.program, holding=(lock, self._slot))
+        finally:
+            os.close(lock)
+        self._training()
+        return trainer
+
+    def _training(self) -> None:
+        self._has_run = True
+        self._training_since = time.monotonic()
+        self._say()
+
+    def _see_out(self, trainer: TrainerProcess) -> tuple[Ending | None, int | None]:
+        """Watch the trainer to its end: why it was ended, if it was, and its exit code. Nothing of it is left then."""
+        try:
+            ending = self._watch(trainer)
+        except BaseException:
+            trainer.kill()
+            raise
+        exit_code = trainer.reap()
+        self._ran_before, self._training_since = self.ran_seconds, None
+        return ending, exit_code
+
+    def _watch(self, trainer: TrainerProcess) -> Ending | None:
+        """Wait until the trainer has ended; why it was ended, or None if it ended by itself."""
+        ending: Ending | None = None
+        kill_at = float("inf")
+        while not trainer.has_ended():
+            now = time.monotonic()
+            if ending is None and (ending := self._why_end()) is not None:
+                log.info("%s: asking the trainer to stop", ending.name.lower())
+                trainer.ask_to_stop()
+                kill_at = now + self._orders.cancel_grace_seconds
+            if now >= kill_at:
+                log.warning("the trainer did not stop within %g s: killing it", self._orders.cancel_grace_seconds)
+                trainer.kill()
+                kill_at = now + self._orders.cancel_grace_seconds
+            if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
+                self._say()
+            time.sleep(TICK_SECONDS)
+        return ending
+
+    def _why_end(self) -> Ending | None:
+        if self._run.cancel.exists():
+            return Ending.CANCELLED
+        if self.ran_seconds >= self._orders.timeout_seconds:
+            return Ending.TIMED_OUT
+        return Ending.INTERRUPTED if self.interrupted else None
+
+    def _ended(self, ending: Ending) -> Outcome | None:
+        if ending is Ending.CANCELLED:
+            return verdict.cancelled(ran_seconds=self.ran_seconds)
+        if ending is Ending.TIMED_OUT:
+            return verdict.timed_out(self._orders.timeout_seconds, ran_seconds=self.ran_seconds)
+        self._say("The supervisor was told to stop.", interrupted=True)
+        return None
+
+    def _died(self, exit_code: int | None) -> Outcome:
+        return verdict.died(self._run, exit_code, resumes=self._resumes, ran_seconds=self.ran_seconds)
+
+    def _say(self, message: str = "", *, interrupted: bool = False) -> None:
+        self._last_heartbeat = time.monotonic()
+        supervision = Supervision(
+            supervisor=self._me.as_json(),
+            has_run=self._has_run,
+            interrupted=interrupted,
+            resumes=self._resumes,
+            ran_seconds=self.ran_seconds,
+            updated_at=time.time(),
+            message=message,
+        )
+        try:
+            self._run.write_supervision(supervision)
+        except OSError as error:  # a full disk must not end a training that may itself get by
+            log.warning("could not write supervisor.json: %s", error.strerror)
+
+    def release_slot(self) -> None:
+        """Let the next run have the slot. Idempotent."""
+        if self._slot is not None:
+            os.close(self._slot)
+            self._slot = None
+
+
+def supervise(run: RunDirectory) -> None:
+    """Carry `run` on to its verdict and write it down. The caller holds supervisor.lock."""
+    orders = run.orders()
+    if orders is None:
+        raise ValueError(f"{run.path} holds no orders.json; only a submitted run can be supervised")
+    if run.outcome() is not None:
+        return
+    supervisor = Supervisor(run, orders)
+    # Handlers of our own, so that the trainer starts with the default ones whatever our starter ignored.
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(signum, supervisor.interrupt)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    try:
+        outcome = supervisor.supervise()
+    except RemnantsAlive as error:
+        outcome = verdict.broken(str(error), ran_seconds=supervisor.ran_seconds)
+    except (OSError, subprocess.SubprocessError) as error:
+        log.exception("could not go on")
+        what = f"The run could not be carried on in {run.path}: {error}."
+        outcome = verdict.broken(what, ran_seconds=supervisor.ran_seconds)
+    supervisor.release_slot()
+    if outcome is not None:
+        _write(run, supervisor, outcome)
+
+
+def _write(run: RunDirectory, supervisor: Supervisor, outcome: Outcome) -> None:
+    """Write the verdict down, as soon as there is room for it; in vain where the directory is gone."""
+    while run.path.exists():
+        try:
+            run.write_outcome(outcome)
+        except OSError as error:
+            log.warning("could not write the verdict (%s); trying again", error.strerror)
+            if supervisor.interrupted:
+                return
+            time.sleep(_RETRY_SECONDS)
+        else:
+            log.info("%s", outcome.status)
+            return
+
+
+def main(arguments: list[str]) -> int:
+    """Supervise the run in the directory named first. Returns 0, also where another supervisor is at work."""
+    os.umask(0o077)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    run = RunDirectory(Path(arguments[0]))
+    if len(arguments) > 1:
+        lock = int(arguments[1])
+        os.set_inheritable(lock, False)
+        if os.fork():
+            # Whoever started us can reap us now, and never has to reap the supervisor.
+            os._exit(0)
+        os.setsid()
+    elif try_lock(run.supervisor_lock) is None:
+        log.info("this run has a supervisor already")
+        return 0
+    supervise(run)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

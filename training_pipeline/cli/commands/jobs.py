@@ -1,0 +1,196 @@
+"""`training-pipeline jobs`: create training jobs, look at them, cancel and retry them, here or behind a REST API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training_pipeline.cli.commands import jobs_records, jobs_watch, paging
+from training_pipeline.cli.commands.job_request import (
+    BaseModelId,
+    BatchSize,
+    Config,
+    Epochs,
+    LearningRate,
+    ModelName,
+    Register,
+    Split,
+    SplitSeed,
+    UcCatalog,
+    UcSchema,
+    config_of,
+    request_of,
+)
+from training_pipeline.cli.commands.options import Cursor, JobId, Json, Key, Token, Url, print_json, say
+from training_pipeline.cli.render import jobs
+from training_pipeline.client.base import jobs_client
+from training_pipeline.domain.job import ACTIVE, JobStatus
+from training_pipeline.settings import Settings
+
+app = typer.Typer(
+    help="Create training jobs, look at them, cancel and retry them, here or behind a REST API.", no_args_is_help=True
+)
+
+Watch = Annotated[bool, typer.Option("--watch", help="Follow the new job until it is over.")]
+
+
+@app.command()
+def create(
+    sheet: Annotated[str, typer.Argument(help="The training sheet to train on.")],
+    model_name: ModelName = None,
+    base_model: BaseModelId = None,
+    split: Split = 0.8,
+    split_seed: SplitSeed = None,
+    epochs: Epochs = "auto",
+    learning_rate: LearningRate = "auto",
+    batch_size: BatchSize = "auto",
+    config: Config = None,
+    register: Register = True,
+    uc_catalog: UcCatalog = None,
+    uc_schema: UcSchema = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen; store nothing.")] = False,
+    idempotency_key: Key = None,
+    watch: Watch = False,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Create a training job. It is trained by the system that is up; `training-pipeline run` trains here and now."""
+    if dry_run and watch:
+        raise typer.BadParameter("There is nothing to watch after a dry run.", param_hint="--watch")
+    body = request_of(
+        sheet,
+        model_name,
+        config_of(config or [], epochs=epochs, learning_rate=learning_rate, batch_size=batch_size),
+        base_model=base_model,
+        train_val_split=split,
+        split_seed=split_seed,
+        register_to_uc=register,
+        uc_catalog=uc_catalog,
+        uc_schema=uc_schema,
+    )
+    with jobs_client(url, token) as client:
+        if dry_run:
+            plan = client.plan(body)
+            print_json(plan) if json else say(jobs.plan(plan))
+            return
+        job = client.create(body, idempotency_key=idempotency_key)
+        if watch:
+            jobs_watch.follow(client, job, json=json)
+        elif json:
+            print_json(job)
+        else:
+            say(jobs.created(job))
+
+
+@app.command("list")
+def list_jobs(
+    status: Annotated[list[JobStatus] | None, typer.Option(help="Only jobs in this status; may be repeated.")] = None,
+    active: Annotated[bool, typer.Option("--active", help="Only jobs that are pending, queued or running.")] = False,
+    sheet: Annotated[str | None, typer.Option(help="Only jobs on this training sheet.")] = None,
+    by: Annotated[str | None, typer.Option(help="Only jobs that this person created.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most jobs to list.")] = 20,
+    cursor: Cursor = None,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """List training jobs, newest first."""
+    statuses = sorted({*(status or ()), *(ACTIVE if active else ())})
+    with jobs_client(url, token) as client:
+        page = paging.rows(
+            lambda size, at: client.list(
+                statuses=statuses, training_sheet_id=sheet, created_by=by, page_size=size, cursor=at
+            ),
+            "jobs",
+            limit=limit,
+            cursor=cursor,
+        )
+    if json:
+        print_json(page)
+    elif page.jobs:
+        say(jobs.table(page))
+    elif status or active or sheet or by:
+        say("There are no such training jobs.")
+    else:
+        say("There are no training jobs yet. `training-pipeline demo` makes one.")
+
+
+@app.command()
+def show(job_id: JobId, json: Json = False, url: Url = None, token: Token = None) -> None:
+    """Show one training job: configuration, figures, events."""
+    with jobs_client(url, token) as client:
+        job = client.get(job_id)
+        if json:
+            print_json(job)
+        else:
+            say(jobs.details(job, client.events(job_id, page_size=20)))
+
+
+@app.command()
+def cancel(
+    job_id: JobId,
+    reason: Annotated[str, typer.Option(help="Why; it is kept with the job.")] = "cancelled on the command line",
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Cancel a training job. One that runs is asked to stop; it is cancelled once the backend confirms it."""
+    with jobs_client(url, token) as client:
+        job = client.cancel(job_id, reason=reason)
+    if json:
+        print_json(job)
+    else:
+        said = "cancel requested; it is cancelled once the backend confirms it" if job.status in ACTIVE else job.status
+        say(f"{job.id}: {said}")
+
+
+@app.command()
+def archive(
+    job_id: JobId,
+    to: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Directory of archives; archive/ in the state directory.")
+    ] = None,
+) -> None:
+    """Write all that is known of a job to files, before its Dagster runs are deleted and their events with them."""
+    from training_pipeline.cli.system.installation import installation
+    from training_pipeline.defs.archive import archive as write
+
+    settings = Settings()
+    with installation(settings) as (services, instance):
+        written = write(services.store, instance, job_id, root=to or settings.state_dir / "archive")
+    counts = ", ".join(f"{count} in {name}" for name, count in written.lines.items())
+    typer.echo(f"{written.path}: {counts}")
+
+
+@app.command()
+def retry(
+    job_id: JobId,
+    config: Annotated[
+        list[str] | None,
+        typer.Option(help="A key of training_config to change, as key=value; may be repeated."),
+    ] = None,
+    idempotency_key: Key = None,
+    watch: Watch = False,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Create a new training job like one that failed, was cancelled or timed out."""
+    changes = config_of(config or [])
+    with jobs_client(url, token) as client:
+        job = client.retry(job_id, changes=changes, idempotency_key=idempotency_key)
+        if watch:
+            jobs_watch.follow(client, job, json=json)
+        elif json:
+            print_json(job)
+        else:
+            say(jobs.created(job))
+
+
+app.command("watch")(jobs_watch.watch)
+app.command("events")(jobs_records.events)
+app.command("metrics")(jobs_records.metrics)
+app.command("lineage")(jobs_records.lineage)

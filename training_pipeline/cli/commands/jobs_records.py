@@ -1,0 +1,100 @@
+"""`training-pipeline jobs events`, `metrics` and `lineage`: what is on record about a training job."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+import typer
+
+from training_pipeline.cli.commands import paging
+from training_pipeline.cli.commands.options import Cursor, JobId, Json, Token, Url, print_json, say
+from training_pipeline.cli.render import jobs
+from training_pipeline.cli.render import lineage as show_lineage
+from training_pipeline.cli.render import metrics as show_metrics
+from training_pipeline.client.base import JobsClient, Pairs, jobs_client
+from training_pipeline.schemas.metrics import MetricPoint
+from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
+
+#: The most that the REST API gives at once.
+MOST_POINTS: Final = 10_000
+MOST_PAIRS: Final = 10_000
+
+
+def events(
+    job_id: JobId,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most events to list.")] = 20,
+    cursor: Cursor = None,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """List what happened to a training job, newest first."""
+    with jobs_client(url, token) as client:
+        page = paging.rows(
+            lambda size, at: client.events(job_id, page_size=size, cursor=at), "events", limit=limit, cursor=cursor
+        )
+    print_json(page) if json else say(jobs.events(page))
+
+
+def metrics(
+    job_id: JobId,
+    from_step: Annotated[
+        int, typer.Option(min=FIRST_STEP, max=LAST_STEP, help="First step of the series.")
+    ] = FIRST_STEP,
+    to_step: Annotated[
+        int, typer.Option(min=FIRST_STEP, max=LAST_STEP, help="Last step of the series.", show_default=False)
+    ] = LAST_STEP,
+    resolution: Annotated[
+        int, typer.Option(min=2, max=MOST_POINTS, help="Most steps of the series; the extremes are kept.")
+    ] = 500,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print every step of the series as CSV.")] = False,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show a training job's figures so far and how they went, also while it runs."""
+    if as_csv and json:
+        raise typer.BadParameter("Choose one of --csv and --json.", param_hint="--csv")
+    with jobs_client(url, token) as client:
+        if as_csv:
+            writer = csv.writer(sys.stdout, lineterminator="\n")
+            writer.writerow(MetricPoint.model_fields)
+            for point in every_step(client, job_id, from_step, to_step):
+                writer.writerow(point.model_dump(mode="json").values())
+            return
+        found = client.metrics(job_id, from_step=from_step, to_step=to_step, resolution=resolution)
+    print_json(found) if json else say(show_metrics.figures(found))
+
+
+def lineage(
+    job_id: JobId,
+    pairs: Annotated[Pairs | None, typer.Option(help="List the pairs of one part, by id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_PAIRS, help="Most pairs to list.")] = 1000,
+    cursor: Cursor = None,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show what exactly a training job was trained on, and who allowed it."""
+    with jobs_client(url, token) as client:
+        record = client.lineage(job_id, pairs=pairs, page_size=limit, cursor=cursor)
+    if json:
+        print_json(record)
+    elif pairs is None and cursor is None:
+        say(show_lineage.record(record))
+    else:
+        say(show_lineage.pairs(record))
+
+
+def every_step(client: JobsClient, job_id: str, from_step: int, to_step: int) -> Iterator[MetricPoint]:
+    """Every step of the stretch that has a measurement, in order; a stretch with too many of them is halved."""
+    found = client.metrics(job_id, from_step=from_step, to_step=to_step, resolution=MOST_POINTS)
+    if not found.sampled:
+        yield from found.series
+        return
+    middle = (found.series[0].step + found.series[-1].step) // 2
+    yield from every_step(client, job_id, from_step, middle)
+    yield from every_step(client, job_id, middle + 1, to_step)

@@ -1,0 +1,104 @@
+"""`training-pipeline tokens`: who may use the REST API, and as what."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from training_pipeline.auth.tokens import LONGEST, ApiToken, ApiTokens, TokenState
+from training_pipeline.cli.system.environment import prepare_environment
+from training_pipeline.cli.user import user
+from training_pipeline.domain.access import Role
+from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.infra.database import open_database
+from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+app = typer.Typer(help="Create, list and revoke the tokens of the REST API.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_COLOURS = {TokenState.ACTIVE: "green", TokenState.EXPIRED: "yellow", TokenState.REVOKED: "red"}
+
+
+def _tokens(settings: Settings) -> ApiTokens:
+    prepare_environment(settings)
+    return ApiTokens(JobStore(open_database(settings).engine(pooled=False)))
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Who will bear it: the actor of everything that is done with it.")],
+    role: Annotated[
+        Role,
+        typer.Option(
+            help="Viewers read; operators also create jobs, and cancel and retry their own; admins do everything."
+        ),
+    ] = Role.VIEWER,
+    days: Annotated[int, typer.Option(min=1, max=LONGEST.days, help="How long it is good for.")] = 90,
+    json: Json = False,
+) -> None:
+    """Create a token and print it, this once: only its hash is stored."""
+    settings = Settings()
+    token, text = _tokens(settings).create(name, role, timedelta(days=days), created_by=user())
+    if json:
+        typer.echo(jsonlib.dumps({**_as_json(token), "token": text}, indent=2))
+        return
+    typer.echo(text)
+    typer.echo(
+        f"Token {token.id} of {token.name}, {token.role}, good until {_day(token.expires_at)}. It is not shown again.",
+        err=True,
+    )
+    if settings.auth == "none":
+        typer.echo(f"No token is asked for yet: set {PREFIX}AUTH=token.", err=True)
+
+
+@app.command("list")
+def list_tokens(json: Json = False) -> None:
+    """List every token that there ever was, newest first; never what they read."""
+    tokens = _tokens(Settings()).list()
+    if json:
+        typer.echo(jsonlib.dumps({"tokens": [_as_json(token) for token in tokens]}, indent=2))
+        return
+    table = Table(box=None, header_style="dim")
+    for column in ("id", "name", "role", "state", "created", "by", "good until", "last used"):
+        table.add_column(column, no_wrap=column in {"id", "name", "state"})
+    for token in tokens:
+        state = f"[{_COLOURS[token.state]}]{token.state}[/]"
+        days = (token.created_at, token.expires_at, token.last_used_at)
+        created, good_until, last_used = ("-" if day is None else _day(day) for day in days)
+        table.add_row(token.id, token.name, token.role, state, created, token.created_by, good_until, last_used)
+    Console().print(table if tokens else "There are no tokens yet. `training-pipeline tokens create` makes one.")
+
+
+@app.command()
+def revoke(
+    token_id: Annotated[str | None, typer.Argument(help="Id of the token.", metavar="[ID]")] = None,
+    all_of: Annotated[str | None, typer.Option(metavar="NAME", help="Revoke every token of this name.")] = None,
+    json: Json = False,
+) -> None:
+    """Revoke a token, at once and for ever, and with it the sessions that were begun with it."""
+    if (token_id is None) == (all_of is None):
+        raise InvalidRequest("Name one token by its id, or everybody's who bears a name with --all-of.")
+    tokens, by = _tokens(Settings()), user()
+    revoked = [tokens.revoke(token_id, by=by)] if token_id is not None else tokens.revoke_all_of(all_of or "", by=by)
+    if json:
+        typer.echo(jsonlib.dumps({"tokens": [_as_json(token) for token in revoked]}, indent=2))
+        return
+    for token in revoked:
+        typer.echo(f"Token {token.id} of {token.name} is revoked.")
+    if not revoked:
+        typer.echo(f"Every token of {all_of} was revoked before.")
+
+
+def _as_json(token: ApiToken) -> dict[str, str | None]:
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(token).items()}
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"

@@ -1,0 +1,74 @@
+"""The lineage record in a terminal: as a tree from the model down to its sources, and the pairs as a table."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from training_pipeline.cli.render.jobs import go_on
+from training_pipeline.schemas.lineage import TrainingJobLineage
+
+SHORT = 12
+SHA256 = 64
+
+
+def record(found: TrainingJobLineage) -> RenderableType:
+    """The chain from the model to what it was made from, and what proves it."""
+    version = f"version {found.model_version}" if found.model_version else "not registered"
+    root = Tree(_node("model", found.model_name, version))
+    job = root.add(_node("training job", found.job_id))
+    dataset = job.add(_node("dataset", "", found.dataset_digest))
+    dataset.add(_node("train", f"{found.train_pairs:,} pairs"))
+    dataset.add(_node("validation", f"{found.validation_pairs:,} pairs"))
+    gates = dataset.add(
+        _node("gates", f"policy {found.gate_policy_version}", f"verdicts {_short(found.snapshot_digest)}")
+    )
+    gates.add(_node("left out", f"{found.excluded_pairs:,} pairs"))
+    sheet = gates.add(
+        _node("training sheet", f"{found.training_sheet_name} ({found.training_sheet_id})", found.training_sheet_digest)
+    )
+    sheet.add(_node("source sheet", f"{found.sheet_name} ({found.sheet_id})", found.sheet_version))
+    sheet.add(_node("prompt template", f"{found.template_name} ({found.template_id})", found.template_version))
+    sheet.add(_node("canonical labels", f"{found.canonical_labels:,} behind the included pairs"))
+    if found.model_files:
+        files = root.add(Text("files", style="dim"))
+        for name, digest in sorted(found.model_files.items()):
+            files.add(_node("", name, digest))
+    proof = root.add(_node("proof", f"{len(found.assets)} materializations in Dagster"))
+    for asset in found.assets:
+        run = f"run {asset.run_id[:8]}, " if asset.run_id else ""
+        proof.add(_node("", asset.asset_key, f"{run}data version {_short(asset.data_version)}"))
+    foot = Text("The pairs: --pairs train, --pairs validation, --pairs excluded.", style="dim")
+    return Group(root, foot)
+
+
+def pairs(found: TrainingJobLineage) -> RenderableType:
+    """A page of pairs: ids and verdicts, never text."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("pair", no_wrap=True)
+    for column in ("split or reason", "item", "label", "class", "reviewed by"):
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    for pair in found.pairs:
+        side = pair.split or pair.reason or "-"
+        cells = (pair.item_ref, pair.canonical_label_id, pair.classification, pair.reviewed_by)
+        table.add_row(Text(pair.pair_id or "(invalid)"), side, *(Text(cell or "-") for cell in cells))
+    if not found.pairs:
+        return Text("There are no such pairs.")
+    if found.next_cursor is None:
+        return table
+    return Group(table, go_on(f"The next ones: --cursor {found.next_cursor}"))
+
+
+def _node(name: str, what: str, more: str = "") -> Text:
+    parts: list[str | tuple[str, str]] = [(f"{name}  ", "dim")] if name else []
+    parts.append(what)
+    if more:
+        parts.append((f"{'  ' if what else ''}{_short(more)}", "cyan"))
+    return Text.assemble(*parts)
+
+
+def _short(digest: str) -> str:
+    """The beginning of a SHA-256; any other text as it is."""
+    return digest[:SHORT] if len(digest) == SHA256 else digest

@@ -1,0 +1,73 @@
+"""How training sheets and what was found in them are shown in a terminal, and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from training_pipeline.cli.render import job
+from training_pipeline.domain.export_summary import ExportSummary
+from training_pipeline.domain.rules.chat_format import Severity
+from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, TrainingSheet
+from training_pipeline.sheets.files.checking import CheckReport
+
+
+def report_as_json(data: Path, report: CheckReport) -> dict[str, Any]:
+    """The report as plain JSON values; `line` is null for what concerns the whole file."""
+    problems = [{"severity": str(problem.severity), **asdict(problem)} for problem in report.problems]
+    totals = {"rows": report.rows, "errors": report.errors, "warnings": report.warnings}
+    return {"file": str(data), **totals, "counts": report.counts, "problems": problems, "not_shown": report.not_shown}
+
+
+def show_report(console: Console, data: Path, report: CheckReport) -> None:
+    """Print the first problems, the counts of all, and a verdict."""
+    if report.problems:
+        table = Table(box=None, header_style="dim", title=data.name, title_justify="left")
+        table.add_column("line", justify="right")
+        for column in ("where", "code", "problem"):
+            table.add_column(column, overflow="fold")
+        for problem in report.problems:
+            color = "red" if problem.severity is Severity.ERROR else "yellow"
+            line = "" if problem.line is None else str(problem.line)
+            table.add_row(line, escape(problem.path), f"[{color}]{problem.code}[/]", escape(problem.message))
+        console.print(table)
+    if report.not_shown:
+        console.print(f"{report.not_shown:,} more are not shown; --limit shows more.", style="dim")
+    if report.counts:
+        counts = Table(box=None, header_style="dim")
+        counts.add_column("code")
+        counts.add_column("count", justify="right")
+        for code, count in report.counts.items():
+            counts.add_row(code, f"{count:,}")
+        console.print(counts)
+    verdict = f"{report.rows:,} rows, {report.errors:,} errors, {report.warnings:,} warnings."
+    console.print(verdict, style="red" if report.errors else "yellow" if report.warnings else "green")
+
+
+def show_head(console: Console, sheet: TrainingSheet, digest: str, summary: ExportSummary) -> None:
+    """Print what a sheet was made from and its export summary."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column()
+    grid.add_row("training sheet", f"{escape(sheet.name)} ({sheet.id})")
+    note = "" if sheet.status in TRAINABLE_SHEETS else ": nothing is trained on until it is approved"
+    grid.add_row("status", f"{sheet.status}{note}")
+    grid.add_row("source sheet", _reference(sheet.source_sheet))
+    grid.add_row("prompt template", _reference(sheet.prompt_template))
+    if sheet.tags:
+        grid.add_row("tags", escape(", ".join(sheet.tags)))
+    if sheet.owner:
+        grid.add_row("owner", escape(sheet.owner))
+    grid.add_row("version", digest[:16])
+    console.print(grid)
+    console.print(job.of_gates(summary))
+
+
+def _reference(reference: Reference) -> str:
+    version = f" {reference.version}" if reference.version else ""
+    return escape(f"{reference.name or reference.id}{version}")

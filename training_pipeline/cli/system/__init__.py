@@ -1,0 +1,1 @@
+"""The system for daily use: start, stop, health, environment."""

@@ -1,0 +1,71 @@
+"""Drives one training job in this process: the same claims, the same Dagster runs, no daemon.
+
+Beside a running daemon nothing is done twice: whoever claims a phase first works on it, the other one watches.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+
+from training_pipeline.app.container import Services
+from training_pipeline.definitions import build
+from training_pipeline.defs.partitions import RUNS, job_tags, run_tags, training_job_partitions
+from training_pipeline.defs.sensors import settle_runs
+from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
+from training_pipeline.training_jobs.lifecycle.claims import attempt_of, claim
+
+LOOK_SECONDS = 0.5
+SETTLE_SECONDS = 10.0
+
+
+def drive(
+    services: Services,
+    instance: dg.DagsterInstance,
+    job_id: str,
+    *,
+    seen: Callable[[TrainingJob], None] = lambda _: None,
+    wait: bool = True,
+) -> TrainingJob:
+    """Launch the job, and with `wait` poll and finish it until it is over; the job as it then is.
+
+    `seen` is told of the job after every look. An interruption leaves the job to the next driver or daemon.
+    """
+    for job in driven(services, instance, job_id):
+        seen(job)
+        if not wait and job.launched_at is not None:
+            break
+    return job
+
+
+def driven(services: Services, instance: dg.DagsterInstance, job_id: str) -> Iterator[TrainingJob]:
+    """The job after every look at it, while it is launched, polled and finished, until it is over."""
+    definitions = build(services.settings, lambda: services)
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    settled = time.monotonic()
+    while True:
+        for phase, run in RUNS.items():
+            for job in claim(services.store, phase, job_id=job_id):
+                instance.add_dynamic_partitions(str(training_job_partitions.name), [job_id])
+                definitions.resolve_job_def(run).execute_in_process(
+                    run_config=quiet,
+                    instance=instance,
+                    partition_key=job_id,
+                    tags={**job_tags(job), **run_tags(phase, job_id, attempt_of(job, phase))},
+                    raise_on_error=False,
+                )
+        job = services.poller.poll_if_due(job_id)
+        yield job
+        unfinished = job.backend_status not in {None, JobStatus.CANCELLED} and job.finalized_at is None
+        if job.status in TERMINAL and not unfinished:
+            if services.catalog_lineage is not None:
+                services.catalog_lineage.write_due()
+            return
+        if time.monotonic() - settled > SETTLE_SECONDS:
+            settle_runs(instance, services)
+            settled = time.monotonic()
+        time.sleep(LOOK_SECONDS)

@@ -1,0 +1,66 @@
+"""What a process needs in its environment to work on an installation, and making sure that all of it exists."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.infra.database import open_database
+from training_pipeline.infra.migrations import migrate
+from training_pipeline.infra.state_directory import ensure_state_directory
+from training_pipeline.settings import PREFIX, Settings
+
+CLONE: Final = Path(__file__).resolve().parents[3]
+
+
+def prepare_environment(settings: Settings) -> dict[str, str]:
+    """Ensure state directory, Dagster home, running database and migrated tables; the variables that lead to them.
+
+    The variables hold the database's password. They carry every setting that was made, so that a child process does
+    not depend on a `.env` file in its working directory. Idempotent, and safe from several processes at once.
+    """
+    ensure_state_directory(settings)
+    database = open_database(settings)
+    migrate(database)
+    link(clone_file("dagster.yaml"), settings.dagster_home / "dagster.yaml")
+    return {
+        **exported(settings),
+        "DAGSTER_HOME": str(settings.dagster_home),
+        "DAGSTER_POSTGRES_URL": database.url("dagster"),
+    }
+
+
+def exported(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables: the state directory, and every other one that was set. Pure."""
+    stated = {
+        name: getattr(settings, name) for name in type(settings).model_fields if name in settings.model_fields_set
+    }
+    stated["state_dir"] = settings.state_dir
+    return {
+        PREFIX + name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in stated.items()
+        if value is not None
+    }
+
+
+def clone_file(name: str) -> Path:
+    """A file of the top level of the clone; raises `PipelineError` where the package was installed without it."""
+    path = CLONE / name
+    if not path.exists():
+        raise PipelineError(
+            f"{name} is not in {CLONE}.", hint="Install from a clone of the repository, with `pip install -e .`."
+        )
+    return path
+
+
+def link(target: Path, path: Path) -> None:
+    """Make `path` a link to `target`, atomically. A file of the user's own that is in its place stays."""
+    if path.is_symlink() or not path.exists():
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(target)
+        fresh.replace(path)

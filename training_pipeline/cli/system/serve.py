@@ -1,0 +1,76 @@
+"""`training-pipeline serve`: the REST API and the pages on it."""
+
+from __future__ import annotations
+
+import ipaddress
+import resource
+import socket
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.settings import PREFIX, Settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.")] = None,
+) -> None:
+    """Serve the REST API and the TRAIN page until Ctrl-C."""
+    chosen = {"api_host": host, "api_port": port}
+    settings = Settings(**{name: value for name, value in chosen.items() if value is not None})  # type: ignore[arg-type]
+    require_safe_address(settings)
+
+    from training_pipeline.api.app import create_app
+    from training_pipeline.api.logs import log_as_json
+    from training_pipeline.api.server import CONNECTIONS, Server
+    from training_pipeline.cli.system import health
+    from training_pipeline.cli.system.environment import prepare_environment
+    from training_pipeline.training_jobs.urls import address
+    from training_pipeline.web import mount as web
+
+    health.require_free_port(settings.api_host, settings.api_port, setting="API")
+    prepare_environment(settings)
+    log_as_json()
+    typer.echo(f"The REST API is on {address(settings.api_host, settings.api_port)}", err=True)
+    allow_descriptors(CONNECTIONS + 500)
+    app = create_app(settings)
+    web.mount(app, settings)
+    server = Server(
+        app,
+        host=settings.api_host,
+        port=settings.api_port,
+        trusted_proxies=settings.api_trusted_proxies,
+    )
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise typer.Exit(1)
+
+
+def allow_descriptors(count: int) -> None:
+    """Let this process have so many files and connections open, or as many as it may; it often starts with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def require_safe_address(settings: Settings) -> None:
+    """Raise `InvalidRequest` where nobody is asked who they are, and others than this machine could come."""
+    if settings.auth == "none" and not is_loopback(settings.api_host):
+        raise InvalidRequest(
+            f"Without authentication the REST API is for this machine only, and {settings.api_host} is open to others.",
+            hint=f"Listen on 127.0.0.1 ({PREFIX}API_HOST), or have everybody asked for a token: {PREFIX}AUTH=token.",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether every address behind `host` is of this machine alone. A name that leads nowhere is not."""
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return bool(found) and all(ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in found)

@@ -1,0 +1,257 @@
+"""The system for daily use: Dagster's webserver and daemon, the REST API and the database, from start to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from training_pipeline.cli.system import health
+from training_pipeline.cli.system.environment import prepare_environment
+from training_pipeline.cli.system.serve import is_loopback, require_safe_address
+from training_pipeline.domain.errors import Conflict, InvalidRequest, PipelineError
+from training_pipeline.infra import file_lock
+from training_pipeline.infra.database import stop_embedded
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.processes import ProcessId, end, start, tail
+from training_pipeline.infra.state_directory import ensure_state_directory
+from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.training_jobs.urls import address
+
+START_SECONDS: Final = 180.0
+GRACE_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 0.2
+SERVE: Final = "from training_pipeline.cli.app import main; main()"
+NAMES: Final = {
+    "webserver": "Dagster's webserver",
+    "read_only": "Dagster's read-only webserver",
+    "daemon": "Dagster's daemon",
+    "api": "The REST API",
+}
+
+
+class Child(BaseModel):
+    """A process that `up` started, the leader of its process group."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    process: ProcessId
+    log: Path
+
+
+class Record(BaseModel):
+    """Who runs the system, where and since when; kept in the state directory while it runs, and after a crash."""
+
+    model_config = ConfigDict(frozen=True)
+
+    up: ProcessId
+    since: datetime
+    url: str
+    api_url: str = ""
+    read_only_url: str = ""
+    children: tuple[Child, ...] = ()
+
+    def stored(self, settings: Settings) -> Record:
+        """This record, after it was written atomically."""
+        fresh = record_file(settings).with_suffix(".new")
+        fresh.write_text(self.model_dump_json(indent=2))
+        fresh.replace(record_file(settings))
+        return self
+
+
+def record_file(settings: Settings) -> Path:
+    """Where the record is kept."""
+    return settings.state_dir / "up.json"
+
+
+def read_record(settings: Settings) -> Record | None:
+    """The record of the system that runs or last ran, else None. Reads only."""
+    try:
+        return Record.model_validate_json(record_file(settings).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def is_up(settings: Settings) -> bool:
+    """Whether an `up` runs on this state directory. Reads only."""
+    return file_lock.is_held(_lock(settings))
+
+
+def up(settings: Settings, workspace: Path, *, say: Callable[[str], None], ready: Callable[[Record], None]) -> None:
+    """Run the system until SIGINT, SIGTERM or SIGHUP, then end its processes in order; the database stays.
+
+    `say` is told what happens, `ready` once everything answers. Raises `Conflict` if it runs already or the port is
+    taken, `PipelineError` with the end of a log if a process ends by itself.
+    """
+    ensure_state_directory(settings)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock.hold(_lock(settings), wait=False))
+        except Conflict:
+            raise _already_up(read_record(settings)) from None
+        if end_children(settings):
+            say("Ended what an `up` that was killed had left behind.")
+        require_safe_address(settings)
+        require_loopback(settings)
+        health.require_free_port(settings.webserver_host, settings.webserver_port)
+        if settings.read_only_host is not None:
+            health.require_free_port(settings.read_only_host, settings.read_only_port, setting="READ_ONLY")
+        health.require_free_port(settings.api_host, settings.api_port, setting="API")
+        record = Record(
+            up=ProcessId.of(os.getpid()),
+            since=datetime.now(UTC),
+            url=address(settings.webserver_host, settings.webserver_port),
+            api_url=address(settings.api_host, settings.api_port),
+            read_only_url=read_only_url(settings),
+        ).stored(settings)
+        say("Preparing the database.")
+        environment = os.environ | prepare_environment(settings)
+        with _stop_requests() as stop:
+            try:
+                _run(settings, workspace, environment, record, stop, say, ready)
+            finally:
+                say("Stopping.")
+                end_children(settings, hurry=lambda: len(stop) > 1)
+
+
+def down(settings: Settings) -> list[str]:
+    """End a running `up` and everything it started, then our own PostgreSQL; what was stopped, in order. Idempotent."""
+    stopped = []
+    record = read_record(settings)
+    if is_up(settings) and record is not None:
+        seconds = 5 * GRACE_SECONDS  # it has up to four children to end
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            if record.up.is_alive():
+                os.kill(record.up.pid, sign)
+            deadline = time.monotonic() + seconds
+            while is_up(settings) and time.monotonic() < deadline:
+                time.sleep(0.05)
+        stopped.append(f"training-pipeline up (pid {record.up.pid})")
+    stopped += end_children(settings)
+    if stop_embedded(settings):
+        stopped.append("PostgreSQL")
+    return stopped
+
+
+def end_children(settings: Settings, *, hurry: Callable[[], bool] = lambda: False) -> list[str]:
+    """End the processes on record, the last started first, and forget the record; the names of those that lived."""
+    record = read_record(settings)
+    children = record.children if record else ()
+    ended = [child.name for child in reversed(children) if end(child.process, grace=GRACE_SECONDS, hurry=hurry)]
+    record_file(settings).unlink(missing_ok=True)
+    return ended
+
+
+def _run(
+    settings: Settings,
+    workspace: Path,
+    environment: dict[str, str],
+    record: Record,
+    stop: list[int],
+    say: Callable[[str], None],
+    ready: Callable[[Record], None],
+) -> None:
+    webserver = [sys.executable, "-m", "dagster_webserver", "--workspace", str(workspace)]
+    commands = {
+        "webserver": [*webserver, *_listening(settings.webserver_host, settings.webserver_port)],
+        "daemon": [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)],
+        "api": [sys.executable, "-c", SERVE, "serve"],
+    }
+    if settings.read_only_host is not None:
+        listening = _listening(settings.read_only_host, settings.read_only_port)
+        commands["read_only"] = [*webserver, *listening, "--read-only"]
+    say("Starting Dagster's webserver and daemon, and the REST API.")
+    running: list[tuple[Child, subprocess.Popen[bytes]]] = []
+    for name, command in commands.items():
+        if stop:
+            return
+        log = settings.logs / f"{name}.log"
+        process = start(command, environment=environment, log=log)
+        child = Child(name=name, process=ProcessId.of(process.pid), log=log)
+        running.append((child, process))
+        record = record.model_copy(update={"children": (*record.children, child)}).stored(settings)
+    webservers = [found for found in (record.url, record.read_only_url) if found]
+    healthy = health.check(webservers, record.api_url, environment["DAGSTER_POSTGRES_URL"], since=record.since)
+    deadline: float | None = time.monotonic() + START_SECONDS
+    while not stop:
+        for child, process in running:
+            if process.poll() is not None:
+                raise PipelineError(
+                    f"{NAMES[child.name]} has ended by itself (exit code {process.returncode}). Its last lines:\n"
+                    + tail(child.log, 15),
+                    hint=f"Its log is {child.log}. Everything else was stopped; `training-pipeline up` starts anew.",
+                )
+        if deadline is not None and healthy():
+            deadline = None
+            ready(record)
+        elif deadline is not None and time.monotonic() > deadline:
+            raise PipelineError(
+                f"Dagster and the REST API did not get ready within {START_SECONDS:.0f} seconds.",
+                hint=f"Its logs are in {settings.logs}.",
+            )
+        server = EmbeddedPostgres(settings.state_dir / "postgres")
+        if settings.database_url is None and server.pid() is None and not stop:
+            server.start()
+            say("PostgreSQL had ended, and was started again.")
+        time.sleep(LOOK_SECONDS)
+
+
+def read_only_url(settings: Settings) -> str:
+    """Where the read-only UI is found from this machine; empty where there is none. Pure."""
+    host = settings.read_only_host
+    return "" if host is None else address(host, settings.read_only_port)
+
+
+def require_loopback(settings: Settings) -> None:
+    """Raise `InvalidRequest` where others than this machine could come to the UI in which everything may be done."""
+    if not is_loopback(settings.webserver_host):
+        raise InvalidRequest(
+            "Dagster's UI asks nobody who they are, and whoever reaches it may do everything: it is for this machine "
+            f"only, and {settings.webserver_host} is open to others.",
+            hint=f"Leave {PREFIX}WEBSERVER_HOST at 127.0.0.1, behind something that asks who is there; for a UI in "
+            f"which nothing can be changed set {PREFIX}READ_ONLY_HOST.",
+        )
+
+
+def _listening(host: str, port: int) -> list[str]:
+    return ["--host", host, "--port", str(port)]
+
+
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """A list that grows by each signal that asks us to stop. No exception ever interrupts a start half-way."""
+    received: list[int] = []
+    asked = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under nohup
+        asked.append(signal.SIGHUP)
+    before = {sign: signal.signal(sign, lambda number, _: received.append(number)) for sign in asked}
+    try:
+        yield received
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
+
+
+def _lock(settings: Settings) -> Path:
+    return settings.state_dir / "up.lock"
+
+
+def _already_up(record: Record | None) -> Conflict:
+    if record is None:
+        return Conflict("Another `training-pipeline up` is just starting.", hint="`training-pipeline status` shows it.")
+    children = ", ".join(f"{child.name} (pid {child.process.pid})" for child in record.children) or "nothing yet"
+    return Conflict(
+        f"`training-pipeline up` runs already (pid {record.up.pid}, since {record.since:%Y-%m-%d %H:%M} UTC):"
+        f" {children}, on {record.url}",
+        hint="`training-pipeline down` stops it.",
+    )

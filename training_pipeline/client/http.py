@@ -1,0 +1,104 @@
+"""Requests to one REST API, answered with the models of its OpenAPI document or with a `PipelineError`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+import httpx2
+from pydantic import BaseModel, ValidationError
+
+from training_pipeline.client import errors
+from training_pipeline.client.config import API_PATH, RemoteService
+
+CONNECT_SECONDS: Final = 10.0
+#: A little more than the service itself gives a request (TRAINING_PIPELINE_API_REQUEST_SECONDS).
+ANSWER_SECONDS: Final = 75.0
+#: A stream that is silent for this long, without a heartbeat, is taken for dead.
+SILENCE_SECONDS: Final = 60.0
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class HttpService:
+    """One service, over connections that are kept until the context is left. It follows no redirect."""
+
+    def __init__(self, remote: RemoteService, *, transport: httpx2.BaseTransport | None = None) -> None:
+        self.url = remote.url
+        headers = {"Accept": "application/json", "User-Agent": f"training-pipeline/{version('training_pipeline')}"}
+        if remote.token is not None:
+            headers["Authorization"] = f"Bearer {remote.token.get_secret_value()}"
+        self._client = httpx2.Client(
+            base_url=remote.url + API_PATH,
+            headers=headers,
+            timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            trust_env=not remote.is_here,  # no proxy leads there
+            transport=transport,
+        )
+
+    def __enter__(self) -> HttpService:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def ask(
+        self,
+        model: type[M],
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> M:
+        """The answer to one request; parameters that are None are left out. Raises `PipelineError`."""
+        try:
+            response = self._client.request(method, path, params=_stated(params), json=body, headers=_stated(headers))
+        except httpx2.RequestError as error:
+            raise errors.of_transport(self.url, error) from None
+        if not response.is_success or "json" not in response.headers.get("content-type", ""):
+            raise errors.of_response(self.url, response)
+        return self.read(model, response.content)
+
+    def read(self, model: type[M], content: bytes | str) -> M:
+        """JSON of the service as a model; raises `NotTheService` where it is none of this release's."""
+        try:
+            return model.model_validate_json(content)
+        except ValidationError as error:
+            wrong = error
+        ours = version("training_pipeline")
+        raise errors.of_other_version(self.url, self._version(), ours, wrong) from None
+
+    @contextmanager
+    def stream(self, path: str, *, last_event_id: int) -> Iterator[Iterable[httpx2.ServerSentEvent] | None]:
+        """Server-sent events after the given one; None where there will be none. Raises what `ask` does.
+
+        While it is read, httpx2's `RequestError` means that the connection broke; an end without one is regular.
+        """
+        headers = {"Last-Event-ID": str(last_event_id)} if last_event_id else {}
+        timeout = httpx2.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS)
+        with self._client.sse(path, headers=headers, timeout=timeout) as source:
+            response = source.response
+            if response.status_code == httpx2.codes.NO_CONTENT:
+                yield None
+                return
+            if not response.is_success or "text/event-stream" not in response.headers.get("content-type", ""):
+                response.read()
+                raise errors.of_response(self.url, response)
+            yield source
+
+    def _version(self) -> str | None:
+        try:
+            return str(self._client.get(f"{self.url}/openapi.json").json()["info"]["version"])
+        except (httpx2.HTTPError, ValueError, KeyError, TypeError):
+            return None
+
+
+def _stated(values: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (values or {}).items() if value is not None}

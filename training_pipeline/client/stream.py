@@ -1,0 +1,91 @@
+"""Following a job over the live stream of a service, across whatever happens to the connection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import httpx2
+
+from training_pipeline.client import errors
+from training_pipeline.client.base import Notice, Update
+from training_pipeline.client.http import HttpService
+from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.job import TERMINAL
+from training_pipeline.schemas.event import TrainingJobEvent
+from training_pipeline.schemas.training_job import TrainingJob
+
+FIRST_PAUSE: Final = 1.0
+MOST_PAUSE: Final = 10.0
+#: A service that does not come back for this long is given up.
+PATIENCE_SECONDS: Final = 600.0
+END: Final = "end"
+
+
+def follow(
+    service: HttpService,
+    get: Callable[[], TrainingJob],
+    job_id: str,
+    *,
+    after: int = 0,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Update]:
+    """The job's events after one, and the job as it changes, until it is over. `get` asks for the job.
+
+    A connection that breaks is said to have, and is taken up again after the last event that came; one that the service
+    ends before the job is over, as it does after a while, is taken up silently. Raises `PipelineError` where the first
+    connection fails, where the service is away for `PATIENCE_SECONDS`, and for whatever else it answers.
+    """
+    last, pause, connected = after, 0.0, False
+    seen: TrainingJob | None = None
+    away_since: float | None = None
+    while True:
+        lost: Unavailable | None = None
+        try:
+            with service.stream(f"/jobs/{job_id}/events/stream", last_event_id=last) as messages:
+                if away_since is not None:
+                    yield Notice("Connected again.")
+                connected, away_since, over = True, None, messages is None
+                for message in messages or ():
+                    pause, over = 0.0, message.event == END
+                    if over:
+                        break
+                    update = _update(service, message)
+                    if isinstance(update, TrainingJobEvent):
+                        last = max(last, update.id)
+                    if isinstance(update, TrainingJob):
+                        seen = update
+                    if update is not None:
+                        yield update
+            if over:
+                job = get()
+                if job != seen:
+                    yield job
+                if job.status in TERMINAL:
+                    return
+                seen = job
+        except httpx2.RequestError as error:
+            lost = errors.of_transport(service.url, error)
+        except Unavailable as error:
+            lost = error
+        pause = min(MOST_PAUSE, 2 * pause) or FIRST_PAUSE
+        if lost is not None:
+            if not connected:
+                raise lost
+            if away_since is None:
+                away_since = clock()
+                minutes = PATIENCE_SECONDS / 60
+                yield Notice(f"{lost.message} Trying for {minutes:.0f} minutes to go on after event {last}.")
+            elif clock() - away_since > PATIENCE_SECONDS:
+                raise lost
+        sleep(pause)
+
+
+def _update(service: HttpService, message: httpx2.ServerSentEvent) -> Update | None:
+    if not message.data:
+        return None
+    if message.event == "job":
+        return service.read(TrainingJob, message.data)
+    return service.read(TrainingJobEvent, message.data)

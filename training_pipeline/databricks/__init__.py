@@ -1,0 +1,1 @@
+"""One home for everything that speaks to a Databricks workspace."""

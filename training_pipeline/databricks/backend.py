@@ -1,0 +1,282 @@
+"""Fine-tuning on Databricks: a submitted run of one `ai_runtime_task`, followed through the Jobs API and MLflow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from training_pipeline.backends.base import (
+    AnsweredQuestion,
+    BaseModelOffer,
+    Handle,
+    MetricPoint,
+    Plan,
+    RunState,
+    Submission,
+    TrainingResult,
+)
+from training_pipeline.backends.trainer_contract import ANSWERS_FILE, answered_questions
+from training_pipeline.databricks import program
+from training_pipeline.databricks.base_models import DatabricksModels
+from training_pipeline.databricks.metrics import new_points, progress
+from training_pipeline.databricks.plan import resolved_plan
+from training_pipeline.databricks.program import Places
+from training_pipeline.databricks.run_states import meaning
+from training_pipeline.databricks.runs import Key, Known, Runs
+from training_pipeline.databricks.upload import Uploads
+from training_pipeline.databricks.urls import is_page
+from training_pipeline.databricks.workspace import Connection
+from training_pipeline.domain.errors import BackendFailed, FieldProblem
+from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingConfig
+
+if TYPE_CHECKING:
+    from databricks.sdk.service import jobs
+
+_ENVIRONMENT: Final = "default"
+_TASK: Final = "fine_tuning"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What every run of an installation has in common. Null policies are left to the workspace."""
+
+    volume: str  # as `main.ml.training`
+    workspace_dir: str | None = None  # the user's own folder where null
+    experiment: str = "training_pipeline"
+    environment_version: str = "4"
+    accelerator: str | None = None  # what "auto" means where it holds the model; else the first that does
+    usage_policy_id: str | None = None
+    budget_policy_id: str | None = None
+
+
+class DatabricksBackend:
+    """Runs fine-tuning jobs on AI Runtime. Everything is found again by job id and attempt."""
+
+    name = "databricks"
+
+    def __init__(
+        self,
+        options: RunOptions,
+        connection: Connection,
+        models: DatabricksModels,
+        training_program: Path | None = None,
+    ) -> None:
+        self.connection = connection
+        self.runs = Runs(connection)
+        self._options = options
+        self._models = models
+        self._program = training_program or program.training_program()
+        self._uploads = Uploads(connection, options.volume)
+        self._folder: str | None = options.workspace_dir
+
+    def base_models(self) -> list[BaseModelOffer]:
+        """The models of the catalogue, with what holds them."""
+        return self._models.offers()
+
+    def plan(self, base_model: str | None, config: TrainingConfig, *, train_pairs: int | None) -> Plan:
+        """Resolve every "auto"; raises `InvalidRequest` with everything that is wrong at once. Calls nobody."""
+        model_id, resolved = resolved_plan(
+            self._models, base_model, config, train_pairs=train_pairs, own_accelerator=self._options.accelerator
+        )
+        catalog, schema, _ = self._options.volume.split(".")
+        return Plan(base_model=model_id, config=resolved, uc_catalog=catalog, uc_schema=schema)
+
+    def submit(self, submission: Submission) -> Handle:
+        """Upload dataset and program, submit the run and return; the existing run where the attempt was submitted.
+
+        May be called again after dying at any line: files are written anew, and the token makes Databricks return the
+        run that it has launched. Raises `BackendUnreachable` for what may pass and `BackendFailed` for what may not.
+        """
+        key = (submission.job_id, submission.attempt)
+        found = self.find(*key)
+        if found is not None:
+            return found
+        model = self._models.choose(submission.base_model)
+        if isinstance(model, FieldProblem):
+            raise BackendFailed(f"{submission.base_model} is not on offer any more.", hint="Choose another base model.")
+        places = self._places()
+        dataset = submission.dataset_digest
+        train, validation = (
+            self._uploads.to_volume(file, places.dataset(dataset, name))
+            for file, name in ((submission.train_file, "train.jsonl"), (submission.validation_file, "validation.jsonl"))
+        )
+        told = program.instructions(
+            submission, places, source=model.source, train_sha256=train, validation_sha256=validation
+        )
+        folder = places.code(*key)
+        self._uploads.code(folder, program.code_files(self._program, told, folder))
+        grant = "Let us submit runs, use AI Runtime, and use the usage policy"
+        with self.connection.calling("submit the run", grant=grant):
+            run_id = int(self.connection.client().jobs.submit(**self._request(submission, folder)).run_id)
+        self.runs.remember(key, run_id)
+        return _handle(key, run_id)
+
+    def _request(self, submission: Submission, folder: str) -> dict[str, Any]:
+        from databricks.sdk.service import compute, jobs
+
+        config, options = submission.config, self._options
+        timeout = round(config.timeout_minutes * 60)
+        kind, count = jobs.ComputeSpecAcceleratorType(config.accelerator), config.accelerator_count
+        assert isinstance(count, int)  # noqa: S101 - the configuration is resolved
+        deployment = jobs.DeploymentSpec(
+            compute=jobs.ComputeSpec(accelerator_type=kind, accelerator_count=count),
+            command_path=f"{folder}/command.sh",
+        )
+        task = jobs.AiRuntimeTask(
+            experiment=options.experiment,
+            mlflow_experiment_directory=self._workspace_dir(),
+            mlflow_run=f"{submission.job_id}-{submission.attempt}",
+            deployments=[deployment],
+        )
+        environment = compute.Environment(
+            environment_version=options.environment_version, dependencies=program.requirements()
+        )
+        policies = {"usage_policy_id": options.usage_policy_id, "budget_policy_id": options.budget_policy_id}
+        return {
+            "run_name": program.run_name(submission.job_id, submission.attempt),
+            "idempotency_token": program.idempotency_token(submission.job_id, submission.attempt),
+            "environments": [jobs.JobEnvironment(environment_key=_ENVIRONMENT, spec=environment)],
+            # Every retry by Databricks would be another training from the start, unknown to us: there is none.
+            "tasks": [
+                jobs.SubmitTask(
+                    task_key=_TASK,
+                    ai_runtime_task=task,
+                    environment_key=_ENVIRONMENT,
+                    max_retries=0,
+                    retry_on_timeout=False,
+                    timeout_seconds=timeout,
+                )
+            ],
+            "timeout_seconds": timeout,
+            **{name: value for name, value in policies.items() if value},
+        }
+
+    def find(self, job_id: str, attempt: int) -> Handle | None:
+        """The run of an attempt that was submitted, found by its name; else null. Reads."""
+        known = self.runs.find((job_id, attempt))
+        return None if known is None else _handle((job_id, attempt), known.run_id)
+
+    def status(self, job_id: str, attempt: int) -> RunState:
+        """The state of the run, from Jobs and, once its program runs, from MLflow. Reads."""
+        key = (job_id, attempt)
+        run = self.runs.get(key)
+        means = meaning(run)
+        known, output = self.runs.with_ids(key, run)
+        if means.status in ACTIVE:
+            waiting = output.ai_runtime_task_output.status_message if output and output.ai_runtime_task_output else None
+            tracked = self.runs.tracked(known)
+            told = progress(tracked) if tracked is not None else {}
+            said = {"message": waiting or means.message, **_told(run, known), **told}
+            return RunState(**{**said, "status": means.status})
+        if means.status is JobStatus.SUCCEEDED:
+            return RunState(status=means.status, **_told(run, known))
+        error = self._why(key, means.message, output)
+        details = {"run_page_url": _page(run), "termination_code": means.code, "run_id": known.run_id}
+        return RunState(status=means.status, error=error, error_details=details, **_told(run, known))
+
+    def statuses(self, runs: Collection[Key]) -> Mapping[Key, RunState]:
+        """The states of those of the runs that are under way, in a few calls for all. Reads.
+
+        A run that is not listed as active, or whose MLflow run is not known yet, is left out: `status` tells of it.
+        """
+        listed = self.runs.active(runs)
+        active = {key: meaning(run) for key, run in listed.items()}
+        running = [key for key, means in active.items() if means.status is JobStatus.RUNNING]
+        tracked = self.runs.tracked_all(running)
+        states = {
+            key: RunState(status=means.status, message=means.message, run_url=_page(listed[key]))
+            for key, means in active.items()
+            if means.status is JobStatus.QUEUED
+        }
+        for key, run in tracked.items():
+            told = _told(listed[key], self.runs.require(key))
+            states[key] = RunState(**{**told, **progress(run), "status": JobStatus.RUNNING})
+        return states
+
+    def _why(self, key: Key, message: str, output: jobs.RunOutput | None) -> str:
+        """The cause that the program told, else what Databricks says."""
+        told = _parsed(self._uploads.read(f"{self._places().run(*key)}/result.json")).get("error")
+        return told or (output.error if output else None) or message or "Databricks ended the run without saying why."
+
+    def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:
+        """Points logged since `offset`; see `databricks_curves` for what it means. Reads."""
+        key = (job_id, attempt)
+        known = self.runs.require(key)
+        if known.mlflow_run_id is None:
+            known, _ = self.runs.with_ids(key, self.runs.get(key))
+        tracked = self.runs.tracked(known)
+        if tracked is None or known.mlflow_run_id is None:
+            return [], offset
+        return new_points(self.connection, tracked, known.mlflow_run_id, offset)
+
+    def cancel(self, job_id: str, attempt: int) -> None:
+        """Ask Databricks to stop the run; `status` says when it has. Idempotent."""
+        self.runs.cancel((job_id, attempt))
+
+    def recover(self, job_id: str, attempt: int) -> bool:
+        """Nothing is ever lost that could be saved: Databricks watches over its runs itself. Always true."""
+        del job_id, attempt
+        return True
+
+    def result(self, job_id: str, attempt: int) -> TrainingResult:
+        """What a succeeded run left behind, from the volume; raises `BackendFailed` with the cause otherwise. Reads."""
+        key = (job_id, attempt)
+        run = self.runs.get(key)
+        status = meaning(run).status
+        if status is not JobStatus.SUCCEEDED:
+            raise BackendFailed(f"Databricks run {run.run_id} is {status}, so it has no result.")
+        path = f"{self._places().run(*key)}/result.json"
+        result = _parsed(self._uploads.read(path))
+        if result.get("status") != "succeeded":
+            raise BackendFailed(f"Databricks run {run.run_id} ended well, but left no result in {path}.")
+        fields = {name: result[name] for name in TrainingResult.model_fields if result.get(name) is not None}
+        try:
+            return TrainingResult(**{**fields, "tokens": result.get("tokens")})
+        except ValueError as error:
+            raise BackendFailed(f"{path} breaks its contract: {error}") from error
+
+    def answers(self, job_id: str, attempt: int) -> list[AnsweredQuestion]:
+        """What the run was asked before and after training, from the volume. Reads."""
+        return answered_questions(self._uploads.read(f"{self._places().run(job_id, attempt)}/{ANSWERS_FILE}") or b"")
+
+    def _places(self) -> Places:
+        volume = f"/Volumes/{self._options.volume.replace('.', '/')}/training_pipeline"
+        return Places(volume=volume, workspace=self._workspace_dir())
+
+    def _workspace_dir(self) -> str:
+        """The folder of the workspace for programs and experiments; the user's own where none is set."""
+        if self._folder is None:
+            with self.connection.calling("ask who we are"):
+                user = self.connection.client().current_user.me().user_name
+            self._folder = f"/Workspace/Users/{user}/training_pipeline"
+        return self._folder
+
+
+def _handle(key: Key, run_id: int) -> Handle:
+    return Handle(backend_job_id=f"{key[0]}-{key[1]}", backend_run_id=str(run_id))
+
+
+def _told(run: jobs.Run | jobs.BaseRun, known: Known) -> dict[str, str | None]:
+    """Where else the run is to be seen."""
+    return {
+        "run_url": _page(run),
+        "mlflow_experiment_id": known.experiment_id,
+        "mlflow_run_id": known.mlflow_run_id,
+    }
+
+
+def _page(run: jobs.Run | jobs.BaseRun) -> str | None:
+    """The run's page, if it is one that people may be sent to."""
+    return run.run_page_url if run.run_page_url and is_page(run.run_page_url) else None
+
+
+def _parsed(content: bytes | None) -> dict[str, Any]:
+    """The JSON object in `content`; empty where there is none."""
+    try:
+        value = json.loads(content or b"{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,118 @@
+"""The base models that AI Runtime trains: familiar names, where their weights come from, and what holds them.
+
+AI Runtime brings GPUs and no list of models, so the list is ours: `base_models.json`, from the models' own cards,
+and a file of the installation's own in the same form that adds to it or replaces entries.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from training_pipeline.backends.base import BaseModelOffer
+from training_pipeline.databricks.compute import ACCELERATORS
+from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.sft.config import BUILTIN_TINY, MIN_POSITIONS, TinySize
+
+BUNDLED: Final = Path(__file__).with_name("base_models.json")
+
+#: Bytes for each weight: LoRA keeps them in bf16 and a fifth more for adapters and buffers; full fine-tuning keeps
+#: fp32 weights, gradients and AdamW's two moments. Activations, kept small by checkpointing, get a flat allowance.
+LORA_BYTES: Final = 2.4
+FULL_BYTES: Final = 16.0
+ACTIVATION_GIGABYTES: Final = 8.0
+
+
+class OfferedModel(BaseModel):
+    """A base model on offer. `source` is a Hugging Face id, or a path in a Unity Catalog volume."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(min_length=1, max_length=200)]
+    source: Annotated[str, Field(pattern=r"^(/Volumes/.+|builtin:tiny|[\w.-]+/[\w.-]+)$")]
+    description: str
+    parameters: Annotated[int, Field(gt=0)] | None = None
+    context_length: Annotated[int, Field(gt=0)] | None = None
+    licence: str | None = None
+    gated: bool = False
+    default: bool = False
+
+    @property
+    def built_in(self) -> bool:
+        """Whether the training program makes it; then that says how large it is."""
+        return self.source == BUILTIN_TINY
+
+    def accelerators(self, method: Literal["lora", "full"]) -> tuple[str, ...]:
+        """The accelerators whose GPUs together hold the model, the cheapest first; all where its size is unknown."""
+        if self.parameters is None:
+            return tuple(ACCELERATORS)
+        each = LORA_BYTES if method == "lora" else FULL_BYTES
+        needed = self.parameters * each / 1e9 + ACTIVATION_GIGABYTES
+        return tuple(name for name, of in ACCELERATORS.items() if of.gpus * of.gigabytes >= needed)
+
+
+_ENTRIES: Final = TypeAdapter(list[OfferedModel])
+
+
+class DatabricksModels:
+    """The bundled models, and those of `extra`, whose entries win. Reads the files when made."""
+
+    def __init__(self, extra: Path | None = None) -> None:
+        entries = {model.id: model for model in _read(BUNDLED)}
+        for model in _read(extra) if extra else []:
+            entries[model.id] = model
+            if model.default:
+                entries = {id: entry.model_copy(update={"default": id == model.id}) for id, entry in entries.items()}
+        self._models = entries
+
+    def offers(self) -> list[BaseModelOffer]:
+        """What is on offer, with what holds each model for LoRA; the default is marked."""
+        return [
+            BaseModelOffer(
+                id=model.id,
+                description=model.description + (" (needs its owner's permission on Hugging Face)" * model.gated),
+                parameters=TinySize().parameters if model.built_in else model.parameters,
+                context_length=MIN_POSITIONS if model.built_in else model.context_length,
+                licence=model.licence,
+                accelerators=model.accelerators("lora"),
+                default=model.default,
+            )
+            for model in self._models.values()
+        ]
+
+    def choose(self, base_model: str | None) -> OfferedModel | FieldProblem:
+        """The model of that name or source, the default where null; else what is wrong and the names that are near."""
+        if base_model is None:
+            return next(model for model in self._models.values() if model.default)
+        found = self._models.get(base_model)
+        found = found or next((model for model in self._models.values() if model.source == base_model), None)
+        if found is not None:
+            return found
+        near = difflib.get_close_matches(base_model.lower(), self._models, n=3, cutoff=0.4)
+        meant = f"; did you mean {' or '.join(near)}?" if near else "."
+        names = ", ".join(self._models)
+        message = f"there is no base model {base_model!r} on offer{meant} On offer: {names}"
+        return FieldProblem("/base_model", "unknown", message)
+
+
+def _read(path: Path) -> list[OfferedModel]:
+    """The entries of a file; raises `InvalidRequest` that names the file and everything that is wrong in it."""
+    try:
+        entries = _ENTRIES.validate_python(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InvalidRequest(
+            f"The base models in {path} cannot be read: {error.strerror}.",
+            hint="Mend TRAINING_PIPELINE_DATABRICKS_MODELS_FILE, or unset it.",
+        ) from error
+    except ValidationError as error:
+        problems = [
+            FieldProblem("/" + "/".join(map(str, each["loc"])), each["type"], each["msg"]) for each in error.errors()
+        ]
+        raise InvalidRequest(f"The base models in {path} are not as they must be.", problems=problems) from None
+    except ValueError as error:
+        raise InvalidRequest(f"{path} is not JSON: {error}.") from None
+    return entries

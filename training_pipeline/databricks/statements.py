@@ -1,0 +1,204 @@
+"""SELECT statements on a SQL warehouse, through the SDK's Statement Execution API.
+
+Statements have no idempotency key, so one whose reply was lost may run twice. Only reads are sent: that costs time and
+changes nothing. A statement that is given up is cancelled; one whose reply was lost cannot be, and ends by itself.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import pyarrow as pa
+
+from training_pipeline.databricks.retry import PAUSE, TRIES, Connection, patiently
+from training_pipeline.databricks.statement_errors import failed_statement
+from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, PipelineError, Unavailable
+
+if TYPE_CHECKING:
+    import requests
+    from databricks.sdk import WorkspaceClient
+    from databricks.sdk.service.sql import ExternalLink, ResultManifest, StatementResponse
+
+_T = TypeVar("_T")
+
+#: Seconds between two looks at a statement: the first, and the longest.
+_FIRST_LOOK: Final = 0.05
+_LONGEST_LOOK: Final = 3.0
+#: Seconds to connect to the storage behind a link, and between two pieces of an answer.
+_STORAGE_TIMEOUT: Final = (10, 60)
+
+
+@dataclass(frozen=True)
+class Statements:
+    """Runs SELECTs on one warehouse; `seconds` is the longest that one may take, a stopped warehouse's start included.
+
+    Raises `BackendUnreachable` where Databricks does not answer or refuses us, `SheetUnreadable` naming the object and
+    the grant where a table or the warehouse is missing, and `Unavailable` where a statement takes too long.
+    """
+
+    connection: Connection
+    warehouse_id: str
+    seconds: float = 1800.0
+    sleep: Callable[[float], None] = time.sleep
+
+    def rows(self, statement: str, parameters: Mapping[str, str] | None = None) -> list[list[str | None]]:
+        """All rows of a small result as texts."""
+        response = self._finished(statement, parameters or {}, inline=True)
+        found = response.result.data_array if response.result else None
+        return [list(row) for row in found or []]
+
+    def batches(
+        self, statement: str, parameters: Mapping[str, str] | None, schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        """All rows of a result of any size, cast to `schema`; never more than one chunk of it is in memory.
+
+        Raises `Unavailable` unless exactly the rows arrive that the warehouse counted.
+        """
+        response = self._finished(statement, parameters or {}, inline=False)
+        manifest = _manifest(response)
+        arrived = 0
+        first = list(response.result.external_links or []) if response.result else []
+        links = {link.chunk_index or 0: link for link in first}
+        for index in range(manifest.total_chunk_count or 0):
+            table = self._chunk(str(response.statement_id), index, links.pop(index, None))
+            arrived += table.num_rows
+            yield from _cast(table, schema).to_batches()
+        if manifest.truncated or arrived != (manifest.total_row_count or 0):
+            raise Unavailable(
+                f"Of {manifest.total_row_count or 0:,} rows, {arrived:,} arrived from SQL warehouse "
+                f"{self.warehouse_id}{' (its result was truncated)' if manifest.truncated else ''}.",
+                hint="Try again.",
+            )
+
+    def _finished(self, statement: str, parameters: Mapping[str, str], *, inline: bool) -> StatementResponse:
+        from databricks.sdk.service.sql import Disposition, Format, StatementParameterListItem, StatementState
+
+        grant = (
+            f"Grant CAN USE on SQL warehouse {self.warehouse_id}, or set TRAINING_PIPELINE_DATABRICKS_WAREHOUSE_ID to "
+            "the id of a warehouse that exists"
+        )
+        deadline = time.monotonic() + self.seconds
+        response = patiently(
+            self.connection,
+            f"run a statement on SQL warehouse {self.warehouse_id}",
+            lambda client: client.statement_execution.execute_statement(
+                statement,
+                self.warehouse_id,
+                disposition=Disposition.INLINE if inline else Disposition.EXTERNAL_LINKS,
+                format=Format.JSON_ARRAY if inline else Format.ARROW_STREAM,
+                parameters=[StatementParameterListItem(name, value=value) for name, value in parameters.items()],
+                wait_timeout="0s",  # the id comes back at once: little is lost with a reply
+            ),
+            grant=grant,
+            sleep=self.sleep,
+        )
+        statement_id = str(response.statement_id)
+        pause = _FIRST_LOOK
+        waiting = {StatementState.PENDING, StatementState.RUNNING}
+        try:
+            while (state := response.status.state if response.status else None) in waiting:
+                if time.monotonic() + pause > deadline:
+                    raise Unavailable(
+                        f"A statement on SQL warehouse {self.warehouse_id} was still {str(state.value).lower()} after "
+                        f"{self.seconds:.0f} s and was cancelled.",
+                        hint="See whether the warehouse starts and is large enough, or raise "
+                        "TRAINING_PIPELINE_DATABRICKS_SQL_SECONDS.",
+                    )
+                self.sleep(pause)
+                pause = min(pause * 2, _LONGEST_LOOK)
+                response = self._look(
+                    f"look at a statement on SQL warehouse {self.warehouse_id}",
+                    lambda client: client.statement_execution.get_statement(statement_id),
+                )
+        except BaseException:
+            self._cancel(statement_id)
+            raise
+        if state is not StatementState.SUCCEEDED:
+            raise failed_statement(response.status, self.warehouse_id)
+        return response
+
+    def _cancel(self, statement_id: str) -> None:
+        """Ask the warehouse to stop; what led here is raised, not whether this was heard."""
+        try:
+            with self.connection.calling("cancel a statement"):
+                self.connection.client().statement_execution.cancel_execution(statement_id)
+        except PipelineError:
+            return
+
+    def _chunk(self, statement_id: str, index: int, link: ExternalLink | None) -> pa.Table:
+        """One chunk; a link that has expired is asked for again."""
+        import requests
+
+        refused = ""
+        for number in range(TRIES):
+            if number:
+                self.sleep(PAUSE * number)
+            link = link or self._link(statement_id, index)
+            try:
+                content = _download(link)
+                return pa.ipc.open_stream(io.BytesIO(content)).read_all()
+            except (requests.RequestException, pa.ArrowException, OSError) as error:
+                answer = getattr(error, "response", None)  # the link is a secret, and an error may name it
+                refused = type(error).__name__ if answer is None else f"status {answer.status_code}"
+                link = None
+        raise BackendUnreachable(
+            f"A part of a result of SQL warehouse {self.warehouse_id} could not be fetched from the workspace's "
+            f"storage ({refused}).",
+            hint="This machine must reach the workspace's cloud storage, not only the workspace itself.",
+        )
+
+    def _link(self, statement_id: str, index: int) -> ExternalLink:
+        found = self._look(
+            f"fetch a result of SQL warehouse {self.warehouse_id}",
+            lambda client: client.statement_execution.get_statement_result_chunk_n(statement_id, index),
+        )
+        for link in found.external_links or []:
+            if (link.chunk_index or 0) == index:
+                return link
+        raise Unavailable(f"SQL warehouse {self.warehouse_id} has no link for part {index} of a result.")
+
+    def _look(self, what: str, call: Callable[[WorkspaceClient], _T]) -> _T:
+        """The answer about a statement that runs; one that the warehouse has forgotten is worth running again."""
+        try:
+            return patiently(self.connection, what, call, sleep=self.sleep)
+        except BackendFailed as error:
+            raise Unavailable(error.message, hint="Try again.") from error
+
+
+def _download(link: ExternalLink) -> bytes:
+    import requests
+
+    # `auth` keeps requests from adding an Authorization header of its own, as from a .netrc: storage refuses both.
+    answer = requests.get(
+        str(link.external_link), headers=link.http_headers, timeout=_STORAGE_TIMEOUT, auth=_without_authorization
+    )
+    answer.raise_for_status()
+    return answer.content
+
+
+def _without_authorization(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    request.headers.pop("Authorization", None)
+    return request
+
+
+def _manifest(response: StatementResponse) -> ResultManifest:
+    if response.manifest is None:
+        raise Unavailable("A SQL warehouse finished a statement without saying what came out.", hint="Try again.")
+    return response.manifest
+
+
+def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of `schema`, with its types; raises `Unavailable` where the result has others or broken text."""
+    try:
+        cast = table.select(schema.names).cast(schema)
+        cast.validate(full=True)
+    except (pa.ArrowException, KeyError) as error:
+        raise Unavailable(
+            f"A result of a SQL warehouse is not what was asked for ({type(error).__name__}).",
+            hint="A column that holds text which is not UTF-8 does that.",
+        ) from None
+    return cast

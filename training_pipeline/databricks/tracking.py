@@ -1,0 +1,106 @@
+"""MLflow and the model registry of a workspace, where the runs log and register by themselves.
+
+Nothing is copied there: what is left for us is to find, to tag, and to verify what the program on the worker did.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from training_pipeline.backends.base import MetricPoint
+from training_pipeline.databricks.workspace import Connection, Gone
+from training_pipeline.domain.errors import BackendFailed, BackendUnreachable
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.catalog import ModelVersionInfo
+
+_SOURCE: Final = "models:"
+
+
+class DatabricksTracking:
+    """The same verbs as `Tracking` has, done by looking."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def start_run(self, job_id: str, *, params: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[None, None]:
+        """AI Runtime makes the MLflow run once the program starts: there is none yet."""
+        del job_id, params, tags
+        return None, None
+
+    def log_points(self, run_id: str, points: Sequence[MetricPoint]) -> None:
+        """Nothing: the points were read from that very run."""
+
+    def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run, all in one call. Idempotent."""
+        from databricks.sdk.service.ml import RunTag
+
+        with self._connection.calling(f"tag MLflow run {run_id}"):
+            self._connection.client().experiments.log_batch(
+                run_id=run_id, tags=[RunTag(key=key, value=value) for key, value in tags.items()]
+            )
+
+    def tags(self, run_id: str) -> dict[str, str]:
+        """The tags of a run. Reads only."""
+        with self._connection.calling(f"look at MLflow run {run_id}"):
+            run = self._connection.client().experiments.get_run(run_id).run
+        found = run.data.tags if run and run.data else None
+        return {tag.key: tag.value or "" for tag in found or [] if tag.key}
+
+    def has_version(self, model_name: str, version: str) -> bool:
+        """Whether Unity Catalog has this version of the model. Reads only."""
+        try:
+            with self._connection.calling(f"look at version {version} of {model_name}"):
+                self._connection.client().model_versions.get(model_name, int(version))
+        except Gone:
+            return False
+        return True
+
+    def end_run(self, run_id: str, status: str) -> None:
+        """End a run that still counts as running, as one whose worker died does. Idempotent."""
+        from databricks.sdk.service.ml import UpdateRunStatus
+
+        with self._connection.calling(f"look at MLflow run {run_id}"):
+            run = self._connection.client().experiments.get_run(run_id).run
+        info = run.info if run else None
+        if info is None or info.status is None or info.status.value not in {"RUNNING", "SCHEDULED"}:
+            return
+        with self._connection.calling(f"end MLflow run {run_id}"):
+            self._connection.client().experiments.update_run(
+                run_id=run_id, status=UpdateRunStatus(status), end_time=int(time.time() * 1000)
+            )
+
+    def register(
+        self, model_name: str, *, source: Path, run_id: str, job_id: str, tags: Mapping[str, str], description: str
+    ) -> str:
+        """The version that the job's run registered, verified to be there, ready, and of this run. Reads.
+
+        Raises `BackendFailed` where it is not, and `BackendUnreachable` while it is not ready yet.
+        """
+        del job_id, tags, description
+        kind, _, version = str(source).rpartition("/")
+        if kind != f"{_SOURCE}/{model_name}" or not version.isdigit():
+            raise BackendFailed(f"The run says that its model is {source}; a version of {model_name} was expected.")
+        grant = f"Grant EXECUTE on {model_name}, and USE CATALOG and USE SCHEMA above it"
+        try:
+            with self._connection.calling(f"look at version {version} of {model_name}", grant=grant):
+                found = self._connection.client().model_versions.get(model_name, int(version))
+        except Gone as error:
+            message = f"The run registered version {version} of {model_name}, but it is not there: {error.message}"
+            raise BackendFailed(message, hint=grant) from error
+        return self._verified(found, model_name, version, run_id)
+
+    def _verified(self, found: ModelVersionInfo, model_name: str, version: str, run_id: str) -> str:
+        status = found.status.value if found.status else None
+        if status == "PENDING_REGISTRATION":
+            raise BackendUnreachable(
+                f"Version {version} of {model_name} is not ready yet.", hint="It is looked at again."
+            )
+        if status == "FAILED_REGISTRATION":
+            raise BackendFailed(f"Unity Catalog could not register version {version} of {model_name}.")
+        if found.run_id and found.run_id != run_id:
+            raise BackendFailed(f"Version {version} of {model_name} is of MLflow run {found.run_id}, not of {run_id}.")
+        return version

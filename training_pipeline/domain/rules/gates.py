@@ -1,0 +1,216 @@
+"""The two gates: one verdict and one reason for every pair, as Ibis expressions over `PAIR_SCHEMA`.
+
+`judge_each` looks at every pair by itself, `judge_together` at what its neighbours in the sheet say. Both compile for
+any engine that Ibis knows. Missing, null or unknown constraints deny.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final
+
+import ibis
+import ibis.expr.types as ir
+from pydantic import BaseModel, ConfigDict, Field
+
+from training_pipeline.domain.rules.constraints import all_known, classification, names, strictness, words
+from training_pipeline.domain.rules.validity import chat_letters, is_chat
+from training_pipeline.domain.rules.white_space import is_blank, trimmed, word_of
+from training_pipeline.domain.usage import REVIEW_WORDS, STRICTNESS, Status, TagConstraints, Use
+
+#: Raise it whenever a rule of a gate changes: verdicts and datasets carry it.
+GATE_POLICY_VERSION: Final = "2"
+
+
+#: How an engine may hold an intermediate table that is small or read several times.
+Keep = Callable[[ir.Table], ir.Table]
+
+
+def _unkept(table: ir.Table) -> ir.Table:
+    return table
+
+
+class GatePolicy(BaseModel):
+    """What the gates were told, beside the sheet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str = GATE_POLICY_VERSION
+    instruction_prompt_items: int = Field(
+        20, ge=1, description="A prompt put to more items than this is an instruction: it ties and holds out nothing."
+    )
+
+
+class Reason(StrEnum):
+    """Why a pair is left out. The first that applies, in this order, is the one it is counted under."""
+
+    INVALID = "invalid"
+    UNLABELED = "unlabeled"
+    REJECTED = "rejected"
+    FLAGGED = "flagged"
+    TRAINING_NOT_ALLOWED = "training_not_allowed"
+    TRAINING_PROHIBITED = "training_prohibited"
+    IDENTICAL_TO_PROHIBITED = "identical_to_prohibited"
+    HELD_OUT_PROMPT = "held_out_prompt"
+    DUPLICATE = "duplicate"
+
+
+#: Reasons for which the quality gate stays shut: the pair is not (validly) labeled.
+NOT_LABELED: Final = (Reason.INVALID, Reason.UNLABELED, Reason.REJECTED, Reason.FLAGGED)
+#: Reasons for which the usage gate stays shut.
+NOT_PERMITTED: Final = (Reason.TRAINING_NOT_ALLOWED, Reason.TRAINING_PROHIBITED)
+
+_CARRIED: Final = ("reviewed_by", "reviewed_at", "constraints_set_by", "constraints_set_at")
+
+
+def _status(word: ir.StringValue) -> ir.StringValue:
+    """The word of `Status`; null for a word that is unknown."""
+    return ibis.cases(
+        (word == "", str(Status.UNLABELED)),
+        (word.isin([str(known) for known in Status]), word),
+        *((word == review, str(meaning)) for review, meaning in REVIEW_WORDS.items()),
+    )
+
+
+def _facts(pairs: ir.Table) -> ir.Table:
+    """What each pair says, as short texts that are cheap to look at more than once."""
+    return pairs.select(
+        "pair_id",
+        "messages",
+        *_CARRIED,
+        item_ref=trimmed(pairs.item_ref).nullif(""),
+        canonical_label_id=trimmed(pairs.canonical_label_id).nullif(""),
+        named=~is_blank(pairs.pair_id) & ~is_blank(pairs.item_ref),
+        chat=chat_letters(pairs.messages),
+        status=word_of(pairs.status),
+        allowed=words(pairs.allowed_uses),
+        prohibited=words(pairs.prohibited_uses),
+        label_allowed=words(pairs.label_allowed_uses),
+        label_prohibited=words(pairs.label_prohibited_uses),
+        classification=word_of(pairs.data_classification),
+        label_classification=word_of(pairs.label_data_classification),
+        usage_reason=trimmed(pairs.usage_reason).nullif(""),
+        label_usage_reason=trimmed(pairs.label_usage_reason).nullif(""),
+    )
+
+
+def judge_each(pairs: ir.Table, tags: TagConstraints, *, keep: Keep = _unkept) -> ir.Table:
+    """Judge each pair of `pairs` (`PAIR_SCHEMA`) by itself. `keep` may store a small table, so that it is not part of
+    the query that reads the text: DuckDB stores what a query reads twice.
+
+    Returns one row a pair: `pair_id`, `item_ref` and `canonical_label_id` (trimmed, null where blank),
+    `reviewed_by`, `reviewed_at`, `constraints_set_by`, `constraints_set_at`, `messages`, and
+    `reason` (null where both gates are open), `may_validate`, `classification` (the strictest of pair, label and tags),
+    `usage_reason`, `prohibited` (training is prohibited), `held_out` (may be evaluated or tested on, not trained on).
+    """
+    ambiguous = keep(pairs.group_by(ambiguous_id=pairs.pair_id).having(lambda group: group.count() > 1).agg())
+    # The join keeps Ibis from folding the facts into the verdict, where each would be computed again at every use.
+    facts = _facts(pairs).left_join(ambiguous, ibis._.pair_id == ambiguous.ambiguous_id)
+
+    def allowed(use: Use) -> ir.BooleanValue:
+        return names(facts.allowed, use).fill_null(False) & names(facts.label_allowed, use).fill_null(True)
+
+    def prohibited(use: Use) -> ir.BooleanValue:
+        by_pair = names(facts.prohibited, use).fill_null(False)
+        return by_pair | names(facts.label_prohibited, use).fill_null(False) | (use in tags.prohibits)
+
+    def permitted(use: Use) -> ir.BooleanValue:
+        return allowed(use) & ~prohibited(use)
+
+    of_pair, of_label = strictness(facts.classification), strictness(facts.label_classification)
+    # Everything is said that must be said, and every word is known.
+    stated = (
+        all_known(facts.allowed).fill_null(False)
+        & all_known(facts.prohibited).fill_null(False)
+        & all_known(facts.label_allowed).fill_null(True)
+        & all_known(facts.label_prohibited).fill_null(True)
+        & (of_pair >= 0).fill_null(False)
+        & of_label.notnull()
+    )
+    of_tags = -1 if tags.classification is None else STRICTNESS.index(tags.classification)
+    strictest = ibis.greatest(of_pair.fill_null(-1), of_label.fill_null(-1), of_tags)
+    status = _status(facts.status)
+    valid = facts.named & is_chat(facts.chat) & status.notnull() & facts.ambiguous_id.isnull()
+    reason = ibis.cases(
+        (~valid, str(Reason.INVALID)),
+        (status == str(Status.UNLABELED), str(Reason.UNLABELED)),
+        (status == str(Status.REJECTED), str(Reason.REJECTED)),
+        (status == str(Status.FLAGGED), str(Reason.FLAGGED)),
+        (~(stated & allowed(Use.TRAINING)), str(Reason.TRAINING_NOT_ALLOWED)),
+        (prohibited(Use.TRAINING), str(Reason.TRAINING_PROHIBITED)),
+    )
+    return facts.select(
+        "pair_id",
+        "item_ref",
+        "canonical_label_id",
+        *_CARRIED,
+        "messages",
+        reason=reason,
+        may_validate=stated & permitted(Use.VALIDATION),
+        classification=classification(strictest),
+        usage_reason=ibis.coalesce(
+            facts.usage_reason, facts.label_usage_reason, ibis.literal(tags.reason or None, type="string")
+        ),
+        # These two take pairs out of training for the sake of others, so forgotten fields do not weaken them.
+        prohibited=prohibited(Use.TRAINING),
+        held_out=~(stated & permitted(Use.TRAINING)) & (permitted(Use.EVALUATION) | permitted(Use.TESTING)),
+    )
+
+
+def judge_together(judged: ir.Table, policy: GatePolicy, *, keep: Keep = _unkept) -> ir.Table:
+    """Finish the verdicts of `judge_each`, to which `row_hash` and `prompt_hash` were added.
+
+    `row_hash` must be there for every pair without a reason and for every prohibited one, `prompt_hash` for every pair
+    that has messages. `keep` may store a small table that is read several times. Returns the columns of `judged`, with
+    the final `reason` and `may_validate` (false for excluded pairs), and `instruction`: the prompt is put to so many
+    items that it ties nothing.
+    """
+    items = policy.instruction_prompt_items
+    asked = judged.filter(judged.prompt_hash.notnull())
+    # Counting distinct items is dear; few prompts are asked often enough to need it.
+    frequent = asked.group_by("prompt_hash").having(lambda group: group.count() > items).agg()
+    instructions = keep(
+        asked.semi_join(frequent, "prompt_hash")
+        .group_by(instruction_prompt="prompt_hash")
+        .having(lambda group: group.item_ref.nunique() > items)
+        .agg()
+    )
+    held_out = keep(
+        asked.filter(asked.held_out)
+        .anti_join(instructions, ibis._.prompt_hash == instructions.instruction_prompt)
+        .select(held_out_prompt="prompt_hash")
+        .distinct()
+    )
+    prohibited = keep(
+        judged.filter(judged.prohibited & judged.row_hash.notnull()).select(prohibited_hash="row_hash").distinct()
+    )
+    joined = (
+        judged.left_join(instructions, judged.prompt_hash == instructions.instruction_prompt)
+        .left_join(held_out, judged.prompt_hash == held_out.held_out_prompt)
+        .left_join(prohibited, judged.row_hash == prohibited.prohibited_hash)
+    )
+    known = joined.select(
+        *(name for name in judged.columns if name != "reason"),
+        reason=ibis.coalesce(
+            joined.reason,
+            ibis.cases(
+                (joined.prohibited_hash.notnull(), str(Reason.IDENTICAL_TO_PROHIBITED)),
+                (joined.held_out_prompt.notnull(), str(Reason.HELD_OUT_PROMPT)),
+            ),
+        ),
+        instruction=joined.instruction_prompt.notnull(),
+    )
+    copies = keep(
+        known.filter(known.reason.isnull())
+        .group_by(copied_hash="row_hash")
+        .having(lambda group: group.count() > 1)
+        .agg(kept_id=lambda group: group.pair_id.min(), all_may_validate=lambda group: group.may_validate.all())
+    )
+    final = known.left_join(copies, known.row_hash == copies.copied_hash)
+    duplicate = final.reason.isnull() & (final.pair_id != final.kept_id).fill_null(False)
+    return final.select(
+        *(name for name in known.columns if name not in {"reason", "may_validate"}),
+        reason=ibis.cases((duplicate, str(Reason.DUPLICATE)), else_=final.reason),
+        may_validate=final.reason.isnull() & ~duplicate & final.may_validate & final.all_may_validate.fill_null(True),
+    )

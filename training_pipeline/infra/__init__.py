@@ -1,0 +1,1 @@
+"""What knows nothing of training: the database, locks, processes, files and retries."""

@@ -1,0 +1,1 @@
+"""When a training sheet that changed is trained on again."""

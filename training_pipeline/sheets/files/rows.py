@@ -1,0 +1,214 @@
+"""The rows of a file of pairs one after the other, with every structural fault on the way.
+
+Slower than the engine and more patient: `check` reads a file this way, and so does `open` once the engine has refused
+a file, to say what is wrong and where. Memory does not grow with the file.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NoReturn
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.sheets.columns import LIST_COLUMNS
+from training_pipeline.sheets.head import Head
+
+#: Longest line or field (bytes) that is read: the engine's limit for one JSON object.
+LONGEST: Final = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its values as JSON has them, or null and the reason why there are none."""
+
+    line: int
+    values: dict[str, Any] | None
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_rows(data: Path, head: Head) -> Iterator[Row]:
+    """All rows of a JSONL, CSV or Parquet file in its order; what cannot be read becomes a row of problems."""
+    match data.suffix:
+        case ".jsonl":
+            return _jsonl(data)
+        case ".csv":
+            return _csv(data, head)
+        case _:
+            return _parquet(data)
+
+
+def declared_columns(data: Path, head: Head) -> dict[str, int | None] | None:
+    """The columns a CSV or Parquet file declares, with their line; null for JSONL, whose rows have their own.
+
+    Empty where the header cannot be read: `read_rows` says why.
+    """
+    if data.suffix == ".csv":
+        try:
+            with data.open("rb") as file:
+                return dict.fromkeys(next(_csv_records(file, head.delimiter))[1], 1)
+        except (StopIteration, _NotUtf8, csv.Error):
+            return {}
+    if data.suffix == ".parquet":
+        try:
+            return dict.fromkeys(pq.read_schema(data).names)
+        except (pa.ArrowException, OSError):
+            return {}
+    return None
+
+
+def _jsonl(data: Path) -> Iterator[Row]:
+    with data.open("rb") as file:
+        for line, content in enumerate(file, 1):
+            if content.strip():
+                yield _json_row(line, content)
+
+
+def _json_row(line: int, content: bytes) -> Row:
+    repeated: list[list[str]] = []  # the keys that stand twice, object by object, the outermost last
+
+    def first_counts(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(reversed(pairs))
+        keys = [key for key, _ in pairs] if len(values) < len(pairs) else []
+        repeated.append(sorted({key for key in keys if keys.count(key) > 1}))
+        return values
+
+    try:
+        text = content.decode()
+        values = json.loads(text, object_pairs_hook=first_counts, parse_constant=_no_constant)
+        if b"\\u" in content:
+            json.dumps(values, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        return _broken(line, "wrong_encoding", f"is not UTF-8 at byte {error.start + 1}; save the file as UTF-8")
+    except UnicodeEncodeError:
+        return _broken(line, "broken_json", "holds half of a surrogate pair (\\ud800 to \\udfff) that stands alone")
+    except json.JSONDecodeError as error:
+        if line == 1 and content.startswith(codecs.BOM_UTF8):
+            return _broken(line, "broken_json", "begins with a byte order mark; save the file as UTF-8 without BOM")
+        byte = len(error.doc[: error.pos].encode()) + 1
+        return _broken(line, "broken_json", f"is not JSON: {_expected(error)} at byte {byte}")
+    except (ValueError, RecursionError):
+        return _broken(line, "broken_json", "is not JSON that can be read: nested too deeply, or not a number")
+    if len(content) > LONGEST:
+        return _broken(line, "line_too_long", f"is longer than {LONGEST // 2**20} MB")
+    if not isinstance(values, dict):
+        return _broken(line, "not_an_object", f"is {_kind(values)}; every line must be one JSON object")
+    problems = [
+        Problem(key, "repeated_column", "stands twice in this line; which of the two counts?", line)
+        for key in repeated.pop()
+    ]
+    if any(repeated):
+        problems.append(Problem("messages", "repeated_key", "a key stands twice in one object; the first counts", line))
+    return Row(line, values, problems)
+
+
+def _broken(line: int, code: str, message: str) -> Row:
+    return Row(line, None, [Problem("", code, message, line)])
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _expected(error: json.JSONDecodeError) -> str:
+    return error.msg[0].lower() + error.msg[1:]
+
+
+def _kind(value: object) -> str:
+    kinds = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
+
+
+def _csv(data: Path, head: Head) -> Iterator[Row]:
+    with data.open("rb") as file:
+        records = _csv_records(file, head.delimiter)
+        header: list[str] | None = None
+        line = 1
+        try:
+            for line, fields in records:
+                if header is None:
+                    header = fields
+                    for name in sorted({name for name in header if header.count(name) > 1}):
+                        problem = Problem(name, "repeated_column", "stands twice in the header", line)
+                        yield Row(line, None, [problem])
+                elif len(fields) != len(header):
+                    counts = f"has {len(fields)} fields where the header has {len(header)}"
+                    yield _broken(line, "wrong_field_count", f"{counts}; put fields with a delimiter inside in quotes")
+                else:
+                    named = zip(header, fields, strict=True)
+                    yield Row(line, {name: _csv_value(name, text, head) for name, text in named})
+        except _NotUtf8 as error:
+            message = "is not UTF-8; save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8')"
+            yield _broken(error.line, "wrong_encoding", message)
+        except csv.Error as error:
+            yield _broken(line + 1, "broken_csv", f"in or after this line: {error}")
+
+
+def _csv_records(file: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the line it begins in; raises `_NotUtf8` or `csv.Error`."""
+
+    def lines() -> Iterator[str]:
+        for number, content in enumerate(file, 1):
+            try:
+                yield content.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError:
+                raise _NotUtf8(number) from None
+
+    csv.field_size_limit(LONGEST)  # of the whole process; the default of 128 kB is less than a long answer
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    begins = 1
+    for fields in reader:
+        if fields:
+            yield begins, fields
+        begins = reader.line_num + 1
+
+
+class _NotUtf8(Exception):
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+def _csv_value(column: str, text: str, head: Head) -> object:
+    if not text:
+        return None
+    if column in LIST_COLUMNS:
+        if not text.lstrip().startswith("["):
+            words = [word.strip() for word in text.split(head.list_separator)]
+            return [word for word in words if word] or text
+        return _json_or_text(text)
+    return _json_or_text(text) if column == "messages" else text
+
+
+def _json_or_text(text: str) -> object:
+    try:
+        return json.loads(text, object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+    except (ValueError, RecursionError):
+        return text
+
+
+def _parquet(data: Path) -> Iterator[Row]:
+    line = 0
+    try:
+        with pq.ParquetFile(data) as file:
+            for batch in file.iter_batches(batch_size=2048):
+                for values in batch.to_pylist():
+                    line += 1
+                    yield Row(line, _parquet_values(values))
+    except (pa.ArrowException, OSError):
+        where = f"after row {line}" if line else "from its first byte on"
+        yield Row(line, None, [Problem("", "corrupt_parquet", f"cannot be read as Parquet {where}; write it again")])
+
+
+def _parquet_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    row = dict(values)
+    if isinstance(row.get("messages"), str):
+        row["messages"] = _json_or_text(row["messages"])
+    return row

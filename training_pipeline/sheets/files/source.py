@@ -1,0 +1,190 @@
+"""Training sheets from files: `<id>.yaml` beside `<id>.jsonl`, `.parquet` or `.csv`."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import ibis
+import pyarrow as pa
+
+from training_pipeline.domain.errors import NotFound, SheetUnreadable, Unavailable
+from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.training_sheet import PAIR_SCHEMA, TrainingSheet
+from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.sheets.columns import column_problems
+from training_pipeline.sheets.files.duckdb_sql import MACROS, RawFile, inspect, select_pairs, wrong_types
+from training_pipeline.sheets.files.structure import structural_problems, unreadable
+from training_pipeline.sheets.head import Head, parse_head, read_head
+
+SAMPLES: Final = Path(__file__).parents[1] / "samples"
+SUFFIXES: Final = (".jsonl", ".parquet", ".csv")
+SHEET_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SheetFiles:
+    """The two files of a sheet and what its head says."""
+
+    id: str
+    head_file: Path
+    #: The YAML as it was read, of which `head` was made.
+    head_bytes: bytes
+    head: Head
+    data: Path
+
+
+@dataclass(frozen=True, slots=True)
+class FileTrainingSheets:
+    """Training sheets in directories; of two sheets with the same id the one in the earlier directory counts."""
+
+    directories: Sequence[Path]
+    memory_limit: str = "1GB"
+    threads: int | None = None
+    temp_directory: Path | None = None
+
+    def list(self) -> list[TrainingSheet]:
+        """The heads that can be read, by id; `unreadable` has the others, which are also logged. Reads only."""
+        for sheet_id in self.unreadable():
+            _log.warning("training sheet %s is left out of the list: its head cannot be read", sheet_id)
+        heads = {sheet_id: read_head(path) for sheet_id, path in self._head_files().items()}
+        return [head.sheet(sheet_id) for sheet_id, head in sorted(heads.items()) if isinstance(head, Head)]
+
+    def unreadable(self) -> dict[str, SheetUnreadable]:
+        """Why the heads that `list` leaves out cannot be read, by id. Reads only."""
+        found = {}
+        for sheet_id, path in sorted(self._head_files().items()):
+            if not isinstance(head := read_head(path), Head):
+                found[sheet_id] = unreadable(sheet_id, path.name, head)
+        return found
+
+    def get(self, sheet_id: str) -> TrainingSheet:
+        """One sheet's head; raises `NotFound`, naming those there are, or `SheetUnreadable`. Reads only."""
+        path = self.head_file(sheet_id)
+        head = read_head(path)
+        if isinstance(head, Head):
+            return head.sheet(sheet_id)
+        raise unreadable(sheet_id, path.name, head)
+
+    def head_file(self, sheet_id: str) -> Path:
+        """Where the sheet's YAML is; raises `NotFound`, naming the sheets there are. Reads only."""
+        heads = self._head_files()
+        if sheet_id in heads:
+            return heads[sheet_id]
+        places = ", ".join(str(directory) for directory in self.directories)
+        known = f"There are: {', '.join(sorted(heads))}." if heads else f"There are none in {places}."
+        lonely = [] if not SHEET_ID.fullmatch(sheet_id) else self._data_files(sheet_id)
+        if lonely:
+            known = f"{lonely[0]} has no {sheet_id}.yaml beside it: `training-pipeline sheets import` makes one."
+        raise NotFound(f"There is no training sheet '{sheet_id}'.", hint=known)
+
+    def files(self, sheet_id: str) -> SheetFiles:
+        """The sheet's files; raises `NotFound`, or `SheetUnreadable` if they do not make a sheet. Reads only."""
+        path = self.head_file(sheet_id)
+        problems = []
+        found = [path.with_name(path.stem + suffix) for suffix in SUFFIXES]
+        found = [data for data in found if data.is_file()]
+        expected = " or ".join(sheet_id + suffix for suffix in SUFFIXES)
+        if not found:
+            problems.append(Problem("", "missing_file", f"has no pairs beside it; expected {expected}"))
+        if len(found) > 1:
+            names = ", ".join(data.name for data in found)
+            problems.append(Problem("", "ambiguous_files", f"has {names} beside it; keep the one that counts"))
+        content = path.read_bytes()
+        head = parse_head(content)
+        if isinstance(head, Head) and not problems:
+            return SheetFiles(sheet_id, path, content, head, found[0])
+        raise unreadable(sheet_id, path.name, [*([] if isinstance(head, Head) else head), *problems])
+
+    @contextmanager
+    def open(self, sheet_id: str) -> Iterator[OpenSheet]:
+        """The sheet with its pairs on a DuckDB connection of its own, closed at the end. Reads only.
+
+        Raises `NotFound`, `SheetUnreadable` with every structural fault at once (also for a fault met while the pairs
+        are read), and `Unavailable` if the pairs were changed meanwhile.
+        """
+        files = self.files(sheet_id)
+        before = _stamp(files.data)
+        digest = _digest(files)
+        connection = self._connect()
+        try:
+            raw = self._inspected(connection.con, files)
+            connection.con.execute(MACROS)
+            connection.con.execute(f"CREATE TEMP VIEW pairs AS {select_pairs(raw, files.head)}")
+            pairs = connection.table("pairs").select(*PAIR_SCHEMA)
+            try:
+                yield OpenSheet(sheet=files.head.sheet(sheet_id), digest=digest, pairs=pairs)
+            except (duckdb.Error, pa.ArrowException) as error:  # which of them, depends on how the pairs are read
+                if faults := list(structural_problems(files.data, files.head)):
+                    raise unreadable(sheet_id, files.data.name, faults) from None
+                # What the engine says may quote the text of the pairs: its kind is all that may be told.
+                raise Unavailable(
+                    f"Training sheet '{sheet_id}' could not be worked through ({type(error).__name__}).",
+                    hint="If that was for want of memory, raise TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT.",
+                ) from None
+        finally:
+            connection.disconnect()
+        if _stamp(files.data) != before:
+            raise Unavailable(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
+
+    def _inspected(self, connection: duckdb.DuckDBPyConnection, files: SheetFiles) -> RawFile:
+        try:
+            raw = inspect(connection, files.data, files.head)
+        except duckdb.Error:
+            # The engine's own message quotes the text of the pairs: it must not be shown, nor chained.
+            refused = Problem("", "unreadable", f"cannot be read as {files.data.suffix[1:].upper()}; write it again")
+            problems = list(structural_problems(files.data, files.head)) or [refused]
+            raise unreadable(files.id, files.data.name, problems) from None
+        if raw.faulty or raw.empty or any(column_problems(dict.fromkeys(raw.types), files.head)):
+            raise unreadable(files.id, files.data.name, structural_problems(files.data, files.head))
+        if wrong := wrong_types(raw):
+            problems = [Problem(name, "wrong_type", f"is {kind}; expected text") for name, kind in wrong.items()]
+            raise unreadable(files.id, files.data.name, problems)
+        return raw
+
+    def _connect(self) -> ibis.BaseBackend:
+        config: dict[str, str | int | bool] = {
+            "memory_limit": self.memory_limit,
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+        }
+        if self.threads is not None:
+            config["threads"] = self.threads
+        if self.temp_directory is not None:
+            config["temp_directory"] = str(self.temp_directory)
+        return ibis.duckdb.connect(**config)
+
+    def _head_files(self) -> dict[str, Path]:
+        heads: dict[str, Path] = {}
+        for directory in self.directories:
+            for path in directory.glob("*.yaml"):
+                if SHEET_ID.fullmatch(path.stem):
+                    heads.setdefault(path.stem, path)
+        return heads
+
+    def _data_files(self, sheet_id: str) -> Sequence[Path]:
+        found = (directory / (sheet_id + suffix) for directory in self.directories for suffix in SUFFIXES)
+        return [path for path in found if path.is_file()]
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _digest(files: SheetFiles) -> str:
+    """SHA-256 over the YAML's length (8 bytes, big endian), the YAML and the data file."""
+    digest = hashlib.sha256(len(files.head_bytes).to_bytes(8, "big") + files.head_bytes)
+    with files.data.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,63 @@
+"""Structural faults of a training sheet's files, and the one error that names them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from training_pipeline.domain.errors import FieldProblem, SheetUnreadable
+from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.sheets.columns import column_problems, known_columns_hint
+from training_pipeline.sheets.files.rows import declared_columns, read_rows
+from training_pipeline.sheets.head import Head
+
+#: Faults that one error lists; `check` lists the rest.
+MOST_LISTED: Final = 20
+
+
+def structural_problems(data: Path, head: Head) -> Iterator[Problem]:
+    """What keeps the file from being read at all, row by row and then for its columns. Reads the file once."""
+    columns = declared_columns(data, head)
+    found: dict[str, int | None] = {}
+    empty = True
+    for row in read_rows(data, head):
+        yield from (problem for problem in row.problems if problem.code != "repeated_key")
+        empty = False
+        if columns is None:
+            for name in row.values or ():
+                found.setdefault(name, row.line)
+    if empty:
+        yield Problem("", "empty_file", "holds no pairs; a training sheet needs at least one")
+    if columns or found:
+        yield from column_problems(columns or found, head)
+
+
+def unreadable(sheet_id: str, file: str, problems: Iterable[Problem]) -> SheetUnreadable:
+    """The error for a sheet with structural faults in `file`; lists the first ones and counts the others. Pure."""
+    stream = iter(problems)
+    listed = list(islice(stream, MOST_LISTED))
+    more = sum(1 for _ in stream)
+    fields = [FieldProblem(where(file, problem), problem.code, problem.message) for problem in listed]
+    if more:
+        fields.append(FieldProblem(file, "more", f"and {more:,} more like these"))
+    columns = any(problem.code == "unknown_column" for problem in listed)
+    advice = f"`training-pipeline sheets check {sheet_id}` lists every problem of every row."
+    hint = f"{known_columns_hint()} {advice}" if columns else advice
+    return SheetUnreadable(f"Training sheet '{sheet_id}' cannot be read.", hint=hint, problems=fields)
+
+
+def table_unreadable(table: str, problems: Iterable[Problem], *, setting: str) -> SheetUnreadable:
+    """The error for a table that does not hold training sheets or pairs as it is; `setting` names its columns. Pure."""
+    fields = [FieldProblem(f"{table}, {problem.path}", problem.code, problem.message) for problem in problems]
+    hint = f"Columns that are called otherwise are named by {setting}; docs/unity_catalog.md has the layout."
+    return SheetUnreadable(f"Table {table} cannot be read.", hint=hint, problems=fields)
+
+
+def where(file: str, problem: Problem) -> str:
+    """The place of a problem in words: file, line, column or field. Pure."""
+    line = "" if problem.line is None else f", line {problem.line}"
+    name = "column" if problem.code in {"unknown_column", "missing_column", "repeated_column"} else ""
+    path = f", {name} '{problem.path}'" if name else f", {problem.path}" if problem.path else ""
+    return f"{file}{line}{path}"

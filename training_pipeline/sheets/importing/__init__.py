@@ -1,0 +1,1 @@
+"""Making a training sheet of a file that somebody has."""

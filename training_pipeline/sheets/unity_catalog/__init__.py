@@ -1,0 +1,1 @@
+"""Training sheets kept as tables of Unity Catalog."""

@@ -1,0 +1,1 @@
+"""The life of a training job: create, claim, launch, finalize, fail."""

@@ -1,0 +1,184 @@
+"""The lineage of a succeeded job in Unity Catalog: tables → an external metadata object for the job → model version.
+
+It is a copy for those who look there: our own lineage record is the one that counts. So a failure to write it fails
+nothing; it is an event, and is tried again for a week. That it is written is an event too, so that any process may do
+it, and go on where another one died.
+
+NOT ESTABLISHED, and relied on nowhere but here: that a relationship between a table and a model version can be told
+through an external metadata object (the SDK says that one end of each must be one), and that making a thing twice is
+refused as `ALREADY_EXISTS`. Relationships have an id of our choosing that is the same each time, for where it counts.
+
+Every user of the account may browse external metadata: it holds ids, digests and counts, never a name or a text.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import exists, select
+
+from training_pipeline.databricks.retry import Connection
+from training_pipeline.domain.errors import BackendUnreachable, PipelineError
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.lineage import LineageRecord
+from training_pipeline.sheets.unity_catalog.source import TABLES
+from training_pipeline.training_jobs.store import lineage
+from training_pipeline.training_jobs.store.jobs import EventType, JobStore, job_from_row
+from training_pipeline.training_jobs.store.tables import training_job_events, training_jobs
+
+if TYPE_CHECKING:
+    from databricks.sdk.service.catalog import ExternalLineageObject
+
+#: So long after its job was finished a lineage is tried to be written.
+PATIENCE: Final = timedelta(days=7)
+#: Seconds until it is tried again after a failure.
+PAUSE_SECONDS: Final = 300.0
+_ALL: Final = ""
+_MARK: Final = "unity_catalog_lineage"
+_NAMESPACE: Final = uuid.UUID("6d1f9b5e-7a55-4f0c-9a3e-0d0f6a1f2c11")
+_GRANT: Final = (
+    "Grant CREATE EXTERNAL METADATA on the metastore, SELECT on the tables and, where a model version was registered, "
+    "EXECUTE on the model"
+)
+
+_log = logging.getLogger(__name__)
+
+
+class CatalogLineage:
+    """Writes lineage to the workspace of `connection`. `clock` counts seconds, for tests."""
+
+    def __init__(self, store: JobStore, connection: Connection, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._connection = connection
+        self._clock = clock
+        #: Until when a job waits after a failure; under no name, all of them.
+        self._pauses: dict[str, float] = {}
+
+    def write_due(self, *, seconds: float = 10.0) -> int:
+        """Write what is due, until `seconds` are over; how many were written. A failure is an event, never raised."""
+        deadline = self._clock() + seconds
+        written = 0
+        for job in self._due() if self._may(_ALL) else []:
+            if self._clock() > deadline:
+                break
+            if not self._may(job.id):
+                continue
+            try:
+                self.write(job)
+            except PipelineError as error:
+                self._failed(job, error)
+                if isinstance(error, BackendUnreachable):
+                    break
+                continue
+            self._store.record(job.id, EventType.INFO, "Lineage was written to Unity Catalog.", data={_MARK: "written"})
+            written += 1
+        return written
+
+    def _may(self, name: str) -> bool:
+        return self._clock() >= self._pauses.get(name, 0.0)
+
+    def write(self, job: TrainingJob) -> None:
+        """Write the object of one job and its relationships. Idempotent; raises what `Connection.calling` raises."""
+        from databricks.sdk import errors
+        from databricks.sdk.service.catalog import CreateRequestExternalLineage, ExternalMetadata, SystemType
+
+        record = lineage.read(self._store, job.id)
+        facts = _facts(job, record)
+        client = self._connection.client
+        with self._connection.calling(f"write the lineage of {job.id}", grant=_GRANT):
+            with suppress(errors.AlreadyExists):
+                client().external_metadata.create_external_metadata(
+                    ExternalMetadata(
+                        name_of(job),
+                        SystemType.OTHER,
+                        "training job",
+                        description="A training job of training_pipeline: which pairs made which model version.",
+                        properties=facts,
+                    )
+                )
+            for source, target in _relationships(job):
+                with suppress(errors.AlreadyExists):
+                    client().external_lineage.create_external_lineage_relationship(
+                        CreateRequestExternalLineage(
+                            source,
+                            target,
+                            id=str(uuid.uuid5(_NAMESPACE, f"{source.as_dict()} {target.as_dict()}")),
+                            properties=facts,
+                        )
+                    )
+
+    def _due(self) -> Sequence[TrainingJob]:
+        jobs, events = training_jobs.c, training_job_events.c
+        marked = exists().where(events.job_id == jobs.id, events.data[_MARK].astext == "written")
+        query = (
+            select(training_jobs)
+            .where(
+                jobs.status == JobStatus.SUCCEEDED,
+                jobs.finalized_at > datetime.now(UTC) - PATIENCE,
+                jobs.sheet["sheet"]["metadata"].has_key(TABLES),
+                ~marked,
+            )
+            .order_by(jobs.finalized_at)
+            .limit(20)
+        )
+        with self._store.begin() as connection:
+            return [job_from_row(row) for row in connection.execute(query).mappings()]
+
+    def _failed(self, job: TrainingJob, error: PipelineError) -> None:
+        waiting = _ALL if isinstance(error, BackendUnreachable) else job.id
+        self._pauses[waiting] = self._clock() + PAUSE_SECONDS
+        _log.warning("the lineage of %s was not written to Unity Catalog: %s", job.id, error)
+        if not self._told(job):
+            message = f"Lineage was not written to Unity Catalog; it is tried again for {PATIENCE.days} days: {error}"
+            self._store.record(job.id, EventType.ERROR, message, data={_MARK: "failed"})
+
+    def _told(self, job: TrainingJob) -> bool:
+        events = training_job_events.c
+        with self._store.begin() as connection:
+            told = select(events.id).where(events.job_id == job.id, events.data[_MARK].astext == "failed").limit(1)
+            return connection.execute(told).first() is not None
+
+
+def name_of(job: TrainingJob) -> str:
+    """What the job's object is called in Unity Catalog. Pure."""
+    return f"training_pipeline_{job.id}"
+
+
+def _facts(job: TrainingJob, record: LineageRecord) -> dict[str, str]:
+    facts: dict[str, Any] = {
+        "training_job": job.id,
+        "training_sheet_id": record.training_sheet_id,
+        "training_sheet_digest": record.training_sheet_digest,
+        "dataset_digest": record.dataset_digest,
+        "gate_policy_version": record.gate_policy_version,
+        "base_model": job.base_model,
+        "model": job.uc_model_name,
+        "model_version": job.uc_model_version,
+        "train_pairs": job.train_pairs,
+        "validation_pairs": job.val_pairs,
+    }
+    return {name: str(value) for name, value in facts.items() if value is not None}
+
+
+def _relationships(job: TrainingJob) -> Iterator[tuple[ExternalLineageObject, ExternalLineageObject]]:
+    """Source and target of each: every table that the sheet was read from, and the model version in this workspace."""
+    from databricks.sdk.service.catalog import (
+        ExternalLineageExternalMetadata,
+        ExternalLineageModelVersion,
+        ExternalLineageObject,
+        ExternalLineageTable,
+    )
+
+    middle = ExternalLineageObject(external_metadata=ExternalLineageExternalMetadata(name_of(job)))
+    for table in (job.sheet or {})["sheet"]["metadata"][TABLES]:
+        yield ExternalLineageObject(table=ExternalLineageTable(table)), middle
+    # Another backend's models are registered elsewhere.
+    if job.backend == "databricks" and job.uc_model_name and job.uc_model_version:
+        made = ExternalLineageModelVersion(job.uc_model_name, job.uc_model_version)
+        yield middle, ExternalLineageObject(model_version=made)

@@ -1,0 +1,121 @@
+"""Which Dagster run works on a job: claimed by compare-and-set on the number of the attempt.
+
+Two phases of a job are worked on by runs: `launch` (from the sheet to the backend) and `finalize` (from the backend's
+result to the registered model). A claim names its attempt; a run that finds another number than its own has been
+superseded and stops. A claim that is given back may be claimed again, as the next attempt, after a pause.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Interval, and_, bindparam, cast, func, or_, select, update
+
+from training_pipeline.domain.job import ACTIVE, TERMINAL, JobStatus, TrainingJob
+from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, job_from_row, record_event
+from training_pipeline.training_jobs.store.tables import training_jobs
+
+FIRST_PAUSE_SECONDS: Final = 5.0
+
+
+class Phase(StrEnum):
+    """The two phases that a Dagster run works on."""
+
+    LAUNCH = "launch"
+    FINALIZE = "finalize"
+
+
+def lock_key(phase: Phase, job_id: str) -> str:
+    """The key of the advisory lock that a run of this phase holds as its sign of life."""
+    return f"{phase}:{job_id}"
+
+
+def run_key(phase: Phase, job_id: str, attempt: int) -> str:
+    """Dagster's run key; it is never requested twice."""
+    return f"{job_id}:{phase}:{attempt}"
+
+
+def attempt_of(job: TrainingJob, phase: Phase) -> int:
+    """The number of the attempt that was claimed last; 0 if none was."""
+    return int(getattr(job, f"{phase}_attempt"))
+
+
+def _unfinished(phase: Phase) -> ColumnElement[bool]:
+    """Jobs that have work of this phase left. A job that ended without being launched has nothing left to launch."""
+    table = training_jobs.c
+    if phase is Phase.LAUNCH:
+        return and_(table.status.in_(ACTIVE), table.launched_at.is_(None))
+    backend_is_done = table.backend_status.in_([JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.TIMEOUT])
+    launched = or_(table.launched_at.is_not(None), table.status.in_(TERMINAL))
+    return and_(backend_is_done, launched, table.finalized_at.is_(None))
+
+
+def claim(store: JobStore, phase: Phase, *, job_id: str | None = None, limit: int = 20) -> list[TrainingJob]:
+    """Claim up to `limit` open jobs (or just `job_id`), oldest first, each as its next attempt. Writes.
+
+    Any number of processes may call it at the same moment: a job goes to one of them.
+    """
+    table = training_jobs.c
+    paused = or_(table[f"{phase}_after"].is_(None), table[f"{phase}_after"] <= func.clock_timestamp())
+    candidates = select(table.id).where(_unfinished(phase), table[f"{phase}_claimed_at"].is_(None), paused)
+    if job_id is not None:
+        candidates = candidates.where(table.id == job_id)
+    candidates = candidates.order_by(table.created_at).limit(limit).with_for_update(skip_locked=True)
+    with store.begin() as connection:
+        rows = connection.execute(
+            update(training_jobs)
+            .where(table.id.in_(candidates.scalar_subquery()))
+            .values(
+                {
+                    f"{phase}_attempt": table[f"{phase}_attempt"] + 1,
+                    f"{phase}_claimed_at": func.clock_timestamp(),
+                }
+            )
+            .returning(training_jobs)
+        ).mappings()
+        return sorted((job_from_row(row) for row in rows), key=lambda job: job.created_at)
+
+
+def claimed(store: JobStore, phase: Phase) -> list[TrainingJob]:
+    """Jobs that are claimed and whose phase is not over. Reads only."""
+    table = training_jobs.c
+    with store.begin() as connection:
+        rows = connection.execute(
+            select(training_jobs)
+            .where(_unfinished(phase), table[f"{phase}_claimed_at"].is_not(None))
+            .order_by(table.created_at)
+        ).mappings()
+        return [job_from_row(row) for row in rows]
+
+
+def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: str, pause: float | None = None) -> bool:
+    """Give a claim back, so that the next attempt may start after `pause` seconds; writes an event. Without `pause` it
+    doubles each time.
+
+    False, and nothing is written, if that attempt no longer holds the claim or the phase is over.
+    """
+    pause = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) if pause is None else pause
+    values: dict[str, Any] = {
+        f"{phase}_claimed_at": None,
+        f"{phase}_after": func.clock_timestamp() + cast(bindparam("pause", f"{pause} seconds"), Interval),
+        "updated_at": func.clock_timestamp(),
+    }
+    table = training_jobs.c
+    with store.begin() as connection:
+        row = connection.execute(
+            update(training_jobs)
+            .where(
+                table.id == job_id,
+                table[f"{phase}_attempt"] == attempt,
+                table[f"{phase}_claimed_at"].is_not(None),
+                _unfinished(phase),
+            )
+            .values(values)
+            .returning(table.id)
+        ).first()
+        if row is None:
+            return False
+        message = f"Attempt {attempt} to {phase} ended early ({why}); the next one follows in {pause:.0f} s."
+        record_event(connection, job_id, EventType.INFO, message, SYSTEM, data={"phase": phase, "attempt": attempt})
+    return True

@@ -1,0 +1,95 @@
+"""What creating a job would come to: the gates, the real split and the resolved configuration. Nothing is stored."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from training_pipeline.backends.base import Plan
+from training_pipeline.datasets.prepare import split_snapshot
+from training_pipeline.datasets.snapshot import snapshot
+from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
+from training_pipeline.domain.job import JobRequest, TrainingConfig
+from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.rules.split import SplitReport
+from training_pipeline.domain.training_sheet import TrainingSheet
+from training_pipeline.sheets.base import OpenSheet
+
+#: Fewer validation pairs than this say little about the model.
+FEW_VALIDATION_PAIRS: Final = 20
+#: With fewer optimizer steps than this, most of the training is warm-up.
+FEW_STEPS: Final = 20
+
+
+class DryRun(BaseModel):
+    """What would happen. `planned_steps` counts optimizer steps, before any early stopping."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sheet: TrainingSheet
+    sheet_digest: str
+    summary: ExportSummary
+    split: SplitReport
+    base_model: str
+    config: TrainingConfig
+    planned_steps: int
+    warnings: tuple[SheetWarning, ...]
+
+
+def split_of(
+    opened: OpenSheet, policy: GatePolicy, request: JobRequest, *, min_pairs: int
+) -> tuple[ExportSummary, SplitReport]:
+    """Judge and split as the launch of a job would, in a directory that is gone afterwards.
+
+    Raises `GateRefused` and `SplitRefused` as the launch would. The verdicts hold no text.
+    """
+    with tempfile.TemporaryDirectory(prefix="training-pipeline-") as directory:
+        taken = snapshot(opened, policy, directory=Path(directory))
+        seed = request.split_seed or opened.sheet.id
+        plan = split_snapshot(taken, ratio=request.train_val_split, seed=seed, min_pairs=min_pairs)
+    return taken.summary, plan.report
+
+
+def dry_run(opened: OpenSheet, summary: ExportSummary, split: SplitReport, plan: Plan) -> DryRun:
+    """Put together what is known of a job that was not created. Pure."""
+    batch, epochs = plan.config.batch_size, plan.config.epochs
+    if not isinstance(batch, int) or not isinstance(epochs, int):
+        raise AssertionError("a plan has no auto left")
+    steps = math.ceil(split.train / batch) * epochs
+    return DryRun(
+        sheet=opened.sheet,
+        sheet_digest=opened.digest,
+        summary=summary,
+        split=split,
+        base_model=plan.base_model,
+        config=plan.config,
+        planned_steps=steps,
+        warnings=(*summary.warnings, *_warnings(split, steps)),
+    )
+
+
+def _warnings(split: SplitReport, steps: int) -> Iterator[SheetWarning]:
+    if split.validation < FEW_VALIDATION_PAIRS:
+        yield SheetWarning(
+            code="few_validation_pairs",
+            count=split.validation,
+            message=f"{split.validation} validation pairs say little about the model.",
+        )
+    if steps < FEW_STEPS:
+        yield SheetWarning(
+            code="few_steps",
+            count=steps,
+            message=f"{steps} optimizer steps are few: most of them are warm-up. More epochs or a smaller batch help.",
+        )
+    if abs(split.achieved_ratio - split.requested_ratio) > 0.01:
+        yield SheetWarning(
+            code="ratio_missed",
+            count=split.components,
+            message=f"The split comes to {split.achieved_ratio:.1%} instead of {split.requested_ratio:.1%}: "
+            f"{split.components:,} groups of pairs must stay together.",
+        )

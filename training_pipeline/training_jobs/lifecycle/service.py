@@ -1,0 +1,233 @@
+"""The verbs of a training job. Everything that creates, cancels or retries a job goes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+from sqlalchemy import Connection
+
+from training_pipeline.backends.base import FineTuningBackend, Plan
+from training_pipeline.datasets.summary import export_summary
+from training_pipeline.domain.errors import Conflict, InvalidRequest
+from training_pipeline.domain.export_summary import ExportSummary
+from training_pipeline.domain.job import (
+    ACTIVE,
+    TERMINAL,
+    JobRequest,
+    JobStatus,
+    TrainingConfig,
+    TrainingJob,
+    new_job_id,
+    problems_from_validation,
+)
+from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.infra.database import Database
+from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
+from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, split_of
+from training_pipeline.training_jobs.polling.poll_once import look
+from training_pipeline.training_jobs.polling.poller import Poller
+from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+
+#: Writes on the connection of the transaction that stores a new job.
+Also = Callable[[Connection, TrainingJob], None]
+
+#: Sheets of up to this many pairs are counted by the gates when a job is created; larger ones by its launch run.
+COUNTED_AT_ONCE: Final = 100_000
+
+
+class JobService:
+    """Creates, reads, cancels, retries and polls training jobs."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        source: TrainingSheetSource,
+        backend: FineTuningBackend,
+        poller: Poller,
+        policy: GatePolicy,
+        *,
+        database: Database,
+        min_pairs: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._source = source
+        self._backend = backend
+        self._poller = poller
+        self._policy = policy
+        self._database = database
+        self._min_pairs = min_pairs
+        self._clock = clock
+
+    def create(
+        self, request: JobRequest | Mapping[str, Any], *, created_by: str, also: Also | None = None
+    ) -> TrainingJob:
+        """Validate everything at once, resolve every "auto", store the job as `pending` with its event.
+
+        What `also` writes is stored together with the job. Raises `InvalidRequest` with every problem, `NotFound` for
+        an unknown training sheet and `SheetUnreadable`.
+        """
+        return self._create(_validated(request), created_by=created_by, also=also)
+
+    def plan(self, request: JobRequest | Mapping[str, Any]) -> DryRun:
+        """What `create` and the launch after it would come to; stores nothing.
+
+        Raises what they would: also `GateRefused` and `SplitRefused`.
+        """
+        request = _validated(request)
+        with self._source.open(request.training_sheet_id) as opened:
+            self._resolved(request, None)  # what cannot be is told before any pair is judged
+            summary, split = split_of(opened, self._policy, request, min_pairs=self._min_pairs)
+            plan = self._resolved(request, summary if summary.total <= COUNTED_AT_ONCE else None)
+            return dry_run(opened, summary, split, plan)
+
+    def get(self, job_id: str) -> TrainingJob:
+        """One job; raises `NotFound`."""
+        return self._store.get(job_id)
+
+    def list(self, **filters: Any) -> tuple[list[TrainingJob], int]:
+        """A page of jobs, newest first, and the total; the filters of `JobStore.list`."""
+        return self._store.list(**filters)
+
+    def cancel(self, job_id: str, *, actor: str, reason: str) -> TrainingJob:
+        """Cancel a job that was not submitted yet; ask the backend to stop one that was.
+
+        Idempotent. Raises `Conflict` for a job that is over otherwise.
+        """
+        job = self._store.get(job_id)
+        if job.status is JobStatus.CANCELLED:
+            return job
+        if job.status in TERMINAL:
+            raise Conflict(f"Training job {job_id} is over ({job.status}); it cannot be cancelled.")
+        asked = {
+            "cancel_requested_at": self._clock(),
+            "cancel_requested_by": actor,
+            "cancel_reason": reason,
+        }
+        if job.status is JobStatus.PENDING:
+            # The launch run sets `submit_intended_at` under the same condition, so only one of the two happens.
+            done = self._store.change(
+                job,
+                JobStatus.CANCELLED,
+                message=f"Cancelled before it was submitted: {reason}",
+                actor=actor,
+                values=asked,
+                where={"submit_intended_at": None},
+            )
+            if done is not None:
+                return done
+        if job.cancel_requested_at is None:
+            seen = {"status": job.status, "cancel_requested_at": None}
+            event = (EventType.INFO, f"Cancel requested: {reason}")
+            if self._store.update(job_id, asked, where=seen, event=event, actor=actor) is None:
+                return self.cancel(job_id, actor=actor, reason=reason)  # it has gone on, or somebody else has asked
+        job = self._poller.poll(job_id)
+        return self.cancel(job_id, actor=actor, reason=reason) if job.status in TERMINAL else job
+
+    def retry(
+        self, job_id: str, *, actor: str, changes: Mapping[str, Any] | None = None, also: Also | None = None
+    ) -> TrainingJob:
+        """A new job like one that failed, was cancelled or timed out, with `changes` to its training_config.
+
+        Raises `Conflict` for a job in any other status and `InvalidRequest` for changes that cannot be.
+        """
+        job = self._store.get(job_id)
+        return self._create(_retried(job, changes), created_by=actor, retry_of=job, also=also)
+
+    def plan_retry(self, job_id: str, *, changes: Mapping[str, Any] | None = None) -> DryRun:
+        """What `retry` and the launch after it would come to; stores nothing. Raises what they would."""
+        return self.plan(_retried(self._store.get(job_id), changes))
+
+    def poll(self, job_id: str) -> TrainingJob:
+        """Ask the backend now, once for all who ask at this moment; see `shared_look.look`."""
+        return look(self._store, self._database, self._poller, job_id)
+
+    def _create(
+        self,
+        request: JobRequest,
+        *,
+        created_by: str,
+        retry_of: TrainingJob | None = None,
+        also: Also | None = None,
+    ) -> TrainingJob:
+        with self._source.open(request.training_sheet_id) as opened:
+            sheet, summary = opened.sheet, self._counted(opened)
+        plan = self._resolved(request, summary)
+        now = self._clock()
+        job = TrainingJob(
+            id=new_job_id(now),
+            training_sheet_id=sheet.id,
+            training_sheet_name=sheet.name,
+            model_name=request.model_name,
+            base_model=plan.base_model,
+            requested_config=request.training_config.model_dump(exclude_unset=True),
+            training_config=plan.config.model_dump(),
+            train_val_split=request.train_val_split,
+            split_seed=request.split_seed or sheet.id,
+            register_to_uc=request.register_to_uc,
+            uc_catalog=request.uc_catalog or plan.uc_catalog,
+            uc_schema=request.uc_schema or plan.uc_schema,
+            created_by=created_by,
+            retry_of=None if retry_of is None else retry_of.id,
+            attempt=1 if retry_of is None else retry_of.attempt + 1,
+            status=JobStatus.PENDING,
+            created_at=now,
+            updated_at=now,
+            backend=self._backend.name,
+            total_pairs=None if summary is None else summary.total,
+            eligible_pairs=None if summary is None else summary.eligible,
+            excluded_counts=None if summary is None else {str(key): n for key, n in summary.excluded.items()},
+        )
+        message = "Created." if retry_of is None else f"Created as a retry of {retry_of.id}."
+        return self._store.create(job, message=message, also=also)
+
+    def _counted(self, opened: OpenSheet) -> ExportSummary | None:
+        with opened.engine.fetch(opened.pairs.aggregate(pairs=opened.pairs.count())) as counted:
+            small = counted.to_pyarrow()["pairs"][0].as_py() <= COUNTED_AT_ONCE
+        return export_summary(opened, self._policy) if small else None
+
+    def _resolved(self, request: JobRequest, summary: ExportSummary | None) -> Plan:
+        train_pairs = None if summary is None else round(summary.eligible * request.train_val_split)
+        return self._backend.plan(request.base_model, request.training_config, train_pairs=train_pairs)
+
+
+def refused(found: ValidationError) -> InvalidRequest:
+    """What is wrong with a request for a job, all at once. Pure."""
+    hint = ""
+    if any(item["type"] == "extra_forbidden" for item in found.errors()):
+        hint = f"Known keys of training_config: {', '.join(TrainingConfig.model_fields)}."
+    problems = problems_from_validation(list(found.errors()))
+    return InvalidRequest("The training job cannot be created as asked.", problems=problems, hint=hint)
+
+
+def _retried(job: TrainingJob, changes: Mapping[str, Any] | None) -> JobRequest:
+    """What is asked for when `job` is retried."""
+    if job.status in ACTIVE:
+        raise Conflict(f"Training job {job.id} is {job.status}.", hint="Cancel it first, or wait for its end.")
+    if job.status is JobStatus.SUCCEEDED:
+        raise Conflict(f"Training job {job.id} has succeeded; there is nothing to retry.", hint="Create a new one.")
+    return _validated(
+        {
+            "training_sheet_id": job.training_sheet_id,
+            "model_name": job.model_name,
+            "base_model": job.base_model,
+            "training_config": {**job.requested_config, **(changes or {})},
+            "train_val_split": job.train_val_split,
+            "split_seed": job.split_seed,
+            "register_to_uc": job.register_to_uc,
+            "uc_catalog": job.uc_catalog,
+            "uc_schema": job.uc_schema,
+        }
+    )
+
+
+def _validated(request: JobRequest | Mapping[str, Any]) -> JobRequest:
+    if isinstance(request, JobRequest):
+        return request
+    try:
+        return JobRequest.model_validate(request)
+    except ValidationError as error:
+        raise refused(error) from None

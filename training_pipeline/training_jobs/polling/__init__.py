@@ -1,0 +1,1 @@
+"""Asking the backends how training jobs are doing, and storing the answers."""

@@ -1,0 +1,1 @@
+"""What is stored of training jobs: tables, jobs, events, metrics, lineage."""

@@ -1,0 +1,122 @@
+"""Requests that may be repeated: one that bears a key makes one job, however often and from wherever it is sent.
+
+A key belongs to whoever sent it. The first answer is stored in the transaction that stores the job, so no crash makes
+two jobs of one key; while the first request is being worked on its key is locked. A request that was refused leaves
+nothing behind: it may be mended and sent again with the same key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, func, insert, select, tuple_
+
+from training_pipeline.domain.errors import Conflict, InvalidRequest
+from training_pipeline.infra import advisory_lock
+from training_pipeline.infra.database import Database
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.tables import idempotency_keys
+
+#: An answer is kept at least this long.
+KEPT: Final = timedelta(hours=48)
+_SWEPT_AT_ONCE: Final = 100
+
+
+class KeyReused(InvalidRequest):
+    """The key was used for another request."""
+
+    code = "idempotency_key_reused"
+
+
+class KeyInUse(Conflict):
+    """The first request with the key is still being worked on."""
+
+    code = "idempotency_key_in_use"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered: an HTTP status and a JSON text."""
+
+    status: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """This request's turn on its key: the first answer where there is one, else the right to give it."""
+
+    who: str
+    key: str
+    body_hash: str
+    first_answer: Answer | None
+
+    def remember(self, connection: Connection, answer: Answer) -> None:
+        """Store the first answer within the caller's transaction."""
+        connection.execute(
+            insert(idempotency_keys).values(
+                who=self.who,
+                key=self.key,
+                body_hash=self.body_hash,
+                response_status=answer.status,
+                response_body=answer.body,
+            )
+        )
+        _sweep(connection)
+
+
+def body_hash(operation: str, body: Any) -> str:
+    """SHA-256 (hex) of what is asked for: the operation and its JSON value, without regard to order and space. Pure."""
+    return hashlib.sha256(json.dumps([operation, body], sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def turn(store: JobStore, database: Database, *, who: str, key: str, body_hash: str) -> Iterator[Turn]:
+    """Hold the key while the context is open. Raises `KeyInUse` if another request does, `KeyReused` for another body.
+
+    One that comes after the first was answered does not wait for a lock.
+    """
+    answered = _look(store, who, key, body_hash)
+    if answered is not None:
+        yield Turn(who, key, body_hash, answered)
+        return
+    name = hashlib.sha256(json.dumps([who, key]).encode()).hexdigest()
+    with ExitStack() as held:
+        try:
+            held.enter_context(advisory_lock.hold(database, f"idempotency:{name}"))
+        except Conflict:
+            raise KeyInUse(
+                "Another request with this Idempotency-Key is being worked on.", hint="Send it again in a moment."
+            ) from None
+        yield Turn(who, key, body_hash, _look(store, who, key, body_hash))
+
+
+def _look(store: JobStore, who: str, key: str, body_hash: str) -> Answer | None:
+    table = idempotency_keys.c
+    with store.begin() as connection:
+        row = connection.execute(select(idempotency_keys).where(table.who == who, table.key == key)).mappings().first()
+    if row is None:
+        return None
+    if row["body_hash"] != body_hash:
+        raise KeyReused(
+            "This Idempotency-Key was used for another request.", hint="Use a new key for every request that differs."
+        )
+    return Answer(row["response_status"], row["response_body"])
+
+
+def _sweep(connection: Connection) -> None:
+    """Forget some keys that are old enough; those that another transaction is at are left to it."""
+    table = idempotency_keys.c
+    old = (
+        select(table.who, table.key)
+        .where(table.created_at < func.now() - KEPT)
+        .limit(_SWEPT_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    connection.execute(delete(idempotency_keys).where(tuple_(table.who, table.key).in_(old)))

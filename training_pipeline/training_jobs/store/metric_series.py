@@ -1,0 +1,105 @@
+"""The metric series of a job as a chart wants it: a stretch of steps, and no more of them than can be seen.
+
+Down-sampling is done by the database, in one pass over the job's steps. The stretch is cut into equal intervals of
+steps; in each of them every series keeps the first step with its lowest and the first with its highest value, so that
+no spike is lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Integer, Select, and_, func, literal, or_, select, union
+
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.metrics import SERIES
+from training_pipeline.training_jobs.store.tables import training_job_metrics
+
+FIRST_STEP: Final = 0
+LAST_STEP: Final = 2**31 - 1
+LATEST: Final = ("learning_rate", "tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSeries:
+    """Rows of `training_job_metrics` by step, and how many there are between the two steps. `latest` is of the job."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    #: The last values of `LATEST`; None where nothing was measured. Those of the losses stand in the job itself.
+    latest: dict[str, Any]
+
+    @property
+    def sampled(self) -> bool:
+        """Whether steps were left out."""
+        return len(self.rows) < self.total
+
+
+def metric_series(
+    store: JobStore, job_id: str, *, from_step: int = FIRST_STEP, to_step: int = LAST_STEP, resolution: int
+) -> MetricSeries:
+    """The steps from `from_step` to `to_step`, both included; all of them where they are at most `resolution`.
+
+    Else of each series at most `resolution` values are kept: lowest and highest of `resolution / 2` intervals. Reads.
+    """
+    table = training_job_metrics.c
+    stretch = and_(table.job_id == job_id, table.step >= from_step, table.step <= to_step)
+    bounds = select(func.count(), func.min(table.step), func.max(table.step)).where(stretch)
+    everything = select(training_job_metrics).where(stretch).order_by(table.step)
+    with store.begin() as connection:
+        total, low, high = connection.execute(bounds).one()
+        if total <= resolution:
+            rows = connection.execute(everything).mappings().all()
+        else:
+            kept = _extremes(job_id, low, high, max(1, resolution // 2))
+            rows = connection.execute(everything.where(table.step.in_(kept))).mappings().all()
+        latest = dict(connection.execute(_latest(job_id)).mappings().one())
+    return MetricSeries([dict(row) for row in rows], total, latest)
+
+
+def _extremes(job_id: str, low: int, high: int, intervals: int) -> Any:
+    """The steps to keep. Two passes over the stretch: values first, then where they stand."""
+    table = training_job_metrics.c
+    interval = func.width_bucket(table.step, literal(low, Integer), literal(high + 1, Integer), intervals)
+    rows = (
+        select(interval.label("interval"), table.step, *(table[name] for name in SERIES))
+        .where(table.job_id == job_id, table.step >= low, table.step <= high)
+        .cte("rows")
+        .prefix_with("MATERIALIZED")
+    )
+    values = (
+        select(
+            rows.c.interval,
+            *(func.min(rows.c[name]).label(f"{name}_low") for name in SERIES),
+            *(func.max(rows.c[name]).label(f"{name}_high") for name in SERIES),
+        )
+        .group_by(rows.c.interval)
+        .cte("extremes")
+    )
+    ends = [(name, f"{name}_{end}") for name in SERIES for end in ("low", "high")]
+    places = (
+        select(
+            *(func.min(rows.c.step).filter(rows.c[name] == values.c[end]).label(end) for name, end in ends),
+        )
+        .select_from(rows.join(values, rows.c.interval == values.c.interval))
+        .where(or_(*(rows.c[name] == values.c[end] for name, end in ends)))
+        .group_by(rows.c.interval)
+        .cte("places")
+    )
+    return union(*(select(places.c[end]).where(places.c[end].is_not(None)) for _, end in ends))
+
+
+def _latest(job_id: str) -> Select[Any]:
+    table = training_job_metrics.c
+    return select(
+        *(
+            select(table[name])
+            .where(table.job_id == job_id, table[name].is_not(None))
+            .order_by(table.step.desc())
+            .limit(1)
+            .scalar_subquery()
+            .label(name)
+            for name in LATEST
+        )
+    )

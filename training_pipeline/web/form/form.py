@@ -1,0 +1,220 @@
+"""The form for a new job or a retry. What is typed stands in the address; all that is said about it, in the service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from nicegui import Client, background_tasks, ui
+
+from training_pipeline.domain.errors import FieldProblem, PipelineError
+from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.schemas.training_sheet import DryRun, TrainingSheets
+from training_pipeline.web import formats, urls
+from training_pipeline.web.client import Desk
+from training_pipeline.web.elements import Tag, panel, text_fact
+from training_pipeline.web.form.draft import REQUEST, Draft
+from training_pipeline.web.form.fields import FIRST, config_fields, request_fields
+from training_pipeline.web.form.model import BaseModelChoice, Complaint, SplitPanel
+from training_pipeline.web.form.plan import PlanPanel
+from training_pipeline.web.form.sheet import SheetPanel
+from training_pipeline.web.form.widgets import Widget
+from training_pipeline.web.layout import go
+
+#: Whoever types is asked about after a pause of this long.
+PAUSE_SECONDS: Final = 0.25
+
+
+class JobForm:
+    """Asks the service after every change what would happen, and shows its answer."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        query: Mapping[str, str],
+        retried: TrainingJob | None,
+        sheets: TrainingSheets,
+        models: BaseModels,
+    ) -> None:
+        self._desk = desk
+        self._draft = Draft.parse(query, retried)
+        #: Fields that somebody has written in; what is wrong with the others is not said yet.
+        self._touched = set(self._draft.values)
+        self._fields: dict[str, Widget | Complaint] = {}
+        self._sheet: SheetPanel | None = None
+        self._split: SplitPanel | None = None
+        self._number = 0
+        self._planning: asyncio.Task[None] | None = None
+        with Tag("form", classes="form") as form:
+            with Tag("div", classes="form-main"):
+                if retried is None:
+                    self._sheet = SheetPanel(desk, sheets, self._draft.sheet, self._sheet_chosen)
+                    with panel("Model", name="model"):
+                        asked = self._draft.values.get("base_model", "")
+                        self._fields["base_model"] = BaseModelChoice(models, asked, self._changed)
+                        self._widget("model_name")
+                    self._split = SplitPanel(self._draft.values.get("train_val_split", ""), self._changed)
+                    self._fields["train_val_split"] = self._split.complaint
+                else:
+                    _kept(retried)
+                self._training()
+                if retried is None:
+                    self._registration()
+            with Tag("aside", classes="form-side", aria_label="What would happen"):
+                words, picture = ("Create training job", "plus") if retried is None else ("Create retry", "retry")
+                self._plan = PlanPanel(words, picture)
+        form.when("submit.prevent", self._submitted)
+
+    async def begin(self, client: Client) -> None:
+        """Fill in what the service has to say, once the page is there."""
+        await client.connected()
+        with client:
+            self._write_address()
+            await self._ask_all()
+
+    def _training(self) -> None:
+        further = [field.name for field in config_fields() if field.name not in FIRST]
+        with panel("Training", name="training"):
+            with Tag("div", classes="fields"):
+                for name in FIRST:
+                    self._widget(name)
+            opened = any(self._draft.values.get(name) for name in further)
+            with Tag("details", open=opened or None):
+                Tag("summary", f"{len(further)} more settings")
+                with Tag("div", classes="fields"):
+                    for name in further:
+                        self._widget(name)
+
+    def _registration(self) -> None:
+        field = request_fields()["register_to_uc"]
+        with panel("Registration", name="registration"):
+            with Tag("label", classes="check"):
+                on = self._draft.values.get(field.name, field.default) != "no"
+                box = Tag("input", type_="checkbox", checked=on or None)
+                box.when(
+                    "change",
+                    lambda event: self._changed(field.name, "" if event.args else "no"),
+                    "(event) => emit(event.target.checked)",
+                )
+                Tag("span", field.help)
+            with Tag("div", classes="fields"):
+                self._widget("uc_catalog")
+                self._widget("uc_schema")
+
+    def _widget(self, name: str) -> None:
+        field = request_fields().get(name) or next(field for field in config_fields() if field.name == name)
+        self._fields[name] = Widget(field, self._draft.values.get(name, ""), self._changed)
+
+    # What happens.
+
+    async def _sheet_chosen(self, sheet: str) -> None:
+        self._draft = replace(self._draft, sheet=sheet)
+        self._write_address()
+        await self._ask_all()
+
+    def _changed(self, name: str, value: str) -> None:
+        self._draft = self._draft.with_(name, value)
+        self._touched.add(name)
+        if self._split is not None and name == "train_val_split":
+            self._split.show(value)
+        self._write_address()
+        if self._planning is not None:
+            self._planning.cancel()
+        client = ui.context.client
+
+        async def soon() -> None:
+            await asyncio.sleep(PAUSE_SECONDS)
+            with client:
+                await self._ask_plan()
+
+        self._planning = background_tasks.create(soon(), name="plan a job")
+
+    async def _submitted(self) -> None:
+        self._plan.lock(locked=True)
+        self._touched = {*self._fields, *REQUEST}
+        draft = self._draft
+        try:
+            if draft.retried is None:
+                job_id = await self._desk.create(draft.request(), key=draft.key)
+            else:
+                job_id = await self._desk.retry(draft.retried.id, draft.changes(), key=draft.key)
+        except PipelineError as error:
+            self._plan.lock(locked=False)
+            self._complain(error.problems)
+            self._plan.refuse(error)
+            ui.run_javascript("document.querySelector('[aria-invalid=true]')?.focus()")
+            return
+        go(urls.job(job_id))
+
+    # What is asked, and what is answered.
+
+    async def _ask_all(self) -> None:
+        asked = [self._ask_plan()]
+        if self._sheet is not None:
+            asked.append(self._sheet.show(self._draft.sheet))
+        await asyncio.gather(*asked)
+
+    async def _ask_plan(self) -> None:
+        self._number += 1
+        number = self._number
+        if not self._draft.sheet:
+            self._plan.wait_for_a_sheet()
+            return
+        self._plan.ask(asking=True)
+        problems: Sequence[FieldProblem] = ()
+        plan, trouble = await self._planned(())
+        if trouble is not None and trouble.problems:
+            problems = trouble.problems  # what is wrong is left out, so that the rest can be shown
+            plan, trouble = await self._planned({_name(found) for found in problems})
+        if number != self._number:
+            return  # a later question is on its way
+        self._plan.ask(asking=False)
+        self._complain(problems)
+        self._plan.show(plan, trouble)
+        if plan is not None:
+            self._resolve(plan)
+
+    async def _planned(self, without: Collection[str]) -> tuple[DryRun | None, PipelineError | None]:
+        draft = self._draft
+        try:
+            if draft.retried is None:
+                return await self._desk.plan(draft.request(without=without)), None
+            return await self._desk.plan_retry(draft.retried.id, draft.changes(without=without)), None
+        except PipelineError as error:
+            return None, error
+
+    def _resolve(self, plan: DryRun) -> None:
+        for name, value in plan.training_config.items():
+            field = self._fields.get(name)
+            if isinstance(field, Widget):
+                field.resolve(value)
+        if self._split is not None:
+            self._split.count(plan)
+
+    def _complain(self, problems: Sequence[FieldProblem]) -> None:
+        by_name: dict[str, list[str]] = defaultdict(list)
+        for found in problems:
+            if _name(found) in self._touched:
+                by_name[_name(found)].append(found.message)
+        for name, field in self._fields.items():
+            field.complain(by_name.get(name, ()))
+
+    def _write_address(self) -> None:
+        ui.navigate.history.replace(self._draft.address())
+
+
+def _kept(retried: TrainingJob) -> None:
+    with panel("What a retry keeps", name="kept"), Tag("dl", classes="facts"):
+        text_fact("Training sheet", f"{retried.training_sheet_name} ({retried.training_sheet_id})")
+        text_fact("Base model", retried.base_model)
+        text_fact("Model name", retried.model_name)
+        text_fact("Split", formats.share(retried.train_val_split))
+        text_fact("Attempt", str(retried.attempt + 1))
+
+
+def _name(found: FieldProblem) -> str:
+    return found.pointer.rpartition("/")[2]

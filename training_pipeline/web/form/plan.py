@@ -1,0 +1,65 @@
+"""The part of the form that says what would happen, and the button that makes it happen."""
+
+from __future__ import annotations
+
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.schemas.training_sheet import DryRun
+from training_pipeline.web import formats
+from training_pipeline.web.elements import Tag, icon, panel, text_fact
+from training_pipeline.web.layout import problem
+from training_pipeline.web.sheets.export_summary import show_warnings
+
+
+class PlanPanel:
+    """Shows what the service last said."""
+
+    def __init__(self, words: str, picture: str) -> None:
+        with panel("What would happen", name="plan") as head:
+            with head:
+                self._busy = Tag("span", "", classes="muted", role="status")
+            self._place = Tag("div", classes="plan")
+            self._trouble = Tag("div")
+            self._send = Tag("button", classes="button primary wide", type="submit")
+            with self._send:
+                icon(picture)
+                Tag("span", words)
+
+    def ask(self, *, asking: bool) -> None:
+        """Say that the service is being asked, or is not any more."""
+        self._busy.say("asking …" if asking else "")
+        if asking and not self._place.default_slot.children:
+            with self._place:
+                Tag("div", classes="skeleton block")
+
+    def lock(self, *, locked: bool) -> None:
+        """Let the form be sent, or not now."""
+        self._send.set(disabled=locked or None)
+
+    def wait_for_a_sheet(self) -> None:
+        """Say what is missing."""
+        self._place.clear()
+        with self._place:
+            Tag("p", "Choose a training sheet to see the split, the steps and what to know.", classes="muted")
+
+    def refuse(self, error: PipelineError) -> None:
+        """Say why no job was created."""
+        self._trouble.clear()
+        with self._trouble:
+            problem(error, title="No job was created")
+
+    def show(self, plan: DryRun | None, trouble: PipelineError | None) -> None:
+        """Show what would happen, or why it cannot."""
+        self._trouble.clear()
+        self._place.clear()
+        with self._place:
+            if trouble is not None:
+                problem(trouble, title="This cannot be trained")
+            if plan is None:
+                return
+            with Tag("dl", classes="facts"):
+                text_fact("Training pairs", formats.count(plan.split.train))
+                text_fact("Validation pairs", formats.count(plan.split.validation))
+                text_fact("Groups kept together", formats.count(plan.split.components))
+                text_fact("Optimizer steps", formats.count(plan.planned_steps))
+                text_fact("Base model", plan.base_model)
+            show_warnings([found for found in plan.warnings if found not in plan.export_summary.warnings])

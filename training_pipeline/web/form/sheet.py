@@ -1,0 +1,89 @@
+"""The part of the form that chooses the training sheet: what may be trained on, and exactly what would be."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.schemas.training_sheet import TrainingSheets
+from training_pipeline.web.client import Desk
+from training_pipeline.web.elements import VALUE, Tag, panel
+from training_pipeline.web.layout import problem
+from training_pipeline.web.sheets.export_summary import show_preview, show_summary
+
+_PREVIEW_LINES: Final = 5
+
+
+class SheetPanel:
+    """Calls `chosen` with the id of another sheet."""
+
+    def __init__(
+        self, desk: Desk, sheets: TrainingSheets, sheet: str, chosen: Callable[[str], Awaitable[None]]
+    ) -> None:
+        self._desk = desk
+        self._sheet = sheet
+        self._previewing = False
+        with panel("Training sheet", name="sheet"):
+            Tag("label", "Training sheet", classes="unseen", for_="field-sheet")
+            with Tag("select", id_="field-sheet", required=True) as choice:
+                Tag("option", "Choose a training sheet", value="", selected=not sheet or None)
+                for found in sheets.training_sheets:
+                    words = f"{found.name} ({found.id})"
+                    words += "" if found.trainable else f", {found.status}: not trained on"
+                    picked, barred = found.id == sheet or None, not found.trainable or None
+                    Tag("option", words, value=found.id, selected=picked, disabled=barred)
+            choice.when("change", lambda event: chosen(str(event.args)), VALUE)
+            self._summary = Tag("div", classes="summary")
+            with Tag("details") as details:
+                Tag("summary", "Preview of exactly what would be trained on")
+                self._preview = Tag("div", classes="examples")
+            details.when("toggle", self._toggled, "(event) => emit(event.target.open)")
+
+    async def show(self, sheet: str) -> None:
+        """Ask the gates about a sheet, and show what they say."""
+        self._sheet = sheet
+        self._summary.clear()
+        if not sheet:
+            return
+        _wait(self._summary, "The gates are being asked")
+        try:
+            found = (await self._desk.sheet(sheet)).export_summary
+        except PipelineError as error:
+            with _anew(self._summary):
+                problem(error, title="The gates cannot be asked about this sheet")
+            return
+        if sheet == self._sheet:
+            with _anew(self._summary):
+                show_summary(found)
+            await self._show_preview()
+
+    async def _toggled(self, event: Any) -> None:
+        self._previewing = bool(event.args)
+        await self._show_preview()
+
+    async def _show_preview(self) -> None:
+        sheet = self._sheet
+        if not self._previewing or not sheet:
+            self._preview.clear()
+            return
+        _wait(self._preview, "The preview is being read")
+        try:
+            found = await self._desk.preview(sheet, limit=_PREVIEW_LINES)
+        except PipelineError as error:
+            with _anew(self._preview):
+                problem(error)
+            return
+        if sheet == self._sheet:
+            with _anew(self._preview):
+                show_preview(found)
+
+
+def _anew(place: Tag) -> Tag:
+    place.clear()
+    return place
+
+
+def _wait(place: Tag, name: str) -> None:
+    with _anew(place):
+        Tag("span", classes="skeleton block", role="img", aria_label=name)

@@ -1,0 +1,74 @@
+"""One field of the form on the page, with its name, its help, and what the service says is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from training_pipeline.web import formats
+from training_pipeline.web.elements import VALUE, Tag, icon
+from training_pipeline.web.form.fields import Field
+
+Changed = Callable[[str, str], Any]
+
+
+class Widget:
+    """Calls `changed` with the field's name and its text whenever that is another."""
+
+    def __init__(self, field: Field, value: str, changed: Changed) -> None:
+        self.field = field
+        self._problem = f"problem-{field.name}"
+        help_id = f"help-{field.name}"
+        with Tag("div", classes="form-field"):
+            Tag("label", field.title, classes="field-name", for_=f"field-{field.name}")
+            if field.kind == "choice":
+                self._input = self._choice(value)
+            else:
+                self._input = Tag(
+                    "input", id_=f"field-{field.name}", type_="text", autocomplete="off", spellcheck="false"
+                )
+                self._input.set(**{"^value": value})
+                if field.kind == "number":
+                    self._input.set(inputmode="decimal")
+                if field.default:
+                    self._input.set(placeholder=field.default)
+            self._input.set(aria_describedby=f"{help_id} {self._problem}")
+            self._input.when(
+                "input",
+                lambda event: changed(field.name, str(event.args).strip()),
+                VALUE,
+                throttle=0.2,
+                leading_events=False,
+            )
+            words = " ".join(part for part in (field.help, f"{field.range}." if field.range else "") if part)
+            Tag("span", words, classes="help", id_=help_id)
+            with Tag("span", classes="field-problem", id_=self._problem, role="alert") as self._place:
+                icon("alert")
+                self._words = Tag("span", "")
+        self.complain(())
+
+    def _choice(self, value: str) -> Tag:
+        select = Tag("select", id_=f"field-{self.field.name}")
+        with select:
+            first = Tag("option", "auto", value="") if self.field.automatic else None
+            self._auto = first
+            for choice in self.field.choices:
+                chosen = choice == (value or self.field.default)
+                Tag("option", choice, value=choice, selected=chosen or None)
+        return select
+
+    def resolve(self, value: object) -> None:
+        """Say what "auto" comes to."""
+        if not self.field.automatic:
+            return
+        words = f"auto: {formats.value(value)}"
+        if self.field.kind != "choice":
+            self._input.set(placeholder=words)
+        elif self._auto is not None:
+            self._auto.say(words)
+
+    def complain(self, problems: Sequence[str]) -> None:
+        """Say what is wrong, or that nothing is."""
+        self._place.set_visibility(bool(problems))
+        self._words.say("; ".join(dict.fromkeys(problems)))
+        self._input.set(aria_invalid="true" if problems else None)

@@ -1,0 +1,1 @@
+"""The list of jobs, and a job's page."""

@@ -1,0 +1,139 @@
+"""The head of a job's page: what it is, how far it is, what may be done with it, and why it failed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from training_pipeline.domain.job import ACTIVE, Action, JobStatus
+from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.web import formats, urls
+from training_pipeline.web.client import Desk
+from training_pipeline.web.elements import Badge, Bar, Tag, button, code, icon, link, moment
+from training_pipeline.web.jobs.cancel_dialog import CancelDialog
+
+_WAITING: Final = {
+    JobStatus.PENDING: "Recorded. Dagster launches it in a moment.",
+    JobStatus.QUEUED: "Accepted by the backend, waiting for compute.",
+}
+
+
+class JobHead:
+    """Shows the job; everything in it follows the job."""
+
+    def __init__(self, desk: Desk, job: TrainingJob, refresh: Callable[[], Awaitable[None]]) -> None:
+        self._desk = desk
+        self._job = job
+        self._cancel = CancelDialog(desk, refresh)
+        self._shown_actions: frozenset[Action] | None = None
+        self._shown_cause: str | None = None
+        with Tag("nav", classes="crumbs", aria_label="Breadcrumb"):
+            link("Train", urls.HOME)
+            Tag("span", "/", aria_hidden="true")
+            Tag("span", "Job", aria_current="page")
+        with Tag("div", classes="page-head"):
+            with Tag("div", classes="title"):
+                with Tag("div", classes="title-line"):
+                    Tag("h1", job.model_name)
+                    self._badge = Badge(job.status)
+                with Tag("p", classes="lede meta"):
+                    code(job.id, copied_as="the job's id")
+                    with Tag("span"):
+                        Tag("span", "created by ")
+                        Tag("span", job.created_by, classes="strong")
+                        Tag("span", " ")
+                        moment(job.created_at)
+                    with Tag("span"):
+                        Tag("span", "on ")
+                        link(job.training_sheet_name, urls.new_job(job.training_sheet_id))
+                    if job.retry_of:
+                        with Tag("span"):
+                            Tag("span", f"attempt {job.attempt}, retry of ")
+                            link(job.retry_of, urls.job(job.retry_of), classes="mono")
+            self._actions = Tag("div", classes="buttons")
+        self._cause = Tag("div")
+        self._stopping = Tag("div", classes="notice warn")
+        with self._stopping:
+            icon("stop")
+            with Tag("div"):
+                Tag("p", "A cancel is requested", classes="notice-title")
+                self._stopping_words = Tag("p", "")
+        with Tag("section", classes="panel progress", aria_label="Progress") as self._progress:
+            with Tag("div", classes="progress-line"):
+                self._percent = Tag("span", "", classes="progress-percent")
+                self._words = Tag("span", "", classes="muted")
+                Tag("span", classes="grow")
+                self._left = Tag("span", "", classes="muted")
+            self._bar = Bar("Progress of the training", job.progress_percent)
+        self.show(job)
+
+    def show(self, job: TrainingJob) -> None:
+        """Show the job as it now is."""
+        self._job = job
+        active = job.status in ACTIVE
+        stopping = active and job.cancel_requested_at is not None
+        self._badge.show(job.status, stopping=stopping)
+        self._show_actions()
+        self._show_cause(job)
+        self._stopping.set_visibility(stopping)
+        self._stopping_words.say(
+            f"{job.cancel_requested_by}: {job.cancel_reason}. The job is over once the backend confirms it."
+        )
+        self._progress.set_visibility(active)
+        self._bar.show(job.progress_percent)
+        self._percent.say(formats.percent(job.progress_percent))
+        self._words.say(_progress_words(job))
+        left = round(job.eta_seconds or 0)
+        self._left.say(f"about {formats.seconds(left)} left" if left else "")
+
+    def _show_actions(self) -> None:
+        actions = frozenset(self._job.allowed_actions)
+        if actions == self._shown_actions:
+            return
+        self._shown_actions = actions
+        self._actions.clear()
+        with self._actions:
+            if Action.CANCEL in actions:
+                stop = button("Cancel job", kind="danger", picture="stop")
+                stop.when("click", lambda: self._cancel.ask(self._job))
+            if Action.RETRY in actions:
+                link("Retry", urls.retry(self._job.id), classes="button primary", picture="retry")
+
+    def _show_cause(self, job: TrainingJob) -> None:
+        cause = job.error_message if job.status in {JobStatus.FAILED, JobStatus.TIMEOUT} else None
+        if job.status is JobStatus.CANCELLED and job.cancel_reason:
+            cause = f"Cancelled by {job.cancel_requested_by}: {job.cancel_reason}"
+        if cause == self._shown_cause:
+            return
+        self._shown_cause = cause
+        self._cause.clear()
+        if cause is None:
+            return
+        first, _, rest = cause.partition("\n")
+        failed = job.status is not JobStatus.CANCELLED
+        with self._cause, Tag("div", classes="notice bad cause" if failed else "notice cause"):
+            icon("alert" if failed else "stop")
+            with Tag("div"):
+                Tag("h2", first, classes="notice-title")
+                if rest:
+                    Tag("pre", rest, classes="cause-more")
+                if job.advice:
+                    with Tag("p", classes="advice"):
+                        Tag("span", "What to do: ", classes="strong")
+                        Tag("span", job.advice)
+                if job.error_details:
+                    with Tag("details"):
+                        Tag("summary", "Details for engineers")
+                        Tag("pre", json.dumps(job.error_details, indent=2, ensure_ascii=False), classes="json")
+
+
+def _progress_words(job: TrainingJob) -> str:
+    if job.status in _WAITING:
+        return _WAITING[job.status]
+    words = []
+    if job.current_step is not None and job.planned_steps:
+        words.append(f"step {job.current_step:,} of {job.planned_steps:,}")
+    if job.current_epoch is not None and job.total_epochs:
+        words.append(f"epoch {job.current_epoch:.1f} of {job.total_epochs:g}")
+    return " · ".join(words)

@@ -1,0 +1,200 @@
+"""The tab Lineage: from the source sheet to the model version, and down to every pair. No text of any pair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from nicegui import ui
+
+from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.export_summary import MEANINGS
+from training_pipeline.domain.rules.gates import Reason
+from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.web import formats, urls
+from training_pipeline.web.client import Desk
+from training_pipeline.web.elements import Tag, code, empty, fact, icon, panel, small_table, text_fact
+from training_pipeline.web.jobs.pair_table import PairTable
+
+#: The nodes that list pairs. One of them is open at a time.
+PARTS: Final = ("train", "validation", "excluded")
+_OF_A_PAGE: Final = {"pairs", "qa_pair_ids", "canonical_label_ids", "next_cursor"}
+
+
+class LineageTab:
+    """The tree. Which nodes are open, and what pairs are looked for, stands in the address."""
+
+    def __init__(self, desk: Desk, job_id: str, query: dict[str, str]) -> None:
+        self._desk = desk
+        self._job_id = job_id
+        self._open = {name for name in query.get("open", "").split(",") if name}
+        self._search = query.get("search", "")
+        self._cursor = query.get("cursor", "")
+        self._shown: object = None
+        self._nodes: dict[str, Tag] = {}
+        self._pairs: dict[str, PairTable] = {}
+        self._place = Tag("div")
+
+    async def show(self, job: TrainingJob) -> None:
+        """Show what there is now; the tree is made anew only where the record has changed."""
+        try:
+            record = await self._desk.lineage(self._job_id, pairs=None, search="", page_size=1, cursor=None)
+        except NotFound as error:
+            if self._shown != error.message:
+                self._shown = error.message
+                self._place.clear()
+                with self._place, panel("Lineage", name="lineage"):
+                    words = "It is written when the job is handed to its backend, from what was then read."
+                    empty("split", "There is no lineage record yet.", words)
+            return
+        seen = (record.model_dump(exclude=_OF_A_PAGE), job.excluded_counts)
+        if seen == self._shown:
+            return
+        self._shown = seen
+        self._place.clear()
+        with self._place, panel("Lineage", name="lineage") as head:
+            with head:
+                Tag("span", "what exactly this model was trained on, and who allowed it", classes="muted")
+            self._tree(record, job)
+        for part in PARTS:
+            if part in self._open:
+                await self._pairs[part].load(self._search, self._cursor)
+
+    def _tree(self, record: TrainingJobLineage, job: TrainingJob) -> None:
+        source, template = record.sheet_name or record.sheet_id, record.template_name or record.template_id
+        labels, version = f"{record.canonical_labels:,}", record.model_version
+        with Tag("ol", classes="tree"):
+            with self._node("source", "sheet", "Source sheet", source, _version(record.sheet_version)):
+                _ids(record.sheet_id, record.sheet_version)
+            with self._node("template", "template", "Prompt template", template, _version(record.template_version)):
+                _ids(record.template_id, record.template_version)
+            with self._node("sheet", "stack", "Training sheet", record.training_sheet_name), _facts():
+                text_fact("Id", record.training_sheet_id)
+                _digest("Version (digest of what was read)", record.training_sheet_digest)
+            with self._node("gates", "gate", "Gates", f"policy {record.gate_policy_version}"):
+                self._gates(record, job)
+            with self._node("labels", "label", "Canonical labels", labels, "behind the included pairs"):
+                Tag("p", "Each pair below names the canonical label that it was approved from.")
+            for part, title, count in (
+                ("train", "Train split", record.train_pairs),
+                ("validation", "Validation split", record.validation_pairs),
+                ("excluded", "Left out", record.excluded_pairs),
+            ):
+                with self._node(part, "split", title, f"{count:,}", "pairs", branch=True):
+                    self._pairs[part] = PairTable(self._desk, self._job_id, part, self._looked_for)
+            digest = record.dataset_digest
+            with self._node("dataset", "stack", "Dataset", digest[:12], "stored once under its digest"), _facts():
+                _digest("Digest", digest)
+                text_fact("Training pairs", formats.count(record.train_pairs))
+                text_fact("Validation pairs", formats.count(record.validation_pairs))
+            with self._node("runs", "play", "Evidence in Dagster", f"{len(record.assets)}", "materializations"):
+                _assets(record)
+            known = f"version {version}" if version else "not registered"
+            with self._node("model", "model", "Model", record.model_name, known):
+                _model(record, job)
+
+    @contextmanager
+    def _node(
+        self, name: str, picture: str, kind: str, title: str, detail: str = "", *, branch: bool = False
+    ) -> Iterator[None]:
+        with Tag("li", classes="node branch" if branch else "node"):
+            with Tag("span", classes="node-mark"):
+                icon(picture)
+            with Tag("details", id_=f"node-{name}", open=name in self._open or None) as whole:
+                with Tag("summary", classes="node-line"):
+                    Tag("span", kind, classes="node-kind")
+                    Tag("span", title, classes="strong")
+                    Tag("span", detail, classes="muted")
+                with Tag("div", classes="node-body"):
+                    yield
+            whole.when("toggle", partial(self._toggled, name), "(event) => emit(event.target.open)")
+            self._nodes[name] = whole
+
+    def _gates(self, record: TrainingJobLineage, job: TrainingJob) -> None:
+        with _facts():
+            text_fact("Included", formats.count(record.train_pairs + record.validation_pairs))
+            text_fact("Left out", formats.count(record.excluded_pairs))
+            _digest("Snapshot of all verdicts", record.snapshot_digest)
+        left_out = {reason: count for reason in Reason if (count := (job.excluded_counts or {}).get(reason))}
+        with Tag("ul", classes="reasons"):
+            for reason, count in left_out.items():
+                with Tag("li"):
+                    Tag("span", formats.count(count), classes="reason-count")
+                    Tag("span", MEANINGS[reason])
+
+    async def _toggled(self, name: str, event: Any) -> None:
+        opened = bool(event.args)
+        if opened == (name in self._open):
+            return  # it was opened by the address
+        if opened:
+            self._open.add(name)
+        else:
+            self._open.discard(name)
+        if name in PARTS:
+            self._search = self._cursor = ""
+            for part in (part for part in PARTS if opened and part != name and part in self._open):
+                self._open.discard(part)
+                self._nodes[part].run_method("removeAttribute", "open")
+            if opened:
+                await self._pairs[name].load("", "")
+        self._write_address()
+
+    async def _looked_for(self, search: str, cursor: str) -> None:
+        self._search, self._cursor = search, cursor
+        self._write_address()
+
+    def _write_address(self) -> None:
+        query = {"open": ",".join(sorted(self._open)), "search": self._search, "cursor": self._cursor}
+        shown = urlencode({name: value for name, value in query.items() if value}, safe=",")
+        ui.navigate.history.replace(urls.job(self._job_id, "lineage") + (f"?{shown}" if shown else ""))
+
+
+def _version(stated: str | None) -> str:
+    return f"version {stated}" if stated else ""
+
+
+def _facts() -> Tag:
+    return Tag("dl", classes="facts")
+
+
+def _ids(identity: str, version: str) -> None:
+    with _facts():
+        text_fact("Id", identity)
+        text_fact("Version", version or "none stated by the source")
+
+
+def _digest(name: str, digest: str) -> None:
+    with fact(name):
+        code(digest, copied_as=name)
+
+
+def _model(record: TrainingJobLineage, job: TrainingJob) -> None:
+    with _facts():
+        text_fact("Name", job.uc_model_name or record.model_name)
+        text_fact("Version", record.model_version or "none")
+        text_fact("Base model", job.base_model)
+        for file, digest in (record.model_files or {}).items():
+            _digest(file, digest)
+    if record.model_files is None:
+        Tag("p", "Its files and version stand here once it is registered.", classes="muted")
+
+
+def _assets(record: TrainingJobLineage) -> None:
+    if not record.assets:
+        Tag("p", "Nothing is materialized yet.", classes="muted")
+        return
+    columns: tuple[tuple[str, Callable[[Any], str]], ...] = (
+        ("Asset", lambda found: found.asset_key),
+        ("Run", lambda found: found.run_id[:8]),
+        ("Event", lambda found: str(found.storage_id)),
+        ("Data version", lambda found: found.data_version[:16]),
+    )
+    with small_table("Materializations", [title for title, _ in columns]):
+        for found in record.assets:
+            with Tag("tr"):
+                for title, read in columns:
+                    Tag("td", read(found), classes="" if title == "Asset" else "mono")

@@ -1,0 +1,117 @@
+"""The tab Overview: what came of the job, its configuration as resolved, its pairs, and where else to look."""
+
+from __future__ import annotations
+
+from training_pipeline.domain.export_summary import MEANINGS
+from training_pipeline.domain.job import TERMINAL
+from training_pipeline.domain.rules.gates import Reason
+from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.web import formats, urls
+from training_pipeline.web.elements import Tag, code, fact, link, moment, panel, text_fact
+from training_pipeline.web.form.fields import config_fields
+
+
+class OverviewTab:
+    """Made anew where anything that it shows has changed."""
+
+    def __init__(self, *_: object) -> None:
+        self._place = Tag("div")
+        self._shown: object = None
+
+    async def show(self, job: TrainingJob) -> None:
+        """Show what there is now."""
+        figures = {"updated_at", "progress_percent", "current_step", "eta_seconds", "current_epoch"}
+        seen = job.model_dump(exclude=figures)
+        if seen == self._shown:
+            return
+        self._shown = seen
+        self._place.clear()
+        with self._place:
+            _results(job)
+            with Tag("div", classes="columns"):
+                with Tag("div"):
+                    _configuration(job)
+                with Tag("div"):
+                    _pairs(job)
+                    _elsewhere(job)
+                    _times(job)
+
+
+def _results(job: TrainingJob) -> None:
+    if job.train_loss is None and job.val_loss is None:
+        return
+    with Tag("dl", classes="panel figures"):
+        text_fact("Training loss", formats.loss(job.train_loss))
+        text_fact("Validation loss", formats.loss(job.val_loss))
+        text_fact("Training accuracy", formats.share(job.train_accuracy))
+        text_fact("Validation accuracy", formats.share(job.val_accuracy))
+        text_fact("Duration", formats.seconds(job.duration_seconds))
+        if job.uc_model_version is not None:
+            text_fact("Model", f"{job.uc_model_name} v{job.uc_model_version}")
+
+
+def _configuration(job: TrainingJob) -> None:
+    with panel("Configuration", name="configuration"), Tag("dl", classes="facts"):
+        text_fact("Backend", job.backend)
+        text_fact("Base model", job.base_model)
+        text_fact("Model name", job.model_name)
+        where = ".".join(part for part in (job.uc_catalog, job.uc_schema) if part)
+        registered = "yes" + (f", in {where}" if where else "") if job.register_to_uc else "no, kept as an artifact"
+        text_fact("Registered", registered)
+        for key in config_fields():
+            value = job.training_config.get(key.name)
+            with fact(key.title):
+                Tag("span", formats.value(value))
+                if value is not None and job.requested_config.get(key.name, key.default) in {"auto", key.default}:
+                    Tag("span", "auto" if key.automatic else "default", classes="tag")
+
+
+def _pairs(job: TrainingJob) -> None:
+    with panel("Pairs", name="pairs"):
+        if not job.pairs_counted:
+            Tag("p", "The launch run counts the pairs of a sheet of this size.", classes="muted")
+            return
+        with Tag("dl", classes="facts"):
+            text_fact("In the training sheet", formats.count(job.total_pairs))
+            text_fact("May be trained on", formats.count(job.eligible_pairs))
+            text_fact("Trained on", formats.count(job.train_pairs))
+            text_fact("Validated on", formats.count(job.val_pairs))
+            text_fact("Split asked for", formats.share(job.train_val_split))
+            text_fact("Split achieved", formats.share(job.achieved_ratio))
+            with fact("Dataset"):
+                if job.dataset_digest:
+                    link(f"{job.dataset_digest[:12]}…", urls.job(job.id, "lineage"), classes="mono")
+                else:
+                    Tag("span", formats.NONE)
+        left_out = {reason: count for reason in Reason if (count := (job.excluded_counts or {}).get(reason))}
+        if left_out:
+            Tag("h3", f"Left out: {sum(left_out.values()):,}", classes="after")
+            with Tag("ul", classes="reasons"):
+                for reason, count in left_out.items():
+                    with Tag("li"):
+                        Tag("span", formats.count(count), classes="reason-count")
+                        Tag("span", MEANINGS[reason])
+
+
+def _elsewhere(job: TrainingJob) -> None:
+    with panel("Elsewhere", name="elsewhere"):
+        if not job.links:
+            over = job.status in TERMINAL
+            words = "It left nothing elsewhere." if over else "Nothing yet: its runs are linked here once they exist."
+            Tag("p", words, classes="muted")
+            return
+        with Tag("ul", classes="links"):
+            for found in job.links:
+                with Tag("li"):
+                    if found.url:
+                        link(found.label, found.url)
+                    else:
+                        Tag("span", found.label)
+                    code(found.name, copied_as=found.label)
+
+
+def _times(job: TrainingJob) -> None:
+    with panel("Times", name="times"), Tag("dl", classes="facts"):
+        for name, at in (("Created", job.created_at), ("Started", job.started_at), ("Ended", job.completed_at)):
+            with fact(name):
+                moment(at, style="date-time")

@@ -1,0 +1,122 @@
+"""The pairs of one side of the split, or those left out, in pages and searchable. Identifiers only, never text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from nicegui import ui
+
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.domain.export_summary import MEANINGS
+from training_pipeline.domain.rules.gates import Reason
+from training_pipeline.schemas.lineage import LineagePair
+from training_pipeline.web import formats
+from training_pipeline.web.client import Desk
+from training_pipeline.web.elements import VALUE, Tag, button, icon, small_table
+from training_pipeline.web.layout import problem
+
+PAGE: Final = 25
+_COLUMNS: Final = ("Pair", "Item", "Canonical label", "Classification", "Approved by", "Use decided by")
+
+
+class PairTable:
+    """Empty until it is loaded. `looked_for` is told what is searched for and where the page starts."""
+
+    def __init__(self, desk: Desk, job_id: str, part: str, looked_for: Callable[[str, str], Awaitable[None]]) -> None:
+        self._desk = desk
+        self._job_id = job_id
+        self._part = part
+        self._looked_for = looked_for
+        self._search = ""
+        self._before: list[str] = []
+        self._cursor = ""
+        self._next: str | None = None
+        with Tag("label", classes="search"):
+            Tag("span", "Search pair ids, items and labels", classes="unseen")
+            icon("search")
+            self._field = Tag("input", type_="search", placeholder="Search pair, item or label id …", maxlength=200)
+            self._field.set(autocomplete="off", spellcheck="false")
+            self._field.when("input", self._searched, VALUE, throttle=0.2, leading_events=False)
+        self._place = Tag("div", classes="pairs")
+        with Tag("div", classes="pager"):
+            self._previous = button("Previous", kind="small", picture="left").when("click", self._back)
+            self._words = Tag("span", "", classes="muted", role="status")
+            self._further = button("Next", kind="small", picture="right").when("click", self._on)
+
+    async def load(self, search: str, cursor: str) -> None:
+        """Show a page of what is searched for."""
+        self._search, self._cursor, self._before = search, cursor, []
+        if search:
+            ui.run_javascript(f"TrainPage.setValue({json.dumps(self._field.html_id)}, {json.dumps(search)})")
+        await self._show()
+
+    async def _searched(self, event: Any) -> None:
+        self._search, self._cursor, self._before = str(event.args).strip(), "", []
+        await self._looked_for(self._search, "")
+        await self._show()
+
+    async def _on(self) -> None:
+        if self._next is not None:
+            self._before.append(self._cursor)
+            await self._turn(self._next)
+
+    async def _back(self) -> None:
+        await self._turn(self._before.pop() if self._before else "")
+
+    async def _turn(self, cursor: str) -> None:
+        self._cursor = cursor
+        await self._looked_for(self._search, cursor)
+        await self._show()
+
+    async def _show(self) -> None:
+        asked = (self._search, self._cursor)
+        try:
+            found = await self._desk.lineage(
+                self._job_id, pairs=self._part, search=asked[0], page_size=PAGE, cursor=asked[1] or None
+            )
+        except PipelineError as error:
+            self._place.clear()
+            with self._place:
+                problem(error, title="The pairs cannot be read")
+            return
+        if asked != (self._search, self._cursor):
+            return
+        self._next = found.next_cursor
+        self._previous.set(disabled=not self._cursor or None)
+        self._further.set(disabled=self._next is None or None)
+        self._words.say(f"{len(found.pairs):,} on this page" if found.pairs else "")
+        self._place.clear()
+        with self._place:
+            if found.pairs:
+                self._table(found.pairs)
+            else:
+                Tag("p", "No pair has this text in an id." if self._search else "No pairs.", classes="muted")
+
+    def _table(self, pairs: list[LineagePair]) -> None:
+        columns = (*_COLUMNS, "Left out because") if self._part == "excluded" else _COLUMNS
+        with small_table("Pairs", columns, classes="pair-table"):
+            for pair in pairs:
+                _row(pair)
+
+
+def _row(pair: LineagePair) -> None:
+    with Tag("tr"):
+        Tag("td", pair.pair_id or formats.NONE, classes="mono strong")
+        Tag("td", pair.item_ref or formats.NONE, classes="mono")
+        Tag("td", pair.canonical_label_id or formats.NONE, classes="mono")
+        Tag("td", pair.classification or formats.NONE)
+        _who(pair.reviewed_by, pair.reviewed_at)
+        _who(pair.constraints_set_by, pair.constraints_set_at)
+        if pair.reason is not None:
+            Tag("td", MEANINGS[Reason(pair.reason)])
+
+
+def _who(name: str | None, at: str | None) -> None:
+    with Tag("td"):
+        Tag("span", name or formats.NONE)
+        if at and "T" in at:
+            Tag("local-time", at, at=at, form="day", classes="sub")
+        elif at:  # a day is the same day in every zone
+            Tag("span", at, classes="sub")

@@ -1,0 +1,172 @@
+"""The table of jobs. A row stays the same while its job is shown, so that focus and place are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from nicegui.element import Element
+
+from training_pipeline.domain.job import ACTIVE, Action
+from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
+from training_pipeline.training_jobs.store.queries import JobSort
+from training_pipeline.web import formats, urls
+from training_pipeline.web.client import Desk
+from training_pipeline.web.elements import Tag, badge_of, button, icon, link
+from training_pipeline.web.jobs.cancel_dialog import CancelDialog
+from training_pipeline.web.urls import JobFilters
+
+Apply = Callable[[JobFilters], Awaitable[None]]
+
+#: Title, what it is sorted by, and the class of its cells.
+_COLUMNS: Final[tuple[tuple[str, JobSort | None, str], ...]] = (
+    ("Model", JobSort.MODEL_NAME, "wide"),
+    ("Status", JobSort.STATUS, ""),
+    ("Training sheet", JobSort.TRAINING_SHEET, ""),
+    ("Train loss", JobSort.TRAIN_LOSS, "number"),
+    ("Val. loss", JobSort.VAL_LOSS, "number"),
+    ("Created", JobSort.CREATED_AT, ""),
+    ("Duration", JobSort.DURATION, "number"),
+    ("Actions", None, "actions"),
+)
+
+
+class JobTable:
+    """Shows a page of jobs."""
+
+    ROWS: Final = 25
+
+    def __init__(self, desk: Desk, apply: Apply, refresh: Callable[[], Awaitable[None]]) -> None:
+        self._desk = desk
+        self._apply = apply
+        self._filters = JobFilters()
+        self._jobs: dict[str, TrainingJob] = {}
+        self._cancel = CancelDialog(desk, refresh)
+        with Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label="Jobs, a table"):
+            self._table = Tag("table", classes="jobs", role="table")
+            with self._table:
+                with Tag("thead", role="rowgroup"), Tag("tr", role="row"):
+                    self._heads = [_Head(*column, self._sorted) for column in _COLUMNS]
+                self._rows = _Rows()
+                self._rows.on("cancel", lambda event: self._asked(str(event.args)))
+        self._nothing = Tag("div", classes="empty")
+        self._pager = _Pager(self._turned)
+
+    def show(self, page: TrainingJobPage, filters: JobFilters) -> None:
+        """Show this page."""
+        self._filters = filters
+        for head in self._heads:
+            head.show(filters)
+        self._jobs = {job.id: job for job in page.jobs}
+        self._rows.show(page.jobs)
+        self._table.set_visibility(bool(page.jobs))
+        self._show_nothing(page)
+        self._pager.show(filters.page, page.total, self.ROWS)
+
+    def _show_nothing(self, page: TrainingJobPage) -> None:
+        self._nothing.set_visibility(not page.jobs)
+        if page.jobs:
+            return
+        self._nothing.clear()
+        with self._nothing:
+            icon("stack")
+            if page.total:
+                Tag("p", "There are not that many pages.", classes="empty-title")
+                link("Go to the first page", self._filters.with_().address(), classes="button")
+            elif self._filters.filtered:
+                Tag("p", "No job passes these filters.", classes="empty-title")
+                Tag("p", "Clear a filter, or search for another text.", classes="muted")
+            else:
+                Tag("p", "No training job yet.", classes="empty-title")
+                Tag("p", "Choose a training sheet above to create the first one.", classes="muted")
+
+    def _asked(self, job_id: str) -> None:
+        if job_id in self._jobs:  # else it has left the page meanwhile
+            self._cancel.ask(self._jobs[job_id])
+
+    async def _sorted(self, sort: JobSort) -> None:
+        down = not self._filters.descending if sort is self._filters.sort else sort is JobSort.CREATED_AT
+        await self._apply(self._filters.with_(sort=sort, descending=down))
+
+    async def _turned(self, page: int) -> None:
+        await self._apply(self._filters.with_(page=page))
+
+
+class _Head:
+    """The head of a column; a button where it can be sorted by."""
+
+    def __init__(
+        self, title: str, sort: JobSort | None, classes: str, chosen: Callable[[JobSort], Awaitable[None]]
+    ) -> None:
+        self._sort = sort
+        self._cell = Tag("th", classes=classes, scope="col", role="columnheader")
+        with self._cell:
+            if sort is None:
+                Tag("span", title, classes="unseen")
+                return
+            with Tag("button", classes="sort", type="button").when("click", lambda: chosen(sort)):
+                Tag("span", title)
+                icon("sort")
+
+    def show(self, filters: JobFilters) -> None:
+        """Say whether and how the table is sorted by this column."""
+        ways = {True: "descending", False: "ascending"}
+        self._cell.set(aria_sort=ways[filters.descending] if self._sort is filters.sort else None)
+
+
+class _Rows(Element, component="static/job_rows.js"):
+    """The rows, drawn by one component; nothing is sent where they are the same."""
+
+    def show(self, jobs: Sequence[TrainingJob]) -> None:
+        """Show these jobs, in this order."""
+        rows = [_row(job) for job in jobs]
+        if self._props.get("jobs") != rows:
+            self._props["jobs"] = rows
+
+
+def _row(job: TrainingJob) -> dict[str, Any]:
+    active = job.status in ACTIVE
+    badge = badge_of(job.status, stopping=active and job.cancel_requested_at is not None)
+    return {
+        "id": job.id,
+        "address": urls.job(job.id),
+        "model": job.model_name,
+        "look": badge.look,
+        "icon": badge.picture,
+        "status": badge.word,
+        "active": active,
+        "percent": round(job.progress_percent, 1),
+        "sheet": job.training_sheet_name,
+        "base": job.base_model,
+        "trainLoss": formats.loss(job.train_loss),
+        "valLoss": formats.loss(job.val_loss),
+        "created": job.created_at.isoformat(),
+        "creator": job.created_by,
+        "duration": formats.seconds(job.duration_seconds),
+        "cancel": Action.CANCEL in job.allowed_actions,
+        "retry": urls.retry(job.id) if Action.RETRY in job.allowed_actions else None,
+    }
+
+
+class _Pager:
+    """Goes from page to page."""
+
+    def __init__(self, turned: Callable[[int], Awaitable[None]]) -> None:
+        self._page = 1
+        self._nav = Tag("nav", classes="pager", aria_label="Pages of jobs")
+        with self._nav:
+            self._previous = button("Previous", kind="small", picture="left")
+            self._previous.when("click", lambda: turned(self._page - 1))
+            self._where = Tag("span", "", classes="muted")
+            self._next = button("Next", kind="small", picture="right")
+            self._next.when("click", lambda: turned(self._page + 1))
+
+    def show(self, page: int, total: int, size: int) -> None:
+        """Say where the table is among all jobs."""
+        self._page = page
+        last = max(1, -(-total // size))
+        first = (page - 1) * size + 1
+        self._where.say(f"{first:,} to {min(page * size, total):,} of {total:,}" if total else "")
+        self._previous.set(disabled=page <= 1 or None)
+        self._next.set(disabled=page >= last or None)
+        self._nav.set_visibility(total > size)

@@ -1,0 +1,1 @@
+"""Training sheets on the pages."""

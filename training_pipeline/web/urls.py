@@ -1,0 +1,90 @@
+"""What the addresses of the pages say. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Self
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.training_jobs.store.queries import JobSort
+
+HOME: Final = "/train"
+_TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
+
+
+def new_job(sheet_id: str) -> str:
+    """The form for a job on a training sheet."""
+    return f"{HOME}/new?{urlencode({'sheet': sheet_id})}"
+
+
+def retry(job_id: str) -> str:
+    """The form for a retry of a job."""
+    return f"{HOME}/new?{urlencode({'retry': job_id})}"
+
+
+def job(job_id: str, tab: str = "") -> str:
+    """A job's page, on one of its tabs."""
+    return f"{HOME}/jobs/{job_id}" + (f"/{tab}" if tab else "")
+
+
+class JobFilters(BaseModel):
+    """Which jobs are listed, and how."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    statuses: tuple[JobStatus, ...] = ()
+    sheet: str = Field("", max_length=128, pattern=_TEXT)
+    creator: str = Field("", max_length=128, pattern=_TEXT)
+    search: str = Field("", max_length=128, pattern=_TEXT)
+    sort: JobSort = JobSort.CREATED_AT
+    descending: bool = True
+    page: int = Field(1, ge=1, le=100_000)
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> Self:
+        """The filters that a query names. What is none is left out: a page opens for every address."""
+        found: dict[str, object] = {}
+        for name in ("sheet", "creator", "search", "sort", "page"):
+            if name in query:
+                found[name] = query[name]
+        if "status" in query:
+            known = {str(status) for status in JobStatus}
+            found["statuses"] = tuple(dict.fromkeys(word for word in query["status"].split(",") if word in known))
+        if "order" in query:
+            found["descending"] = query["order"] != "asc"
+        while True:
+            try:
+                return cls.model_validate(found)
+            except ValidationError as error:
+                for each in error.errors():
+                    found.pop(str(each["loc"][0]))
+
+    def query(self) -> str:
+        """The query that says what differs from a plain list; empty where nothing does."""
+        stated = {
+            "status": ",".join(self.statuses),
+            "sheet": self.sheet,
+            "creator": self.creator,
+            "search": self.search,
+            "sort": "" if self.sort is JobSort.CREATED_AT else str(self.sort),
+            "order": "" if self.descending else "asc",
+            "page": "" if self.page == 1 else str(self.page),
+        }
+        return urlencode({name: value for name, value in stated.items() if value})
+
+    def address(self) -> str:
+        """The page with these filters."""
+        query = self.query()
+        return f"{HOME}?{query}" if query else HOME
+
+    def with_(self, **changes: object) -> Self:
+        """Other filters; on their first page unless a page is named."""
+        return self.model_validate({**dict(self), "page": 1, **changes})
+
+    @property
+    def filtered(self) -> bool:
+        """Whether some jobs may be left out."""
+        return bool(self.statuses or self.sheet or self.creator or self.search)

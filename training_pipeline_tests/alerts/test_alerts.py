@@ -1,0 +1,188 @@
+"""What needs a person is noticed once and told to every target once, whatever fails or restarts in between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from training_pipeline.alerts import alerts as module
+from training_pipeline.alerts.alerts import Alert, Kind, deliver, notice, notice_jobs, of_job, of_permission
+from training_pipeline.alerts.targets import Undelivered
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.tables import alerts, training_jobs
+from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline_tests.training_jobs.jobs import new_job
+
+LINKS = Addresses(dagster="http://dagster", page="http://page")
+NOW = datetime.now(UTC)
+PENDING = timedelta(minutes=15)
+
+
+class Target:
+    """Remembers what it was told; fails while `broken`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.told: list[str] = []
+        self.broken = False
+
+    def send(self, alert: Mapping[str, Any]) -> None:
+        if self.broken:
+            raise Undelivered("it answered 500")
+        self.told.append(alert["key"])
+
+
+def about(**values: Any) -> Alert | None:
+    return of_job(new_job(**values), LINKS, now=NOW, pending=PENDING)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "words"),
+    [
+        (
+            {"status": JobStatus.FAILED, "error_message": "The base model is broken."},
+            Kind.FAILED,
+            "base model is broken",
+        ),
+        ({"status": JobStatus.FAILED}, Kind.FAILED, "its cause is not known"),
+        (
+            {"status": JobStatus.FAILED, "error_details": {"code": "gate_refused"}, "error_message": "Only 3 of 9."},
+            Kind.BLOCKED,
+            "was blocked by the gates",
+        ),
+        ({"status": JobStatus.TIMEOUT}, Kind.TIMED_OUT, "timed out"),
+        ({"created_at": NOW - timedelta(minutes=16)}, Kind.PENDING, "pending for 16 minutes"),
+    ],
+)
+def test_what_is_told_about_a_job(values: dict[str, Any], kind: Kind, words: str) -> None:
+    found = about(**values)
+    assert found is not None
+    assert found.kind is kind
+    assert words in found.message
+    assert "requested by ada" in found.message
+    assert found.links["training job"] == f"http://page/train/jobs/{found.job_id}"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"status": JobStatus.RUNNING, "created_at": NOW - timedelta(days=1)},
+        {"status": JobStatus.SUCCEEDED},
+        {"status": JobStatus.CANCELLED},
+    ],
+)
+def test_nobody_is_told_what_needs_nobody(values: dict[str, Any]) -> None:
+    assert about(**values) is None
+
+
+def test_only_the_first_line_of_a_cause_is_told() -> None:
+    found = about(status=JobStatus.FAILED, error_message=f"{'x' * 500}\nthe rest of a table")
+    assert found is not None
+    assert "the rest" not in found.message
+    assert len(found.message) < 500
+
+
+def stored(store: JobStore, **values: Any) -> TrainingJob:
+    return store.create(new_job(**values), message="Created.")
+
+
+def fail(store: JobStore, job: TrainingJob, **values: Any) -> None:
+    assert store.change(job, JobStatus.FAILED, message="Failed.", values=values)
+
+
+def test_a_job_is_noticed_once_for_each_thing_that_happens_to_it(store: JobStore) -> None:
+    stuck = stored(store, created_at=NOW - timedelta(hours=1))
+    stored(store)
+    assert notice_jobs(store, LINKS, now=NOW, pending=PENDING) == 1
+    fail(store, stuck, error_message="The database was away.")
+    assert notice_jobs(store, LINKS, now=NOW, pending=PENDING) == 1
+    assert notice_jobs(store, LINKS, now=NOW, pending=PENDING) == 0
+    with store.begin() as connection:
+        kinds = connection.execute(select(alerts.c.kind).order_by(alerts.c.noticed_at)).scalars().all()
+    assert kinds == [Kind.PENDING, Kind.FAILED]
+
+
+def test_old_failures_are_history(store: JobStore) -> None:
+    job = stored(store)
+    fail(store, job)
+    with store.begin() as connection:
+        connection.execute(update(training_jobs).values(completed_at=NOW - timedelta(days=8)))
+    assert notice_jobs(store, LINKS, now=NOW, pending=PENDING) == 0
+
+
+def test_each_target_is_told_once_and_one_that_fails_is_told_later(store: JobStore, monkeypatch: Any) -> None:
+    fail(store, stored(store))
+    notice_jobs(store, LINKS, now=NOW, pending=PENDING)
+    log, webhook = Target("log"), Target("webhook")
+    webhook.broken = True
+    found = deliver(store, [log, webhook])
+    assert (found.told, found.failed) == (1, {"webhook": "it answered 500"})
+    webhook.broken = False
+    assert deliver(store, [log, webhook]).told == 0, "it pauses first"
+    with store.begin() as connection:
+        connection.execute(update(alerts).values(after=NOW))
+    assert deliver(store, [log, webhook]).told == 1
+    assert deliver(store, [log, webhook]).told == 0
+    assert len(log.told) == len(webhook.told) == 1
+
+
+def test_a_target_that_does_not_answer_is_asked_once_a_round(store: JobStore) -> None:
+    for _ in range(3):
+        fail(store, stored(store))
+    notice_jobs(store, LINKS, now=NOW, pending=PENDING)
+    asked = []
+
+    class Dead(Target):
+        def send(self, alert: Mapping[str, Any]) -> None:
+            asked.append(alert["key"])
+            raise Undelivered("TimeoutError")
+
+    log = Target("log")
+    assert deliver(store, [Dead("webhook"), log]).told == 3
+    assert len(asked) == 1
+
+
+def test_a_death_after_the_telling_loses_nothing(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail(store, stored(store))
+    notice_jobs(store, LINKS, now=NOW, pending=PENDING)
+    target = Target("log")
+
+    def die(*_: object) -> None:
+        raise ConnectionError("killed here")
+
+    monkeypatch.setattr(module, "_set", die)
+    with pytest.raises(ConnectionError):
+        deliver(store, [target])
+    monkeypatch.undo()
+    deliver(store, [target])
+    deliver(store, [target])
+    assert len(target.told) == 2
+    assert len(set(target.told)) == 1, "told twice under the same key"
+
+
+def test_a_round_ends_when_its_time_is_over_and_the_rest_follows(store: JobStore) -> None:
+    for _ in range(3):
+        fail(store, stored(store))
+    notice_jobs(store, LINKS, now=NOW, pending=PENDING)
+    target = Target("log")
+    deliver(store, [target], enough=lambda: bool(target.told))
+    assert len(target.told) == 1
+    deliver(store, [target])
+    assert len(set(target.told)) == 3
+
+
+def test_a_lost_permission_becomes_an_event_of_the_job_once_for_the_same_pairs(store: JobStore) -> None:
+    job = stored(store)
+    alert = of_permission(job, "Model m was trained on 1 pair that may no longer be trained on (p-1).", "a1", LINKS)
+    assert notice(store, alert, as_event=True)
+    assert not notice(store, alert, as_event=True)
+    other = of_permission(job, "Model m was trained on 2 pairs …", "b2", LINKS)
+    assert notice(store, other, as_event=True)
+    told = [event.message for event in store.events(job.id)[0] if event.message.startswith("Warning")]
+    assert len(told) == 2

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
+from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.domain.job import TrainingConfig
+from training_pipeline.sft.config import BUILTIN_TINY
+from training_pipeline_tests.backends.stand_in import stand_in_backend
+
+
+def model(directory: Path, **config: object) -> Path:
+    directory.mkdir(parents=True)
+    (directory / "config.json").write_text(json.dumps(config))
+    return directory
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    model(tmp_path / "models" / "small", architectures=["LlamaForCausalLM"], max_position_embeddings=512)
+    model(tmp_path / "models" / "owner" / "big", model_type="qwen3")
+    (tmp_path / "models" / "no-model").mkdir()
+    return tmp_path / "models"
+
+
+def test_the_built_in_model_is_the_default(models: Path) -> None:
+    offers = ModelCatalogue(models).offers()
+    assert [offer.id for offer in offers] == [BUILTIN_TINY, str(models / "owner" / "big"), str(models / "small")]
+    assert [offer.default for offer in offers] == [True, False, False]
+    assert "LlamaForCausalLM" in offers[2].description
+    assert offers[2].context_length == 512
+    assert ModelCatalogue(None).choose(None) == ChosenModel(BUILTIN_TINY, from_scratch=True)
+    assert len(ModelCatalogue(models / "missing").offers()) == 1
+
+
+def test_a_local_model_goes_by_name_or_path(models: Path, tmp_path: Path) -> None:
+    catalogue = ModelCatalogue(models)
+    assert catalogue.choose("small") == ChosenModel(str(models / "small"), context_length=512)
+    assert catalogue.choose(str(models / "small")) == catalogue.choose("small")
+    assert catalogue.choose("owner/big") == ChosenModel(str(models / "owner" / "big"))
+    elsewhere = model(tmp_path / "elsewhere")
+    assert catalogue.choose(str(elsewhere)) == ChosenModel(str(elsewhere))
+
+
+def test_a_hugging_face_id_is_taken_as_it_is() -> None:
+    assert ModelCatalogue(None).choose("Qwen/Qwen3-0.6B") == ChosenModel("Qwen/Qwen3-0.6B")
+
+
+@pytest.mark.parametrize(
+    "name", ["builtin:tini", "smal", "gpt", "", "a/b/c", "../small", "a--b/c", "https://x/y", "a/b.git"]
+)
+def test_what_is_unknown_is_refused_with_what_is_on_offer(models: Path, name: str) -> None:
+    problem = ModelCatalogue(models).choose(name)
+    assert isinstance(problem, FieldProblem)
+    assert (problem.pointer, problem.code) == ("/base_model", "unknown")
+    assert str(models / "small") in problem.message
+    near = {"builtin:tini": "builtin:tiny", "smal": "small"}.get(name)
+    assert (f"did you mean '{near}'" in problem.message) == (near is not None) or name == "../small"
+
+
+def test_a_path_that_is_no_model_says_why(models: Path) -> None:
+    catalogue = ModelCatalogue(models)
+    (models / "no-json").mkdir()
+    (models / "no-json" / "config.json").write_text("{")
+    said = {name: catalogue.choose(str(models / name)) for name in ("missing", "no-model", "no-json")}
+    codes = {name: problem.code for name, problem in said.items() if isinstance(problem, FieldProblem)}
+    assert codes == {"missing": "not_found", "no-model": "not_a_model", "no-json": "unreadable"}
+
+
+def test_a_plan_refuses_everything_at_once_and_leaves_no_auto(tmp_path: Path) -> None:
+    backend = stand_in_backend(tmp_path)
+    config = TrainingConfig(batch_size=8, gradient_accumulation_steps=3)
+    with pytest.raises(InvalidRequest) as refused:
+        backend.plan("builtin:huge", config, train_pairs=100)
+    assert [problem.pointer for problem in refused.value.problems] == [
+        "/base_model",
+        "/training_config/gradient_accumulation_steps",
+    ]
+    plan = backend.plan(None, TrainingConfig(), train_pairs=400)
+    assert plan.base_model == BUILTIN_TINY
+    assert (plan.config.epochs, plan.config.method, plan.config.max_length) == (8, "full", 384)
+    assert plan.config.precision in {"bf16", "fp32"}

@@ -1,0 +1,105 @@
+"""What the supervisor does when it is called by hand; `test_local.py` sees the rest from outside."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from training_pipeline.backends.local import supervisor
+from training_pipeline.backends.local.run_directory import Orders, Outcome, RunDirectory
+from training_pipeline.infra.file_lock import try_lock
+from training_pipeline_tests.backends.stand_in import (
+    kill_and_wait,
+    stand_in_backend,
+    stand_in_program,
+    starts,
+    submission,
+    supervisor_pid,
+    until,
+    until_step,
+)
+
+
+def submitted(runs: Path, **behaviour: object) -> RunDirectory:
+    run = RunDirectory(runs / "tj-1-1")
+    run.path.mkdir(parents=True)
+    run.config.write_text(json.dumps({"run_dir": str(run.path), "epochs": 1}))
+    run.write_orders(Orders(stand_in_program(**behaviour), 1, 2, 5.0, 60.0, time.time()))
+    return run
+
+
+def by_hand(run: RunDirectory) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "training_pipeline.backends.local.supervisor", str(run.path)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=Path(__file__).parents[3])
+
+
+def test_by_hand_it_stays_until_the_verdict(runs: Path) -> None:
+    run = submitted(runs)
+    assert by_hand(run).returncode == 0
+    outcome = run.outcome()
+    assert outcome is not None
+    assert outcome.status == "succeeded"
+    assert by_hand(run).returncode == 0
+    assert len(starts(run)) == 1
+
+
+def test_a_second_one_leaves_the_run_alone(runs: Path) -> None:
+    run = submitted(runs)
+    lock = try_lock(run.supervisor_lock)
+    assert lock is not None
+    assert "has a supervisor already" in by_hand(run).stderr
+    os.close(lock)
+    assert run.supervision() is None
+
+
+def test_without_orders_it_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"orders\.json"):
+        supervisor.supervise(RunDirectory(tmp_path))
+
+
+def test_it_imports_nothing_heavy() -> None:
+    code = "import sys, training_pipeline.backends.local.supervisor; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"pydantic", "torch", "ibis", "sqlalchemy", "dagster"} & set(loaded)
+
+
+def test_a_full_disk_only_delays_the_verdict(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = submitted(runs)
+    attempts: list[Outcome] = []
+    write = RunDirectory.write_outcome
+
+    def full_at_first(self: RunDirectory, outcome: Outcome) -> None:
+        attempts.append(outcome)
+        if len(attempts) < 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(self, outcome)
+
+    monkeypatch.setattr(RunDirectory, "write_outcome", full_at_first)
+    monkeypatch.setattr(supervisor, "_RETRY_SECONDS", 0.01)
+    worker = supervisor.Supervisor(run, run.orders())  # type: ignore[arg-type]
+    supervisor._write(run, worker, Outcome("succeeded", 1.0))
+    assert len(attempts) == 3
+    assert run.outcome() == attempts[0]
+
+
+def test_running_time_adds_up_over_supervisors(runs: Path) -> None:
+    backend = stand_in_backend(runs, hang_at_step=2)
+    backend.submit(submission(timeout_minutes=1.0 / 60))
+    run = RunDirectory(runs / "tj-1-1")
+    until_step(backend, 1)
+    kill_and_wait(supervisor_pid(run))
+    began = starts(run)[0]["time"]
+    until(lambda: time.time() > began + 1.0, "the time limit")
+    recovered_at = time.time()
+    assert backend.recover("tj-1", 1)
+    outcome = until(run.outcome, "the verdict")
+    assert outcome.status == "timeout"
+    assert outcome.ran_seconds >= 1.0
+    assert outcome.finished_at - recovered_at < 1.0, "the trainer's time without a supervisor counts"

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from training_pipeline.cli.commands.sheets import app
+from training_pipeline.domain.errors import InvalidRequest, NotFound, SheetUnreadable
+
+STATED = [
+    *("--status", "labeled", "--allow", "training", "--allow", "validation", "--prohibit", "none"),
+    *("--classification", "public", "--sheet-status", "approved", "--source-name", "Sums", "--template-name", "plain"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAINING_PIPELINE_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(app, [*arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def foreign(lines: int = 3) -> str:
+    rows = [{"question": f"{number}+{number}?", "answer": f"#### {2 * number}"} for number in range(lines)]
+    Path("sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return "sums.jsonl"
+
+
+def test_list_has_the_sample_and_names_what_cannot_be_read(tmp_path: Path) -> None:
+    assert "Document triage" in run("list").stdout
+    broken = tmp_path / "state" / "sheets" / "mine.yaml"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("name: x")
+    assert "cannot be read: training-pipeline sheets check mine" in run("list").stdout
+    listed = json.loads(run("list", "--json").stdout)
+    assert ([sheet["id"] for sheet in listed["training_sheets"]], listed["unreadable"]) == (["sheet-123"], ["mine"])
+
+
+def test_show_counts_what_the_gates_let_through() -> None:
+    text = run("show", "sheet-123").stdout
+    for expected in (
+        "Document triage",
+        "Triage questions 3",
+        "contains PHI",
+        "440 pairs = 310 included + 130 left out",
+    ):
+        assert expected in text
+    shown = json.loads(run("show", "sheet-123", "--json").stdout)
+    assert shown["export_summary"]["eligible"] == 310
+    assert len(shown["digest"]) == 64
+
+
+def test_preview_prints_the_jsonl_that_would_be_trained_on() -> None:
+    lines = run("preview", "sheet-123", "--limit", "310").stdout.splitlines()
+    assert len(lines) == 310
+    assert {tuple(json.loads(line)) for line in lines} == {("messages",)}
+    assert "Patient" not in "".join(lines)
+
+
+def test_import_then_show_preview_and_check() -> None:
+    done = run("import", foreign(), "--id", "sums", *STATED)
+    assert "has 3 pairs" in done.stdout
+    assert json.loads(run("show", "sums", "--json").stdout)["export_summary"]["eligible"] == 3
+    assert len(run("preview", "sums").stdout.splitlines()) == 3
+    checked = run("check", "sums")
+    assert (checked.exit_code, "3 rows, 0 errors, 0 warnings." in checked.stdout) == (0, True)
+
+
+def test_import_says_what_is_wrong_with_the_rows() -> None:
+    Path("x.jsonl").write_text('{"question": "q", "answer": " ", "colour": 1}\n')
+    text = run("import", "x.jsonl", "--id", "x", *STATED).stdout
+    assert "Columns left out: colour" in text
+    assert "1 errors and 0 warnings: training-pipeline sheets check x" in text
+
+
+def test_a_sheet_that_may_not_be_trained_on_says_so() -> None:
+    stated = [word if word != "approved" else "review" for word in STATED]
+    run("import", foreign(), "--id", "sums", *stated)
+    assert "nothing is trained on until it is approved" in run("show", "sums").stdout
+    assert "Nothing is trained on" in run("preview", "sums").stderr
+
+
+def test_nothing_is_approved_or_allowed_by_default() -> None:
+    with pytest.raises(InvalidRequest, match="--status: is not stated"):
+        run("import", foreign(), "--id", "sums")
+
+
+def test_check_reports_and_exits_with_one() -> None:
+    Path("bad.jsonl").write_text('{"pair_id": tru}\n{"pair_id": "1", "item_ref": "i", "status": "done"}\n')
+    result = run("check", "bad.jsonl")
+    assert result.exit_code == 1
+    for expected in ("broken_json", "unknown_status", "missing_column", "2 rows,"):
+        assert expected in result.stdout
+    shown = json.loads(run("check", "bad.jsonl", "--json", "--limit", "2").stdout)
+    assert (shown["rows"], len(shown["problems"])) == (2, 2)
+    assert shown["not_shown"] == shown["errors"] + shown["warnings"] - 2 == sum(shown["counts"].values()) - 2
+
+
+def test_check_takes_a_sheet_by_any_of_its_files() -> None:
+    run("import", foreign(), "--id", "sums", *STATED)
+    for name in ("sums.yaml", "sums.parquet"):
+        assert run("check", f"state/sheets/{name}").exit_code == 0
+
+
+def test_what_is_not_there() -> None:
+    with pytest.raises(NotFound, match=r"no file nothing\.jsonl"):
+        run("check", "nothing.jsonl")
+    with pytest.raises(NotFound, match="There are: sheet-123"):
+        run("show", "nothing")
+
+
+def test_a_broken_head_is_named_by_field() -> None:
+    Path("x.yaml").write_text("name: x\n")
+    Path("x.jsonl").write_text("{}\n")
+    for name in ("x.yaml", "x.jsonl"):
+        with pytest.raises(SheetUnreadable, match=r"x\.yaml, /status: field required"):
+            run("check", name)

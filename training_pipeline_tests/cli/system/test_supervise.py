@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from training_pipeline.cli.system import supervise
+from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
+from training_pipeline.settings import Settings
+from training_pipeline_tests.polling import until
+
+MAIN = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]
+DEFINITIONS = """
+import dagster as dg
+@dg.asset
+def nothing(): ...
+defs = dg.Definitions(assets=[nothing])
+"""
+WORKSPACE = "load_from: [{python_file: {relative_path: definitions.py, location_name: training_pipeline}}]"
+
+
+class Installation:
+    """A state directory, a free port, and the command line on them."""
+
+    def __init__(self, state_dir: Path, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
+            self.port, self.api_port = free.getsockname()[1], other.getsockname()[1]
+        self.settings = Settings(state_dir=state_dir)
+        self.workspace = folder / "workspace.yaml"
+        self.workspace.write_text(WORKSPACE)
+        (folder / "definitions.py").write_text(DEFINITIONS)
+        self.environment = {
+            **os.environ,
+            "TRAINING_PIPELINE_STATE_DIR": str(state_dir),
+            "TRAINING_PIPELINE_API_PORT": str(self.api_port),
+            "COLUMNS": "200",
+        }
+        self.output = folder / "up.out"
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*MAIN, *arguments], env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def status(self) -> dict[str, Any]:
+        return json.loads(self.command("status", "--json").stdout)
+
+    def up(self) -> subprocess.Popen[bytes]:
+        arguments = ["up", "--port", str(self.port), "--workspace", str(self.workspace)]
+        with self.output.open("wb") as output:
+            return subprocess.Popen(
+                [*MAIN, *arguments], env=self.environment, stdout=output, stderr=output, start_new_session=True
+            )
+
+    def ready(self, up: subprocess.Popen[bytes]) -> list[int]:
+        """Wait until it is up; the pids of everything that it started."""
+        until(lambda: "is up" in self.output.read_text() or up.poll() is not None, seconds=120)
+        assert up.poll() is None, self.output.read_text()
+        record = supervise.read_record(self.settings)
+        assert record is not None
+        return [member.pid for child in record.children for member in child.process.group()]
+
+
+@pytest.fixture
+def installation(state_dir: Path, tmp_path: Path) -> Iterator[Installation]:
+    installation = Installation(state_dir, tmp_path)
+    yield installation
+    supervise.down(installation.settings)
+
+
+def living(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.slow
+def test_a_day(installation: Installation) -> None:
+    up = installation.up()
+    pids = installation.ready(up)
+    assert len(living(pids)) >= 5  # webserver and daemon, a code server each, and the REST API
+    with urllib.request.urlopen(f"http://127.0.0.1:{installation.api_port}/readyz", timeout=30) as answer:
+        assert json.load(answer)["status"] == "ready"
+
+    found = installation.status()
+    assert found["database"]["running"]
+    assert found["up"]["running"]
+    assert [(one["name"], one["running"]) for one in found["up"]["processes"]] == [
+        ("webserver", True),
+        ("daemon", True),
+        ("api", True),
+    ]
+    assert all(Path(one["log"]).stat().st_size > 0 for one in found["up"]["processes"])
+
+    second = installation.command("up")
+    assert second.returncode == 1
+    assert f"runs already (pid {up.pid}" in second.stderr
+    assert f"http://127.0.0.1:{installation.port}" in second.stderr
+
+    server = EmbeddedPostgres(installation.settings.state_dir / "postgres")
+    killed = server.pid()
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: server.pid() not in {None, killed} and server.accepts_connections())
+    assert up.poll() is None
+
+    os.killpg(up.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
+    assert up.wait(timeout=60) == 0
+    assert living(pids) == []
+    assert "PostgreSQL runs on" in installation.output.read_text()
+    assert installation.status()["database"]["running"]
+    assert not installation.status()["up"]["running"]
+
+    assert "PostgreSQL" in installation.command("down").stdout
+    assert installation.command("down").stdout == "Nothing was running.\n"
+    assert not installation.status()["database"]["running"]
+
+
+@pytest.mark.slow
+def test_what_a_killed_up_and_a_stopped_daemon_leave_behind_is_ended(installation: Installation) -> None:
+    up = installation.up()
+    pids = installation.ready(up)
+    record = supervise.read_record(installation.settings)
+    assert record is not None
+    for child in record.children:
+        os.kill(child.process.pid, signal.SIGSTOP)  # so that none of them can end by itself
+    up.kill()
+    up.wait()
+    assert living(pids) == pids
+
+    down = installation.command("down").stdout
+    assert down == "Stopped: api, daemon, webserver, PostgreSQL.\n"
+    assert living(pids) == []
+    assert supervise.read_record(installation.settings) is None
+
+
+@pytest.mark.slow
+def test_a_child_that_dies_takes_the_rest_along_and_its_log_is_shown(installation: Installation) -> None:
+    up = installation.up()
+    pids = installation.ready(up)
+    record = supervise.read_record(installation.settings)
+    assert record is not None
+    os.kill(record.children[1].process.pid, signal.SIGKILL)
+    assert up.wait(timeout=60) == 1
+    output = installation.output.read_text()
+    assert "Dagster's daemon has ended by itself (exit code -9)" in output
+    assert str(record.children[1].log) in output
+    assert living(pids) == []
+
+
+@pytest.mark.slow
+def test_definitions_that_cannot_be_loaded_are_named(installation: Installation) -> None:
+    (installation.workspace.parent / "definitions.py").write_text("import no_such_module")
+    up = installation.up()
+    assert up.wait(timeout=120) == 1
+    assert "Dagster cannot load training_pipeline" in installation.output.read_text()
+    assert "no_such_module" in installation.output.read_text()
+    assert not installation.status()["up"]["running"]
+
+
+@pytest.mark.parametrize("which", ["port", "api_port"])
+def test_a_taken_port_is_noticed_before_anything_is_started(installation: Installation, which: str) -> None:
+    with socket.create_server(("127.0.0.1", getattr(installation, which))):
+        up = installation.up()
+        assert up.wait(timeout=60) == 1
+    assert "is taken by another program" in installation.output.read_text()
+    assert EmbeddedPostgres(installation.settings.state_dir / "postgres").pid() is None
+    assert list(installation.settings.logs.iterdir()) == []
+
+
+def test_env_prints_lines_that_a_shell_understands(installation: Installation) -> None:
+    done = installation.command("env")
+    assert (done.returncode, done.stderr) == (0, "")
+    exported = dict(shlex.split(line)[1].split("=", 1) for line in done.stdout.splitlines())
+    assert exported["DAGSTER_HOME"] == str(installation.settings.dagster_home)
+    shell = subprocess.run(
+        ["sh", "-c", f'{done.stdout}\nprintf %s "$DAGSTER_POSTGRES_URL"'], capture_output=True, text=True, check=True
+    )
+    assert shell.stdout == exported["DAGSTER_POSTGRES_URL"]
+    assert "search_path%3Ddagster" in shell.stdout
+
+
+def test_down_never_asks_for_a_database_it_did_not_start(settings: Settings) -> None:
+    assert supervise.down(settings) == []
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "no such host"])
+def test_the_ui_in_which_everything_may_be_done_is_for_this_machine_only(host: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        supervise.require_loopback(Settings(state_dir=tmp_path, webserver_host=host))
+    assert "TRAINING_PIPELINE_READ_ONLY_HOST" in caught.value.hint
+    supervise.require_loopback(Settings(state_dir=tmp_path, webserver_host="localhost"))
+
+
+def test_where_the_read_only_ui_is(tmp_path: Path) -> None:
+    assert supervise.read_only_url(Settings(state_dir=tmp_path)) == ""
+    shared = Settings(state_dir=tmp_path, read_only_host="0.0.0.0", read_only_port=3009)
+    assert supervise.read_only_url(shared) == "http://127.0.0.1:3009"

@@ -1,0 +1,158 @@
+"""Whatever a service does, a person reads what it is and what to do. Never a traceback, never the token."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from training_pipeline.api.problems import MEDIA_TYPE
+from training_pipeline.client.remote import RemoteJobs
+from training_pipeline.domain.errors import PipelineError, Unavailable
+from training_pipeline_tests.cli.answers import TOKEN, URL, job, service
+from training_pipeline_tests.cli.conftest import Command
+
+Handler = Callable[[httpx2.Request], httpx2.Response]
+
+
+def error_of(handler: Handler) -> PipelineError:
+    with service(handler) as http, pytest.raises(PipelineError) as caught:
+        RemoteJobs(http).get("tj-1")
+    assert TOKEN not in str(caught.value)
+    return caught.value
+
+
+def problem(status: int, code: str, detail: str, **more: Any) -> Handler:
+    document = {
+        "type": "urn:x",
+        "title": "x",
+        "status": status,
+        "detail": detail,
+        "instance": "/",
+        "code": code,
+        **more,
+    }
+    answer = httpx2.Response(status, content=json.dumps(document), headers={"Content-Type": MEDIA_TYPE})
+    return lambda _: answer
+
+
+def page(status: int, **headers: str) -> Handler:
+    return lambda _: httpx2.Response(status, text="<html>Welcome", headers={"Content-Type": "text/html", **headers})
+
+
+def raising(error: Exception) -> Handler:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        raise error
+
+    return handler
+
+
+def test_a_problem_document_is_said_in_full() -> None:
+    fields = [
+        {"pointer": "/training_config/epochs", "location": "body", "code": "x", "detail": "too many (got 99)"},
+        {"pointer": "/page_size", "location": "query", "code": "x", "detail": "too large"},
+    ]
+    error = error_of(problem(422, "invalid_request", "No.", hint="Do this.", errors=fields, request_id="req-1"))
+    lines = ["No.", "  /training_config/epochs: too many (got 99)", "  query /page_size: too large", "Do this."]
+    assert str(error).split("\n") == [*lines, "Request id: req-1"]
+    assert error.code == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    ("handler", "said"),
+    [
+        (problem(401, "unauthenticated", "Who is there?"), ["Who is there?", "TRAINING_PIPELINE_TOKEN"]),
+        (problem(401, "token_expired", "It has expired.", hint="Ask ada."), ["It has expired.", "Ask ada."]),
+        (problem(403, "forbidden", "This needs the role operator."), ["the role operator", "Ask whoever"]),
+        (problem(404, "no_such_path", "Nothing."), [URL, "another release", "Install the release"]),
+        (problem(429, "too_many", "Slower."), ["Slower."]),
+        (problem(503, "unavailable", "Not now."), ["Not now."]),
+        (page(200), [URL, "200", "text/html", "not the REST API"]),
+        (page(404), ["404", "text/html", "check the address"]),
+        (page(407), ["407", "A proxy or a gate"]),
+        (page(401), ["401", "A proxy or a gate"]),
+        (page(502), ["502", "a service that is down"]),
+        (page(302, Location=f"https://login?next={TOKEN}"), ["302", "elsewhere"]),
+        (lambda _: httpx2.Response(500, content=b"{}", headers={"Content-Type": MEDIA_TYPE}), ["500"]),
+        (raising(httpx2.ConnectTimeout("t")), ["no connection within its time"]),
+        (raising(httpx2.ReadTimeout("t")), ["in time", "may still be carried out"]),
+        (raising(httpx2.ProxyError("t")), ["The proxy does not lead", "NO_PROXY"]),
+        (raising(httpx2.ReadError("t")), ["was lost"]),
+        (raising(httpx2.RemoteProtocolError("t")), ["broke off"]),
+        (raising(httpx2.DecodingError("t")), ["broke off"]),
+        (raising(httpx2.ConnectError("t")), ["cannot be reached", "training-pipeline serve"]),
+    ],
+)
+def test_every_failure_is_a_sentence_and_an_advice(handler: Handler, said: list[str]) -> None:
+    error = str(error_of(handler))
+    assert [word for word in said if word not in error] == []
+    assert "Welcome" not in error
+
+
+def test_an_untrusted_certificate_is_named() -> None:
+    cause = ssl.SSLCertVerificationError()
+    cause.verify_message = "self-signed certificate"
+    error = httpx2.ConnectError("x")
+    error.__cause__ = cause
+    said = str(error_of(raising(error)))
+    assert all(word in said for word in ("self-signed certificate", "SSL_CERT_FILE"))
+
+
+def test_an_answer_of_another_version_names_both_versions() -> None:
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/openapi.json":
+            return httpx2.Response(200, json={"info": {"version": "9.9.9"}})
+        return httpx2.Response(200, json={**job().model_dump(mode="json"), "status": "paused", "attempt": TOKEN})
+
+    said = str(error_of(handler))
+    assert all(word in said for word in ("9.9.9", "/status", "/attempt", "Install the release"))
+    more = httpx2.Response(200, json={**job().model_dump(mode="json"), "a_field_of_tomorrow": 1})
+    with service(lambda _: more) as http:
+        assert RemoteJobs(http).get("tj-1").id == "tj-1"
+
+
+def test_a_lost_answer_to_a_creation_can_be_asked_for_again() -> None:
+    asked: list[httpx2.Request] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        raise httpx2.ReadTimeout("t")
+
+    with service(handler) as http, pytest.raises(Unavailable) as caught:
+        RemoteJobs(http).create({"training_sheet_id": "small"})
+    key = asked[0].headers["Idempotency-Key"]
+    assert f"--idempotency-key {key}" in caught.value.hint
+    with service(handler) as http, pytest.raises(Unavailable):
+        RemoteJobs(http).create({"training_sheet_id": "small"}, idempotency_key="mine")
+    assert asked[1].headers["Idempotency-Key"] == "mine"
+    assert asked[0].headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+def test_nobody_listens_there(command: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closing:
+        address = f"http://127.0.0.1:{closing.getsockname()[1]}"
+    for name in ("list", "create x", "watch tj-1", "metrics tj-1 --csv"):
+        code, _, err = command("jobs", *name.split(), "--url", address, "--token", TOKEN)
+        assert (code, "Connection refused" in err, "Traceback" in err, TOKEN in err) == (1, True, False, False)
+
+
+def test_a_port_that_speaks_no_tls(command: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            connection.recv(1000)
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            connection.close()
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        code, _, err = command("jobs", "list", "--url", f"https://127.0.0.1:{listening.getsockname()[1]}")
+        thread.join()
+    assert (code, "does not speak TLS" in err, "Traceback" in err) == (1, True, False)

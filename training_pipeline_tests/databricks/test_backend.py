@@ -1,0 +1,252 @@
+"""The backend against a workspace over HTTP: its verbs, and what goes wrong in practice."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training_pipeline.backends.base import RunState, Submission
+from training_pipeline.databricks.backend import DatabricksBackend
+from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, NotFound
+from training_pipeline.domain.job import TERMINAL, JobStatus
+from training_pipeline_tests.backends.databricks_stand_in import backend_of, runs_of, workspace_with_volume
+from training_pipeline_tests.backends.stand_in import submission
+from training_pipeline_tests.databricks_workspace.faults import FaultKind
+from training_pipeline_tests.databricks_workspace.jobs import Run, jobs
+from training_pipeline_tests.databricks_workspace.mlflow import MlflowServer
+from training_pipeline_tests.databricks_workspace.state import Workspace
+
+pytestmark = pytest.mark.slow
+
+JOB = "tj-20261123-072145-9f3a2c"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, mlflow_server: MlflowServer) -> Iterator[Workspace]:
+    with workspace_with_volume(tmp_path / "workspace", mlflow_server) as served:
+        yield served
+
+
+@pytest.fixture
+def backend(workspace: Workspace) -> DatabricksBackend:
+    return backend_of(workspace, http_timeout=30)
+
+
+def asked(directory: Path, *, job_id: str = JOB, attempt: int = 1, name: str = "triage", **config: Any) -> Submission:
+    """A submission with a dataset that exists; the name tells the stand-in what to do."""
+    for file in ("train.jsonl", "validation.jsonl"):
+        (directory / file).write_text('{"messages": []}\n')
+    accelerator = {"accelerator": "GPU_1xA10", "accelerator_count": 1}
+    return submission(job_id, attempt=attempt, **accelerator, **config).model_copy(
+        update={
+            "model_name": name,
+            "train_file": directory / "train.jsonl",
+            "validation_file": directory / "validation.jsonl",
+            "register_as": "main.ml.triage",
+        }
+    )
+
+
+def over(backend: DatabricksBackend, *, attempt: int = 1) -> RunState:
+    """The state of the run once it has ended."""
+    deadline = time.monotonic() + 120
+    while (state := backend.status(JOB, attempt)).status not in TERMINAL:
+        assert time.monotonic() < deadline, state
+        time.sleep(0.05)
+    return state
+
+
+def only(workspace: Workspace) -> Run:
+    (run,) = runs_of(workspace)
+    return run
+
+
+def test_a_run_from_submit_to_result(backend: DatabricksBackend, workspace: Workspace, tmp_path: Path) -> None:
+    told = asked(tmp_path, timeout_minutes=90.0)
+    handle = backend.submit(told)
+    assert over(backend).status is JobStatus.SUCCEEDED
+    request = only(workspace).request
+    assert request["idempotency_token"] == f"{JOB}-1"
+    assert request["timeout_seconds"] == 5400
+    (task,) = request["tasks"]
+    assert (task["max_retries"], task.get("retry_on_timeout", False)) == (0, False)
+    compute = task["ai_runtime_task"]["deployments"][0]["compute"]
+    assert compute == {"accelerator_type": "GPU_1xA10", "accelerator_count": 1}
+    assert any(line.startswith("trl==") for line in request["environments"][0]["spec"]["dependencies"])
+    assert handle.backend_run_id == str(only(workspace).run_id)
+    state = backend.status(JOB, 1)
+    assert state.mlflow_run_id == only(workspace).mlflow["mlflow_run_id"]
+    assert state.run_url == f"{workspace.url}/?o={workspace.workspace_id}#job/runs/{handle.backend_run_id}"
+    result = backend.result(JOB, 1)
+    assert str(result.model_dir) == "models:/main.ml.triage/1"
+    assert result.tokens == 100
+
+
+def test_an_attempt_is_submitted_once_whoever_asks(
+    backend: DatabricksBackend, workspace: Workspace, tmp_path: Path
+) -> None:
+    told = asked(tmp_path)
+    handle = backend.submit(told)
+    assert backend.submit(told) == handle
+    assert backend_of(workspace).submit(told) == handle
+    assert backend_of(workspace).find(JOB, 1) == handle
+    assert backend.find(JOB, 2) is None
+    jobs(workspace).runs[int(handle.backend_run_id)].request["run_name"] = "renamed"  # the list does not have it yet
+    assert backend_of(workspace).submit(told) == handle, "the token alone finds it"
+    assert len(runs_of(workspace)) == 1
+    over(backend)
+    again = asked(tmp_path, attempt=2)
+    assert backend.submit(again) != handle, "a new attempt is a new run"
+
+
+def test_a_run_is_found_behind_many_others(backend: DatabricksBackend, workspace: Workspace, tmp_path: Path) -> None:
+    handle = backend.submit(asked(tmp_path))
+    mine = only(workspace)
+    for _ in range(60):
+        number = workspace.number()
+        jobs(workspace).runs[number] = Run(number, workspace.number(), {**mine.request, "run_name": "other"}, "x")
+    calls = len(workspace.calls)
+    assert backend_of(workspace).find(JOB, 1) == handle
+    pages = [call for call in workspace.calls[calls:] if call.name == "jobs/runs/list"]
+    assert len(pages) >= 3
+
+
+def test_a_training_that_fails_says_why(backend: DatabricksBackend, workspace: Workspace, tmp_path: Path) -> None:
+    backend.submit(asked(tmp_path, name="fails"))
+    state = over(backend)
+    assert state.status is JobStatus.FAILED
+    assert state.error == "Training ran out of memory: lower batch_size."
+    assert state.error_details is not None
+    assert "job/runs" in state.error_details["run_page_url"]
+    with pytest.raises(BackendFailed, match="failed"):
+        backend.result(JOB, 1)
+
+
+def test_a_run_that_ends_well_without_a_result_has_failed(
+    backend: DatabricksBackend, workspace: Workspace, tmp_path: Path
+) -> None:
+    backend.submit(asked(tmp_path, name="silent"))
+    assert over(backend).status is JobStatus.SUCCEEDED
+    with pytest.raises(BackendFailed, match=r"result\.json"):
+        backend.result(JOB, 1)
+
+
+def test_a_cancel_is_confirmed_by_the_state(backend: DatabricksBackend, workspace: Workspace, tmp_path: Path) -> None:
+    backend.submit(asked(tmp_path, name="hangs"))
+    deadline = time.monotonic() + 120
+    while backend.status(JOB, 1).step is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    backend.cancel(JOB, 1)
+    backend.cancel(JOB, 1)
+    assert over(backend).status is JobStatus.CANCELLED
+    backend.cancel(JOB, 1)
+    calls = [call.name for call in workspace.calls]
+    assert "jobs/runs/cancel" in calls
+
+
+def test_a_run_in_the_queue_is_cancelled_too(backend: DatabricksBackend, workspace: Workspace, tmp_path: Path) -> None:
+    jobs(workspace).wait_seconds = 600
+    backend.submit(asked(tmp_path))
+    state = backend.status(JOB, 1)
+    assert (state.status, state.message) == (JobStatus.QUEUED, "Waiting for GPU compute.")
+    assert backend.metrics(JOB, 1, 0) == ([], 0)
+    backend.cancel(JOB, 1)
+    assert over(backend).status is JobStatus.CANCELLED
+
+
+def test_a_run_that_takes_too_long_times_out(backend: DatabricksBackend, workspace: Workspace, tmp_path: Path) -> None:
+    backend.submit(asked(tmp_path, name="hangs", timeout_minutes=0.05))
+    assert over(backend).status is JobStatus.TIMEOUT
+
+
+def test_curves_arrive_once_and_whole(backend: DatabricksBackend, workspace: Workspace, tmp_path: Path) -> None:
+    backend.submit(asked(tmp_path, name="hangs"))
+    deadline = time.monotonic() + 120
+    while not (got := backend.metrics(JOB, 1, 0))[0]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    points, offset = got
+    assert [(point.name, point.step) for point in points] == [
+        *(("train_loss", step) for step in range(5)),
+        ("val_loss", 4),
+    ]
+    assert (points[-1].epoch, points[0].tokens) == (1.0, 100)
+    calls = len(workspace.calls)
+    assert backend.metrics(JOB, 1, offset) == ([], offset)
+    assert [call.name for call in workspace.calls[calls:]] == ["mlflow/runs/get"], "nothing is new: nothing is read"
+    server = workspace.parts["mlflow"]
+    run_id = only(workspace).mlflow["mlflow_run_id"]
+    more = [{"key": "train_loss", "value": 0.5, "timestamp": 1_790_000_000_000, "step": step} for step in (4, 5)]
+    server.json("POST", "runs/log-batch", body=json.dumps({"run_id": run_id, "metrics": more}).encode())
+    points, later = backend.metrics(JOB, 1, offset)
+    assert {(point.name, point.step) for point in points} == {("train_loss", 4), ("train_loss", 5), ("val_loss", 4)}
+    assert len(points) == 3, "a point that was logged twice is one"
+    backend.cancel(JOB, 1)
+    over(backend)
+    whole, end = backend.metrics(JOB, 1, later)
+    assert len(whole) == 7
+    assert backend.metrics(JOB, 1, end) == ([], end)
+
+
+def test_the_states_of_many_runs_cost_a_few_calls(
+    backend: DatabricksBackend, workspace: Workspace, tmp_path: Path
+) -> None:
+    backend.submit(asked(tmp_path, name="hangs"))
+    deadline = time.monotonic() + 120
+    while backend.status(JOB, 1).step is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    jobs(workspace).wait_seconds = 600
+    others = [f"tj-20261123-072145-00000{number}" for number in range(5)]
+    for job_id in others:
+        backend.submit(asked(tmp_path, job_id=job_id))
+    calls = len(workspace.calls)
+    keys = [(JOB, 1), *((job_id, 1) for job_id in others), ("tj-unknown", 1)]
+    states = backend.statuses(keys)
+    assert len(workspace.calls) - calls <= 2
+    assert states[JOB, 1].status is JobStatus.RUNNING
+    assert states[JOB, 1].step == 4
+    assert states[JOB, 1].mlflow_run_id
+    assert all(f"/runs/{backend.runs.require(key).run_id}" in (state.run_url or "") for key, state in states.items())
+    assert {states[job_id, 1].status for job_id in others} == {JobStatus.QUEUED}
+    assert ("tj-unknown", 1) not in states
+
+
+def test_a_run_that_vanished_is_not_found_and_one_that_reappears_is(
+    backend: DatabricksBackend, workspace: Workspace, tmp_path: Path
+) -> None:
+    handle = backend.submit(asked(tmp_path))
+    jobs(workspace).vanished.add(int(handle.backend_run_id))
+    with pytest.raises(NotFound):
+        backend.status(JOB, 1)
+    with pytest.raises(NotFound, match=JOB):
+        backend.status(JOB, 1)
+    jobs(workspace).vanished.clear()
+    assert over(backend).status is JobStatus.SUCCEEDED
+
+
+def test_a_submission_that_databricks_refuses_says_what_it_said(
+    backend: DatabricksBackend, workspace: Workspace, tmp_path: Path
+) -> None:
+    told = asked(tmp_path)
+    odd = told.config.model_copy(update={"accelerator": "GPU_8xH100", "accelerator_count": 3})
+    with pytest.raises(BackendFailed, match="accelerator_count 3"):
+        backend.submit(told.model_copy(update={"config": odd}))
+    assert runs_of(workspace) == []
+
+
+def test_a_policy_that_may_not_be_used_waits_for_the_grant(
+    backend: DatabricksBackend, workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace.faults.arm("jobs/runs/submit", FaultKind.FORBIDDEN)
+    with pytest.raises(BackendUnreachable) as raised:
+        backend.submit(asked(tmp_path))
+    assert "usage policy" in raised.value.hint
+    backend.submit(asked(tmp_path))
+    assert len(runs_of(workspace)) == 1

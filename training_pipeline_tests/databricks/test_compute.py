@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+from databricks.sdk.service.jobs import ComputeSpecAcceleratorType
+
+from training_pipeline.databricks.compute import ACCELERATORS, problems
+
+
+def test_the_accelerators_are_those_of_the_sdk() -> None:
+    assert set(ACCELERATORS) == {member.value for member in ComputeSpecAcceleratorType}
+    for name, accelerator in ACCELERATORS.items():
+        assert name.startswith(f"GPU_{accelerator.gpus}x")
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "codes"),
+    [
+        ("GPU_1xA10", 1, []),
+        ("GPU_8xH100", 8, []),
+        ("GPU_8xH100", 1, ["not_a_multiple"]),
+        ("GPU_8xB300", 12, ["not_a_multiple"]),
+        ("GPU_1xH100", 2, ["more_than_a_node"]),
+        ("GPU_8xH100", 16, ["more_than_a_node"]),
+    ],
+)
+def test_what_may_be_combined(name: str, count: int, codes: list[str]) -> None:
+    assert [problem.code for problem in problems(name, count, (), "m")] == codes
+
+
+def test_an_accelerator_that_does_not_hold_the_model_is_told_with_those_that_do() -> None:
+    (problem,) = problems("GPU_1xA10", 1, ("GPU_1xH100", "GPU_8xH100"), "big")
+    assert problem.pointer == "/training_config/accelerator"
+    assert "big" in problem.message
+    assert "GPU_1xH100, GPU_8xH100" in problem.message

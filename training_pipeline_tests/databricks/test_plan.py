@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from training_pipeline.databricks.base_models import DatabricksModels
+from training_pipeline.databricks.plan import resolved_plan
+from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.domain.job import TrainingConfig
+
+
+def planned(base_model: str | None = None, *, own: str | None = None, **config: Any) -> tuple[str, TrainingConfig]:
+    return resolved_plan(DatabricksModels(), base_model, TrainingConfig(**config), train_pairs=400, own_accelerator=own)
+
+
+def test_nothing_is_left_to_chance() -> None:
+    model, config = planned()
+    assert model == "databricks-meta-llama-3-1-8b-instruct"
+    assert "auto" not in config.model_dump().values()
+    assert (config.accelerator, config.accelerator_count, config.method) == ("GPU_1xH100", 1, "lora")
+    assert config.precision == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("model", "own", "accelerator", "count"),
+    [
+        ("smollm3-3b", None, "GPU_1xA10", 1),
+        ("smollm3-3b", "GPU_1xH100", "GPU_1xH100", 1),
+        ("databricks-meta-llama-3-1-70b-instruct", "GPU_1xH100", "GPU_8xH100", 8),
+        ("builtin:tiny", None, "GPU_1xA10", 1),
+    ],
+)
+def test_auto_takes_our_own_accelerator_where_it_holds_the_model(
+    model: str, own: str | None, accelerator: str, count: int
+) -> None:
+    _, config = planned(model, own=own)
+    assert (config.accelerator, config.accelerator_count) == (accelerator, count)
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        planned("qwen3-32b", accelerator="GPU_1xA10", accelerator_count=3, max_length=100_000)
+    pointers = {problem.pointer for problem in raised.value.problems}
+    assert pointers == {
+        "/training_config/accelerator",
+        "/training_config/accelerator_count",
+        "/training_config/max_length",
+    }
+
+
+def test_a_model_that_no_node_holds_for_a_method_is_refused_with_the_way_out() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        planned("databricks-meta-llama-3-1-70b-instruct", method="full", accelerator="GPU_8xH100")
+    assert any("choose lora" in problem.message or "GPU_8xB300" in problem.message for problem in raised.value.problems)
+
+
+def test_an_unknown_model_is_one_problem() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        planned("qwen3-8c")
+    assert [problem.pointer for problem in raised.value.problems] == ["/base_model"]

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training_pipeline.databricks import program
+from training_pipeline.databricks.program import Places
+from training_pipeline_tests.backends.stand_in import submission
+
+ROOT = Path(__file__).parents[2]
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=128), st.integers(1, 10**6))
+def test_a_token_is_short_enough_and_names_the_attempt(job_id: str, attempt: int) -> None:
+    token = program.idempotency_token(job_id, attempt)
+    assert 0 < len(token) <= program.TOKEN_LENGTH
+    assert token == program.idempotency_token(job_id, attempt)
+    assert token != program.idempotency_token(job_id, attempt + 1)
+
+
+def test_the_requirements_are_the_versions_that_are_tested() -> None:
+    constraints = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+    lines = program.requirements()
+    pinned = dict(line.split("==") for line in lines)
+    assert pinned == {name: constraints[name] for name in pinned}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["local"]
+    assert {re.split(r"[<>=]", line)[0] for line in extras} <= pinned.keys()
+
+
+def test_the_program_is_packed_whole_and_reproducibly() -> None:
+    packed = program.packed(program.training_program())
+    assert packed == program.packed(program.training_program())
+    names = zipfile.ZipFile(io.BytesIO(packed)).namelist()
+    assert {"program/__main__.py", "program/worker.py", "program/train.py", "program/served_chat.py"} <= set(names)
+
+
+def test_the_instructions_hold_no_secret_and_every_place() -> None:
+    places = Places("/Volumes/main/ml/training/training_pipeline", "/Workspace/Users/me/training_pipeline")
+    asked = submission("tj-9", digest="d9").model_copy(update={"register_as": "main.ml.triage"})
+    told = program.instructions(asked, places, source="owner/model", train_sha256="a", validation_sha256="b")
+    assert told["files"]["train_file"] == {"path": f"{places.volume}/datasets/d9/train.jsonl", "sha256": "a"}
+    assert told["result_dir"] == f"{places.volume}/runs/tj-9-1"
+    assert told["register"]["name"] == "main.ml.triage"
+    assert told["register"]["tags"]["training_pipeline.job_id"] == "tj-9"
+    assert told["config"]["base_model"] == "owner/model"
+    assert not {"accelerator", "accelerator_count", "timeout_minutes"} & told["config"].keys()
+    unregistered = asked.model_copy(update={"register_as": None})
+    assert (
+        program.instructions(unregistered, places, source="s", train_sha256="", validation_sha256="")["register"]
+        is None
+    )
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    """A code folder whose program tells where it was started from."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "__main__.py").write_text("import sys; print(sys.argv[1:])")
+    folder = tmp_path / "code"
+    folder.mkdir()
+    for name, content in program.code_files(source, {"a": 1}, str(folder)).items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def start(script: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    return subprocess.run(
+        ["bash", str(script)], env={"PATH": path, **environment}, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_the_script_finds_its_files_wherever_a_worker_has_them(code: Path, tmp_path: Path) -> None:
+    given = code / "hyperparameters.yaml"
+    assert json.loads(given.read_text()) == {"a": 1}
+    assert str(given) in start(code / "command.sh", HYPERPARAMETERS_PATH=str(given)).stdout
+    assert str(given) in start(code / "command.sh").stdout
+    elsewhere = tmp_path / "script.sh"
+    elsewhere.write_bytes((code / "command.sh").read_bytes())
+    assert str(given) in start(elsewhere, HYPERPARAMETERS_PATH="/elsewhere/hyperparameters.yaml").stdout
+    (code / "program.zip").unlink()
+    lost = start(elsewhere)
+    assert lost.returncode == 2
+    assert str(code) in lost.stderr
+
+
+def test_only_the_first_node_trains(code: Path) -> None:
+    done = start(code / "command.sh", NODE_RANK="1")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("job_id", "digits"), [("tj-20261123-072145-9f3a2c", "20261123072145"), ("tj-1", None), ("x", None)]
+)
+def test_the_time_in_a_job_id(job_id: str, digits: str | None) -> None:
+    assert program.created_at(job_id) == digits

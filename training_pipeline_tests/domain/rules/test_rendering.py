@@ -1,0 +1,122 @@
+"""Examples are written as Python's json writes them; case and white space make no other question."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+import ibis
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training_pipeline.domain.rules.rendering import normalised_prompt, prompt_hash, rendered, row_hash
+from training_pipeline.domain.rules.white_space import WHITE_SPACE
+from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline_tests import oracle
+from training_pipeline_tests.pairs import arrow, chat, odd_pairs, pair
+
+Chat = list[dict[str, Any]]
+Render = Callable[[list[Chat | None]], list[dict[str, str]]]
+
+texts = st.text(st.characters(codec="utf-8"), max_size=30)
+chats = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["user", "assistant", "system"]), "content": texts},
+        optional={"name": texts, "weight": st.sampled_from([0.0, 1.0]), "tool_call_id": texts},
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@pytest.fixture(scope="module")
+def render() -> Render:
+    engine = ibis.duckdb.connect().con
+    messages = ibis.table(PAIR_SCHEMA, name="pairs").messages
+    shown = {
+        "line": rendered(messages),
+        "hash": row_hash(rendered(messages)),
+        "prompt": normalised_prompt(messages),
+        "prompt_hash": prompt_hash(messages),
+    }
+    query = ibis.to_sql(ibis.table(PAIR_SCHEMA, name="pairs").select(**shown), dialect="duckdb")
+
+    def run(many: list[Chat | None]) -> list[dict[str, str]]:
+        engine.register("pairs", arrow([pair(number, messages=messages) for number, messages in enumerate(many)]))
+        return list(engine.execute(query).to_arrow_table().to_pylist())
+
+    return run
+
+
+def prompts(render: Render, *many: Chat) -> list[str]:
+    return [row["prompt_hash"] for row in render(list(many))]
+
+
+@settings(deadline=None, max_examples=100)
+@given(many=st.lists(chats, max_size=10))
+def test_a_line_is_compact_json_with_its_sha256(render: Render, many: list[Chat]) -> None:
+    for messages, row in zip(many, render(many), strict=True):
+        line = oracle.example({"messages": messages})
+        assert line is not None
+        # JSON leaves open how control characters are escaped.
+        assert json.loads(row["line"]) == json.loads(line)
+        assert row["line"].lower() == line.lower()
+        assert "\n" not in row["line"]
+        assert row["hash"] == hashlib.sha256(row["line"].encode()).hexdigest()
+
+
+@settings(deadline=None, max_examples=100)
+@given(many=st.lists(odd_pairs.map(lambda row: row["messages"]), min_size=2, max_size=12))
+def test_same_question_same_hash_and_other_question_other_hash(render: Render, many: list[Chat | None]) -> None:
+    hashes = [row["prompt_hash"] for row in render(many)]
+    questions = [oracle.prompt({"messages": messages}) for messages in many]
+    assert len(dict(zip(questions, hashes, strict=True))) == len(set(hashes)) == len(set(questions))
+
+
+def test_fields_are_written_in_their_order_and_nulls_left_out(render: Render) -> None:
+    messages = [
+        {"role": "user", "content": 'Ä "quoted"\n\\ back / \u2028 \x7f', "name": "ana"},
+        {"role": "assistant", "content": None, "weight": 0.0, "tool_calls": '[{"id":"c","n":1}]'},
+        {"role": "tool", "content": "42", "tool_call_id": "c"},
+        {"role": "assistant", "content": "Done.", "weight": 1.0},
+    ]
+    (row,) = render([messages])
+    assert row["line"] == (
+        '{"messages":[{"role":"user","content":"Ä \\"quoted\\"\\n\\\\ back / \u2028 \x7f","name":"ana"},'
+        '{"role":"assistant","weight":0,"tool_calls":[{"id":"c","n":1}]},'
+        '{"role":"tool","content":"42","tool_call_id":"c"},'
+        '{"role":"assistant","content":"Done.","weight":1}]}'
+    )
+
+
+def test_nothing_is_written_where_there_are_no_messages(render: Render) -> None:
+    assert render([None, []]) == [dict.fromkeys(("line", "hash", "prompt", "prompt_hash"))] * 2
+
+
+def test_case_and_all_white_space_make_no_difference(render: Render) -> None:
+    spaced = "W" + WHITE_SPACE + "hy ÄRGER?"
+    assert len(set(prompts(render, chat(spaced, "1"), chat("why ärger?", "2"), chat(" WhyÄ\nrger ?\t", "3")))) == 1
+
+
+def test_a_prompt_is_everything_before_the_last_answer(render: Render) -> None:
+    long = [*chat("A", "B"), *chat("C", "D")]
+    other = [*chat("A", "X"), *chat("C", "D")]
+    unanswered = [*chat("A", "B"), {"role": "user", "content": "C"}]
+    hashes = prompts(render, long, other, [*chat("a", "b"), *chat("c", "y")], unanswered, chat("A", "B"), [long[0]])
+    assert hashes[0] == hashes[2] != hashes[1]
+    assert hashes[3] == hashes[4] == hashes[5] != hashes[0]
+
+
+def test_nothing_poses_as_a_separator(render: Render) -> None:
+    """The role of a message, the border of two messages, and their contents cannot be confused."""
+    posing = [
+        [{"role": "user", "content": "a\x1fuser\x1fb"}, {"role": "assistant", "content": "x"}],
+        [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "x"}],
+        [{"role": "user", "content": "a\x1f"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "x"}],
+        [{"role": "user", "content": "a"}, {"role": "user", "content": "\x1fb"}, {"role": "assistant", "content": "x"}],
+        [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "x"}],
+    ]
+    assert len(set(prompts(render, *posing))) == len(posing)

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from training_pipeline.infra import processes
+from training_pipeline.infra.processes import ProcessId
+from training_pipeline_tests.polling import until
+
+# A leader with a child of its own; both ignore SIGTERM if told to.
+FAMILY = """
+import signal, subprocess, sys, time
+if "stubborn" in sys.argv:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid, flush=True)
+time.sleep(600)
+"""
+PARENT = """
+import os, sys, time
+from pathlib import Path
+from training_pipeline import processes
+child = processes.start(["sleep", "600"], environment=os.environ, log=Path(sys.argv[1]))
+print(child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def family(log: Path, *arguments: str) -> tuple[subprocess.Popen[bytes], int]:
+    process = processes.start([sys.executable, "-c", FAMILY, *arguments], environment=os.environ, log=log)
+    until(lambda: log.read_text().endswith("\n"))
+    return process, int(log.read_text())
+
+
+def alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def test_a_child_leads_a_session_and_writes_to_a_closed_log(tmp_path: Path) -> None:
+    log = tmp_path / "child.log"
+    log.write_text("of the last time")
+    process = processes.start(["sh", "-c", "echo $GIVEN; echo to stderr >&2"], environment={"GIVEN": "x"}, log=log)
+    process.wait()
+    assert log.read_text() == "x\nto stderr\n"
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert (tmp_path / "child.log.1").read_text() == "of the last time"
+
+
+def test_ending_takes_the_whole_group_along(tmp_path: Path) -> None:
+    process, grandchild = family(tmp_path / "log")
+    leader = ProcessId.of(process.pid)
+    assert {member.pid for member in leader.group()} == {process.pid, grandchild}
+    assert processes.end(leader, grace=10)
+    assert not alive(process.pid)
+    assert not alive(grandchild)
+    assert process.wait() == -signal.SIGTERM
+    assert processes.end(leader, grace=10) is False
+
+
+def test_a_stubborn_leader_is_killed_after_the_grace(tmp_path: Path) -> None:
+    process, grandchild = family(tmp_path / "log", "stubborn")
+    started = time.monotonic()
+    assert processes.end(ProcessId.of(process.pid), grace=0.3)
+    assert 0.3 <= time.monotonic() - started < 10
+    assert process.wait() == -signal.SIGKILL
+    assert not alive(grandchild)
+
+
+def test_hurry_ends_the_waiting(tmp_path: Path) -> None:
+    process, _ = family(tmp_path / "log", "stubborn")
+    started = time.monotonic()
+    assert processes.end(ProcessId.of(process.pid), grace=600, hurry=lambda: True)
+    assert time.monotonic() - started < 30
+    process.wait()
+
+
+def test_what_a_dead_leader_left_behind_is_found_and_ended(tmp_path: Path) -> None:
+    process, grandchild = family(tmp_path / "log")
+    leader = ProcessId.of(process.pid)
+    process.kill()
+    process.wait()
+    assert not leader.is_alive()
+    assert alive(grandchild)
+    assert processes.end(leader, grace=5)
+    assert not alive(grandchild)
+
+
+def test_a_number_that_belongs_to_another_process_now_is_left_alone() -> None:
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as innocent:
+        earlier = ProcessId(innocent.pid, ProcessId.of(innocent.pid).started + 3600)
+        assert not earlier.is_alive()
+        assert processes.end(earlier, grace=1) is False
+        assert innocent.poll() is None
+        innocent.kill()
+
+
+def test_a_zombie_is_dead() -> None:
+    process = subprocess.Popen(["sleep", "600"])
+    identity = ProcessId.of(process.pid)
+    assert identity.is_alive()
+    process.kill()
+    until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
+    assert not identity.is_alive()
+    process.wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path / "log")], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert alive(child)
+        parent.kill()
+        until(lambda: not alive(child))

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from training_pipeline.domain.errors import Unavailable
+from training_pipeline.infra.state_directory import ensure_state_directory
+from training_pipeline.settings import Settings
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_everything_in_it_is_closed_to_others(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path / "a" / "state")
+    ensure_state_directory(settings)
+    ensure_state_directory(settings)
+    assert mode(settings.state_dir) == (0o711 if os.geteuid() == 0 else 0o700)
+    assert {mode(path) for path in settings.state_dir.iterdir()} == {0o700}
+
+
+def test_with_a_database_elsewhere_nobody_needs_to_pass_through(settings: Settings) -> None:
+    ensure_state_directory(settings)
+    assert mode(settings.state_dir) == 0o700
+
+
+def test_an_existing_directory_is_not_opened_for_listing(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    ensure_state_directory(Settings(state_dir=tmp_path))
+    assert mode(tmp_path) & 0o066 == 0
+
+
+def test_a_file_in_the_way_is_one_clear_message(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match="TRAINING_PIPELINE_STATE_DIR"):
+        ensure_state_directory(Settings(state_dir=tmp_path / "file"))

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from training_pipeline.domain.rules.chat_format import INVALIDATING, Severity
+from training_pipeline.domain.rules.gates import Reason, judge_each
+from training_pipeline.domain.usage import TagConstraints
+from training_pipeline.sheets.files.checking import CheckReport, check
+from training_pipeline.sheets.files.source import FileTrainingSheets
+from training_pipeline_tests.sheets.conftest import HEAD, ROW, Put
+
+
+def report(path: Path, limit: int = 100) -> CheckReport:
+    files = FileTrainingSheets([path.parent]).files(path.stem)
+    return check(files.data, files.head, limit=limit)
+
+
+def found(result: CheckReport) -> set[tuple[int | None, str, str]]:
+    return {(problem.line, problem.path, problem.code) for problem in result.problems}
+
+
+def row(pair_id: str, question: str = "q", answer: str = "a", **fields: Any) -> dict[str, Any]:
+    messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return ROW | {"pair_id": pair_id, "messages": messages, **fields}
+
+
+def test_a_sound_sheet(put: Put) -> None:
+    assert report(put([row("1"), row("2", "r")])) == CheckReport(2, {}, 0, 0, ())
+
+
+def test_broken_lines_do_not_stop_the_check(put: Put) -> None:
+    lines = [json.dumps(row("1")), '{"pair_id": tru}', "[1]", "", json.dumps(row("2", "r", "")), '{"a": 1}']
+    result = report(put("\n".join(lines)))
+    assert found(result) >= {
+        (2, "", "broken_json"),
+        (3, "", "not_an_object"),
+        (5, "messages[1].content", "missing_content"),
+        (6, "a", "unknown_column"),
+        (6, "messages", "missing_messages_list"),
+        (6, "pair_id", "missing_pair_id"),
+    }
+    assert result.rows == 5
+
+
+def test_every_row_of_a_repeated_id_is_named(put: Put) -> None:
+    result = report(put([row("1"), row("2", "r"), row("1", "s"), row("1", "t")]))
+    assert found(result) == {(line, "pair_id", "duplicate_pair_id") for line in (1, 3, 4)}
+
+
+def test_blank_ids_are_missing_and_not_repeated(put: Put) -> None:
+    assert set(report(put([row(""), row("", "r")])).counts) == {"missing_pair_id"}
+
+
+def test_duplicates_and_contradictions_are_warnings(put: Put) -> None:
+    rows = [row("1"), row("2"), row("3", " Q ", "b"), row("4", "Q", "A "), row("5", "other")]
+    result = report(put(rows))
+    assert found(result) == {(2, "messages", "duplicate_example"), (3, "messages", "same_question_different_answers")}
+    assert (result.errors, result.warnings) == (0, 2)
+
+
+def test_keys_that_stand_twice(put: Put) -> None:
+    text = json.dumps(row("1"))
+    twice = text.replace('"role": "user"', '"role": "user", "role": "system"')
+    assert report(put(twice)).counts == {"repeated_key": 1}
+    assert report(put(text[:-1] + ', "status": "rejected"}')).counts == {"repeated_column": 1}
+
+
+def test_defaults_count_as_stated(put: Put) -> None:
+    bare = {name: value for name, value in ROW.items() if name not in {"allowed_uses", "data_classification"}}
+    assert set(report(put([bare])).counts) == {"missing_allowed_uses", "missing_classification", "missing_column"}
+    stated = HEAD + "defaults: {allowed_uses: [training], data_classification: public}\n"
+    assert report(put([bare], head=stated)).counts == {}
+
+
+def test_csv_lines_and_columns(put: Put) -> None:
+    path = put(
+        "pair_id,item_ref,status,allowed_uses,prohibited_uses,data_classification,question,answer,system\n"
+        '1,i,labeled,training,[],public,"a\nb",x,\n'
+        "2,i,labeled,training,[],public,c,,be brief\n"
+        "3,i,labeled,training,[],public,<|im_end|>,y\n",
+        ".csv",
+    )
+    assert found(report(path)) == {(4, "answer", "missing_content"), (5, "", "wrong_field_count")}
+
+
+def test_parquet_rows(put: Put) -> None:
+    rows = [row("1"), row("2", "r", status="done"), row("3", "s", item_ref=None)]
+    result = report(put(pa.Table.from_pylist(rows), ".parquet"))
+    assert found(result) == {(2, "status", "unknown_status"), (3, "item_ref", "missing_item_ref")}
+
+
+def test_the_limit_shows_errors_first_and_counts_the_rest(put: Put) -> None:
+    rows = [row(str(number), str(number), data_classification=None) for number in range(30)]
+    rows[20]["status"] = "done"
+    result = report(put(rows), limit=5)
+    assert [problem.severity for problem in result.problems] == [Severity.ERROR] + [Severity.WARNING] * 4
+    assert (result.errors, result.warnings, result.not_shown) == (1, 30, 26)
+    assert result.counts == {"missing_classification": 30, "unknown_status": 1}
+
+
+def test_many_rows_take_seconds_and_little_memory(put: Put) -> None:
+    path = put([row(str(number), f"question {number} " * 60) for number in range(10_000)])
+    tracemalloc.start()
+    try:
+        started = time.monotonic()
+        assert report(path).rows == 10_000
+        assert time.monotonic() - started < 60
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20 < path.stat().st_size
+    finally:
+        tracemalloc.stop()
+
+
+TEXTS = st.sampled_from(["", " ", "\u00a0", "a", "Labeled", " edited\n", "pending", "flagged", "done", "training"])
+VALUES = st.none() | st.booleans() | st.integers(-1, 2) | TEXTS
+MESSAGE = st.fixed_dictionaries(
+    {},
+    optional={
+        "role": st.sampled_from(["user", "assistant", "assistant", "system", "tool", "bot"]) | VALUES,
+        "content": TEXTS | VALUES,
+        "weight": st.sampled_from([0, 1, 1.0, 0.5, True, "1", None]),
+        "tool_calls": st.sampled_from([None, [], [{"id": 1}], "[1]", "x", {}, 5]),
+        "name": VALUES,
+    },
+)
+GOOD = st.just({"role": "user", "content": "q"}) | st.just({"role": "assistant", "content": "a"})
+USES = st.lists(st.sampled_from(["training", " Validation ", "x", None, 5]), max_size=2) | VALUES
+ROWS = st.fixed_dictionaries(
+    {},
+    optional={
+        "pair_id": st.sampled_from(["1", "2", "3", "4", "5", "6", 6, "", None]),
+        "messages": st.lists(GOOD | MESSAGE | VALUES, max_size=4) | st.lists(GOOD, min_size=1, max_size=3) | VALUES,
+        "item_ref": VALUES | st.just("i"),
+        "status": TEXTS | VALUES,
+        "allowed_uses": USES,
+        "prohibited_uses": USES,
+        "label_prohibited_uses": USES,
+        "data_classification": st.sampled_from(["public", " Internal", "x", "", None, 5]),
+    },
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(ROWS.map(lambda fields: ROW | fields), min_size=1, max_size=12))
+def test_check_and_gates_agree_on_what_is_invalid_and_what_is_denied(
+    put: Put, sheets: FileTrainingSheets, rows: list[dict[str, Any]]
+) -> None:
+    # The row's place travels in a column that neither of the two looks at.
+    rows = [row | {"reviewed_by": str(line)} for line, row in enumerate(rows, 1)]
+    result = report(put(rows), limit=10_000)
+    with sheets.open("s") as opened:
+        judged = judge_each(opened.pairs, TagConstraints()).select("reviewed_by", "reason").to_pyarrow().to_pylist()
+    reasons = {int(row["reviewed_by"]): row["reason"] for row in judged}
+    invalid = {problem.line for problem in result.problems if problem.code in INVALIDATING}
+    assert {line for line, reason in reasons.items() if reason == Reason.INVALID} == invalid
+    denying = {"uses_not_a_list", "unknown_use", "unknown_classification", "missing_status", "missing_classification"}
+    denying |= {"missing_allowed_uses", "missing_prohibited_uses"}
+    denied = {problem.line for problem in result.problems if problem.code in denying}
+    assert all(reasons[line] is not None for line in denied)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_check_and_gates_agree_in_other_formats(put: Put, sheets: FileTrainingSheets, suffix: str) -> None:
+    if suffix == ".csv":
+        head = "pair_id,item_ref,status,allowed_uses,prohibited_uses,data_classification,messages\n"
+        chat = '"[{""role"": ""assistant"", ""content"": ""a""}]"'
+        lines = [
+            f"1,i,labeled,training,[],public,{chat}",
+            "2,i,labeled,training,[],public,x",
+            f"3, ,labeled,,;,x,{chat}",
+        ]
+        path = put(head + "\n".join(lines), suffix)
+    else:
+        chats: list[Any] = [[{"role": "assistant", "content": "a"}], [{"role": "user", "content": None}], None, [None]]
+        path = put(
+            pa.Table.from_pylist([ROW | {"pair_id": str(n), "messages": c} for n, c in enumerate(chats)]), suffix
+        )
+    result = report(path)
+    with sheets.open("s") as opened:
+        judged = judge_each(opened.pairs, TagConstraints()).select("pair_id", "reason").to_pyarrow().to_pylist()
+    invalid = sum(row["reason"] == Reason.INVALID for row in judged)
+    assert invalid == len({problem.line for problem in result.problems if problem.code in INVALIDATING}) > 0

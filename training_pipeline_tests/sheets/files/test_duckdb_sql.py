@@ -1,0 +1,184 @@
+"""What each file format says, as `PAIR_SCHEMA` shows it: lenient in form, strict in meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.sheets.files.source import FileTrainingSheets
+from training_pipeline_tests.sheets.conftest import HEAD, ROW, Put
+
+Read = Callable[..., list[dict[str, Any]]]
+
+LABEL = {"canonical_label_id": "l1", "label_allowed_uses": ["training"], "label_usage_reason": "contains PHI"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        (ROW["messages"], ROW["messages"]),
+        ("text", None),
+        (None, None),
+        ({"role": "user"}, None),
+        ([], []),
+        ([1, {"role": "user"}], None),
+        ([None], None),
+        ([{"role": "user", "content": ["part"], "mood": 1}], [{"role": "user"}]),
+        ([{"role": 5, "content": 5}], [{}]),
+        ([{"role": "tool", "content": "7", "name": "sum", "tool_call_id": "c1"}],) * 2,
+        ([{"role": "assistant", "weight": 1}], [{"role": "assistant", "weight": 1.0}]),
+        ([{"role": "assistant", "weight": True}], [{"role": "assistant", "weight": -1.0}]),
+        ([{"role": "assistant", "weight": "1"}], [{"role": "assistant", "weight": -1.0}]),
+        ([{"role": "assistant", "weight": None}], [{"role": "assistant"}]),
+        ([{"role": "assistant", "tool_calls": [{"id": 1}]}], [{"role": "assistant", "tool_calls": '[{"id":1}]'}]),
+        ([{"role": "assistant", "tool_calls": '[{"id":1}]'}], [{"role": "assistant", "tool_calls": '[{"id":1}]'}]),
+        ([{"role": "assistant", "tool_calls": "no json"}], [{"role": "assistant"}]),
+        ([{"role": "assistant", "tool_calls": []}], [{"role": "assistant"}]),
+    ],
+)
+def test_messages_of_jsonl(put: Put, read: Read, messages: Any, expected: Any) -> None:
+    put([ROW | {"messages": messages}])
+    (row,) = read()
+    assert row["messages"] == expected
+
+
+@pytest.mark.parametrize(
+    ("uses", "expected"),
+    [(["training"], ["training"]), ([], []), (None, None), ("training", None), (["training", 5], None), ([None], None)],
+)
+@pytest.mark.parametrize("column", ["allowed_uses", "prohibited_uses"])
+def test_uses_of_jsonl(put: Put, read: Read, column: str, uses: Any, expected: Any) -> None:
+    put([ROW | {column: uses}])
+    (row,) = read()
+    assert row[column] == expected
+
+
+def test_texts_of_jsonl(put: Put, read: Read) -> None:
+    put([ROW | {"pair_id": 5, "item_ref": None, "status": True, "data_classification": ["public"]}])
+    (row,) = read()
+    texts = ("pair_id", "item_ref", "status", "data_classification")
+    assert [row[name] for name in texts] == ["5", None, "true", '["public"]']
+
+
+def test_defaults_fill_what_is_missing_and_never_what_is_malformed(put: Put, read: Read) -> None:
+    head = HEAD + 'defaults: {allowed_uses: [training], prohibited_uses: [], usage_reason: "it\'s stated"}\n'
+    rows = [ROW | {"pair_id": str(number)} for number in range(4)]
+    rows[1] = rows[1] | {"allowed_uses": None, "usage_reason": None}
+    rows[2] = rows[2] | {"allowed_uses": "training", "usage_reason": "own"}
+    del rows[3]["allowed_uses"]
+    rows[3]["allowed_uses"] = []
+    put(rows, head=head)
+    found = read()
+    assert [row["allowed_uses"] for row in found] == [["training"], ["training"], None, []]
+    assert [row["usage_reason"] for row in found] == ["it's stated", "it's stated", "own", "it's stated"]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_label_constraint_that_cannot_be_read_denies(put: Put, read: Read, suffix: str) -> None:
+    rows = [ROW | LABEL | {"label_prohibited_uses": "training"}]
+    put(rows if suffix == ".jsonl" else pa.Table.from_pylist(rows), suffix)
+    (row,) = read()
+    assert (row["allowed_uses"], row["label_prohibited_uses"]) == (None, None)
+    assert row["label_allowed_uses"] == ["training"]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_questions_and_answers_become_messages(put: Put, read: Read, suffix: str) -> None:
+    base = {name: value for name, value in ROW.items() if name != "messages"}
+    rows = [
+        base | {"pair_id": "1", "question": "q", "answer": "a", "system": None},
+        base | {"pair_id": "2", "question": "q", "answer": None, "system": "be brief"},
+    ]
+    put(rows if suffix == ".jsonl" else pa.Table.from_pylist(rows), suffix)
+    first, second = (row["messages"] for row in read())
+    assert first == [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+    assert second == [
+        {"role": "system", "content": "be brief"},
+        {"role": "user", "content": "q"},
+        {"role": "assistant"},
+    ]
+
+
+def test_csv(put: Put, read: Read) -> None:
+    put(
+        "\ufeffpair_id,item_ref,status,allowed_uses,prohibited_uses,question,answer,system\r\n"
+        '1,i,labeled,training; validation,[],"two\nlines, one ""question""",a,\r\n'
+        '2,i,labeled,"[""training""]",;,q,,be brief\r\n\r\n'
+        "3,,labeled,,[1],q,a,\r\n",
+        ".csv",
+    )
+    rows = read()
+    assert [row["allowed_uses"] for row in rows] == [["training", "validation"], ["training"], None]
+    assert [row["prohibited_uses"] for row in rows] == [[], None, None]
+    assert rows[0]["messages"][0] == {"role": "user", "content": 'two\nlines, one "question"'}
+    assert rows[1]["messages"][0]["role"] == "system"
+    assert (rows[1]["messages"][2], rows[2]["item_ref"]) == ({"role": "assistant"}, None)
+
+
+def test_csv_with_messages_and_other_separators(put: Put, read: Read) -> None:
+    content = "pair_id;item_ref;status;allowed_uses;messages\n1;i;labeled;training|testing;"
+    put(
+        content + '"[{""role"": ""user"", ""content"": ""q;r""}]"\n2;i;labeled;x;no json\n',
+        ".csv",
+        head=HEAD + "delimiter: ';'\nlist_separator: '|'\n",
+    )
+    first, second = read()
+    assert first["allowed_uses"] == ["training", "testing"]
+    assert (first["messages"], second["messages"]) == ([{"role": "user", "content": "q;r"}], None)
+
+
+STRUCTS: dict[str, tuple[Any, Any]] = {
+    "role and content": (pa.struct({"role": pa.string(), "content": pa.string()}), {}),
+    "content first": (pa.struct({"content": pa.string(), "role": pa.string()}), {}),
+    "whole weights": (pa.struct({"role": pa.string(), "content": pa.string(), "weight": pa.int64()}), {"weight": 1}),
+    "weights in words": (
+        pa.struct({"role": pa.string(), "content": pa.string(), "weight": pa.string()}),
+        {"weight": "1"},
+    ),
+    "tool calls": (
+        pa.struct({"role": pa.string(), "content": pa.string(), "tool_calls": pa.string()}),
+        {"tool_calls": "[1]"},
+    ),
+    "no tool calls": (
+        pa.struct({"role": pa.string(), "content": pa.string(), "tool_calls": pa.string()}),
+        {"tool_calls": "banana"},
+    ),
+    "foreign field": (pa.struct({"role": pa.string(), "content": pa.string(), "mood": pa.string()}), {"mood": "x"}),
+}
+
+
+@pytest.mark.parametrize("kind", STRUCTS)
+def test_structs_of_parquet(put: Put, sheets: FileTrainingSheets, read: Read, kind: str) -> None:
+    struct, extra = STRUCTS[kind]
+    message = {"role": "assistant", "content": "a"}
+    table = pa.Table.from_pylist([{name: value for name, value in ROW.items() if name != "messages"}])
+    put(table.append_column("messages", pa.array([[message | extra]], pa.list_(struct))), ".parquet")
+    expected: dict[str, Any] = {
+        "whole weights": {"weight": 1.0},
+        "weights in words": {"weight": -1.0},
+        "tool calls": {"tool_calls": "[1]"},
+    }
+    (row,) = read()
+    assert row["messages"] == [message | expected.get(kind, {})]
+    with sheets.open("s") as opened:
+        assert opened.pairs.schema() == PAIR_SCHEMA
+
+
+def test_messages_as_text_and_other_types_of_parquet(put: Put, read: Read) -> None:
+    row = ROW | {"pair_id": 7, "messages": '[{"role": "user", "content": "q"}]', "allowed_uses": "training"}
+    put(pa.Table.from_pylist([row, row | {"messages": "no json", "pair_id": 8}]), ".parquet")
+    first, second = read()
+    assert (first["pair_id"], first["allowed_uses"]) == ("7", None)
+    assert (first["messages"], second["messages"]) == ([{"role": "user", "content": "q"}], None)
+
+
+def test_structs_that_match_are_passed_through_without_lambdas(put: Put, sheets: FileTrainingSheets) -> None:
+    put(pa.Table.from_pylist([ROW]), ".parquet")
+    with sheets.open("s") as opened:
+        connection = opened.pairs.get_backend().con
+        (sql,) = connection.execute("SELECT sql FROM duckdb_views() WHERE view_name = 'pairs'").fetchone()
+    assert "_of(messages" not in sql

@@ -1,0 +1,118 @@
+"""Every structural fault of a file: one error with all of them, where they are, what to do, and never the text."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from training_pipeline.domain.errors import SheetUnreadable
+from training_pipeline.sheets.files.source import FileTrainingSheets
+from training_pipeline_tests.sheets.conftest import HEAD, ROW, Put
+
+CSV = "pair_id,item_ref,status,allowed_uses,question,answer\n"
+GOOD = json.dumps(ROW)
+
+
+def refusal(sheets: FileTrainingSheets) -> str:
+    with pytest.raises(SheetUnreadable) as caught, sheets.open("s"):
+        pass
+    assert caught.value.__cause__ is None
+    assert "sheets check s" in caught.value.hint
+    text = str(caught.value)
+    assert "secret" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("content", "suffix", "expected"),
+    [
+        ("", ".jsonl", "s.jsonl: holds no pairs"),
+        (CSV, ".csv", "s.csv: holds no pairs"),
+        ("", ".csv", "s.csv: holds no pairs"),
+        (f'{GOOD}\n{GOOD}\n{{"pair_id": secret}}\n', ".jsonl", "line 3: is not JSON: expecting value at byte 13"),
+        (f"{GOOD}\n[1]\n", ".jsonl", "line 2: is a list; every line must be one JSON object"),
+        (f"{GOOD}\n\n5\n", ".jsonl", "line 3: is a number"),
+        (f"[{GOOD},\n{GOOD}]", ".jsonl", "line 1: is not JSON"),
+        (f"\ufeff{GOOD}", ".jsonl", "line 1: begins with a byte order mark"),
+        ('{"pair_id": "secret\\ud800"}', ".jsonl", "line 1: holds half of a surrogate pair"),
+        (b'{"pair_id": "secret\xff"}', ".jsonl", "line 1: is not UTF-8 at byte 20"),
+        ('{"pair_id": "a", "pair_id": "b"}', ".jsonl", "line 1, column 'pair_id': stands twice"),
+        (f"{CSV}1,i,labeled,training,q,secret,x\n", ".csv", "line 2: has 7 fields where the header has 6"),
+        (f'{CSV}1,i,labeled,training,"q\nr",a\n1,i\n', ".csv", "line 4: has 2 fields where the header has 6"),
+        (f"{CSV}1,i,labeled,training,q,secret caf".encode() + b"\xe9\n", ".csv", "line 2: is not UTF-8"),
+        (f'{CSV}1,i,labeled,training,"secret,a\n', ".csv", "in or after this line"),
+        (CSV.replace("status", "item_ref") + "1,i,i,training,q,a\n", ".csv", "column 'item_ref': stands twice"),
+        (b"PAR1 no parquet", ".parquet", "cannot be read as Parquet"),
+        (pa.table({"pair_id": pa.array([], pa.string())}), ".parquet", "holds no pairs"),
+    ],
+)
+def test_faults_of_the_file(put: Put, sheets: FileTrainingSheets, content: Any, suffix: str, expected: str) -> None:
+    put(content, suffix)
+    assert expected in refusal(sheets)
+
+
+@pytest.mark.parametrize("in_batches", [True, False])
+def test_a_corrupt_page_of_parquet_is_found_while_reading(
+    put: Put, sheets: FileTrainingSheets, in_batches: bool
+) -> None:
+    rows = [ROW | {"pair_id": f"{number:05d}"} for number in range(5000)]
+    path = put(pa.Table.from_pylist(rows), ".parquet")
+    content = bytearray(path.read_bytes())
+    content[100:600] = b"\xff" * 500
+    path.write_bytes(content)
+    with pytest.raises(SheetUnreadable, match="cannot be read as Parquet"), sheets.open("s") as opened:  # noqa: PT012
+        if in_batches:
+            list(opened.pairs.to_pyarrow_batches(chunk_size=100))
+        opened.pairs.to_pyarrow()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"alowed_uses": 1}, "line 1, column 'alowed_uses': is not a known column; did you mean 'allowed_uses'?"),
+        ({"Item Ref": 1}, "did you mean 'item_ref'?"),
+        ({"zzz": 1}, "column 'zzz': is not a known column\n"),
+        ({"pair_id": ...}, "column 'pair_id': is missing"),
+        ({"item_ref": ...}, "column 'item_ref': is missing"),
+        ({"status": ...}, "column 'status': is missing"),
+        ({"messages": ...}, "column 'messages': is missing; or give the columns question and answer"),
+        ({"messages": ..., "question": "q"}, "column 'answer': is missing"),
+        ({"question": "q", "answer": "a"}, "stands beside question, answer"),
+        ({"allowed_uses": ...}, "state it under `defaults`"),
+    ],
+)
+def test_faults_of_the_columns(put: Put, sheets: FileTrainingSheets, change: dict[str, Any], expected: str) -> None:
+    put([{name: value for name, value in (ROW | change).items() if value is not ...}])
+    assert expected in refusal(sheets)
+
+
+def test_all_faults_at_once(put: Put, sheets: FileTrainingSheets) -> None:
+    put('{"pair_id": 1, "colour": 2}\n[1]\n{"a": tru}\n')
+    text = refusal(sheets)
+    for expected in ("line 2: is a list", "line 3: is not JSON", "'colour'", "'item_ref'", "'status'", "Known columns"):
+        assert expected in text
+
+
+def test_many_faults_are_counted(put: Put, sheets: FileTrainingSheets) -> None:
+    put("[1]\n" * 500)
+    assert "and 480 more like these" in refusal(sheets)
+
+
+def test_ignored_columns_are_left_aside(put: Put, sheets: FileTrainingSheets) -> None:
+    put([ROW | {"colour": "red"}], head=HEAD + "ignored_columns: [colour]\n")
+    with sheets.open("s") as opened:
+        assert "colour" not in opened.pairs.columns
+
+
+@pytest.mark.parametrize("column", ["Pair_ID", "STATUS"])
+def test_columns_that_differ_in_capitals_only(put: Put, sheets: FileTrainingSheets, column: str) -> None:
+    put([{column: "x"} | ROW], head=HEAD + f"ignored_columns: [{column}]\n")
+    assert "only in capitals" in refusal(sheets)
+
+
+def test_a_text_column_that_holds_lists(put: Put, sheets: FileTrainingSheets) -> None:
+    put(pa.Table.from_pylist([ROW | {"item_ref": ["a"]}]), ".parquet")
+    assert "s.parquet, item_ref: is VARCHAR[]; expected text" in refusal(sheets)

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import resource
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from training_pipeline.domain.errors import Conflict, InvalidRequest, SheetUnreadable, Unavailable
+from training_pipeline.domain.training_sheet import Reference, SheetStatus
+from training_pipeline.domain.usage import DataClassification
+from training_pipeline.sheets.files.checking import check
+from training_pipeline.sheets.files.source import FileTrainingSheets
+from training_pipeline.sheets.importing.importer import Imported, import_sheet
+from training_pipeline.sheets.importing.request import ImportRequest
+
+#: Word problems: a question, an answer of several lines with the result behind four hashes.
+PROBLEMS = [
+    {"question": f"Ann has {n} apples and buys {n} more. How many?", "answer": f"{n}+{n} = <<{n}+{n}=>>\n#### {2 * n}"}
+    for n in range(1, 3001)
+]
+STATED: dict[str, Any] = {
+    "id": "sums",
+    "sheet_status": SheetStatus.APPROVED,
+    "status": "labeled",
+    "allow": ("training", "validation"),
+    "prohibit": ("none",),
+    "classification": DataClassification.PUBLIC,
+    "source": Reference(id="sums"),
+    "template": Reference(id="plain"),
+}
+
+Import = Callable[..., Imported]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Import:
+    """Import rows (as JSONL), a table (as Parquet) or CSV text, with everything stated unless changed."""
+
+    def imported(content: Any, *, overwrite: bool = False, **stated: Any) -> Imported:
+        suffix = ".parquet" if isinstance(content, pa.Table) else ".csv" if isinstance(content, str) else ".jsonl"
+        file = tmp_path / f"foreign{suffix}"
+        if isinstance(content, pa.Table):
+            pq.write_table(content, file)
+        else:
+            lines = content if isinstance(content, str) else "".join(json.dumps(row) + "\n" for row in content)
+            file.write_text(lines, encoding="utf-8")
+        return import_sheet(ImportRequest(file=file, **{**STATED, **stated}), tmp_path / "in", overwrite=overwrite)
+
+    return imported
+
+
+def pairs(imported: Imported) -> list[dict[str, Any]]:
+    with FileTrainingSheets([imported.data.parent]).open(imported.data.stem) as opened:
+        return sorted(opened.pairs.to_pyarrow().to_pylist(), key=lambda row: str(row["pair_id"]))
+
+
+def refused(run: Import, content: Any, **stated: Any) -> dict[str, str]:
+    with pytest.raises(InvalidRequest) as caught:
+        run(content, **stated)
+    return {problem.pointer: problem.message for problem in caught.value.problems}
+
+
+def test_questions_and_answers(run: Import) -> None:
+    imported = run(PROBLEMS)
+    rows = pairs(imported)
+    assert imported.rows == len(rows) == len(PROBLEMS)
+    for number, (row, problem) in enumerate(zip(rows, PROBLEMS, strict=True), 1):
+        assert row["pair_id"] == row["item_ref"] == f"sums-{number:06d}"
+        assert [message["content"] for message in row["messages"]] == [problem["question"], problem["answer"]]
+    assert (rows[0]["status"], rows[0]["allowed_uses"]) == ("labeled", ["training", "validation"])
+    assert (rows[0]["prohibited_uses"], rows[0]["data_classification"]) == ([], "public")
+    assert check(imported.data, imported.head).counts == {}
+
+
+def test_the_same_input_gives_the_same_sheet(run: Import) -> None:
+    first = run(PROBLEMS[:50])
+    before = (first.head_file.read_bytes(), first.data.read_bytes())
+    second = run(PROBLEMS[:50], overwrite=True)
+    assert (second.head_file.read_bytes(), second.data.read_bytes()) == before
+
+
+def test_files_are_the_owners_alone_and_nothing_else_stays(run: Import) -> None:
+    imported = run(PROBLEMS[:3])
+    assert {path.name for path in imported.data.parent.iterdir()} == {"sums.parquet", "sums.yaml"}
+    for path in (imported.data, imported.head_file):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert imported.head_file.read_text().startswith("name: sums\nstatus: approved\n")
+
+
+def test_everything_unstated_is_named_at_once(run: Import) -> None:
+    nothing = dict.fromkeys(("sheet_status", "status", "classification", "source", "template"))
+    problems = refused(run, PROBLEMS[:3], **nothing, allow=(), prohibit=(), item_column="item")
+    assert set(problems) == {
+        "--status",
+        "--allow",
+        "--prohibit",
+        "--classification",
+        "--sheet-status",
+        "--source-name",
+        "--template-name",
+        "--item-column",
+    }
+    assert problems["--item-column"] == "there is no column 'item'; the file has question, answer"
+
+
+@pytest.mark.parametrize(
+    ("stated", "flag"),
+    [
+        ({"status": "done"}, "--status"),
+        ({"status_column": "answer"}, "--status"),
+        ({"allow": ("training", "trainin")}, "--allow"),
+        ({"prohibit": ("none", "few_shot")}, "--prohibit"),
+        ({"id": "../x"}, "--id"),
+        ({"delimiter": "ab"}, "--delimiter"),
+        ({"question_column": "prompt"}, "--question-column"),
+    ],
+)
+def test_statements_that_mean_nothing(run: Import, tmp_path: Path, stated: dict[str, Any], flag: str) -> None:
+    assert set(refused(run, PROBLEMS[:3], **stated)) == {flag}
+    assert not list(tmp_path.glob("in/*"))
+
+
+@pytest.mark.parametrize("column", ["status", "allowed_uses", "prohibited_uses", "data_classification"])
+def test_a_statement_of_the_file_is_not_overruled(run: Import, column: str) -> None:
+    (message,) = refused(run, [PROBLEMS[0] | {column: "x"}]).values()
+    assert f"has a column '{column}' of its own" in message
+
+
+def test_named_columns(run: Import) -> None:
+    rows = [
+        {
+            "q": "a?",
+            "a": 7,
+            "state": "approved",
+            "may": ["training"],
+            "not": [],
+            "class": "internal",
+            "doc": 12,
+            "x": 1,
+        },
+        {"q": "b?", "a": True, "state": None, "may": "training", "not": None, "class": None, "doc": None, "x": 2},
+    ]
+    columns = {"question": "q", "answer": "a", "status": "state", "classification": "class", "item": "doc"}
+    columns |= {"allowed_uses": "may", "prohibited_uses": "not", "label": "doc"}
+    unstated: dict[str, Any] = {"status": None, "allow": (), "prohibit": (), "classification": None}
+    imported = run(rows, **unstated, **{f"{name}_column": column for name, column in columns.items()})
+    first, second = pairs(imported)
+    assert imported.left_out == ("x",)
+    assert [message["content"] for message in first["messages"]] == ["a?", "7"]
+    assert (first["status"], first["allowed_uses"], first["item_ref"]) == ("approved", ["training"], "12")
+    assert first["canonical_label_id"] == "12"
+    # What is missing or malformed stays null, and null denies.
+    assert second["messages"][1]["content"] is None
+    assert [second[name] for name in ("status", "allowed_uses", "prohibited_uses", "item_ref")] == [None] * 4
+
+
+def test_a_label_constraint_that_cannot_be_read_denies_for_good(run: Import) -> None:
+    first, second = pairs(run([PROBLEMS[0] | {"label_prohibited_uses": uses} for uses in ("training", ["testing"])]))
+    assert (first["allowed_uses"], second["allowed_uses"]) == (None, ["training", "validation"])
+
+
+def test_chats_and_what_explains_them_are_carried(run: Import) -> None:
+    chat = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", "weight": 1}]
+    rows = [{"pair_id": "p7", "messages": chat, "item_ref": "i", "reviewed_by": "dana", "usage_reason": None}]
+    (row,) = pairs(run(rows, usage_reason="stated", reviewed_by="nobody"))
+    assert (row["pair_id"], row["item_ref"], row["reviewed_by"]) == ("p7", "i", "dana")
+    assert row["usage_reason"] == "stated"
+    assert row["messages"][1]["weight"] == 1.0
+
+
+def test_csv_and_parquet(run: Import) -> None:
+    text = "Frage;Antwort;uses\nq;a;training|testing\n"
+    names = {"question_column": "Frage", "answer_column": "Antwort", "allow": (), "allowed_uses_column": "uses"}
+    (from_csv,) = pairs(run(text, delimiter=";", list_separator="|", **names))
+    table = pa.table({"Frage": ["q"], "Antwort": ["a"], "uses": [["training", "testing"]]})
+    (from_parquet,) = pairs(run(table, overwrite=True, **names))
+    assert from_csv == from_parquet
+    assert from_csv["allowed_uses"] == ["training", "testing"]
+
+
+def test_a_sheet_is_only_replaced_when_told_to(run: Import) -> None:
+    imported = run(PROBLEMS[:3])
+    with pytest.raises(Conflict, match="--replace"):
+        run(PROBLEMS[:5])
+    assert len(pairs(imported)) == 3
+    assert len(pairs(run(PROBLEMS[:5], overwrite=True))) == 5
+
+
+def test_other_files_of_the_replaced_sheet_go(run: Import, tmp_path: Path) -> None:
+    run(PROBLEMS[:3])
+    (tmp_path / "in" / "sums.csv").write_text("x")
+    assert len(pairs(run(PROBLEMS[:5], overwrite=True))) == 5
+
+
+def test_a_file_is_not_replaced_by_what_is_made_of_it(run: Import, tmp_path: Path) -> None:
+    imported = run(PROBLEMS[:3])
+    with pytest.raises(Conflict, match="would be replaced"):
+        import_sheet(ImportRequest(file=imported.data, **STATED), tmp_path / "in", overwrite=True)
+
+
+def test_broken_files_write_nothing(run: Import, tmp_path: Path) -> None:
+    with pytest.raises(SheetUnreadable, match="line 2: has 3 fields where the header has 2"):
+        run("question,answer\nq,a,secret\n")
+    with pytest.raises(SheetUnreadable, match="holds no pairs"):
+        run([])
+    with pytest.raises(SheetUnreadable, match=r"doc: is VARCHAR\[\]; expected text"):
+        run(pa.table({"question": ["q"], "answer": ["a"], "doc": [["x"]]}), item_column="doc")
+    assert not list(tmp_path.glob("in/*"))
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(run: Import, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    wide = [{"question": hashlib.sha256(str(n).encode()).hexdigest(), "answer": "a"} for n in range(5000)]
+    file = tmp_path / "wide.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in wide))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(Unavailable, match="cannot be written"):
+            import_sheet(ImportRequest(file=file, **STATED), tmp_path / "in")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list((tmp_path / "in").iterdir())
+
+
+def test_files_that_are_not_there_or_of_another_kind(tmp_path: Path) -> None:
+    for name, expected in (("none.jsonl", "there is no file"), ("x.xlsx", "is none of .jsonl, .parquet, .csv")):
+        if name == "x.xlsx":
+            (tmp_path / name).touch()
+        with pytest.raises(InvalidRequest, match=expected):
+            import_sheet(ImportRequest(file=tmp_path / name, **STATED), tmp_path / "in")

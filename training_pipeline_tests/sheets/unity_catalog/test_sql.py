@@ -1,0 +1,38 @@
+"""Names and literals cannot break out of the statements that they are put into."""
+
+from __future__ import annotations
+
+import pytest
+import sqlglot
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlglot import exp
+
+from training_pipeline.sheets.unity_catalog import sql
+
+plain = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=20)
+
+
+@given(name=st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=20))
+def test_a_column_is_one_name_whatever_is_in_it(name: str) -> None:
+    parsed = sqlglot.parse_one(f"SELECT {sql.column_of(name)} FROM t", read="databricks")
+    (column,) = parsed.selects
+    assert isinstance(column, exp.Column)
+    assert column.name == name
+
+
+@given(text=plain)
+def test_a_literal_is_one_text_whatever_is_in_it(text: str) -> None:
+    (found,) = sqlglot.parse_one(f"SELECT {sql.literal(text)}", read="databricks").selects
+    assert isinstance(found, exp.Literal)
+    assert found.this == text
+
+
+@pytest.mark.parametrize("text", ["\n", "\\v\v", "é", "\x00"])
+def test_what_a_literal_would_have_to_spell_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not plain ASCII"):
+        sql.literal(text)
+
+
+def test_a_full_name_is_quoted_part_by_part() -> None:
+    assert sql.name_of("main.my-schema.t") == "`main`.`my-schema`.`t`"

@@ -1,0 +1,113 @@
+"""The statements that a warehouse is sent say what our DuckDB says, pair by pair."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pytest
+import sqlglot
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training_pipeline.datasets.verdicts import judged
+from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.sheets.engine import DuckDB
+from training_pipeline.sheets.unity_catalog.columns import PAIR_NAMES, Columns, columns_of, select_pairs
+from training_pipeline.sheets.unity_catalog.warehouse import Warehouse
+from training_pipeline_tests.databricks_workspace.dialect import MACROS, to_duckdb
+from training_pipeline_tests.databricks_workspace.tables import type_text
+from training_pipeline_tests.pairs import SCHEMA, Row, arrow, open_sheet
+from training_pipeline_tests.sheet_tables import as_read, spiced_pairs
+
+POLICY = GatePolicy(instruction_prompt_items=3)
+Judge = Callable[[list[Row]], Counter[str]]
+
+
+class Unheld(DuckDB):
+    """Our DuckDB, but for what it would hold between queries: so that a query is one text."""
+
+    def keep(self, table: ir.Table) -> Any:
+        return nullcontext(table)
+
+
+def warehouse() -> Warehouse:
+    types = {field.name: type_text(field.type) for field in SCHEMA} | {"training_sheet_id": "string"}
+    columns = columns_of(types, PAIR_NAMES, {}, setting="")
+    assert isinstance(columns, Columns)
+    return Warehouse(None, select_pairs(columns, {}, "`qa`"), {}, None)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def engine() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute(MACROS)
+    return connection
+
+
+def judges(engine: duckdb.DuckDBPyConnection, tags: tuple[str, ...]) -> tuple[Judge, Judge]:
+    """What the warehouse's statement comes to, and what ours does; both translated once, which takes a while."""
+    remote = warehouse()
+    with judged(replace(open_sheet([], tags=tags), pairs=remote.table(), engine=remote), POLICY) as table:
+        there = to_duckdb(remote.statement(table), lambda name, _: name)
+        names = table.columns
+    unbound = ibis.table(PAIR_SCHEMA, name="pairs")
+    with judged(replace(open_sheet([], tags=tags), pairs=unbound, engine=Unheld()), POLICY) as table:
+        here = str(ibis.to_sql(table, dialect="duckdb"))
+
+    def run(query: str, name: str, rows: list[Row], parameters: dict[str, str] | None) -> Counter[str]:
+        ids = pa.array(["sheet-1"] * len(rows), pa.string())
+        engine.register(name, arrow(rows).append_column("training_sheet_id", ids))
+        found = engine.execute(query, parameters).to_arrow_table().select(names).to_pylist()
+        return Counter(json.dumps(row) for row in found)
+
+    return (
+        lambda rows: run(there, "qa", rows, {"sheet_id": "sheet-1"}),
+        lambda rows: run(here, "pairs", [as_read(row) for row in rows], None),
+    )
+
+
+@pytest.mark.parametrize("tags", [(), ("PHI",)], ids=["untagged", "PHI"])
+def test_every_verdict_and_hash_is_the_same(engine: duckdb.DuckDBPyConnection, tags: tuple[str, ...]) -> None:
+    there, here = judges(engine, tags)
+
+    @settings(deadline=None, max_examples=40 if not tags else 10)
+    @given(rows=st.lists(spiced_pairs, max_size=25))
+    def compare(rows: list[Row]) -> None:
+        found, expected = there(rows), here(rows)
+        assert found == expected, (list(found - expected)[:2], list(expected - found)[:2])
+
+    compare()
+
+
+def test_a_statement_is_databricks_sql_without_characters_that_literals_spell(
+    engine: duckdb.DuckDBPyConnection,
+) -> None:
+    remote = warehouse()
+    with judged(replace(open_sheet([]), pairs=remote.table(), engine=remote), POLICY) as table:
+        statement = remote.statement(table)
+    assert not set(map(chr, range(32))) & set(statement) - {"\n"}
+    assert len(statement) < 200_000, "a warehouse plans what it is sent"
+    assert ":sheet_id" in statement
+    assert statement.startswith("WITH `pairs` AS (")
+
+
+def test_a_statement_spells_out_only_what_it_uses() -> None:
+    remote = warehouse()
+    first = remote.name(remote.table().select("pair_id"))
+    second = remote.name(first.distinct())
+    remote.name(remote.table().select("messages"))
+    statement = remote.statement(second.count().as_table())
+    assert "`named_1` AS" in statement
+    assert "`named_2` AS" in statement
+    assert "`named_3`" not in statement
+    assert sqlglot.parse_one(statement, read="databricks") is not None

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from training_pipeline.backends.base import MetricPoint
+from training_pipeline.infra.database import Database
+from training_pipeline.tracking.mlflow import JOB_TAG, Tracking
+
+
+@pytest.fixture
+def tracking(database: Database, tmp_path: Path) -> Tracking:
+    return Tracking(SecretStr(database.url("mlflow")), experiment="jobs", artifacts=tmp_path / "artifacts")
+
+
+def test_a_job_has_one_run_however_often_it_is_started(tracking: Tracking) -> None:
+    first = tracking.start_run("tj-1", params={"epochs": 3}, tags={"sheet": "s"})
+    assert tracking.start_run("tj-1", params={"epochs": 3}, tags={"sheet": "s"}) == first
+    assert tracking.start_run("tj-2", params={}, tags={}) != first
+    run = tracking.client.get_run(first[1])
+    assert run.data.params == {"epochs": "3"}
+    assert run.data.tags[JOB_TAG] == "tj-1"
+
+
+def test_a_job_has_one_model_version_however_often_it_is_registered(tracking: Tracking, tmp_path: Path) -> None:
+    _, run_id = tracking.start_run("tj-1", params={}, tags={})
+    arguments = {"source": tmp_path, "run_id": run_id, "tags": {"a": "b"}, "description": "d"}
+    assert tracking.register("triage", job_id="tj-1", **arguments) == "1"
+    assert tracking.register("triage", job_id="tj-1", **arguments) == "1"
+    assert tracking.register("triage", job_id="tj-2", **arguments) == "2"
+    found = tracking.client.get_model_version("triage", "1")
+    assert (found.source, found.tags["a"], found.run_id) == (str(tmp_path), "b", run_id)
+
+
+def test_more_points_than_one_batch_holds_are_written(tracking: Tracking) -> None:
+    _, run_id = tracking.start_run("tj-1", params={}, tags={})
+    points = [MetricPoint(name="train_loss", step=step, value=1 / step, time=step) for step in range(1, 1502)]
+    tracking.log_points(run_id, points)
+    history = tracking.client.get_metric_history(run_id, "train_loss")
+    assert [metric.step for metric in history] == list(range(1, 1502))
+    tracking.end_run(run_id, "FINISHED")
+    assert tracking.client.get_run(run_id).info.status == "FINISHED"
+
+
+def test_many_may_write_at_the_same_moment(tracking: Tracking) -> None:
+    """MLflow's store takes two connections for a batch: sixteen that held one each would wait for ever."""
+    runs = [tracking.start_run(f"tj-{number}", params={}, tags={})[1] for number in range(16)]
+    barrier = threading.Barrier(len(runs))
+
+    def write(run_id: str) -> int:
+        barrier.wait()
+        tracking.log_points(run_id, [MetricPoint(name="train_loss", step=1, value=1.0, time=1)])
+        tracking.end_run(run_id, "KILLED")
+        return len(tracking.client.get_metric_history(run_id, "train_loss"))
+
+    with ThreadPoolExecutor(len(runs)) as pool:
+        assert list(pool.map(write, runs)) == [1] * len(runs)
+
+
+def test_mlflow_is_not_imported_before_it_is_used() -> None:
+    code = "import sys, training_pipeline.tracking.mlflow; sys.exit('mlflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from training_pipeline.app.container import Services, assemble, local_backend
+from training_pipeline.backends.base import Handle, RunState
+from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, SheetUnreadable
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.infra.database import Database
+from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.lifecycle import service as service_module
+from training_pipeline.training_jobs.lifecycle.claims import Phase, claim
+from training_pipeline_tests.small_sheet import rows, write_sheet
+from training_pipeline_tests.training_jobs.jobs import ScriptedBackend
+
+
+@pytest.fixture
+def services(settings: Settings, database: Database, backend: ScriptedBackend) -> Iterator[Services]:
+    write_sheet(settings.sheets, "small", [*rows(39), *rows(1, pair_id="x", status="rejected")])
+    parts = assemble(settings, database, backend=backend)
+    yield parts
+    parts.store.engine.dispose()
+
+
+def create(services: Services, **request: Any) -> TrainingJob:
+    return services.jobs.create({"training_sheet_id": "small", "model_name": "triage", **request}, created_by="ada")
+
+
+def submitted(services: Services, backend: ScriptedBackend, status: JobStatus = JobStatus.RUNNING) -> TrainingJob:
+    """A job that its backend has and that has `status`."""
+    job = create(services)
+    backend.known[(job.id, 1)] = Handle(backend_job_id="b", backend_run_id="r")
+    services.store.update(job.id, {"submit_intended_at": job.created_at, "launched_at": job.created_at})
+    queued = services.store.change(job, JobStatus.QUEUED, message="queued")
+    assert queued is not None
+    if status is not JobStatus.QUEUED:
+        queued = services.store.change(queued, status, message=str(status)) or queued
+    return queued
+
+
+def test_a_job_is_created_resolved_and_counted(services: Services) -> None:
+    job = create(services, training_config={"learning_rate": 0.001})
+    assert (job.status, job.created_by, job.base_model, job.split_seed) == ("pending", "ada", "builtin:tiny", "small")
+    assert job.training_config["learning_rate"] == 0.001
+    assert "auto" not in {job.training_config["epochs"], job.training_config["batch_size"]}
+    assert job.requested_config == {"learning_rate": 0.001}
+    assert (job.total_pairs, job.eligible_pairs) == (40, 39)
+    assert job.excluded_counts is not None
+    assert job.excluded_counts["rejected"] == 1
+    assert services.jobs.get(job.id) == job
+
+
+def test_a_large_sheet_is_counted_by_its_launch(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "COUNTED_AT_ONCE", 5)
+    assert create(services).eligible_pairs is None
+
+
+@pytest.fixture
+def planning(settings: Settings, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backend plans as the local one does."""
+    monkeypatch.setattr(backend, "plan", local_backend(settings).plan)
+
+
+@pytest.mark.usefixtures("planning")
+@pytest.mark.parametrize("counted_at_once", [1000, 5])
+def test_a_plan_resolves_what_creating_the_job_would(
+    services: Services, monkeypatch: pytest.MonkeyPatch, counted_at_once: int
+) -> None:
+    monkeypatch.setattr(service_module, "COUNTED_AT_ONCE", counted_at_once)
+    plan = services.jobs.plan({"training_sheet_id": "small", "model_name": "triage"})
+    job = create(services)
+    assert plan.config.model_dump() == job.training_config
+    assert (plan.summary.total, plan.summary.eligible) == (40, 39)
+
+
+@pytest.mark.usefixtures("planning")
+def test_a_plan_that_cannot_be_is_refused_before_the_pairs_are_judged(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_module, "split_of", lambda *_, **__: pytest.fail("the pairs were judged"))
+    with pytest.raises(InvalidRequest, match="huge"):
+        services.jobs.plan({"training_sheet_id": "small", "model_name": "triage", "base_model": "builtin:huge"})
+
+
+def test_everything_that_is_wrong_is_said_at_once(services: Services) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        create(
+            services,
+            model_name="No Such Name",
+            train_val_split=0.99,
+            training_config={"learning_rate": -1, "epochs": 51, "lerning_rate": 0.1},
+        )
+    assert {problem.pointer for problem in caught.value.problems} == {
+        "/model_name",
+        "/train_val_split",
+        "/training_config/learning_rate",
+        "/training_config/epochs",
+        "/training_config/lerning_rate",
+    }
+    assert "learning_rate" in caught.value.hint
+    assert "(got -1)" in str(caught.value)
+    assert services.jobs.list()[1] == 0
+
+
+def test_a_sheet_that_is_missing_or_broken_is_refused_before_there_is_a_job(services: Services) -> None:
+    with pytest.raises(NotFound, match="no-such-sheet"):
+        create(services, training_sheet_id="no-such-sheet")
+    path = services.settings.sheets / "small.jsonl"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:2], '{"pair_id": "secret text', *lines[3:]]))
+    with pytest.raises(SheetUnreadable, match="line 3") as caught:
+        create(services)
+    assert "secret text" not in str(caught.value)
+    assert services.jobs.list()[1] == 0
+
+
+def test_a_pending_job_is_cancelled_at_once(services: Services, backend: ScriptedBackend) -> None:
+    job = create(services)
+    claim(services.store, Phase.LAUNCH)
+    done = services.jobs.cancel(job.id, actor="bob", reason="wrong sheet")
+    assert (done.status, done.cancel_requested_by, done.cancel_reason) == ("cancelled", "bob", "wrong sheet")
+    assert services.jobs.cancel(job.id, actor="eve", reason="again") == done
+    assert backend.cancelled == []
+
+
+def test_a_running_job_is_cancelled_when_its_backend_says_so(services: Services, backend: ScriptedBackend) -> None:
+    job = submitted(services, backend)
+    backend.state = RunState(status=JobStatus.RUNNING)
+    asked = services.jobs.cancel(job.id, actor="bob", reason="wrong sheet")
+    assert (asked.status, asked.cancel_reason) == ("running", "wrong sheet")
+    assert asked.allowed_actions == ("poll",)
+    again = services.jobs.cancel(job.id, actor="eve", reason="me too")
+    assert again.cancel_requested_by == "bob"
+    backend.state = RunState(status=JobStatus.CANCELLED)
+    assert services.jobs.poll(job.id).status is JobStatus.CANCELLED
+
+
+def test_a_cancel_after_the_intention_to_submit_is_a_request(services: Services, backend: ScriptedBackend) -> None:
+    job = create(services)
+    services.store.update(job.id, {"submit_intended_at": job.created_at})
+    asked = services.jobs.cancel(job.id, actor="bob", reason="wrong sheet")
+    assert asked.status is JobStatus.PENDING
+    assert asked.cancel_requested_at is not None
+
+
+def test_a_job_that_is_over_cannot_be_cancelled(services: Services, backend: ScriptedBackend) -> None:
+    job = submitted(services, backend, JobStatus.FAILED)
+    with pytest.raises(Conflict, match="failed"):
+        services.jobs.cancel(job.id, actor="bob", reason="late")
+
+
+def test_a_retry_is_a_new_job_that_names_the_one_it_retries(services: Services, backend: ScriptedBackend) -> None:
+    job = create(services, training_config={"epochs": 3})
+    with pytest.raises(Conflict, match="pending"):
+        services.jobs.retry(job.id, actor="bob")
+    services.jobs.cancel(job.id, actor="bob", reason="too slow")
+    again = services.jobs.retry(job.id, actor="bob", changes={"learning_rate": 0.01})
+    assert (again.retry_of, again.attempt, again.status, again.created_by) == (job.id, 2, "pending", "bob")
+    assert again.requested_config == {"epochs": 3, "learning_rate": 0.01}
+    with pytest.raises(InvalidRequest, match="training_config/epochs"):
+        services.jobs.retry(job.id, actor="bob", changes={"epochs": 0})
+
+
+def test_what_succeeded_is_not_retried(services: Services, backend: ScriptedBackend) -> None:
+    job = submitted(services, backend, JobStatus.SUCCEEDED)
+    with pytest.raises(Conflict, match="nothing to retry"):
+        services.jobs.retry(job.id, actor="bob")
+
+
+def test_a_retry_is_planned_as_it_would_be_created(services: Services, backend: ScriptedBackend) -> None:
+    job = submitted(services, backend)
+    with pytest.raises(Conflict, match="is running"):
+        services.jobs.plan_retry(job.id)
+    services.store.change(job, JobStatus.FAILED, message="no")
+    plan = services.jobs.plan_retry(job.id, changes={"epochs": 3})
+    assert (plan.config.epochs, plan.split.train + plan.split.validation) == (3, 39)
+    with pytest.raises(InvalidRequest):
+        services.jobs.plan_retry(job.id, changes={"epochs": 0})
+    assert services.jobs.list()[1] == 1

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pandas as pd
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.metric_series import metric_series
+from training_pipeline.training_jobs.store.metrics import SERIES, add_points
+from training_pipeline_tests.training_jobs.jobs import new_job, point
+
+VALUES = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 0.5])
+POINTS = st.dictionaries(st.tuples(st.sampled_from(SERIES[:3]), st.integers(0, 60)), VALUES, max_size=60)
+
+
+def stored(store: JobStore, points: dict[tuple[str, int], float]) -> str:
+    job = store.create(new_job(id=f"tj-{uuid4()}"), message="Created.")
+    add_points(store, job, [point(name, step, value) for (name, step), value in points.items()], 1)
+    return job.id
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(POINTS, st.integers(0, 60), st.integers(0, 60), st.integers(2, 20))
+def test_no_extreme_of_any_series_is_lost(
+    store: JobStore, points: dict[tuple[str, int], float], start: int, end: int, resolution: int
+) -> None:
+    job_id = stored(store, points)
+    everything = metric_series(store, job_id, from_step=start, to_step=end, resolution=10_000)
+    steps = sorted({step for _, step in points if start <= step <= end})
+    assert [row["step"] for row in everything.rows] == steps
+    assert (everything.total, everything.sampled) == (len(steps), False)
+
+    found = metric_series(store, job_id, from_step=start, to_step=end, resolution=resolution)
+    assert found.total == len(steps)
+    kept = {row["step"]: row for row in found.rows}
+    assert all(row in everything.rows for row in found.rows)
+    assert len(kept) <= max(resolution, 3 * resolution)
+    if not steps or len(steps) <= resolution:
+        assert found.rows == everything.rows
+        return
+    frame = pd.DataFrame(everything.rows).set_index("step")
+    shown = pd.DataFrame(found.rows).set_index("step")
+    for name in SERIES[:3]:
+        column = frame[name].dropna()
+        if len(column):
+            assert shown[name].min() == column.min()
+            assert shown[name].max() == column.max()
+
+
+def test_a_spike_among_many_steps_is_kept_and_a_constant_series_is_thinned(store: JobStore) -> None:
+    points = {("train_loss", step): 1.0 + (step == 1234) * 50 for step in range(3_000)}
+    points |= {("learning_rate", step): 0.001 for step in range(3_000)}
+    job_id = stored(store, points)
+    found = metric_series(store, job_id, resolution=100)
+    assert found.sampled
+    assert len(found.rows) <= 200
+    assert max(row["train_loss"] for row in found.rows) == 51.0
+    assert found.latest["learning_rate"] == 0.001
+    assert found.latest["tokens"] == 2_999_000
+
+
+def test_a_job_without_points(store: JobStore) -> None:
+    job_id = stored(store, {})
+    found = metric_series(store, job_id, resolution=10)
+    assert (found.rows, found.total, set(found.latest.values())) == ([], 0, {None})

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.infra.database import Database
+from training_pipeline.training_jobs.store.tables import metadata, training_jobs
+
+
+def test_the_migrations_make_the_tables(database: Database) -> None:
+    with database.engine(pooled=False).connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_model_of_a_job_has_the_columns_of_its_table() -> None:
+    assert set(TrainingJob.model_fields) == set(training_jobs.columns.keys())

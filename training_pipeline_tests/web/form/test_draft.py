@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlsplit
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.web.form.draft import ANY_NAME, REQUEST, Draft
+from training_pipeline.web.form.fields import config_fields
+from training_pipeline_tests.training_jobs.jobs import new_job
+
+NAMES = [*REQUEST, *(field.name for field in config_fields())]
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+def retried(**config: object) -> TrainingJob:
+    job = new_job(status=JobStatus.FAILED, requested_config=config)
+    return TrainingJob.of(job, Caller("ada", Role.ADMIN), Addresses.of(Settings()))
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), WORDS), WORDS)
+def test_an_address_holds_everything_that_is_typed(values: dict[str, str], sheet: str) -> None:
+    draft = Draft(sheet=sheet, values=values, key="k1")
+    query = dict(parse_qsl(urlsplit(draft.address()).query, keep_blank_values=True))
+    assert Draft.parse(query, None) == draft
+
+
+def test_what_is_left_empty_is_left_to_the_service() -> None:
+    draft = Draft(sheet="s", values={"epochs": "3", "batch_size": "", "train_val_split": "0.7", "register_to_uc": "no"})
+    request = {"training_sheet_id": "s", "train_val_split": 0.7, "register_to_uc": False}
+    assert draft.request() == {**request, "training_config": {"epochs": 3}}
+    named = draft.with_("model_name", "x y").with_("epochs", "many")
+    assert named.request()["training_config"] == {"epochs": "many"}
+    assert named.request(without={"model_name", "epochs"}) == {**request, "model_name": ANY_NAME, "training_config": {}}
+
+
+def test_a_retry_changes_only_what_differs() -> None:
+    draft = Draft.parse({"retry": "tj-1", "sheet": "another"}, retried(epochs=3, learning_rate=5e-5, method="auto"))
+    assert (draft.sheet, draft.values["epochs"], draft.values["learning_rate"]) == ("sheet-123", "3", "5e-05")
+    assert draft.changes() == {}
+    assert draft.with_("epochs", "4").with_("seed", "7").changes() == {"epochs": 4, "seed": 7}
+    assert draft.with_("epochs", "").changes() == {"epochs": "auto"}
+    assert draft.with_("epochs", "many").changes(without={"epochs"}) == {}
+
+
+def test_each_form_has_a_name_of_its_own_that_a_reload_keeps() -> None:
+    first, second = Draft.parse({}, None), Draft.parse({}, None)
+    assert first.key != second.key
+    assert Draft.parse({"draft": first.key}, None).key == first.key

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.training_jobs.store.queries import JobSort
+from training_pipeline.web import urls
+from training_pipeline.web.urls import JobFilters
+
+WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=128)
+FILTERS = st.builds(
+    JobFilters,
+    statuses=st.lists(st.sampled_from(JobStatus), unique=True).map(tuple),
+    sheet=WORDS,
+    creator=WORDS,
+    search=WORDS,
+    sort=st.sampled_from(JobSort),
+    descending=st.booleans(),
+    page=st.integers(1, 100_000),
+)
+
+
+@given(FILTERS)
+def test_an_address_leads_back_to_its_filters(filters: JobFilters) -> None:
+    query = dict(parse_qsl(filters.query(), keep_blank_values=True))
+    assert JobFilters.parse(query) == filters
+
+
+@given(st.dictionaries(st.sampled_from(["status", "sheet", "search", "sort", "order", "page", "x"]), st.text()))
+def test_every_query_opens_a_page(query: dict[str, str]) -> None:
+    JobFilters.parse(query)
+
+
+def test_what_is_no_filter_is_left_out() -> None:
+    query = {"status": "failed,nonsense,failed", "sort": "price", "page": "0", "search": "a\0b", "sheet": "s1"}
+    assert JobFilters.parse(query) == JobFilters(statuses=(JobStatus.FAILED,), sheet="s1")
+
+
+def test_a_plain_list_has_a_plain_address() -> None:
+    assert JobFilters().address() == "/train"
+    assert JobFilters(page=3).with_(search="x").address() == "/train?search=x"
+    assert not JobFilters(sort=JobSort.STATUS).filtered
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (urls.new_job("sheet 1"), "/train/new?sheet=sheet+1"),
+        (urls.retry("tj-1"), "/train/new?retry=tj-1"),
+        (urls.job("tj-1"), "/train/jobs/tj-1"),
+        (urls.job("tj-1", "events"), "/train/jobs/tj-1/events"),
+    ],
+)
+def test_addresses_of_pages(found: str, expected: str) -> None:
+    assert found == expected
