@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from training_pipeline.database import Database
+from training_pipeline.infra.database import Database
 
 CHECKOUT = Path(__file__).parents[2]
 

@@ -15,12 +15,12 @@ import dagster as dg
 import pytest
 import yaml
 
-from training_pipeline.backends.local import LocalBackend
-from training_pipeline.backends.run_directory import RunDirectory
+from training_pipeline.backends.local.backend import LocalBackend
+from training_pipeline.backends.local.run_directory import RunDirectory
 from training_pipeline.cli.app import app, guarded
-from training_pipeline.database import Database
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.training_jobs import metrics
+from training_pipeline.infra.database import Database
+from training_pipeline.training_jobs.store import metrics
 from training_pipeline_tests.backends.stand_in import reap, starts
 from training_pipeline_tests.compatibility.stored_copy import CHECKOUT, StoredCopy
 from training_pipeline_tests.conftest import reachable_directory
