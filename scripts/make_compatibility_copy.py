@@ -86,7 +86,7 @@ class Installation:
         environment = dict(self.environment)
         if not trainer:
             del environment[f"{PREFIX}LOCAL_TRAINER"]
-        command = [self.python, *MAIN, *arguments]
+        command = [str(self.python), *MAIN, *arguments]
         done = subprocess.run(command, cwd=self.checkout, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"{shlex.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -103,7 +103,7 @@ class Installation:
             ports = {"WEBSERVER_PORT": one.getsockname()[1], "API_PORT": other.getsockname()[1]}
         environment = self.environment | {PREFIX + name: str(port) for name, port in ports.items()}
         with tempfile.TemporaryFile() as output:
-            command = [self.python, *MAIN, "up"]
+            command = [str(self.python), *MAIN, "up"]
             process = subprocess.Popen(
                 command, cwd=self.checkout, env=environment, stdout=output, stderr=output, start_new_session=True
             )

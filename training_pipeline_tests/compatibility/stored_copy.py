@@ -53,7 +53,7 @@ class StoredCopy:
 
     def restore_database(self, database: Database, state: Path) -> None:
         """Fill the empty database of an installation whose state is in `state`."""
-        command = [_postgres_programs() / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
+        command = [str(_postgres_programs() / "psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
         sql = _put(lzma.decompress((self._folder / "database.sql.xz").read_bytes()), self._paths(state))
         done = subprocess.run([*command, database.url("public")], input=sql, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()

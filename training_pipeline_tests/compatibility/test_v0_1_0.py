@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,8 @@ def test_what_was_said_of_a_finished_job_is_said_of_it_still(opened: Path, capsy
     asked, answers = COPY.facts["asked"], COPY.facts["answers"]["succeeded"]
     assert set(answers) == {"show", "events", "metrics", "train", "validation", "excluded"}
     for what, told in answers.items():
-        code = guarded(
-            lambda what=what: app([*asked[what], COPY.jobs["succeeded"], "--json"], prog_name="training-pipeline")
-        )
+        command = partial(app, [*asked[what], COPY.jobs["succeeded"], "--json"], prog_name="training-pipeline")
+        code = guarded(command)
         shown = capsys.readouterr()
         assert not code, shown.err
         assert holds(COPY.with_paths(told, opened), json.loads(shown.out)), (what, told, shown.out)
