@@ -28,7 +28,7 @@ from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.store.jobs import EventType
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from training_pipeline_tests.web.browsers import Serving, chromium, environment_of
+from training_pipeline.testing.browsers import Serving, chromium, environment_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 from stored_jobs import store_jobs, store_points

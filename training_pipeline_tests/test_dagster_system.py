@@ -17,13 +17,13 @@ from training_pipeline.datasets.store import DatasetRef, read_dataset, read_mani
 from training_pipeline.defs.partitions import run_tags
 from training_pipeline.defs.provenance import asset_records, input_versions
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.testing.local_backend import starts
+from training_pipeline.testing.polling import until
+from training_pipeline.testing.running_system import ASSETS, RunningSystem, temporary_state
+from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle.claims import Phase
 from training_pipeline.training_jobs.lifecycle.provenance import disagreements
 from training_pipeline.training_jobs.store import lineage
-from training_pipeline_tests.backends.stand_in import starts
-from training_pipeline_tests.polling import until
-from training_pipeline_tests.running_system import ASSETS, RunningSystem, temporary_state
-from training_pipeline_tests.small_sheet import rows, write_sheet
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

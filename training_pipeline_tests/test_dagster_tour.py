@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline_tests.chromium import CHROMIUM
-from training_pipeline_tests.dagster_ui import DagsterUI, dagster_ui
-from training_pipeline_tests.polling import until
-from training_pipeline_tests.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.chromium import CHROMIUM
+from training_pipeline.testing.dagster_ui import DagsterUI, dagster_ui
+from training_pipeline.testing.polling import until
+from training_pipeline.testing.running_system import RunningSystem, temporary_state
 
 pytestmark = [
     pytest.mark.slow,

@@ -8,17 +8,8 @@ from pathlib import Path
 import pytest
 
 from training_pipeline.infra.database import Database
-from training_pipeline_tests.databricks_walk import (
-    CALLS,
-    DISCOVERY,
-    Cell,
-    Outcome,
-    Walk,
-    all_cells,
-    in_page,
-    table,
-)
-from training_pipeline_tests.databricks_workspace.mlflow import MlflowServer
+from training_pipeline.testing.databricks_walk import CALLS, DISCOVERY, Cell, Outcome, Walk, all_cells, in_page, table
+from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
 
 PAGE = Path(__file__).parent.parent / "docs" / "databricks.md"
 

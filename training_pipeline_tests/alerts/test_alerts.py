@@ -13,10 +13,10 @@ from training_pipeline.alerts import alerts as module
 from training_pipeline.alerts.alerts import Alert, Kind, deliver, notice, notice_jobs, of_job, of_permission
 from training_pipeline.alerts.targets import Undelivered
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.testing.jobs import new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import alerts, training_jobs
 from training_pipeline.training_jobs.urls import Addresses
-from training_pipeline_tests.training_jobs.jobs import new_job
 
 LINKS = Addresses(dagster="http://dagster", page="http://page")
 NOW = datetime.now(UTC)

@@ -16,11 +16,11 @@ from training_pipeline.api.app import create_app
 from training_pipeline.app.container import Services
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline_tests.api.life import API, prepared
+from training_pipeline.testing.job_life import API, prepared
+from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.polling import until
 from training_pipeline_tests.api.test_health import beat
 from training_pipeline_tests.api.test_openapi import DOCUMENT
-from training_pipeline_tests.polling import until
-from training_pipeline_tests.training_jobs.jobs import new_job
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text()
 TITLE = "## Who may do what"

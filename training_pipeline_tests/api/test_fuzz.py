@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from training_pipeline_tests.api.life import JOBS
+from training_pipeline.testing.job_life import JOBS
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

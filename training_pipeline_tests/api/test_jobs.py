@@ -15,10 +15,10 @@ from training_pipeline.backends.base import RunState
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings
+from training_pipeline.testing.job_life import API, JOBS, accepted, post
+from training_pipeline.testing.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.polling import until
 from training_pipeline.training_jobs.lifecycle import service as service_module
-from training_pipeline_tests.api.life import API, JOBS, accepted, post
-from training_pipeline_tests.polling import until
-from training_pipeline_tests.training_jobs.jobs import ScriptedBackend, new_job
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.domain import errors
 from training_pipeline.domain.errors import FieldProblem, PipelineError, Unavailable
 from training_pipeline.settings import Settings
-from training_pipeline_tests.api.life import API, JOBS, post
+from training_pipeline.testing.job_life import API, JOBS, post
 
 GOOD = {"training_sheet_id": "small", "model_name": "triage"}
 

@@ -10,10 +10,10 @@ from training_pipeline.app.container import Services
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.lineage import AssetRecord
 from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.testing.job_life import JOBS, accepted, post, prepared
+from training_pipeline.testing.jobs import ScriptedBackend, point
 from training_pipeline.training_jobs.store import lineage, metrics
 from training_pipeline.training_jobs.store.jobs import EventType
-from training_pipeline_tests.api.life import JOBS, accepted, post, prepared
-from training_pipeline_tests.training_jobs.jobs import ScriptedBackend, point
 
 
 def get(client: TestClient, job_id: str, what: str, **params: Any) -> dict[str, Any]:

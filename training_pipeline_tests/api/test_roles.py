@@ -13,10 +13,10 @@ from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings
-from training_pipeline_tests.api.bearers import asking_client, bearer
-from training_pipeline_tests.api.life import API, JOBS, post
+from training_pipeline.testing.bearers import asking_client, bearer
+from training_pipeline.testing.job_life import API, JOBS, post
+from training_pipeline.testing.jobs import new_job
 from training_pipeline_tests.api.test_problems import problem
-from training_pipeline_tests.training_jobs.jobs import new_job
 
 OPEN = None
 #: Answers who has a session, whatever token comes along.

@@ -21,11 +21,11 @@ from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline_tests.api.bearers import bearer
-from training_pipeline_tests.api.life import prepared
-from training_pipeline_tests.installation import stand_in_services
-from training_pipeline_tests.small_sheet import rows, write_sheet
-from training_pipeline_tests.training_jobs.jobs import new_job
+from training_pipeline.testing.bearers import bearer
+from training_pipeline.testing.installation import stand_in_services
+from training_pipeline.testing.job_life import prepared
+from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.small_sheet import rows, write_sheet
 
 #: The stream of a job that is not over has no end. What has happened comes at once, so one event is there.
 EVENTS = 1

@@ -12,11 +12,11 @@ from training_pipeline.api.events import sse
 from training_pipeline.app.container import Services
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings
+from training_pipeline.testing.job_life import JOBS
+from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.polling import until
+from training_pipeline.testing.served_api import Stream, served
 from training_pipeline.training_jobs.store.jobs import EventType
-from training_pipeline_tests.api.life import JOBS
-from training_pipeline_tests.api.served import Stream, served
-from training_pipeline_tests.polling import until
-from training_pipeline_tests.training_jobs.jobs import new_job
 
 
 def running_job(services: Services) -> str:

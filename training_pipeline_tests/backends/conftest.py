@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline_tests.backends.stand_in import reap
+from training_pipeline.testing.local_backend import reap
 
 
 @pytest.fixture

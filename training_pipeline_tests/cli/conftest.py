@@ -2,27 +2,23 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterator
 
 import pytest
 
 from training_pipeline.api.app import create_app
 from training_pipeline.app.container import Services
-from training_pipeline.cli.app import app, guarded
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
+from training_pipeline.testing.installation import stand_in_services
+from training_pipeline.testing.job_life import prepared
+from training_pipeline.testing.jobs import point
+from training_pipeline.testing.local_backend import reap, stand_in_program
+from training_pipeline.testing.served_api import served
+from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.store import lineage, metrics
 from training_pipeline.training_jobs.store.jobs import EventType
-from training_pipeline_tests.api.life import prepared
-from training_pipeline_tests.api.served import served
-from training_pipeline_tests.backends.stand_in import reap, stand_in_program
-from training_pipeline_tests.installation import stand_in_services
-from training_pipeline_tests.small_sheet import rows, write_sheet
-from training_pipeline_tests.training_jobs.jobs import point
-
-Command: TypeAlias = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -38,18 +34,6 @@ def installed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[S
     yield settings
     logging.getLogger("dagster").setLevel(level)
     reap(settings.runs)
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Exit code, output and errors of `training-pipeline ARGUMENTS`."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = guarded(lambda: app([*arguments], prog_name="training-pipeline"))
-        shown = capsys.readouterr()
-        return int(code or 0), shown.out, shown.err
-
-    return run
 
 
 @pytest.fixture

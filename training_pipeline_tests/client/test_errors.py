@@ -15,8 +15,8 @@ import pytest
 from training_pipeline.api.problems import MEDIA_TYPE
 from training_pipeline.client.remote import RemoteJobs
 from training_pipeline.domain.errors import PipelineError, Unavailable
-from training_pipeline_tests.cli.answers import TOKEN, URL, job, service
-from training_pipeline_tests.cli.conftest import Command
+from training_pipeline.testing.api_answers import TOKEN, URL, job, service
+from training_pipeline.testing.command_line import Command
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
 

@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from training_pipeline_tests.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.running_system import RunningSystem, temporary_state
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from training_pipeline.testing.running_system import RunningSystem
 from training_pipeline.training_jobs.lifecycle.claims import Phase
-from training_pipeline_tests.running_system import RunningSystem
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

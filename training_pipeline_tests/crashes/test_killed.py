@@ -11,9 +11,9 @@ from dagster_graphql import DagsterGraphQLClient
 from sqlalchemy.exc import OperationalError
 
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
-from training_pipeline_tests.backends.stand_in import supervisor_pid, trainer_pid
-from training_pipeline_tests.polling import until
-from training_pipeline_tests.running_system import RunningSystem
+from training_pipeline.testing.local_backend import supervisor_pid, trainer_pid
+from training_pipeline.testing.polling import until
+from training_pipeline.testing.running_system import RunningSystem
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 
 from training_pipeline.domain.errors import SheetUnreadable, Unavailable
-from training_pipeline_tests.databricks_walk import in_page
-from training_pipeline_tests.databricks_workspace.app import serve
-from training_pipeline_tests.databricks_workspace.faults import FaultKind
-from training_pipeline_tests.databricks_workspace.sql import warehouses
-from training_pipeline_tests.databricks_workspace.state import Workspace
-from training_pipeline_tests.sql_walk import (
+from training_pipeline.testing.databricks_walk import in_page
+from training_pipeline.testing.databricks_workspace.app import serve
+from training_pipeline.testing.databricks_workspace.faults import FaultKind
+from training_pipeline.testing.databricks_workspace.sql import warehouses
+from training_pipeline.testing.databricks_workspace.state import Workspace
+from training_pipeline.testing.sql_walk import (
     CALLS,
     CONDITIONS,
     IDS,

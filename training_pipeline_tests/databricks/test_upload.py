@@ -11,11 +11,11 @@ from training_pipeline.databricks import upload
 from training_pipeline.databricks.upload import Uploads, sha256
 from training_pipeline.databricks.workspace import Gone
 from training_pipeline.domain.errors import BackendUnreachable
-from training_pipeline_tests.backends.databricks_stand_in import VOLUME, connection_to
-from training_pipeline_tests.databricks_workspace import files
-from training_pipeline_tests.databricks_workspace.app import serve
-from training_pipeline_tests.databricks_workspace.faults import FaultKind
-from training_pipeline_tests.databricks_workspace.state import Workspace
+from training_pipeline.testing.databricks_backend import VOLUME, connection_to
+from training_pipeline.testing.databricks_workspace import files
+from training_pipeline.testing.databricks_workspace.app import serve
+from training_pipeline.testing.databricks_workspace.faults import FaultKind
+from training_pipeline.testing.databricks_workspace.state import Workspace
 
 REMOTE = f"/Volumes/{VOLUME.replace('.', '/')}/a b/train.jsonl"
 #: The SDK sends files from this size on in parts, in tests.

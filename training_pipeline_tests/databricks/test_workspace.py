@@ -8,10 +8,10 @@ import pytest
 
 from training_pipeline.databricks.workspace import Connection, Gone, said
 from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, PipelineError
-from training_pipeline_tests.backends.databricks_stand_in import connection_to
-from training_pipeline_tests.databricks_workspace.app import serve
-from training_pipeline_tests.databricks_workspace.faults import FaultKind
-from training_pipeline_tests.databricks_workspace.state import Workspace
+from training_pipeline.testing.databricks_backend import connection_to
+from training_pipeline.testing.databricks_workspace.app import serve
+from training_pipeline.testing.databricks_workspace.faults import FaultKind
+from training_pipeline.testing.databricks_workspace.state import Workspace
 
 
 @pytest.fixture(scope="module")

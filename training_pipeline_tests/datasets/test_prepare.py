@@ -24,8 +24,8 @@ from training_pipeline.datasets.store import DatasetRef, read_dataset, read_mani
 from training_pipeline.domain.errors import GateRefused, GovernanceChanged, SplitRefused, Unavailable
 from training_pipeline.domain.rules.gates import GatePolicy
 from training_pipeline.sheets.base import OpenSheet
-from training_pipeline_tests import oracle
-from training_pipeline_tests.pairs import Row, chat, eligible_pairs, odd_pairs, open_sheet, pair, table
+from training_pipeline.testing import oracle
+from training_pipeline.testing.pairs import Row, chat, eligible_pairs, odd_pairs, open_sheet, pair, table
 
 POLICY = GatePolicy()
 

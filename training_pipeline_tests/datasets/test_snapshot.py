@@ -13,7 +13,7 @@ from training_pipeline.datasets.snapshot import Snapshot, included_rows, read_sn
 from training_pipeline.domain.errors import GateRefused
 from training_pipeline.domain.rules.gates import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus
-from training_pipeline_tests.pairs import Row, chat, open_sheet, pair
+from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
 
 POLICY = GatePolicy()
 

@@ -8,8 +8,8 @@ import pytest
 
 from training_pipeline.datasets.store import DatasetRef, is_whole, read_dataset, read_manifest, verify
 from training_pipeline.domain.errors import NotFound, Unavailable
+from training_pipeline.testing.pairs import open_sheet
 from training_pipeline_tests.datasets.test_prepare import mixed, prepare
-from training_pipeline_tests.pairs import open_sheet
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from training_pipeline.datasets.snapshot import Snapshot, snapshot
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
 from training_pipeline.domain.rules.gates import GatePolicy
-from training_pipeline_tests.pairs import Row, chat, open_sheet, pair
+from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
 
 POLICY = GatePolicy()
 

@@ -10,7 +10,7 @@ import pytest
 from training_pipeline.app.container import Services
 from training_pipeline.defs.launchpad import UNCHANGED, changed, form, stated
 from training_pipeline.domain.job import JobRequest, JobStatus, TrainingConfig
-from training_pipeline_tests.defs.runs import create
+from training_pipeline.testing.dagster_runs import create
 from training_pipeline_tests.defs.test_assets import failure
 
 ADA = "ada@example.org"

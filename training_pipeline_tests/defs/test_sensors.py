@@ -10,9 +10,9 @@ from training_pipeline.defs.partitions import run_tags
 from training_pipeline.defs.sensors import make_sensors, settle_runs
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra import advisory_lock
+from training_pipeline.testing.dagster_runs import create, launch
+from training_pipeline.testing.polling import until
 from training_pipeline.training_jobs.lifecycle.claims import Phase, claim, lock_key
-from training_pipeline_tests.defs.runs import create, launch
-from training_pipeline_tests.polling import until
 
 
 def evaluate(name: str, services: Services, instance: dg.DagsterInstance) -> dg.SensorResult:

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
-from training_pipeline_tests.polling import until
+from training_pipeline.testing.polling import until
 
 HOLD = """
 import sys, time

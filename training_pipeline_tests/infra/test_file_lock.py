@@ -10,7 +10,7 @@ import pytest
 
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.infra import file_lock
-from training_pipeline_tests.polling import until
+from training_pipeline.testing.polling import until
 
 HOLD = """
 import subprocess, sys

@@ -13,7 +13,7 @@ import pytest
 
 from training_pipeline.infra import processes
 from training_pipeline.infra.processes import ProcessId
-from training_pipeline_tests.polling import until
+from training_pipeline.testing.polling import until
 
 # A leader with a child of its own; both ignore SIGTERM if told to.
 FAMILY = """

@@ -18,7 +18,7 @@ from training_pipeline.sft import tiny
 from training_pipeline.sft.chat_format import chat_format
 from training_pipeline.sft.config import TinySize
 from training_pipeline.sft.data import ChatFormat
-from training_pipeline_tests.sft.triage import triage_pairs, write_jsonl
+from training_pipeline.testing.triage import triage_pairs, write_jsonl
 
 #: Small enough for a start of the trainer to be little more than its imports.
 SMALL: dict[str, Any] = {

@@ -21,7 +21,7 @@ from training_pipeline.sft.data import (
 )
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.templates import CHATML
-from training_pipeline_tests.sft.triage import write_jsonl
+from training_pipeline.testing.triage import write_jsonl
 
 CHAT: list[dict[str, Any]] = [
     {"role": "system", "content": "Be brief."},

@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM
 
 from training_pipeline.sft import evaluate
 from training_pipeline.sft.data import ChatFormat
-from training_pipeline_tests.sft.triage import write_jsonl
+from training_pipeline.testing.triage import write_jsonl
 
 ROWS: list[dict[str, Any]] = [
     {

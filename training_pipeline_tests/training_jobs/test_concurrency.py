@@ -25,13 +25,13 @@ from training_pipeline.domain.job import ACTIVE, TERMINAL, TRANSITIONS, JobStatu
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
+from training_pipeline.testing.job_life import prepared
+from training_pipeline.testing.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.polling import until
+from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle.claims import Phase
 from training_pipeline.training_jobs.lifecycle.launch import accepted
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline_tests.api.life import prepared
-from training_pipeline_tests.polling import until
-from training_pipeline_tests.small_sheet import rows, write_sheet
-from training_pipeline_tests.training_jobs.jobs import ScriptedBackend, new_job
 
 LEGAL = [(old, new) for old, row in TRANSITIONS.items() for new in sorted(row)]
 HANDLE = Handle(backend_job_id="b", backend_run_id="r")

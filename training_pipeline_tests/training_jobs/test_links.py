@@ -3,9 +3,9 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from training_pipeline.settings import Settings
+from training_pipeline.testing.jobs import new_job
 from training_pipeline.training_jobs.links import links
 from training_pipeline.training_jobs.urls import Addresses
-from training_pipeline_tests.training_jobs.jobs import new_job
 
 TRAINED = new_job(
     id="tj-1",

@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from training_pipeline.settings import Settings
+from training_pipeline.testing.jobs import new_job
 from training_pipeline.training_jobs.urls import Addresses, address
-from training_pipeline_tests.training_jobs.jobs import new_job
 
 
 @pytest.mark.parametrize(

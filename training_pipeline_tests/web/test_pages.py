@@ -19,12 +19,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.testing import browsers
+from training_pipeline.testing.browsers import Serving, Visitor, alive, serious
+from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.polling import until
+from training_pipeline.testing.running_system import RunningSystem, temporary_state
 from training_pipeline.training_jobs.store.jobs import EventType
-from training_pipeline_tests.polling import until
-from training_pipeline_tests.running_system import RunningSystem, temporary_state
-from training_pipeline_tests.training_jobs.jobs import new_job
-from training_pipeline_tests.web import browsers
-from training_pipeline_tests.web.browsers import Serving, Visitor, alive, serious
 
 pytestmark = [
     pytest.mark.slow,

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.domain.errors import InvalidRequest, Unavailable
+from training_pipeline.domain.errors import Unavailable
 from training_pipeline.settings import Settings
 
-MODULE: Final = "training_pipeline_tests.databricks_workspace"
+MODULE: Final = "training_pipeline.testing.databricks_workspace"
 VOLUME: Final = "demo.training_pipeline.training"
 START_SECONDS: Final = 60.0
 
@@ -25,14 +25,8 @@ def stand_in_workspace(settings: Settings) -> Iterator[Settings]:
     """Serve a workspace while the block lasts, and yield the settings of an installation of its own that trains there.
 
     No real workspace is touched: whatever the environment says of Databricks is replaced in this process. Raises
-    `InvalidRequest` where the stand-in is not installed, and `Unavailable` if it does not start.
+    `Unavailable` if it does not start.
     """
-    clone = Path(__file__).resolve().parents[3]
-    if not (clone / MODULE.replace(".", "/")).is_dir():
-        raise InvalidRequest(
-            "The stand-in workspace comes with a clone of the repository, not with the installed package.",
-            hint="Run the demo in a clone; a real workspace is set up as docs/databricks.md says.",
-        )
     state_dir = settings.state_dir / "databricks-demo"
     root = state_dir / "workspace"
     root.mkdir(parents=True, exist_ok=True)
@@ -40,7 +34,7 @@ def stand_in_workspace(settings: Settings) -> Iterator[Settings]:
     address.unlink(missing_ok=True)
     command = [sys.executable, "-m", MODULE, "--root", str(root), "--volume", VOLUME]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=clone, stdout=output, stderr=output)
+        process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
         _await(process, address, log)
         told = json.loads(address.read_text())

@@ -17,9 +17,9 @@ from training_pipeline.api.auth.sessions import COOKIE, PageCaller
 from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
+from training_pipeline.testing.bearers import bearer, token_of
+from training_pipeline.testing.job_life import API, JOBS
 from training_pipeline.training_jobs.lifecycle.authorized import CallersJobs
-from training_pipeline_tests.api.bearers import bearer, token_of
-from training_pipeline_tests.api.life import API, JOBS
 from training_pipeline_tests.api.test_problems import problem
 
 PAGE, SOCKET, MOUNTED = "/page", "/page/socket", "/mounted/socket"

@@ -20,11 +20,11 @@ from training_pipeline.infra.database import Database
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
+from training_pipeline.testing.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.polling import until
+from training_pipeline.testing.postgres import url_of
+from training_pipeline.testing.served_api import Message, Stream, served
 from training_pipeline.training_jobs.store.jobs import EventType
-from training_pipeline_tests.api.served import Message, Stream, served
-from training_pipeline_tests.conftest import url_of
-from training_pipeline_tests.polling import until
-from training_pipeline_tests.training_jobs.jobs import ScriptedBackend, new_job
 
 
 @pytest.fixture

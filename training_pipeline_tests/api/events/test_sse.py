@@ -22,11 +22,11 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.settings import Settings
+from training_pipeline.testing.job_life import JOBS
+from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.polling import until
+from training_pipeline.testing.served_api import Message, Served, Stream, served
 from training_pipeline.training_jobs.store.jobs import EventType
-from training_pipeline_tests.api.life import JOBS
-from training_pipeline_tests.api.served import Message, Served, Stream, served
-from training_pipeline_tests.polling import until
-from training_pipeline_tests.training_jobs.jobs import new_job
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from training_pipeline.backends.local.base_models import ChosenModel, ModelCatal
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.job import TrainingConfig
 from training_pipeline.sft.config import BUILTIN_TINY
-from training_pipeline_tests.backends.stand_in import stand_in_backend
+from training_pipeline.testing.local_backend import stand_in_backend
 
 
 def model(directory: Path, **config: object) -> Path:

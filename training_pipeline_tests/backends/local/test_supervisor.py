@@ -15,7 +15,7 @@ import pytest
 from training_pipeline.backends.local import supervisor
 from training_pipeline.backends.local.run_directory import Orders, Outcome, RunDirectory
 from training_pipeline.infra.file_lock import try_lock
-from training_pipeline_tests.backends.stand_in import (
+from training_pipeline.testing.local_backend import (
     kill_and_wait,
     stand_in_backend,
     stand_in_program,

@@ -14,8 +14,8 @@ from training_pipeline.app.container import Services
 from training_pipeline.cli.user import user
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.rules.gates import GATE_POLICY_VERSION
-from training_pipeline_tests.api.life import JOBS
-from training_pipeline_tests.cli.conftest import Command
+from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.job_life import JOBS
 
 NAMES = ("create", "list", "show", "watch", "cancel", "retry", "events", "metrics", "lineage")
 WHERE = ("local", "remote")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from training_pipeline.settings import Settings
-from training_pipeline_tests.backends.stand_in import stand_in_program
-from training_pipeline_tests.cli.conftest import Command
-from training_pipeline_tests.small_sheet import rows, write_sheet
+from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.local_backend import stand_in_program
+from training_pipeline.testing.small_sheet import rows, write_sheet
 
 
 def jobs(command: Command) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from rich.console import Console, RenderableType
 from training_pipeline.cli.render import jobs
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.training_job import TrainingJobPage
-from training_pipeline_tests.cli.answers import job
+from training_pipeline.testing.api_answers import job
 
 CURSOR = "eyJpZCI6" * 20
 

@@ -18,8 +18,8 @@ from training_pipeline.domain.access import Role
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
+from training_pipeline.testing.polling import until
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline_tests.polling import until
 
 MAIN = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]
 

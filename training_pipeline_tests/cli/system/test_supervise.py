@@ -19,7 +19,7 @@ from training_pipeline.cli.system import supervise
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.settings import Settings
-from training_pipeline_tests.polling import until
+from training_pipeline.testing.polling import until
 
 MAIN = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]
 DEFINITIONS = """

@@ -17,8 +17,8 @@ from training_pipeline.domain.rules.gates import GatePolicy, Reason, judge_each,
 from training_pipeline.domain.rules.rendering import prompt_hash, rendered, row_hash
 from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 from training_pipeline.domain.usage import constraints_from_tags
-from training_pipeline_tests import oracle
-from training_pipeline_tests.pairs import Row, arrow, chat, odd_sheets, pair
+from training_pipeline.testing import oracle
+from training_pipeline.testing.pairs import Row, arrow, chat, odd_sheets, pair
 
 TAGS = ([], ["PHI"], ["confidential", "blue"])
 Judge = Callable[..., list[dict[str, Any]]]

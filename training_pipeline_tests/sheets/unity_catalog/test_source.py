@@ -24,14 +24,14 @@ from training_pipeline.datasets.verify import Finding, gate_failures, held_out_i
 from training_pipeline.domain.errors import GovernanceChanged, NotFound, PipelineError, SheetUnreadable, Unavailable
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA
 from training_pipeline.domain.rules.gates import GatePolicy
-from training_pipeline_tests import oracle
-from training_pipeline_tests.databricks_workspace.app import serve
-from training_pipeline_tests.databricks_workspace.catalog import tags
-from training_pipeline_tests.databricks_workspace.sql import warehouses
-from training_pipeline_tests.databricks_workspace.state import Workspace
-from training_pipeline_tests.databricks_workspace.tables import tables
-from training_pipeline_tests.pairs import Row, chat, open_sheet, pair
-from training_pipeline_tests.sheet_tables import (
+from training_pipeline.testing import oracle
+from training_pipeline.testing.databricks_workspace.app import serve
+from training_pipeline.testing.databricks_workspace.catalog import tags
+from training_pipeline.testing.databricks_workspace.sql import warehouses
+from training_pipeline.testing.databricks_workspace.state import Workspace
+from training_pipeline.testing.databricks_workspace.tables import tables
+from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
+from training_pipeline.testing.sheet_tables import (
     PAIRS,
     SHEETS,
     SOURCE,

@@ -24,10 +24,10 @@ from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 from training_pipeline.sheets.engine import DuckDB
 from training_pipeline.sheets.unity_catalog.columns import PAIR_NAMES, Columns, columns_of, select_pairs
 from training_pipeline.sheets.unity_catalog.warehouse import Warehouse
-from training_pipeline_tests.databricks_workspace.dialect import MACROS, to_duckdb
-from training_pipeline_tests.databricks_workspace.tables import type_text
-from training_pipeline_tests.pairs import SCHEMA, Row, arrow, open_sheet
-from training_pipeline_tests.sheet_tables import as_read, spiced_pairs
+from training_pipeline.testing.databricks_workspace.dialect import MACROS, to_duckdb
+from training_pipeline.testing.databricks_workspace.tables import type_text
+from training_pipeline.testing.pairs import SCHEMA, Row, arrow, open_sheet
+from training_pipeline.testing.sheet_tables import as_read, spiced_pairs
 
 POLICY = GatePolicy(instruction_prompt_items=3)
 Judge = Callable[[list[Row]], Counter[str]]

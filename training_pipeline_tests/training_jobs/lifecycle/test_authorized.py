@@ -8,8 +8,8 @@ import pytest
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.errors import Forbidden, NotYours
 from training_pipeline.domain.job import Action, TrainingJob
+from training_pipeline.testing.jobs import new_job
 from training_pipeline.training_jobs.lifecycle.authorized import CallersJobs
-from training_pipeline_tests.training_jobs.jobs import new_job
 
 VERBS: dict[str, Callable[[CallersJobs], Any]] = {
     "create": lambda jobs: jobs.create({}),

@@ -3,9 +3,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.testing.jobs import new_job
 from training_pipeline.training_jobs.lifecycle.claims import Phase, claim, claimed, release
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline_tests.training_jobs.jobs import new_job
 
 NOW = new_job().created_at
 

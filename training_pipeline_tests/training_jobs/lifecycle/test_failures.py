@@ -5,10 +5,10 @@ from typing import Any
 from training_pipeline.backends.base import Handle
 from training_pipeline.domain.errors import GateRefused, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.training_jobs.lifecycle.claims import Phase, claim
 from training_pipeline.training_jobs.lifecycle.failures import Failures
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline_tests.training_jobs.jobs import ScriptedBackend, new_job
 
 
 def claimed_job(store: JobStore, phase: Phase = Phase.LAUNCH, **values: Any) -> TrainingJob:

@@ -10,9 +10,9 @@ import pytest
 
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.lineage import AssetRecord, LineageRecord
+from training_pipeline.testing.pairs import open_sheet, pair
 from training_pipeline.training_jobs.lifecycle.provenance import disagreements
 from training_pipeline_tests.datasets.test_prepare import prepare
-from training_pipeline_tests.pairs import open_sheet, pair
 
 VERSIONS = {"source_sheet": "invoices@v7", "prompt_template": "triage@v2", "canonical_labels": "l" * 64}
 

@@ -11,10 +11,10 @@ from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, 
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
+from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle import service as service_module
 from training_pipeline.training_jobs.lifecycle.claims import Phase, claim
-from training_pipeline_tests.small_sheet import rows, write_sheet
-from training_pipeline_tests.training_jobs.jobs import ScriptedBackend
 
 
 @pytest.fixture

@@ -21,13 +21,13 @@ from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.retry import MOST_PAUSE_SECONDS, look_pause
+from training_pipeline.testing.jobs import ScriptedBackend, new_job, point
+from training_pipeline.testing.polling import until
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.polling.apply import LOST_SECONDS
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 from training_pipeline.training_jobs.store.metrics import series
-from training_pipeline_tests.polling import until
-from training_pipeline_tests.training_jobs.jobs import ScriptedBackend, new_job, point
 
 RUNNING = RunState(status=JobStatus.RUNNING)
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.testing.jobs import new_job
 from training_pipeline.training_jobs.store.facets import facets
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline_tests.training_jobs.jobs import new_job
 
 
 def test_the_values_in_use(store: JobStore) -> None:

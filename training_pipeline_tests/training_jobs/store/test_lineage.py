@@ -4,9 +4,9 @@ import pytest
 
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.lineage import AssetRecord, LineageRecord
+from training_pipeline.testing.jobs import new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.lineage import add_assets, read, set_model, write
-from training_pipeline_tests.training_jobs.jobs import new_job
 
 
 def a_row(job_id: str, **values: str) -> LineageRecord:

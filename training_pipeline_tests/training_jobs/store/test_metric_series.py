@@ -6,10 +6,10 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from training_pipeline.testing.jobs import new_job, point
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.metric_series import metric_series
 from training_pipeline.training_jobs.store.metrics import SERIES, add_points
-from training_pipeline_tests.training_jobs.jobs import new_job, point
 
 VALUES = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 0.5])
 POINTS = st.dictionaries(st.tuples(st.sampled_from(SERIES[:3]), st.integers(0, 60)), VALUES, max_size=60)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pandas as pd
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.testing.jobs import new_job, point
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.metrics import SERIES, add_points, series
-from training_pipeline_tests.training_jobs.jobs import new_job, point
 
 
 def test_points_of_a_step_share_its_row(store: JobStore) -> None:

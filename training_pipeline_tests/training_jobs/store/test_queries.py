@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, text
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.testing.jobs import new_job
 from training_pipeline.training_jobs.store import queries
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
-from training_pipeline_tests.training_jobs.jobs import new_job
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 

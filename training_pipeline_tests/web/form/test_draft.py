@@ -9,10 +9,10 @@ from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.settings import Settings
+from training_pipeline.testing.jobs import new_job
 from training_pipeline.training_jobs.urls import Addresses
 from training_pipeline.web.form.draft import ANY_NAME, REQUEST, Draft
 from training_pipeline.web.form.fields import config_fields
-from training_pipeline_tests.training_jobs.jobs import new_job
 
 NAMES = [*REQUEST, *(field.name for field in config_fields())]
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

@@ -1,0 +1,25 @@
+"""The parts of an installation on a test's own database, with stand-in trainers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from training_pipeline.app.container import Services, assemble
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.state_directory import ensure_state_directory
+from training_pipeline.settings import Settings
+from training_pipeline.testing.local_backend import reap, stand_in_backend
+
+
+@contextmanager
+def stand_in_services(settings: Settings, database: Database, **behaviour: Any) -> Iterator[Services]:
+    """Real services but for the trainer; processes of its runs end with the block."""
+    ensure_state_directory(settings)
+    services = assemble(settings, database, backend=stand_in_backend(settings.runs, **behaviour))
+    try:
+        yield services
+    finally:
+        reap(settings.runs)
+        services.store.engine.dispose()

@@ -1,0 +1,71 @@
+"""PostgreSQL servers for tests: in directories that its system user reaches, with a new database for whoever asks."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import SecretStr
+from sqlalchemy import NullPool, create_engine
+
+from training_pipeline.infra import file_lock
+from training_pipeline.infra.embedded_postgres import DATABASE, EmbeddedPostgres
+
+_numbers = itertools.count()
+PREFIX_OF_DIRECTORIES = "tp-"
+
+
+@contextmanager
+def reachable_directory() -> Iterator[Path]:
+    """A temporary directory in which the system user that runs PostgreSQL for root can reach what it owns."""
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX_OF_DIRECTORIES, dir="/tmp"))
+    directory.chmod(0o711)
+    with file_lock.hold(directory / "in-use"):
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory)  # under the lock, or the sweep of another session would remove it as well
+
+
+def sweep() -> None:
+    """Stop the servers of test sessions that were killed, and remove their directories."""
+    for lock in Path("/tmp").glob(f"{PREFIX_OF_DIRECTORIES}*/in-use"):
+        if lock.stat().st_uid == os.geteuid() and not file_lock.is_held(lock):
+            for pid_file in lock.parent.rglob("postmaster.pid"):
+                EmbeddedPostgres(pid_file.parent.parent).stop()
+            shutil.rmtree(lock.parent, ignore_errors=True)
+
+
+def copy_of(prepared: EmbeddedPostgres, directory: Path) -> EmbeddedPostgres:
+    """A server in `directory` that was not started yet, with the data of the prepared one."""
+    directory.mkdir(mode=0o700)
+    shutil.copytree(prepared.data, directory / "data", symlinks=True)
+    return EmbeddedPostgres(directory)
+
+
+def url_of(server: EmbeddedPostgres, database: str = DATABASE) -> SecretStr:
+    """The URL of one of the server's databases, as a user would set it."""
+    return SecretStr(server.url(database).set(drivername="postgresql").render_as_string(hide_password=False))
+
+
+def execute(server: EmbeddedPostgres, statement: str) -> None:
+    """Run one statement outside a transaction."""
+    engine = create_engine(server.url("postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+@contextmanager
+def cloned(server: EmbeddedPostgres, template: str) -> Iterator[SecretStr]:
+    """The URL of a new database, copied from `template`; it is dropped at the end."""
+    name = f"test_{next(_numbers)}"
+    execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    try:
+        yield url_of(server, name)
+    finally:
+        execute(server, f"DROP DATABASE {name} WITH (FORCE)")
