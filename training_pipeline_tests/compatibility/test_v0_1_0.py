@@ -21,11 +21,12 @@ from training_pipeline.backends.local.run_directory import RunDirectory
 from training_pipeline.cli.app import app, guarded
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.database import Database
+from training_pipeline.testing.local_backend import reap, starts
+from training_pipeline.testing.postgres import reachable_directory
+from training_pipeline.testing.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.stored_copy import CHECKOUT, StoredCopy
+from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.store import metrics
-from training_pipeline_tests.backends.stand_in import reap, starts
-from training_pipeline_tests.compatibility.stored_copy import CHECKOUT, StoredCopy
-from training_pipeline_tests.conftest import reachable_directory
-from training_pipeline_tests.running_system import RunningSystem, temporary_state
 
 COPY = StoredCopy(Path(__file__).parent / "v0_1_0")
 
@@ -119,6 +120,7 @@ def assert_trained_for_real(system: RunningSystem, job_id: str) -> None:
     assert job.planned_steps is not None
     assert metrics.series(system.services.store, job_id)["step"].tolist()[-1] == job.planned_steps
     system.assert_on_record(job_id)
+    assert isinstance(system.services.tracking, Tracking)
     version = system.services.tracking.client.search_model_versions(f"run_id = '{job.mlflow_run_id}'")
     assert [str(one.version) for one in version] == [job.uc_model_version] == ["1"]
 
