@@ -91,7 +91,7 @@ class Desk:
         return TrainingJob.of(found, self.caller, self._at)
 
     async def metrics(self, job_id: str, *, from_step: int, to_step: int, resolution: int) -> TrainingJobMetrics:
-        """Figures and series of a job."""
+        """Metrics and series of a job."""
         asked = (job_id, from_step, to_step, resolution)
         call = partial(metrics.get_training_job_metrics, self.services, *asked)
         found: TrainingJobMetrics = await self.flights.run(f"metrics {asked}", call, anew=True)
@@ -128,11 +128,11 @@ class Desk:
         return await _thread(models.list_base_models, self.services)
 
     async def plan(self, request: Mapping[str, Any]) -> DryRun:
-        """What creating a job would come to."""
+        """The dry run of a new job."""
         return DryRun.of(await _thread(self._jobs.plan, request))
 
     async def plan_retry(self, job_id: str, changes: Mapping[str, Any]) -> DryRun:
-        """What retrying a job would come to."""
+        """The dry run of a retry."""
         return DryRun.of(await _thread(self._jobs.plan_retry, job_id, changes=changes))
 
     async def create(self, request: Mapping[str, Any], *, key: str) -> str:
@@ -146,7 +146,7 @@ class Desk:
         return await _thread(self._once, key, asked, partial(self._jobs.retry, job_id, changes=changes))
 
     async def cancel(self, job_id: str, *, reason: str) -> None:
-        """Cancel a job, or ask for it."""
+        """Cancel a job, or request a cancel."""
         await _thread(self._jobs.cancel, job_id, reason=reason)
 
     def _once(self, key: str, asked: str, create: Callable[..., domain.TrainingJob]) -> str:

@@ -20,14 +20,14 @@ KEPT: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What the gates said of a sheet, and when; or why they could not be asked."""
+    """The export summary of a sheet and its time; or the error that kept it from being computed."""
 
     at: datetime
     details: TrainingSheetDetails | PipelineError
 
 
 class SheetCounts:
-    """Asks the gates about one sheet at a time, once for all pages that want to know. For one event loop."""
+    """Computes one export summary at a time, once for all pages that ask. For one event loop."""
 
     def __init__(self, services: Callable[[], Services]) -> None:
         self._services = services
@@ -35,7 +35,7 @@ class SheetCounts:
         self._turn = asyncio.Lock()
 
     async def of(self, sheet_id: str) -> Counted:
-        """What the gates say of the sheet, at most `KEPT` old."""
+        """The export summary of the sheet, at most `KEPT` old."""
         async with self._turn:
             kept = self._kept.get(sheet_id)
             if kept is None or datetime.now(UTC) - kept.at > KEPT:
