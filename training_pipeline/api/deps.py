@@ -1,4 +1,4 @@
-"""What routes are given: the services, and who is asking. Every route gets the actor of what it does from here."""
+"""Dependencies of routes: the services and the caller, who is the actor of what a route does."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from training_pipeline.training_jobs.urls import Addresses
 
 
 def services(request: Request) -> Services:
-    """The parts of the installation that the app serves."""
+    """The services of the installation that the app serves."""
     found: Services = request.app.state.services
     return found
 
 
 def live(request: Request) -> Live:
-    """What tells of jobs as they change."""
+    """The live updates of jobs."""
     found: Live = request.app.state.live
     return found
 
 
 def caller(request: Request) -> Caller:
-    """Who is asking, as it was found at the door; raises `Unauthenticated` for what did not come through it."""
+    """The caller that the access middleware has found; raises `Unauthenticated` if there is none."""
     found: Caller | None = getattr(request.state, "caller", None)
     if found is None:
-        raise Unauthenticated("Nobody knows who asks.")
+        raise Unauthenticated("Authentication required.")
     return found
 
 
@@ -45,7 +45,7 @@ def at_least(role: Role) -> Any:
 
 
 async def places(request: Request) -> Addresses:  # async: it takes no thread
-    """Where people find more about a job."""
+    """The URLs of pages about a job."""
     return Addresses.of(services(request).settings)
 
 
@@ -62,7 +62,7 @@ Admin = Annotated[Caller, at_least(Role.ADMIN)]
 
 
 def callers_jobs(parts: Parts, asking: Annotated[Caller, Depends(caller)]) -> CallersJobs:
-    """The verbs of a training job, as far as whoever is asking may use them."""
+    """The operations on training jobs, limited to what the caller may do."""
     return CallersJobs(asking, parts.jobs)
 
 

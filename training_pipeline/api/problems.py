@@ -59,35 +59,39 @@ STATUSES: Final[Sequence[tuple[type[PipelineError], int]]] = (
 )
 #: Codes and sentences of what FastAPI and Starlette refuse by themselves.
 _PLAIN: Final[Mapping[int, tuple[str, str]]] = {
-    400: ("malformed", "The request cannot be read."),
-    404: ("no_such_path", "There is nothing at this path."),
-    405: ("method_not_allowed", "This path does not take this method."),
+    400: ("malformed", "The request is malformed."),
+    404: ("no_such_path", "Nothing exists at this path."),
+    405: ("method_not_allowed", "This path does not support this method."),
 }
 _log = logging.getLogger(__name__)
 
 
 class ProblemField(BaseModel):
-    """One thing that is wrong with one field."""
+    """A problem with one field."""
 
     pointer: str = Field(description="JSON pointer to the field.", examples=["/training_config/epochs"])
     location: str = Field(description="Where the field is: body, query, path or header.", examples=["body"])
-    code: str = Field(description="Stable.", examples=["less_than_equal"])
+    code: str = Field(description="Stable code of the problem.", examples=["less_than_equal"])
     detail: str = Field(
         description="What was expected.", examples=["input should be less than or equal to 50 (got 51)"]
     )
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 (problem details) has it."""
+    """An error as RFC 9457 problem details."""
 
-    type: str = Field(description="URN of the kind of problem.", examples=["urn:training-pipeline:problem:not_found"])
-    title: str = Field(description="The kind of problem, for people.", examples=["Not Found"])
+    type: str = Field(description="URN of the type of problem.", examples=["urn:training-pipeline:problem:not_found"])
+    title: str = Field(description="Human-readable title of the type of problem.", examples=["Not Found"])
     status: int = Field(description="HTTP status.", examples=[404])
-    detail: str = Field(description="What happened, for people.", examples=["There is no training job 'tj-1'."])
+    detail: str = Field(
+        description="Human-readable description of the error.", examples=["There is no training job 'tj-1'."]
+    )
     instance: str = Field(description="Path of the request.", examples=["/api/v1/training/jobs/tj-1"])
-    code: str = Field(description="Kind of problem; stable, for programs.", examples=["not_found"])
-    hint: str = Field("", description="What to do; may be empty.", examples=["GET /api/v1/training/jobs lists them."])
-    errors: list[ProblemField] = Field([], description="Every field that is wrong.")
+    code: str = Field(description="Stable code of the type of problem, for programs.", examples=["not_found"])
+    hint: str = Field(
+        "", description="Recommended action; may be empty.", examples=["GET /api/v1/training/jobs lists them."]
+    )
+    errors: list[ProblemField] = Field([], description="All invalid fields.")
     request_id: str | None = Field(
         description="Id of the request, as in X-Request-ID and in the service's log.", examples=["req-2f9c41d0b7a3"]
     )
@@ -122,13 +126,13 @@ def problem(
 
 
 def of_pipeline_error(path: str, error: PipelineError) -> Response:
-    """The problem document of what a service raised."""
+    """The problem document for an error raised by a service."""
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), 422)
     detail, hint = error.message, error.hint
     if type(error) is Unavailable:
-        # Written for whoever runs the service: it may name hosts and paths.
+        # Meant for the operators of the service: it may name hosts and paths.
         _log.warning("unavailable", extra={"detail": error.message})
-        detail, hint = "Something that this service depends on does not answer.", "Try again in a moment."
+        detail, hint = "A dependency of this service is not available.", "Try again in a moment."
     headers = {}
     if status == 503 or error.code == "idempotency_key_in_use":
         headers["Retry-After"] = RETRY_SECONDS
@@ -139,9 +143,9 @@ def of_pipeline_error(path: str, error: PipelineError) -> Response:
 
 
 def of_validation(path: str, found: Sequence[Any]) -> Response:
-    """The problem document of what FastAPI found wrong with a request."""
+    """The problem document for FastAPI's validation errors."""
     if any(error["type"] == "json_invalid" for error in found):
-        return problem(path, 400, "malformed", "The body is no JSON.")
+        return problem(path, 400, "malformed", "The body is not valid JSON.")
     errors = []
     for error in found:
         location, *loc = error["loc"]
@@ -149,7 +153,7 @@ def of_validation(path: str, found: Sequence[Any]) -> Response:
         errors.append(_field(field, str(location)))
     unknown = [e for e in errors if e.code == "extra_forbidden" and e.pointer.startswith("/training_config/")]
     hint = f"Known keys of training_config: {', '.join(TrainingConfig.model_fields)}." if unknown else ""
-    return problem(path, 422, "invalid_request", "The request cannot be accepted as it is.", hint=hint, errors=errors)
+    return problem(path, 422, "invalid_request", "The request is invalid.", hint=hint, errors=errors)
 
 
 def install(app: FastAPI) -> None:

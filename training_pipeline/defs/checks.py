@@ -84,7 +84,7 @@ FINE_TUNED_MODEL: Final = (
         "model_registered_and_files_match",
         asset="fine_tuned_model",
         blocking=True,
-        description=f"The model version is in the registry, and its files are those that were trained. {BLOCKS_SUCCESS}",
+        description=f"The model version is in the registry, with the files that were trained. {BLOCKS_SUCCESS}",
     ),
     dg.AssetCheckSpec(
         "provenance_equals_lineage_record",

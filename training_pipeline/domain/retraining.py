@@ -135,7 +135,7 @@ def decide(
         if days < rule.min_days:
             return Decision(
                 due=False,
-                why=f"its last training job is {days:.1f} days old, and the rule requires {rule.min_days:g} days between two"
+                why=f"its last training job is {days:.1f} days old, and the rule requires {rule.min_days:g} days"
                 + (f" ({changes})" if changes is not None else ""),
             )
     if changes is None:

@@ -1,4 +1,4 @@
-"""Checks all training sheets: which of them are due, which jobs are created for them, and what somebody must know."""
+"""Checks all training sheets: decides which are due, creates jobs for them, and collects warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which page is asked for: a page's number, or an opaque cursor that the page before has given."""
+"""Paging: by page number, or by the opaque cursor that the previous page returned."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ MOST_ROWS: Final = 200
 PageNumber = Annotated[
     int | None, Query(ge=1, le=100_000, description="Number of the page, from 1; not with a cursor.", examples=[1])
 ]
-PageRows = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most rows on a page.", examples=[50])]
+PageRows = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Maximum number of rows per page.", examples=[50])]
 Cursor = Annotated[
     str | None,
     Query(
         max_length=1000,
-        description="The `next_cursor` of the page before: no row is skipped or repeated while others are added.",
+        description="The `next_cursor` of the previous page. No row is skipped or repeated while others are added.",
         examples=["eyJpZCI6NDcxMX0"],
     ),
 ]
 
 
 class Position(BaseModel):
-    """A place in a list; what a cursor hides."""
+    """A position in a list, encoded in a cursor."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -57,7 +57,7 @@ P = TypeVar("P", bound=Position)
 
 
 def encode(position: Position) -> str:
-    """The cursor for a position. Pure."""
+    """The opaque cursor of a position."""
     return base64.urlsafe_b64encode(position.model_dump_json().encode()).decode().rstrip("=")
 
 
@@ -67,11 +67,11 @@ def decode(kind: type[P], cursor: str) -> P:
         content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         return kind.model_validate_json(content)
     except (binascii.Error, ValueError, ValidationError):
-        raise bad_query("cursor", "bad_cursor", "Must be the next_cursor of a page of this very list") from None
+        raise bad_query("cursor", "bad_cursor", "Must be the next_cursor of a page of this list") from None
 
 
 def page_number(page: int | None, cursor: str | None) -> int:
-    """The page's number, 1 where none is given. Raises a validation error where both are."""
+    """The page's number, 1 by default. Raises a validation error if both page and cursor are given."""
     if page is not None and cursor is not None:
         raise bad_query("page", "page_and_cursor", "Must not be given together with cursor")
     return page or 1

@@ -216,7 +216,7 @@ def require_loopback(settings: Settings) -> None:
     """Raise `InvalidRequest` if the full UI, which has no authentication, can be reached from other machines."""
     if not is_loopback(settings.webserver_host):
         raise InvalidRequest(
-            "Dagster's UI has no authentication, and whoever reaches it may do everything. It may only listen on this "
+            "Dagster's UI has no authentication, and who reaches it may do everything. It may only listen on this "
             f"machine; {settings.webserver_host} is open to others.",
             hint=f"Leave {PREFIX}WEBSERVER_HOST at 127.0.0.1, behind a proxy that authenticates. For a read-only "
             f"UI set {PREFIX}READ_ONLY_HOST.",

@@ -32,18 +32,20 @@ def _unkept(table: ir.Table) -> ir.Table:
 
 
 class GatePolicy(BaseModel):
-    """What the gates were told, beside the sheet."""
+    """The parameters of the gates, beside the sheet."""
 
     model_config = ConfigDict(frozen=True)
 
     version: str = GATE_POLICY_VERSION
     instruction_prompt_items: int = Field(
-        20, ge=1, description="A prompt put to more items than this is an instruction: it ties and holds out nothing."
+        20,
+        ge=1,
+        description="A prompt used for more items than this is an instruction: it ties and holds out no pairs.",
     )
 
 
 class Reason(StrEnum):
-    """Why a pair is left out. The first that applies, in this order, is the one it is counted under."""
+    """Why a pair is excluded. A pair is counted under the first reason that applies, in this order."""
 
     INVALID = "invalid"
     UNLABELED = "unlabeled"
@@ -65,7 +67,7 @@ _CARRIED: Final = ("reviewed_by", "reviewed_at", "constraints_set_by", "constrai
 
 
 def _status(word: ir.StringValue) -> ir.StringValue:
-    """The word of `Status`; null for a word that is unknown."""
+    """The `Status` that a word stands for; null for an unknown word."""
     return ibis.cases(
         (word == "", str(Status.UNLABELED)),
         (word.isin([str(known) for known in Status]), word),
@@ -74,7 +76,7 @@ def _status(word: ir.StringValue) -> ir.StringValue:
 
 
 def _facts(pairs: ir.Table) -> ir.Table:
-    """What each pair says, as short texts that are cheap to look at more than once."""
+    """The constraints of each pair as short texts, which are cheap to compare more than once."""
     return pairs.select(
         "pair_id",
         "messages",

@@ -25,7 +25,7 @@ from training_pipeline.web.form.sheet import SheetPanel
 from training_pipeline.web.form.widgets import Widget
 from training_pipeline.web.layout import go
 
-#: Whoever types is asked about after a pause of this long.
+#: A dry run starts this long after the last key stroke.
 PAUSE_SECONDS: Final = 0.25
 
 
@@ -168,7 +168,7 @@ class JobForm:
         problems: Sequence[FieldProblem] = ()
         plan, trouble = await self._planned(())
         if trouble is not None and trouble.problems:
-            problems = trouble.problems  # what is wrong is left out, so that the rest can be shown
+            problems = trouble.problems  # planned again without the invalid fields, so that the rest can be shown
             plan, trouble = await self._planned({_name(found) for found in problems})
         if number != self._number:
             return  # a later question is on its way
