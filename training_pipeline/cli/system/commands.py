@@ -27,13 +27,13 @@ def up(
 ) -> None:
     """Start the database, Dagster's webserver and daemon and the REST API; stop them with Ctrl-C."""
     from training_pipeline.cli.system import supervise
-    from training_pipeline.cli.system.environment import clone_file
+    from training_pipeline.cli.system.environment import WORKSPACE_YAML
 
     settings = Settings() if port is None else Settings(webserver_port=port)
     console = Console()
     supervise.up(
         settings,
-        workspace or clone_file("workspace.yaml"),
+        workspace or WORKSPACE_YAML,
         say=lambda message: console.print(message, style="dim", markup=False),
         ready=lambda record: console.print(_welcome(settings, record)),
     )
