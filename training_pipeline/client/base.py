@@ -1,4 +1,4 @@
-"""The verbs of a training job as the commands use them, whether the jobs are here or behind a REST API.
+"""The client protocol: operations on training jobs, local or through a REST API.
 
 Both implementations answer with the models of the OpenAPI document, so that a script may change from one to the other.
 """
@@ -24,7 +24,7 @@ Pairs = Literal["train", "validation", "excluded"]
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something about the watching itself that a person should know, such as a lost connection."""
+    """A message about the watching itself, such as a lost connection."""
 
     message: str
 
@@ -34,7 +34,7 @@ Update = TrainingJob | TrainingJobEvent | Notice
 
 
 class JobsClient(Protocol):
-    """Every method raises `PipelineError`: `NotFound`, `Conflict`, `InvalidRequest` … or what the service says."""
+    """Every method raises `PipelineError`: `NotFound`, `Conflict`, `InvalidRequest`, or the error of the service."""
 
     def create(self, body: Mapping[str, Any], *, idempotency_key: str | None = None) -> TrainingJob:
         """Create a job. With a key that was used for the same body: the job that it made."""
@@ -70,7 +70,7 @@ class JobsClient(Protocol):
     def metrics(
         self, job_id: str, *, from_step: int | None = None, to_step: int | None = None, resolution: int = 500
     ) -> TrainingJobMetrics:
-        """The figures of a job so far, and its series."""
+        """The latest metrics of a job, and its series."""
 
     def lineage(
         self, job_id: str, *, pairs: Pairs | None = None, page_size: int = 1000, cursor: str | None = None
@@ -97,6 +97,6 @@ def jobs_client(url: str | None, token: str | None) -> Iterator[JobsClient]:
         from training_pipeline.client.remote import RemoteJobs
 
         if remote.exposes_token:
-            typer.echo(f"Warning: the token travels unencrypted to {remote.url}; use https://.", err=True)
+            typer.echo(f"Warning: the token is sent unencrypted to {remote.url}; use https://.", err=True)
         with HttpService(remote) as service:
             yield RemoteJobs(service)

@@ -1,4 +1,4 @@
-"""A new job, made once for each key, with the answer that its creator got first."""
+"""Creates one job per idempotency key, and returns the first answer on repetition."""
 
 from __future__ import annotations
 

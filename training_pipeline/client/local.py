@@ -154,12 +154,12 @@ class LocalJobs:
             )
 
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
-        """See `JobsClient`. Where no daemon of Dagster works on the jobs, it does the work itself."""
+        """See `JobsClient`. Without a running daemon it runs the job itself."""
         driving = not daemon_runs(self._services)
         if driving and self.get(job_id).status not in TERMINAL:
             yield Notice(
-                "No daemon of Dagster is at work here, so this command drives the job itself; "
-                "what is left of it when you stop waits for `training-pipeline up`."
+                "Dagster's daemon is not running, so this command runs the job itself. If you stop it, "
+                "the job continues with the next `training-pipeline up`."
             )
         seen: set[int] = set()
         last: TrainingJob | None = None
@@ -204,4 +204,4 @@ def _parameters() -> Iterator[None]:
         yield
     except RequestValidationError as error:
         found = domain.problems_from_validation([{**one, "loc": one["loc"][1:]} for one in error.errors()])
-        raise InvalidRequest("The request cannot be accepted as it is.", problems=found) from None
+        raise InvalidRequest("The request is invalid.", problems=found) from None

@@ -93,5 +93,5 @@ class RemoteJobs:
         try:
             return self._service.ask(TrainingJob, "POST", path, body=body, headers={"Idempotency-Key": key})
         except Unavailable as error:
-            again = f"Sent again with `--idempotency-key {key}`, it makes no second job."
+            again = f"Repeat it with `--idempotency-key {key}` to avoid a second job."
             raise Unavailable(error.message, hint="\n".join(filter(None, [error.hint, again]))) from None

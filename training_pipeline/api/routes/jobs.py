@@ -1,4 +1,4 @@
-"""Training jobs: create, list, look at, poll, cancel, retry."""
+"""Training jobs: create, list, get, poll, cancel, retry."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ IdempotencyKey = Annotated[
     ),
 ]
 NAME = r"^[^\x00-\x1f\x7f]{1,128}$"
-SEARCH = "Only with this text in the id, the model, the base model, the training sheet or the creator; any case."
-SORT = "What to order by; jobs without a value come last."
+SEARCH = "Filter: text in the id, model, base model, training sheet or creator; case-insensitive."
+SORT = "Field to order by; jobs without a value come last."
 LOCATION: dict[str, Any] = {
     "Location": {"description": "Path of the new job.", "schema": {"type": "string", "examples": ["/api/v1/…"]}}
 }
@@ -45,7 +45,7 @@ LOCATION: dict[str, Any] = {
     status_code=201,
     response_model=TrainingJob,
     responses={
-        200: {"model": DryRun, "description": "With `dry_run`: what would happen. Nothing was stored."},
+        200: {"model": DryRun, "description": "With `dry_run`: the plan of the job. Nothing was stored."},
         201: {"description": "The job, stored as pending.", "headers": LOCATION},
         404: {},
         409: {},
@@ -57,10 +57,10 @@ def create_training_job(
     jobs: Jobs,
     caller: Operator,
     body: Annotated[CreateTrainingJob, Body(strict=False)],
-    dry_run: Annotated[bool, Query(description="Only say what would happen.", examples=[True])] = False,
+    dry_run: Annotated[bool, Query(description="Return the plan without creating a job.", examples=[True])] = False,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Create a training job. The whole request is checked at once, and every "auto" replaced by the value used."""
+    """Create a training job. All fields are validated at once, and every "auto" is replaced by the value used."""
     if dry_run:
         return Response(DryRun.of(jobs.plan(body)).model_dump_json(), media_type="application/json")
     asked = idempotency.body_hash("create", body.model_dump(mode="json", exclude_unset=True))
@@ -79,20 +79,22 @@ def list_training_jobs(
     jobs: Jobs,
     caller: Viewer,
     at: Places,
-    training_sheet_id: Annotated[str | None, Query(pattern=NAME, description="Only on this training sheet.")] = None,
-    status: Annotated[list[domain.JobStatus] | None, Query(description="Only in one of these.")] = None,
-    created_by: Annotated[str | None, Query(pattern=NAME, description="Only by this creator.")] = None,
+    training_sheet_id: Annotated[
+        str | None, Query(pattern=NAME, description="Filter: id of the training sheet.")
+    ] = None,
+    status: Annotated[list[domain.JobStatus] | None, Query(description="Filter: statuses.")] = None,
+    created_by: Annotated[str | None, Query(pattern=NAME, description="Filter: creator.")] = None,
     search: Annotated[str | None, Query(pattern=NAME, description=SEARCH, examples=["triage"])] = None,
     sort: Annotated[JobSort, Query(description=SORT)] = JobSort.CREATED_AT,
-    descending: Annotated[bool, Query(description="From the last to the first of that order.")] = True,
+    descending: Annotated[bool, Query(description="Descending order.")] = True,
     page: paging.PageNumber = None,
     page_size: paging.PageRows = 50,
     cursor: paging.Cursor = None,
 ) -> TrainingJobPage:
-    """List training jobs, newest first unless told otherwise."""
+    """List training jobs, newest first by default."""
     newest_first = (sort, descending) == (JobSort.CREATED_AT, True)
     if cursor is not None and not newest_first:
-        raise paging.bad_query("cursor", "cursor_and_sort", "Goes with the order newest first only; use page")
+        raise paging.bad_query("cursor", "cursor_and_sort", "A cursor requires the default order; use page instead")
     number = paging.page_number(page, cursor)
     place = None if cursor is None else paging.decode(paging.JobPosition, cursor)
     found, total = jobs.list(
@@ -119,20 +121,20 @@ def list_training_jobs(
 
 @router.get("/active", operation_id="getActiveTrainingJobs")
 def get_active_training_jobs(jobs: Jobs, caller: Viewer, at: Places) -> ActiveTrainingJobs:
-    """Every pending, queued or running job."""
+    """List all pending, queued or running jobs."""
     found, total = jobs.list(statuses=domain.ACTIVE, limit=None)
     return ActiveTrainingJobs(jobs=[TrainingJob.of(job, caller, at) for job in found], total=total)
 
 
 @router.get("/jobs/{job_id}", operation_id="getTrainingJob")
 def get_training_job(jobs: Jobs, caller: Viewer, at: Places, job_id: JobId) -> TrainingJob:
-    """One training job."""
+    """Get one training job."""
     return TrainingJob.of(jobs.get(job_id), caller, at)
 
 
 @router.post("/jobs/{job_id}/poll", operation_id="pollTrainingJob")
 async def poll_training_job(request: Request, jobs: Jobs, caller: Viewer, at: Places, job_id: JobId) -> TrainingJob:
-    """Ask the backend now. However many ask at the same moment, the backend is asked once."""
+    """Poll the backend now and return the updated job. Simultaneous requests share one poll."""
     job = await request.app.state.polls.run(job_id, lambda: jobs.poll(job_id))
     return TrainingJob.of(job, caller, at)
 
@@ -142,7 +144,7 @@ async def poll_training_job(request: Request, jobs: Jobs, caller: Viewer, at: Pl
     operation_id="cancelTrainingJob",
     responses={
         200: {"description": "The job is cancelled."},
-        202: {"model": TrainingJob, "description": "The cancel is requested; the backend has yet to confirm it."},
+        202: {"model": TrainingJob, "description": "The cancel is requested and not yet confirmed by the backend."},
         409: {},
     },
 )
@@ -154,7 +156,7 @@ def cancel_training_job(
     job_id: JobId,
     body: Annotated[CancelTrainingJob | None, Body(strict=False)] = None,
 ) -> TrainingJob:
-    """Cancel a training job. Idempotent; 409 for a job that is over otherwise."""
+    """Cancel a training job. Idempotent; 409 if the job has ended in another way."""
     reason = (body or CancelTrainingJob.model_construct(reason="no reason given")).reason
     job = jobs.cancel(job_id, reason=reason)
     response.status_code = 200 if job.status is domain.JobStatus.CANCELLED else 202
@@ -166,7 +168,7 @@ def cancel_training_job(
     operation_id="retryTrainingJob",
     status_code=201,
     response_model=TrainingJob,
-    responses={201: {"description": "A new job that names the one it retries.", "headers": LOCATION}, 409: {}},
+    responses={201: {"description": "The new job; `retry_of` is the job it retries.", "headers": LOCATION}, 409: {}},
 )
 def retry_training_job(
     request: Request,
@@ -177,7 +179,7 @@ def retry_training_job(
     body: Annotated[RetryTrainingJob | None, Body(strict=False)] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Create a new job like one that failed, was cancelled or timed out, with optional changes."""
+    """Create a new job from one that failed, was cancelled or timed out, with optional changes."""
     changes = {} if body is None else body.training_config.model_dump(exclude_unset=True)
     return _created(
         request,

@@ -16,8 +16,8 @@ from training_pipeline.training_jobs.store import lineage
 router = APIRouter(tags=["training jobs"])
 
 MOST_PAIRS: Final = 10_000
-SEARCH = "Only pairs with this text in the id of the pair, its item or its canonical label."
-PAIRS = Query(description="Which pairs to list: of one side, or those left out; both sides where not given.")
+SEARCH = "Filter: text in the id of the pair, its item or its canonical label."
+PAIRS = Query(description="Which pairs to list: one split, or the excluded pairs. Default: both splits.")
 
 
 @router.get("/jobs/{job_id}/lineage", operation_id="getTrainingJobLineage", dependencies=[VIEWER])
@@ -26,7 +26,9 @@ def get_training_job_lineage(
     job_id: JobId,
     pairs: Annotated[Literal["train", "validation", "excluded"] | None, PAIRS] = None,
     search: Annotated[str | None, Query(max_length=200, description=SEARCH, examples=["p-0001"])] = None,
-    page_size: Annotated[int, Query(ge=1, le=MOST_PAIRS, description="Most pairs on a page.", examples=[1000])] = 1000,
+    page_size: Annotated[
+        int, Query(ge=1, le=MOST_PAIRS, description="Maximum number of pairs per page.", examples=[1000])
+    ] = 1000,
     cursor: paging.Cursor = None,
 ) -> TrainingJobLineage:
     """What exactly the job was trained on, and who allowed it."""
@@ -37,7 +39,7 @@ def get_training_job_lineage(
     if cursor is not None:
         given = paging.decode(paging.PairPosition, cursor)
         if (given.dataset, given.part) != (place.dataset, place.part):
-            raise paging.bad_query("cursor", "bad_cursor", "Must be of this job, and of the same `pairs`")
+            raise paging.bad_query("cursor", "bad_cursor", "Must be a cursor of this job and of the same `pairs`")
         place = given
     page = manifest_page(dataset, part, start=place.row, limit=page_size, search=search or "")
     shown = [LineagePair.model_validate(row) for row in page.rows.to_pylist()]

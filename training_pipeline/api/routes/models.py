@@ -12,7 +12,7 @@ router = APIRouter(tags=["base models"])
 
 @router.get("/models", operation_id="listBaseModels", dependencies=[VIEWER])
 def list_base_models(services: Parts) -> BaseModels:
-    """The base models that a job can start from."""
+    """List the base models that can be fine-tuned."""
     offers = [BaseModelOffer.model_validate(offer) for offer in services.backend.base_models()]
     offers.sort(key=lambda offer: not offer.default)
     return BaseModels(models=offers, total=len(offers))

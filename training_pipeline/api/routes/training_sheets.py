@@ -1,4 +1,4 @@
-"""Training sheets: what there is, what may be trained on and why the rest may not."""
+"""Training sheets, their export summaries and previews."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from training_pipeline.schemas.training_sheet import (
 
 router = APIRouter(tags=["training sheets"])
 
-Lines = Annotated[int, Query(ge=1, le=1000, description="Most lines.", examples=[5])]
+Lines = Annotated[int, Query(ge=1, le=1000, description="Maximum number of lines.", examples=[5])]
 
 
 @router.get("/training-sheets", operation_id="listTrainingSheets", dependencies=[VIEWER])
 def list_training_sheets(services: Parts) -> TrainingSheets:
-    """Every training sheet whose head can be read."""
+    """List all training sheets whose head can be read."""
     sheets = [TrainingSheet.model_validate(TrainingSheet.fields_of(sheet)) for sheet in services.source.list()]
     return TrainingSheets(training_sheets=sheets, total=len(sheets))
 
 
 @router.get("/training-sheets/{training_sheet_id}", operation_id="getTrainingSheet", dependencies=[VIEWER])
 def get_training_sheet(services: Parts, training_sheet_id: SheetId) -> TrainingSheetDetails:
-    """A training sheet with its export summary: every pair is put before both gates now."""
+    """Get a training sheet with its export summary. Both gates are applied to every pair now."""
     with services.source.open(training_sheet_id) as opened:
         summary = export_summary(opened, services.policy)
         return TrainingSheetDetails(
@@ -46,7 +46,7 @@ def preview_training_sheet(
     training_sheet_id: SheetId,
     limit: Lines = 5,
 ) -> TrainingSheetPreview:
-    """The JSONL that would be trained on; nothing of a sheet that may not be trained on itself."""
+    """Preview the training data as JSONL; empty if the sheet itself may not be trained on."""
     with services.source.open(training_sheet_id) as opened:
         trainable = opened.sheet.status in TRAINABLE_SHEETS
         lines = preview(opened, services.policy, limit) if trainable else []

@@ -1,4 +1,4 @@
-"""The verbs of a training job as one caller may use them. What a person asks for, over HTTP or on a page, comes here.
+"""The operations on training jobs as one caller may use them, for the API and the pages.
 
 This is the one place where roles and ownership are enforced on jobs; the rules are in `domain.access`.
 """
@@ -19,7 +19,7 @@ from training_pipeline.training_jobs.lifecycle.service import Also, JobService
 class CallersJobs:
     """The service for one caller, who is the actor of everything.
 
-    Raises `Forbidden` where the role does not reach, `NotYours` where the job is somebody else's; else as the service.
+    Raises `Forbidden` if the role is too low, `NotYours` if the job is another user's; else as the service.
     """
 
     caller: Caller
@@ -31,7 +31,7 @@ class CallersJobs:
         return self.service.create(request, created_by=self.caller.name, also=also)
 
     def plan(self, request: JobRequest | Mapping[str, Any]) -> DryRun:
-        """What `create` would come to; see `JobService.plan`."""
+        """The dry run of `create`; see `JobService.plan`."""
         require_role(self.caller, Role.OPERATOR)
         return self.service.plan(request)
 
@@ -61,7 +61,7 @@ class CallersJobs:
         return self.service.retry(job_id, actor=self.caller.name, changes=changes, also=also)
 
     def plan_retry(self, job_id: str, *, changes: Mapping[str, Any] | None = None) -> DryRun:
-        """What `retry` would come to; see `JobService.plan_retry`."""
+        """The dry run of `retry`; see `JobService.plan_retry`."""
         self._require(Action.RETRY, job_id)
         return self.service.plan_retry(job_id, changes=changes)
 

@@ -1,4 +1,4 @@
-"""Requests that may be repeated: one that bears a key makes one job, however often and from wherever it is sent.
+"""Idempotency keys: requests with the same key create one job, however often they are sent.
 
 A key belongs to whoever sent it. The first answer is stored in the transaction that stores the job, so no crash makes
 two jobs of one key; while the first request is being worked on its key is locked. A request that was refused leaves
@@ -92,7 +92,7 @@ def turn(store: JobStore, database: Database, *, who: str, key: str, body_hash: 
             held.enter_context(advisory_lock.hold(database, f"idempotency:{name}"))
         except Conflict:
             raise KeyInUse(
-                "Another request with this Idempotency-Key is being worked on.", hint="Send it again in a moment."
+                "Another request with this Idempotency-Key is in progress.", hint="Retry in a moment."
             ) from None
         yield Turn(who, key, body_hash, _look(store, who, key, body_hash))
 
@@ -105,7 +105,7 @@ def _look(store: JobStore, who: str, key: str, body_hash: str) -> Answer | None:
         return None
     if row["body_hash"] != body_hash:
         raise KeyReused(
-            "This Idempotency-Key was used for another request.", hint="Use a new key for every request that differs."
+            "This Idempotency-Key was used for another request.", hint="Use a new key for a different request."
         )
     return Answer(row["response_status"], row["response_body"])
 
