@@ -144,7 +144,7 @@ def test_a_backfill_of_a_finished_job_never_submits_again_and_says_what_to_do(sy
         if entry.dagster_event is not None and entry.dagster_event.is_step_failure
     ]
     assert len(said) == 1
-    assert f"Training job {job.id} is over (succeeded)" in said[0]
+    assert f"Training job {job.id} has ended (succeeded)" in said[0]
     assert "retry_training_job" in said[0]
     directory = system.services.backend._directory(job.id, 1)  # type: ignore[attr-defined]
     assert len(starts(directory)) == 1

@@ -90,7 +90,7 @@ def test_a_token_that_anybody_on_the_way_can_read_is_worth_a_warning(
     assert remote.exposes_token is exposed
     with jobs_client(url, token):
         told = capsys.readouterr().err
-    assert told == (f"Warning: the token travels unencrypted to {url}; use https://.\n" if exposed else "")
+    assert told == (f"Warning: the token is sent unencrypted to {url}; use https://.\n" if exposed else "")
 
 
 def test_a_token_without_a_service_is_a_mistake() -> None:

@@ -69,7 +69,7 @@ def test_a_problem_document_is_said_in_full() -> None:
     [
         (problem(401, "unauthenticated", "Who is there?"), ["Who is there?", "TRAINING_PIPELINE_TOKEN"]),
         (problem(401, "token_expired", "It has expired.", hint="Ask ada."), ["It has expired.", "Ask ada."]),
-        (problem(403, "forbidden", "This needs the role operator."), ["the role operator", "Ask whoever"]),
+        (problem(403, "forbidden", "This requires the role operator."), ["the role operator", "Ask the administrator"]),
         (problem(404, "no_such_path", "Nothing."), [URL, "another release", "Install the release"]),
         (problem(429, "too_many", "Slower."), ["Slower."]),
         (problem(503, "unavailable", "Not now."), ["Not now."]),
