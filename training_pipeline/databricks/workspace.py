@@ -91,7 +91,7 @@ class Connection:
         except errors.PermissionDenied as error:
             self.forget()
             message = f"Databricks does not let us {what} (403): {said(error)}"
-            hint = f"{grant or 'Grant what is missing'}; the job waits and goes on by itself."
+            hint = f"{grant or 'Grant what is missing'}; the job waits and continues automatically."
             raise BackendUnreachable(message, hint=hint) from error
         except (errors.InternalError, errors.TooManyRequests, errors.TemporarilyUnavailable) as error:
             raise _silent(what, said(error)) from error
@@ -124,7 +124,7 @@ def _refused(what: str, why: str) -> BackendUnreachable:
     return BackendUnreachable(
         f"Databricks refuses our credentials (401), so we cannot {what}: {why}",
         hint="Renew them where the SDK finds them (DATABRICKS_TOKEN, a profile, `databricks auth login`) and restart "
-        "the processes if they are environment variables; the job waits and goes on by itself.",
+        "the processes if they are environment variables; the job waits and continues automatically.",
     )
 
 

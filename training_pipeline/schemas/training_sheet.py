@@ -118,7 +118,7 @@ class TrainingSheetPreview(Answer):
 
 
 class PlannedSplit(Answer):
-    """The planned split."""
+    """A planned split: how many pairs are in each part."""
 
     train: int = Field(description="Pairs in the training split.", examples=[248])
     validation: int = Field(description="Pairs in the validation split.", examples=[62])

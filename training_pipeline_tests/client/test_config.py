@@ -94,7 +94,7 @@ def test_a_token_that_anybody_on_the_way_can_read_is_worth_a_warning(
 
 
 def test_a_token_without_a_service_is_a_mistake() -> None:
-    with pytest.raises(InvalidRequest, match="none is named"):
+    with pytest.raises(InvalidRequest, match="without the URL"):
         remote_service(None, "secret")
 
 
