@@ -32,7 +32,8 @@ from training_pipeline.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
-from training_pipeline.domain.job import TrainingConfig, problems_from_validation
+from training_pipeline.domain.training_config import TrainingConfig
+from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.training_jobs.store.request_id import request_id
 
 MEDIA_TYPE: Final = "application/problem+json"

@@ -22,6 +22,7 @@ from training_pipeline.client.idempotent import created_once
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import TERMINAL, JobStatus
+from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
@@ -203,5 +204,5 @@ def _parameters() -> Iterator[None]:
     try:
         yield
     except RequestValidationError as error:
-        found = domain.problems_from_validation([{**one, "loc": one["loc"][1:]} for one in error.errors()])
+        found = problems_from_validation([{**one, "loc": one["loc"][1:]} for one in error.errors()])
         raise InvalidRequest("The request cannot be accepted as it is.", problems=found) from None

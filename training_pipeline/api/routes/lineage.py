@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from training_pipeline.api.deps import VIEWER, JobId, Parts
 from training_pipeline.datasets.manifest_page import manifest_page
-from training_pipeline.datasets.store import DatasetRef
+from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.lineage import AssetRecord, LineagePair, TrainingJobLineage
 from training_pipeline.training_jobs.store import lineage

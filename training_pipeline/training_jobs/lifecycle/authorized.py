@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from training_pipeline.domain.access import Caller, Role, require, require_role
-from training_pipeline.domain.job import Action, JobRequest, TrainingJob
+from training_pipeline.domain.job import Action, TrainingJob
+from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.service import Also, JobService
 

@@ -12,7 +12,7 @@ from nicegui import ui
 
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.export_summary import MEANINGS
-from training_pipeline.domain.rules.gates import Reason
+from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
