@@ -13,9 +13,10 @@ import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training_pipeline.domain.rules.gates import GatePolicy, Reason, judge_each, judge_together
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.rules.gates import judge_each, judge_together
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.rules.rendering import prompt_hash, rendered, row_hash
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.testing import oracle
 from training_pipeline.testing.pairs import Row, arrow, chat, odd_sheets, pair

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.rendering import normalised_prompt, prompt_hash, rendered, row_hash
 from training_pipeline.domain.rules.white_space import WHITE_SPACE
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 from training_pipeline.testing import oracle
 from training_pipeline.testing.pairs import arrow, chat, odd_pairs, pair
 

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.domain.rules.chat_format import INVALIDATING, Severity
-from training_pipeline.domain.rules.gates import Reason, judge_each
+from training_pipeline.domain.rules.gates import judge_each
+from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.domain.usage import TagConstraints
 from training_pipeline.sheets.files.checking import CheckReport, check
 from training_pipeline.sheets.files.source import FileTrainingSheets

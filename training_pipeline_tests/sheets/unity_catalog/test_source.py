@@ -23,7 +23,7 @@ from training_pipeline.datasets.verdicts import texts, verdicts
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train
 from training_pipeline.domain.errors import GovernanceChanged, NotFound, PipelineError, SheetUnreadable, Unavailable
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA
-from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.testing import oracle
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.catalog import tags
