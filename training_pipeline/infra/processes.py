@@ -108,14 +108,6 @@ def end(process: ProcessId, *, grace: float, hurry: Callable[[], bool] = _never)
     return True
 
 
-def tail(path: Path, lines: int) -> str:
-    """The last lines of a text file; empty if there is none."""
-    try:
-        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
-    except FileNotFoundError:
-        return ""
-
-
 def _wait(condition: Callable[[], bool], seconds: float, hurry: Callable[[], bool]) -> None:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline and not hurry():

@@ -22,7 +22,8 @@ from training_pipeline.domain.errors import Conflict, InvalidRequest, PipelineEr
 from training_pipeline.infra import file_lock
 from training_pipeline.infra.database import stop_embedded
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
-from training_pipeline.infra.processes import ProcessId, end, start, tail
+from training_pipeline.infra.files import tail
+from training_pipeline.infra.processes import ProcessId, end, start
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import PREFIX, Settings
 from training_pipeline.training_jobs.urls import address
