@@ -51,7 +51,7 @@ from training_pipeline.domain.errors import (
 from training_pipeline.domain.job import JobStatus, TrainingConfig
 from training_pipeline.infra.file_lock import hold, is_held, try_lock
 from training_pipeline.infra.json_file import BrokenFile, read_json, write_json
-from training_pipeline.infra.process_identity import ProcessIdentity, kill_group
+from training_pipeline.infra.processes import ProcessIdentity
 
 #: The training program; it is given the path of config.json.
 PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft")
@@ -277,7 +277,7 @@ def _give_up(run: RunDirectory, recoveries: int) -> None:
     """End what is left of a run that was lost too often, and write its verdict."""
     leader = ProcessIdentity.from_json(read_json(run.trainer))
     if leader is not None and is_held(run.trainer_lock):  # the lock says that the group is still this trainer's
-        kill_group(leader)
+        leader.kill_group()
     supervision = run.supervision()
     ran_seconds = supervision.ran_seconds if supervision else 0.0
     outcome = verdict.of_trainer(run, ran_seconds=ran_seconds)

@@ -26,7 +26,7 @@ from training_pipeline.backends.local.slots import Turn
 from training_pipeline.backends.local.trainer_process import Orphan, TrainerProcess, start_trainer
 from training_pipeline.infra.file_lock import is_held, try_lock
 from training_pipeline.infra.json_file import read_json
-from training_pipeline.infra.process_identity import ProcessIdentity, is_alive, kill_group
+from training_pipeline.infra.processes import ProcessIdentity
 
 #: Seconds between two looks at the trainer and at the wish to cancel.
 TICK_SECONDS: Final = 0.1
@@ -111,13 +111,13 @@ class Supervisor:
         deadline = time.monotonic() + self._orders.cancel_grace_seconds
         while is_held(self._run.trainer_lock):
             leader = ProcessIdentity.from_json(read_json(self._run.trainer))
-            if leader is not None and is_alive(leader):
+            if leader is not None and leader.is_alive():
                 log.info("taking over the trainer with the process id %d", leader.pid)
                 self._ran_before += self._unwatched
                 self._training()
                 return Orphan(leader)
             if leader is not None:
-                kill_group(leader)
+                leader.kill_group()
             if time.monotonic() > deadline:
                 raise RemnantsAlive(
                     "Processes that an earlier trainer of this run started are still alive and could not be ended. End"

@@ -23,7 +23,7 @@ from training_pipeline.infra import file_lock
 from training_pipeline.infra.database import stop_embedded
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.files import tail
-from training_pipeline.infra.processes import ProcessId, end, start
+from training_pipeline.infra.processes import ProcessIdentity, end, start
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import PREFIX, Settings
 from training_pipeline.training_jobs.urls import address
@@ -46,7 +46,7 @@ class Child(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    process: ProcessId
+    process: ProcessIdentity
     log: Path
 
 
@@ -55,7 +55,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    up: ProcessId
+    up: ProcessIdentity
     since: datetime
     url: str
     api_url: str = ""
@@ -109,7 +109,7 @@ def up(settings: Settings, workspace: Path, *, say: Callable[[str], None], ready
             health.require_free_port(settings.read_only_host, settings.read_only_port, setting="READ_ONLY")
         health.require_free_port(settings.api_host, settings.api_port, setting="API")
         record = Record(
-            up=ProcessId.of(os.getpid()),
+            up=ProcessIdentity.of(os.getpid()),
             since=datetime.now(UTC),
             url=address(settings.webserver_host, settings.webserver_port),
             api_url=address(settings.api_host, settings.api_port),
@@ -178,7 +178,7 @@ def _run(
             return
         log = settings.logs / f"{name}.log"
         process = start(command, environment=environment, log=log)
-        child = Child(name=name, process=ProcessId.of(process.pid), log=log)
+        child = Child(name=name, process=ProcessIdentity.of(process.pid), log=log)
         running.append((child, process))
         record = record.model_copy(update={"children": (*record.children, child)}).stored(settings)
     webservers = [found for found in (record.url, record.read_only_url) if found]
