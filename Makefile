@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 CLIENT := clients/typescript
 
-.PHONY: demo test up check openapi client screenshots lock clean
+.PHONY: demo test up check openapi client screenshots recording lock clean
 
 demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to end
 	$(BIN)/training-pipeline demo
@@ -30,6 +30,9 @@ client: $(CLIENT)/node_modules/.installed  ## generate and compile the TypeScrip
 
 screenshots: $(VENV)/.local $(VENV)/.dev   ## take the pictures in docs/images anew, in Chromium
 	$(BIN)/python scripts/take_screenshots.py
+
+recording: $(VENV)/.local $(VENV)/.dev     ## record docs/images/demo.gif anew, in Chromium
+	$(BIN)/python scripts/record_demo.py
 
 lock: $(VENV)/.dev          ## refresh constraints.txt: the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv
