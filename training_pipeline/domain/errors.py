@@ -26,8 +26,8 @@ class PipelineError(Exception):
     code = "error"
     #: Would the same attempt fail again for the same reason? Then a job fails at once instead of being tried again.
     recurs = True
-    #: Is it worth waiting for, however many attempts it takes? Then a job waits up to a stated time before it fails.
-    waits = False
+    #: Is a backend out of reach? Then a job waits up to a stated time before it fails, whatever its number of attempts.
+    is_outage = False
 
     def __init__(self, message: str, *, hint: str = "", problems: Sequence[FieldProblem] = ()) -> None:
         super().__init__(message)
@@ -117,4 +117,8 @@ class BackendUnreachable(Unavailable):
     """The backend does not answer, or refuses our credentials: jobs wait until somebody has mended that."""
 
     code = "backend_unreachable"
-    waits = True
+    is_outage = True
+
+
+class BackendDenied(BackendUnreachable):
+    """The backend refuses our credentials, or a grant is missing: a person mends that, and no repetition does."""
