@@ -27,7 +27,7 @@ from training_pipeline.backends.base import (
     TrainingResult,
 )
 from training_pipeline.backends.defaults import resolve
-from training_pipeline.backends.local import outcome as verdict
+from training_pipeline.backends.local import outcomes
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.backends.local.hardware import best_precision
 from training_pipeline.backends.local.progress import read_points
@@ -138,7 +138,7 @@ class LocalBackend:
         """The state of the run, from its files and locks. Reads."""
         run = self._submitted(job_id, attempt)
         with _using(run):
-            # The lock first: a supervisor that ends between the two looks has written its verdict by then.
+            # The lock first: a supervisor that ends between the two looks has written its outcome by then.
             supervised = _is_supervised(run)
             outcome = run.outcome()
             supervision = run.supervision()
@@ -169,10 +169,10 @@ class LocalBackend:
                 write_json(run.cancel, {"requested_at": time.time()})
 
     def recover(self, job_id: str, attempt: int) -> bool:
-        """Give a run with neither verdict nor supervisor a new supervisor, at most as often as a trainer is resumed.
+        """Give a run with neither outcome nor supervisor a new supervisor, at most as often as a trainer is resumed.
 
         A trainer that still lives goes on under the new one; otherwise it is resumed from its checkpoint. A supervisor
-        that was told to stop does not count. Where it was lost too often its trainer is killed and the verdict is
+        that was told to stop does not count. Where it was lost too often its trainer is killed and the outcome is
         written here. False if the run has failed for good, else true. Idempotent.
         """
         run = self._submitted(job_id, attempt)
@@ -265,8 +265,8 @@ def _progress(run: RunDirectory) -> dict[str, Any]:
 def _lost(run: RunDirectory, progress: dict[str, Any]) -> RunState:
     progress.pop("eta_seconds", None)
     tail = log_tail(run.supervisor_log)
-    error = verdict.with_tail(
-        "The supervisor of this run is gone and left no verdict.", log=str(run.supervisor_log), tail=tail
+    error = outcomes.with_tail(
+        "The supervisor of this run is gone and left no outcome.", log=str(run.supervisor_log), tail=tail
     )
     details = {"error_type": "SupervisorLost", "log": str(run.supervisor_log), "log_tail": tail}
     details["trainer_log_tail"] = log_tail(run.trainer_log)
@@ -274,16 +274,16 @@ def _lost(run: RunDirectory, progress: dict[str, Any]) -> RunState:
 
 
 def _give_up(run: RunDirectory, recoveries: int) -> None:
-    """End what is left of a run that was lost too often, and write its verdict."""
+    """End what is left of a run that was lost too often, and write its outcome."""
     leader = ProcessIdentity.from_json(read_json(run.trainer))
     if leader is not None and is_held(run.trainer_lock):  # the lock says that the group is still this trainer's
         leader.kill_group()
     supervision = run.supervision()
     ran_seconds = supervision.ran_seconds if supervision else 0.0
-    outcome = verdict.of_trainer(run, ran_seconds=ran_seconds)
+    outcome = outcomes.of_trainer(run, ran_seconds=ran_seconds)
     if outcome is None and run.cancel.exists():
-        outcome = verdict.cancelled(ran_seconds=ran_seconds)
-    run.write_outcome(outcome or verdict.abandoned(run, recoveries, ran_seconds=ran_seconds))
+        outcome = outcomes.cancelled(ran_seconds=ran_seconds)
+    run.write_outcome(outcome or outcomes.abandoned(run, recoveries, ran_seconds=ran_seconds))
 
 
 def _other_request(run: RunDirectory, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
