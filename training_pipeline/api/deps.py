@@ -8,6 +8,7 @@ from fastapi import Depends, Path, Request
 
 from training_pipeline.api.events.live import Live
 from training_pipeline.app.container import Services
+from training_pipeline.domain import job_id
 from training_pipeline.domain.access import Caller, Role, require_role
 from training_pipeline.domain.errors import Unauthenticated
 from training_pipeline.training_jobs.lifecycle.authorized import CallersJobs
@@ -71,9 +72,7 @@ Jobs = Annotated[CallersJobs, Depends(callers_jobs)]
 
 JobId = Annotated[
     str,
-    Path(
-        pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Id of the training job.", examples=["tj-20261123-072145-9f3a2c"]
-    ),
+    Path(pattern=job_id.PATTERN, description="Id of the training job.", examples=["tj-20261123-072145-9f3a2c"]),
 ]
 SheetId = Annotated[
     str,

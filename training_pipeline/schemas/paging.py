@@ -10,6 +10,8 @@ from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from training_pipeline.domain import job_id
+
 MOST_ROWS: Final = 200
 
 PageNumber = Annotated[
@@ -36,7 +38,7 @@ class JobPosition(Position):
     """After this job, in the order of the list."""
 
     created_at: AwareDatetime
-    id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    id: str = Field(pattern=job_id.PATTERN)
 
 
 class EventPosition(Position):

@@ -8,7 +8,6 @@ most one trainer, for the same reason.
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,6 +48,7 @@ from training_pipeline.domain.errors import (
     Unavailable,
 )
 from training_pipeline.domain.job import JobStatus, TrainingConfig
+from training_pipeline.domain.job_id import is_job_id
 from training_pipeline.infra.file_lock import hold, is_held, try_lock
 from training_pipeline.infra.json_file import BrokenFile, read_json, write_json
 from training_pipeline.infra.processes import ProcessIdentity
@@ -58,8 +58,6 @@ PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft")
 
 #: What must be the same when an attempt is submitted again.
 _SAME_REQUEST: Final = {"dataset_digest", "base_model", "model_name"}
-
-_JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 
 class LocalBackend:
@@ -209,8 +207,8 @@ class LocalBackend:
             return answered_questions(asked.read_bytes()) if asked.exists() else []
 
     def _directory(self, job_id: str, attempt: int) -> RunDirectory:
-        if not _JOB_ID.fullmatch(job_id):
-            raise NotFound(f"{job_id!r} is no job id: letters, digits, '_', '.' and '-' were expected.")
+        if not is_job_id(job_id):
+            raise NotFound(f"{job_id!r} is no job id: 1 to 64 letters, digits, '_' and '-' were expected.")
         return RunDirectory(self._runs / f"{job_id}-{attempt}")
 
     def _submitted(self, job_id: str, attempt: int) -> RunDirectory:

@@ -20,9 +20,9 @@ from training_pipeline.domain.job import (
     JobStatus,
     TrainingConfig,
     TrainingJob,
-    new_job_id,
     problems_from_validation,
 )
+from training_pipeline.domain.job_id import new_job_id
 from training_pipeline.domain.rules.gates import GatePolicy
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
