@@ -17,12 +17,13 @@ from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.cli.system import health
 from training_pipeline.cli.system.environment import prepare_environment
-from training_pipeline.cli.system.serve import is_loopback, require_safe_address
+from training_pipeline.cli.system.serve import require_safe_address
 from training_pipeline.domain.errors import Conflict, InvalidRequest, PipelineError
 from training_pipeline.infra import file_lock
 from training_pipeline.infra.database import stop_embedded
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.files import tail
+from training_pipeline.infra.loopback import resolves_to_loopback
 from training_pipeline.infra.processes import ProcessIdentity, end, start
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import PREFIX, Settings
@@ -215,7 +216,7 @@ def read_only_url(settings: Settings) -> str:
 
 def require_loopback(settings: Settings) -> None:
     """Raise `InvalidRequest` where others than this machine could come to the UI in which everything may be done."""
-    if not is_loopback(settings.webserver_host):
+    if not resolves_to_loopback(settings.webserver_host):
         raise InvalidRequest(
             "Dagster's UI asks nobody who they are, and whoever reaches it may do everything: it is for this machine "
             f"only, and {settings.webserver_host} is open to others.",
