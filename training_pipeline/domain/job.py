@@ -5,7 +5,6 @@ The legal transitions are a table, so that the database's compare-and-set, the p
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -152,8 +151,3 @@ class TrainingJob(BaseModel):
     def allowed_actions(self) -> tuple[Action, ...]:
         """The verbs that this job accepts now."""
         return allowed_actions(self.status, cancel_requested=self.cancel_requested_at is not None)
-
-
-def new_job_id(now: datetime) -> str:
-    """An id such as `tj-20261123-072145-9f3a2c`: sorts by time (UTC, seconds), reads well, never guessed twice."""
-    return f"tj-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

@@ -18,7 +18,8 @@ from training_pipeline.backends.base import (
     TrainingResult,
 )
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.job import JobStatus, TrainingJob, new_job_id
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.job_id import new_job_id
 from training_pipeline.domain.training_config import TrainingConfig
 
 

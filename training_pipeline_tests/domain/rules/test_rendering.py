@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.rendering import normalised_prompt, prompt_hash, rendered, row_hash
-from training_pipeline.domain.rules.white_space import WHITE_SPACE
+from training_pipeline.domain.rules.text import WHITE_SPACE
 from training_pipeline.testing import oracle
 from training_pipeline.testing.pairs import arrow, chat, odd_pairs, pair
 

@@ -20,7 +20,6 @@ from training_pipeline.backends.base import BulkStatus, FineTuningBackend, Run, 
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.database import Database
-from training_pipeline.infra.retry import MOST_PAUSE_SECONDS, look_pause
 from training_pipeline.testing.jobs import ScriptedBackend, new_job, point
 from training_pipeline.testing.polling import until
 from training_pipeline.tracking.mlflow import Tracking
@@ -265,12 +264,6 @@ def test_what_a_library_says_is_not_repeated(store: JobStore, backend: UnevenBac
     said = " ".join(event.message for event in store.events(job.id)[0])
     assert "dapi123" not in said
     assert "RuntimeError" in said
-
-
-@given(st.integers(1, 10**9))
-def test_pauses_double_from_two_seconds_and_stay_bounded(errors: int) -> None:
-    assert 2.0 <= look_pause(errors) <= look_pause(errors + 1) <= MOST_PAUSE_SECONDS
-    assert look_pause(errors + 1) in {2 * look_pause(errors), MOST_PAUSE_SECONDS}
 
 
 def test_a_job_whose_pause_is_not_over_is_left_alone(store: JobStore, backend: UnevenBackend, poller: Poller) -> None:
