@@ -96,7 +96,8 @@ class Stream:
 
     def __iter__(self) -> Iterator[Message]:
         """Messages until the stream ends."""
-        event, data, last_id = "", [], self.last_id
+        event, last_id = "", self.last_id
+        data: list[str] = []
         for line in map(self._text, self.response):
             name, _, value = line.partition(": ")
             if line == "":
