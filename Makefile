@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 CLIENT := clients/typescript
 
-.PHONY: demo test up check openapi client screenshots lock clean
+.PHONY: demo test up check docs openapi client screenshots recording dist lock clean
 
 demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to end
 	$(BIN)/training-pipeline demo
@@ -16,11 +16,15 @@ test: $(VENV)/.dev          ## the whole suite, a file at a time on each of WORK
 up: $(VENV)/.local          ## PostgreSQL, migrations, Dagster webserver and daemon, REST API
 	$(BIN)/training-pipeline up
 
-check: $(VENV)/.dev         ## lint, types, import contracts
+check: $(VENV)/.dev         ## lint, spelling, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/typos
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.docs         ## build the documentation site into build/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 openapi: $(VENV)/.dev       ## write docs/openapi.json from the routes of the REST API
 	$(BIN)/python scripts/write_openapi.py
@@ -30,6 +34,16 @@ client: $(CLIENT)/node_modules/.installed  ## generate and compile the TypeScrip
 
 screenshots: $(VENV)/.local $(VENV)/.dev   ## take the pictures in docs/images anew, in Chromium
 	$(BIN)/python scripts/take_screenshots.py
+
+recording: $(VENV)/.local $(VENV)/.dev     ## record docs/images/demo.gif anew, in Chromium
+	$(BIN)/python scripts/record_demo.py
+
+dist: $(VENV)/.local        ## wheel, sdist, and what they stand on (CycloneDX) into dist/
+	$(PYTHON) -m venv build/tools
+	build/tools/bin/pip install --quiet 'build>=1.3,<2' 'cyclonedx-bom>=7.5,<8'
+	build/tools/bin/python -m build --outdir dist .
+	build/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
+		--output-reproducible --output-format JSON --output-file dist/training_pipeline.cdx.json $(BIN)/python
 
 lock: $(VENV)/.dev          ## refresh constraints.txt: the newest versions that pyproject.toml allows
 	$(BIN)/pip install --quiet uv
@@ -47,6 +61,10 @@ $(VENV)/.local: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,dev]'
 	touch $@ $(VENV)/.local
+
+$(VENV)/.docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
 
 $(CLIENT)/node_modules/.installed: $(CLIENT)/package.json $(CLIENT)/package-lock.json
 	cd $(CLIENT) && npm ci --no-audit --no-fund

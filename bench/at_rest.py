@@ -24,7 +24,7 @@ import psutil
 import yaml
 from sqlalchemy import text
 
-from training_pipeline.cli.system.environment import clone_file
+from training_pipeline.cli.system.environment import DAGSTER_YAML
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.settings import Settings
@@ -81,7 +81,7 @@ def at_rest(storage: Mapping[str, object] | None, *, seconds: float, poll_second
         environment = inherited | {f"TRAINING_PIPELINE_{name}": str(value) for name, value in named.items()}
         if storage is not None:
             settings.dagster_home.mkdir(parents=True)
-            theirs = yaml.safe_load(clone_file("dagster.yaml").read_text()) | {"storage": storage}
+            theirs = yaml.safe_load(DAGSTER_YAML.read_text()) | {"storage": storage}
             (settings.dagster_home / "dagster.yaml").write_text(yaml.safe_dump(theirs))
         output = Path(scratch) / "up.out"
         with output.open("wb") as log:

@@ -1,15 +1,17 @@
-"""Write docs/settings.md, docs/configuration.md and the reference of docs/cli.md. `--check` only compares.
+"""Write docs/settings.md, configuration.md, rest.md, and the reference of docs/cli.md. `--check` only compares.
 
 python scripts/write_reference.py [--check]
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import cli_reference
+import rest_reference
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -105,6 +107,7 @@ def pages() -> dict[Path, str]:
         DOCS / "settings.md": SETTINGS + table(Settings, prefix=PREFIX) + REMOTE + table(RemoteSettings, prefix=PREFIX),
         DOCS / "cli.md": cli_head() + cli_reference.reference(),
         DOCS / "configuration.md": CONFIGURATION + request + config,
+        DOCS / "rest.md": rest_reference.reference(json.loads((DOCS / "openapi.json").read_text(encoding="utf-8"))),
     }
 
 

@@ -238,7 +238,7 @@ class Settings(BaseSettings):
 
     @property
     def dagster_home(self) -> Path:
-        """Dagster's home, into which `up` links the top-level dagster.yaml."""
+        """Dagster's home, into which `up` links the package's dagster.yaml."""
         return self.state_dir / "dagster"
 
     @property

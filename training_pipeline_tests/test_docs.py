@@ -88,6 +88,6 @@ def test_the_numbers_of_the_demo_are_those_in_the_readme(tmp_path: Path) -> None
     readme = (ROOT / "README.md").read_text()
     head = f"Approved: {summary.labeled}  |  Training allowed: {summary.training_allowed}"
     assert f"{head}  |  Training prohibited: {summary.training_prohibited}" in readme
-    assert f"{summary.total} pairs = {summary.eligible} included + {sum(summary.excluded.values())} left out" in readme
+    assert f"{summary.total} pairs = {summary.eligible} included + {sum(summary.excluded.values())} excluded" in readme
     for row in summary.reasons:
         assert re.search(rf"{row.reason} +{re.escape(row.usage_reason or '-')} +{row.count}\b", readme), row

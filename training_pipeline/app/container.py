@@ -17,6 +17,7 @@ from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.rules.gates import GatePolicy
 from training_pipeline.infra.database import Database, open_database
+from training_pipeline.retraining.retrain import Retrainer
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
@@ -28,6 +29,7 @@ from training_pipeline.training_jobs.lifecycle.launch import Launcher
 from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.urls import Addresses
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Services:
     launcher: Launcher
     finisher: Finisher
     failures: Failures
+    retrainer: Retrainer
     #: Null where nothing of a job is in Unity Catalog.
     catalog_lineage: CatalogLineage | None
 
@@ -116,6 +119,7 @@ def assemble(
     patience = settings.backend_patience_hours * 3600
     store = JobStore(database.engine())
     poller = Poller(store, backend, tracking, threads=settings.poll_threads, patience_seconds=patience)
+    jobs = JobService(store, source, backend, poller, policy, database=database, min_pairs=settings.min_pairs)
     return Services(
         settings=settings,
         database=database,
@@ -125,7 +129,7 @@ def assemble(
         tracking=tracking,
         store=store,
         tokens=ApiTokens(store),
-        jobs=JobService(store, source, backend, poller, policy, database=database, min_pairs=settings.min_pairs),
+        jobs=jobs,
         poller=poller,
         launcher=Launcher(
             store,
@@ -139,6 +143,7 @@ def assemble(
         ),
         finisher=Finisher(store, backend, tracking),
         failures=Failures(store, backend, max_attempts=settings.max_attempts, patience_seconds=patience),
+        retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, Addresses.of(settings)),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
     )
 

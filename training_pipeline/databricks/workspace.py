@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, PipelineError
@@ -56,7 +57,7 @@ class Connection:
                     retry_timeout_seconds=self.retry_timeout,
                     disable_experimental_files_api_client=not presigned,
                     product="training-pipeline",
-                    product_version="0.1.0",
+                    product_version=version("training_pipeline"),
                     **self.options,
                 )
                 self._made[presigned] = WorkspaceClient(config=config)

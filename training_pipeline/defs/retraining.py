@@ -8,7 +8,7 @@ import dagster as dg
 
 from training_pipeline.app.container import Services
 from training_pipeline.defs.launchpad import REQUESTED_BY
-from training_pipeline.retraining.retrain import NAME, SheetLook, look_at_sheets
+from training_pipeline.retraining.retrain import NAME, SheetCheck
 from training_pipeline.settings import Settings
 
 
@@ -29,7 +29,7 @@ def look(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -
     asked = context.op_config
     tick = asked["tick"] or f"run {context.run.root_run_id or context.run_id}"
     create = not asked["dry_run"]
-    looks = look_at_sheets(services, tick=tick, requested_by=asked["requested_by"], create=create)
+    looks = services.retrainer.check_sheets(tick=tick, requested_by=asked["requested_by"], create=create)
     for one in looks:
         (context.log.error if one.failed else context.log.info)(_line(one))
         for warning in one.warnings:
@@ -78,14 +78,14 @@ def make_schedule(settings: Settings) -> dg.ScheduleDefinition:
 _HEAD: Final = ("| training sheet | retrained | why |", "| --- | --- | --- |")
 
 
-def _line(one: SheetLook) -> str:
+def _line(one: SheetCheck) -> str:
     if one.failed:
         return f"{one.training_sheet_id}: could not be looked at: {one.why}"
     what = f"retrained as {one.created}" if one.created else "due (dry run)" if one.due else "not retrained"
     return f"{one.training_sheet_id}: {what}: {one.why}"
 
 
-def _report(looks: Sequence[SheetLook]) -> dict[str, dg.MetadataValue]:
+def _report(looks: Sequence[SheetCheck]) -> dict[str, dg.MetadataValue]:
     rows = [f"| {one.training_sheet_id} | {_what(one)} | {one.why.replace('|', '/')} |" for one in looks]
     warnings = [f"- {warning}" for one in looks for warning in one.warnings]
     return {
@@ -96,5 +96,5 @@ def _report(looks: Sequence[SheetLook]) -> dict[str, dg.MetadataValue]:
     }
 
 
-def _what(one: SheetLook) -> str:
+def _what(one: SheetCheck) -> str:
     return one.created or ("could not be looked at" if one.failed else "due" if one.due else "no")

@@ -1,4 +1,4 @@
-"""One look at all training sheets: which of them are due, what is created for them, and what somebody must know."""
+"""Checks all training sheets: which of them are due, which jobs are created for them, and what somebody must know."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, select
 
 from training_pipeline.alerts import alerts
-from training_pipeline.app.container import Services
 from training_pipeline.datasets.changes import changes
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.errors import NotFound, PipelineError
@@ -26,7 +25,11 @@ from training_pipeline.domain.retraining import (
     lost_permission,
     retraining_of,
 )
+from training_pipeline.domain.rules.gates import GatePolicy
 from training_pipeline.domain.training_sheet import TrainingSheet
+from training_pipeline.infra.database import Database
+from training_pipeline.sheets.base import TrainingSheetSource
+from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.store.idempotency import Answer, body_hash, turn
 from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, job_from_row, record_event
 from training_pipeline.training_jobs.store.tables import training_jobs
@@ -36,8 +39,8 @@ NAME: Final = "retrain_changed_sheets"
 _STORED: Final = 201
 
 
-class SheetLook(BaseModel):
-    """What came of looking at one training sheet. `failed` means that it could not be looked at, and `why` says why."""
+class SheetCheck(BaseModel):
+    """The result for one training sheet. `failed` means that it could not be checked, and `why` says why."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -58,26 +61,38 @@ class _Models:
     succeeded: dict[str, TrainingJob]
 
 
-def look_at_sheets(
-    services: Services, *, tick: str, requested_by: str, create: bool = True, now: datetime | None = None
-) -> list[SheetLook]:
-    """Look at every training sheet and, with `create`, create the jobs that are due; one `SheetLook` a sheet, by id.
+@dataclass(frozen=True, slots=True)
+class Retrainer:
+    """Checks training sheets by the rules that their owners state, and creates the jobs that are due."""
 
-    The same `tick` creates one job a sheet, however often it looks (for 48 hours; later the days between two jobs and
-    the count of changes keep it from a second one). A sheet that cannot be looked at does not stop the others.
-    """
-    now = now or datetime.now(UTC)
-    jobs = _jobs(services.store)
-    sheets: dict[str, TrainingSheet | None] = {sheet.id: sheet for sheet in services.source.list()}
-    sheets |= dict.fromkeys(jobs.keys() - sheets.keys())
-    return [
-        _look(services, sheet_id, sheet, jobs.get(sheet_id), tick, requested_by, create=create, now=now)
-        for sheet_id, sheet in sorted(sheets.items())
-    ]
+    store: JobStore
+    database: Database
+    source: TrainingSheetSource
+    jobs: JobService
+    policy: GatePolicy
+    min_pairs: int
+    urls: Addresses
+
+    def check_sheets(
+        self, *, tick: str, requested_by: str, create: bool = True, now: datetime | None = None
+    ) -> list[SheetCheck]:
+        """Check every training sheet and, with `create`, create the jobs that are due; one `SheetCheck` a sheet, by id.
+
+        The same `tick` creates one job a sheet, however often it checks (for 48 hours; later the days between two jobs
+        and the count of changes keep it from a second one). A sheet that cannot be read does not stop the others.
+        """
+        now = now or datetime.now(UTC)
+        jobs = _jobs(self.store)
+        sheets: dict[str, TrainingSheet | None] = {sheet.id: sheet for sheet in self.source.list()}
+        sheets |= dict.fromkeys(jobs.keys() - sheets.keys())
+        return [
+            _check(self, sheet_id, sheet, jobs.get(sheet_id), tick, requested_by, create=create, now=now)
+            for sheet_id, sheet in sorted(sheets.items())
+        ]
 
 
-def _look(
-    services: Services,
+def _check(
+    retrainer: Retrainer,
     sheet_id: str,
     sheet: TrainingSheet | None,
     models: _Models | None,
@@ -86,30 +101,30 @@ def _look(
     *,
     create: bool,
     now: datetime,
-) -> SheetLook:
+) -> SheetCheck:
     models = models or _Models({}, {}, {})
     warnings: tuple[str, ...] = ()
     try:
-        sheet = sheet or services.source.get(sheet_id)
-        changed = _changes(services, sheet, models)
-        warnings = _warn(services, changed, models) if create else _warnings(changed, models)
+        sheet = sheet or retrainer.source.get(sheet_id)
+        changed = _changes(retrainer, sheet, models)
+        warnings = _warn(retrainer, changed, models) if create else _warnings(changed, models)
         rule = retraining_of(sheet)
-        decision = _decision(services, sheet, rule, models, changed, now)
+        decision = _decision(retrainer, sheet, rule, models, changed, now)
         created = None
         if decision.due and create and rule is not None:
-            created = _create(services, sheet, rule, decision, tick, requested_by)
-        return SheetLook(
+            created = _create(retrainer, sheet, rule, decision, tick, requested_by)
+        return SheetCheck(
             training_sheet_id=sheet_id, due=decision.due, why=decision.why, created=created, warnings=warnings
         )
     except NotFound as error:
-        return SheetLook(training_sheet_id=sheet_id, due=False, why=f"it is gone: {error.message}", warnings=warnings)
+        return SheetCheck(training_sheet_id=sheet_id, due=False, why=f"it is gone: {error.message}", warnings=warnings)
     except PipelineError as error:
         why = "; ".join([error.message, *(f"{p.pointer}: {p.message}" for p in error.problems)])
-        return SheetLook(training_sheet_id=sheet_id, due=False, why=why, warnings=warnings, failed=True)
+        return SheetCheck(training_sheet_id=sheet_id, due=False, why=why, warnings=warnings, failed=True)
 
 
 def _decision(
-    services: Services,
+    retrainer: Retrainer,
     sheet: TrainingSheet,
     rule: Retraining | None,
     models: _Models,
@@ -123,7 +138,7 @@ def _decision(
         active=_known(models.active.get(model)),
         latest=_known(models.latest.get(model)),
         changes=changed.get(model),
-        min_pairs=services.settings.min_pairs,
+        min_pairs=retrainer.min_pairs,
         now=now,
     )
 
@@ -132,14 +147,14 @@ def _known(job: TrainingJob | None) -> LastJob | None:
     return None if job is None else LastJob(id=job.id, status=job.status, created_at=job.created_at)
 
 
-def _changes(services: Services, sheet: TrainingSheet, models: _Models) -> dict[str, Changes]:
+def _changes(retrainer: Retrainer, sheet: TrainingSheet, models: _Models) -> dict[str, Changes]:
     """What changed since each current model of the sheet was trained."""
     datasets = {name: job.dataset for name, job in models.succeeded.items() if job.dataset is not None}
     if not datasets:
         return {}
-    with services.source.open(sheet.id) as opened:
+    with retrainer.source.open(sheet.id) as opened:
         return {
-            name: changes(opened, DatasetRef.model_validate(dataset), services.policy)
+            name: changes(opened, DatasetRef.model_validate(dataset), retrainer.policy)
             for name, dataset in datasets.items()
         }
 
@@ -149,16 +164,15 @@ def _warnings(changed: dict[str, Changes], models: _Models) -> tuple[str, ...]:
     return tuple(warning for warning in told if warning is not None)
 
 
-def _warn(services: Services, changed: dict[str, Changes], models: _Models) -> tuple[str, ...]:
+def _warn(retrainer: Retrainer, changed: dict[str, Changes], models: _Models) -> tuple[str, ...]:
     """The warnings; each is an alert and an event of the job that trained the model, once for the same pairs."""
-    links = Addresses.of(services.settings)
     for name, found in changed.items():
         job = models.succeeded[name]
         warning = lost_permission(found, _model(job))
         if warning is not None:
             pairs = f"{found.newly_prohibited}\n" + "\n".join(found.prohibited_ids)
             identity = hashlib.sha256(pairs.encode()).hexdigest()[:16]
-            alerts.notice(services.store, alerts.of_permission(job, warning, identity, links), as_event=True)
+            alerts.notice(retrainer.store, alerts.of_permission(job, warning, identity, retrainer.urls), as_event=True)
     return _warnings(changed, models)
 
 
@@ -168,12 +182,12 @@ def _model(job: TrainingJob) -> str:
 
 
 def _create(
-    services: Services, sheet: TrainingSheet, rule: Retraining, decision: Decision, tick: str, requested_by: str
+    retrainer: Retrainer, sheet: TrainingSheet, rule: Retraining, decision: Decision, tick: str, requested_by: str
 ) -> str:
     """The id of the job that is created for this tick, or was."""
     asked = body_hash(NAME, [tick, sheet.id])
     key = f"{tick}:{sheet.id}"
-    with turn(services.store, services.database, who=NAME, key=key, body_hash=asked) as ours:
+    with turn(retrainer.store, retrainer.database, who=NAME, key=key, body_hash=asked) as ours:
         if ours.first_answer is not None:
             return ours.first_answer.body
 
@@ -181,7 +195,7 @@ def _create(
             ours.remember(connection, Answer(_STORED, job.id))
             record_event(connection, job.id, EventType.INFO, f"Retraining: {decision.why}.", SYSTEM)
 
-        return services.jobs.create(rule.request(sheet), created_by=requested_by, also=also).id
+        return retrainer.jobs.create(rule.request(sheet), created_by=requested_by, also=also).id
 
 
 def _jobs(store: JobStore) -> dict[str, _Models]:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from training_pipeline.app.container import Services
 from training_pipeline.defs.retraining import make_schedule, retrain_changed_sheets
 from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.retraining.retrain import SheetLook, look_at_sheets
+from training_pipeline.retraining.retrain import SheetCheck
 from training_pipeline.settings import Settings
 from training_pipeline.testing.dagster_runs import create, finish, launch
 from training_pipeline.testing.small_sheet import rows, write_sheet
@@ -37,10 +37,10 @@ def trained(services: Services, definitions: dg.Definitions, instance: dg.Dagste
     return services.store.get(job.id)
 
 
-def look(services: Services, tick: str = "t1", **arguments: Any) -> SheetLook:
+def look(services: Services, tick: str = "t1", **arguments: Any) -> SheetCheck:
     """What came of the sheet `small`, eight days later."""
     known = {"now": datetime.now(UTC) + LATER, "requested_by": "clock", **arguments}
-    return next(one for one in look_at_sheets(services, tick=tick, **known) if one.training_sheet_id == "small")
+    return next(one for one in services.retrainer.check_sheets(tick=tick, **known) if one.training_sheet_id == "small")
 
 
 def test_a_changed_sheet_is_retrained_once_a_tick_with_its_numbers(services: Services, trained: TrainingJob) -> None:
@@ -100,7 +100,7 @@ def test_a_sheet_that_cannot_be_looked_at_stops_no_other(services: Services) -> 
     write_sheet(services.settings.sheets, "another", rows(40), metadata={"retraining": {"min_days": -1}})
     (services.settings.sheets / "zeta.yaml").write_text((services.settings.sheets / "small.yaml").read_text())
     (services.settings.sheets / "zeta.jsonl").write_text('{"pair_id": "p-1", "text of a pair":\n')
-    looks = {one.training_sheet_id: one for one in look_at_sheets(services, tick="t1", requested_by="clock")}
+    looks = {one.training_sheet_id: one for one in services.retrainer.check_sheets(tick="t1", requested_by="clock")}
     assert looks["small"].created is not None
     assert looks["small"].why == "no training job has succeeded yet"
     assert looks["another"].failed

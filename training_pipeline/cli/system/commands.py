@@ -26,13 +26,13 @@ def up(
 ) -> None:
     """Run everything for daily use: database, Dagster's webserver and daemon, the REST API, until Ctrl-C."""
     from training_pipeline.cli.system import supervise
-    from training_pipeline.cli.system.environment import clone_file
+    from training_pipeline.cli.system.environment import WORKSPACE_YAML
 
     settings = Settings() if port is None else Settings(webserver_port=port)
     console = Console()
     supervise.up(
         settings,
-        workspace or clone_file("workspace.yaml"),
+        workspace or WORKSPACE_YAML,
         say=lambda message: console.print(message, style="dim", markup=False),
         ready=lambda record: console.print(_welcome(settings, record)),
     )

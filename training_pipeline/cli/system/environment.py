@@ -8,13 +8,14 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from training_pipeline.domain.errors import PipelineError
 from training_pipeline.infra.database import open_database
 from training_pipeline.infra.migrations import migrate
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import PREFIX, Settings
 
-CLONE: Final = Path(__file__).resolve().parents[3]
+#: What `up` and `env` link into Dagster's home, and the code location that Dagster loads where nothing else is said.
+DAGSTER_YAML: Final = Path(__file__).with_name("dagster.yaml")
+WORKSPACE_YAML: Final = Path(__file__).with_name("workspace.yaml")
 
 
 def prepare_environment(settings: Settings) -> dict[str, str]:
@@ -26,7 +27,7 @@ def prepare_environment(settings: Settings) -> dict[str, str]:
     ensure_state_directory(settings)
     database = open_database(settings)
     migrate(database)
-    link(clone_file("dagster.yaml"), settings.dagster_home / "dagster.yaml")
+    link(DAGSTER_YAML, settings.dagster_home / "dagster.yaml")
     return {
         **exported(settings),
         "DAGSTER_HOME": str(settings.dagster_home),
@@ -45,16 +46,6 @@ def exported(settings: Settings) -> dict[str, str]:
         for name, value in stated.items()
         if value is not None
     }
-
-
-def clone_file(name: str) -> Path:
-    """A file of the top level of the clone; raises `PipelineError` where the package was installed without it."""
-    path = CLONE / name
-    if not path.exists():
-        raise PipelineError(
-            f"{name} is not in {CLONE}.", hint="Install from a clone of the repository, with `pip install -e .`."
-        )
-    return path
 
 
 def link(target: Path, path: Path) -> None:

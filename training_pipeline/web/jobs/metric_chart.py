@@ -13,6 +13,7 @@ from nicegui.element import Element
 from training_pipeline.schemas.metrics import MetricPoint
 from training_pipeline.web import formats
 from training_pipeline.web.elements import Tag
+from training_pipeline.web.static_files import STATIC
 
 _ECHARTS = Path(nicegui.__file__).parent / "elements" / "echart" / "dist"
 
@@ -22,7 +23,7 @@ def ask_early() -> None:
     ui.add_head_html('<script type="module">import "nicegui-echart";</script>')
 
 
-class _Chart(Element, component="static/metric_chart.js", esm={"nicegui-echart": str(_ECHARTS)}):
+class _Chart(Element, component=STATIC / "metric_chart.js", esm={"nicegui-echart": str(_ECHARTS)}):
     """The drawing itself."""
 
 

@@ -14,6 +14,7 @@ from training_pipeline.web import formats, urls
 from training_pipeline.web.client import Desk
 from training_pipeline.web.elements import Tag, badge_of, button, icon, link
 from training_pipeline.web.jobs.cancel_dialog import CancelDialog
+from training_pipeline.web.static_files import STATIC
 from training_pipeline.web.urls import JobFilters
 
 Apply = Callable[[JobFilters], Awaitable[None]]
@@ -114,7 +115,7 @@ class _Head:
         self._cell.set(aria_sort=ways[filters.descending] if self._sort is filters.sort else None)
 
 
-class _Rows(Element, component="static/job_rows.js"):
+class _Rows(Element, component=STATIC / "job_rows.js"):
     """The rows, drawn by one component; nothing is sent where they are the same."""
 
     def show(self, jobs: Sequence[TrainingJob]) -> None:

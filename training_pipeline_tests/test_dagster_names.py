@@ -1,0 +1,59 @@
+"""Names of Dagster that are no part of its public API: each is listed with the version that it was tried with."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from dagster_postgres import DagsterPostgresStorage
+from pydantic import SecretStr
+
+PACKAGE = Path(__file__).parents[1] / "training_pipeline"
+#: The release of Dagster whose private names we use. With another one: look each of them up again, then change this.
+TRIED_WITH = "1.13"
+#: Module -> the names that we use of it, as `module:name`; a module alone is started or named in a configuration.
+PRIVATE = {
+    "dagster._core.definitions.run_request:InstigatorType",  # dagster exports no word for sensor or schedule
+    "dagster._core.run_coordinator:QueuedRunCoordinator",  # named by dagster.yaml, as Dagster's own docs do
+    "dagster._core.scheduler.instigation:TickStatus",  # the statuses of `DagsterInstance.get_ticks`
+    "dagster._daemon",  # what the command `dagster-daemon` runs
+}
+_IMPORT = re.compile(r"^\s*from (dagster\w*(?:\.\w+)*\._[\w.]+|dagster\._[\w.]+) import (.+)$", re.MULTILINE)
+_NAMED = re.compile(r"module: (dagster\._[\w.]+)\n\s*class: (\w+)")
+_STARTED = re.compile(r"\"-m\", \"(dagster\._\w+)\"")
+
+
+def _used() -> set[str]:
+    used: set[str] = set()
+    for path in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.yaml")]:
+        text = path.read_text(encoding="utf-8")
+        used |= {f"{module}:{name.strip()}" for module, names in _IMPORT.findall(text) for name in names.split(",")}
+        used |= {f"{module}:{name}" for module, name in _NAMED.findall(text)}
+        used |= set(_STARTED.findall(text))
+        if "dagster._" in text.replace("from dagster._", "").replace("module: dagster._", "").replace('"dagster._', ""):
+            used.add(f"something in {path.name} that this test does not see")
+    return used
+
+
+def test_the_list_is_what_we_use() -> None:
+    assert _used() == PRIVATE
+
+
+def test_they_were_tried_with_the_dagster_that_is_installed() -> None:
+    assert version("dagster").startswith(f"{TRIED_WITH}.")
+
+
+@pytest.mark.parametrize("name", sorted(PRIVATE))
+def test_they_are_there(name: str) -> None:
+    module, _, attribute = name.partition(":")
+    assert hasattr(importlib.import_module(module), attribute or "__name__")
+
+
+def test_the_parts_of_the_storage_have_the_engine_that_we_replace(database_url: SecretStr) -> None:
+    url = database_url.get_secret_value()
+    storage = DagsterPostgresStorage(postgres_url=url, should_autocreate_tables=False)
+    for part in (storage._run_storage, storage._event_log_storage, storage._schedule_storage):
+        assert hasattr(part, "_engine")
