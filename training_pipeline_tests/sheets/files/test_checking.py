@@ -16,7 +16,7 @@ from training_pipeline.domain.rules.gates import Reason, judge_each
 from training_pipeline.domain.usage import TagConstraints
 from training_pipeline.sheets.files.checking import CheckReport, check
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline_tests.sheets.conftest import HEAD, ROW, Put
+from training_pipeline.testing.sheet_files import HEAD, ROW, Put
 
 
 def report(path: Path, limit: int = 100) -> CheckReport:
