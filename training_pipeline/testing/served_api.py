@@ -132,6 +132,7 @@ class Follower(threading.Thread):
         self.start()
 
     def run(self) -> None:
+        """Follow until the service says that there is nothing more to come."""
         last_id, over = "", False
         while not over:
             with suppress(OSError, http.client.HTTPException), Stream(self.port, self.job_id, last_id) as stream:

@@ -36,9 +36,11 @@ class Run:
 
     @property
     def run_dir(self) -> Path:
+        """The directory that the trainer writes into."""
         return Path(self.config["run_dir"])
 
     def start(self) -> subprocess.Popen[str]:
+        """Write the configuration and start the trainer on it."""
         path = self.folder / "config.json"
         path.write_text(json.dumps(self.config), encoding="utf-8")
         return subprocess.Popen([*self.command, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -62,9 +64,11 @@ class Run:
         return process.returncode
 
     def read(self, name: str) -> Any:
+        """A JSON file of the run directory."""
         return json.loads((self.run_dir / name).read_text(encoding="utf-8"))
 
     def points(self) -> list[dict[str, Any]]:
+        """The points of the curve so far."""
         lines = (self.run_dir / "progress.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines]
 
@@ -75,6 +79,7 @@ class Run:
 
 
 def new_run(folder: Path, rows: list[dict[str, Any]] | None = None, **settings: Any) -> Run:
+    """A run in `folder` on these examples (100 triage questions where left out), a fifth of them for validation."""
     rows = rows or triage_pairs(100)
     cut = len(rows) * 4 // 5
     config = {
