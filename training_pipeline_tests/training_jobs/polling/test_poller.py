@@ -22,6 +22,7 @@ from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.testing.jobs import ScriptedBackend, new_job, point
 from training_pipeline.testing.polling import until
+from training_pipeline.testing.soak import examples
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.polling.apply import LOST_SECONDS
 from training_pipeline.training_jobs.polling.poller import Poller
@@ -288,7 +289,7 @@ def test_a_value_that_no_column_holds_is_the_trouble_of_its_own_job(
 # Many jobs.
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.none() | st.integers(0, 10_000), max_size=8, unique_by=lambda seen: seen or object()))
 def test_the_longest_unseen_come_first_and_each_once(
     store: JobStore, make: Callable[..., Poller], seen_at: list[int | None]
