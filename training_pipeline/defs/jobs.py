@@ -13,7 +13,8 @@ from training_pipeline.defs.launchpad import JOB_ID, REQUESTED_BY, changed, form
 from training_pipeline.defs.metadata import of_plan
 from training_pipeline.defs.partitions import job_tags
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.domain.job import ACTIVE, JobRequest, TrainingConfig, TrainingJob
+from training_pipeline.domain.job import ACTIVE, TrainingJob
+from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 
 ServicesParam = dg.ResourceParam[Services]
 
@@ -90,7 +91,7 @@ def cancel(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     description="Create a training job from one that failed, was cancelled or timed out.",
 )
 def retry(context: dg.OpExecutionContext, services: ServicesParam) -> None:
-    """A new job that names the one it retries."""
+    """The new job; `retry_of` is the job it retries."""
     asked: Mapping[str, Any] = context.op_config
     changes = changed(asked["training_config"])
     with in_one_sentence():

@@ -56,8 +56,8 @@ class TrainingJob(Answer):
         description="Achieved share of training pairs; null until the split is made.", examples=[0.8]
     )
     register_to_uc: bool = Field(description="Whether a model version is registered.", examples=[True])
-    uc_catalog: str | None = Field(description="Unity Catalog: catalog of the model.", examples=["ml"])
-    uc_schema: str | None = Field(description="Unity Catalog: schema of the model.", examples=["models"])
+    uc_catalog: str | None = Field(description="Unity Catalog: catalog for the model.", examples=["ml"])
+    uc_schema: str | None = Field(description="Unity Catalog: schema for the model.", examples=["models"])
     uc_model_name: str | None = Field(
         description="Full name of the registered model; null until then.", examples=["ml.models.triage-model"]
     )
@@ -99,7 +99,7 @@ class TrainingJob(Answer):
     val_accuracy: float | None = Field(description=f"{ACCURACY}, last measured in validation.", examples=[0.85])
     error_message: str | None = Field(
         description="Why the job failed or timed out; null otherwise.",
-        examples=["The job ran longer than its time limit."],
+        examples=["The job exceeded its time limit."],
     )
     error_details: dict[str, Any] | None = Field(
         description="Technical details of the cause.", examples=[{"error_type": "OutOfMemory"}]

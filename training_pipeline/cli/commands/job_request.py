@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from training_pipeline.domain.job import as_number
+from training_pipeline.domain.validation import as_number
 
 BaseModelId = Annotated[str | None, typer.Option(help="Base model to fine-tune. Default: the backend's default model.")]
 ModelName = Annotated[str | None, typer.Option(help="Name of the model. Default: derived from the sheet's id.")]
