@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
+from training_pipeline.client.base import Pairs
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.rules.gates import Reason
@@ -79,11 +80,12 @@ class LineageTab:
                 self._gates(record, job)
             with self._node("labels", "label", "Canonical labels", labels, "behind the included pairs"):
                 Tag("p", "Each pair below names the canonical label that it was approved from.")
-            for part, title, count in (
+            parts: tuple[tuple[Pairs, str, int], ...] = (
                 ("train", "Train split", record.train_pairs),
                 ("validation", "Validation split", record.validation_pairs),
                 ("excluded", "Left out", record.excluded_pairs),
-            ):
+            )
+            for part, title, count in parts:
                 with self._node(part, "split", title, f"{count:,}", "pairs", branch=True):
                     self._pairs[part] = PairTable(self._client, self._job_id, part, self._looked_for)
             digest = record.dataset_digest
