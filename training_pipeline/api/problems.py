@@ -13,7 +13,8 @@ from starlette.responses import Response
 
 from training_pipeline.api.middleware.methods import allowed_methods
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.domain.job import TrainingConfig, problems_from_validation
+from training_pipeline.domain.training_config import TrainingConfig
+from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.schemas import problem as documents
 from training_pipeline.schemas.problem import MEDIA_TYPE, Problem, ProblemField
 

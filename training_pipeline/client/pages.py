@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection
 
 from training_pipeline.client.base import Pairs
 from training_pipeline.datasets.manifest_page import manifest_page
-from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
+from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage

@@ -8,7 +8,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
-from training_pipeline.domain.job import JobRequest, TrainingConfig, as_number
+from training_pipeline.domain.training_config import JobRequest, TrainingConfig
+from training_pipeline.domain.validation import as_number
 from training_pipeline.web import formats
 
 #: Shown first; the others stand behind "More settings".

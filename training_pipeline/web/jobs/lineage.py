@@ -13,7 +13,7 @@ from nicegui import ui
 from training_pipeline.client.base import Pairs
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.export_summary import MEANINGS
-from training_pipeline.domain.rules.gates import Reason
+from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
@@ -80,11 +80,11 @@ class LineageTab:
                 self._gates(record, job)
             with self._node("labels", "label", "Canonical labels", labels, "behind the included pairs"):
                 Tag("p", "Each pair below names the canonical label that it was approved from.")
-            parts: tuple[tuple[Pairs, str, int], ...] = (
+            parts: list[tuple[Pairs, str, int]] = [
                 ("train", "Train split", record.train_pairs),
                 ("validation", "Validation split", record.validation_pairs),
-                ("excluded", "Left out", record.excluded_pairs),
-            )
+                ("excluded", "Excluded", record.excluded_pairs),
+            ]
             for part, title, count in parts:
                 with self._node(part, "split", title, f"{count:,}", "pairs", branch=True):
                     self._pairs[part] = PairTable(self._client, self._job_id, part, self._looked_for)

@@ -11,7 +11,7 @@ from nicegui import ui
 from training_pipeline.client.base import Pairs
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.export_summary import MEANINGS
-from training_pipeline.domain.rules.gates import Reason
+from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.schemas.lineage import LineagePair
 from training_pipeline.web import formats
 from training_pipeline.web.client import PageClient

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from training_pipeline.domain.job import JobRequest, TrainingConfig
+from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.web.form.fields import FIRST, config_fields, request_fields, typed
 
 
