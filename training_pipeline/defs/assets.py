@@ -14,8 +14,8 @@ from training_pipeline.defs.partitions import training_job_partitions
 from training_pipeline.defs.provenance import asset_records, input_versions
 from training_pipeline.defs.resources import JobRun
 from training_pipeline.domain.errors import BackendFailed, GateRefused, GovernanceChanged, SplitRefused, Unavailable
-from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
-from training_pipeline.training_jobs.lifecycle.claims import Phase
+from training_pipeline.domain.job import Phase
+from training_pipeline.domain.refs import required
 from training_pipeline.training_jobs.lifecycle.provenance import disagreements
 from training_pipeline.training_jobs.store import lineage, metrics
 
@@ -49,7 +49,7 @@ def governed_pairs(context: dg.AssetExecutionContext, job_run: JobRunParam) -> R
     """Judge every pair and store the verdicts."""
     with job_run.step(context, Phase.LAUNCH) as job:
         launcher = job_run.services.launcher
-        taken = launcher.judge(job, SheetRef.model_validate(job.sheet))
+        taken = launcher.judge(job, required(job.data.sheet, "training sheet"))
         summary = taken.summary
         excluded = sum(summary.excluded.values())
         counts = {"total": summary.total, "included": summary.eligible, "excluded": excluded}
@@ -88,7 +88,7 @@ def governed_pairs(context: dg.AssetExecutionContext, job_run: JobRunParam) -> R
 def splits(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
     """Split the included pairs and store the dataset under its digest."""
     with job_run.step(context, Phase.LAUNCH) as job:
-        launcher, taken = job_run.services.launcher, SnapshotRef.model_validate(job.snapshot)
+        launcher, taken = job_run.services.launcher, required(job.data.snapshot, "snapshot")
         try:
             dataset = launcher.split(job, taken)
         except SplitRefused:
@@ -132,7 +132,7 @@ def fine_tuning_run(context: dg.AssetExecutionContext, job_run: JobRunParam) -> 
     """Hand the dataset to the backend and return at once."""
     with job_run.step(context, Phase.LAUNCH) as job:
         services = job_run.services
-        launcher, dataset = services.launcher, DatasetRef.model_validate(job.dataset)
+        launcher, dataset = services.launcher, required(job.data.dataset, "dataset")
         try:
             launcher.unchanged(job, dataset)
         except GovernanceChanged:
@@ -140,7 +140,7 @@ def fine_tuning_run(context: dg.AssetExecutionContext, job_run: JobRunParam) -> 
             raise
         yield checks.result("unchanged_since_snapshot", "fine_tuning_run", True)
         launcher.record_lineage(
-            job, SheetRef.model_validate(job.sheet), SnapshotRef.model_validate(job.snapshot), dataset
+            job, required(job.data.sheet, "training sheet"), required(job.data.snapshot, "snapshot"), dataset
         )
         job = launcher.submit(job, dataset)
         yield dg.MaterializeResult(
@@ -229,7 +229,7 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
             record,
             materialized=materialized,
             inputs=input_versions(context.instance, dg.AssetKey("training_sheet"), job.id),
-            dataset=read_dataset(DatasetRef.model_validate(job.dataset).path),
+            dataset=read_dataset(required(job.data.dataset, "dataset").path),
             tags=services.finisher.tags(job),
         )
         yield checks.result("provenance_equals_lineage_record", asset, not found, **_told(found))

@@ -15,11 +15,11 @@ from training_pipeline.defs.graph import EXTERNAL
 from training_pipeline.defs.partitions import ATTEMPT_TAG, JOB_TAG, PHASE_TAG
 from training_pipeline.defs.provenance import report_version
 from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
-from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.domain.job import TERMINAL, Phase, TrainingJob
 from training_pipeline.domain.lineage import version_of
 from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra import advisory_lock
-from training_pipeline.training_jobs.lifecycle.claims import Phase, lock_key
+from training_pipeline.training_jobs.lifecycle.claims import lock_key
 from training_pipeline.training_jobs.urls import Addresses
 
 SOURCE_SHEET, PROMPT_TEMPLATE, CANONICAL_LABELS = (dg.AssetKey(name) for name in EXTERNAL)
@@ -81,7 +81,7 @@ class JobRun:
             raise dg.Failure(BY_HAND, allow_retries=False) from None
         except PipelineError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
-        if job.finalized_at is not None or (phase is Phase.LAUNCH and job.status in TERMINAL):
+        if job.finalize.done_at is not None or (phase is Phase.LAUNCH and job.status in TERMINAL):
             raise dg.Failure(
                 f"Training job {job_id} is over ({job.status}) and is never trained again under its own name: use "
                 "`retry_training_job` for a training job that did not succeed, `create_training_job` to train anew.",

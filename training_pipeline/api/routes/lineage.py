@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from training_pipeline.api.deps import VIEWER, JobId, Parts
 from training_pipeline.datasets.manifest_page import manifest_page
-from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.refs import required
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.lineage import AssetRecord, LineagePair, TrainingJobLineage
 from training_pipeline.training_jobs.store import lineage
@@ -32,7 +32,7 @@ def get_training_job_lineage(
     """What exactly the job was trained on, and who allowed it."""
     job = services.jobs.get(job_id)
     record = lineage.read(services.store, job_id)
-    dataset, part = DatasetRef.model_validate(job.dataset), pairs or "included"
+    dataset, part = required(job.data.dataset, "dataset"), pairs or "included"
     place = paging.PairPosition(dataset=dataset.digest, part=part, row=0)
     if cursor is not None:
         given = paging.decode(paging.PairPosition, cursor)

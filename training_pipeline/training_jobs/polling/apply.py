@@ -22,8 +22,9 @@ from training_pipeline.infra import retry
 from training_pipeline.training_jobs.polling.metrics_sync import warning_of
 from training_pipeline.training_jobs.polling.observe import Look, progress_values
 from training_pipeline.training_jobs.store import metrics
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, job_from_row, record_event
+from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
 from training_pipeline.training_jobs.store.notify import announce
+from training_pipeline.training_jobs.store.rows import columns_of, job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 #: A job that its backend does not know any more is failed after this long.
@@ -106,7 +107,7 @@ def record_error(
 
     Without `began` the look is still under way, and its answer will yet be taken.
     """
-    errors = job.poll_errors + 1
+    errors = job.polling.errors + 1
     pause = timedelta(seconds=retry.look_pause(errors))
     values: dict[str, Any] = {"poll_errors": errors, "poll_after": func.clock_timestamp() + pause}
     said = retry.told(error)
@@ -116,7 +117,7 @@ def record_error(
         failed = {"backend_status": JobStatus.FAILED, "error_message": message}
         written = _update(store, job, {**values, **failed}, began)
         return written and store.change(written, JobStatus.FAILED, message=message)
-    events = [] if job.poll_errors else [(EventType.ERROR, f"Could not look at the backend ({said}); trying again.")]
+    events = [] if job.polling.errors else [(EventType.ERROR, f"Could not look at the backend ({said}); trying again.")]
     return _update(store, job, values, began, events)
 
 
@@ -144,10 +145,10 @@ def _record_look(store: JobStore, job: TrainingJob, look: Look, began: datetime)
 def _record_lost(store: JobStore, job: TrainingJob, began: datetime) -> TrainingJob | None:
     """Note that the backend does not know the job; fail it once that has been so for `LOST_SECONDS`."""
     values: dict[str, Any] = {"poll_errors": 0, "poll_after": None}
-    if job.lost_since is None:
+    if job.polling.lost_since is None:
         message = f"The backend does not know this job; it is failed in {LOST_SECONDS:.0f} s if that stays so."
         return _update(store, job, {**values, "lost_since": began}, began, [(EventType.ERROR, message)])
-    if (began - job.lost_since).total_seconds() < LOST_SECONDS:
+    if (began - job.polling.lost_since).total_seconds() < LOST_SECONDS:
         return _update(store, job, values, began)
     message = "The backend has lost this job. Retry it; what was trained is gone."
     failed = {"backend_status": JobStatus.FAILED, "error_message": message}
@@ -157,16 +158,18 @@ def _record_lost(store: JobStore, job: TrainingJob, began: datetime) -> Training
 
 def _events(job: TrainingJob, look: Look) -> list[EventText]:
     found: list[EventText] = []
-    if job.poll_errors:
-        found.append((EventType.INFO, f"The backend answers again, after {job.poll_errors} look(s) that failed."))
-    if job.lost_since is not None:
+    if job.polling.errors:
+        found.append((EventType.INFO, f"The backend answers again, after {job.polling.errors} look(s) that failed."))
+    if job.polling.lost_since is not None:
         found.append((EventType.INFO, "The backend knows this job again."))
     if look.state is None:
         found.append((EventType.INFO, "The training process was lost and has been taken up again."))
     warning = warning_of(look.new.points)
     if warning is not None:
         found.append((EventType.METRIC_UPDATE, warning))
-    if look.mirror_error is not None and job.mlflow_offset == job.metrics_offset:  # else it is behind already
+    if (
+        look.mirror_error is not None and job.polling.mlflow_offset == job.polling.metrics_offset
+    ):  # else it is behind already
         said = f"Metrics could not be copied to MLflow ({look.mirror_error}); trying again."
         found.append((EventType.ERROR, said))
     return found
@@ -180,7 +183,7 @@ def _change(store: JobStore, job: TrainingJob, state: RunState) -> TrainingJob:
     if state.status in ACTIVE or state.status is JobStatus.SUCCEEDED:
         return job
     message = {
-        JobStatus.CANCELLED: f"Cancelled: {job.cancel_reason or state.message or 'the backend ended the run'}",
+        JobStatus.CANCELLED: f"Cancelled: {job.cancellation.reason or state.message or 'the backend ended the run'}",
         JobStatus.TIMEOUT: state.error or "The job ran longer than its time limit.",
     }.get(state.status, state.error or "The backend ended the run without saying why.")
     values: dict[str, Any] = {"backend_status": state.status}
@@ -197,7 +200,8 @@ def _update(
     events: Sequence[EventText] = (),
 ) -> TrainingJob | None:
     """Set columns and append events, if the job is as it was seen and no later look was written; else None."""
-    as_seen = [training_jobs.c[name].is_not_distinct_from(getattr(job, name)) for name in _SEEN]
+    seen = columns_of(job)
+    as_seen = [training_jobs.c[name].is_not_distinct_from(seen[name]) for name in _SEEN]
     columns = {**values, "updated_at": func.clock_timestamp()}
     if began is not None:
         as_seen.append(_not_seen_since(began))

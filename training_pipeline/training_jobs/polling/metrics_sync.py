@@ -24,12 +24,12 @@ def mirror(backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob, 
 
     The backend is asked again only where MLflow had fallen behind the series.
     """
-    if job.mlflow_run_id is None:
-        return job.mlflow_offset
-    behind = job.mlflow_offset != job.metrics_offset
-    points, offset = backend.metrics(job.id, job.attempt, job.mlflow_offset) if behind else new
+    if job.handles.mlflow_run_id is None:
+        return job.polling.mlflow_offset
+    behind = job.polling.mlflow_offset != job.polling.metrics_offset
+    points, offset = backend.metrics(job.id, job.attempt, job.polling.mlflow_offset) if behind else new
     if points:
-        tracking.log_points(job.mlflow_run_id, points)
+        tracking.log_points(job.handles.mlflow_run_id, points)
     return offset
 
 
@@ -43,11 +43,11 @@ def warning_of(points: Iterable[MetricPoint]) -> str | None:
 
 def collect_points(store: JobStore, backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob) -> None:
     """Take the next points from the backend into the store and into MLflow. Idempotent; raises what they raise."""
-    new = NewPoints(*backend.metrics(job.id, job.attempt, job.metrics_offset))
-    if new.offset != job.metrics_offset and metrics.add_points(store, job, new.points, new.offset):
+    new = NewPoints(*backend.metrics(job.id, job.attempt, job.polling.metrics_offset))
+    if new.offset != job.polling.metrics_offset and metrics.add_points(store, job, new.points, new.offset):
         warning = warning_of(new.points)
         if warning is not None:
             store.record(job.id, EventType.METRIC_UPDATE, warning)
     offset = mirror(backend, tracking, job, new)
-    if offset != job.mlflow_offset:
-        store.update(job.id, {"mlflow_offset": offset}, where={"mlflow_offset": job.mlflow_offset})
+    if offset != job.polling.mlflow_offset:
+        store.update(job.id, {"mlflow_offset": offset}, where={"mlflow_offset": job.polling.mlflow_offset})

@@ -48,7 +48,7 @@ def _key(job_id: str) -> str:
 
 
 def _answered(job: TrainingJob) -> TrainingJob:
-    if job.poll_errors and job.status in ACTIVE:
+    if job.polling.errors and job.status in ACTIVE:
         raise BackendSilent(
             f"The {job.backend} backend does not answer about training job {job.id}.",
             hint="It is asked again by itself; its events say what went wrong.",

@@ -25,7 +25,8 @@ from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.polling import apply
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls, Call
 from training_pipeline.training_jobs.polling.observe import Look, is_watched, look_at
-from training_pipeline.training_jobs.store.jobs import JobStore, job_from_row
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 #: How long one look that somebody asked for is waited for. The request that asks may take 60 s.
@@ -95,7 +96,7 @@ class Poller:
     def poll_if_due(self, job_id: str) -> TrainingJob:
         """Look at one job, unless its pause after an error is not over yet; the job as it then is."""
         for job, now in self._read([job_id]):
-            if job.poll_after is not None and job.poll_after > now:
+            if job.polling.after is not None and job.polling.after > now:
                 return job
         return self.poll(job_id)
 
