@@ -58,7 +58,7 @@ class TrainingJobMetrics(Answer):
     @classmethod
     def of(cls, job: StoredJob, series: MetricSeries) -> TrainingJobMetrics:
         """The figures that stand in a job, and a stretch of its series. Reads the clock while the job runs."""
-        tokens = series.latest["tokens"] if job.result.tokens_processed is None else job.tokens_processed
+        tokens = series.latest["tokens"] if job.result.tokens_processed is None else job.result.tokens_processed
         return cls(
             job_id=job.id,
             train_loss=job.progress.train_loss,
