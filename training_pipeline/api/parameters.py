@@ -6,13 +6,12 @@ from typing import Annotated
 
 from fastapi import Header, Path, Query
 
+from training_pipeline.domain import job_id
 from training_pipeline.schemas.paging import MOST_ROWS
 
 JobId = Annotated[
     str,
-    Path(
-        pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Id of the training job.", examples=["tj-20261123-072145-9f3a2c"]
-    ),
+    Path(pattern=job_id.PATTERN, description="Id of the training job.", examples=["tj-20261123-072145-9f3a2c"]),
 ]
 SheetId = Annotated[
     str,

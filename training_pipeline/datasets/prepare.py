@@ -26,7 +26,8 @@ from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, 
 from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef, SnapshotRef
 from training_pipeline.domain.rules.rendering import rendered, row_hash
 from training_pipeline.domain.rules.split import SplitPlan, first_rows, plan_split, tie
-from training_pipeline.infra.staging import disk_errors, private_file, publish, staging
+from training_pipeline.infra.files import new_private_file
+from training_pipeline.infra.staging import disk_errors, publish, staging
 from training_pipeline.sheets.base import OpenSheet
 
 #: Rows a batch: few enough that the text of a batch stays far below 2 GiB, Arrow's limit, with 100 kB an example.
@@ -110,7 +111,7 @@ def write_dataset(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, *, roo
             report=plan.report,
             summary=taken.summary,
         )
-        with os.fdopen(private_file(staged / HEAD), "wb") as file:
+        with os.fdopen(new_private_file(staged / HEAD), "wb") as file:
             file.write(written.model_dump_json(indent=1, exclude={"path"}).encode())
         publish(staged, written.path, is_whole=is_whole)
     return written
@@ -120,7 +121,7 @@ class _HashedFile:
     """A private file that knows the SHA-256 of what was written to it."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.fdopen(private_file(path), "wb", buffering=0)
+        self._file = os.fdopen(new_private_file(path), "wb", buffering=0)
         self._hash = hashlib.sha256()
         self.bytes = 0
 

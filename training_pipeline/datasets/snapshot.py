@@ -21,7 +21,8 @@ from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA, RowsDigest
 from training_pipeline.domain.refs import PAIRS, SnapshotRef
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, TrainingSheet
-from training_pipeline.infra.staging import disk_errors, private_file, publish, staging
+from training_pipeline.infra.files import new_private_file
+from training_pipeline.infra.staging import disk_errors, publish, staging
 from training_pipeline.sheets.base import OpenSheet
 
 _HEAD: Final = "snapshot.json"
@@ -63,7 +64,7 @@ def snapshot(opened: OpenSheet, policy: GatePolicy, *, directory: Path) -> Snaps
             summary=summary,
         )
         taken = taken.model_copy(update={"path": directory / taken.digest})
-        with os.fdopen(private_file(staged / _HEAD), "wb") as file:
+        with os.fdopen(new_private_file(staged / _HEAD), "wb") as file:
             file.write(taken.model_dump_json(indent=1, exclude={"path"}).encode())
         publish(staged, taken.path, is_whole=_is_whole)
     return taken

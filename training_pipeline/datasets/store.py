@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, RowsDigest
 from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef
+from training_pipeline.infra.files import sha256
 
 
 def dataset_digest(*, train_sha256: str, validation_sha256: str, manifest_sha256: str, policy_version: str) -> str:
@@ -68,8 +69,8 @@ def verify(dataset: DatasetRef) -> None:
         damaged = [
             name
             for name, stored, expected in [
-                (TRAIN, _file_sha256(dataset.train_file), dataset.train_sha256),
-                (VALIDATION, _file_sha256(dataset.validation_file), dataset.validation_sha256),
+                (TRAIN, sha256(dataset.train_file), dataset.train_sha256),
+                (VALIDATION, sha256(dataset.validation_file), dataset.validation_sha256),
                 (MANIFEST, _manifest_sha256(dataset.manifest_file), dataset.manifest_sha256),
                 (HEAD, dataset.digest, dataset.path.name),
                 (HEAD, _digest_of(dataset), dataset.digest),
@@ -102,11 +103,6 @@ def _digest_of(dataset: DatasetRef) -> str:
         manifest_sha256=dataset.manifest_sha256,
         policy_version=dataset.policy.version,
     )
-
-
-def _file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _manifest_sha256(path: Path) -> str:

@@ -5,7 +5,6 @@ The legal transitions are a table, so that the database's compare-and-set, the p
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
@@ -211,8 +210,3 @@ class TrainingJob(Value):
     def phase(self, phase: Phase) -> PhaseState:
         """The state of one of the two phases."""
         return self.launch if phase is Phase.LAUNCH else self.finalize
-
-
-def new_job_id(now: datetime) -> str:
-    """An id such as `tj-20261123-072145-9f3a2c`: sorts by time (UTC, seconds), reads well, never guessed twice."""
-    return f"tj-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from training_pipeline.domain import job_id
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 
 MOST_ROWS: Final = 200
@@ -27,7 +28,7 @@ class JobPosition(Position):
     """After this job, in the order of the list."""
 
     created_at: AwareDatetime
-    id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    id: str = Field(pattern=job_id.PATTERN)
 
 
 class EventPosition(Position):

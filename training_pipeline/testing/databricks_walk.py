@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.app.container import Services, assemble, sheet_source
+from training_pipeline.app.container import Services, assemble
+from training_pipeline.app.sheet_source import sheet_source
 from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.domain.training_config import TrainingConfig

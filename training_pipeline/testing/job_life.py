@@ -21,7 +21,8 @@ def post(client: TestClient, **body: Any) -> dict[str, Any]:
     """A new job, as it is answered."""
     answer = client.post(JOBS, json={"training_sheet_id": "small", "model_name": "triage", **body})
     assert answer.status_code == 201, answer.text
-    return answer.json()
+    created: dict[str, Any] = answer.json()
+    return created
 
 
 def accepted(services: Services, backend: ScriptedBackend, job_id: str, status: JobStatus) -> TrainingJob:

@@ -18,6 +18,7 @@ SCHEMA = PAIR_SCHEMA.to_pyarrow()
 
 
 def chat(question: str, answer: str) -> list[dict[str, Any]]:
+    """A question and its answer as messages."""
     return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
 
 
@@ -37,6 +38,7 @@ def pair(number: int, **values: Any) -> Row:
 
 
 def arrow(rows: list[Row]) -> pa.Table:
+    """The rows with all columns of a sheet; what a row leaves out is null."""
     return pa.Table.from_pylist([{name: row.get(name) for name in SCHEMA.names} for row in rows], SCHEMA)
 
 
@@ -47,6 +49,7 @@ def table(rows: list[Row]) -> ir.Table:
 
 
 def open_sheet(rows: list[Row], *, digest: str = "d" * 64, **head: Any) -> OpenSheet:
+    """An approved sheet with these pairs; `head` replaces fields of its head."""
     facts: dict[str, Any] = {
         "id": "sheet-1",
         "name": "A sheet",

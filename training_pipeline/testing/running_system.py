@@ -29,6 +29,7 @@ from training_pipeline.testing.local_backend import reap, stand_in_program, star
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.postgres import reachable_directory
 from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.store import lineage, metrics
 from training_pipeline.training_jobs.store.tables import training_job_events
 
@@ -125,6 +126,12 @@ class RunningSystem:
         self.services.store.engine.dispose()
         self.instance.dispose()
 
+    @property
+    def tracking(self) -> Tracking:
+        """The MLflow of the installation."""
+        assert isinstance(self.services.tracking, Tracking)
+        return self.services.tracking
+
     def create(self) -> TrainingJob:
         """A new training job on the small sheet."""
         return self.services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
@@ -191,7 +198,7 @@ class RunningSystem:
         if trainer_starts is not None:
             assert len(begun) == trainer_starts, begun
         self.assert_on_record(job_id)
-        client = self.services.tracking.client
+        client = self.tracking.client
         every_step = list(range(1, (job.progress.planned_steps or 0) + 1))
         assert metrics.series(self.services.store, job_id)["step"].tolist() == every_step
         assert job.handles.mlflow_run_id is not None

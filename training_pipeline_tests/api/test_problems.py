@@ -23,7 +23,7 @@ def problem(answer: Any, status: int, code: str) -> dict[str, Any]:
     """The problem document of an answer, after what every one must have was looked at."""
     assert (answer.status_code, answer.json().get("code")) == (status, code), answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
-    found = answer.json()
+    found: dict[str, Any] = answer.json()
     assert (found["status"], found["type"]) == (status, f"urn:training-pipeline:problem:{code}")
     assert found["title"]
     assert found["detail"]

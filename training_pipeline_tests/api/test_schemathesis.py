@@ -7,10 +7,12 @@ boundary. They go to the real app on real PostgreSQL, in this process. Determini
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, TypeAlias, cast
 
 import pytest
 import schemathesis
+from fastapi import FastAPI
 from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.python.asgi import ASGIClient, get_client
@@ -31,6 +33,7 @@ from training_pipeline.testing.small_sheet import rows, write_sheet
 EVENTS = 1
 #: All requests come from one caller, as fast as they can.
 UNHURRIED = {"api_requests_per_second": 1e6, "api_failures_per_minute": 1e6}
+Case: TypeAlias = "schemathesis.Case[Any]"
 JOBS = ["tj-pending", "tj-running", "tj-failed", "tj-lineage"]
 CONFIG = SchemathesisConfig.from_dict(
     {
@@ -83,10 +86,15 @@ def services(settings: Settings, database: Database) -> Iterator[Services]:
         yield parts
 
 
+def session_of(app: FastAPI) -> AbstractContextManager[ASGIClient]:
+    """A client of the app. What Schemathesis takes for the type of an app has `dict` where ASGI has any mapping."""
+    return get_client(cast("Any", app), max_stream_events=EVENTS)
+
+
 @pytest.fixture
 def open_session(settings: Settings, services: Services) -> Iterator[ASGIClient]:
     """A client of an app that asks nobody who is there."""
-    with get_client(create_app(settings.model_copy(update=UNHURRIED), services), max_stream_events=EVENTS) as client:
+    with session_of(create_app(settings.model_copy(update=UNHURRIED), services)) as client:
         yield client
 
 
@@ -94,12 +102,12 @@ def open_session(settings: Settings, services: Services) -> Iterator[ASGIClient]
 def known_session(settings: Settings, services: Services) -> Iterator[ASGIClient]:
     """A client with an admin's token, of an app that asks; requests without it and with a wrong one are tried too."""
     asking = settings.model_copy(update={"auth": "token", **UNHURRIED})
-    with get_client(create_app(asking, services), max_stream_events=EVENTS) as client:
+    with session_of(create_app(asking, services)) as client:
         client.headers.update(bearer(services, "ada", Role.ADMIN))
         yield client
 
 
-def answers(case: schemathesis.Case, session: ASGIClient) -> None:
+def answers(case: Case, session: ASGIClient) -> None:
     """The check itself: it may ask the app again, beside the session, as somebody without a token."""
     case.operation.schema.app = case.operation.app = session.app
     case.call_and_validate(session=session)
@@ -107,13 +115,11 @@ def answers(case: schemathesis.Case, session: ASGIClient) -> None:
 
 @DOCUMENTS["none"].parametrize()
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_answer_is_described(case: schemathesis.Case, open_session: ASGIClient) -> None:
+def test_every_answer_is_described(case: Case, open_session: ASGIClient) -> None:
     answers(case, open_session)
 
 
 @DOCUMENTS["token"].parametrize()
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
-def test_every_answer_to_those_who_are_asked_who_they_are_is_described(
-    case: schemathesis.Case, known_session: ASGIClient
-) -> None:
+def test_every_answer_to_those_who_are_asked_who_they_are_is_described(case: Case, known_session: ASGIClient) -> None:
     answers(case, known_session)

@@ -112,8 +112,8 @@ def test_jobs_are_listed_by_every_filter(client: Client, local: LocalClient, ser
         ({"sort": JobSort.MODEL_NAME, "descending": False}, 4),
         ({"page": 2, "page_size": 3}, 4),
     ):
-        found = client.list(**filters)  # type: ignore[arg-type]
-        assert found == local.list(**filters)  # type: ignore[arg-type]
+        found = client.list(**filters)
+        assert found == local.list(**filters)
         assert found.total == expected, filters
     by_name = client.list(sort=JobSort.MODEL_NAME, descending=False).jobs
     assert [job.model_name for job in by_name] == ["model-0", "model-1", "model-2", "triage"]

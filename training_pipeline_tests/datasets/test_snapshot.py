@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import stat
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -28,7 +29,7 @@ def rows() -> list[Row]:
     return [*made, pair(33, pair_id=None), pair(34, pair_id=None, status="flagged")]
 
 
-def taken(directory: Path, many: list[Row], **head: object) -> SnapshotRef:
+def taken(directory: Path, many: list[Row], **head: Any) -> SnapshotRef:
     return snapshot(open_sheet(many, **head), POLICY, directory=directory)
 
 

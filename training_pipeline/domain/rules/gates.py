@@ -14,8 +14,8 @@ import ibis.expr.types as ir
 
 from training_pipeline.domain.rules.constraints import all_known, classification, names, strictness, words
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
+from training_pipeline.domain.rules.text import is_blank, trimmed, word_of
 from training_pipeline.domain.rules.validity import chat_letters, is_chat
-from training_pipeline.domain.rules.white_space import is_blank, trimmed, word_of
 from training_pipeline.domain.usage import REVIEW_WORDS, STRICTNESS, Status, TagConstraints, Use
 
 #: How an engine may hold an intermediate table that is small or read several times.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from training_pipeline.backends.base import FineTuningBackend, TrainingResult
 from training_pipeline.domain.errors import BackendFailed, Conflict
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
 from training_pipeline.domain.refs import SheetRef
+from training_pipeline.infra.files import sha256
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle.launch import registered_name
 from training_pipeline.training_jobs.lifecycle.provenance import source_version, template_version
@@ -177,10 +177,8 @@ def file_problems(result: TrainingResult, *, here: bool) -> list[str]:
         path = result.model_dir / name
         if not path.is_file():
             problems.append(f"{name} is missing")
-            continue
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                problems.append(f"{name} is not what was trained")
+        elif sha256(path) != expected:
+            problems.append(f"{name} is not what was trained")
     return problems or ([] if result.model_files else ["the trainer named no files"])
 
 

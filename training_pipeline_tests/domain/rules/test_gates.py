@@ -21,7 +21,7 @@ from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.testing import oracle
 from training_pipeline.testing.pairs import Row, arrow, chat, odd_sheets, pair
 
-TAGS = ([], ["PHI"], ["confidential", "blue"])
+TAGS: tuple[list[str], ...] = ([], ["PHI"], ["confidential", "blue"])
 Judge = Callable[..., list[dict[str, Any]]]
 
 
@@ -187,6 +187,7 @@ def test_the_gates_compile_for_databricks() -> None:
     for gate in (each, judge_together(hashed, GatePolicy())):
         sql = str(ibis.to_sql(gate, dialect="databricks"))
         parsed = sqlglot.parse_one(sql, dialect="databricks")
+        assert isinstance(parsed, sqlglot.exp.Query)
         assert parsed.named_selects == list(gate.columns)
         # In a Databricks literal \v and \f are the letters v and f.
         assert not any(mistaken in sql for mistaken in ("\\v", "\\f"))

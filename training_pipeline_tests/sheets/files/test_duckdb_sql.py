@@ -10,7 +10,7 @@ import pytest
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline_tests.sheets.conftest import HEAD, ROW, Put
+from training_pipeline.testing.sheet_files import HEAD, ROW, Put
 
 Read = Callable[..., list[dict[str, Any]]]
 

@@ -257,7 +257,7 @@ def test_a_source_table_whose_tags_cannot_be_read_stops_everything(workspace: Wo
 
 
 def test_heads_state_defaults_for_pairs_that_say_nothing(workspace: Workspace) -> None:
-    stated = {
+    stated: dict[str, Any] = {
         "default_allowed_uses": ["training", "validation"],
         "default_prohibited_uses": [],
         "default_data_classification": "internal",
