@@ -84,7 +84,7 @@ def four_records(system: RunningSystem, job: TrainingJob, template: str, labels:
     record = lineage.read(services.store, job.id)
     dataset = read_dataset(Path(record.dataset_path))
     verify(dataset)
-    tags = services.finisher.tags(services.store.get(job.id))
+    tags = services.finalizer.tags(services.store.get(job.id))
     materialized = asset_records(system.instance, [dg.AssetKey(name) for name in ASSETS], job.id)
     inputs = input_versions(system.instance, dg.AssetKey("training_sheet"), job.id)
     assert disagreements(record, materialized=materialized, inputs=inputs, dataset=dataset, tags=tags) == []

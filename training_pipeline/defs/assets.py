@@ -165,12 +165,12 @@ def training_metrics(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
     with job_run.step(context, Phase.FINALIZE) as job:
         services, asset = job_run.services, "training_metrics"
         try:
-            services.finisher.require_trained(job)
+            services.finalizer.require_trained(job)
         except BackendFailed:
             if (job.error_details or {}).get("error_type") == "NothingToTrain":
                 yield checks.result("trained_tokens_in_every_example", asset, False)
             raise
-        result = services.finisher.store_metrics(job)
+        result = services.finalizer.store_metrics(job)
         frame = metrics.series(services.store, job.id)
         # Only a training that found trained tokens in every example gets this far: the trainer counts them first.
         trained = {name: result.custom_metrics.get(name) for name in ("trained_tokens", "train_examples")}
@@ -182,7 +182,7 @@ def training_metrics(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
             **counted,
         )
         first, last = result.train_loss_first, result.train_loss
-        not_finite = services.finisher.not_finite(job)
+        not_finite = services.finalizer.not_finite(job)
         lower = first is not None and last is not None and last < first
         losses = {"train_loss_first": first, "train_loss": last}
         yield checks.result(
@@ -212,8 +212,8 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
     with job_run.step(context, Phase.FINALIZE) as job:
         services, asset = job_run.services, "fine_tuned_model"
         result = services.backend.result(job.id, job.attempt)
-        job = services.finisher.register(job, result)
-        problems = services.finisher.model_problems(job, result)
+        job = services.finalizer.register(job, result)
+        problems = services.finalizer.model_problems(job, result)
         files = {"files": f"{len(result.model_files)} looked at"}
         yield checks.result("model_registered_and_files_match", asset, not problems, **files, **_told(problems))
         if problems:
@@ -230,7 +230,7 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
             materialized=materialized,
             inputs=input_versions(context.instance, dg.AssetKey("training_sheet"), job.id),
             dataset=read_dataset(required(job.data.dataset, "dataset").path),
-            tags=services.finisher.tags(job),
+            tags=services.finalizer.tags(job),
         )
         yield checks.result("provenance_equals_lineage_record", asset, not found, **_told(found))
         if found:
@@ -241,7 +241,7 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
         )
         records = asset_records(context.instance, [context.asset_key], job.id)
         lineage.add_assets(services.store, job.id, records)
-        services.finisher.succeed(job.id)
+        services.finalizer.succeed(job.id)
 
 
 def _told(problems: list[str]) -> Mapping[str, dg.MetadataValue]:

@@ -57,7 +57,7 @@ class JobRun:
             raise dg.Failure(BY_HAND, allow_retries=False)
         if not self.locked:
             raise dg.Failure(f"Another run is working on training job {self.job_id}.", allow_retries=False)
-        begin = self.services.launcher.begin if phase is Phase.LAUNCH else self.services.finisher.begin
+        begin = self.services.launcher.begin if phase is Phase.LAUNCH else self.services.finalizer.begin
         try:
             job = begin(self.job_id, self.attempt, run_id=self.run_id)
         except PipelineError as error:  # the claim is not ours, or not known to be: the job is left alone

@@ -62,13 +62,13 @@ def launch(services: Services, job: TrainingJob, prepare: Prepare = prepared) ->
 
 def finish(services: Services, job: TrainingJob) -> None:
     """The steps of `finalize_training`, and what becomes of an error in them."""
-    attempt, finisher = job.phase(Phase.FINALIZE).attempt, services.finisher
+    attempt, finalizer = job.phase(Phase.FINALIZE).attempt, services.finalizer
     try:
-        begun = finisher.begin(job.id, attempt, run_id="driven")
-        finisher.require_trained(begun)
-        result = finisher.store_metrics(begun)
-        finisher.register(services.store.get(job.id), result)
-        finisher.succeed(job.id)
+        begun = finalizer.begin(job.id, attempt, run_id="driven")
+        finalizer.require_trained(begun)
+        result = finalizer.store_metrics(begun)
+        finalizer.register(services.store.get(job.id), result)
+        finalizer.succeed(job.id)
     except Exception as error:  # noqa: BLE001 - what the run of Dagster does with any error
         services.failures.raised(Phase.FINALIZE, job.id, attempt, error)
 

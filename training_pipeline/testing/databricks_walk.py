@@ -29,7 +29,7 @@ from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.lifecycle.failures import Failures
-from training_pipeline.training_jobs.lifecycle.finalize import Finisher
+from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
 from training_pipeline.training_jobs.lifecycle.launch import Launcher
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -158,7 +158,7 @@ class Walk:
                 min_pairs=10,
             ),
             poller=Poller(store, backend, tracking, patience_seconds=PATIENCE),
-            finisher=Finisher(store, backend, tracking),
+            finalizer=Finalizer(store, backend, tracking),
             failures=Failures(store, backend, max_attempts=3, patience_seconds=PATIENCE),
         )
 

@@ -110,7 +110,7 @@ def poll(services: Services, job: TrainingJob) -> None:
 
 def finish(services: Services, job: TrainingJob) -> None:
     if job.status is not JobStatus.PENDING:  # one that was not submitted is not finished
-        services.finisher.succeed(job.id)
+        services.finalizer.succeed(job.id)
 
 
 def fail(services: Services, job: TrainingJob) -> None:

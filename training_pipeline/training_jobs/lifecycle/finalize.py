@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, or_, select
 
 from training_pipeline.backends.base import FineTuningBackend, TrainingResult
 from training_pipeline.domain.errors import BackendFailed, Conflict
@@ -15,13 +15,13 @@ from training_pipeline.infra.files import sha256
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle.launch import registered_name
 from training_pipeline.training_jobs.lifecycle.provenance import source_version, template_version
-from training_pipeline.training_jobs.polling.metrics_sync import collect_points
+from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, collect_points
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 from training_pipeline.training_jobs.store.tables import training_job_events
 
 
-class Finisher:
+class Finalizer:
     """The steps of `finalize_training`, free of Dagster."""
 
     def __init__(self, store: JobStore, backend: FineTuningBackend, tracking: RunTracking) -> None:
@@ -79,7 +79,7 @@ class Finisher:
         return result
 
     def _collect(self, job: TrainingJob) -> TrainingJob:
-        """Store all points that are left, however many looks at the backend it takes."""
+        """Store all points that are left, however many requests to the backend it takes."""
         while True:
             collect_points(self._store, self._backend, self._tracking, job)
             now = self._store.get(job.id)
@@ -144,7 +144,10 @@ class Finisher:
     def not_finite(self, job: TrainingJob) -> int:
         """How often the job's events tell of a measured value that was no finite number. Reads only."""
         events = training_job_events.c
-        told = and_(events.type == EventType.METRIC_UPDATE, events.message.contains("not a finite number"))
+        code = events.data["code"].astext
+        # Events of version 0.1.0 have no code, only this sentence.
+        in_words = and_(code.is_(None), events.message.contains("not a finite number"))
+        told = and_(events.type == EventType.METRIC_UPDATE, or_(code == NOT_FINITE_CODE, in_words))
         with self._store.begin() as connection:
             found = connection.execute(select(func.count()).where(events.job_id == job.id, told)).scalar_one()
         return int(found)

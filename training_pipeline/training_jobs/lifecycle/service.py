@@ -21,7 +21,7 @@ from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, split_of
-from training_pipeline.training_jobs.polling.poll_once import look
+from training_pipeline.training_jobs.polling.poll_once import poll_once
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 
@@ -136,8 +136,8 @@ class JobService:
         return self.plan(_retried(self._store.get(job_id), changes))
 
     def poll(self, job_id: str) -> TrainingJob:
-        """Ask the backend now, once for all who ask at this moment; see `shared_look.look`."""
-        return look(self._store, self._database, self._poller, job_id)
+        """Ask the backend now, once for all who ask at this moment; see `poll_once`."""
+        return poll_once(self._store, self._database, self._poller, job_id)
 
     def _create(
         self,

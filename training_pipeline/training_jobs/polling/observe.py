@@ -1,4 +1,4 @@
-"""One look at the backend of a job: what it says, and the points that are new. Nothing is written but MLflow's copy."""
+"""What the backend of a job says now, and the points that are new. Nothing is written but MLflow's copy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_PROGRESS: Final = 99.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Observation:
     """What a backend said about a job; `state` is null where a lost run has just been taken up again."""
 
     state: RunState | None
@@ -26,7 +26,7 @@ class Look:
     mirror_error: str | None = None
 
     def has_news(self, job: TrainingJob) -> bool:
-        """Whether anything would change in the job as it was when the look began. Pure."""
+        """Whether anything would change in the job as it was when the observation began. Pure."""
         if (
             self.state is None
             or self.mirror_error is not None
@@ -47,11 +47,13 @@ def is_watched(job: TrainingJob) -> bool:
     return job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.polling.backend_status is None
 
 
-def look_at(backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob, state: RunState | None = None) -> Look:
+def observe(
+    backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob, state: RunState | None = None
+) -> Observation:
     """Ask the backend about one job; `state` is its status where that is known already.
 
     Passes a requested cancel on, and has a lost run recovered. Raises whatever the backend raises; what MLflow raises
-    is a part of the look, for the job goes on without it.
+    is a part of the observation, for the job goes on without it.
     """
     if job.cancellation.requested_at is not None:
         backend.cancel(job.id, job.attempt)
@@ -60,7 +62,7 @@ def look_at(backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob,
     nothing = NewPoints([], job.polling.metrics_offset)
     if state.lost:
         if backend.recover(job.id, job.attempt):
-            return Look(None, nothing, job.polling.mlflow_offset)
+            return Observation(None, nothing, job.polling.mlflow_offset)
         state = backend.status(job.id, job.attempt)
     waits = state.status is JobStatus.QUEUED
     new = nothing if waits else NewPoints(*backend.metrics(job.id, job.attempt, job.polling.metrics_offset))
@@ -69,8 +71,8 @@ def look_at(backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob,
         if state.status is JobStatus.CANCELLED and job.handles.mlflow_run_id is not None:
             tracking.end_run(job.handles.mlflow_run_id, "KILLED")
     except Exception as error:  # noqa: BLE001 - whatever MLflow raises: it is recorded, and tried again
-        return Look(state, new, job.polling.mlflow_offset, mirror_error=type(error).__name__)
-    return Look(state, new, mlflow_offset)
+        return Observation(state, new, job.polling.mlflow_offset, mirror_error=type(error).__name__)
+    return Observation(state, new, mlflow_offset)
 
 
 def progress_values(state: RunState) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def poller(make: Callable[..., Poller], backend: UnevenBackend) -> Poller:
 
 @pytest.fixture
 def hang() -> Iterator[Callable[[], RunState]]:
-    """A look that has no answer until the test is over."""
+    """An observation that has no answer until the test is over."""
     over = threading.Event()
 
     def answer() -> RunState:
@@ -102,7 +102,7 @@ def ago(seconds: float) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
-# What a look means for a job.
+# What an observation means for a job.
 
 
 def test_a_run_is_followed_from_queued_to_done(store: JobStore, backend: UnevenBackend, poller: Poller) -> None:
@@ -338,7 +338,7 @@ def test_jobs_without_news_cost_a_few_statements_together(
 # Backends that hang.
 
 
-def test_a_look_that_hangs_holds_up_nobody_and_costs_one_thread(
+def test_an_observation_that_hangs_holds_up_nobody_and_costs_one_thread(
     store: JobStore, backend: UnevenBackend, make: Callable[..., Poller], hang: Callable[[], RunState]
 ) -> None:
     poller = make(backend, threads=2)
@@ -457,7 +457,7 @@ def test_where_all_states_cannot_be_told_each_job_is_asked_about(
 # Two pollers.
 
 
-def test_an_older_look_never_overwrites_a_newer_one(
+def test_an_older_observation_never_overwrites_a_newer_one(
     store: JobStore, backend: UnevenBackend, make: Callable[..., Poller]
 ) -> None:
     job = stored(store, status=JobStatus.RUNNING)
