@@ -15,7 +15,7 @@ from training_pipeline.alerts import alerts
 from training_pipeline.datasets.changes import changes
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
-from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.refs import required
 from training_pipeline.domain.retraining import (
     Changes,
     Decision,
@@ -31,7 +31,8 @@ from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.store.idempotency import Answer, Remember, body_hash, once
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, job_from_row, record_event
+from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 from training_pipeline.training_jobs.urls import Addresses
 
@@ -149,13 +150,12 @@ def _known(job: TrainingJob | None) -> LastJob | None:
 
 def _changes(retrainer: Retrainer, sheet: TrainingSheet, models: _Models) -> dict[str, Changes]:
     """What changed since each current model of the sheet was trained."""
-    datasets = {name: job.dataset for name, job in models.succeeded.items() if job.dataset is not None}
+    datasets = {name: job.data.dataset for name, job in models.succeeded.items() if job.data.dataset is not None}
     if not datasets:
         return {}
     with retrainer.source.open(sheet.id) as opened:
         return {
-            name: changes(opened, DatasetRef.model_validate(dataset), retrainer.policy)
-            for name, dataset in datasets.items()
+            name: changes(opened, required(dataset, "dataset"), retrainer.policy) for name, dataset in datasets.items()
         }
 
 
@@ -177,8 +177,8 @@ def _warn(retrainer: Retrainer, changed: dict[str, Changes], models: _Models) ->
 
 
 def _model(job: TrainingJob) -> str:
-    version = f" version {job.uc_model_version}" if job.uc_model_version else ""
-    return f"Model {job.uc_model_name or job.model_name}{version} (training job {job.id})"
+    version = f" version {job.result.uc_model_version}" if job.result.uc_model_version else ""
+    return f"Model {job.result.uc_model_name or job.request.model_name}{version} (training job {job.id})"
 
 
 def _create(
@@ -213,11 +213,11 @@ def _jobs(store: JobStore) -> dict[str, _Models]:
         return found.setdefault(sheet_id, _Models({}, {}, {}))
 
     for job in _latest(store, list(JobStatus)):
-        models(job.training_sheet_id).latest[job.model_name] = job
+        models(job.request.training_sheet_id).latest[job.request.model_name] = job
     for job in _latest(store, ACTIVE):
-        models(job.training_sheet_id).active[job.model_name] = job
+        models(job.request.training_sheet_id).active[job.request.model_name] = job
     for job in _latest(store, [JobStatus.SUCCEEDED]):
-        models(job.training_sheet_id).succeeded[job.model_name] = job
+        models(job.request.training_sheet_id).succeeded[job.request.model_name] = job
     return found
 
 
