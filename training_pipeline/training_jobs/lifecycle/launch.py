@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.backends.base import FineTuningBackend, Handle, Submission
+from training_pipeline.datasets.compare import recheck
 from training_pipeline.datasets.labels import LabelsRef, labels_of
 from training_pipeline.datasets.prepare import split_snapshot, write_dataset
-from training_pipeline.datasets.recheck import recheck
 from training_pipeline.datasets.snapshot import Snapshot, snapshot
 from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
