@@ -110,7 +110,7 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
         & (ranks[0] >= 0)
         & ranks[1].notna()
     )
-    pairs["classification"] = np.maximum(ranks[0].fillna(-1), ranks[1].fillna(-1)).map(
+    pairs["classification"] = pd.Series(np.maximum(ranks[0].fillna(-1), ranks[1].fillna(-1))).map(
         lambda place: None if place < 0 else CLASSES[int(place)]
     )
     for column in ("usage_reason", "label_usage_reason"):
@@ -163,7 +163,7 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
     denied = reason.isin(["training_not_allowed", "training_prohibited"])
     reasons = pd.DataFrame({"reason": reason, "usage_reason": usage_reason.where(denied)})[reason.notna()]
     asked = included.loc[~instruction, "prompt"].value_counts()
-    summary = {
+    summary: dict[str, Any] = {
         "counts": {str(name): int(count) for name, count in reason.value_counts().items()},
         "included": len(included),
         "reasons": sorted(int(count) for count in reasons.groupby(list(reasons), dropna=False).size()),

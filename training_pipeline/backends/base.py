@@ -12,7 +12,8 @@ from typing import Annotated, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from training_pipeline.domain.job import JobStatus, TrainingConfig
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.training_config import TrainingConfig
 
 
 class BaseModelOffer(BaseModel):

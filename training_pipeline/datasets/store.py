@@ -9,61 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Final
 
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.errors import NotFound, Unavailable
-from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, RowsDigest
-from training_pipeline.domain.rules.gates import GatePolicy
-from training_pipeline.domain.rules.split import SplitReport
+from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef
 from training_pipeline.infra.files import sha256
-
-TRAIN: Final = "train.jsonl"
-VALIDATION: Final = "validation.jsonl"
-MANIFEST: Final = "manifest.parquet"
-HEAD: Final = "dataset.json"
-
-
-class DatasetRef(BaseModel):
-    """A stored dataset. `report`, `summary` and the digests of sheet and snapshot are those of one job that has it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    digest: str
-    path: Path
-    sheet_id: str
-    sheet_digest: str
-    snapshot_digest: str
-    policy: GatePolicy
-    train_pairs: int
-    validation_pairs: int
-    train_sha256: str
-    validation_sha256: str
-    #: Digest of the manifest's rows (`RowsDigest`), not of its Parquet bytes.
-    manifest_sha256: str
-    #: Bytes of the two JSONL files together.
-    bytes: int
-    canonical_labels: int
-    report: SplitReport
-    summary: ExportSummary
-
-    @property
-    def train_file(self) -> Path:
-        """JSONL to train on."""
-        return self.path / TRAIN
-
-    @property
-    def validation_file(self) -> Path:
-        """JSONL to validate on."""
-        return self.path / VALIDATION
-
-    @property
-    def manifest_file(self) -> Path:
-        """Parquet with `MANIFEST_SCHEMA`, in the order of the pair ids."""
-        return self.path / MANIFEST
 
 
 def dataset_digest(*, train_sha256: str, validation_sha256: str, manifest_sha256: str, policy_version: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.sheets.columns import LIST_COLUMNS
 
 

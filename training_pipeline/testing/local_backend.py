@@ -18,7 +18,8 @@ import psutil
 from training_pipeline.backends.base import RunState, Submission
 from training_pipeline.backends.local.backend import LocalBackend
 from training_pipeline.backends.local.run_directory import RunDirectory
-from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingConfig
+from training_pipeline.domain.job import TERMINAL, JobStatus
+from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.processes import ProcessIdentity
 from training_pipeline.testing import stand_in_trainer
 

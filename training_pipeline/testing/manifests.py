@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pyarrow.parquet as pq
 
-from training_pipeline.datasets.store import DatasetRef
+from training_pipeline.domain.refs import DatasetRef
 
 
 def read_manifest(dataset: DatasetRef) -> pd.DataFrame:

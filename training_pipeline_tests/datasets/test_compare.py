@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from training_pipeline.datasets.compare import RecheckResult, changes, recheck
-from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.errors import GateRefused, GovernanceChanged
+from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.retraining import Changes
-from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.testing.manifests import read_manifest
 from training_pipeline.testing.pairs import Row, chat, open_sheet, pair

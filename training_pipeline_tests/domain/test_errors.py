@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import training_pipeline
-from training_pipeline.api.problems import STATUSES
 from training_pipeline.domain import errors
 from training_pipeline.domain.errors import FieldProblem, PipelineError
+from training_pipeline.schemas.problem import STATUSES
 
 PACKAGE = Path(training_pipeline.__file__).parent
 #: Neither raises ours: one imports nothing of ours, the other is what tests share.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.sheets.pair_columns import pair_expressions
 
 

@@ -47,8 +47,9 @@ from training_pipeline.domain.errors import (
     NotFound,
     Unavailable,
 )
-from training_pipeline.domain.job import JobStatus, TrainingConfig
+from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.job_id import is_job_id
+from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.file_lock import hold, is_held, try_lock
 from training_pipeline.infra.json_file import BrokenFile, read_json, write_json
 from training_pipeline.infra.processes import ProcessIdentity

@@ -23,9 +23,9 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.text import WHITE_SPACE, engine_function, lowered
 from training_pipeline.domain.rules.validity import has_messages
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 
 _PLAIN: Final = dt.Array(dt.Struct({"role": dt.string, "content": dt.string}))
 _STRINGS: Final = dt.Array(dt.string)
