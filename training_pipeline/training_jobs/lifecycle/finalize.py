@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 
 from training_pipeline.backends.base import FineTuningBackend, TrainingResult
 from training_pipeline.domain.errors import BackendFailed, Conflict
@@ -133,12 +133,11 @@ class Finisher:
         return problems + file_problems(result, here=job.backend == "local")
 
     def not_finite(self, job: TrainingJob) -> int:
-        """How often the job's events tell of a measured value that was no finite number. Reads only."""
+        """How many events warn of a measured value that was no finite number: all of their type do. Reads only."""
         events = training_job_events.c
-        told = and_(events.type == EventType.METRIC_UPDATE, events.message.contains("not a finite number"))
+        warnings = select(func.count()).where(events.job_id == job.id, events.type == EventType.METRIC_UPDATE)
         with self._store.begin() as connection:
-            found = connection.execute(select(func.count()).where(events.job_id == job.id, told)).scalar_one()
-        return int(found)
+            return int(connection.execute(warnings).scalar_one())
 
     def tags(self, job: TrainingJob) -> dict[str, str]:
         """The tags of the job's MLflow run. Reads only."""
