@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class JobStatus(StrEnum):
-    """Where a job is in its life."""
+    """The status of a job."""
 
     PENDING = "pending"
     QUEUED = "queued"
@@ -46,7 +46,7 @@ def may_become(old: JobStatus, new: JobStatus) -> bool:
 
 
 class Action(StrEnum):
-    """What may be done with a job now."""
+    """The actions on a job."""
 
     CANCEL = "cancel"
     RETRY = "retry"
@@ -54,14 +54,14 @@ class Action(StrEnum):
 
 
 def allowed_actions(status: JobStatus, *, cancel_requested: bool) -> tuple[Action, ...]:
-    """The verbs that a job in `status` accepts. Pure."""
+    """The actions that a job in `status` allows."""
     if status in ACTIVE:
         return (Action.POLL,) if cancel_requested else (Action.CANCEL, Action.POLL)
     return () if status is JobStatus.SUCCEEDED else (Action.RETRY,)
 
 
 class TrainingJob(BaseModel):
-    """One row of `training_jobs`, as everything above the store sees it. Times are aware; durations are seconds."""
+    """One row of `training_jobs` as a model. Times are aware; durations are in seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -149,5 +149,5 @@ class TrainingJob(BaseModel):
 
     @property
     def allowed_actions(self) -> tuple[Action, ...]:
-        """The verbs that this job accepts now."""
+        """The actions that this job allows now."""
         return allowed_actions(self.status, cancel_requested=self.cancel_requested_at is not None)

@@ -219,7 +219,7 @@ def test_a_job_goes_on_without_mlflow_and_its_curves_follow(
             job = poller.poll(job.id)
     assert (job.current_step, job.train_loss, job.poll_errors) == (2, 4.0, 0)
     assert happened(store, job, EventType.ERROR) == [
-        "Metrics could not be copied to MLflow (ConnectionError); trying again."
+        "Metrics could not be copied to MLflow (ConnectionError); retrying."
     ]
     poller.poll(job.id)
     assert len(tracking.client.get_metric_history(run_id, "train_loss")) == 2
@@ -254,9 +254,9 @@ def test_errors_are_one_event_a_streak_and_never_fail_a_job(
         assert store.get(job.id).poll_after is None
     assert (
         happened(store, job, EventType.ERROR)
-        == ["Could not look at the backend (The backend does not answer.); trying again."] * 2
+        == ["Could not poll the backend (The backend does not answer.); retrying."] * 2
     )
-    assert happened(store, job, EventType.INFO) == ["The backend answers again, after 20 look(s) that failed."] * 2
+    assert happened(store, job, EventType.INFO) == ["The backend answers again after 20 failed poll(s)."] * 2
 
 
 def test_what_a_library_says_is_not_repeated(store: JobStore, backend: UnevenBackend, poller: Poller) -> None:
@@ -389,7 +389,7 @@ def test_a_late_answer_is_taken_all_the_same(
     until(lambda: [seen.id for seen in poller.poll_due(seconds=0.2)] == [job.id], what="the late answer")
     now = store.get(job.id)
     assert (now.status, now.current_step, now.poll_errors) == (JobStatus.RUNNING, 3, 0)
-    assert happened(store, job, EventType.INFO) == ["The backend answers again, after 1 look(s) that failed."]
+    assert happened(store, job, EventType.INFO) == ["The backend answers again after 1 failed poll(s)."]
 
 
 def test_who_asks_about_one_job_does_not_wait_for_ever(
@@ -401,7 +401,7 @@ def test_who_asks_about_one_job_does_not_wait_for_ever(
         assert poller.poll(job.id, seconds=0.1).poll_errors == 1
     assert backend.asked == [job.id]
     assert happened(store, job, EventType.ERROR) == [
-        "Could not look at the backend (it has not answered for 0 s); trying again."
+        "Could not poll the backend (it has not answered for 0 s); retrying."
     ]
 
 
