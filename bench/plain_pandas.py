@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, RowsDigest
 from training_pipeline.domain.rules.split import first_rows, plan_split, tie
-from training_pipeline.domain.rules.white_space import WHITE_SPACE
+from training_pipeline.domain.rules.text import WHITE_SPACE
 
 FIELDS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id")
 USES = {"training", "validation", "evaluation", "few_shot", "testing"}

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 
 WORDS = np.array(
     (  # noqa: SIM905

@@ -18,7 +18,9 @@ from training_pipeline.backends.base import (
     TrainingResult,
 )
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.job import JobStatus, TrainingConfig, TrainingJob, new_job_id
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.job_id import new_job_id
+from training_pipeline.domain.training_config import TrainingConfig
 
 
 def new_job(**values: Any) -> TrainingJob:

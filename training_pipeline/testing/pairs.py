@@ -9,7 +9,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA, Reference, SheetStatus, TrainingSheet
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.training_sheet import Reference, SheetStatus, TrainingSheet
 from training_pipeline.sheets.base import OpenSheet
 
 Row = dict[str, Any]

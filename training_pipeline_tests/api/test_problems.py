@@ -7,11 +7,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
 from training_pipeline.api.app import create_app
-from training_pipeline.api.problems import STATUSES, of_pipeline_error
+from training_pipeline.api.problems import of_pipeline_error
 from training_pipeline.app.container import Services
 from training_pipeline.domain import errors
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.errors import FieldProblem, PipelineError, Unavailable
+from training_pipeline.schemas.problem import STATUSES
 from training_pipeline.settings import Settings
 from training_pipeline.testing.job_life import API, JOBS, post
 

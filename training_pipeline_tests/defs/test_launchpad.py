@@ -9,7 +9,8 @@ import pytest
 
 from training_pipeline.app.container import Services
 from training_pipeline.defs.launchpad import UNCHANGED, changed, form, stated
-from training_pipeline.domain.job import JobRequest, JobStatus, TrainingConfig
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.testing.dagster_runs import create
 from training_pipeline_tests.defs.test_assets import failure
 

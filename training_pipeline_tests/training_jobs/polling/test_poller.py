@@ -20,9 +20,9 @@ from training_pipeline.backends.base import BulkStatus, FineTuningBackend, Run, 
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.database import Database
-from training_pipeline.infra.retry import MOST_PAUSE_SECONDS, look_pause
 from training_pipeline.testing.jobs import ScriptedBackend, new_job, point
 from training_pipeline.testing.polling import until
+from training_pipeline.testing.soak import examples
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.polling.apply import LOST_SECONDS
 from training_pipeline.training_jobs.polling.poller import Poller
@@ -267,12 +267,6 @@ def test_what_a_library_says_is_not_repeated(store: JobStore, backend: UnevenBac
     assert "RuntimeError" in said
 
 
-@given(st.integers(1, 10**9))
-def test_pauses_double_from_two_seconds_and_stay_bounded(errors: int) -> None:
-    assert 2.0 <= look_pause(errors) <= look_pause(errors + 1) <= MOST_PAUSE_SECONDS
-    assert look_pause(errors + 1) in {2 * look_pause(errors), MOST_PAUSE_SECONDS}
-
-
 def test_a_job_whose_pause_is_not_over_is_left_alone(store: JobStore, backend: UnevenBackend, poller: Poller) -> None:
     job = stored(store, poll_errors=5000, poll_after=datetime.now(UTC) + timedelta(minutes=1))
     assert poller.poll_if_due(job.id) == store.get(job.id)
@@ -295,7 +289,7 @@ def test_a_value_that_no_column_holds_is_the_trouble_of_its_own_job(
 # Many jobs.
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.none() | st.integers(0, 10_000), max_size=8, unique_by=lambda seen: seen or object()))
 def test_the_longest_unseen_come_first_and_each_once(
     store: JobStore, make: Callable[..., Poller], seen_at: list[int | None]
