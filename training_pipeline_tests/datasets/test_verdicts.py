@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from training_pipeline.datasets.verdicts import judged, texts, verdicts
-from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.testing.pairs import chat, open_sheet, pair
 
 ROWS = [

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from training_pipeline.defs.columns import MEANINGS, PAIRS, VERDICTS
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 
 
 def test_every_column_of_pairs_and_verdicts_is_explained_and_no_other() -> None:
