@@ -135,7 +135,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "training_jobs/polling/observe.py",
     ),
     "training_jobs/store/test_jobs.py": ("domain/job.py",),
-    "training_jobs/test_concurrency.py": ("training_jobs/lifecycle/finalize.py", "training_jobs/lifecycle/launch.py"),
+    "training_jobs/test_concurrency.py": ("training_jobs/lifecycle/launch.py",),
     "web/test_pages.py": (
         "web/client.py",
         "web/elements.py",
