@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
-from training_pipeline.testing import browsers
+from training_pipeline.testing import browsers, either_trainer
 from training_pipeline.testing.browsers import Serving, Visitor, alive, serious
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.polling import until
@@ -43,7 +43,7 @@ def system(prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
     with temporary_state(prepared) as state, closing(RunningSystem(state, output)) as running:
         del running.environment["PYTEST_CURRENT_TEST"]  # NiceGUI would believe that it is tested itself
         behaviour = json.dumps({"steps": 9000, "seconds_per_step": 0.1})
-        trainer = [sys.executable, str(Path(__file__).parent / "either_trainer.py"), behaviour]
+        trainer = [sys.executable, either_trainer.__file__, behaviour]
         running.environment["TRAINING_PIPELINE_LOCAL_TRAINER"] = shlex.join(trainer)
         running.up()
         yield running
