@@ -170,7 +170,7 @@ def test_a_job_that_its_backend_has_lost_fails_after_the_stated_time(
     assert (job.status, job.backend_status) == (JobStatus.FAILED, JobStatus.FAILED)
     assert [message.split(";")[0] for message in happened(store, job, EventType.ERROR)] == [
         "The backend does not know this job",
-        "The backend has lost this job",
+        "The backend has lost this job and what it had trained. Retry the job.",
     ]
 
 
