@@ -18,7 +18,8 @@ from sqlalchemy.dialects.postgresql import insert
 from training_pipeline.alerts.targets import AlertTarget, Undelivered
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.retry import RetryPolicy
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore, job_from_row, record_event
+from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import alerts, training_jobs
 from training_pipeline.training_jobs.urls import Addresses
 
@@ -65,7 +66,8 @@ def of_job(job: TrainingJob, links: Addresses, *, now: datetime, pending: timede
 
     A job that failed because a check blocked it has one alert, not two.
     """
-    about = f"(training sheet {job.training_sheet_id}, model {job.model_name}, requested by {job.created_by})"
+    wanted = job.request
+    about = f"(training sheet {wanted.training_sheet_id}, model {wanted.model_name}, requested by {job.created_by})"
     cause = _first_line(job.error_message)
     if job.status is JobStatus.FAILED:
         check = _CHECKS.get(str((job.error_details or {}).get("code")))
@@ -82,7 +84,7 @@ def of_job(job: TrainingJob, links: Addresses, *, now: datetime, pending: timede
         )
     else:
         return None
-    run_id = job.finalize_run_id or job.launch_run_id
+    run_id = job.finalize.run_id or job.launch.run_id
     found = {"training job": links.job(job.id), **({"Dagster run": links.run(run_id)} if run_id else {})}
     return Alert(key=f"job:{job.id}:{kind}", kind=kind, message=message, job_id=job.id, links=found)
 

@@ -24,7 +24,7 @@ from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 from training_pipeline.tracking.mlflow import RunTracking, Tracking
 from training_pipeline.training_jobs.lifecycle.catalog_lineage import CatalogLineage
 from training_pipeline.training_jobs.lifecycle.failures import Failures
-from training_pipeline.training_jobs.lifecycle.finalize import Finisher
+from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
 from training_pipeline.training_jobs.lifecycle.launch import Launcher
 from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.polling.poller import Poller
@@ -47,7 +47,7 @@ class Services:
     jobs: JobService
     poller: Poller
     launcher: Launcher
-    finisher: Finisher
+    finalizer: Finalizer
     failures: Failures
     retrainer: Retrainer
     #: Null where nothing of a job is in Unity Catalog.
@@ -141,7 +141,7 @@ def assemble(
             datasets=settings.datasets,
             min_pairs=settings.min_pairs,
         ),
-        finisher=Finisher(store, backend, tracking),
+        finalizer=Finalizer(store, backend, tracking),
         failures=Failures(store, backend, max_attempts=settings.max_attempts, patience_seconds=patience),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, Addresses.of(settings)),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,

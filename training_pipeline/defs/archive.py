@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import dagster as dg
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_jsonable_python
 
 from training_pipeline.defs.assets import FINISHED, LAUNCHED
 from training_pipeline.defs.graph import EXTERNAL
@@ -24,6 +25,7 @@ from training_pipeline.infra.files import new_private_file
 from training_pipeline.infra.staging import disk_errors, publish, staging
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.rows import row_of
 
 HEAD: Final = "archive.json"
 _BATCH: Final = 1000
@@ -56,7 +58,7 @@ def archive(store: JobStore, instance: dg.DagsterInstance, job_id: str, *, root:
     target = root / job_id
     _require_no_loss(target, {run.run_id for run in runs})
     files: dict[str, Iterable[Any]] = {
-        "training_job.jsonl": [job.model_dump(mode="json")],
+        "training_job.jsonl": [to_jsonable_python(row_of(job))],
         "training_job_events.jsonl": (
             _plain(event) for event in store.events(job_id, limit=None, newest_first=False)[0]
         ),

@@ -106,10 +106,10 @@ def _tell(context: dg.OpExecutionContext, job: TrainingJob, message: str) -> Non
         {
             "training_job": job.id,
             "status": str(job.status),
-            "training_sheet": f"{job.training_sheet_name} ({job.training_sheet_id})",
-            "model": job.model_name,
-            "base_model": job.base_model,
-            "configuration": dg.MetadataValue.json(job.training_config),
+            "training_sheet": f"{job.request.training_sheet_name} ({job.request.training_sheet_id})",
+            "model": job.request.model_name,
+            "base_model": job.request.base_model,
+            "configuration": dg.MetadataValue.json(job.request.training_config),
         }
     )
     context.instance.add_run_tags(context.run_id, job_tags(job))

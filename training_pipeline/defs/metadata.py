@@ -113,12 +113,12 @@ def of_submission(job: TrainingJob, links: Addresses) -> Metadata:
     return {
         "backend": job.backend,
         "backend_run": _backend_run(job),
-        "base_model": job.base_model,
-        "configuration": dg.MetadataValue.json(job.training_config),
+        "base_model": job.request.base_model,
+        "configuration": dg.MetadataValue.json(job.request.training_config),
         "requested_by": job.created_by,
         "attempt": job.attempt,
         "retry_of": job.retry_of or "none: this is the first attempt",
-        "dataset": job.dataset_digest or "",
+        "dataset": job.data.dataset_digest or "",
         "mlflow_run": _mlflow(job, links),
         "training_job": _job(job, links),
     }
@@ -136,7 +136,7 @@ def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, li
         "epochs": result.epochs_completed,
         "tokens": result.tokens,
         "duration_seconds": result.duration_seconds,
-        "cost_dbu": job.cost_dbu,
+        "cost_dbu": job.result.cost_dbu,
         **dict(sorted(result.custom_metrics.items())),
         "truncated_examples": result.truncated_examples,
     }
@@ -146,7 +146,7 @@ def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, li
     shown |= {name: _figure(value) for name, value in figures.items() if value is not None}
     return {
         **shown,
-        "model": job.model_name,
+        "model": job.request.model_name,
         "backend_run": _backend_run(job),
         "mlflow_run": _mlflow(job, links),
         "training_job": _job(job, links),
@@ -155,7 +155,7 @@ def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, li
 
 def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, links: Addresses) -> Metadata:
     """The registered model and what it was trained on."""
-    name, version = job.uc_model_name or job.model_name, job.uc_model_version
+    name, version = job.result.uc_model_name or job.request.model_name, job.result.uc_model_version
     page = links.model_version(job)
     sheet = Reference(id=record.sheet_id, name=record.sheet_name, version=record.sheet_version)
     template = Reference(id=record.template_id, name=record.template_name, version=record.template_version)
@@ -164,13 +164,13 @@ def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, li
         "model": name,
         "model_version": version or "kept as an artifact",
         **({"model_page": dg.MetadataValue.url(page)} if page else {}),
-        "base_model": job.base_model,
+        "base_model": job.request.base_model,
         "training_sheet": f"{record.training_sheet_name} ({record.training_sheet_id})",
         "training_sheet_digest": record.training_sheet_digest,
         "source_sheet": named(sheet),
         "prompt_template": named(template),
-        "train_pairs": job.train_pairs or 0,
-        "validation_pairs": job.val_pairs or 0,
+        "train_pairs": job.data.train_pairs or 0,
+        "validation_pairs": job.data.val_pairs or 0,
         "dataset": record.dataset_digest,
         "files": dg.MetadataValue.md("\n".join(["| file | SHA-256 |", "| --- | --- |", *files])),
         "model_dir": dg.MetadataValue.path(str(result.model_dir)),
@@ -207,12 +207,16 @@ def _job(job: TrainingJob, links: Addresses) -> dg.MetadataValue[Any]:
 
 
 def _backend_run(job: TrainingJob) -> Any:
-    return dg.MetadataValue.url(job.backend_run_url) if job.backend_run_url else job.backend_run_id or ""
+    return (
+        dg.MetadataValue.url(job.handles.backend_run_url)
+        if job.handles.backend_run_url
+        else job.handles.backend_run_id or ""
+    )
 
 
 def _mlflow(job: TrainingJob, links: Addresses) -> Any:
     page = links.mlflow_run(job)
-    return dg.MetadataValue.url(page) if page else job.mlflow_run_id or ""
+    return dg.MetadataValue.url(page) if page else job.handles.mlflow_run_id or ""
 
 
 def _warnings(warnings: tuple[SheetWarning, ...]) -> dg.MetadataValue[Any]:

@@ -30,12 +30,14 @@ def observations(
     for job in jobs:
         if len(found) >= MOST:
             break
-        if job.status in ACTIVE and has_passed(job.reported_progress, job.progress_percent, job.total_epochs):
-            heard = max(job.reported_progress, _heard(instance, job.id))
-            if heard > job.reported_progress:
-                where = {"reported_progress": job.reported_progress}
+        if job.status in ACTIVE and has_passed(
+            job.polling.reported_progress, job.progress.percent, job.progress.total_epochs
+        ):
+            heard = max(job.polling.reported_progress, _heard(instance, job.id))
+            if heard > job.polling.reported_progress:
+                where = {"reported_progress": job.polling.reported_progress}
                 store.update(job.id, {"reported_progress": heard}, where=where)
-            if has_passed(heard, job.progress_percent, job.total_epochs):
+            if has_passed(heard, job.progress.percent, job.progress.total_epochs):
                 found.append(_observation(job))
     return found
 
@@ -53,12 +55,12 @@ def _heard(instance: dg.DagsterInstance, job_id: str) -> float:
 
 def _observation(job: TrainingJob) -> dg.AssetObservation:
     shown = {
-        PROGRESS: job.progress_percent,
-        "step": job.current_step,
-        "epoch": job.current_epoch,
-        "train_loss": job.train_loss,
-        "val_loss": job.val_loss,
-        "eta_seconds": job.eta_seconds,
+        PROGRESS: job.progress.percent,
+        "step": job.progress.current_step,
+        "epoch": job.progress.current_epoch,
+        "train_loss": job.progress.train_loss,
+        "val_loss": job.progress.val_loss,
+        "eta_seconds": job.progress.eta_seconds,
     }
     metadata = {name: value for name, value in shown.items() if value is not None}
     return dg.AssetObservation(ASSET, partition=job.id, metadata=metadata)

@@ -15,11 +15,11 @@ from training_pipeline.defs.graph import EXTERNAL
 from training_pipeline.defs.partitions import ATTEMPT_TAG, JOB_TAG, PHASE_TAG
 from training_pipeline.defs.provenance import report_version
 from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
-from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.domain.job import TERMINAL, Phase, TrainingJob
 from training_pipeline.domain.lineage import version_of
 from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra import advisory_lock
-from training_pipeline.training_jobs.lifecycle.claims import Phase, lock_key
+from training_pipeline.training_jobs.lifecycle.claims import lock_key
 from training_pipeline.training_jobs.urls import Addresses
 
 SOURCE_SHEET, PROMPT_TEMPLATE, CANONICAL_LABELS = (dg.AssetKey(name) for name in EXTERNAL)
@@ -57,7 +57,7 @@ class JobRun:
             raise dg.Failure(BY_HAND, allow_retries=False)
         if not self.locked:
             raise dg.Failure(f"Another run is already working on training job {self.job_id}.", allow_retries=False)
-        begin = self.services.launcher.begin if phase is Phase.LAUNCH else self.services.finisher.begin
+        begin = self.services.launcher.begin if phase is Phase.LAUNCH else self.services.finalizer.begin
         try:
             job = begin(self.job_id, self.attempt, run_id=self.run_id)
         except PipelineError as error:  # the claim is not ours, or not known to be: the job is left alone
@@ -81,7 +81,7 @@ class JobRun:
             raise dg.Failure(BY_HAND, allow_retries=False) from None
         except PipelineError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
-        if job.finalized_at is not None or (phase is Phase.LAUNCH and job.status in TERMINAL):
+        if job.finalize.done_at is not None or (phase is Phase.LAUNCH and job.status in TERMINAL):
             raise dg.Failure(
                 f"Training job {job_id} has ended ({job.status}) and cannot run again: use "
                 "`retry_training_job` for a training job that did not succeed, `create_training_job` to train anew.",

@@ -17,9 +17,9 @@ from training_pipeline.defs.partitions import (
     training_job_partitions,
 )
 from training_pipeline.defs.progress import observations
-from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.job import Phase, TrainingJob
 from training_pipeline.infra import advisory_lock
-from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of, claim, claimed, lock_key
+from training_pipeline.training_jobs.lifecycle.claims import claim, claimed, lock_key
 from training_pipeline.training_jobs.lifecycle.liveness import Liveness, liveness
 
 ServicesParam = dg.ResourceParam[Services]
@@ -104,7 +104,7 @@ def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:
     for phase in Phase:
         for job in claimed(services.store, phase):
             status = _run_status(instance, phase, job)
-            since = getattr(job, f"{phase}_claimed_at")
+            since = job.phase(phase).claimed_at or datetime.now(UTC)
             found = liveness(
                 status,
                 lock_held=advisory_lock.is_held(services.database, lock_key(phase, job.id)),
@@ -112,11 +112,11 @@ def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:
                 grace_seconds=grace,
             )
             if found is Liveness.OVER and status == dg.DagsterRunStatus.CANCELED.value:
-                services.failures.terminated(phase, job.id, attempt_of(job, phase))
+                services.failures.terminated(phase, job.id, job.phase(phase).attempt)
                 settled += 1
             elif found in {Liveness.OVER, Liveness.MISSING}:
                 why = f"its run ended as {status.lower()}" if status else "its run was never started"
-                services.failures.interrupted(phase, job.id, attempt_of(job, phase), why=why)
+                services.failures.interrupted(phase, job.id, job.phase(phase).attempt, why=why)
                 settled += 1
     return settled
 
@@ -128,5 +128,5 @@ def _last_news(instance: dg.DagsterInstance, run_id: str) -> float:
 
 
 def _run_status(instance: dg.DagsterInstance, phase: Phase, job: TrainingJob) -> str | None:
-    runs = instance.get_runs(dg.RunsFilter(tags=run_tags(phase, job.id, attempt_of(job, phase))), limit=1)
+    runs = instance.get_runs(dg.RunsFilter(tags=run_tags(phase, job.id, job.phase(phase).attempt)), limit=1)
     return runs[0].status.value if runs else None

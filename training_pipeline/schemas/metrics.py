@@ -56,19 +56,19 @@ class TrainingJobMetrics(Answer):
     @classmethod
     def of(cls, job: StoredJob, series: MetricSeries) -> TrainingJobMetrics:
         """The figures that stand in a job, and a stretch of its series. Reads the clock while the job runs."""
-        tokens = series.latest["tokens"] if job.tokens_processed is None else job.tokens_processed
+        tokens = series.latest["tokens"] if job.result.tokens_processed is None else job.result.tokens_processed
         return cls(
             job_id=job.id,
-            train_loss=job.train_loss,
-            val_loss=job.val_loss,
-            train_accuracy=job.train_accuracy,
-            val_accuracy=job.val_accuracy,
+            train_loss=job.progress.train_loss,
+            val_loss=job.progress.val_loss,
+            train_accuracy=job.progress.train_accuracy,
+            val_accuracy=job.progress.val_accuracy,
             learning_rate=series.latest["learning_rate"],
-            epochs_completed=job.current_epoch,
+            epochs_completed=job.progress.current_epoch,
             training_duration_seconds=_duration(job),
             tokens_processed=tokens,
-            cost_dbu=job.cost_dbu,
-            custom_metrics=job.custom_metrics,
+            cost_dbu=job.result.cost_dbu,
+            custom_metrics=job.result.custom_metrics,
             series=[MetricPoint.model_validate(row) for row in series.rows],
             series_total=series.total,
             sampled=series.sampled,

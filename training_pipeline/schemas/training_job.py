@@ -13,6 +13,7 @@ from training_pipeline.domain.access import Caller, allowed_actions
 from training_pipeline.domain.advice import what_to_do
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.training_jobs.links import links
+from training_pipeline.training_jobs.store.rows import columns_of
 from training_pipeline.training_jobs.urls import Addresses
 
 LOSS = "Cross-entropy in nats per trained token"
@@ -168,12 +169,13 @@ class TrainingJob(Answer):
         worked_out = {
             "mlflow_run_url": pages.mlflow_run(job) if pages else None,
             "model_url": pages.model_version(job) if pages else None,
-            "pairs_counted": job.eligible_pairs is not None,
+            "pairs_counted": job.data.eligible_pairs is not None,
             "allowed_actions": allowed_actions(caller, job),
             "advice": what_to_do(job),
             "links": tuple(TrainingJobLink.model_validate(found) for found in links(job, at)),
         }
-        return cls(**{name: getattr(job, name) for name in cls.model_fields if name not in worked_out}, **worked_out)
+        columns = columns_of(job)
+        return cls(**{name: columns[name] for name in cls.model_fields if name not in worked_out}, **worked_out)
 
 
 class TrainingJobPage(Answer):

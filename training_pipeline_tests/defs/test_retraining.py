@@ -52,8 +52,8 @@ def test_a_changed_sheet_is_retrained_once_a_tick_with_its_numbers(services: Ser
     assert first.created is not None
     assert first.why == "3 added, 1 removed, 1 newly prohibited: 5 changed, 3 required"
     job = services.store.get(first.created)
-    assert (job.created_by, job.model_name, job.training_config["epochs"]) == ("clock", "triage", 1)
-    assert job.requested_config == {"epochs": 1}
+    assert (job.created_by, job.request.model_name, job.request.training_config["epochs"]) == ("clock", "triage", 1)
+    assert job.request.requested_config == {"epochs": 1}
     told = [event.message for event in services.store.events(job.id)[0]]
     assert f"Retraining: {first.why}." in told
     again = look(services)

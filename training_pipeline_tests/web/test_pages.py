@@ -244,7 +244,7 @@ def test_cancel_and_retry_with_another_learning_rate_while_a_second_browser_look
     dialog.get_by_role("button", name="Cancel job").click()
     expect(page.get_by_role("heading", name="Cancelled by local: wrong sheet")).to_be_visible(timeout=LAUNCH)
     expect(second.get_by_role("link", name="triage", exact=True)).to_have_count(0)
-    assert system.job(under_way).cancel_reason == "wrong sheet"
+    assert system.job(under_way).cancellation.reason == "wrong sheet"
 
     page.get_by_role("link", name="Retry").click()
     page.get_by_label("Learning rate", exact=True).fill("5")
@@ -257,7 +257,7 @@ def test_cancel_and_retry_with_another_learning_rate_while_a_second_browser_look
     expect(page.get_by_text(f"retry of {under_way}")).to_be_visible()
     rate = page.locator(".fact", has=page.get_by_text("Learning rate", exact=True))
     expect(rate).to_contain_text("0.0005")
-    assert system.job(retried).requested_config == {"learning_rate": 0.0005}
+    assert system.job(retried).request.requested_config == {"learning_rate": 0.0005}
     expect(second.get_by_role("link", name="triage", exact=True)).to_have_count(1, timeout=LAUNCH)
     second.goto(page.url)
     expect(second.get_by_text(f"retry of {under_way}")).to_be_visible()

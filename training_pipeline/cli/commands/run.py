@@ -148,23 +148,29 @@ def _drive(services: Services, instance: Any, job: TrainingJob, console: Console
     from training_pipeline.cli.system.driver import drive
 
     with LiveProgress(console).running() as progress:
-        return drive(services, instance, job.id, seen=progress.seen, wait=wait)
+        return drive(
+            services,
+            instance,
+            job.id,
+            seen=lambda now: progress.seen(show_job.public(now, services.settings)),
+            wait=wait,
+        )
 
 
 def _require(job: TrainingJob, *, wait: bool) -> None:
     if wait and job.status is not JobStatus.SUCCEEDED:
-        cause = job.error_message or job.cancel_reason or ""
+        cause = job.error_message or job.cancellation.reason or ""
         raise BackendFailed(f"Training job {job.id} is {job.status}. {cause}".strip())
 
 
 def _summary(services: Services, job: TrainingJob, *, answers: int = 0) -> Group:
-    from training_pipeline.domain.refs import DatasetRef, SnapshotRef
+    from training_pipeline.domain.refs import required
     from training_pipeline.training_jobs.store import lineage
 
-    dataset = DatasetRef.model_validate(job.dataset)
+    dataset = required(job.data.dataset, "dataset")
     result = services.backend.result(job.id, job.attempt)
     parts = [
-        show_job.of_gates(SnapshotRef.model_validate(job.snapshot).summary),
+        show_job.of_gates(required(job.data.snapshot, "snapshot").summary),
         show_job.of_result(job, dataset, result.train_loss_first),
     ]
     try:

@@ -82,7 +82,7 @@ def of_gates(summary: ExportSummary | PublicSummary) -> RenderableType:
 
 def of_result(job: TrainingJob, dataset: DatasetRef, first_loss: float | None) -> RenderableType:
     """Split, losses, accuracies and the model version."""
-    report, custom = dataset.report, job.custom_metrics or {}
+    report, custom = dataset.report, job.result.custom_metrics or {}
     grid = facts()
     grid.add_row("job", Text.assemble(job.id, "  ", badge(job.status)))
     grid.add_row(
@@ -90,22 +90,30 @@ def of_result(job: TrainingJob, dataset: DatasetRef, first_loss: float | None) -
         f"{report.train} train + {report.validation} validation "
         f"(requested {report.requested_ratio:.0%}, achieved {report.achieved_ratio:.1%})",
     )
-    grid.add_row("training loss", f"{figure(first_loss)} → {figure(job.train_loss)}")
-    grid.add_row("validation loss", f"{figure(custom.get('val_loss_before'))} → {figure(job.val_loss)}")
+    grid.add_row("training loss", f"{figure(first_loss)} → {figure(job.progress.train_loss)}")
+    grid.add_row("validation loss", f"{figure(custom.get('val_loss_before'))} → {figure(job.progress.val_loss)}")
     grid.add_row(
-        "token accuracy", f"{figure(job.val_accuracy)} on validation, {figure(job.train_accuracy)} in training"
+        "token accuracy",
+        f"{figure(job.progress.val_accuracy)} on validation, {figure(job.progress.train_accuracy)} in training",
     )
     if "exact_match_after" in custom:
         before, after = custom.get("exact_match_before"), custom["exact_match_after"]
         grid.add_row("exact match", f"{figure(before, 2)} → {figure(after, 2)} of the validation questions")
-    grid.add_row("steps, tokens", f"{job.current_step} steps, {job.tokens_processed or 0:,} tokens")
-    grid.add_row("model", f"{job.uc_model_name} version {job.uc_model_version}" if job.uc_model_version else "artifact")
+    grid.add_row("steps, tokens", f"{job.progress.current_step} steps, {job.result.tokens_processed or 0:,} tokens")
+    grid.add_row(
+        "model",
+        f"{job.result.uc_model_name} version {job.result.uc_model_version}"
+        if job.result.uc_model_version
+        else "artifact",
+    )
     return Panel(grid, title="Result", title_align="left")
 
 
 def of_lineage(job: TrainingJob, record: LineageRecord) -> RenderableType:
     """The chain from the source sheet to the model version."""
-    model = f"{job.uc_model_name or job.model_name} version {job.uc_model_version or '(artifact)'}"
+    model = (
+        f"{job.result.uc_model_name or job.request.model_name} version {job.result.uc_model_version or '(artifact)'}"
+    )
     template = f"{record.template_name} ({record.template_id}, {record.template_version})"
     sheet = f"{record.training_sheet_name} ({record.training_sheet_id}, {record.training_sheet_digest[:12]})"
     chain = {
@@ -140,6 +148,11 @@ def of_answers(asked: Sequence[AnsweredQuestion]) -> RenderableType:
     return Panel(table, title="Sample answers", title_align="left")
 
 
+def public(job: TrainingJob, settings: Settings) -> PublicJob:
+    """The job as clients see it."""
+    return PublicJob.of(job, caller(), Addresses.of(settings))
+
+
 def as_json(job: TrainingJob, settings: Settings) -> str:
     """The job as the REST API answers it."""
-    return PublicJob.of(job, caller(), Addresses.of(settings)).model_dump_json(indent=2)
+    return public(job, settings).model_dump_json(indent=2)

@@ -16,7 +16,7 @@ from training_pipeline.definitions import build
 from training_pipeline.defs.partitions import RUNS, job_tags, run_tags, training_job_partitions
 from training_pipeline.defs.sensors import settle_runs
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
-from training_pipeline.training_jobs.lifecycle.claims import attempt_of, claim
+from training_pipeline.training_jobs.lifecycle.claims import claim
 
 LOOK_SECONDS = 0.5
 SETTLE_SECONDS = 10.0
@@ -36,7 +36,7 @@ def drive(
     """
     for job in driven(services, instance, job_id):
         seen(job)
-        if not wait and job.launched_at is not None:
+        if not wait and job.launch.done_at is not None:
             break
     return job
 
@@ -55,12 +55,12 @@ def driven(services: Services, instance: dg.DagsterInstance, job_id: str) -> Ite
                     run_config=quiet,
                     instance=instance,
                     partition_key=job_id,
-                    tags={**job_tags(job), **run_tags(phase, job_id, attempt_of(job, phase))},
+                    tags={**job_tags(job), **run_tags(phase, job_id, job.phase(phase).attempt)},
                     raise_on_error=False,
                 )
         job = services.poller.poll_if_due(job_id)
         yield job
-        unfinished = job.backend_status not in {None, JobStatus.CANCELLED} and job.finalized_at is None
+        unfinished = job.polling.backend_status not in {None, JobStatus.CANCELLED} and job.finalize.done_at is None
         if job.status in TERMINAL and not unfinished:
             if services.catalog_lineage is not None:
                 services.catalog_lineage.write_due()

@@ -1,4 +1,4 @@
-"""Shares one poll among all who ask at the same moment, across processes."""
+"""Shares one observation of a backend among all who ask at the same moment, across processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training_pipeline.infra.database import Database
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.jobs import JobStore
 
-#: How long the look of another process is waited for.
+#: How long the observation of another process is waited for.
 MOST_SECONDS: Final = 30.0
 
 
@@ -21,7 +21,7 @@ class BackendSilent(Unavailable):
     code = "backend_unavailable"
 
 
-def look(store: JobStore, database: Database, poller: Poller, job_id: str) -> TrainingJob:
+def poll_once(store: JobStore, database: Database, poller: Poller, job_id: str) -> TrainingJob:
     """Ask the backend now, or wait for the answer that another process is just getting; the job as it then is.
 
     Raises `NotFound`, and `BackendSilent` where the backend did not answer: the stored job is then as it was before.
@@ -46,7 +46,7 @@ def _key(job_id: str) -> str:
 
 
 def _answered(job: TrainingJob) -> TrainingJob:
-    if job.poll_errors and job.status in ACTIVE:
+    if job.polling.errors and job.status in ACTIVE:
         raise BackendSilent(
             f"The {job.backend} backend does not answer about training job {job.id}.",
             hint="It is retried automatically. See the job's events for details.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +18,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, func, insert, select, tuple_
 
 from training_pipeline.domain.errors import Conflict, InvalidRequest
+from training_pipeline.domain.job import TrainingJob
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -26,6 +27,8 @@ from training_pipeline.training_jobs.store.tables import idempotency_keys
 #: An answer is kept at least this long.
 KEPT: Final = timedelta(hours=48)
 _SWEPT_AT_ONCE: Final = 100
+#: Stores the first answer on the connection that stores the job.
+Remember = Callable[[Connection, TrainingJob], None]
 
 
 class KeyReused(InvalidRequest):
@@ -69,6 +72,26 @@ class Turn:
             )
         )
         _sweep(connection)
+
+
+def once(
+    store: JobStore,
+    database: Database,
+    *,
+    who: str,
+    key: str,
+    body_hash: str,
+    create: Callable[[Remember], TrainingJob],
+    answer: Callable[[TrainingJob], Answer],
+) -> tuple[Answer, bool]:
+    """The answer to a request that creates a job, and whether it was given before, to the same key.
+
+    `create` stores the job, and calls what it is given in the same transaction. Raises what `turn` and `create` do.
+    """
+    with turn(store, database, who=who, key=key, body_hash=body_hash) as ours:
+        if ours.first_answer is not None:
+            return ours.first_answer, True
+        return answer(create(lambda connection, job: ours.remember(connection, answer(job)))), False
 
 
 def body_hash(operation: str, body: Any) -> str:
