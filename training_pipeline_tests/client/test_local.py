@@ -52,7 +52,7 @@ def test_a_viewer_is_refused_before_anything_is_looked_at(verb: str) -> None:
     """There are no services: what would ask them fails otherwise."""
     client = object.__new__(LocalClient)
     client.caller = Caller("ada", Role.VIEWER)
-    with pytest.raises(Forbidden, match="needs the role operator; ada has viewer"):
+    with pytest.raises(Forbidden, match="requires the role operator; ada has the role viewer"):
         VERBS[verb](client)
 
 

@@ -294,7 +294,7 @@ def test_a_failed_job_says_its_cause_first(visitor: Visitor, system: RunningSyst
     page = alive(visitor.open(f"/train/jobs/{failed.id}"))
     cause = page.locator(".cause")
     expect(cause.get_by_role("heading")).to_have_text("The training program was killed. The last lines of its log:")
-    expect(cause).to_contain_text("What to do: Look at the end of its log.")
+    expect(cause).to_contain_text("What to do: Check the end of the log.")
     expect(cause.locator("time, local-time")).to_have_count(0)
     expect(page.locator(".meta local-time")).to_have_attribute("title", re.compile("20\\d\\d.*(GMT|CET|CEST)"))
 

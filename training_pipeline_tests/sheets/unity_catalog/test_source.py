@@ -383,7 +383,7 @@ def test_unknown_and_repeated_and_broken_heads(workspace: Workspace) -> None:
         pass
     with pytest.raises(NotFound), sheets.open("x' OR '1'='1"):
         pass
-    with pytest.raises(SheetUnreadable, match="stands twice"), sheets.open("twice"):
+    with pytest.raises(SheetUnreadable, match="is twice"), sheets.open("twice"):
         pass
     with pytest.raises(SheetUnreadable, match="status"):
         sheets.get("odd")
