@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 3
 TESTS :=
+TIMES ?= 20
 CLIENT := clients/typescript
 
-.PHONY: demo test coverage up check docs openapi client screenshots recording dist lock clean
+.PHONY: demo test coverage soak up check docs openapi client screenshots recording dist lock clean
 
 demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to end
 	$(BIN)/training-pipeline demo
@@ -20,6 +21,9 @@ coverage: $(VENV)/.dev      ## the same under branch coverage, subprocesses too,
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage html --quiet --fail-under 0
 	$(BIN)/coverage report
+
+soak: $(VENV)/.dev          ## the tests that make up their own input, at length: TIMES as many examples, other ones each time
+	SOAK_TIMES=$(TIMES) $(BIN)/python -m pytest -n $(WORKERS) --dist load -m soak --timeout 7200
 
 up: $(VENV)/.local          ## PostgreSQL, migrations, Dagster webserver and daemon, REST API
 	$(BIN)/training-pipeline up

@@ -18,6 +18,7 @@ from training_pipeline.defs.partitions import run_tags
 from training_pipeline.defs.provenance import asset_records, input_versions
 from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
 from training_pipeline.domain.refs import required
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.local_backend import starts
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.running_system import ASSETS, RunningSystem, temporary_state
@@ -35,12 +36,15 @@ SELECTOR = {"repositoryLocationName": "training_pipeline", "repositoryName": "__
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+def system(prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """With a read-only webserver beside the writable one."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     output = tmp_path_factory.mktemp("up") / "up.out"
-    with temporary_state() as state, closing(RunningSystem(state, output, steps=20, seconds_per_step=0.1)) as running:
+    with (
+        temporary_state(prepared) as state,
+        closing(RunningSystem(state, output, steps=20, seconds_per_step=0.1)) as running,
+    ):
         running.environment |= {
             "TRAINING_PIPELINE_READ_ONLY_HOST": "127.0.0.1",
             "TRAINING_PIPELINE_READ_ONLY_PORT": str(port),
@@ -148,7 +152,7 @@ def test_a_backfill_of_a_finished_job_never_submits_again_and_says_what_to_do(sy
     assert len(failures) == 1
     assert failures[0] is not None
     said = failures[0].description or ""
-    assert f"Training job {job.id} is over (succeeded)" in said
+    assert f"Training job {job.id} has ended (succeeded)" in said
     assert "retry_training_job" in said
     directory = system.services.backend._directory(job.id, 1)  # type: ignore[attr-defined]
     assert len(starts(directory)) == 1

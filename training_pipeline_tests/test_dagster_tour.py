@@ -99,7 +99,7 @@ def see_it_turn_green(ui: DagsterUI, system: RunningSystem, job: TrainingJob) ->
     ui.sees("model_version")
     ui.picture("model")
     ui.asset("governed_pairs", partition=job.id)
-    ui.sees("left out because")
+    ui.sees("excluded because")
     ui.sees("contains PHI")
     ui.picture("governed-pairs")
     ui.show_loss_curve(job.id)

@@ -1,4 +1,4 @@
-"""The parts of one installation, put together once by each entry point and passed down."""
+"""The services of one installation, created once by each entry point and passed down."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def databricks_backend(settings: Settings) -> DatabricksBackend:
     """Fine-tuning on Databricks AI Runtime."""
     if settings.databricks_volume is None:
         raise InvalidRequest(
-            "The databricks backend needs a Unity Catalog volume, and TRAINING_PIPELINE_DATABRICKS_VOLUME is not set.",
-            hint="Set it to catalog.schema.volume; docs/databricks.md says what else is needed.",
+            "The databricks backend needs a Unity Catalog volume, but TRAINING_PIPELINE_DATABRICKS_VOLUME is not set.",
+            hint="Set it to catalog.schema.volume. See docs/databricks.md for all requirements.",
         )
     return DatabricksBackend(
         RunOptions(
@@ -94,7 +94,7 @@ def databricks_backend(settings: Settings) -> DatabricksBackend:
 
 
 def tracking_of(settings: Settings, database: Database, backend: FineTuningBackend) -> RunTracking:
-    """MLflow as the backend has it: its own where its runs log there by themselves, else ours."""
+    """The MLflow tracking to use: the backend's if its runs log to it themselves, else ours."""
     if isinstance(backend, DatabricksBackend):
         return DatabricksTracking(backend.connection)
     return Tracking(

@@ -132,5 +132,5 @@ def _refused(what: str, why: str) -> BackendDenied:
 def _silent(what: str, why: str) -> BackendUnreachable:
     return BackendUnreachable(
         f"Databricks does not answer as it should, so we cannot {what}: {why}",
-        hint="Check DATABRICKS_HOST and the network; it is tried again by itself.",
+        hint="Check DATABRICKS_HOST and the network; it is retried automatically.",
     )

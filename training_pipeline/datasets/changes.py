@@ -1,4 +1,4 @@
-"""What became of a training sheet since a dataset was made from it, counted pair by pair."""
+"""What changed in a training sheet since a dataset was made from it, counted pair by pair."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def read_dataset(path: Path) -> DatasetRef:
         head = json.loads((path / HEAD).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NotFound(
-            f"There is no dataset in {path}.", hint="Run the job again: the dataset is prepared anew from its sheet."
+            f"There is no dataset in {path}.", hint="Retry the job: the dataset is then prepared again from its sheet."
         ) from None
     return DatasetRef.model_validate({**head, "path": path})
 
@@ -83,7 +83,7 @@ def verify(dataset: DatasetRef) -> None:
     if damaged:
         raise Unavailable(
             f"Dataset {dataset.path} is damaged: {reason}.",
-            hint="Run the job again: a damaged dataset is replaced by one prepared anew from its sheet.",
+            hint="Retry the job: a damaged dataset is then prepared again from its sheet.",
         )
 
 

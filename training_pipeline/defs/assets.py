@@ -1,4 +1,4 @@
-"""The assets of a training job, from the training sheet to the registered model. Each is a shell over one step."""
+"""The assets of a training job, from the training sheet to the registered model. Each wraps one step."""
 
 # No postponed annotations here: Dagster reads those of what it decorates.
 from collections.abc import Iterator, Mapping
@@ -61,14 +61,14 @@ def governed_pairs(context: dg.AssetExecutionContext, job_run: JobRunParam) -> R
         failures = launcher.gate_failures(job, taken)
         yield checks.of_finding("no_pair_fails_a_gate", "governed_pairs", failures)
         if not adds_up:
-            raise GateRefused(f"The accounting does not add up: {counts}. Nothing is trained on.")
+            raise GateRefused(f"The counts of pairs do not add up: {counts}. Nothing was trained.")
         if not enough:
             raise GateRefused(
                 f"Only {summary.eligible} of {summary.total} pairs may be trained on; {launcher.min_pairs} are needed."
                 f"\n{summary.to_text()}",
-                hint="Have more pairs reviewed, or their usage constraints changed, then retry.",
+                hint="Review more pairs or change their usage constraints, then retry.",
             )
-        _require_kept(failures, "are not approved, or not allowed to be trained on, by the source's own words")
+        _require_kept(failures, "are not approved or not allowed for training according to the source")
         yield dg.MaterializeResult(
             metadata=md.of_snapshot(job, taken, job_run.links), data_version=dg.DataVersion(taken.digest)
         )
@@ -101,7 +101,7 @@ def splits(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
         yield checks.of_finding("no_component_torn", "train_split", torn)
         yield checks.result("both_sides_filled", "validation_split", min(sides.values()) > 0, **sides)
         _require_kept(held_out, "ask a question that is held out for evaluation or testing")
-        _require_kept(torn, "groups of pairs stand on both sides of the split", of="")
+        _require_kept(torn, "groups of related pairs are in both splits", of="")
         for name, digest in (("train", dataset.train_sha256), ("validation", dataset.validation_sha256)):
             yield dg.MaterializeResult(
                 asset_key=f"{name}_split",
@@ -111,13 +111,13 @@ def splits(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
 
 
 def _require_kept(finding: Finding | None, what: str, *, of: str = " included pairs") -> None:
-    """Raise `GateRefused` where a promise was broken; a fault of ours, or a source that says two things at once."""
+    """Raise `GateRefused` if a rule was broken: a bug, or a source that contradicts itself."""
     if finding is None or not finding.broken:
         return
     named = f" (such as {', '.join(finding.pair_ids)})" if finding.pair_ids else ""
     raise GateRefused(
-        f"{finding.broken:,}{of} {what}{named}. Nothing is trained on.",
-        hint="Check the training sheet with `training-pipeline sheets check`; if it is sound, report this as a fault.",
+        f"{finding.broken:,}{of} {what}{named}. Nothing was trained.",
+        hint="Check the training sheet with `training-pipeline sheets check`. If it has no problems, report a bug.",
     )
 
 
@@ -161,7 +161,7 @@ def fine_tuning_run(context: dg.AssetExecutionContext, job_run: JobRunParam) -> 
     **about("training_metrics"),
 )
 def training_metrics(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
-    """Store the final figures; for a job that failed or timed out, fail with its cause."""
+    """Store the final metrics; for a job that failed or timed out, fail with its cause."""
     with job_run.step(context, Phase.FINALIZE) as job:
         services, asset = job_run.services, "training_metrics"
         try:
@@ -214,10 +214,10 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
         result = services.backend.result(job.id, job.attempt)
         job = services.finalizer.register(job, result)
         problems = services.finalizer.model_problems(job, result)
-        files = {"files": f"{len(result.model_files)} looked at"}
+        files = {"files": f"{len(result.model_files)} checked"}
         yield checks.result("model_registered_and_files_match", asset, not problems, **files, **_told(problems))
         if problems:
-            raise Unavailable(f"The model of training job {job.id} is not what it should be: {'; '.join(problems)}.")
+            raise Unavailable(f"The model of training job {job.id} does not match its record: {'; '.join(problems)}.")
         keys = [dg.AssetKey(name) for name in (*EXTERNAL, *LAUNCHED, *FINISHED)]
         materialized = asset_records(context.instance, keys, job.id)
         # What a launch run that died after its submit, or an earlier attempt of this one, did not get to write.

@@ -1,4 +1,4 @@
-"""What Dagster hears of a running job: an observation of `fine_tuning_run` for each milestone, once."""
+"""Reports a running job's progress to Dagster: one observation of `fine_tuning_run` for each milestone."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ MOST: Final = 200
 def observations(
     instance: dg.DagsterInstance, store: JobStore, jobs: Iterable[TrainingJob]
 ) -> list[dg.AssetObservation]:
-    """Observations of the jobs that have passed a milestone which Dagster has not heard of.
+    """Observations of the jobs that have passed a milestone not yet reported to Dagster.
 
-    Dagster's own log says what it has heard, for a tick may die before its events are stored; `reported_progress` only
-    spares a look into it. So an observation is repeated until it is there, and never after. Writes that column.
+    Dagster's event log decides what was reported, since a tick may die before its events are stored;
+    `reported_progress` only saves reading it. So an observation is repeated until it is stored, and never after.
+    Writes that column.
     """
     found: list[dg.AssetObservation] = []
     for job in jobs:
@@ -42,7 +43,7 @@ def observations(
 
 
 def _heard(instance: dg.DagsterInstance, job_id: str) -> float:
-    """The progress that Dagster was told last of a job; 0 if it never was."""
+    """The progress of a job that was last reported to Dagster; 0 if none was."""
     filter_ = dg.AssetRecordsFilter(asset_key=ASSET, asset_partitions=[job_id])
     for record in instance.fetch_observations(filter_, limit=1).records:
         observed = record.asset_observation

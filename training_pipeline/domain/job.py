@@ -16,7 +16,7 @@ from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef, Unr
 
 
 class JobStatus(StrEnum):
-    """Where a job is in its life."""
+    """The status of a job."""
 
     PENDING = "pending"
     QUEUED = "queued"
@@ -48,7 +48,7 @@ def may_become(old: JobStatus, new: JobStatus) -> bool:
 
 
 class Action(StrEnum):
-    """What may be done with a job now."""
+    """The actions on a job."""
 
     CANCEL = "cancel"
     RETRY = "retry"
@@ -56,7 +56,7 @@ class Action(StrEnum):
 
 
 def allowed_actions(status: JobStatus, *, cancel_requested: bool) -> tuple[Action, ...]:
-    """The verbs that a job in `status` accepts. Pure."""
+    """The actions that a job in `status` allows."""
     if status in ACTIVE:
         return (Action.POLL,) if cancel_requested else (Action.CANCEL, Action.POLL)
     return () if status is JobStatus.SUCCEEDED else (Action.RETRY,)
@@ -204,7 +204,7 @@ class TrainingJob(Value):
 
     @property
     def allowed_actions(self) -> tuple[Action, ...]:
-        """The verbs that this job accepts now."""
+        """The actions that this job allows now."""
         return allowed_actions(self.status, cancel_requested=self.cancellation.requested_at is not None)
 
     def phase(self, phase: Phase) -> PhaseState:

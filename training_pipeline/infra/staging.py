@@ -47,7 +47,7 @@ def _unavailable(doing: str, why: str) -> Unavailable:
     return Unavailable(
         f"Cannot {doing}: {why}",
         hint="Free some disk space or memory (TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT) and try again. "
-        "Nothing half-written was left behind.",
+        "No partial files were left.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Checks all training sheets: which of them are due, which jobs are created for them, and what somebody must know."""
+"""Checks all training sheets: decides which are due, creates jobs for them, and collects warnings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.service import JobService
-from training_pipeline.training_jobs.store.idempotency import Answer, body_hash, turn
+from training_pipeline.training_jobs.store.idempotency import Answer, Remember, body_hash, once
 from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
 from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
@@ -185,17 +185,24 @@ def _create(
     retrainer: Retrainer, sheet: TrainingSheet, rule: Retraining, decision: Decision, tick: str, requested_by: str
 ) -> str:
     """The id of the job that is created for this tick, or was."""
-    asked = body_hash(NAME, [tick, sheet.id])
-    key = f"{tick}:{sheet.id}"
-    with turn(retrainer.store, retrainer.database, who=NAME, key=key, body_hash=asked) as ours:
-        if ours.first_answer is not None:
-            return ours.first_answer.body
 
+    def create(remember: Remember) -> TrainingJob:
         def also(connection: Connection, job: TrainingJob) -> None:
-            ours.remember(connection, Answer(_STORED, job.id))
+            remember(connection, job)
             record_event(connection, job.id, EventType.INFO, f"Retraining: {decision.why}.", SYSTEM)
 
-        return retrainer.jobs.create(rule.request(sheet), created_by=requested_by, also=also).id
+        return retrainer.jobs.create(rule.request(sheet), created_by=requested_by, also=also)
+
+    answer, _ = once(
+        retrainer.store,
+        retrainer.database,
+        who=NAME,
+        key=f"{tick}:{sheet.id}",
+        body_hash=body_hash(NAME, [tick, sheet.id]),
+        create=create,
+        answer=lambda job: Answer(_STORED, job.id),
+    )
+    return answer.body
 
 
 def _jobs(store: JobStore) -> dict[str, _Models]:

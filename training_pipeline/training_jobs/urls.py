@@ -1,4 +1,4 @@
-"""Where a person finds more about a training job: its page, its runs in the Dagster UI, in MLflow
+"""URLs of pages about a training job: its page, its runs in the Dagster UI, in MLflow
 and on Databricks, and its model."""
 
 from __future__ import annotations

@@ -112,8 +112,8 @@ def test_a_broken_connection_is_taken_up_after_the_last_event() -> None:
     assert played.last_ids == [None, "5", "5", "5"]
     assert played.pauses == [1.0, 2.0, 4.0]
     assert notices == [
-        "The connection to https://train.example.org was lost. Trying for 10 minutes to go on after event 5.",
-        "Connected again.",
+        "The connection to https://train.example.org was lost. Reconnecting after event 5 for up to 10 minutes.",
+        "Reconnected.",
     ]
 
 

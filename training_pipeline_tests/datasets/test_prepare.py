@@ -27,6 +27,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.testing import oracle
 from training_pipeline.testing.pairs import Row, chat, eligible_pairs, odd_pairs, open_sheet, pair, table
+from training_pipeline.testing.soak import examples
 
 POLICY = GatePolicy()
 
@@ -238,7 +239,7 @@ def test_a_full_disk_leaves_no_half_dataset(tmp_path: Path, size: int) -> None:
 sheets = st.lists(eligible_pairs(st.integers(0, 10_000)), min_size=5, max_size=60, unique_by=lambda row: row["pair_id"])
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=examples(15))
 @given(
     good=sheets,
     odd=st.lists(odd_pairs, max_size=10),

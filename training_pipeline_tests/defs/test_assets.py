@@ -171,7 +171,7 @@ def test_the_partition_of_a_finished_job_is_never_trained_again(
     for phase in Phase:
         result = execute(definitions, instance, phase, done)
         assert not result.success
-        assert f"Training job {job.id} is over (succeeded)" in failure(result)
+        assert f"Training job {job.id} has ended (succeeded)" in failure(result)
         assert "retry_training_job" in failure(result)
     assert services.store.get(job.id).model_copy(update={"updated_at": done.updated_at}) == done
 

@@ -102,7 +102,7 @@ def test_a_model_whose_files_were_changed_is_not_a_success(
     monkeypatch.setattr(services.finalizer, "register", register_then_change)
     job, result = run(services, instance)
     assert checks(instance, result)["model_registered_and_files_match"] is False
-    assert "model.safetensors is not what was trained" in failure(result)
+    assert "model.safetensors differs from what was trained" in failure(result)
     assert services.store.get(job.id).status is JobStatus.RUNNING, "another attempt follows"
 
 

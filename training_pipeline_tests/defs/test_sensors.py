@@ -148,12 +148,12 @@ def test_a_sensor_says_what_it_looked_at(services: Services, instance: dg.Dagste
     claim(services.store, Phase.LAUNCH)
     skipped = evaluate("launch_pending_jobs", services, instance).skip_reason
     assert skipped is not None
-    assert skipped.skip_message == "Looked for pending training jobs: none is to be launched now, 1 being launched."
+    assert skipped.skip_message == "No pending training jobs to launch; 1 already being launched."
     sensor = next(sensor for sensor in make_sensors(5) if sensor.name == "watch_training_runs")
     with dg.build_sensor_context(instance=instance, resources={"services": services}) as context:
         said = sensor(context)
     assert isinstance(said, dg.SkipReason)
-    assert said.skip_message == "Looked at 1 launch and 0 finish run(s); settled 0 that had ended early."
+    assert said.skip_message == "Checked 1 launch and 0 finish run(s); recovered 0 that ended early."
 
 
 def test_the_run_that_is_asked_for_can_be_found_by_whom_and_what_it_is_for(

@@ -21,7 +21,7 @@ BAR_WIDTH = 40
 
 
 class LiveProgress:
-    """A display that is told of the job and its events as they come. In a pipe it prints a line for each change."""
+    """A live display of a job and its events. In a pipe it prints a line for each change."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -55,7 +55,7 @@ class LiveProgress:
         self._console.print(event_line(event))
 
     def notice(self, message: str) -> None:
-        """Print a word about the watching itself."""
+        """Print a message about the watching itself, such as a lost connection."""
         self._console.print(Text(message, style="yellow"))
 
     def _drawn(self) -> RenderableType:

@@ -1,6 +1,6 @@
-"""Drives one training job in this process: the same claims, the same Dagster runs, no daemon.
+"""Runs one training job in this process, without Dagster's daemon: the same claims and the same Dagster runs.
 
-Beside a running daemon nothing is done twice: whoever claims a phase first works on it, the other one watches.
+Nothing is done twice beside a running daemon: whichever claims a phase first works on it, the other watches.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def drive(
     seen: Callable[[TrainingJob], None] = lambda _: None,
     wait: bool = True,
 ) -> TrainingJob:
-    """Launch the job, and with `wait` poll and finish it until it is over; the job as it then is.
+    """Launch the job and, with `wait`, poll and finish it until it ends. Returns the job as it then is.
 
-    `seen` is told of the job after every look. An interruption leaves the job to the next driver or daemon.
+    `seen` is called with the job after every poll. After an interruption the next driver or daemon takes over.
     """
     for job in driven(services, instance, job_id):
         seen(job)
@@ -42,7 +42,7 @@ def drive(
 
 
 def driven(services: Services, instance: dg.DagsterInstance, job_id: str) -> Iterator[TrainingJob]:
-    """The job after every look at it, while it is launched, polled and finished, until it is over."""
+    """Yields the job after every poll while it is launched, polled and finished, until it ends."""
     definitions = build(services.settings, lambda: services)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     logging.getLogger("dagster").setLevel(logging.CRITICAL)

@@ -1,6 +1,6 @@
 """The lineage of a succeeded job in Unity Catalog: tables → an external metadata object for the job → model version.
 
-It is a copy for those who look there: our own lineage record is the one that counts. So a failure to write it fails
+It is a copy for users of Unity Catalog: our own lineage record is authoritative. So a failure to write it fails
 nothing; it is an event, and is tried again for a week. That it is written is an event too, so that any process may do
 it, and go on where another one died.
 
@@ -53,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 
 class CatalogLineage:
-    """Writes lineage to the workspace of `connection`. `clock` counts seconds, for tests."""
+    """Writes lineage to the workspace of `connection`. `clock` returns seconds, replaced in tests."""
 
     def __init__(self, store: JobStore, connection: Connection, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store

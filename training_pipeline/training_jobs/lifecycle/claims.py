@@ -97,6 +97,6 @@ def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: st
         ).first()
         if row is None:
             return False
-        message = f"Attempt {attempt} to {phase} ended early ({why}); the next one follows in {pause:.0f} s."
+        message = f"Attempt {attempt} to {phase} ended early ({why}); the next one starts in {pause:.0f} s."
         record_event(connection, job_id, EventType.INFO, message, SYSTEM, data={"phase": phase, "attempt": attempt})
     return True

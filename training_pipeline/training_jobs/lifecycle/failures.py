@@ -1,4 +1,4 @@
-"""What the end of a launch or finish run means for its job.
+"""Handles launch and finish runs that failed or ended early: retry, or fail the job.
 
 A reason that would recur (a gate, a bad configuration) fails the job at once. An interruption only gives the claim
 back, so that the next attempt follows; after the last attempt the job fails, and what was trained is kept. A job that
@@ -25,7 +25,7 @@ DAGSTER: Final = "dagster"
 
 
 class Failures:
-    """Decides between trying again and failing; `max_attempts` runs are tried in each phase.
+    """Decides between a retry and failure; each phase gets up to `max_attempts` runs.
 
     For a backend that does not answer or refuses our credentials a job waits for `patience_seconds` instead.
     """
@@ -52,7 +52,7 @@ class Failures:
         elif isinstance(error, PipelineError):
             self.interrupted(phase, job_id, attempt, why=error.message)
         else:
-            self.interrupted(phase, job_id, attempt, why=f"{type(error).__name__} in the run; its log has the details")
+            self.interrupted(phase, job_id, attempt, why=f"{type(error).__name__} in the run; see its log")
 
     def interrupted(self, phase: Phase, job_id: str, attempt: int, *, why: str) -> None:
         """A run ended without finishing its phase, for a reason that need not recur."""
@@ -60,14 +60,14 @@ class Failures:
             release(self._store, phase, job_id, attempt, why=why)
             return
         what = {
-            Phase.LAUNCH: "It was not launched",
-            Phase.FINALIZE: "Its model was trained and is kept, but it was not registered",
+            Phase.LAUNCH: "It could not be launched",
+            Phase.FINALIZE: "Its model was trained and is kept, but could not be registered",
         }[phase]
-        message = f"{what}: {attempt} attempts to {phase} ended early, the last one because of: {why}."
+        message = f"{what}: {attempt} attempts to {phase} ended early, the last one because: {why}."
         self._fail(phase, job_id, attempt, message, code="interrupted")
 
     def terminated(self, phase: Phase, job_id: str, attempt: int) -> None:
-        """Somebody terminated the run in the Dagster UI.
+        """The run was terminated in the Dagster UI.
 
         A job that was not submitted yet is cancelled by that. One whose backend may have it is not: its training goes
         on, and the next attempt takes it up; `cancel` is the verb that ends it.

@@ -33,7 +33,7 @@ class Finalizer:
         """The job, if this attempt may finish it; names the Dagster run in it. Raises `Conflict` otherwise."""
         job = self._store.get(job_id)
         if job.finalize.done_at is not None:
-            raise Conflict(f"Training job {job_id} is {job.status}: it has been finished already.")
+            raise Conflict(f"Training job {job_id} is {job.status}: it has ended already.")
         if job.finalize.attempt != attempt or job.finalize.claimed_at is None:
             raise Conflict(f"Finish attempt {attempt} of training job {job_id} has been superseded.")
         claimed = {"finalize_attempt": attempt, "finalize_claimed_at": job.finalize.claimed_at}
@@ -43,7 +43,7 @@ class Finalizer:
         return updated
 
     def require_trained(self, job: TrainingJob) -> None:
-        """Close the books on a job that failed or timed out, and raise `BackendFailed` with its cause."""
+        """End a job that failed or timed out, and raise `BackendFailed` with its cause."""
         if job.polling.backend_status is JobStatus.SUCCEEDED:
             return
         if job.handles.mlflow_run_id is not None:
@@ -51,7 +51,7 @@ class Finalizer:
         self._store.update(job.id, {"finalized_at": datetime.now(UTC)})
         raise BackendFailed(
             f"Training job {job.id}: {job.error_message or job.status}",
-            hint="Mend the cause and retry the training job.",
+            hint="Fix the cause and retry the training job.",
         )
 
     def store_metrics(self, job: TrainingJob) -> TrainingResult:
@@ -93,7 +93,7 @@ class Finalizer:
     def register(self, job: TrainingJob, result: TrainingResult) -> TrainingJob:
         """Register the model version, or keep the model as an artifact where that was asked for. Idempotent."""
         if result.model_dir is None:
-            raise BackendFailed(f"Training job {job.id} left no model behind.")
+            raise BackendFailed(f"Training job {job.id} has produced no model.")
         record = lineage.read(self._store, job.id)
         if job.handles.mlflow_run_id is None:
             raise BackendFailed(f"Training job {job.id} has no MLflow run to register its model from.")
@@ -172,7 +172,7 @@ def file_problems(result: TrainingResult, *, here: bool) -> list[str]:
     nothing is found, and the hashes are those that the trainer took.
     """
     if result.model_dir is None:
-        return ["the trainer left no model behind"]
+        return ["the trainer has produced no model"]
     if not result.model_dir.is_dir():
         return [f"there is no model in {result.model_dir}"] if here else []
     problems = []
@@ -181,8 +181,8 @@ def file_problems(result: TrainingResult, *, here: bool) -> list[str]:
         if not path.is_file():
             problems.append(f"{name} is missing")
         elif sha256(path) != expected:
-            problems.append(f"{name} is not what was trained")
-    return problems or ([] if result.model_files else ["the trainer named no files"])
+            problems.append(f"{name} differs from what was trained")
+    return problems or ([] if result.model_files else ["the trainer listed no files"])
 
 
 def _about_truncation(result: TrainingResult) -> tuple[EventType, str] | None:
@@ -190,4 +190,4 @@ def _about_truncation(result: TrainingResult) -> tuple[EventType, str] | None:
     if not result.truncated_examples:
         return None
     many = f"{result.truncated_examples} training examples were"
-    return EventType.INFO, f"Warning: {many} longer than max_length; their ends were cut off and not trained on."
+    return EventType.INFO, f"Warning: {many} longer than max_length and were truncated."

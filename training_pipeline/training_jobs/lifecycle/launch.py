@@ -58,7 +58,7 @@ class Launcher:
         job = self._store.get(job_id)
         if job.status not in ACTIVE or job.launch.done_at is not None:
             hint = "Retry it to train again." if job.status not in ACTIVE else ""
-            raise Conflict(f"Training job {job_id} is {job.status}: it is not launched a second time.", hint=hint)
+            raise Conflict(f"Training job {job_id} is {job.status} and cannot be launched again.", hint=hint)
         if job.launch.attempt != attempt or job.launch.claimed_at is None:
             raise Conflict(f"Launch attempt {attempt} of training job {job_id} has been superseded.")
         claimed = {"launch_attempt": attempt, "launch_claimed_at": job.launch.claimed_at}
@@ -77,7 +77,7 @@ class Launcher:
         return found
 
     def judge(self, job: TrainingJob, sheet: SheetRef) -> SnapshotRef:
-        """Put every pair before the gates and store the verdicts; the counts go to the job. Idempotent."""
+        """Apply the gates to every pair, store the verdicts, and note the counts in the job. Idempotent."""
         if job.data.snapshot is not None and self._submitted(job):
             return required(job.data.snapshot, "snapshot")
         with self._source.open(job.request.training_sheet_id) as opened:
@@ -201,7 +201,7 @@ class Launcher:
         if run_id is not None:
             self._note(job, {"mlflow_experiment_id": experiment_id, "mlflow_run_id": run_id})
         if self._submitted(job):
-            self._store.record(job.id, EventType.INFO, "Reattached to the run that an earlier attempt had submitted.")
+            self._store.record(job.id, EventType.INFO, "Reattached to the run submitted by an earlier attempt.")
         handle = self._backend.submit(
             Submission(
                 job_id=job.id,

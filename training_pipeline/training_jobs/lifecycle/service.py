@@ -1,4 +1,4 @@
-"""The verbs of a training job. Everything that creates, cancels or retries a job goes through here."""
+"""The operations on training jobs: all code that creates, cancels or retries a job uses this service."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class JobService:
         return self._create(_validated(request), created_by=created_by, also=also)
 
     def plan(self, request: JobRequest | Mapping[str, Any]) -> DryRun:
-        """What `create` and the launch after it would come to; stores nothing.
+        """The dry run of `create` and the launch after it; stores nothing.
 
         Raises what they would: also `GateRefused` and `SplitRefused`.
         """
@@ -95,7 +95,7 @@ class JobService:
         if job.status is JobStatus.CANCELLED:
             return job
         if job.status in TERMINAL:
-            raise Conflict(f"Training job {job_id} is over ({job.status}); it cannot be cancelled.")
+            raise Conflict(f"Training job {job_id} has ended ({job.status}) and cannot be cancelled.")
         asked = {
             "cancel_requested_at": self._clock(),
             "cancel_requested_by": actor,
@@ -132,7 +132,7 @@ class JobService:
         return self._create(_retried(job, changes), created_by=actor, retry_of=job, also=also)
 
     def plan_retry(self, job_id: str, *, changes: Mapping[str, Any] | None = None) -> DryRun:
-        """What `retry` and the launch after it would come to; stores nothing. Raises what they would."""
+        """The dry run of `retry` and the launch after it; stores nothing. Raises what they would."""
         return self.plan(_retried(self._store.get(job_id), changes))
 
     def poll(self, job_id: str) -> TrainingJob:
@@ -200,15 +200,15 @@ def refused(found: ValidationError) -> InvalidRequest:
     if any(item["type"] == "extra_forbidden" for item in found.errors()):
         hint = f"Known keys of training_config: {', '.join(TrainingConfig.model_fields)}."
     problems = problems_from_validation(list(found.errors()))
-    return InvalidRequest("The training job cannot be created as asked.", problems=problems, hint=hint)
+    return InvalidRequest("The training job cannot be created.", problems=problems, hint=hint)
 
 
 def _retried(job: TrainingJob, changes: Mapping[str, Any] | None) -> JobRequest:
     """What is asked for when `job` is retried."""
     if job.status in ACTIVE:
-        raise Conflict(f"Training job {job.id} is {job.status}.", hint="Cancel it first, or wait for its end.")
+        raise Conflict(f"Training job {job.id} is {job.status}.", hint="Cancel it first, or wait until it ends.")
     if job.status is JobStatus.SUCCEEDED:
-        raise Conflict(f"Training job {job.id} has succeeded; there is nothing to retry.", hint="Create a new one.")
+        raise Conflict(f"Training job {job.id} has succeeded and cannot be retried.", hint="Create a new job.")
     return _validated(
         {
             "training_sheet_id": job.request.training_sheet_id,

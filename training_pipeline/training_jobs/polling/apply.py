@@ -1,4 +1,4 @@
-"""What an observation means for the stored job: one transaction, and one row of events for each thing that changed.
+"""Writes the result of a poll to the stored job: one transaction, and one event for each change.
 
 Any number of pollers may poll one job. An observation is written only if the job is as it was when the observation
 began, and if no later one has been written: `polled_at` is when the latest one began, by the database's clock. What is
@@ -113,14 +113,12 @@ def record_error(
     retries = replace(backoff.POLLS, deadline=patience_seconds)
     if began is not None and backoff.is_outage(error) and retries.gives_up(errors):
         waited = backoff.duration(patience_seconds)
-        message = f"Gave up after {waited} without the backend; the run may go on there. {said}"
+        message = f"Gave up after {waited} without an answer of the backend; the run may continue there. {said}"
         failed = {"backend_status": JobStatus.FAILED, "error_message": message}
         written = _update(store, job, {**values, **failed}, began)
         return written and store.change(written, JobStatus.FAILED, message=message)
     events = (
-        []
-        if job.polling.errors
-        else [JobEvent(EventType.ERROR, f"Could not look at the backend ({said}); trying again.")]
+        [] if job.polling.errors else [JobEvent(EventType.ERROR, f"Could not poll the backend ({said}); retrying.")]
     )
     return _update(store, job, values, began, events)
 
@@ -142,7 +140,7 @@ def _apply(store: JobStore, job: TrainingJob, observation: Observation, began: d
     if written is not None and observation.state is not None:
         written = _change(store, written, observation.state)
     if written is not None and done:
-        store.record(job.id, EventType.INFO, "Training is done; metrics and model version are being stored.")
+        store.record(job.id, EventType.INFO, "Training is complete; storing metrics and registering the model.")
     return written
 
 
@@ -150,11 +148,11 @@ def _record_lost(store: JobStore, job: TrainingJob, began: datetime) -> Training
     """Note that the backend does not know the job; fail it once that has been so for `LOST_SECONDS`."""
     values: dict[str, Any] = {"poll_errors": 0, "poll_after": None}
     if job.polling.lost_since is None:
-        message = f"The backend does not know this job; it is failed in {LOST_SECONDS:.0f} s if that stays so."
+        message = f"The backend does not know this job; it will fail in {LOST_SECONDS:.0f} s if that stays so."
         return _update(store, job, {**values, "lost_since": began}, began, [JobEvent(EventType.ERROR, message)])
     if (began - job.polling.lost_since).total_seconds() < LOST_SECONDS:
         return _update(store, job, values, began)
-    message = "The backend has lost this job. Retry it; what was trained is gone."
+    message = "The backend has lost this job and what it had trained. Retry the job."
     failed = {"backend_status": JobStatus.FAILED, "error_message": message}
     written = _update(store, job, {**values, **failed}, began)
     return written and store.change(written, JobStatus.FAILED, message=message)
@@ -163,19 +161,17 @@ def _record_lost(store: JobStore, job: TrainingJob, began: datetime) -> Training
 def _events(job: TrainingJob, observation: Observation) -> list[JobEvent]:
     events: list[JobEvent] = []
     if job.polling.errors:
-        events.append(
-            JobEvent(EventType.INFO, f"The backend answers again, after {job.polling.errors} look(s) that failed.")
-        )
+        events.append(JobEvent(EventType.INFO, f"The backend answers again after {job.polling.errors} failed poll(s)."))
     if job.polling.lost_since is not None:
         events.append(JobEvent(EventType.INFO, "The backend knows this job again."))
     if observation.state is None:
-        events.append(JobEvent(EventType.INFO, "The training process was lost and has been taken up again."))
+        events.append(JobEvent(EventType.INFO, "The training process was lost and has been resumed."))
     warning = warning_of(observation.new.points)
     if warning is not None:
         events.append(warning)
     behind = job.polling.mlflow_offset != job.polling.metrics_offset
     if observation.mirror_error is not None and not behind:
-        said = f"Metrics could not be copied to MLflow ({observation.mirror_error}); trying again."
+        said = f"Metrics could not be copied to MLflow ({observation.mirror_error}); retrying."
         events.append(JobEvent(EventType.ERROR, said))
     return events
 
@@ -189,8 +185,8 @@ def _change(store: JobStore, job: TrainingJob, state: RunState) -> TrainingJob:
         return job
     message = {
         JobStatus.CANCELLED: f"Cancelled: {job.cancellation.reason or state.message or 'the backend ended the run'}",
-        JobStatus.TIMEOUT: state.error or "The job ran longer than its time limit.",
-    }.get(state.status, state.error or "The backend ended the run without saying why.")
+        JobStatus.TIMEOUT: state.error or "The job exceeded its time limit.",
+    }.get(state.status, state.error or "The backend ended the run without giving a reason.")
     values: dict[str, Any] = {"backend_status": state.status}
     if state.status is not JobStatus.CANCELLED:
         values |= {"error_message": message, "error_details": state.error_details}

@@ -1,4 +1,4 @@
-"""What the backend of a job says now, and the points that are new. Nothing is written but MLflow's copy."""
+"""One poll of a job's backend: its state and new metric points. Writes nothing but MLflow's copy of the points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One observation of a backend for all who ask at the same moment, in whatever process they are."""
+"""Shares one poll among all who ask at the same moment, across processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_SECONDS: Final = 30.0
 
 
 class BackendSilent(Unavailable):
-    """The backend was asked about a job and did not answer."""
+    """The backend did not answer a poll."""
 
     code = "backend_unavailable"
 
@@ -38,9 +38,7 @@ def poll_once(store: JobStore, database: Database, poller: Poller, job_id: str) 
         with advisory_lock.hold(database, _key(job_id), wait=MOST_SECONDS):
             return _answered(store.get(job_id))
     except Conflict:
-        raise BackendSilent(
-            f"The backend is still being asked about training job {job_id}.", hint="Try again."
-        ) from None
+        raise BackendSilent(f"Training job {job_id} is still being polled.", hint="Try again.") from None
 
 
 def _key(job_id: str) -> str:
@@ -51,6 +49,6 @@ def _answered(job: TrainingJob) -> TrainingJob:
     if job.polling.errors and job.status in ACTIVE:
         raise BackendSilent(
             f"The {job.backend} backend does not answer about training job {job.id}.",
-            hint="It is asked again by itself; its events say what went wrong.",
+            hint="It is retried automatically. See the job's events for details.",
         )
     return job

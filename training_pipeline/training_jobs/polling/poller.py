@@ -1,6 +1,6 @@
-"""Which jobs are polled when, how many at once, and for how long anybody waits for a backend.
+"""Polls jobs: which ones are due, how many at once, and how long a backend may take.
 
-A look never fails a job because looking went wrong: that is an event, and the next look comes after a pause. Backends
+A poll that goes wrong never fails a job: that is an event, and the next poll comes after a pause. Backends
 are asked in threads, so that one that hangs holds up neither the others nor whoever polls; all that is written is
 written by the thread that polls, on one connection.
 """
@@ -116,7 +116,7 @@ class Poller:
                 self._observations.wait(min(left, 1.0))
                 continue
             if call is None:
-                busy = Unavailable("too many observations wait for its answer")
+                busy = Unavailable("too many polls are waiting for its answer")
                 return apply.record_error(self._store, subjects[0].job, busy) or self._store.get(job_id)
             if call.given_up and call.answer.done():  # the late answer to an earlier question
                 self._settle(call)
@@ -209,13 +209,13 @@ class Poller:
         wait([call.answer], timeout=max(0.0, deadline - time.monotonic()))
         if not call.answer.done():
             call.given_up = True
-            _log.warning("the backend did not tell all states in time; it is asked about each job")
+            _log.warning("the backend did not list all states in time; polling each job")
             return {}
         self._bulk.take(call)
         error = call.answer.exception()
         if error is None:
             return call.answer.result()
-        _log.warning("the backend could not tell all states (%s); it is asked about each job", type(error).__name__)
+        _log.warning("the backend could not list all states (%s); polling each job", type(error).__name__)
         return {}
 
     def _due(self) -> list[Run]:

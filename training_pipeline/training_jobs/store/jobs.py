@@ -27,7 +27,7 @@ SYSTEM = "system"  # the actor of what nobody asked for
 
 
 class EventType(StrEnum):
-    """What kind of thing happened to a job."""
+    """The type of an event."""
 
     STATUS_CHANGE = "status_change"
     PROGRESS_UPDATE = "progress_update"
@@ -88,7 +88,7 @@ class JobStore:
             try:
                 connection.execute(insert(training_jobs).values(row_of(job)))
             except IntegrityError as error:
-                raise Conflict(f"A training job {job.id} exists already.") from error
+                raise Conflict(f"Training job {job.id} already exists.") from error
             record_event(connection, job.id, EventType.STATUS_CHANGE, message, job.created_by, new=job.status)
             if also is not None:
                 also(connection, job)
@@ -149,7 +149,7 @@ class JobStore:
         database's clock. Raises `Conflict` for an illegal transition.
         """
         if not may_become(job.status, status):
-            raise Conflict(f"Training job {job.id} is {job.status}; it cannot become {status}.")
+            raise Conflict(f"Training job {job.id} is {job.status} and cannot become {status}.")
         columns: dict[str, Any] = {"status": status, "updated_at": func.clock_timestamp(), **(values or {})}
         if status is JobStatus.RUNNING:
             columns["started_at"] = func.coalesce(training_jobs.c.started_at, func.clock_timestamp())
@@ -267,7 +267,7 @@ def _event_from_row(row: Mapping[str, Any] | RowMapping) -> Event:
 
 
 def _no_such_job(job_id: str) -> NotFound:
-    return NotFound(f"There is no training job {job_id!r}.", hint="`training-pipeline jobs list` shows them.")
+    return NotFound(f"There is no training job {job_id!r}.", hint="Run `training-pipeline jobs list` to see all jobs.")
 
 
 def record_event(

@@ -20,6 +20,7 @@ from training_pipeline.domain.rules.rendering import prompt_hash, rendered, row_
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.testing import oracle
 from training_pipeline.testing.pairs import Row, arrow, chat, odd_sheets, pair
+from training_pipeline.testing.soak import examples
 
 TAGS: tuple[list[str], ...] = ([], ["PHI"], ["confidential", "blue"])
 Judge = Callable[..., list[dict[str, Any]]]
@@ -59,7 +60,7 @@ def reason_of(judge: Judge, **values: Any) -> str | None:
     return None if row["reason"] is None else str(row["reason"])
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=examples(100))
 @given(rows=odd_sheets, tags=st.sampled_from(TAGS), items=st.sampled_from([1, 3]))
 def test_every_verdict_is_the_oracles(judge: Judge, rows: list[Row], tags: list[str], items: int) -> None:
     judged = judge(rows, tags, items)

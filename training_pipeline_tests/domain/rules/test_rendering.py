@@ -17,6 +17,7 @@ from training_pipeline.domain.rules.rendering import normalised_prompt, prompt_h
 from training_pipeline.domain.rules.text import WHITE_SPACE
 from training_pipeline.testing import oracle
 from training_pipeline.testing.pairs import arrow, chat, odd_pairs, pair
+from training_pipeline.testing.soak import examples
 
 Chat = list[dict[str, Any]]
 Render = Callable[[Sequence[Chat | None]], list[dict[str, str]]]
@@ -55,7 +56,7 @@ def prompts(render: Render, *many: Chat) -> list[str]:
     return [row["prompt_hash"] for row in render(list(many))]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(many=st.lists(chats, max_size=10))
 def test_a_line_is_compact_json_with_its_sha256(render: Render, many: list[Chat]) -> None:
     for messages, row in zip(many, render(many), strict=True):
@@ -68,7 +69,7 @@ def test_a_line_is_compact_json_with_its_sha256(render: Render, many: list[Chat]
         assert row["hash"] == hashlib.sha256(row["line"].encode()).hexdigest()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(many=st.lists(odd_pairs.map(lambda row: row["messages"]), min_size=2, max_size=12))
 def test_same_question_same_hash_and_other_question_other_hash(render: Render, many: list[Chat | None]) -> None:
     hashes = [row["prompt_hash"] for row in render(many)]

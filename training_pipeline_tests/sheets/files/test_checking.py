@@ -18,6 +18,7 @@ from training_pipeline.domain.usage import TagConstraints
 from training_pipeline.sheets.files.checking import CheckReport, check
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheet_files import HEAD, ROW, Put
+from training_pipeline.testing.soak import examples
 
 
 def report(path: Path, limit: int = 100) -> CheckReport:
@@ -149,7 +150,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROWS.map(lambda fields: ROW | fields), min_size=1, max_size=12))
 def test_check_and_gates_agree_on_what_is_invalid_and_what_is_denied(
     put: Put, sheets: FileTrainingSheets, rows: list[dict[str, Any]]

@@ -42,6 +42,7 @@ from training_pipeline.testing.sheet_tables import (
     source,
     spiced_pairs,
 )
+from training_pipeline.testing.soak import examples
 
 POLICY = GatePolicy(instruction_prompt_items=3)
 
@@ -72,7 +73,7 @@ def mixed() -> list[Row]:
     return rows
 
 
-@settings(deadline=None, max_examples=2, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(2), suppress_health_check=list(HealthCheck))
 @given(
     sheets=st.lists(st.lists(spiced_pairs, min_size=5, max_size=25), min_size=2, max_size=2),
     tagged=st.sampled_from([{}, {"PHI": ""}, {"sensitivity": "confidential"}]),

@@ -22,6 +22,7 @@ from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.testing.jobs import ScriptedBackend, new_job, point
 from training_pipeline.testing.polling import until
+from training_pipeline.testing.soak import examples
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.polling.apply import LOST_SECONDS
 from training_pipeline.training_jobs.polling.poller import Poller
@@ -218,7 +219,7 @@ def test_a_job_goes_on_without_mlflow_and_its_curves_follow(
             job = poller.poll(job.id)
     assert (job.progress.current_step, job.progress.train_loss, job.polling.errors) == (2, 4.0, 0)
     assert happened(store, job, EventType.ERROR) == [
-        "Metrics could not be copied to MLflow (ConnectionError); trying again."
+        "Metrics could not be copied to MLflow (ConnectionError); retrying."
     ]
     poller.poll(job.id)
     assert len(tracking.client.get_metric_history(run_id, "train_loss")) == 2
@@ -253,9 +254,9 @@ def test_errors_are_one_event_a_streak_and_never_fail_a_job(
         assert store.get(job.id).polling.after is None
     assert (
         happened(store, job, EventType.ERROR)
-        == ["Could not look at the backend (The backend does not answer.); trying again."] * 2
+        == ["Could not poll the backend (The backend does not answer.); retrying."] * 2
     )
-    assert happened(store, job, EventType.INFO) == ["The backend answers again, after 20 look(s) that failed."] * 2
+    assert happened(store, job, EventType.INFO) == ["The backend answers again after 20 failed poll(s)."] * 2
 
 
 def test_what_a_library_says_is_not_repeated(store: JobStore, backend: UnevenBackend, poller: Poller) -> None:
@@ -288,7 +289,7 @@ def test_a_value_that_no_column_holds_is_the_trouble_of_its_own_job(
 # Many jobs.
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.none() | st.integers(0, 10_000), max_size=8, unique_by=lambda seen: seen or object()))
 def test_the_longest_unseen_come_first_and_each_once(
     store: JobStore, make: Callable[..., Poller], seen_at: list[int | None]
@@ -388,7 +389,7 @@ def test_a_late_answer_is_taken_all_the_same(
     until(lambda: [seen.id for seen in poller.poll_due(seconds=0.2)] == [job.id], what="the late answer")
     now = store.get(job.id)
     assert (now.status, now.progress.current_step, now.polling.errors) == (JobStatus.RUNNING, 3, 0)
-    assert happened(store, job, EventType.INFO) == ["The backend answers again, after 1 look(s) that failed."]
+    assert happened(store, job, EventType.INFO) == ["The backend answers again after 1 failed poll(s)."]
 
 
 def test_who_asks_about_one_job_does_not_wait_for_ever(
@@ -400,7 +401,7 @@ def test_who_asks_about_one_job_does_not_wait_for_ever(
         assert poller.poll(job.id, seconds=0.1).polling.errors == 1
     assert backend.asked == [job.id]
     assert happened(store, job, EventType.ERROR) == [
-        "Could not look at the backend (it has not answered for 0 s); trying again."
+        "Could not poll the backend (it has not answered for 0 s); retrying."
     ]
 
 

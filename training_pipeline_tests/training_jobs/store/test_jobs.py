@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.domain.job import TERMINAL, TRANSITIONS, JobStatus, may_become
 from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.soak import examples
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 
 
@@ -67,7 +68,7 @@ def test_one_of_many_concurrent_changes_wins_and_leaves_one_event(store: JobStor
     assert events[0].new_status is won[0].status
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(path=st.lists(st.sampled_from(JobStatus), max_size=8))
 def test_any_walk_leaves_a_journal_that_tells_it(store: JobStore, path: list[JobStatus]) -> None:
     job = store.create(new_job(), message="Created.")
