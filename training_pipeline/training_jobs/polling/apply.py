@@ -1,4 +1,4 @@
-"""Writes the result of a poll to the stored job: one transaction, and one event for each change.
+"""Writes an observation of the backend to the stored job: one transaction, and one event for each change.
 
 Any number of pollers may poll one job. An observation is written only if the job is as it was when the observation
 began, and if no later one has been written: `polled_at` is when the latest one began, by the database's clock. What is

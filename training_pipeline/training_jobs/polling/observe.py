@@ -1,4 +1,4 @@
-"""One poll of a job's backend: its state and new metric points. Writes nothing but MLflow's copy of the points."""
+"""Observes a job's backend: its state and new metric points. Writes nothing but MLflow's copy of the points."""
 
 from __future__ import annotations
 

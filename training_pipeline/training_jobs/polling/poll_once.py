@@ -1,4 +1,4 @@
-"""Shares one poll among all who ask at the same moment, across processes."""
+"""Shares one observation of a backend among all who ask at the same moment, across processes."""
 
 from __future__ import annotations
 
