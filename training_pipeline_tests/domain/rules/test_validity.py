@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.chat_format import INVALIDATING, message_problems
 from training_pipeline.domain.rules.validity import chat_letters, is_chat
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 from training_pipeline.testing.pairs import arrow, chat, odd_pairs, pair
 from training_pipeline.testing.soak import examples
 

@@ -13,17 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from training_pipeline.datasets.compare import recheck
 from training_pipeline.datasets.labels import labels_of
 from training_pipeline.datasets.prepare import split_snapshot, write_dataset
 from training_pipeline.datasets.preview import preview
-from training_pipeline.datasets.recheck import recheck
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.datasets.verdicts import texts, verdicts
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train
 from training_pipeline.domain.errors import GovernanceChanged, NotFound, PipelineError, SheetUnreadable, Unavailable
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA
-from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.testing import oracle
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.catalog import tags
@@ -258,7 +258,7 @@ def test_a_source_table_whose_tags_cannot_be_read_stops_everything(workspace: Wo
 
 
 def test_heads_state_defaults_for_pairs_that_say_nothing(workspace: Workspace) -> None:
-    stated = {
+    stated: dict[str, Any] = {
         "default_allowed_uses": ["training", "validation"],
         "default_prohibited_uses": [],
         "default_data_classification": "internal",
@@ -383,7 +383,7 @@ def test_unknown_and_repeated_and_broken_heads(workspace: Workspace) -> None:
         pass
     with pytest.raises(NotFound), sheets.open("x' OR '1'='1"):
         pass
-    with pytest.raises(SheetUnreadable, match="stands twice"), sheets.open("twice"):
+    with pytest.raises(SheetUnreadable, match="is twice"), sheets.open("twice"):
         pass
     with pytest.raises(SheetUnreadable, match="status"):
         sheets.get("odd")

@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.datasets.verdicts import judged
-from training_pipeline.domain.rules.gates import GatePolicy
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.engine import DuckDB
 from training_pipeline.sheets.unity_catalog.columns import PAIR_NAMES, Columns, columns_of, select_pairs
 from training_pipeline.sheets.unity_catalog.warehouse import Warehouse

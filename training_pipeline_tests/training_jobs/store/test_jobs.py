@@ -79,6 +79,7 @@ def test_any_walk_leaves_a_journal_that_tells_it(store: JobStore, path: list[Job
     assert told[-1].new_status is job.status
     for before, after in pairwise(told):
         assert after.old_status is before.new_status
+        assert after.old_status is not None
         assert after.new_status in TRANSITIONS[after.old_status]
 
 
@@ -90,9 +91,10 @@ def test_times_of_a_run_are_set_by_the_database(store: JobStore) -> None:
     done = store.change(running, JobStatus.SUCCEEDED, message="done")
     assert done is not None
     assert done.completed_at is not None
+    assert done.started_at is not None
     assert done.completed_at >= done.started_at
     assert done.duration_seconds == pytest.approx((done.completed_at - done.started_at).total_seconds(), abs=0.1)
-    assert done.progress_percent == 100.0
+    assert done.progress.percent == 100.0
 
 
 def test_update_is_compare_and_set_and_never_touches_the_status(store: JobStore) -> None:

@@ -1,0 +1,165 @@
+"""What became of a training sheet since a dataset was made of it: right before training, and long after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training_pipeline.datasets.compare import RecheckResult, changes, recheck
+from training_pipeline.domain.errors import GateRefused, GovernanceChanged
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.retraining import Changes
+from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.training_sheet import SheetStatus
+from training_pipeline.testing.manifests import read_manifest
+from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
+from training_pipeline_tests.datasets.test_prepare import prepare
+
+POLICY = GatePolicy()
+
+
+def rows(**edits: Any) -> list[Row]:
+    """Thirty pairs, of which the sixth has changed."""
+    made = [pair(number) for number in range(30)]
+    made[5].update(edits)
+    return made
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> DatasetRef:
+    return prepare(open_sheet(rows()), tmp_path_factory.mktemp("compare"))
+
+
+def now(dataset: DatasetRef, many: list[Row], **head: Any) -> RecheckResult:
+    return recheck(open_sheet(many, digest="e" * 64, **head), dataset, POLICY)
+
+
+def changed_since(dataset: DatasetRef, many: list[Row], **head: Any) -> Changes:
+    return changes(open_sheet(many, digest="e" * 64, **head), dataset, POLICY)
+
+
+def test_nothing_changed(dataset: DatasetRef) -> None:
+    found = now(dataset, rows(reviewed_by="someone else"))
+    assert found == RecheckResult(checked=30, changed={}, missing=0)
+    found.require_unchanged("sheet-1")
+
+
+def test_the_same_sheet_is_not_read_again(dataset: DatasetRef) -> None:
+    """Its digest says that nothing changed, so these rows are never looked at."""
+    assert recheck(open_sheet([]), dataset, POLICY) == RecheckResult(checked=30, changed={}, missing=0)
+    assert recheck(open_sheet([]), dataset, GatePolicy(instruction_prompt_items=1)).missing == 30
+
+
+@pytest.mark.parametrize(
+    ("edits", "finding"),
+    [
+        ({"status": "rejected"}, "rejected"),
+        ({"prohibited_uses": ["training"]}, "training_prohibited"),
+        ({"allowed_uses": None}, "training_not_allowed"),
+        ({"label_allowed_uses": []}, "training_not_allowed"),
+        ({"messages": chat("Question 5?", "Edited.")}, "text_changed"),
+        ({"messages": None}, "invalid"),
+    ],
+)
+def test_a_change_is_named_and_refused(dataset: DatasetRef, edits: Row, finding: str) -> None:
+    found = now(dataset, rows(**edits))
+    assert found == RecheckResult(checked=30, changed={finding: 1}, missing=0, pair_ids=("p-000005",))
+    with pytest.raises(GovernanceChanged, match=f"1 {finding}.*p-000005"):
+        found.require_unchanged("sheet-1")
+
+
+def test_pairs_that_are_gone(dataset: DatasetRef) -> None:
+    found = now(dataset, rows()[2:])
+    assert (found.missing, found.changed, found.pair_ids) == (2, {}, ("p-000000", "p-000001"))
+    with pytest.raises(GovernanceChanged, match="2 missing"):
+        found.require_unchanged("sheet-1")
+
+
+def test_a_new_row_can_shut_a_gate_for_another(dataset: DatasetRef) -> None:
+    prohibited = pair(90, status="rejected", prohibited_uses=["training"], messages=pair(3)["messages"])
+    held_out = pair(91, allowed_uses=["testing"], messages=chat("QUESTION 4 ?", "Held out."))
+    found = now(dataset, [*rows(), prohibited, held_out])
+    assert found.changed == {"identical_to_prohibited": 1, "held_out_prompt": 1}
+
+
+def test_a_pair_id_used_again_is_one_pair(dataset: DatasetRef) -> None:
+    assert now(dataset, [*rows(), pair(3), pair(3)]).changed == {"invalid": 1}
+
+
+def test_a_new_copy_takes_nothing_back(dataset: DatasetRef) -> None:
+    copy = pair(3, pair_id="a-smaller-id")
+    assert now(dataset, [*rows(), copy]).changed == {}
+
+
+def test_validation_must_still_be_permitted_where_it_is_used(dataset: DatasetRef) -> None:
+    manifest = read_manifest(dataset).set_index("pair_id")
+    validated = int(manifest.index[manifest["split"] == "validation"][0][2:])
+    trained = int(manifest.index[manifest["split"] == "train"][0][2:])
+    made = rows()
+    for number in (validated, trained):
+        made[number]["allowed_uses"] = ["training"]
+    found = now(dataset, made)
+    assert (found.changed, found.pair_ids) == ({"validation_not_permitted": 1}, (f"p-{validated:06d}",))
+
+
+def test_new_tags_count(dataset: DatasetRef) -> None:
+    assert now(dataset, rows(), tags=("PHI",)).changed == {"training_prohibited": 30}
+
+
+def test_a_sheet_that_may_no_longer_be_trained_on(dataset: DatasetRef) -> None:
+    with pytest.raises(GateRefused):
+        now(dataset, rows(), status=SheetStatus.REJECTED)
+
+
+def test_it_writes_nothing(dataset: DatasetRef, tmp_path: Path) -> None:
+    before = sorted(dataset.path.parent.parent.rglob("*"))
+    now(dataset, rows())
+    assert sorted(dataset.path.parent.parent.rglob("*")) == before
+
+
+def test_an_unchanged_sheet_is_not_judged_and_one_in_another_order_has_not_changed(dataset: DatasetRef) -> None:
+    assert changes(open_sheet([]), dataset, POLICY) == Changes(eligible=30)
+    assert changed_since(dataset, rows()[::-1]) == Changes(eligible=30)
+
+
+def test_every_kind_of_change_is_counted_once(dataset: DatasetRef) -> None:
+    many = [*rows(), *(pair(number) for number in range(30, 33))]
+    many[0]["prohibited_uses"] = ["training"]
+    many[1]["allowed_uses"] = []
+    many[2]["status"] = "rejected"
+    many[3]["messages"] = chat("Question 3?", "Edited.")
+    many[31]["status"] = "unlabeled"
+    del many[4]
+    assert changed_since(dataset, many) == Changes(
+        added=2, removed=2, newly_prohibited=2, edited=1, eligible=28, prohibited_ids=("p000", "p001")
+    ).model_copy(update={"prohibited_ids": tuple(sorted((many[0]["pair_id"], many[1]["pair_id"])))})
+
+
+def test_a_pair_of_the_validation_split_that_may_not_validate_any_more_lost_its_permission(dataset: DatasetRef) -> None:
+    manifest = read_manifest(dataset)
+    validates = manifest[manifest["split"] == "validation"]["pair_id"].iloc[0]
+    trains = manifest[manifest["split"] == "train"]["pair_id"].iloc[0]
+    many = rows()
+    for row in many:
+        if row["pair_id"] in {validates, trains}:
+            row["allowed_uses"] = ["training"]
+    found = changed_since(dataset, many)
+    assert (found.newly_prohibited, found.prohibited_ids, found.total) == (1, (validates,), 1)
+
+
+def test_a_copy_adds_nothing_and_takes_nothing_back(dataset: DatasetRef) -> None:
+    copy = {**pair(0), "pair_id": "a copy that is kept, for it sorts first"}
+    assert changed_since(dataset, [*rows(), copy]).total == 0
+
+
+def test_a_prohibited_copy_takes_the_permission_of_the_pair_it_copies(dataset: DatasetRef) -> None:
+    copy = {**pair(0), "pair_id": "copy", "prohibited_uses": ["training"]}
+    found = changed_since(dataset, [*rows(), copy])
+    assert (found.newly_prohibited, found.prohibited_ids) == (1, (pair(0)["pair_id"],))
+
+
+def test_a_tag_on_the_source_table_prohibits_all(dataset: DatasetRef, tmp_path: Path) -> None:
+    found = changed_since(dataset, rows(), tags=("PHI",))
+    assert (found.newly_prohibited, found.eligible, len(found.prohibited_ids)) == (30, 0, 20)
