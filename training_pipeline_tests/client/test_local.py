@@ -106,7 +106,7 @@ def test_the_caller_is_the_actor(services: Services) -> None:
 
 def test_whose_job_it_is_is_said(services: Services) -> None:
     job = services.jobs.create(REQUEST, created_by="ada")
-    with pytest.raises(NotYours, match="is ada's"):
+    with pytest.raises(NotYours, match="belongs to ada"):
         LocalClient(services, Caller("eve", Role.OPERATOR)).cancel(job.id, reason="r")
     assert services.jobs.get(job.id).status is JobStatus.PENDING
 

@@ -321,7 +321,7 @@ def test_everybody_can_use_every_page(chromium: Browser, base: str, system: Runn
         (f"/train/new?retry={failed.id}", "Optimizer steps"),
         (f"/train/jobs/{failed.id}", "What to do"),
         (f"/train/jobs/{shown.id}", "Configuration"),
-        (f"/train/jobs/{shown.id}/metrics", "Figures"),
+        (f"/train/jobs/{shown.id}/metrics", "Training time"),
         (f"/train/jobs/{shown.id}/events", re.compile("^Created")),  # a retry says of what
         (f"/train/jobs/{shown.id}/lineage?open=train,gates", "Lineage"),
         ("/train/nowhere", "Page not found"),
