@@ -10,6 +10,7 @@ import pytest
 from dagster_graphql import DagsterGraphQLClient
 from sqlalchemy.exc import OperationalError
 
+from training_pipeline.cli.system import up_record
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.local_backend import supervisor_pid, trainer_pid
 from training_pipeline.testing.polling import until
@@ -101,3 +102,15 @@ def test_everything_is_killed_in_the_middle_of_launch_and_of_finish(system: Runn
         system.kill()
     system.up()
     system.assert_succeeded_once(job_id)
+
+
+def test_the_code_server_is_killed_while_a_job_trains(system: RunningSystem) -> None:
+    job_id = system.create().id
+    system.until(job_id, lambda job: job.status == "running", "the training")
+    record = up_record.read_record(system.settings)
+    assert record is not None
+    killed = next(child.process for child in record.children if child.name == "code_server")
+    os.kill(killed.pid, signal.SIGKILL)
+    until(lambda: "code server had stopped and was restarted" in system.output.read_text(), seconds=60, what="restart")
+    system.assert_succeeded_once(job_id)
+    system.assert_succeeded_once(launched_from_the_launchpad(system))
