@@ -1,7 +1,7 @@
 """Dagster's code server with runs that start at once: one for webserver and daemon.
 
-Dagster's own starts a fresh Python for each run, which imports everything anew: 3.7 s of processor time for a run that
-does nothing. This one forks a process that has imported it all: 0.25 s. A run still has a process of its own, which may
+Dagster's own starts a fresh Python for each run, which imports everything anew: 3.0 s of processor time for a run that
+does nothing. This one forks a process that has imported it all: 0.4 s. A run still has a process of its own, which may
 be killed without harm to anything else. `bench/run_start.py` compares the two.
 """
 
@@ -43,7 +43,7 @@ class CodeServer(DagsterApiServer):
         self._mp_ctx = multiprocessing.get_context("forkserver")  # type: ignore[assignment]  # Dagster says "spawn"
 
     def cleanup(self) -> None:
-        """Close what is open. Dagster's would first wait for the runs at work; who ends us ends those by their group."""
+        """Close what is open. Dagster's would first wait for the runs; who ends us ends those, by their group."""
         self.stop.set()
         super().cleanup()
 

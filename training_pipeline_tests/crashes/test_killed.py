@@ -52,8 +52,9 @@ def test_processes_of_a_job_and_the_database_are_killed_while_it_runs(system: Ru
     server = EmbeddedPostgres(system.settings.state_dir / "postgres")
     postmaster = server.pid()
     assert postmaster is not None
-    with suppress(OperationalError), system.held_events():  # its own connection dies with the server
-        until(lambda: system.services.backend.find(launching, 1) is not None, seconds=60, what="the submit")
+    find = system.services.backend.find
+    with suppress(OperationalError), system.held_events() as waiting:  # its own connection dies with the server
+        until(lambda: find(launching, 1) is not None and waiting(), seconds=60, what="the submit")
         os.kill(postmaster, signal.SIGKILL)
         until(
             lambda: server.pid() not in {None, postmaster} and server.accepts_connections(),
@@ -64,7 +65,7 @@ def test_processes_of_a_job_and_the_database_are_killed_while_it_runs(system: Ru
     system.assert_succeeded_once(loses_trainer, trainer_starts=2)
     system.assert_succeeded_once(loses_supervisor)
     system.assert_succeeded_once(launching)
-    assert system.job(launching).launch.attempt == 2
+    assert system.job(launching).launch.attempt <= 2  # 1 if what waited came to its lock before the server died
 
 
 def test_the_run_worker_is_killed_before_and_after_the_submit(system: RunningSystem) -> None:

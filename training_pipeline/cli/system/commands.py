@@ -115,7 +115,7 @@ def _status(settings: Settings) -> dict[str, Any]:
                     "running": child.process.is_alive(),
                     "log": str(child.log),
                 }
-                for child in (record.children if record else ())
+                for child in (record.latest() if record else ())
             ],
         },
     }

@@ -33,6 +33,10 @@ class Record(BaseModel):
     read_only_url: str = ""
     children: tuple[Child, ...] = ()
 
+    def latest(self) -> tuple[Child, ...]:
+        """The last started process of each name, without those that it replaced and whose own children may live."""
+        return tuple({child.name: child for child in self.children}.values())
+
     def stored(self, settings: Settings) -> Record:
         """This record, after it was written atomically."""
         fresh = record_file(settings).with_suffix(".new")
