@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training_pipeline.datasets.prepare import split_snapshot, write_dataset
+from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import snapshot
+from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.store import read_dataset, verify
 from training_pipeline.domain.errors import GateRefused, GovernanceChanged, SplitRefused, Unavailable
 from training_pipeline.domain.refs import DatasetRef
@@ -37,7 +38,7 @@ def prepare(
     opened: OpenSheet, root: Path, *, policy: GatePolicy = POLICY, ratio: float = 0.8, seed: str = "s", least: int = 2
 ) -> DatasetRef:
     taken = snapshot(opened, policy, directory=root / "snapshots")
-    plan = split_snapshot(taken, ratio=ratio, seed=seed, min_pairs=least)
+    plan = split_snapshot(opened, taken, ratio=ratio, seed=seed, min_pairs=least)
     return write_dataset(opened, taken, plan, root=root / "datasets")
 
 
@@ -165,7 +166,7 @@ def test_two_processes_at_once_both_succeed(tmp_path: Path) -> None:
 def test_text_that_was_not_judged_is_not_written(tmp_path: Path, change: str) -> None:
     opened = open_sheet(mixed())
     taken = snapshot(opened, POLICY, directory=tmp_path / "snapshots")
-    plan = split_snapshot(taken, ratio=0.8, seed="s", min_pairs=2)
+    plan = split_snapshot(opened, taken, ratio=0.8, seed="s", min_pairs=2)
     rows = mixed()
     if change == "edited":
         rows[5]["messages"] = chat("Question 5?", "Something else.")
@@ -230,7 +231,7 @@ def files_no_larger_than(size: int) -> Iterator[None]:
 def test_a_full_disk_leaves_no_half_dataset(tmp_path: Path, size: int) -> None:
     opened = open_sheet(mixed())
     taken = snapshot(opened, POLICY, directory=tmp_path / "snapshots")
-    plan = split_snapshot(taken, ratio=0.8, seed="s", min_pairs=2)
+    plan = split_snapshot(opened, taken, ratio=0.8, seed="s", min_pairs=2)
     with pytest.raises(Unavailable, match="Cannot write a dataset"), files_no_larger_than(size):
         write_dataset(opened, taken, plan, root=tmp_path / "datasets")
     assert list((tmp_path / "datasets").iterdir()) == []

@@ -56,7 +56,7 @@ class _Signatures:
 
 
 def near_pairs(questions: pa.ChunkedArray, *, similarity: float) -> NearPairs:
-    """The pairs of `questions`, which are different and not null, that are nearly equal. Pure.
+    """The pairs of `questions`, none of which is null, that are nearly equal. Pure.
 
     `similarity` is at least 0.8: less would not be found reliably. The same questions give the same pairs, in whatever
     order they are, but for the numbers; and but for sheets in which so many are half alike that not all are compared.

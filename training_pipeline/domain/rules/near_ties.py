@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from training_pipeline.domain.rules.components import connected
 from training_pipeline.domain.rules.near_questions import NearPairs
 
 Integers = NDArray[np.int64]
@@ -43,7 +44,7 @@ def tie_nearly(component: Integers, near: NearPairs) -> NearTies:
     one, other = component[near.first], component[near.second]
     apart = one != other
     one, other, similarity = one[apart], other[apart], near.similarity[apart]
-    group = _groups(one, other, len(sizes))
+    group = connected(one, other, len(sizes))
     tightened = int(_too_large(group, own, largest).sum())
     for least in TIGHTER:
         too_large = _too_large(group, own, largest)
@@ -51,28 +52,13 @@ def tie_nearly(component: Integers, near: NearPairs) -> NearTies:
             break
         keep = ~too_large[group[one]] | (similarity >= least)
         one, other, similarity = one[keep], other[keep], similarity[keep]
-        group = _groups(one, other, len(sizes))
+        group = connected(one, other, len(sizes))
     return NearTies(
         component=group[component],
         tied=int(sizes[np.bincount(group)[group] > 1].sum()),
         tightened=tightened,
         too_large=int(_too_large(group, own, largest).sum()),
     )
-
-
-def _groups(one: Integers, other: Integers, count: int) -> Integers:
-    """The group of each component, numbered in the order of their first components."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=(count, count))
-    groups, labels = connected_components(graph, directed=False)
-    first = np.empty(groups, dtype=np.int64)
-    first[labels[::-1]] = np.arange(count)[::-1]
-    number = np.empty(groups, dtype=np.int64)
-    number[np.argsort(first)] = np.arange(groups)
-    numbered: Integers = number[labels]
-    return numbered
 
 
 def _too_large(group: Integers, sizes: Integers, largest: int) -> NDArray[np.bool_]:

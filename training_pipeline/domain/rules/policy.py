@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-#: Raise it whenever a rule of a gate changes: verdicts and datasets carry it.
-GATE_POLICY_VERSION: Final = "2"
+#: Raise it whenever a rule of a gate or of the split changes: verdicts and datasets carry it.
+GATE_POLICY_VERSION: Final = "3"
+#: The least similarity of nearly equal questions that are found reliably.
+LEAST_SIMILARITY: Final = 0.8
+#: Versions of the policy that knew no nearly equal questions.
+_WITHOUT_NEAR_QUESTIONS: Final = ("1", "2")
 
 
 class GatePolicy(BaseModel):
-    """The parameters of the gates, beside the sheet."""
+    """The parameters of the gates and of the ties of the split, beside the sheet."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,6 +26,25 @@ class GatePolicy(BaseModel):
         ge=1,
         description="A prompt used for more items than this is an instruction: it ties and holds out no pairs.",
     )
+    near_question_similarity: float = Field(
+        0.8,
+        description="Questions that are at least so similar are in the same split, from 0.8 to 1; 0 ties equal ones only.",
+    )
+
+    @field_validator("near_question_similarity")
+    @classmethod
+    def _found_reliably(cls, value: float) -> float:
+        if value != 0 and not LEAST_SIMILARITY <= value <= 1:
+            raise ValueError(f"must be 0 (off) or from {LEAST_SIMILARITY} to 1")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was(cls, stored: Any) -> Any:
+        """A stored policy of before says nothing of nearly equal questions: it tied none."""
+        if isinstance(stored, dict) and stored.get("version") in _WITHOUT_NEAR_QUESTIONS:
+            return {"near_question_similarity": 0.0, **stored}
+        return stored
 
 
 class Reason(StrEnum):

@@ -110,12 +110,16 @@ def _squeezed(text: ir.StringValue) -> ir.StringValue:
     return ibis.cases((reduce(or_, rare), text.translate(WHITE_SPACE, "")), else_=common)
 
 
-def normalised_prompt(messages: ir.ArrayValue) -> ir.StringValue:
-    """The question, so that case and white space make no difference; null where there are no messages."""
+def _asked(messages: ir.ArrayValue) -> ir.ArrayValue:
+    """The messages before the last answer; all where there is none."""
     roles = messages.map(lambda message: message["role"])
     answer = _position(_reversed(roles), "assistant").fill_null(0)  # counted from the end, 0 where there is none
-    asked = _slice(messages, 1, messages.length() - answer)
-    parts = asked.map(
+    return _slice(messages, 1, messages.length() - answer)
+
+
+def normalised_prompt(messages: ir.ArrayValue) -> ir.StringValue:
+    """The question, so that case and white space make no difference; null where there are no messages."""
+    parts = _asked(messages).map(
         lambda message: (
             message["role"].fill_null("")
             + _SEPARATOR
@@ -123,6 +127,13 @@ def normalised_prompt(messages: ir.ArrayValue) -> ir.StringValue:
         )
     )
     return ibis.cases((has_messages(messages), _let(lowered(_joined(parts, _SEPARATOR)), _squeezed)))
+
+
+def question_text(messages: ir.ArrayValue) -> ir.StringValue:
+    """What is asked, as nearly equal questions are compared: without case, white space, roles and system messages."""
+    said = _asked(messages).filter(lambda message: message["role"] != "system")
+    contents = said.map(lambda message: message["content"].fill_null(""))
+    return ibis.cases((has_messages(messages), _let(lowered(_joined(contents, _SEPARATOR)), _squeezed)))
 
 
 def prompt_hash(messages: ir.ArrayValue) -> ir.StringValue:

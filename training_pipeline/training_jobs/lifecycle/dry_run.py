@@ -11,8 +11,8 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.backends.base import Plan
-from training_pipeline.datasets.prepare import split_snapshot
 from training_pipeline.datasets.snapshot import snapshot
+from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.split_report import SplitReport
@@ -51,7 +51,7 @@ def split_of(
     with tempfile.TemporaryDirectory(prefix="training-pipeline-") as directory:
         taken = snapshot(opened, policy, directory=Path(directory))
         seed = request.split_seed or opened.sheet.id
-        plan = split_snapshot(taken, ratio=request.train_val_split, seed=seed, min_pairs=min_pairs)
+        plan = split_snapshot(opened, taken, ratio=request.train_val_split, seed=seed, min_pairs=min_pairs)
     return taken.summary, plan.report
 
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.domain.errors import SplitRefused
-from training_pipeline.domain.rules.split import SplitPlan, first_rows, plan_split, tie
+from training_pipeline.domain.rules.components import first_rows
+from training_pipeline.domain.rules.split import SplitPlan, plan_split, tie
 
 ratios = st.integers(10, 95).map(lambda percent: percent / 100)
 
