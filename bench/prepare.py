@@ -110,8 +110,8 @@ def empty(directory: Path) -> Path:
 
 def ours(directory: Path, memory: str) -> dict[str, Any]:
     from training_pipeline.datasets.prepare import write_dataset
-from training_pipeline.datasets.split import split_snapshot
     from training_pipeline.datasets.snapshot import snapshot
+    from training_pipeline.datasets.split import split_snapshot
     from training_pipeline.domain.rules.policy import GatePolicy
     from training_pipeline.sheets.files.source import FileTrainingSheets
 

@@ -88,8 +88,8 @@ def run(name: str, directory: Path, memory: str) -> dict[str, Any]:
     from training_pipeline.databricks.statements import Statements
     from training_pipeline.databricks.workspace import Connection
     from training_pipeline.datasets.prepare import write_dataset
-from training_pipeline.datasets.split import split_snapshot
     from training_pipeline.datasets.snapshot import snapshot
+    from training_pipeline.datasets.split import split_snapshot
     from training_pipeline.domain.rules.policy import GatePolicy
     from training_pipeline.sheets.base import TrainingSheetSource
     from training_pipeline.sheets.files.source import FileTrainingSheets

@@ -31,7 +31,7 @@ def taken(tmp_path: Path) -> SnapshotRef:
 
 @pytest.fixture
 def dataset(taken: SnapshotRef, tmp_path: Path) -> DatasetRef:
-    plan = split_snapshot(opened, taken, ratio=0.8, seed="s", min_pairs=10)
+    plan = split_snapshot(open_sheet(rows()), taken, ratio=0.8, seed="s", min_pairs=10)
     return write_dataset(open_sheet(rows()), taken, plan, root=tmp_path / "datasets")
 
 

@@ -28,7 +28,7 @@ class GatePolicy(BaseModel):
     )
     near_question_similarity: float = Field(
         0.8,
-        description="Questions that are at least so similar are in the same split, from 0.8 to 1; 0 ties equal ones only.",
+        description="Questions at least so similar (0.8 to 1) are in the same split; 0 ties equal questions only.",
     )
 
     @field_validator("near_question_similarity")

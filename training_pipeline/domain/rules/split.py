@@ -138,10 +138,10 @@ def _refuse_hopeless(n: int, sizes: Integers, barred: NDArray[np.bool_], train: 
         )
     if train.all():
         raise SplitRefused(
-            f"The validation split would be empty: all {n} pairs were trained on before, may not be used for validation, "
-            f"or are tied to pairs of which this holds.",
-            hint="Add pairs on other items, or ask for a fresh split (`fresh_split`): its validation says less, for the "
-            "model's predecessor was trained on some of it.",
+            f"The validation split would be empty: all {n} pairs were trained on before or may not be used for "
+            f"validation, or are tied to such pairs.",
+            hint="Add pairs on other items, or ask for a fresh split (`fresh_split`), which validates on pairs that an "
+            "earlier model was trained on.",
         )
     if kept == n:
         raise SplitRefused(

@@ -231,8 +231,8 @@ def test_a_pair_that_stops_passing_while_the_dataset_is_written_is_not_written(
     put_pairs(workspace, mixed())
     with source(workspace).open("sheet-1") as opened:
         taken = snapshot(opened, POLICY, directory=tmp_path)
+        plan = split_snapshot(opened, taken, ratio=0.8, seed="s", min_pairs=2)
     put_pairs(workspace, [pair(0, status="flagged"), *mixed()[1:]])
-    plan = split_snapshot(opened, taken, ratio=0.8, seed="s", min_pairs=2)
     with source(workspace).open("sheet-1") as opened, pytest.raises(GovernanceChanged, match="1 are gone"):
         write_dataset(opened, taken, plan, root=tmp_path / "datasets")
     assert not list((tmp_path / "datasets").iterdir())
