@@ -129,7 +129,7 @@ class JobRequest(BaseModel):
     )
     fresh_split: bool = Field(
         False,
-        description="Split anew, without a predecessor: pairs that an earlier model was trained on may be validated on.",
+        description="Split anew, without a predecessor: it may validate on pairs that an earlier model was trained on.",
         examples=[False],
     )
     register_to_uc: bool = Field(
