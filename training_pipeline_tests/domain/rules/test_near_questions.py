@@ -17,7 +17,7 @@ from rensa import RMinHash
 
 from training_pipeline.domain.rules.near_questions import near_pairs
 
-WORDS = ["".join(letters) for letters in zip(*[iter("valvecracknominalpressureinvoicesupplierweldseamtorque" * 3)] * 6)]
+WORDS = ["valve", "nominalpressure", "invoice", "weldseam", "torque", "supplier"]
 
 
 def found(texts: list[str], similarity: float = 0.8) -> dict[tuple[int, int], float]:
@@ -75,7 +75,7 @@ def test_small_sheets_are_what_comparing_every_two_gives(pairs: int, template: s
 
 
 @settings(deadline=None)
-@given(st.lists(st.lists(st.sampled_from([*WORDS[:6], "12", "7", "1", "é"]), max_size=8).map("".join), min_size=1))
+@given(st.lists(st.lists(st.sampled_from([*WORDS, "12", "7", "1", "é"]), max_size=8).map("".join), min_size=1))
 def test_any_questions_are_what_comparing_every_two_gives(texts: list[str]) -> None:
     assert found(texts) == pytest.approx(expected(texts))
 
@@ -93,7 +93,7 @@ def test_order_makes_no_difference() -> None:
 
 def test_questions_that_differ_in_a_number_are_different() -> None:
     text = "whatdoesthevalveofunit{}weighwhenitisfilledwithwaterinkilograms"
-    texts = [text.format(number) for number in ("1", "2", "12", "", "1", "١")]
+    texts = [text.format(number) for number in ("1", "2", "12", "", "1", "\u0661")]
     assert set(found(texts)) == {(0, 4)}
     assert found(["acrossroads1and12lengthoftheroad", "acrossroads11and2lengthoftheroad"], 0.8) == {}
 
