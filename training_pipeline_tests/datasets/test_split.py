@@ -211,7 +211,7 @@ def test_the_same_predecessor_gives_the_same_bytes(tmp_path: Path) -> None:
     assert one.digest == other.digest
 
 
-@settings(deadline=None, max_examples=examples(10))
+@settings(deadline=None, max_examples=examples(4))
 @given(data=st.data())
 def test_over_any_generations_nothing_trained_on_is_validated_on(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

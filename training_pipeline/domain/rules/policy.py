@@ -15,6 +15,13 @@ LEAST_SIMILARITY: Final = 0.8
 _WITHOUT_NEAR_QUESTIONS: Final = ("1", "2")
 
 
+def reliable_similarity(value: float) -> float:
+    """`value` where it is 0 (off) or as large as nearly equal questions are found reliably; else `ValueError`. Pure."""
+    if value != 0 and not LEAST_SIMILARITY <= value <= 1:
+        raise ValueError(f"must be 0 (off) or from {LEAST_SIMILARITY} to 1")
+    return value
+
+
 class GatePolicy(BaseModel):
     """The parameters of the gates and of the ties of the split, beside the sheet."""
 
@@ -34,9 +41,7 @@ class GatePolicy(BaseModel):
     @field_validator("near_question_similarity")
     @classmethod
     def _found_reliably(cls, value: float) -> float:
-        if value != 0 and not LEAST_SIMILARITY <= value <= 1:
-            raise ValueError(f"must be 0 (off) or from {LEAST_SIMILARITY} to 1")
-        return value
+        return reliable_similarity(value)
 
     @model_validator(mode="before")
     @classmethod
