@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def moved(before: DatasetRef, after: DatasetRef) -> dict[tuple[str, str], int]:
 
 
 def sentence(rng: random.Random, letters: int) -> str:
-    words = []
+    words: list[str] = []
     while sum(map(len, words)) < letters:
         words.append("".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(rng.randint(3, 9))))
     return " ".join(words).capitalize() + "?"
@@ -73,12 +74,13 @@ def one_letter(rng: random.Random, text: str) -> str:
 def test_no_twin_stands_on_the_other_side(tmp_path: Path, twins: int, kind: str) -> None:
     """Questions of 60 letters and more, each again with a small difference, on an item of its own."""
     rng = random.Random(kind)
-    change = {
+    changes: dict[str, Callable[[str], str]] = {
         "dropped": lambda text: text.removesuffix("?"),
         "letter": lambda text: one_letter(rng, text),
         "case": str.upper,
         "system": str,
-    }[kind]
+    }
+    change = changes[kind]
     own = [sentence(rng, rng.randint(60, 150)) for _ in range(twins)]
     rows = [asked(number, text) for number, text in enumerate(own)]
     for number, text in enumerate(own):
