@@ -123,13 +123,15 @@ def _candidates(of: _Signatures, similarity: float) -> Iterator[Integers]:
     """Pairs that agree in a band, as the first's number times the count of texts plus the second's."""
     yield np.empty(0, dtype=np.int64)
     rows = np.flatnonzero(of.signed)
+    number = np.uint64((1 << len(of.signed).bit_length()) - 1)
     # Every number of two signatures is equal as often as they are similar, and a bit of unequal ones half the time.
     unlike = (1 - similarity) / 2
     most = int(_SIGNATURE * unlike + 5 * (_SIGNATURE * unlike * (1 - unlike)) ** 0.5)
     for band in range(_BANDS):
-        key, after = of.bands[rows, band], of.bands[rows, (band + 1) % _BANDS]
-        order = np.argsort(key.astype(np.uint64) << np.uint64(32) | after, kind="stable")
-        key, ordered = key[order], rows[order]
+        # As one number each, for numbers sort fast: the band, as much of the next one as has room, and the row.
+        after = of.bands[rows, (band + 1) % _BANDS] & ~number
+        numbers = np.sort(of.bands[rows, band].astype(np.uint64) << np.uint64(32) | after | rows.astype(np.uint64))
+        key, ordered = numbers >> np.uint64(32), (numbers & number).astype(np.int64)
         places = np.arange(len(ordered))
         for step in range(1, _WINDOW + 1):
             places = places[: np.searchsorted(places, len(ordered) - step)]
