@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from training_pipeline.datasets.predecessor import Predecessor
 from training_pipeline.datasets.prepare import write_dataset
@@ -102,6 +103,41 @@ def test_near_questions_are_tied_and_counted_unless_the_policy_says_otherwise(tm
     assert (report.components, report.near.tied, report.near.similarity) == (20, 2, 0.8)
     off = made(rows, tmp_path, policy=GatePolicy(near_question_similarity=0)).report
     assert (off.components, off.near.tied, off.near.similarity) == (21, 0, 0)
+
+
+def test_nearly_equal_instructions_tie_nothing(tmp_path: Path) -> None:
+    rng = random.Random(2)
+    prompts = ["Summarise the report of the inspection in one sentence for the supplier."]
+    prompts += [prompts[0].replace("one", "a")]
+    rows = [asked(number, prompts[number % 2]) for number in range(60)]
+    question = one_letter(rng, prompts[0])
+    rows += [asked(60, question), asked(61, question.replace(".", "!"))]
+    report = made(rows, tmp_path).report
+    assert (report.components, report.near.tied) == (61, 2), "the two questions that are no instructions are tied"
+
+
+def test_a_group_of_more_than_a_twentieth_is_tightened_and_reported(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    base = sentence(rng, 70)
+    rows = [asked(number, one_letter(rng, base)) for number in range(30)]
+    rows += [asked(number, sentence(rng, 80)) for number in range(30, 200)]
+    report = made(rows, tmp_path).report
+    assert (report.near.tightened_groups, report.near.too_large_groups) == (1, 0)
+    assert report.largest_component <= 20
+    assert "1 groups of nearly equal questions were tightened" in report.to_text()
+
+
+def test_a_dataset_of_before_says_that_no_near_questions_were_tied() -> None:
+    for version in ("1", "2"):
+        assert GatePolicy.model_validate({"version": version}).near_question_similarity == 0
+    assert GatePolicy.model_validate(GatePolicy().model_dump()) == GatePolicy()
+    assert GatePolicy().near_question_similarity == 0.8
+
+
+@pytest.mark.parametrize("value", [-1, 0.5, 0.79, 1.01])
+def test_a_similarity_that_is_not_found_reliably_is_refused(value: float) -> None:
+    with pytest.raises(ValidationError, match="near_question_similarity"):
+        GatePolicy(near_question_similarity=value)
 
 
 def grown(rows: list[Row], rng: random.Random, added: int, ids: str) -> list[Row]:
