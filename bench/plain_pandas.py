@@ -12,6 +12,8 @@ import pandas as pd
 import pyarrow as pa
 
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, RowsDigest
+from training_pipeline.domain.rules.near_questions import NearPairs, near_pairs
+from training_pipeline.domain.rules.near_ties import tie_nearly
 from training_pipeline.domain.rules.split import least_of, plan_split, tie
 from training_pipeline.domain.rules.text import WHITE_SPACE
 
@@ -181,6 +183,12 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
     prompts = included["prompt"].where(~instruction)
     keys = [pd.factorize(key)[0] for key in (included["item_ref"], included["canonical_label_id"], prompts)]
     component = tie(keys)
+    # The same rows, tied by the same functions: what is compared here is the data path around them.
+    first = included.assign(prompt=prompts.to_numpy(), row=np.arange(len(included))).dropna(subset="prompt")
+    first = first.drop_duplicates("prompt")
+    near = near_pairs(pa.chunked_array([first["messages"].map(question_of).tolist()], pa.string()), similarity=0.8)
+    rows = first["row"].to_numpy()
+    component = tie_nearly(component, NearPairs(rows[near.first], rows[near.second], near.similarity)).component
     hashed = np.array([int(sha256(f"{seed}\n{item}")[:16], 16) for item in included["item_ref"]], dtype=np.uint64)
     order = least_of(component, hashed)
     plan = plan_split(component, order, included["validates"].to_numpy(dtype=bool), ratio=ratio, seed=seed)
@@ -192,7 +200,7 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
         (out / f"{name}.jsonl").write_bytes(content)
         digests[name] = hashlib.sha256(content).hexdigest()
     pairs = pairs.assign(
-        reason=reason, instruction=instruction, prompt_hash=pairs["prompt"], may_validate=False, gate_policy_version="2"
+        reason=reason, instruction=instruction, prompt_hash=pairs["prompt"], may_validate=False, gate_policy_version="3"
     )
     pairs["may_validate"] = included["validates"].reindex(pairs.index, fill_value=False)
     pairs["split"] = side.reindex(pairs.index)
