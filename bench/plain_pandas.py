@@ -82,6 +82,12 @@ def prompt_of(messages: Any) -> str | None:
     return sha256("\x1f".join(parts))[:32]
 
 
+def question_of(messages: Any) -> str:
+    last = max((index for index, message in enumerate(messages) if message["role"] == "assistant"), default=None)
+    said = [message["content"] or "" for message in messages[:last] if message["role"] != "system"]
+    return "\x1f".join(said).lower().translate(GONE)
+
+
 def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
