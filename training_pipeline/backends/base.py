@@ -75,13 +75,15 @@ class RunState(BaseModel):
 
     `lost` with `failed` means that nobody watches over the run any more although it has no outcome: `recover` may yet
     save it. Where it cannot, the run has failed. The MLflow ids are those of a run that logs to MLflow directly;
-    `run_url` is the page of the run, where the backend has pages.
+    `run_url` is the page of the run, where the backend has pages. A run with `asks_since` waits until `allow` answers
+    the question whether its pairs may still be trained on; the time, in seconds since 1970, names the question.
     """
 
     model_config = ConfigDict(frozen=True)
 
     status: JobStatus
     lost: bool = False
+    asks_since: float | None = None
     step: int | None = None
     planned_steps: int | None = None
     epoch: float | None = None
@@ -163,6 +165,15 @@ class BulkStatus(Protocol):
         A run that it cannot tell about, for whatever reason, is left out: `status` is asked about that one. So it
         raises only where nothing can be told at all.
         """
+        ...
+
+
+@runtime_checkable
+class AsksPermission(Protocol):
+    """What a backend has besides where its runs ask, once they have their compute, whether they may begin."""
+
+    def allow(self, job_id: str, attempt: int, *, asked: float) -> None:
+        """Let the run begin that has asked at this time (`RunState.asks_since`). A later question stays open."""
         ...
 
 

@@ -21,7 +21,7 @@ from training_pipeline.datasets.rows_file import write_rows
 from training_pipeline.datasets.snapshot import included_rows, snapshot_rows
 from training_pipeline.datasets.store import dataset_digest, is_whole
 from training_pipeline.datasets.verdicts import texts
-from training_pipeline.domain.errors import GateRefused, GovernanceChanged
+from training_pipeline.domain.errors import GateRefused, SheetChanged
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, text_bytes
 from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef, SnapshotRef
 from training_pipeline.domain.rules.rendering import rendered, row_hash
@@ -80,7 +80,7 @@ def _shuffled(pair_ids: pa.ChunkedArray, seed: str) -> NDArray[np.uint64]:
 def write_dataset(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, *, root: Path) -> DatasetRef:
     """Write the dataset to `root/<digest>/`, or verify and reuse it where it is there. Idempotent.
 
-    The text is read again from the sheet: raises `GovernanceChanged` where it is not the text that was judged, and
+    The text is read again from the sheet: raises `SheetChanged` where it is not the text that was judged, and
     `Unavailable` where the disk is full. Nothing half-written stays.
     """
     with disk_errors(f"write a dataset in {root}"), staging(root) as staged, ThreadPoolExecutor(1) as beside:
@@ -164,10 +164,10 @@ def _write_lines(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, directo
         files, found, changed = _write_ordered(ordered, directory)
     missing = len(included) - found
     if changed or missing:
-        raise GovernanceChanged(
+        raise SheetChanged(
             f"Training sheet {taken.sheet_id!r} changed while its dataset was prepared: of {len(included):,} pairs "
             f"that were judged, {changed:,} have changed and {max(missing, 0):,} are gone.",
-            hint="Retry the job: the pairs are then checked again.",
+            hint="It is read again.",
         )
     return files
 

@@ -1,4 +1,6 @@
-"""The sensors that drive training jobs: launch pending jobs, poll running ones, and recover from dead runs."""
+"""The sensors that drive training jobs: launch pending jobs, poll running ones, recover from dead runs, and
+stop what may no longer be trained on.
+"""
 
 # No postponed annotations here: Dagster reads those of what it decorates.
 import time
@@ -29,7 +31,7 @@ POLL_SECONDS = 20.0
 
 
 def make_sensors(interval: int) -> list[dg.SensorDefinition]:
-    """The three sensors, each at most every `interval` seconds, running by default."""
+    """The four sensors, each at most every `interval` seconds, running by default."""
 
     @dg.sensor(
         job=launch_training,
@@ -83,7 +85,18 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
             f"Checked {launches} launch and {finishes} finish run(s); recovered {settled} that ended early."
         )
 
-    return [launch_pending_jobs, poll_training_jobs, watch_training_runs]
+    @dg.sensor(
+        minimum_interval_seconds=interval,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Checks whether the pairs of queued and running training jobs may still be trained on.",
+    )
+    def watch_permissions(services: ServicesParam) -> dg.SkipReason:
+        """Ask the sources about jobs that are due, and stop those whose pairs lost their permission."""
+        stopped = services.permission_watch.check_due(seconds=POLL_SECONDS)
+        said = f"asked {', '.join(stopped)} to stop" if stopped else "none had to be stopped"
+        return dg.SkipReason(f"Checked the permission of submitted training jobs; {said}.")
+
+    return [launch_pending_jobs, poll_training_jobs, watch_training_runs, watch_permissions]
 
 
 def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:

@@ -67,6 +67,7 @@ def finish(services: Services, job: TrainingJob) -> None:
         begun = finalizer.begin(job.id, attempt, run_id="driven")
         finalizer.require_trained(begun)
         result = finalizer.store_metrics(begun)
+        finalizer.require_permission(services.store.get(job.id), result)
         finalizer.register(services.store.get(job.id), result)
         finalizer.succeed(job.id)
     except Exception as error:  # noqa: BLE001 - what the run of Dagster does with any error

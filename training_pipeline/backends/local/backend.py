@@ -74,6 +74,8 @@ class LocalBackend:
         cancel_grace_seconds: float,
         program: Sequence[str] = PROGRAM,
         models_dir: Path | None = None,
+        *,
+        asks_permission: bool = False,
     ) -> None:
         self._runs = runs.absolute()
         self._slots = slots
@@ -81,6 +83,7 @@ class LocalBackend:
         self._cancel_grace_seconds = cancel_grace_seconds
         self._program = tuple(program)
         self._models = ModelCatalogue(models_dir)
+        self._asks_permission = asks_permission
 
     def base_models(self) -> list[BaseModelOffer]:
         """The built-in model, and the directories with a config.json in the models directory. Reads."""
@@ -148,11 +151,15 @@ class LocalBackend:
                 return RunState(status=status, error=outcome.error, error_details=outcome.error_details, **progress)
             if not supervised:
                 return _lost(run, progress)
+            asks_since = supervision.asks_since if supervision else None
             if supervision is None or not supervision.has_run:
-                return RunState(status=JobStatus.QUEUED, message="Waiting for a slot.")
+                message = supervision.message if supervision else ""
+                return RunState(
+                    status=JobStatus.QUEUED, asks_since=asks_since, message=message or "Waiting for a slot."
+                )
             if supervision.message:
                 progress["message"] = supervision.message
-            return RunState(status=JobStatus.RUNNING, **progress)
+            return RunState(status=JobStatus.RUNNING, asks_since=asks_since, **progress)
 
     def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:
         """The points from byte `offset` of progress.jsonl on, and the byte to go on from. Reads."""
@@ -166,6 +173,12 @@ class LocalBackend:
         with _using(run):
             if run.outcome() is None and not run.cancel.exists():
                 write_json(run.cancel, {"requested_at": time.time()})
+
+    def allow(self, job_id: str, attempt: int, *, asked: float) -> None:
+        """Let the run begin that has asked at this time. Idempotent."""
+        run = self._submitted(job_id, attempt)
+        with _using(run):
+            write_json(run.permission, {"asked": asked})
 
     def recover(self, job_id: str, attempt: int) -> bool:
         """Give a run with neither outcome nor supervisor a new supervisor, at most as often as a trainer is resumed.
@@ -227,6 +240,7 @@ class LocalBackend:
             cancel_grace_seconds=self._cancel_grace_seconds,
             timeout_seconds=submission.config.timeout_minutes * 60,
             submitted_at=time.time(),
+            asks_permission=self._asks_permission,
             request=request,
         )
 

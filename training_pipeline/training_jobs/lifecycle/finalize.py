@@ -8,15 +8,17 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select
 
 from training_pipeline.backends.base import FineTuningBackend, TrainingResult
-from training_pipeline.domain.errors import BackendFailed, Conflict
+from training_pipeline.domain.errors import BackendFailed, Conflict, PermissionWithdrawn
 from training_pipeline.domain.job import TERMINAL, JobStatus, Phase, TrainingJob
 from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra.files import sha256
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.lifecycle.launch import registered_name
+from training_pipeline.training_jobs.lifecycle.permission_watch import Notice
 from training_pipeline.training_jobs.lifecycle.provenance import source_version, template_version
 from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, collect_points
+from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 from training_pipeline.training_jobs.store.tables import training_job_events
@@ -25,7 +27,11 @@ from training_pipeline.training_jobs.store.tables import training_job_events
 class Finalizer:
     """The steps of `finalize_training`, free of Dagster."""
 
-    def __init__(self, store: JobStore, backend: FineTuningBackend, tracking: RunTracking) -> None:
+    def __init__(
+        self, store: JobStore, backend: FineTuningBackend, tracking: RunTracking, permission: Permission, notice: Notice
+    ) -> None:
+        self._permission = permission
+        self._notice = notice
         self._store = store
         self._backend = backend
         self._tracking = tracking
@@ -84,6 +90,30 @@ class Finalizer:
             ):
                 return now
             job = now
+
+    def require_permission(self, job: TrainingJob, result: TrainingResult) -> None:
+        """Ask once more, right before the model is registered, whether its pairs may be trained on. Idempotent.
+
+        Raises `PermissionWithdrawn` with the pair ids: the model is kept where it was trained, on record by the hashes
+        of its files, and registered nowhere. Raises `PermissionUnknown` where nobody can say.
+        """
+        answer = self._permission.ask(job)
+        for warned in answer.warnings:
+            self._notice(job, warned, True)
+        if answer.withdrawn is None:
+            return
+        if job.handles.mlflow_run_id is not None:
+            self._tracking.tag_run(job.handles.mlflow_run_id, {"training_pipeline.permission": "withdrawn"})
+            self._tracking.end_run(job.handles.mlflow_run_id, "FAILED")
+        lineage.set_model(self._store, job.id, version=None, files=result.model_files)
+        kept = f"The trained model is kept at {result.model_dir} and registered nowhere."
+        if str(result.model_dir).startswith("models:"):  # a run that registers its model itself has done so by now
+            kept = f"Its run had already registered {result.model_dir}: delete that version."
+        raise PermissionWithdrawn(
+            f"{answer.withdrawn.message} {kept}",
+            hint=answer.withdrawn.hint,
+            details=answer.withdrawn.details,
+        )
 
     def register(self, job: TrainingJob, result: TrainingResult) -> TrainingJob:
         """Register the model version, or keep the model as an artifact where that was asked for. Idempotent."""

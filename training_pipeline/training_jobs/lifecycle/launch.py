@@ -17,13 +17,13 @@ from training_pipeline.datasets.labels import labels_of
 from training_pipeline.datasets.prepare import split_snapshot, write_dataset
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
-from training_pipeline.domain.errors import Conflict, GovernanceChanged
+from training_pipeline.domain.errors import Conflict, SheetChanged
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef, required
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import TrainingConfig
-from training_pipeline.sheets.base import TrainingSheetSource
+from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.store import lineage
@@ -72,14 +72,14 @@ class Launcher:
         return found
 
     def judge(self, job: TrainingJob, sheet: SheetRef) -> SnapshotRef:
-        """Apply the gates to every pair, store the verdicts, and note the counts in the job. Idempotent."""
+        """Apply the gates to every pair, store the verdicts, and note the counts in the job. Idempotent.
+
+        Raises `SheetChanged` where the sheet is not the one that was read: the next attempt reads it again.
+        """
         if job.data.snapshot is not None and self._submitted(job):
             return required(job.data.snapshot, "snapshot")
         with self._source.open(job.request.training_sheet_id) as opened:
-            if opened.digest != sheet.digest:
-                raise GovernanceChanged(
-                    f"Training sheet {sheet.sheet.id} changed while it was being read.", hint="Retry the training job."
-                )
+            _require_same(opened, sheet.digest)
             taken = snapshot(opened, self._policy, directory=self._snapshots)
         summary = taken.summary
         self._note(
@@ -100,6 +100,7 @@ class Launcher:
         if self._submitted(job):
             return None
         with self._source.open(job.request.training_sheet_id) as opened:
+            _require_same(opened, taken.sheet_digest)
             return gate_failures(opened, taken)
 
     def held_out_in_train(self, job: TrainingJob, taken: SnapshotRef) -> Finding | None:
@@ -107,6 +108,7 @@ class Launcher:
         if self._submitted(job):
             return None
         with self._source.open(job.request.training_sheet_id) as opened:
+            _require_same(opened, taken.sheet_digest)
             return held_out_in_train(opened, taken)
 
     def torn_ties(self, taken: SnapshotRef, dataset: DatasetRef) -> Finding:
@@ -116,7 +118,7 @@ class Launcher:
     def split(self, job: TrainingJob, taken: SnapshotRef) -> DatasetRef:
         """Split the included pairs and store the dataset under its digest. Idempotent.
 
-        Raises `GateRefused` or `SplitRefused` with the reason, `GovernanceChanged` if the source changed meanwhile.
+        Raises `GateRefused` or `SplitRefused` with the reason, `SheetChanged` if the source changed meanwhile.
         """
         if job.data.dataset is not None and self._submitted(job):
             return required(job.data.dataset, "dataset")
@@ -239,6 +241,14 @@ class Launcher:
 
     def _submitted(self, job: TrainingJob) -> bool:
         return job.handles.submit_intended_at is not None and self._backend.find(job.id, job.attempt) is not None
+
+
+def _require_same(opened: OpenSheet, digest: str) -> None:
+    """Raise `SheetChanged` unless the sheet is the one that the launch has read: the next attempt reads it again."""
+    if opened.digest != digest:
+        raise SheetChanged(
+            f"Training sheet {opened.sheet.id!r} was changed while it was read.", hint="It is read again."
+        )
 
 
 def accepted(store: JobStore, job: TrainingJob, handle: Handle) -> TrainingJob:
