@@ -40,6 +40,11 @@ def is_local(base_model: str) -> bool:
     return base_model == BUILTIN_TINY or Path(base_model).is_absolute()
 
 
+def is_folder(base_model: str) -> bool:
+    """Whether `base_model` names a folder on this machine. Pure."""
+    return Path(base_model).is_absolute()
+
+
 def load(config: Config, run: RunDir) -> Base:
     """The base model and its tokenizer; raises `TrainingFailed` in one sentence if there is none to be had.
 

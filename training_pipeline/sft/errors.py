@@ -24,11 +24,14 @@ _FULL_DISK_BYTES: Final = 1 << 20
 
 
 class TrainingFailed(Exception):
-    """A cause that a person can mend: one readable sentence with what to do. Never quotes a pair."""
+    """A cause that a person can mend: one readable sentence with what to do. Never quotes a pair.
 
-    def __init__(self, message: str, *, recurs: bool = True) -> None:
+    `file` and `line` name the example at fault, if it is one, so that who knows the pairs can name the pair.
+    """
+
+    def __init__(self, message: str, *, recurs: bool = True, line: int | None = None, file: str | None = None) -> None:
         super().__init__(message)
-        self.recurs = recurs
+        self.recurs, self.line, self.file = recurs, line, file
 
 
 class NothingToTrain(TrainingFailed):
@@ -42,13 +45,16 @@ class Failure:
     error: str
     error_type: str
     recurs: bool
+    #: The dataset file and the line in it of an example at fault, so that who knows the pairs can name the pair.
+    file: str | None = None
+    line: int | None = None
 
 
 def explain(error: BaseException, run_dir: Path) -> Failure:
     """The readable cause of any exception. Looks at the free space of `run_dir`'s disk; writes nothing."""
     kind = type(error).__name__
     if isinstance(error, TrainingFailed):
-        return Failure(str(error), kind, error.recurs)
+        return Failure(str(error), kind, error.recurs, error.file, error.line)
     if _disk_is_full(error, run_dir):
         return Failure(
             f"The disk that holds {run_dir} is full: free some space, then try again.",

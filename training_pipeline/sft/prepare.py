@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,29 +17,36 @@ from peft import LoraConfig
 from transformers import PrinterCallback, set_seed
 from transformers.utils import logging as transformers_logging
 from trl.trainer.sft_config import SFTConfig
-from trl.trainer.sft_trainer import SFTTrainer
 
 from . import base_model
 from .base_model import Base
 from .callback import logging_steps
 from .chat_format import chat_format
 from .config import Config
-from .data import ChatFormat, Counts, write_tokens
+from .data import ChatFormat
 from .errors import TrainingFailed
+from .integrity import refuse_other_base_model, refuse_other_file, sha256
 from .run_dir import RunDir, read_json, write_json
+from .token_file import Counts, write_tokens
+from .trainer import Trainer
 
 #: Up to this many weights, validation batches may be larger than training batches.
 _SMALL_PARAMETERS: Final = 50_000_000
 _SMALL_EVAL_BATCH: Final = 32
 #: Settings that may change between two starts of one run: they do not change what is trained.
-_MAY_CHANGE: Final = frozenset({"mlflow", "checkpoint_minutes", "run_dir", "train_file", "validation_file"})
-
-
-class Trainer(SFTTrainer):
-    """TRL's trainer without its model card, which names no base model."""
-
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Write nothing."""
+_MAY_CHANGE: Final = frozenset(
+    {
+        "mlflow",
+        "checkpoint_minutes",
+        "run_dir",
+        "train_file",
+        "validation_file",
+        "train_sha256",
+        "validation_sha256",
+        "base_model_files",
+        "allow_never_stops",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,8 @@ class Prepared:
     trainer: Any
     steps_per_epoch: int
     planned_steps: int
+    #: The tokens with which generation ends: those of the base model and those of the trained answers.
+    ends: list[int]
 
 
 def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepared:
@@ -60,12 +70,18 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepare
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     set_seed(config.seed)
     _claim(config, run)
+    if base_model.is_folder(config.base_model):
+        refuse_other_base_model(Path(config.base_model), config.base_model_files)
     told("loading the base model")
     base = base_model.load(config, run)
-    chat = chat_format(base.tokenizer, config.base_model)
+    chat = chat_format(base.tokenizer, config.base_model, _first_day(run))
     told("turning the pairs into tokens")
     train_counts, train = _tokens(config.train_file, "train_file", config, run, chat)
     validation_counts, validation = _tokens(config.validation_file, "validation_file", config, run, chat)
+    # Whatever changed the files since they were claimed, these bytes were read.
+    refuse_other_file("train_file", config.train_file, config.train_sha256, train_counts.sha256)
+    refuse_other_file("validation_file", config.validation_file, config.validation_sha256, validation_counts.sha256)
+    ends = _end_generation(base.model, chat.ends | train_counts.ends)
     steps_per_epoch = math.ceil(train_counts.examples / config.batch_size)
     planned = steps_per_epoch * config.epochs
     trainer = Trainer(
@@ -77,16 +93,18 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepare
         peft_config=_lora(config),
     )
     trainer.remove_callback(PrinterCallback)
-    return Prepared(base, chat, train_counts, validation_counts, trainer, steps_per_epoch, planned)
+    return Prepared(base, chat, train_counts, validation_counts, trainer, steps_per_epoch, planned, ends)
 
 
 def _claim(config: Config, run: RunDir) -> None:
     """Tie the run directory to this configuration and data, so that no checkpoint is continued with other ones."""
     settings = {key: value for key, value in config.as_json().items() if key not in _MAY_CHANGE}
+    files = {"train_file": sha256(config.train_file), "validation_file": sha256(config.validation_file)}
+    refuse_other_file("train_file", config.train_file, config.train_sha256, files["train_file"])
+    refuse_other_file("validation_file", config.validation_file, config.validation_sha256, files["validation_file"])
     identity = {
         "settings": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
-        "train_file": sha256(config.train_file),
-        "validation_file": sha256(config.validation_file),
+        **files,
     }
     claimed = read_json(run.identity)
     if claimed is None:
@@ -99,10 +117,19 @@ def _claim(config: Config, run: RunDir) -> None:
         )
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _first_day(run: RunDir) -> date:
+    """The day on which this run was first started, so that a template with the date writes the same after a resume."""
+    if not run.first_day.exists():
+        write_json(run.first_day, {"date": date.today().isoformat()})
+    return date.fromisoformat(read_json(run.first_day)["date"])
+
+
+def _end_generation(model: Any, ends: frozenset[int]) -> list[int]:
+    """Let generation by `model`, and by what is saved of it, end with `ends` too; returns all its end tokens."""
+    known = model.generation_config.eos_token_id
+    before = known if isinstance(known, list) else [] if known is None else [known]
+    model.generation_config.eos_token_id = [*before, *sorted(ends - {*before})]
+    return list(model.generation_config.eos_token_id)
 
 
 def _tokens(source: Path, name: str, config: Config, run: RunDir, chat: ChatFormat) -> tuple[Counts, Dataset]:

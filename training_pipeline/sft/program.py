@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -123,10 +124,7 @@ def _fail(run: RunDir, error: Exception) -> int:
     status.facts |= {key: value for key, value in (read_json(run.status) or {}).items() if key in status.facts}
     status.facts |= {"phase": "failed", "eta_seconds": None, "message": failure.error}
     status.write()
-    write_json(
-        run.result,
-        {"status": "failed", "error": failure.error, "error_type": failure.error_type, "recurs": failure.recurs},
-    )
+    write_json(run.result, {"status": "failed", **asdict(failure)})
     return FAILED if failure.recurs else INTERRUPTED
 
 
@@ -134,6 +132,6 @@ def _clean_up(run: RunDir) -> None:
     """Delete what only an unfinished run needs. Idempotent."""
     for directory in (run.checkpoints, run.tokens, run.base):
         shutil.rmtree(directory, ignore_errors=True)
-    for file in (run.best, run.before):
+    for file in (run.best, run.before, run.first_day):
         file.unlink(missing_ok=True)
     run.release_reserve()

@@ -85,6 +85,11 @@ class RunDir:
         return self.path / "run.json"
 
     @property
+    def first_day(self) -> Path:
+        """The date of the first start, which a chat template may write."""
+        return self.path / "first_day.json"
+
+    @property
     def before(self) -> Path:
         """What was measured before the first step, so that a resumed run need not measure it again."""
         return self.path / "before.json"

@@ -30,7 +30,7 @@ CHATML: Final = (
 PLAIN: Final = (
     "{{- bos_token or '' -}}"
     "{%- for message in messages -%}"
-    "{{ message['role'] | capitalize + ':' }}"
+    "{{ message['role'] | capitalize + (' ' + message['name'] if message['name'] else '') + ':' }}"
     "{%- if message['role'] == 'assistant' -%}"
     "{% generation %}{{ ' ' + (message['content'] or '') }}" + _TOOL_CALLS + "{{ eos_token }}{% endgeneration %}"
     "{%- else -%}{{ ' ' + (message['content'] or '') }}{%- endif -%}"

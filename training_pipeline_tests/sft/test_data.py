@@ -15,12 +15,11 @@ from training_pipeline.sft.data import (
     Encoded,
     Example,
     _token_range,
-    batches,
     read_examples,
-    write_tokens,
 )
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.templates import CHATML
+from training_pipeline.sft.token_file import batches, write_tokens
 from training_pipeline.testing.triage import write_jsonl
 
 CHAT: list[dict[str, Any]] = [

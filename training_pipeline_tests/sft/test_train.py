@@ -31,7 +31,13 @@ def test_lora_trains_adapters_and_saves_them_beside_the_merged_model(run: Run, t
     from peft import PeftModel
 
     result = start(
-        run, method="lora", lora_rank=4, base_model=str(tiny_folder), epochs=1, gradient_accumulation_steps=2
+        run,
+        method="lora",
+        lora_rank=4,
+        base_model=str(tiny_folder),
+        epochs=1,
+        gradient_accumulation_steps=2,
+        allow_never_stops=True,
     )
     assert result["steps"] == 10
     assert result["val_loss"] < result["custom_metrics"]["val_loss_before"]
@@ -86,6 +92,6 @@ def test_a_directory_of_another_run_is_not_continued(run: Run, tmp_path: Path) -
 
 def test_a_pair_that_is_cut_is_counted(tmp_path: Path) -> None:
     row = {"messages": [{"role": "user", "content": "a?"}, {"role": "assistant", "content": "b " * 100}]}
-    result = start(new_run(tmp_path, [row] * 10), epochs=1, max_length=32)
+    result = start(new_run(tmp_path, [row] * 10), epochs=1, max_length=32, allow_never_stops=True)
     assert result["truncated_examples"] == 8
     assert result["custom_metrics"]["truncated_validation_examples"] == 2
