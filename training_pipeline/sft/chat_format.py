@@ -102,16 +102,32 @@ def prefixed(tokenizer: Any, template: str) -> Renderer:
             if not whole.startswith(prompt):  # what is served then is found out later
                 prompt = _render(tokenizer, template, messages[:index])
             through = _render(tokenizer, template, messages[: index + 1])
-            if not (through.startswith(prompt) and whole.startswith(through) and len(through) > len(prompt)):
+            end = _end_of_answer(whole, len(prompt), through, message["content"])
+            if not whole.startswith(prompt) or end is None:
                 raise TrainingFailed(
                     "The chat template of the base model has no {% generation %} markers and writes earlier messages "
                     "differently once an answer follows, so the answers cannot be told from the questions: choose "
                     "another base_model, or add the markers to its chat template."
                 )
-            spans.append((len(prompt), len(through)))
+            spans.append((len(prompt), end))
         return whole, spans
 
     return render
+
+
+def _end_of_answer(whole: str, start: int, through: str, content: str) -> int | None:
+    """Where in `whole` the answer ends that begins at `start`; `through` is the text where it is the last message.
+
+    Templates for reasoning write the last answer in another way than earlier ones: then what follows the content tells.
+    """
+    if whole.startswith(through) and len(through) > start:
+        return len(through)
+    said = content.rpartition("</think>")[2].strip()
+    last, here = through.rfind(said), whole.find(said, start)
+    if not said or last < 0 or here < 0:
+        return None
+    tail = through[last + len(said) :]
+    return here + len(said) + len(tail) if whole.startswith(tail, here + len(said)) else None
 
 
 def _render(tokenizer: Any, template: str, messages: Sequence[Message], *, prompt: bool = False) -> str:

@@ -69,12 +69,12 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepare
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     set_seed(config.seed)
-    _claim(config, run)
+    first_day = _claim(config, run)
     if base_model.is_folder(config.base_model):
         refuse_other_base_model(Path(config.base_model), config.base_model_files)
     told("loading the base model")
     base = base_model.load(config, run)
-    chat = chat_format(base.tokenizer, config.base_model, _first_day(run))
+    chat = chat_format(base.tokenizer, config.base_model, first_day)
     told("turning the pairs into tokens")
     train_counts, train = _tokens(config.train_file, "train_file", config, run, chat)
     validation_counts, validation = _tokens(config.validation_file, "validation_file", config, run, chat)
@@ -96,8 +96,11 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepare
     return Prepared(base, chat, train_counts, validation_counts, trainer, steps_per_epoch, planned, ends)
 
 
-def _claim(config: Config, run: RunDir) -> None:
-    """Tie the run directory to this configuration and data, so that no checkpoint is continued with other ones."""
+def _claim(config: Config, run: RunDir) -> date:
+    """Tie the run directory to this configuration and data, so that no checkpoint is continued with other ones.
+
+    Returns the day of the first start, so that a chat template with the date writes the same after a resume.
+    """
     settings = {key: value for key, value in config.as_json().items() if key not in _MAY_CHANGE}
     files = {"train_file": sha256(config.train_file), "validation_file": sha256(config.validation_file)}
     refuse_other_file("train_file", config.train_file, config.train_sha256, files["train_file"])
@@ -106,22 +109,16 @@ def _claim(config: Config, run: RunDir) -> None:
         "settings": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
         **files,
     }
-    claimed = read_json(run.identity)
-    if claimed is None:
-        write_json(run.identity, identity)
-    elif claimed != identity:
-        changed = ", ".join(key for key in identity if claimed.get(key) != identity[key])
+    claimed = read_json(run.identity) or {}
+    changed = [key for key in identity if key in claimed and claimed[key] != identity[key]]
+    if changed:
         raise TrainingFailed(
-            f"run_dir {run.path} belongs to a run with another configuration or dataset (different: {changed}): give "
-            "each run an empty directory of its own."
+            f"run_dir {run.path} belongs to a run with another configuration or dataset (different: "
+            f"{', '.join(changed)}): give each run an empty directory of its own."
         )
-
-
-def _first_day(run: RunDir) -> date:
-    """The day on which this run was first started, so that a template with the date writes the same after a resume."""
-    if not run.first_day.exists():
-        write_json(run.first_day, {"date": date.today().isoformat()})
-    return date.fromisoformat(read_json(run.first_day)["date"])
+    first_day = claimed.get("first_day") or date.today().isoformat()
+    write_json(run.identity, {**identity, "first_day": first_day})
+    return date.fromisoformat(first_day)
 
 
 def _end_generation(model: Any, ends: frozenset[int]) -> list[int]:

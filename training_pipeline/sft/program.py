@@ -132,6 +132,6 @@ def _clean_up(run: RunDir) -> None:
     """Delete what only an unfinished run needs. Idempotent."""
     for directory in (run.checkpoints, run.tokens, run.base):
         shutil.rmtree(directory, ignore_errors=True)
-    for file in (run.best, run.before, run.first_day):
+    for file in (run.best, run.before):
         file.unlink(missing_ok=True)
     run.release_reserve()

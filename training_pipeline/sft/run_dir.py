@@ -81,13 +81,8 @@ class RunDir:
 
     @property
     def identity(self) -> Path:
-        """What the checkpoints here belong to: a digest of configuration and data."""
+        """What the checkpoints here belong to: a digest of configuration and data, and the day of the first start."""
         return self.path / "run.json"
-
-    @property
-    def first_day(self) -> Path:
-        """The date of the first start, which a chat template may write."""
-        return self.path / "first_day.json"
 
     @property
     def before(self) -> Path:
