@@ -40,8 +40,8 @@ from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.schemas import paging
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.store import queries
-from training_pipeline.training_jobs.store.jobs import job_from_row
 from training_pipeline.training_jobs.store.metric_series import metric_series
+from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -283,11 +283,11 @@ def measure(database: Database, scratch: Path, clock: Clock, arguments: argparse
         calls = {"SELECT 1": select_one, "/healthz": asked(client, "/healthz")}
         calls |= {name: asked(client, PREFIX + path) for name, path in cases(services, job_id)}
         show(take_turns(calls, arguments.rounds, clock))
-    with socket(app) as client:
+    with socket(app) as remote:
         print("\nover a socket")
         few = ("list, no filter, first page", "list, status, cursor in the middle", "one job", "events", "active")
-        calls = {"SELECT 1": select_one, "/healthz": asked(client, "/healthz")}
-        calls |= {name: asked(client, PREFIX + path) for name, path in cases(services, job_id) if name in few}
+        calls = {"SELECT 1": select_one, "/healthz": asked(remote, "/healthz")}
+        calls |= {name: asked(remote, PREFIX + path) for name, path in cases(services, job_id) if name in few}
         show(take_turns(calls, arguments.rounds, clock))
     print()
     compare(services, job_id, arguments.rounds, clock)

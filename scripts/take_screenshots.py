@@ -55,7 +55,7 @@ def training(environment: dict[str, str], services: Services, log: Path) -> Iter
 
     def far_enough() -> bool:
         jobs, _ = services.jobs.list(search="triage-longer")
-        return bool(jobs) and (jobs[0].current_step or 0) > 300
+        return bool(jobs) and (jobs[0].progress.current_step or 0) > 300
 
     with log.open("wb") as out, subprocess.Popen(run, env=environment, stdout=out, stderr=out) as process:
         try:

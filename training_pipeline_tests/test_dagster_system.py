@@ -13,15 +13,16 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from training_pipeline.datasets.store import DatasetRef, read_dataset, read_manifest, verify
+from training_pipeline.datasets.store import read_dataset, read_manifest, verify
 from training_pipeline.defs.partitions import run_tags
 from training_pipeline.defs.provenance import asset_records, input_versions
-from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
+from training_pipeline.domain.refs import required
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.local_backend import starts
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.running_system import ASSETS, RunningSystem, temporary_state
 from training_pipeline.testing.small_sheet import rows, write_sheet
-from training_pipeline.training_jobs.lifecycle.claims import Phase
 from training_pipeline.training_jobs.lifecycle.provenance import disagreements
 from training_pipeline.training_jobs.store import lineage
 
@@ -35,12 +36,15 @@ SELECTOR = {"repositoryLocationName": "training_pipeline", "repositoryName": "__
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+def system(prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """With a read-only webserver beside the writable one."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     output = tmp_path_factory.mktemp("up") / "up.out"
-    with temporary_state() as state, closing(RunningSystem(state, output, steps=20, seconds_per_step=0.1)) as running:
+    with (
+        temporary_state(prepared) as state,
+        closing(RunningSystem(state, output, steps=20, seconds_per_step=0.1)) as running,
+    ):
         running.environment |= {
             "TRAINING_PIPELINE_READ_ONLY_HOST": "127.0.0.1",
             "TRAINING_PIPELINE_READ_ONLY_PORT": str(port),
@@ -73,42 +77,44 @@ def create(system: RunningSystem, sheet: str) -> TrainingJob:
 
 
 def succeeded(system: RunningSystem, job: TrainingJob) -> TrainingJob:
-    return system.until(job.id, lambda now: now.status is JobStatus.SUCCEEDED and now.finalized_at, "the success", 400)
+    return system.until(
+        job.id, lambda now: now.status is JobStatus.SUCCEEDED and now.finalize.done_at, "the success", 400
+    )
 
 
-def four_records(system: RunningSystem, job: TrainingJob, *, template: str, labels: int) -> None:
+def four_records(system: RunningSystem, job: TrainingJob, template: str, labels: int) -> None:
     """Dagster, the lineage record, the manifest and MLflow's tags say the same, and of the job's own sheet."""
     services = system.services
     record = lineage.read(services.store, job.id)
     dataset = read_dataset(Path(record.dataset_path))
     verify(dataset)
-    tags = services.finisher.tags(services.store.get(job.id))
+    tags = services.finalizer.tags(services.store.get(job.id))
     materialized = asset_records(system.instance, [dg.AssetKey(name) for name in ASSETS], job.id)
     inputs = input_versions(system.instance, dg.AssetKey("training_sheet"), job.id)
     assert disagreements(record, materialized=materialized, inputs=inputs, dataset=dataset, tags=tags) == []
     assert set(materialized) == set(ASSETS)
 
-    assert record.training_sheet_id == job.training_sheet_id
+    assert record.training_sheet_id == job.request.training_sheet_id
     assert f"{record.template_id}@{record.template_version}" == template
     assert materialized["prompt_template"].data_version == template
     assert tags["training_pipeline.prompt_template"] == template
-    assert tags["training_pipeline.training_sheet_id"] == job.training_sheet_id
+    assert tags["training_pipeline.training_sheet_id"] == job.request.training_sheet_id
     assert tags["training_pipeline.canonical_labels"] == materialized["canonical_labels"].data_version
     manifest = read_manifest(dataset)
     assert manifest["canonical_label_id"].nunique() == labels
-    assert DatasetRef.model_validate(job.dataset).sheet_digest == materialized["training_sheet"].data_version
+    assert required(job.data.dataset, "dataset").sheet_digest == materialized["training_sheet"].data_version
 
 
 def test_two_jobs_on_two_sheets_are_each_traced_to_their_own_before_and_after_a_restart(system: RunningSystem) -> None:
     first, second, third = create(system, "small"), create(system, "other"), create(system, "small")
     done = {job.id: succeeded(system, job) for job in (first, second, third)}
-    expected = {"small": {"template": "triage@v2", "labels": 0}, "other": {"template": "other@v9", "labels": 30}}
+    expected = {"small": ("triage@v2", 0), "other": ("other@v9", 30)}
     for job in done.values():
-        four_records(system, job, **expected[job.training_sheet_id])
+        four_records(system, job, *expected[job.request.training_sheet_id])
     system.interrupt()
     system.up()
     for job in done.values():
-        four_records(system, job, **expected[job.training_sheet_id])
+        four_records(system, job, *expected[job.request.training_sheet_id])
 
 
 def test_terminating_the_launch_run_before_the_submit_cancels_the_job(system: RunningSystem) -> None:
@@ -120,8 +126,8 @@ def test_terminating_the_launch_run_before_the_submit_cancels_the_job(system: Ru
         ask(system.port, TERMINATE, run=run.run_id)
     until(lambda: system.job(job.id).status is JobStatus.CANCELLED, seconds=240, what="the cancel")
     now = system.job(job.id)
-    assert now.cancel_requested_by == "dagster"
-    assert "terminated in Dagster" in (now.cancel_reason or "")
+    assert now.cancellation.requested_by == "dagster"
+    assert "terminated in Dagster" in (now.cancellation.reason or "")
     assert system.services.backend.find(job.id, 1) is None
 
 
@@ -138,14 +144,16 @@ def test_a_backfill_of_a_finished_job_never_submits_again_and_says_what_to_do(sy
     wanted = dg.RunsFilter(tags={"dagster/backfill": answer["backfillId"]}, statuses=[dg.DagsterRunStatus.FAILURE])
     until(lambda: system.instance.get_runs(wanted), seconds=240, what="the end of the backfill")
     run = system.instance.get_runs(wanted)[0]
-    said = [
-        entry.dagster_event.step_failure_data.user_failure_data.description
+    failures = [
+        entry.dagster_event.step_failure_data.user_failure_data
         for entry in system.instance.all_logs(run.run_id)
         if entry.dagster_event is not None and entry.dagster_event.is_step_failure
     ]
-    assert len(said) == 1
-    assert f"Training job {job.id} is over (succeeded)" in said[0]
-    assert "retry_training_job" in said[0]
+    assert len(failures) == 1
+    assert failures[0] is not None
+    said = failures[0].description or ""
+    assert f"Training job {job.id} has ended (succeeded)" in said
+    assert "retry_training_job" in said
     directory = system.services.backend._directory(job.id, 1)  # type: ignore[attr-defined]
     assert len(starts(directory)) == 1
     assert system.job(job.id) == job
@@ -162,7 +170,7 @@ def test_runs_are_found_by_job_sheet_model_backend_and_person(system: RunningSys
         "attempt": "1",
     }.items():
         runs = system.instance.get_runs(dg.RunsFilter(tags={f"training_pipeline/{tag}": value}))
-        assert {job.launch_run_id, job.finalize_run_id} <= {run.run_id for run in runs}, tag
+        assert {job.launch.run_id, job.finalize.run_id} <= {run.run_id for run in runs}, tag
 
 
 def test_whoever_comes_from_outside_may_look_and_not_touch(system: RunningSystem) -> None:

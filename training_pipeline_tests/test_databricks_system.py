@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.dagster_ui import dagster_ui
 from training_pipeline.testing.databricks_backend import STAND_IN_WORKER, workspace_with_volume
 from training_pipeline.testing.databricks_system import DatabricksSystem, databricks_system
@@ -54,7 +55,9 @@ def pairs() -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory, mlflow_server: MlflowServer) -> Iterator[DatabricksSystem]:
+def system(
+    prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory, mlflow_server: MlflowServer
+) -> Iterator[DatabricksSystem]:
     directory = tmp_path_factory.mktemp("databricks")
     with workspace_with_volume(directory / "workspace", mlflow_server) as workspace:
         sources = {"source_table": SOURCE, "sheet_name": "Exercises", "template_name": "Worked answers"}
@@ -62,7 +65,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, mlflow_server: MlflowServer
         rows = pairs()
         put_pairs(workspace, rows, [SHEET] * len(rows))
         tables(workspace).put(SOURCE, tables(workspace).select(f"SELECT pair_id FROM {PAIRS}", {}))
-        with databricks_system(workspace, directory / "up.out") as running:
+        with databricks_system(workspace, directory / "up.out", prepared) as running:
             yield running
 
 
@@ -89,8 +92,8 @@ def test_sensors_alone_take_a_job_from_a_table_to_a_registered_version(
     job_id = create(system, training_config=config)
     job, run, version = system.succeeded(job_id, seconds=800)
     total = len(pairs())
-    assert (job.total_pairs, job.train_pairs, job.val_pairs) == (total, total * 0.8, total * 0.2)
-    assert (job.uc_model_name, job.uc_model_version) == ("main.ml.maths", "1")
+    assert (job.data.total_pairs, job.data.train_pairs, job.data.val_pairs) == (total, total * 0.8, total * 0.2)
+    assert (job.result.uc_model_name, job.result.uc_model_version) == ("main.ml.maths", "1")
     assert version.tags["training_pipeline.job_id"] == job.id
     frame = metrics.series(system.services.store, job.id)
     assert frame["train_loss"].notna().sum() >= 2
@@ -164,9 +167,9 @@ def test_a_daemon_killed_around_the_submit_leaves_one_run_of_each_job(system: Da
         system.kill()
     for job_id in both:
         job = system.job(job_id)
-        assert (job.status, job.backend_run_id) == ("pending", None)
-        assert job.submit_intended_at is not None
+        assert (job.status, job.handles.backend_run_id) == ("pending", None)
+        assert job.handles.submit_intended_at is not None
     system.up()
     for job_id in both:
         job, _, _ = system.succeeded(job_id)
-        assert job.launch_attempt == 2
+        assert job.launch.attempt == 2

@@ -1,4 +1,4 @@
-"""Following a job over the live stream of a service, across whatever happens to the connection."""
+"""Follows a job over the event stream of a service, and reconnects when the connection is lost."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def follow(
         try:
             with service.stream(f"/jobs/{job_id}/events/stream", last_event_id=last) as messages:
                 if away_since is not None:
-                    yield Notice("Connected again.")
+                    yield Notice("Reconnected.")
                 connected, away_since, over = True, None, messages is None
                 for message in messages or ():
                     pause, over = 0.0, message.event == END
@@ -77,7 +77,7 @@ def follow(
             if away_since is None:
                 away_since = clock()
                 minutes = PATIENCE_SECONDS / 60
-                yield Notice(f"{lost.message} Trying for {minutes:.0f} minutes to go on after event {last}.")
+                yield Notice(f"{lost.message} Reconnecting after event {last} for up to {minutes:.0f} minutes.")
             elif clock() - away_since > PATIENCE_SECONDS:
                 raise lost
         sleep(pause)

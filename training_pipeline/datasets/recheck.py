@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.datasets.snapshot import require_trainable
-from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.errors import GovernanceChanged
-from training_pipeline.domain.rules.gates import GatePolicy, Reason
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.sheets.base import OpenSheet
 
 #: What may have happened to a pair beside a gate that shut.
@@ -25,7 +25,7 @@ _NAMED = 20
 
 
 class RecheckResult(BaseModel):
-    """What became of the included pairs of a dataset."""
+    """The result of checking the included pairs of a dataset again."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,7 +46,7 @@ class RecheckResult(BaseModel):
             raise GovernanceChanged(
                 f"Of {self.checked:,} pairs of training sheet {sheet_id!r} that were to be trained on, some no longer "
                 f"may: {', '.join(parts)} (such as {', '.join(self.pair_ids)}).",
-                hint="Retry the job: it judges the pairs as they are now.",
+                hint="Retry the job: the pairs are then checked again.",
             )
 
 

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.databricks_backend import VOLUME, runs_of
 from training_pipeline.testing.databricks_workspace.jobs import Run
 from training_pipeline.testing.databricks_workspace.models import Version, registry
@@ -39,22 +40,23 @@ class DatabricksSystem(RunningSystem):
 
     def succeeded(self, job_id: str, seconds: float = 240) -> tuple[TrainingJob, Run, Version]:
         """The job once it has succeeded, with its one run and the one model version of that run."""
-        job = self.until(job_id, lambda job: job.finalized_at is not None, "the success", seconds=seconds)
+        job = self.until(job_id, lambda job: job.finalize.done_at is not None, "the success", seconds=seconds)
         assert job.status is JobStatus.SUCCEEDED, self.story(job_id)
         (run,) = self.runs(job_id)
-        assert job.backend_run_id == str(run.run_id)
-        assert job.mlflow_run_id == run.mlflow["mlflow_run_id"]
-        versions = registry(self.workspace).models[str(job.uc_model_name)]
-        (version,) = [version for version in versions if version.run_id == job.mlflow_run_id]
-        assert (str(version.version), version.status) == (job.uc_model_version, "READY")
+        assert job.handles.backend_run_id == str(run.run_id)
+        assert job.handles.mlflow_run_id == run.mlflow["mlflow_run_id"]
+        versions = registry(self.workspace).models[str(job.result.uc_model_name)]
+        (version,) = [version for version in versions if version.run_id == job.handles.mlflow_run_id]
+        assert (str(version.version), version.status) == (job.result.uc_model_version, "READY")
         self.assert_on_record(job_id)
         return job, run, version
 
 
 @contextmanager
-def databricks_system(workspace: Workspace, output: Path) -> Iterator[DatabricksSystem]:
-    """One that is up, as long as the block lasts; what it sets in the environment is undone."""
-    with temporary_state() as state:
+def databricks_system(workspace: Workspace, output: Path, prepared: EmbeddedPostgres) -> Iterator[DatabricksSystem]:
+    """One that is up on a copy of the prepared server, as long as the block lasts; what it sets in the environment is
+    undone."""
+    with temporary_state(prepared) as state:
         os.environ |= {
             "DATABRICKS_HOST": workspace.url,
             "DATABRICKS_TOKEN": next(iter(workspace.tokens)),

@@ -1,4 +1,4 @@
-"""What every page stands on: the app's services, who is looking, and news of changes."""
+"""What every page needs: the app's services, the caller, and live updates."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from training_pipeline.api.auth.sessions import page_caller
 from training_pipeline.api.events.live import Live
 from training_pipeline.api.single_flight import SingleFlight
 from training_pipeline.app.container import Services
+from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.access import Caller
 from training_pipeline.settings import Settings
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.sheets.counts import SheetCounts
 
 
@@ -26,29 +27,26 @@ class Site:
 
     app: FastAPI
     settings: Settings
-    counts: SheetCounts = field(init=False)
+    counts: SheetCounts = field(default_factory=SheetCounts)
     flights: SingleFlight[Any] = field(default_factory=SingleFlight)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "counts", SheetCounts(lambda: self.services))
 
     @property
     def services(self) -> Services:
-        """The parts of the installation; there only while the app runs."""
+        """The services of the installation; available only while the app runs."""
         found: Services = self.app.state.services
         return found
 
     @property
     def live(self) -> Live:
-        """What tells of jobs as they change; there only while the app runs."""
+        """Live updates of jobs; available only while the app runs."""
         found: Live = self.app.state.live
         return found
 
     async def ask(self, scope: Scope) -> Caller:
-        """Who sent this; raises `Unauthenticated` for one that is from nobody it knows."""
+        """The caller of this request; raises `Unauthenticated` without a valid session."""
         return await to_thread.run_sync(page_caller, HTTPConnection({**scope, "app": self.app}))
 
-    def desk(self, connection: HTTPConnection) -> Desk:
-        """The service, for who sent this: the shell has asked."""
+    def client(self, connection: HTTPConnection) -> PageClient:
+        """The client of whoever sent this: the shell has asked who that is."""
         caller: Caller = connection.state.page_caller
-        return Desk(self.services, caller, self.flights)
+        return PageClient(LocalClient(self.services, caller), self.flights)

@@ -12,9 +12,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from training_pipeline.api.problems import MEDIA_TYPE
-from training_pipeline.client.remote import RemoteJobs
+from training_pipeline.client.remote import RemoteClient
 from training_pipeline.domain.errors import PipelineError, Unavailable
+from training_pipeline.schemas.problem import MEDIA_TYPE
 from training_pipeline.testing.api_answers import TOKEN, URL, job, service
 from training_pipeline.testing.command_line import Command
 
@@ -23,7 +23,7 @@ Handler = Callable[[httpx2.Request], httpx2.Response]
 
 def error_of(handler: Handler) -> PipelineError:
     with service(handler) as http, pytest.raises(PipelineError) as caught:
-        RemoteJobs(http).get("tj-1")
+        RemoteClient(http).get("tj-1")
     assert TOKEN not in str(caught.value)
     return caught.value
 
@@ -69,23 +69,23 @@ def test_a_problem_document_is_said_in_full() -> None:
     [
         (problem(401, "unauthenticated", "Who is there?"), ["Who is there?", "TRAINING_PIPELINE_TOKEN"]),
         (problem(401, "token_expired", "It has expired.", hint="Ask ada."), ["It has expired.", "Ask ada."]),
-        (problem(403, "forbidden", "This needs the role operator."), ["the role operator", "Ask whoever"]),
+        (problem(403, "forbidden", "This requires the role operator."), ["the role operator", "Ask the administrator"]),
         (problem(404, "no_such_path", "Nothing."), [URL, "another release", "Install the release"]),
         (problem(429, "too_many", "Slower."), ["Slower."]),
         (problem(503, "unavailable", "Not now."), ["Not now."]),
         (page(200), [URL, "200", "text/html", "not the REST API"]),
-        (page(404), ["404", "text/html", "check the address"]),
-        (page(407), ["407", "A proxy or a gate"]),
-        (page(401), ["401", "A proxy or a gate"]),
+        (page(404), ["404", "text/html", "Check the URL"]),
+        (page(407), ["407", "a proxy in front of"]),
+        (page(401), ["401", "a proxy in front of"]),
         (page(502), ["502", "a service that is down"]),
-        (page(302, Location=f"https://login?next={TOKEN}"), ["302", "elsewhere"]),
+        (page(302, Location=f"https://login?next={TOKEN}"), ["302", "redirects"]),
         (lambda _: httpx2.Response(500, content=b"{}", headers={"Content-Type": MEDIA_TYPE}), ["500"]),
-        (raising(httpx2.ConnectTimeout("t")), ["no connection within its time"]),
+        (raising(httpx2.ConnectTimeout("t")), ["connecting timed out"]),
         (raising(httpx2.ReadTimeout("t")), ["in time", "may still be carried out"]),
-        (raising(httpx2.ProxyError("t")), ["The proxy does not lead", "NO_PROXY"]),
+        (raising(httpx2.ProxyError("t")), ["The proxy cannot reach", "NO_PROXY"]),
         (raising(httpx2.ReadError("t")), ["was lost"]),
-        (raising(httpx2.RemoteProtocolError("t")), ["broke off"]),
-        (raising(httpx2.DecodingError("t")), ["broke off"]),
+        (raising(httpx2.RemoteProtocolError("t")), ["closed the connection"]),
+        (raising(httpx2.DecodingError("t")), ["closed the connection"]),
         (raising(httpx2.ConnectError("t")), ["cannot be reached", "training-pipeline serve"]),
     ],
 )
@@ -114,7 +114,7 @@ def test_an_answer_of_another_version_names_both_versions() -> None:
     assert all(word in said for word in ("9.9.9", "/status", "/attempt", "Install the release"))
     more = httpx2.Response(200, json={**job().model_dump(mode="json"), "a_field_of_tomorrow": 1})
     with service(lambda _: more) as http:
-        assert RemoteJobs(http).get("tj-1").id == "tj-1"
+        assert RemoteClient(http).get("tj-1").id == "tj-1"
 
 
 def test_a_lost_answer_to_a_creation_can_be_asked_for_again() -> None:
@@ -125,11 +125,11 @@ def test_a_lost_answer_to_a_creation_can_be_asked_for_again() -> None:
         raise httpx2.ReadTimeout("t")
 
     with service(handler) as http, pytest.raises(Unavailable) as caught:
-        RemoteJobs(http).create({"training_sheet_id": "small"})
+        RemoteClient(http).create({"training_sheet_id": "small"})
     key = asked[0].headers["Idempotency-Key"]
     assert f"--idempotency-key {key}" in caught.value.hint
     with service(handler) as http, pytest.raises(Unavailable):
-        RemoteJobs(http).create({"training_sheet_id": "small"}, idempotency_key="mine")
+        RemoteClient(http).create({"training_sheet_id": "small"}, idempotency_key="mine")
     assert asked[1].headers["Idempotency-Key"] == "mine"
     assert asked[0].headers["Authorization"] == f"Bearer {TOKEN}"
 

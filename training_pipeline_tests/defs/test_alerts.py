@@ -38,8 +38,8 @@ def test_a_failed_job_is_told_once_and_the_tick_says_what_was_done(
 ) -> None:
     services.store.change(create(services), JobStatus.FAILED, message="Failed.", values={"error_message": "It broke."})
     with caplog.at_level(logging.WARNING, "training_pipeline.alerts"):
-        assert "1 new to tell; told 1 to log" in told(services, instance)
-        assert "0 new to tell; told 0 to log" in told(services, instance)
+        assert "1 new alerts; sent 1 to log" in told(services, instance)
+        assert "0 new alerts; sent 0 to log" in told(services, instance)
     messages = [record.getMessage() for record in caplog.records if record.name == "training_pipeline.alerts"]
     assert len(messages) == 1
     assert "It broke." in messages[0]
@@ -54,7 +54,7 @@ class Ticks:
     def all_instigator_state(self) -> list[object]:
         return [State()]
 
-    def get_ticks(self, *_: object, limit: int, statuses: list[TickStatus]) -> list[object]:
+    def get_ticks(self, *_: object, limit: int, statuses: list[TickStatus]) -> list[Tick]:
         return [tick for tick in self.ticks[::-1] if tick.status in statuses][:limit]
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from training_pipeline.app.container import Services
 from training_pipeline.defs.launchpad import UNCHANGED, changed, form, stated
-from training_pipeline.domain.job import JobRequest, JobStatus, TrainingConfig
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.testing.dagster_runs import create
 from training_pipeline_tests.defs.test_assets import failure
 
@@ -33,8 +34,10 @@ def test_choices_are_choices_and_every_default_can_be_seen() -> None:
     for fields in (form(TrainingConfig), form(TrainingConfig, changes=True)):
         assert all(field.default_provided and field.default_value is not None for field in fields.values())
     method = form(TrainingConfig)["method"].config_type
+    assert isinstance(method, dg.Enum)
     assert [value.config_value for value in method.enum_values] == ["auto", "full", "lora"]
     again = form(TrainingConfig, changes=True)["lr_scheduler"].config_type
+    assert isinstance(again, dg.Enum)
     assert [value.config_value for value in again.enum_values] == [UNCHANGED, "cosine", "linear", "constant"]
     required = [name for name, field in form(JobRequest, left_out=["training_config"]).items() if field.is_required]
     assert required == ["training_sheet_id", "model_name"]
@@ -69,7 +72,7 @@ def test_create_says_which_job_it_made_and_tags_its_run(
 ) -> None:
     done = run(definitions, instance, "create_training_job", "create", **ASKED, training_config={"epochs": 3})
     (job,), _ = services.jobs.list()
-    assert (job.created_by, job.requested_config, job.status) == (ADA, {"epochs": 3}, JobStatus.PENDING)
+    assert (job.created_by, job.request.requested_config, job.status) == (ADA, {"epochs": 3}, JobStatus.PENDING)
     assert shown(done)["training_job"] == job.id
     tags = instance.get_run_by_id(done.run_id).tags  # type: ignore[union-attr]
     assert {name.partition("/")[2]: value for name, value in tags.items() if name.startswith("training_pipeline/")} == {
@@ -117,11 +120,15 @@ def test_cancel_and_retry_name_who_asked(
     asked = {"job_id": job.id, "requested_by": ADA}
     assert run(definitions, instance, "cancel_training_job", "cancel", **asked, reason="wrong sheet").success
     now = services.store.get(job.id)
-    assert (now.status, now.cancel_requested_by, now.cancel_reason) == (JobStatus.CANCELLED, ADA, "wrong sheet")
+    assert (now.status, now.cancellation.requested_by, now.cancellation.reason) == (
+        JobStatus.CANCELLED,
+        ADA,
+        "wrong sheet",
+    )
     config = {"epochs": "auto", "learning_rate": 5e-5}
     done = run(definitions, instance, "retry_training_job", "retry", **asked, training_config=config)
     again = services.store.get(shown(done)["training_job"])
     assert (again.retry_of, again.attempt, again.created_by) == (job.id, 2, ADA)
-    assert again.requested_config == {"epochs": "auto", "seed": 7, "learning_rate": 5e-5}
+    assert again.request.requested_config == {"epochs": "auto", "seed": 7, "learning_rate": 5e-5}
     said = failure(run(definitions, instance, "retry_training_job", "retry", job_id=again.id, requested_by=ADA))
     assert "is pending" in said

@@ -8,11 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from training_pipeline.infra.files import new_private_file, sync
+
 KEY_BYTES: Final = 32
 
 
 def session_key(state_dir: Path) -> bytes:
-    """The installation's key, made where there is none yet; readable by its owner only.
+    """The installation's key, created if there is none yet; readable by its owner only.
 
     Idempotent, and safe from several processes at once: the file appears complete or not at all. Not in the database:
     whoever could read that, and the tokens' digests with it, must not be able to sign sessions.
@@ -20,12 +22,11 @@ def session_key(state_dir: Path) -> bytes:
     path = state_dir / "session.key"
     if not path.exists():
         fresh = path.with_name(f".session.key.{secrets.token_hex(4)}")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = new_private_file(fresh)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(secrets.token_bytes(KEY_BYTES))
-                file.flush()
-                os.fsync(descriptor)
+            sync(fresh)
             with suppress(FileExistsError):  # another process was faster: then its key is the one
                 path.hardlink_to(fresh)
         finally:

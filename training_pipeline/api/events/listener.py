@@ -1,4 +1,4 @@
-"""One connection to the database that listens for what is announced of training jobs, however many wait for it."""
+"""One database connection that listens for notifications about training jobs, for any number of followers."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from sqlalchemy.exc import DBAPIError
 
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.infra.database import Database
+from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.training_jobs.store.notify import CHANNEL
 
-FIRST_PAUSE_SECONDS: Final = 0.1
-MOST_PAUSE_SECONDS: Final = 5.0
+#: Between two attempts to listen again, after a connection was lost.
+RECONNECTS: Final = RetryPolicy(first=0.1, longest=5.0)
 _LISTEN: Final = text(f"LISTEN {CHANNEL}")
 _log = logging.getLogger(__name__)
 
 
 class Listener:
-    """Tells `announced` the ids of jobs that have changed.
+    """Calls `announced` with the ids of jobs that have changed.
 
-    Where the connection is lost it is made anew, after pauses that double up to a limit. What was announced meanwhile
-    went by unheard: `resumed` is called whenever listening has begun, and whoever waits must then look for themselves.
+    A lost connection is reopened, after pauses that double up to a limit. Notifications sent meanwhile are lost, so
+    `resumed` is called whenever listening starts, and followers must then read the jobs themselves.
     """
 
     def __init__(self, database: Database, *, announced: Callable[[str], None], resumed: Callable[[], None]) -> None:
@@ -36,26 +37,26 @@ class Listener:
 
     async def run(self) -> None:
         """Listen until cancelled, by anyio's cancel scope. Never raises."""
-        pause = FIRST_PAUSE_SECONDS
+        failures = 0
         while True:
             try:
                 connection = await to_thread.run_sync(self._connected)
                 try:
-                    if pause > FIRST_PAUSE_SECONDS:
+                    if failures:
                         _log.info("listening to the database again")
-                    pause = FIRST_PAUSE_SECONDS
+                    failures = 0
                     self._resumed()
                     await self._hear(connection)
                 finally:
                     connection.invalidate()
                     connection.close()
             except (Unavailable, DBAPIError):
-                if pause == FIRST_PAUSE_SECONDS:
-                    _log.warning("the database does not answer: streams wait for it")
-            except Exception:  # noqa: BLE001 - streams would otherwise wait for ever, and nobody know why
-                _log.exception("unforeseen, while listening to the database")
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, MOST_PAUSE_SECONDS)
+                if not failures:
+                    _log.warning("the database does not answer; streams wait for it")
+            except Exception:  # noqa: BLE001 - otherwise streams would wait for ever without a log entry
+                _log.exception("unexpected error while listening to the database")
+            failures += 1
+            await asyncio.sleep(RECONNECTS.pause(failures))
 
     def _connected(self) -> Connection:
         connection = self._database.engine(pooled=False).connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -63,7 +64,7 @@ class Listener:
         return connection
 
     async def _hear(self, connection: Connection) -> None:
-        """Pass on what is announced, until the connection is lost."""
+        """Pass on notifications until the connection is lost."""
         loop = asyncio.get_running_loop()
         driver: Any = connection.connection.driver_connection
         descriptor, lost = driver.fileno(), loop.create_future()

@@ -1,10 +1,10 @@
-"""Server-sent events: how a job that is followed is told to a client, as the HTML standard has it."""
+"""Server-sent events, in the format of the HTML standard, from the live updates of a job."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from typing import Final
 
@@ -13,10 +13,9 @@ from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 from training_pipeline.api.events.live import News
-from training_pipeline.domain.access import Caller
+from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobStreamEnd
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.training_jobs.urls import Addresses
 
 #: How long a client is to wait before it connects again.
 RETRY_MILLISECONDS: Final = 3000
@@ -27,10 +26,10 @@ _log = logging.getLogger(__name__)
 
 
 class EventStream(StreamingResponse):
-    """Sends what is told as long as the client takes it: the next piece is only asked for when the last one is gone.
+    """Sends updates as fast as the client reads: the next one is only requested when the last one is sent.
 
-    A client that has stopped reading is cut off. Like any other that lost its connection it goes on, when it comes
-    back, with the last message that it has in full.
+    A client that has stopped reading is disconnected. When it reconnects it continues after the last complete
+    message it received.
     """
 
     media_type = "text/event-stream"
@@ -40,7 +39,7 @@ class EventStream(StreamingResponse):
         self._told = told
 
     async def stream_response(self, send: Send) -> None:
-        """Send everything that is told, then the end."""
+        """Send all updates, then the end."""
         async with aclosing(self._told):
             try:
                 async with asyncio.timeout(SEND_SECONDS) as limit:
@@ -53,28 +52,28 @@ class EventStream(StreamingResponse):
                         if piece is None:
                             return
             except TimeoutError:
-                _log.info("a stream was cut off: its client had stopped reading")
+                _log.info("a stream was closed: its client had stopped reading")
 
 
 async def told(
-    news: AsyncGenerator[News | None, None], first: News, caller: Caller, at: Addresses
+    news: AsyncGenerator[News | None, None], first: News, shown: Callable[[StoredJob], TrainingJob]
 ) -> AsyncGenerator[bytes, None]:
-    """The messages to `caller` for `first` and for all `news` after it.
+    """The messages for `first` and for all `news` after it; `shown` is a job as the one who asks sees it.
 
     The job comes as a `job` message whenever it has changed, each event as a message of its type that bears its id, and
     when the job is over a message `end`. A comment says that there is nothing new.
     """
     yield format_sse_event(retry=RETRY_MILLISECONDS)
-    shown: TrainingJob | None = None
+    last: TrainingJob | None = None
     piece: News | None = first
     async with aclosing(news):
         while True:
             if piece is None:
                 yield _HEARTBEAT
             else:
-                job = TrainingJob.of(piece.job, caller, at)
-                yield b"".join(_messages(job, piece, changed=job != shown))
-                shown = job
+                job = shown(piece.job)
+                yield b"".join(_messages(job, piece, changed=job != last))
+                last = job
             try:
                 piece = await anext(news)
             except StopAsyncIteration:

@@ -1,17 +1,18 @@
-"""Which requests a browser was led to send by somebody else's page.
+"""Detects requests that a browser was made to send by a page of another origin.
 
 A page anywhere can make a browser send requests to this machine, under the page's own name too, if that is made to
-resolve to this machine (DNS rebinding). Where nobody is asked for a token, and where a cookie is sent along, this is
-all that stands between such a page and us.
+resolve to this machine (DNS rebinding). Without tokens, and wherever a cookie is sent along, this check is
+the only protection against such a page.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
+
+from training_pipeline.infra.loopback import is_loopback
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -45,11 +46,3 @@ def is_for_us(connection: HTTPConnection, trusted: frozenset[str]) -> bool:
         return False
     server = (connection.scope.get("server") or ("",))[0]
     return name == server or name == "localhost" or name.endswith(".localhost") or is_loopback(name) is True
-
-
-def is_loopback(address: str | None) -> bool | None:
-    """Whether an IP address is of this machine alone; None for what is no IP address, such as a socket's path. Pure."""
-    try:
-        return ipaddress.ip_address((address or "").partition("%")[0]).is_loopback
-    except ValueError:
-        return None

@@ -8,7 +8,6 @@ most one trainer, for the same reason.
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from training_pipeline.backends.base import (
     TrainingResult,
 )
 from training_pipeline.backends.defaults import resolve
-from training_pipeline.backends.local import outcome as verdict
+from training_pipeline.backends.local import outcomes
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.backends.local.hardware import best_precision
 from training_pipeline.backends.local.progress import read_points
@@ -48,18 +47,18 @@ from training_pipeline.domain.errors import (
     NotFound,
     Unavailable,
 )
-from training_pipeline.domain.job import JobStatus, TrainingConfig
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.job_id import is_job_id
+from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.file_lock import hold, is_held, try_lock
 from training_pipeline.infra.json_file import BrokenFile, read_json, write_json
-from training_pipeline.infra.process_identity import ProcessIdentity, kill_group
+from training_pipeline.infra.processes import ProcessIdentity
 
 #: The training program; it is given the path of config.json.
 PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft")
 
 #: What must be the same when an attempt is submitted again.
 _SAME_REQUEST: Final = {"dataset_digest", "base_model", "model_name"}
-
-_JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 
 class LocalBackend:
@@ -103,7 +102,7 @@ class LocalBackend:
         )
         problems += more
         if problems:
-            raise InvalidRequest("This machine cannot run the training as asked for.", problems=problems)
+            raise InvalidRequest("This machine cannot run the requested training.", problems=problems)
         return Plan(base_model=model.id, config=resolved)
 
     def submit(self, submission: Submission) -> Handle:
@@ -138,7 +137,7 @@ class LocalBackend:
         """The state of the run, from its files and locks. Reads."""
         run = self._submitted(job_id, attempt)
         with _using(run):
-            # The lock first: a supervisor that ends between the two looks has written its verdict by then.
+            # The lock first: a supervisor that ends between the two looks has written its outcome by then.
             supervised = _is_supervised(run)
             outcome = run.outcome()
             supervision = run.supervision()
@@ -162,17 +161,17 @@ class LocalBackend:
             return read_points(run.progress, offset)
 
     def cancel(self, job_id: str, attempt: int) -> None:
-        """Leave word for the supervisor, which ends the run within seconds. Idempotent."""
+        """Request a cancel; the supervisor ends the run within seconds. Idempotent."""
         run = self._submitted(job_id, attempt)
         with _using(run):
             if run.outcome() is None and not run.cancel.exists():
                 write_json(run.cancel, {"requested_at": time.time()})
 
     def recover(self, job_id: str, attempt: int) -> bool:
-        """Give a run with neither verdict nor supervisor a new supervisor, at most as often as a trainer is resumed.
+        """Give a run with neither outcome nor supervisor a new supervisor, at most as often as a trainer is resumed.
 
         A trainer that still lives goes on under the new one; otherwise it is resumed from its checkpoint. A supervisor
-        that was told to stop does not count. Where it was lost too often its trainer is killed and the verdict is
+        that was told to stop does not count. Where it was lost too often its trainer is killed and the outcome is
         written here. False if the run has failed for good, else true. Idempotent.
         """
         run = self._submitted(job_id, attempt)
@@ -196,7 +195,7 @@ class LocalBackend:
         with _using(run):
             outcome = run.outcome()
             if outcome is None:
-                raise BackendFailed(f"The run {run.path.name} is not over yet, so it has no result.")
+                raise BackendFailed(f"The run {run.path.name} has not ended yet, so it has no result.")
             if outcome.status != JobStatus.SUCCEEDED:
                 raise BackendFailed(outcome.error or f"The run {run.path.name} ended as {outcome.status}.")
             return training_result(read_json(run.result) or {}, run.path)
@@ -209,8 +208,8 @@ class LocalBackend:
             return answered_questions(asked.read_bytes()) if asked.exists() else []
 
     def _directory(self, job_id: str, attempt: int) -> RunDirectory:
-        if not _JOB_ID.fullmatch(job_id):
-            raise NotFound(f"{job_id!r} is no job id: letters, digits, '_', '.' and '-' were expected.")
+        if not is_job_id(job_id):
+            raise NotFound(f"{job_id!r} is no job id: 1 to 64 letters, digits, '_' and '-' were expected.")
         return RunDirectory(self._runs / f"{job_id}-{attempt}")
 
     def _submitted(self, job_id: str, attempt: int) -> RunDirectory:
@@ -265,8 +264,8 @@ def _progress(run: RunDirectory) -> dict[str, Any]:
 def _lost(run: RunDirectory, progress: dict[str, Any]) -> RunState:
     progress.pop("eta_seconds", None)
     tail = log_tail(run.supervisor_log)
-    error = verdict.with_tail(
-        "The supervisor of this run is gone and left no verdict.", log=str(run.supervisor_log), tail=tail
+    error = outcomes.with_tail(
+        "The supervisor of this run is gone and left no outcome.", log=str(run.supervisor_log), tail=tail
     )
     details = {"error_type": "SupervisorLost", "log": str(run.supervisor_log), "log_tail": tail}
     details["trainer_log_tail"] = log_tail(run.trainer_log)
@@ -274,21 +273,21 @@ def _lost(run: RunDirectory, progress: dict[str, Any]) -> RunState:
 
 
 def _give_up(run: RunDirectory, recoveries: int) -> None:
-    """End what is left of a run that was lost too often, and write its verdict."""
+    """End what is left of a run that was lost too often, and write its outcome."""
     leader = ProcessIdentity.from_json(read_json(run.trainer))
     if leader is not None and is_held(run.trainer_lock):  # the lock says that the group is still this trainer's
-        kill_group(leader)
+        leader.kill_group()
     supervision = run.supervision()
     ran_seconds = supervision.ran_seconds if supervision else 0.0
-    outcome = verdict.of_trainer(run, ran_seconds=ran_seconds)
+    outcome = outcomes.of_trainer(run, ran_seconds=ran_seconds)
     if outcome is None and run.cancel.exists():
-        outcome = verdict.cancelled(ran_seconds=ran_seconds)
-    run.write_outcome(outcome or verdict.abandoned(run, recoveries, ran_seconds=ran_seconds))
+        outcome = outcomes.cancelled(ran_seconds=ran_seconds)
+    run.write_outcome(outcome or outcomes.abandoned(run, recoveries, ran_seconds=ran_seconds))
 
 
 def _other_request(run: RunDirectory, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     differ = ", ".join(sorted(name for name in {*before, *now} if before.get(name) != now.get(name)))
-    return f"{run.path.name} was submitted before with another {differ}."
+    return f"{run.path.name} was submitted before with a different {differ}."
 
 
 @contextmanager
@@ -300,5 +299,5 @@ def _using(run: RunDirectory) -> Iterator[None]:
         raise BackendFailed(f"The run {run.path.name} cannot be read: {error}.") from error
     except OSError as error:
         what = f"The run directory {error.filename or run.path} cannot be used: {error.strerror or error}."
-        hint = "Make room on the disk, or check who owns it and TRAINING_PIPELINE_STATE_DIR; it is tried again."
+        hint = "Free disk space, or check its owner and TRAINING_PIPELINE_STATE_DIR. It is retried automatically."
         raise Unavailable(what, hint=hint) from error

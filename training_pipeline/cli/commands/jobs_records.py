@@ -1,4 +1,4 @@
-"""`training-pipeline jobs events`, `metrics` and `lineage`: what is on record about a training job."""
+"""`training-pipeline jobs events`, `metrics` and `lineage`: the records of a training job."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import typer
 
 from training_pipeline.cli.commands import paging
 from training_pipeline.cli.commands.options import Cursor, JobId, Json, Token, Url, print_json, say
+from training_pipeline.cli.open_client import open_client
 from training_pipeline.cli.render import jobs
 from training_pipeline.cli.render import lineage as show_lineage
 from training_pipeline.cli.render import metrics as show_metrics
-from training_pipeline.client.base import JobsClient, Pairs, jobs_client
+from training_pipeline.client.base import Client, Pairs
 from training_pipeline.schemas.metrics import MetricPoint
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
 
@@ -25,14 +26,14 @@ MOST_PAIRS: Final = 10_000
 
 def events(
     job_id: JobId,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most events to list.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of events to list.")] = 20,
     cursor: Cursor = None,
     json: Json = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """List what happened to a training job, newest first."""
-    with jobs_client(url, token) as client:
+    """List the events of a training job, newest first."""
+    with open_client(url, token) as client:
         page = paging.rows(
             lambda size, at: client.events(job_id, page_size=size, cursor=at), "events", limit=limit, cursor=cursor
         )
@@ -48,17 +49,17 @@ def metrics(
         int, typer.Option(min=FIRST_STEP, max=LAST_STEP, help="Last step of the series.", show_default=False)
     ] = LAST_STEP,
     resolution: Annotated[
-        int, typer.Option(min=2, max=MOST_POINTS, help="Most steps of the series; the extremes are kept.")
+        int, typer.Option(min=2, max=MOST_POINTS, help="Maximum number of steps; minima and maxima are kept.")
     ] = 500,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print every step of the series as CSV.")] = False,
     json: Json = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show a training job's figures so far and how they went, also while it runs."""
+    """Show a training job's metrics, also while it runs."""
     if as_csv and json:
-        raise typer.BadParameter("Choose one of --csv and --json.", param_hint="--csv")
-    with jobs_client(url, token) as client:
+        raise typer.BadParameter("Use either --csv or --json, not both.", param_hint="--csv")
+    with open_client(url, token) as client:
         if as_csv:
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(MetricPoint.model_fields)
@@ -71,15 +72,15 @@ def metrics(
 
 def lineage(
     job_id: JobId,
-    pairs: Annotated[Pairs | None, typer.Option(help="List the pairs of one part, by id.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=MOST_PAIRS, help="Most pairs to list.")] = 1000,
+    pairs: Annotated[Pairs | None, typer.Option(help="List the pairs of one split, or excluded ones, by id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_PAIRS, help="Maximum number of pairs to list.")] = 1000,
     cursor: Cursor = None,
     json: Json = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
     """Show what exactly a training job was trained on, and who allowed it."""
-    with jobs_client(url, token) as client:
+    with open_client(url, token) as client:
         record = client.lineage(job_id, pairs=pairs, page_size=limit, cursor=cursor)
     if json:
         print_json(record)
@@ -89,8 +90,8 @@ def lineage(
         say(show_lineage.pairs(record))
 
 
-def every_step(client: JobsClient, job_id: str, from_step: int, to_step: int) -> Iterator[MetricPoint]:
-    """Every step of the stretch that has a measurement, in order; a stretch with too many of them is halved."""
+def every_step(client: Client, job_id: str, from_step: int, to_step: int) -> Iterator[MetricPoint]:
+    """Every measured step of the range, in order; a range with too many steps is fetched in halves."""
     found = client.metrics(job_id, from_step=from_step, to_step=to_step, resolution=MOST_POINTS)
     if not found.sampled:
         yield from found.series

@@ -1,10 +1,10 @@
-"""A job's metrics in a terminal: the figures so far, each series as a line of bars, and a few of its steps."""
+"""A job's metrics in a terminal: latest values, each series as a line of bars, and some of its steps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeVar
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,7 +12,9 @@ from rich.text import Text
 
 from training_pipeline.cli.render.job import facts, figure
 from training_pipeline.cli.render.progress import clock
-from training_pipeline.schemas.metrics import MetricPoint, TrainingJobMetrics
+from training_pipeline.schemas.metrics import TrainingJobMetrics
+
+T = TypeVar("T")
 
 BARS: Final = "▁▂▃▄▅▆▇█"
 WIDTH: Final = 40
@@ -27,7 +29,7 @@ SERIES: Final = {
 
 
 def figures(found: TrainingJobMetrics) -> RenderableType:
-    """The figures, the lines and the steps."""
+    """The latest values, the series and the steps."""
     grid = facts()
     grid.add_row("job", found.job_id)
     grid.add_row("loss", f"{figure(found.train_loss)}, validation {figure(found.val_loss)}")
@@ -42,7 +44,7 @@ def figures(found: TrainingJobMetrics) -> RenderableType:
     for name, value in (found.custom_metrics or {}).items():
         grid.add_row(name, figure(value))
     if not found.series:
-        return Group(grid, Text("No step has been measured yet.", style="dim"))
+        return Group(grid, Text("No metrics yet.", style="dim"))
     lines = facts()
     for name, label in SERIES.items():
         values = [value for point in found.series if (value := getattr(point, name)) is not None]
@@ -63,7 +65,7 @@ def bars(values: Sequence[float], width: int) -> str:
     return "".join(BARS[round((mean - low) / (high - low) * (len(BARS) - 1))] for mean in means)
 
 
-def spread(points: Sequence[MetricPoint], rows: int) -> list[MetricPoint]:
+def spread(points: Sequence[T], rows: int) -> list[T]:
     """At most `rows` points, evenly spread, the first and the last among them. Pure."""
     if len(points) <= rows:
         return [*points]
@@ -87,5 +89,5 @@ def _steps(found: TrainingJobMetrics) -> RenderableType:
         )
     if len(shown) == found.series_total:
         return table
-    foot = f"{len(shown)} of {found.series_total:,} steps; --csv and --json give them all."
+    foot = f"{len(shown)} of {found.series_total:,} steps. Get all of them with --csv or --json."
     return Group(table, Text(foot, style="dim"))

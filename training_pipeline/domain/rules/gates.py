@@ -7,21 +7,16 @@ any engine that Ibis knows. Missing, null or unknown constraints deny.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Final
 
 import ibis
 import ibis.expr.types as ir
-from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.rules.constraints import all_known, classification, names, strictness, words
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
+from training_pipeline.domain.rules.text import is_blank, trimmed, word_of
 from training_pipeline.domain.rules.validity import chat_letters, is_chat
-from training_pipeline.domain.rules.white_space import is_blank, trimmed, word_of
 from training_pipeline.domain.usage import REVIEW_WORDS, STRICTNESS, Status, TagConstraints, Use
-
-#: Raise it whenever a rule of a gate changes: verdicts and datasets carry it.
-GATE_POLICY_VERSION: Final = "2"
-
 
 #: How an engine may hold an intermediate table that is small or read several times.
 Keep = Callable[[ir.Table], ir.Table]
@@ -31,41 +26,11 @@ def _unkept(table: ir.Table) -> ir.Table:
     return table
 
 
-class GatePolicy(BaseModel):
-    """What the gates were told, beside the sheet."""
-
-    model_config = ConfigDict(frozen=True)
-
-    version: str = GATE_POLICY_VERSION
-    instruction_prompt_items: int = Field(
-        20, ge=1, description="A prompt put to more items than this is an instruction: it ties and holds out nothing."
-    )
-
-
-class Reason(StrEnum):
-    """Why a pair is left out. The first that applies, in this order, is the one it is counted under."""
-
-    INVALID = "invalid"
-    UNLABELED = "unlabeled"
-    REJECTED = "rejected"
-    FLAGGED = "flagged"
-    TRAINING_NOT_ALLOWED = "training_not_allowed"
-    TRAINING_PROHIBITED = "training_prohibited"
-    IDENTICAL_TO_PROHIBITED = "identical_to_prohibited"
-    HELD_OUT_PROMPT = "held_out_prompt"
-    DUPLICATE = "duplicate"
-
-
-#: Reasons for which the quality gate stays shut: the pair is not (validly) labeled.
-NOT_LABELED: Final = (Reason.INVALID, Reason.UNLABELED, Reason.REJECTED, Reason.FLAGGED)
-#: Reasons for which the usage gate stays shut.
-NOT_PERMITTED: Final = (Reason.TRAINING_NOT_ALLOWED, Reason.TRAINING_PROHIBITED)
-
 _CARRIED: Final = ("reviewed_by", "reviewed_at", "constraints_set_by", "constraints_set_at")
 
 
 def _status(word: ir.StringValue) -> ir.StringValue:
-    """The word of `Status`; null for a word that is unknown."""
+    """The `Status` that a word stands for; null for an unknown word."""
     return ibis.cases(
         (word == "", str(Status.UNLABELED)),
         (word.isin([str(known) for known in Status]), word),
@@ -74,7 +39,7 @@ def _status(word: ir.StringValue) -> ir.StringValue:
 
 
 def _facts(pairs: ir.Table) -> ir.Table:
-    """What each pair says, as short texts that are cheap to look at more than once."""
+    """The constraints of each pair as short texts, which are cheap to compare more than once."""
     return pairs.select(
         "pair_id",
         "messages",

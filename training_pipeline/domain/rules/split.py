@@ -13,29 +13,12 @@ from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.errors import SplitRefused
 from training_pipeline.domain.rules.subset_sum import nearest_subset
+from training_pipeline.domain.split_report import SplitReport
 
 Integers = NDArray[np.int64]
-
-
-class SplitReport(BaseModel):
-    """What a split came to. Ratios are the share of pairs in train; counts are pairs unless they say otherwise."""
-
-    model_config = ConfigDict(frozen=True)
-
-    requested_ratio: float
-    achieved_ratio: float
-    train: int
-    validation: int
-    #: Groups of pairs that are tied together, directly or through others.
-    components: int
-    largest_component: int
-    #: Pairs sent to train because they, or a pair tied to them, may not be used for validation.
-    kept_from_validation: int
-    seed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +107,8 @@ def plan_split(
 def _refuse_hopeless(n: int, sizes: Integers, barred: NDArray[np.bool_]) -> None:
     if n < 2:
         raise SplitRefused(
-            f"{n} pair(s) may be trained on, and a split needs at least 2: one to train on and one to validate on.",
-            hint="Review and label more pairs of this training sheet.",
+            f"{n} pair(s) may be trained on, but a split needs at least 2: one for training and one for validation.",
+            hint="Review more pairs of this training sheet.",
         )
     if barred.all():
         raise SplitRefused(
@@ -137,9 +120,9 @@ def _refuse_hopeless(n: int, sizes: Integers, barred: NDArray[np.bool_]) -> None
     if len(sizes) == 1:
         raise SplitRefused(
             f"One side of the split would be empty: all {n} pairs are tied together by shared items, canonical labels "
-            f"or prompts, and tied pairs must fall on the same side.",
-            hint="Add pairs on other items, or check whether `item_ref` and `canonical_label_id` are what they should "
-            "be. A prompt put to many items ties nothing: see TRAINING_PIPELINE_INSTRUCTION_PROMPT_ITEMS.",
+            f"or prompts, and tied pairs must be in the same split.",
+            hint="Add pairs on other items, or check whether `item_ref` and `canonical_label_id` are correct. "
+            "A prompt used for many items ties no pairs: see TRAINING_PIPELINE_INSTRUCTION_PROMPT_ITEMS.",
         )
 
 

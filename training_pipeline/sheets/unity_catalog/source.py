@@ -19,8 +19,9 @@ import duckdb
 import ibis
 import pyarrow as pa
 
-from training_pipeline.databricks.retry import Connection, patiently
+from training_pipeline.databricks.retry import call_with_retries
 from training_pipeline.databricks.statements import Statements
+from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import NotFound, SheetUnreadable, Unavailable
 from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.domain.training_sheet import TrainingSheet
@@ -117,8 +118,8 @@ class UnityCatalogSheets:
             yield OpenSheet(sheet, _digest(sheet, version), warehouse.table(), warehouse)
         except (duckdb.Error, pa.ArrowException) as error:  # what it says may quote the text of the pairs
             raise Unavailable(
-                f"Training sheet '{sheet_id}' could not be worked through ({type(error).__name__}).",
-                hint="If that was for want of memory, raise TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT.",
+                f"Training sheet '{sheet_id}' could not be processed ({type(error).__name__}).",
+                hint="If memory ran out, raise TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT.",
             ) from None
         finally:
             here.disconnect()
@@ -135,7 +136,7 @@ class UnityCatalogSheets:
             raise NotFound(f"There is no training sheet '{sheet_id}'.", hint=hint)
         if len(rows) > 1:
             raise SheetUnreadable(
-                f"Training sheet '{sheet_id}' stands twice in table {self.sheets_table}.",
+                f"Training sheet '{sheet_id}' is twice in table {self.sheets_table}.",
                 hint="Keep the row that counts.",
             )
         found = head_of(columns, rows[0])
@@ -156,7 +157,7 @@ class UnityCatalogSheets:
             f"Grant SELECT on table {name}, USE SCHEMA on {catalog}.{schema} and USE CATALOG on {catalog}, or set "
             "TRAINING_PIPELINE_UC_SHEETS_TABLE and TRAINING_PIPELINE_UC_PAIRS_TABLE to tables that exist"
         )
-        return patiently(
+        return call_with_retries(
             self.connection,
             f"look at table {name}",
             lambda client: client.tables.get(name),

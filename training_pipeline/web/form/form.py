@@ -1,4 +1,4 @@
-"""The form for a new job or a retry. What is typed stands in the address; all that is said about it, in the service."""
+"""The form for a new job or a retry. Its values are kept in the page's URL; the service validates and plans."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheets
 from training_pipeline.web import formats, urls
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, panel, text_fact
 from training_pipeline.web.form.draft import REQUEST, Draft
 from training_pipeline.web.form.fields import FIRST, config_fields, request_fields
@@ -25,22 +25,22 @@ from training_pipeline.web.form.sheet import SheetPanel
 from training_pipeline.web.form.widgets import Widget
 from training_pipeline.web.layout import go
 
-#: Whoever types is asked about after a pause of this long.
+#: A dry run starts this long after the last key stroke.
 PAUSE_SECONDS: Final = 0.25
 
 
 class JobForm:
-    """Asks the service after every change what would happen, and shows its answer."""
+    """Sends every change to the service as a dry run and shows the answer."""
 
     def __init__(
         self,
-        desk: Desk,
+        client: PageClient,
         query: Mapping[str, str],
         retried: TrainingJob | None,
         sheets: TrainingSheets,
         models: BaseModels,
     ) -> None:
-        self._desk = desk
+        self._client = client
         self._draft = Draft.parse(query, retried)
         #: Fields that somebody has written in; what is wrong with the others is not said yet.
         self._touched = set(self._draft.values)
@@ -52,7 +52,7 @@ class JobForm:
         with Tag("form", classes="form") as form:
             with Tag("div", classes="form-main"):
                 if retried is None:
-                    self._sheet = SheetPanel(desk, sheets, self._draft.sheet, self._sheet_chosen)
+                    self._sheet = SheetPanel(client, sheets, self._draft.sheet, self._sheet_chosen)
                     with panel("Model", name="model"):
                         asked = self._draft.values.get("base_model", "")
                         self._fields["base_model"] = BaseModelChoice(models, asked, self._changed)
@@ -64,13 +64,13 @@ class JobForm:
                 self._training()
                 if retried is None:
                     self._registration()
-            with Tag("aside", classes="form-side", aria_label="What would happen"):
+            with Tag("aside", classes="form-side", aria_label="Summary"):
                 words, picture = ("Create training job", "plus") if retried is None else ("Create retry", "retry")
                 self._plan = PlanPanel(words, picture)
         form.when("submit.prevent", self._submitted)
 
     async def begin(self, client: Client) -> None:
-        """Fill in what the service has to say, once the page is there."""
+        """Run the first dry run once the page is open."""
         await client.connected()
         with client:
             self._write_address()
@@ -84,7 +84,7 @@ class JobForm:
                     self._widget(name)
             opened = any(self._draft.values.get(name) for name in further)
             with Tag("details", open=opened or None):
-                Tag("summary", f"{len(further)} more settings")
+                Tag("summary", f"{len(further)} advanced settings")
                 with Tag("div", classes="fields"):
                     for name in further:
                         self._widget(name)
@@ -139,16 +139,16 @@ class JobForm:
         draft = self._draft
         try:
             if draft.retried is None:
-                job_id = await self._desk.create(draft.request(), key=draft.key)
+                job = await self._client.create(draft.request(), draft=draft.key)
             else:
-                job_id = await self._desk.retry(draft.retried.id, draft.changes(), key=draft.key)
+                job = await self._client.retry(draft.retried.id, draft.changes(), draft=draft.key)
         except PipelineError as error:
             self._plan.lock(locked=False)
             self._complain(error.problems)
             self._plan.refuse(error)
             ui.run_javascript("document.querySelector('[aria-invalid=true]')?.focus()")
             return
-        go(urls.job(job_id))
+        go(urls.job(job.id))
 
     # What is asked, and what is answered.
 
@@ -168,7 +168,7 @@ class JobForm:
         problems: Sequence[FieldProblem] = ()
         plan, trouble = await self._planned(())
         if trouble is not None and trouble.problems:
-            problems = trouble.problems  # what is wrong is left out, so that the rest can be shown
+            problems = trouble.problems  # planned again without the invalid fields, so that the rest can be shown
             plan, trouble = await self._planned({_name(found) for found in problems})
         if number != self._number:
             return  # a later question is on its way
@@ -182,8 +182,8 @@ class JobForm:
         draft = self._draft
         try:
             if draft.retried is None:
-                return await self._desk.plan(draft.request(without=without)), None
-            return await self._desk.plan_retry(draft.retried.id, draft.changes(without=without)), None
+                return await self._client.plan(draft.request(without=without)), None
+            return await self._client.plan_retry(draft.retried.id, draft.changes(without=without)), None
         except PipelineError as error:
             return None, error
 
@@ -208,7 +208,7 @@ class JobForm:
 
 
 def _kept(retried: TrainingJob) -> None:
-    with panel("What a retry keeps", name="kept"), Tag("dl", classes="facts"):
+    with panel("Kept from the original job", name="kept"), Tag("dl", classes="facts"):
         text_fact("Training sheet", f"{retried.training_sheet_name} ({retried.training_sheet_id})")
         text_fact("Base model", retried.base_model)
         text_fact("Model name", retried.model_name)

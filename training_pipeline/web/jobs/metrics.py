@@ -1,4 +1,4 @@
-"""The tab Metrics: the series as charts, the figures so far, and all steps as a file."""
+"""The tab Metrics: the series as charts, the latest values, and all steps as a CSV file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
 from training_pipeline.training_jobs.store.metrics import series
 from training_pipeline.web import formats, urls
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, button, empty, link, panel, text_fact
 from training_pipeline.web.jobs.metric_chart import MetricChart
 
@@ -34,7 +34,7 @@ _CHARTS: Final = (
 
 
 class View(BaseModel):
-    """What of the series is shown; stands in the address."""
+    """Which part of the series is shown; kept in the page's URL."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -57,10 +57,10 @@ class View(BaseModel):
 
 
 class MetricsTab:
-    """Charts that grow while the job runs. Zooming in asks the service for the steps between."""
+    """Charts that grow while the job runs. Zooming in loads the steps in between from the service."""
 
-    def __init__(self, desk: Desk, job_id: str, query: dict[str, str]) -> None:
-        self._desk = desk
+    def __init__(self, client: PageClient, job_id: str, query: dict[str, str]) -> None:
+        self._client = client
         self._job_id = job_id
         self._view = View.parse(query)
         self._charts: list[tuple[MetricChart, tuple[tuple[str, str], ...]]] = []
@@ -76,14 +76,14 @@ class MetricsTab:
                 link("CSV", file, classes="button small", picture="download", download="", aria_label="Download as CSV")
             self._nothing = Tag("div")
             with self._nothing:
-                empty("chart", "Nothing has been measured yet.", "Curves appear with the first steps of the training.")
+                empty("chart", "No metrics yet.", "Charts appear after the first training steps.")
             self._area = Tag("div", classes="charts")
             with self._area:
                 for title, numbers, lines in _CHARTS:
                     chart = MetricChart(title, numbers, [name for name, _ in lines], self._zoomed)
                     self._charts.append((chart, lines))
-            self._hint = Tag("p", "Drag across a chart to look closer.", classes="help")
-        with panel("Figures", name="figures"):
+            self._hint = Tag("p", "Drag across a chart to zoom in.", classes="help")
+        with panel("Metrics", name="latest"):
             self._figures = Tag("dl", classes="facts wide")
         self._shown: dict[str, str] = {}
         self._show_view()
@@ -91,7 +91,7 @@ class MetricsTab:
     async def show(self, _: TrainingJob) -> None:
         """Show what there is now."""
         view = self._view
-        found = await self._desk.metrics(
+        found = await self._client.metrics(
             self._job_id, from_step=view.from_step, to_step=view.to_step, resolution=RESOLUTION
         )
         if view is not self._view:
@@ -100,7 +100,7 @@ class MetricsTab:
         self._nothing.set_visibility(not some)
         self._area.set_visibility(some)
         self._hint.set_visibility(some)
-        sampled = f", thinned to {len(found.series):,} with their extremes" if found.sampled else ""
+        sampled = f", downsampled to {len(found.series):,} (lows and highs kept)" if found.sampled else ""
         self._count.say(f"{found.series_total:,} steps measured{sampled}" if some else "")
         for chart, lines in self._charts:
             chart.show(found.series, view.x, lines)
@@ -125,7 +125,7 @@ class MetricsTab:
         query = urlencode(view.model_dump(exclude_defaults=True))
         ui.navigate.history.push(urls.job(self._job_id, "metrics") + (f"?{query}" if query else ""))
         self._show_view()
-        await self.show(await self._desk.job(self._job_id))
+        await self.show(await self._client.job(self._job_id))
 
     def _show_view(self) -> None:
         for x, segment in self._axes.items():

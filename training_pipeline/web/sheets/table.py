@@ -1,4 +1,4 @@
-"""The training sheets, with what the gates say of each."""
+"""The table of training sheets, with the counts of pairs of each."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Final
 from nicegui import Client
 
 from training_pipeline.domain.errors import PipelineError
+from training_pipeline.schemas.problem import problem_of
 from training_pipeline.schemas.training_sheet import TrainingSheet, TrainingSheetDetails
 from training_pipeline.web import formats, urls
-from training_pipeline.web.client import Desk, problem_of
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, button, icon, link
 from training_pipeline.web.sheets.counts import SheetCounts
 
@@ -17,7 +18,7 @@ from training_pipeline.web.sheets.counts import SheetCounts
 _FIRST: Final = 5
 _COLUMNS: Final = (
     ("Training sheet", "wide"),
-    ("Made from", ""),
+    ("Source", ""),
     ("Pairs", "number"),
     ("Approved", "number"),
     ("Allowed", "number"),
@@ -27,17 +28,17 @@ _COLUMNS: Final = (
 
 
 class SheetTable:
-    """Lists the sheets at once; their counts follow as the gates have been asked."""
+    """Lists the sheets at once; their counts are filled in as they are computed."""
 
-    def __init__(self, desk: Desk, counts: SheetCounts) -> None:
-        self._desk = desk
+    def __init__(self, client: PageClient, counts: SheetCounts) -> None:
+        self._client = client
         self._counts = counts
         self._waiting: list[_Row] = []
         with Tag("section", classes="panel", aria_labelledby="sheets-title"):
             with Tag("div", classes="panel-head"):
                 Tag("h2", "Training sheets", id_="sheets-title")
                 self._total = Tag("span", "", classes="muted")
-            with Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label="Training sheets, a table"):
+            with Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label="Training sheets table"):
                 self._table = Tag("table", classes="sheets", role="table")
                 with self._table:
                     with Tag("thead", role="rowgroup"), Tag("tr", role="row"):
@@ -49,7 +50,7 @@ class SheetTable:
 
     async def load(self) -> None:
         """List the sheets."""
-        found = await self._desk.sheets()
+        found = await self._client.sheets()
         self._total.say(f"{found.total:,}")
         first, further = found.training_sheets[:_FIRST], found.training_sheets[_FIRST:]
         self._add(first)
@@ -67,19 +68,19 @@ class SheetTable:
             self._table.set_visibility(False)
             with self._foot, Tag("div", classes="empty"):
                 icon("sheet")
-                Tag("p", "No training sheet yet.", classes="empty-title")
-                Tag("p", "Bring one in with `training-pipeline sheets import`.", classes="muted")
+                Tag("p", "No training sheets yet.", classes="empty-title")
+                Tag("p", "Import one with `training-pipeline sheets import`.", classes="muted")
 
     def _add(self, sheets: list[TrainingSheet]) -> None:
         with self._body:
-            self._waiting += [_Row(sheet, may_train=self._desk.may_create) for sheet in sheets]
+            self._waiting += [_Row(sheet, may_train=self._client.may_create) for sheet in sheets]
 
     async def count(self, client: Client) -> None:
         """Fill in the counts of the sheets that are shown, one after the other."""
         await client.connected()
         while self._waiting and not client.is_deleted:
             row = self._waiting.pop(0)
-            counted = await self._counts.of(row.sheet.id)
+            counted = await self._counts.of(row.sheet.id, self._client)
             if not client.is_deleted:
                 with client:
                     row.show(counted.details)
@@ -92,7 +93,7 @@ class _Row:
             with _cell("Training sheet", "wide"):
                 Tag("span", sheet.name, classes="strong")
                 Tag("span", sheet.id, classes="sub mono")
-            with _cell("Made from"):
+            with _cell("Source"):
                 Tag("span", sheet.source_sheet.name or sheet.source_sheet.id)
                 template = sheet.prompt_template
                 version = f", version {template.version}" if template.version else ""
@@ -100,16 +101,16 @@ class _Row:
             self._figures = [_cell(title, "number") for title, _ in _COLUMNS[2:6]]
             for figure in self._figures:
                 with figure:
-                    Tag("span", classes="skeleton", aria_label="being counted", role="img")
+                    Tag("span", classes="skeleton", aria_label="counting…", role="img")
             with _cell("Actions", "actions") as actions:
                 self._actions = actions
                 if not sheet.trainable:
-                    Tag("span", f"{sheet.status}: not trained on", classes="muted")
+                    Tag("span", f"{sheet.status}: cannot be trained on", classes="muted")
                 elif may_train:
                     link("Train", urls.new_job(sheet.id), classes="button small", aria_label=f"Train on {sheet.name}")
 
     def show(self, details: TrainingSheetDetails | PipelineError) -> None:
-        """Show what the gates said."""
+        """Show the counts of a sheet, or why there are none."""
         for figure in self._figures:
             figure.clear()
         if isinstance(details, PipelineError):

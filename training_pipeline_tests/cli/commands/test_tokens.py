@@ -37,7 +37,7 @@ def test_a_token_is_shown_once_and_can_be_piped(tokens: ApiTokens) -> None:
     secret = done.stdout.strip()
     assert done.stdout == f"{secret}\n"
     assert tokens.caller_of(secret).role is Role.OPERATOR
-    assert f"Token {id_of(secret)} of ada, operator, good until" in done.stderr
+    assert f"Token {id_of(secret)} of ada, operator, valid until" in done.stderr
     assert "set TRAINING_PIPELINE_AUTH=token" in done.stderr
     listed = run("list").output + run("list", "--json").output + run("revoke", str(id_of(secret)), "--json").output
     assert secret[-20:] not in listed
@@ -66,7 +66,7 @@ def test_tokens_are_revoked_by_id_or_by_name(tokens: ApiTokens) -> None:
     with pytest.raises(RevokedToken):
         tokens.caller_of(secrets[0])
     assert run("revoke", "--all-of", "ada").output.count("is revoked") == 2
-    assert run("revoke", "--all-of", "ada").output == "Every token of ada was revoked before.\n"
+    assert run("revoke", "--all-of", "ada").output == "Every token of ada was revoked already.\n"
     with pytest.raises(NotFound):
         run("revoke", "000000000000")
     for arguments in ([], ["x", "--all-of", "ada"]):

@@ -55,7 +55,8 @@ class Installation:
         )
 
     def status(self) -> dict[str, Any]:
-        return json.loads(self.command("status", "--json").stdout)
+        found: dict[str, Any] = json.loads(self.command("status", "--json").stdout)
+        return found
 
     def up(self) -> subprocess.Popen[bytes]:
         arguments = ["up", "--port", str(self.port), "--workspace", str(self.workspace)]
@@ -153,7 +154,7 @@ def test_a_child_that_dies_takes_the_rest_along_and_its_log_is_shown(installatio
     os.kill(record.children[1].process.pid, signal.SIGKILL)
     assert up.wait(timeout=60) == 1
     output = installation.output.read_text()
-    assert "Dagster's daemon has ended by itself (exit code -9)" in output
+    assert "Dagster's daemon ended unexpectedly (exit code -9)" in output
     assert str(record.children[1].log) in output
     assert living(pids) == []
 
