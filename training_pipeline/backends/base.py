@@ -57,6 +57,9 @@ class Submission(BaseModel):
     train_file: Path
     validation_file: Path
     dataset_digest: str
+    #: What the two files are in the record, by SHA-256: the trainer trains on these bytes, or not at all.
+    train_sha256: str | None = None
+    validation_sha256: str | None = None
     #: The full name under which a backend whose runs register the model themselves is to do so; null for not at all.
     register_as: str | None = None
 

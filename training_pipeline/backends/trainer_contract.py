@@ -23,6 +23,8 @@ def trainer_config(submission: Submission, run_dir: Path) -> dict[str, Any]:
         "run_dir": str(run_dir),
         "train_file": str(submission.train_file.absolute()),
         "validation_file": str(submission.validation_file.absolute()),
+        "train_sha256": submission.train_sha256,
+        "validation_sha256": submission.validation_sha256,
         "base_model": submission.base_model,
         "model_name": submission.model_name,
         **hyperparameters(submission.config),

@@ -104,6 +104,11 @@ class DatabricksBackend:
             self._uploads.to_volume(file, places.dataset(dataset, name))
             for file, name in ((submission.train_file, "train.jsonl"), (submission.validation_file, "validation.jsonl"))
         )
+        if (submission.train_sha256 or train, submission.validation_sha256 or validation) != (train, validation):
+            raise BackendFailed(
+                f"The files of dataset {dataset} are not those of its record: something changed them.",
+                hint="Create the job again.",
+            )
         told = program.instructions(
             submission, places, source=model.source, train_sha256=train, validation_sha256=validation
         )

@@ -119,7 +119,7 @@ def exact_match(asked: Sequence[Question], answers: Sequence[str | None]) -> flo
 
 def texts(answers: Sequence[Answer | None]) -> list[str | None]:
     """What was written, None where nothing was. Pure."""
-    return [answer and answer.text for answer in answers]
+    return [answer.text if answer else None for answer in answers]
 
 
 def stopped(answers: Sequence[Answer | None]) -> tuple[int, int]:

@@ -58,6 +58,7 @@ def _fetched(told: dict[str, Any], work: Path) -> Path:
         if digest != file["sha256"]:
             raise OSError(f"{source} is not the file that was uploaded: its SHA-256 is {digest}")
         config[key] = str(target)
+        config[key.replace("_file", "_sha256")] = file["sha256"]  # the trainer reads the file again
     path = work / "config.json"
     path.write_text(json.dumps(config), encoding="utf-8")
     gpus = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)

@@ -15,6 +15,7 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import training_pipeline.sft
+from training_pipeline.sft import checkpoints
 from training_pipeline.sft.errors import BAD_CONFIG, FAILED, STOPPED, SUCCEEDED
 from training_pipeline.testing.trainer_runs import Run, new_run
 from training_pipeline.testing.triage import triage_pairs
@@ -141,9 +142,15 @@ def test_stopped_and_killed_and_resumed_it_ends_with_the_same_weights(finished: 
     seen_later = (run.run_dir / "progress.jsonl").read_bytes()
     assert seen_later.startswith(seen)
 
+    newest = checkpoints.latest(run.run_dir / "checkpoints")
+    assert newest is not None
+    weights = newest[0] / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+
     run.config["checkpoint_minutes"] = 5.0
     code, printed = run.finish()
     assert code == SUCCEEDED, printed
+    assert f"{newest[0].name} damaged and passed over: training continues from step {newest[1].step - 1}" in printed
     assert killed_at < 36
     assert (run.run_dir / "progress.jsonl").read_bytes().startswith(seen_later[: seen_later.rfind(b"\n") + 1])
     ours, theirs = run.read("result.json"), finished.read("result.json")

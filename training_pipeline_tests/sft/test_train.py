@@ -13,6 +13,8 @@ from transformers import AutoModelForCausalLM
 
 from training_pipeline.sft.config import parse
 from training_pipeline.sft.errors import TrainingFailed
+from training_pipeline.sft.integrity import folder_sha256
+from training_pipeline.sft.prepare import prepare
 from training_pipeline.sft.run_dir import RunDir, Status
 from training_pipeline.sft.stop import StopRequest
 from training_pipeline.sft.train import train
@@ -95,3 +97,48 @@ def test_a_pair_that_is_cut_is_counted(tmp_path: Path) -> None:
     result = start(new_run(tmp_path, [row] * 10), epochs=1, max_length=32, allow_never_stops=True)
     assert result["truncated_examples"] == 8
     assert result["custom_metrics"]["truncated_validation_examples"] == 2
+
+
+def test_a_model_that_never_stops_fails_with_the_reason(tmp_path: Path) -> None:
+    row = {"messages": [{"role": "user", "content": "a?"}, {"role": "assistant", "content": "b " * 100}]}
+    with pytest.raises(TrainingFailed, match="never stops: of 2 answers .* set allow_never_stops"):
+        start(new_run(tmp_path, [row] * 10), epochs=1, max_length=32)
+
+
+def test_files_that_are_not_those_of_the_record_are_not_trained_on(run: Run, tiny_folder: Path) -> None:
+    files = folder_sha256(tiny_folder)
+    for settings, said in (
+        ({"train_sha256": "0" * 64}, "train_file .* is not the file that was recorded"),
+        ({"validation_sha256": "0" * 64}, "validation_file .* is not the file that was recorded"),
+        ({"base_model": str(tiny_folder), "base_model_files": {**files, "gone": "0" * 64}}, "added or gone: gone"),
+        ({"base_model": str(tiny_folder), "base_model_files": {**files, "config.json": "0" * 64}}, "config.json"),
+    ):
+        with pytest.raises(TrainingFailed, match=said):
+            start(run, **settings)
+        shutil.rmtree(run.run_dir)
+
+
+def test_losses_do_not_depend_on_the_batch_size(tmp_path: Path) -> None:
+    rows = triage_pairs(90)
+    for number, row in enumerate(rows):
+        row["messages"][1]["content"] += " again" * (number % 7)
+    measured = []
+    for batch in (8, 32, 64):
+        config = parse(new_run(tmp_path, rows, batch_size=batch, run_dir=str(tmp_path / str(batch))).config)
+        directory = RunDir(config.run_dir)
+        directory.create()
+        trainer = prepare(config, directory, lambda _: None).trainer
+        trainer.args.per_device_eval_batch_size = batch
+        measured.append(trainer.evaluate())
+    with torch.no_grad():
+        sums = [
+            (float(trainer.model(input_ids=ids, labels=labels).loss) * trained, trained)
+            for row in trainer.eval_dataset
+            for ids, labels in [(torch.tensor([row["input_ids"]]), torch.tensor([row["labels"]]))]
+            for trained in [int((labels != -100).sum())]
+        ]
+    mean = sum(loss for loss, _ in sums) / sum(trained for _, trained in sums)
+    for metrics in measured:
+        assert metrics["eval_loss"] == pytest.approx(mean, abs=1e-5)
+        accuracy = measured[0]["eval_mean_token_accuracy"]
+        assert metrics["eval_mean_token_accuracy"] == pytest.approx(accuracy, abs=1e-9)

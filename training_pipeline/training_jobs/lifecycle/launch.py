@@ -212,6 +212,8 @@ class Launcher:
                 train_file=dataset.train_file,
                 validation_file=dataset.validation_file,
                 dataset_digest=dataset.digest,
+                train_sha256=dataset.train_sha256,
+                validation_sha256=dataset.validation_sha256,
                 register_as=registered_name(job) if job.request.register_to_uc else None,
             )
         )
