@@ -75,7 +75,7 @@ class TrainingConfig(BaseModel):
     )
     allow_never_stops: bool = Field(
         False,
-        description="Keep a model that ended none of its answers to validation questions by itself; else its job fails.",
+        description="Keep a model that ends none of its answers to validation questions; otherwise the job fails.",
         examples=[False],
     )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(

@@ -4,15 +4,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from training_pipeline.sft import plain_text, served_chat
+from training_pipeline.sft import plain_text
 from training_pipeline.sft.chat_format import chat_format
 from training_pipeline_tests.sft.families import GEMMA, save_base, tokenizer_of
 
 
+@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred")  # MLflow says it of its own classes
 def test_a_chat_is_asked_as_it_was_trained_and_control_tokens_in_it_are_letters(tmp_path: Path) -> None:
+    from training_pipeline.sft import served_chat  # imports MLflow
+
     texts = ["a text to learn from"]
     folder = save_base(GEMMA, tmp_path / "model", texts)
     chat = chat_format(tokenizer_of(GEMMA, texts), "some/model")

@@ -19,6 +19,7 @@ from training_pipeline.sft.run_dir import RunDir, Status
 from training_pipeline.sft.stop import StopRequest
 from training_pipeline.sft.train import train
 from training_pipeline.testing.trainer_runs import Run, new_run
+from training_pipeline.testing.triage import triage_pairs
 
 
 def start(run: Run, **settings: Any) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def test_a_pair_that_is_cut_is_counted(tmp_path: Path) -> None:
 
 def test_a_model_that_never_stops_fails_with_the_reason(tmp_path: Path) -> None:
     row = {"messages": [{"role": "user", "content": "a?"}, {"role": "assistant", "content": "b " * 100}]}
-    with pytest.raises(TrainingFailed, match="never stops: of 2 answers .* set allow_never_stops"):
+    with pytest.raises(TrainingFailed, match=r"never stops: of 2 answers .* set allow_never_stops"):
         start(new_run(tmp_path, [row] * 10), epochs=1, max_length=32)
 
 
@@ -141,4 +142,4 @@ def test_losses_do_not_depend_on_the_batch_size(tmp_path: Path) -> None:
     for metrics in measured:
         assert metrics["eval_loss"] == pytest.approx(mean, abs=1e-5)
         accuracy = measured[0]["eval_mean_token_accuracy"]
-        assert metrics["eval_mean_token_accuracy"] == pytest.approx(accuracy, abs=1e-9)
+        assert metrics["eval_mean_token_accuracy"] == pytest.approx(accuracy, abs=1e-6)
