@@ -12,7 +12,7 @@ from .data import ChatFormat, read_examples
 from .errors import TrainingFailed
 
 #: Tokens that an answer may be longer than the expected one, so that a model which does not stop is seen not to.
-SLACK: Final = 8
+SLACK: Final = 32
 #: Questions that are asked in any case, to see whether the model stops.
 STOP_QUESTIONS: Final = 8
 BATCH: Final = 32

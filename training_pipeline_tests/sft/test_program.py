@@ -24,7 +24,13 @@ pytestmark = pytest.mark.slow
 
 #: 40 pairs of 100 hold a word that must appear nowhere but in the model's own files and the samples.
 SECRET = "zanzibar"
-SETTINGS: dict[str, Any] = {"epochs": 3, "evaluations_per_epoch": 2, "exact_match_questions": 5}
+#: Three epochs teach this model little: whether it stops is not what is tested here.
+SETTINGS: dict[str, Any] = {
+    "epochs": 3,
+    "evaluations_per_epoch": 2,
+    "exact_match_questions": 5,
+    "allow_never_stops": True,
+}
 
 
 def pairs() -> list[dict[str, Any]]:
