@@ -107,11 +107,11 @@ def taken(page: Page, name: str, theme: str, *, height: int) -> None:
 def pictures(done: str, running: TrainingJob, failed: TrainingJob) -> list[tuple[str, str, str, int]]:
     """Name, address, what shows that it is complete, and height of each picture; first what will be over soon."""
     return [
-        ("job-running", f"/train/jobs/{running.id}/metrics", "Figures", 1150),
+        ("job-running", f"/train/jobs/{running.id}/metrics", "Training time", 1150),
         ("train-page", "/train", "398", 900),
         ("new-job", "/train/new?sheet=sheet-123&model_name=triage-model", "Optimizer steps", 1690),
         ("job-overview", f"/train/jobs/{done}", "Configuration", 1360),
-        ("job-metrics", f"/train/jobs/{done}/metrics", "Figures", 1180),
+        ("job-metrics", f"/train/jobs/{done}/metrics", "Training time", 1180),
         ("job-events", f"/train/jobs/{done}/events", "Created.", 800),
         ("job-lineage", f"/train/jobs/{done}/lineage?open=gates,train&search=qa-000", "qa-0003", 1470),
         ("job-failed", f"/train/jobs/{failed.id}", "What to do", 800),

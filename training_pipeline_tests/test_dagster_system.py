@@ -13,13 +13,14 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from training_pipeline.datasets.store import read_dataset, read_manifest, verify
+from training_pipeline.datasets.store import read_dataset, verify
 from training_pipeline.defs.partitions import run_tags
 from training_pipeline.defs.provenance import asset_records, input_versions
 from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
 from training_pipeline.domain.refs import required
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.local_backend import starts
+from training_pipeline.testing.manifests import read_manifest
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.running_system import ASSETS, RunningSystem, temporary_state
 from training_pipeline.testing.small_sheet import rows, write_sheet

@@ -80,7 +80,7 @@ def test_a_person_works_with_mouse_and_keyboard_only(system: RunningSystem, imag
         short = {"epochs": 1, "allow_never_stops": True}  # one epoch need not teach the model to stop
         config: dict[str, Any] = {"epochs": 10, "exact_match_questions": 10} if images else short
         good = created(ui, system, 1, model_name="triage-model", training_config=config, picture="launchpad")
-        ui.sees(re.compile("sensor launch_pending_jobs starts it"))
+        ui.sees(re.compile("sensor launch_pending_jobs will start it"))
         ui.picture("run")
         see_it_turn_green(ui, system, good)  # before there is another job, whose checks would be the latest
         bad = created(ui, system, 2, model_name="triage-broken", base_model="broken-model")
@@ -106,7 +106,7 @@ def see_it_turn_green(ui: DagsterUI, system: RunningSystem, job: TrainingJob) ->
     ui.show_loss_curve(job.id)
     ui.asset("fine_tuned_model", view="checks")
     ui.click(re.compile("^provenance_equ.*lineage_record$"))  # shortened in the middle where it does not fit
-    ui.sees(re.compile("name the same versions"))
+    ui.sees(re.compile("agree on all versions"))
     ui.sees("Passed")
     ui.picture("checks")
     ui.show_graph()

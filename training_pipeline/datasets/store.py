@@ -9,11 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
 
-import pandas as pd
-import pyarrow.compute as pc
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.errors import NotFound, Unavailable
@@ -37,30 +33,6 @@ def read_dataset(path: Path) -> DatasetRef:
             f"There is no dataset in {path}.", hint="Retry the job: the dataset is then prepared again from its sheet."
         ) from None
     return DatasetRef.model_validate({**head, "path": path})
-
-
-def read_manifest(
-    dataset: DatasetRef,
-    *,
-    split: Literal["train", "validation", "excluded"] | None = None,
-    after: str | None = None,
-    limit: int = 1000,
-) -> pd.DataFrame:
-    """At most `limit` rows of the manifest with pair ids greater than `after`, in their order. Reads only.
-
-    `split` keeps only the pairs of one side, or only those left out. Pairs without an id come only where `after` is
-    None.
-    """
-    rows = pads.dataset(dataset.manifest_file, format="parquet")
-    keep = pc.scalar(True)
-    if split == "excluded":
-        keep = keep & pc.field("split").is_null()
-    elif split is not None:
-        keep = keep & (pc.field("split") == split)
-    if after is not None:
-        keep = keep & (pc.field("pair_id") > after)
-    page: pd.DataFrame = rows.scanner(filter=keep).head(limit).to_pandas()
-    return page
 
 
 def verify(dataset: DatasetRef) -> None:

@@ -8,6 +8,7 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
 
     PipelineError               error
       InvalidRequest            invalid_request           422
+        InvalidParameter        invalid_request           422   schemas.paging
         KeyReused               idempotency_key_reused    422   training_jobs.store.idempotency
       NotFound                  not_found                 404
       Conflict                  conflict                  409

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, select
 
 from training_pipeline.alerts import alerts
-from training_pipeline.datasets.changes import changes
+from training_pipeline.datasets.compare import changes
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.domain.refs import required

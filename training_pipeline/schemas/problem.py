@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import BaseModel, Field
 
 from training_pipeline.domain.errors import (
+    BackendDenied,
     BackendFailed,
     BackendUnreachable,
     Conflict,
@@ -43,6 +44,7 @@ STATUSES: Final[Sequence[tuple[type[PipelineError], int]]] = (
     (GateRefused, 422),
     (SplitRefused, 422),
     (BackendFailed, 422),
+    (BackendDenied, 503),
     (BackendUnreachable, 503),
     (Unavailable, 503),
 )

@@ -144,8 +144,8 @@ def test_a_service_that_stays_away_is_given_up_at_last() -> None:
     played = Played(Broken(told(RUNNING)), *[httpx2.ConnectError("refused")] * 100)
     with pytest.raises(PipelineError, match="cannot be reached"):
         played.follow()
-    assert max(played.pauses) == stream.MOST_PAUSE
-    assert stream.PATIENCE_SECONDS < played.now < 2 * stream.PATIENCE_SECONDS
+    assert max(played.pauses) == stream.RECONNECTS.longest
+    assert stream.OUTAGE_SECONDS < played.now < 2 * stream.OUTAGE_SECONDS
 
 
 def test_what_is_refused_meanwhile_ends_it() -> None:

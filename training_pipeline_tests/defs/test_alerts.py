@@ -103,5 +103,5 @@ def test_a_failed_look_at_the_sheets_is_told(
     config = {"ops": {"look": {"config": {"requested_by": "clock"}}}}
     job = definitions.resolve_job_def("retrain_changed_sheets")
     assert not job.execute_in_process(instance=instance, run_config=config, raise_on_error=False).success
-    assert "1 new to tell" in told(services, instance)
-    assert "0 new to tell" in told(services, instance)
+    assert "1 new alerts" in told(services, instance)
+    assert "0 new alerts" in told(services, instance)

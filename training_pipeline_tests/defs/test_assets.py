@@ -241,7 +241,7 @@ def test_a_second_run_of_a_live_attempt_is_turned_away_and_leaves_the_job_alone(
     with advisory_lock.hold(services.database, lock_key(Phase.LAUNCH, job.id)):
         result = execute(definitions, instance, Phase.LAUNCH, claimed)
     assert not result.success
-    assert "Another run is working" in failure(result)
+    assert "Another run is already working" in failure(result)
     assert services.store.get(job.id) == claimed
 
 

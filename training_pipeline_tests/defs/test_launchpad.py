@@ -24,9 +24,9 @@ def test_every_field_of_a_request_is_in_the_form_with_one_line_of_help() -> None
         assert field.description, name
         assert field.description.endswith("."), name
         assert "\n" not in field.description, name
-    assert fields["epochs"].description == "Passes over the training split (1 to 50, or auto)."
+    assert fields["epochs"].description == "Number of passes over the training split (1 to 50, or auto)."
     assert fields["lora_dropout"].description == "LoRA: dropout in the adapters (0 to 0.9)."
-    assert fields["max_grad_norm"].description == "Gradients are clipped to this norm (over 0, at most 100)."
+    assert fields["max_grad_norm"].description == "Maximum norm for gradient clipping (over 0, at most 100)."
     assert fields["seed"].default_value == 42
 
 

@@ -19,7 +19,6 @@ from training_pipeline.sft.data import (
 )
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.templates import CHATML
-from training_pipeline.sft.token_file import batches, write_tokens
 from training_pipeline.testing.soak import examples
 from training_pipeline.testing.triage import write_jsonl
 
@@ -109,45 +108,6 @@ def test_a_line_that_is_no_chat_is_named_and_not_quoted(tmp_path: Path, line: st
     with pytest.raises(TrainingFailed, match="train_file, line 2, is not a chat example") as raised:
         list(read_examples(path, "train_file"))
     assert "secret" not in str(raised.value)
-
-
-def pair(question: str, answer: str, **extra: Any) -> dict[str, Any]:
-    return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer, **extra}]}
-
-
-def test_examples_are_cut_counted_and_stored_as_tokens(tiny_chat: ChatFormat, tmp_path: Path) -> None:
-    from datasets import Dataset
-
-    source = write_jsonl(tmp_path / "train.jsonl", [pair("a?", "b"), pair("a?", "word " * 60)])
-    counts = write_tokens(source, "train_file", tiny_chat, 40, tmp_path / "tokens" / "train.arrow")
-    stored = Dataset.from_file(str(tmp_path / "tokens" / "train.arrow"))
-    assert (counts.examples, counts.truncated, counts.untrained) == (2, 1, 0)
-    assert [len(row["input_ids"]) for row in stored] == [counts.tokens - 40, 40]
-    assert counts.trained_tokens == sum(label != IGNORED for row in stored for label in row["labels"])
-    assert stored[0]["labels"][-2:] == [tiny_chat.tokenizer.eos_token_id, IGNORED]
-
-
-def test_an_example_without_a_trained_token_is_refused_by_line_and_cause(tiny_chat: ChatFormat, tmp_path: Path) -> None:
-    rows = [pair("a?", "b"), pair("long " * 60, "b"), pair("a?", "b", weight=0), pair("a?", "b"), pair("x " * 90, "b")]
-    source = write_jsonl(tmp_path / "train.jsonl", rows)
-    with pytest.raises(TrainingFailed) as raised:
-        write_tokens(source, "train_file", tiny_chat, 40, tmp_path / "tokens" / "train.arrow")
-    told = str(raised.value)
-    assert "3 of 5 examples have nothing to train on (line 2, 3, 5)" in told
-    assert "2 lose their whole answer to max_length 40: raise max_length" in told
-    assert "1 have no assistant message of weight 1" in told
-
-
-def test_an_empty_file_is_refused(tiny_chat: ChatFormat, tmp_path: Path) -> None:
-    with pytest.raises(TrainingFailed, match="validation_file is empty"):
-        write_tokens(
-            write_jsonl(tmp_path / "v.jsonl", []), "validation_file", tiny_chat, 40, tmp_path / "t" / "v.arrow"
-        )
-
-
-def test_batches_keep_everything_in_order() -> None:
-    examples = [Example(line, [], []) for line in range(7)]
-    assert [[example.line for example in batch] for batch in batches(examples, 3)] == [[0, 1, 2], [3, 4, 5], [6]]
 
 
 def test_a_template_that_does_not_know_a_role_names_line_and_roles(tiny_tokenizer: Any) -> None:

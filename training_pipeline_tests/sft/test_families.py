@@ -134,7 +134,7 @@ def test_what_a_template_does_not_write_is_refused_by_line(said: dict[str, Any],
 def trained_model(family: Family, folder: Path) -> dict[str, Any]:
     base = save_base(family, folder / "base", texts_of(ROWS))
     rows = str(write_jsonl(folder / "rows.jsonl", ROWS))
-    settings = {"epochs": 50, "learning_rate": 5e-3, "batch_size": 2, "max_length": 128, "precision": "fp32"}
+    settings = {"epochs": 50, "learning_rate": 2e-3, "batch_size": 2, "max_length": 128, "precision": "fp32"}
     config = parse(
         {
             "schema": 1,

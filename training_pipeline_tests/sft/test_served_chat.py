@@ -4,16 +4,34 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from training_pipeline.sft import plain_text
+from training_pipeline.sft import plain_text, register
 from training_pipeline.sft.chat_format import chat_format
 from training_pipeline_tests.sft.families import GEMMA, save_base, tokenizer_of
 
+#: MLflow warns of its own types and asks for examples; on a worker these are lines of the log.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:mlflow.*")
 
-@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred")  # MLflow says it of its own classes
+
+@pytest.fixture
+def served(tiny_folder: Path, tmp_path: Path) -> Any:
+    """The model as MLflow serves it: packed with the file `served_chat.py` that travels with it, and loaded again."""
+    import mlflow
+
+    return mlflow.pyfunc.load_model(str(register._packed(tiny_folder, tmp_path / "served")))
+
+
+def test_every_chat_has_an_answer_of_its_own_that_does_not_repeat_the_question(served: Any) -> None:
+    chats = [[{"role": "user", "content": f"What follows from report {number}?"}] for number in range(2)]
+    answers = served.predict(pd.DataFrame({"messages": chats}), params={"max_new_tokens": 5})
+    assert len(answers) == 2
+    assert all(isinstance(answer, str) and "What follows" not in answer for answer in answers)
+
+
 def test_a_chat_is_asked_as_it_was_trained_and_control_tokens_in_it_are_letters(tmp_path: Path) -> None:
     from training_pipeline.sft import served_chat  # imports MLflow
 

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
-from training_pipeline.testing import browsers
+from training_pipeline.testing import browsers, either_trainer
 from training_pipeline.testing.browsers import Serving, Visitor, alive, serious
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.polling import until
@@ -43,7 +43,7 @@ def system(prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
     with temporary_state(prepared) as state, closing(RunningSystem(state, output)) as running:
         del running.environment["PYTEST_CURRENT_TEST"]  # NiceGUI would believe that it is tested itself
         behaviour = json.dumps({"steps": 9000, "seconds_per_step": 0.1})
-        trainer = [sys.executable, str(Path(__file__).parent / "either_trainer.py"), behaviour]
+        trainer = [sys.executable, either_trainer.__file__, behaviour]
         running.environment["TRAINING_PIPELINE_LOCAL_TRAINER"] = shlex.join(trainer)
         running.up()
         yield running
@@ -294,7 +294,7 @@ def test_a_failed_job_says_its_cause_first(visitor: Visitor, system: RunningSyst
     page = alive(visitor.open(f"/train/jobs/{failed.id}"))
     cause = page.locator(".cause")
     expect(cause.get_by_role("heading")).to_have_text("The training program was killed. The last lines of its log:")
-    expect(cause).to_contain_text("What to do: Look at the end of its log.")
+    expect(cause).to_contain_text("What to do: Check the end of the log.")
     expect(cause.locator("time, local-time")).to_have_count(0)
     expect(page.locator(".meta local-time")).to_have_attribute("title", re.compile("20\\d\\d.*(GMT|CET|CEST)"))
 
@@ -321,7 +321,7 @@ def test_everybody_can_use_every_page(chromium: Browser, base: str, system: Runn
         (f"/train/new?retry={failed.id}", "Optimizer steps"),
         (f"/train/jobs/{failed.id}", "What to do"),
         (f"/train/jobs/{shown.id}", "Configuration"),
-        (f"/train/jobs/{shown.id}/metrics", "Figures"),
+        (f"/train/jobs/{shown.id}/metrics", "Training time"),
         (f"/train/jobs/{shown.id}/events", re.compile("^Created")),  # a retry says of what
         (f"/train/jobs/{shown.id}/lineage?open=train,gates", "Lineage"),
         ("/train/nowhere", "Page not found"),

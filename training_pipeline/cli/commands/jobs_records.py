@@ -13,8 +13,8 @@ from training_pipeline.cli.commands import paging
 from training_pipeline.cli.commands.options import Cursor, JobId, Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
 from training_pipeline.cli.render import jobs
-from training_pipeline.cli.render import lineage as show_lineage
-from training_pipeline.cli.render import metrics as show_metrics
+from training_pipeline.cli.render.lineage import lineage_pairs, lineage_record
+from training_pipeline.cli.render.metrics import metric_figures
 from training_pipeline.client.base import Client, Pairs
 from training_pipeline.schemas.metrics import MetricPoint
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
@@ -67,7 +67,7 @@ def metrics(
                 writer.writerow(point.model_dump(mode="json").values())
             return
         found = client.metrics(job_id, from_step=from_step, to_step=to_step, resolution=resolution)
-    print_json(found) if json else say(show_metrics.figures(found))
+    print_json(found) if json else say(metric_figures(found))
 
 
 def lineage(
@@ -85,9 +85,9 @@ def lineage(
     if json:
         print_json(record)
     elif pairs is None and cursor is None:
-        say(show_lineage.record(record))
+        say(lineage_record(record))
     else:
-        say(show_lineage.pairs(record))
+        say(lineage_pairs(record))
 
 
 def every_step(client: Client, job_id: str, from_step: int, to_step: int) -> Iterator[MetricPoint]:

@@ -27,7 +27,7 @@ from training_pipeline.cli.commands.job_request import (
     config_of,
     request_of,
 )
-from training_pipeline.cli.render import job as show_job
+from training_pipeline.cli.render.job import as_json, of_answers, of_gates, of_lineage, of_result, public
 from training_pipeline.cli.render.progress import LiveProgress
 from training_pipeline.cli.user import user
 from training_pipeline.domain.errors import BackendFailed, PipelineError
@@ -72,7 +72,7 @@ def run(
         console.print(f"Training job [bold]{job.id}[/] on {job.training_sheet_name}, from {job.base_model}.")
         job = _drive(services, instance, job, console, wait=wait)
         if json:
-            typer.echo(show_job.as_json(job, services.settings))
+            typer.echo(as_json(job, services.settings))
         _require(job, wait=wait)
         if not json and wait:
             console.print(_summary(services, job))
@@ -152,7 +152,7 @@ def _drive(services: Services, instance: Any, job: TrainingJob, console: Console
             services,
             instance,
             job.id,
-            seen=lambda now: progress.seen(show_job.public(now, services.settings)),
+            seen=lambda now: progress.seen(public(now, services.settings)),
             wait=wait,
         )
 
@@ -170,13 +170,13 @@ def _summary(services: Services, job: TrainingJob, *, answers: int = 0) -> Group
     dataset = required(job.data.dataset, "dataset")
     result = services.backend.result(job.id, job.attempt)
     parts = [
-        show_job.of_gates(required(job.data.snapshot, "snapshot").summary),
-        show_job.of_result(job, dataset, result.train_loss_first),
+        of_gates(required(job.data.snapshot, "snapshot").summary),
+        of_result(job, dataset, result.train_loss_first),
     ]
     try:
         if answers and (asked := services.backend.answers(job.id, job.attempt)):
-            parts.append(show_job.of_answers(asked[:answers]))
+            parts.append(of_answers(asked[:answers]))
     except PipelineError as error:  # the model is registered all the same
         parts.append(Text(f"The sample answers could not be loaded: {error}"))
-    parts.append(show_job.of_lineage(job, lineage.read(services.store, job.id)))
+    parts.append(of_lineage(job, lineage.read(services.store, job.id)))
     return Group(*parts)

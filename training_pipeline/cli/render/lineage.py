@@ -14,7 +14,7 @@ SHORT = 12
 SHA256 = 64
 
 
-def record(found: TrainingJobLineage) -> RenderableType:
+def lineage_record(found: TrainingJobLineage) -> RenderableType:
     """The tree from the model to its sources, with the Dagster records that prove it."""
     version = f"version {found.model_version}" if found.model_version else "not registered"
     root = Tree(_node("model", found.model_name, version))
@@ -44,7 +44,7 @@ def record(found: TrainingJobLineage) -> RenderableType:
     return Group(root, foot)
 
 
-def pairs(found: TrainingJobLineage) -> RenderableType:
+def lineage_pairs(found: TrainingJobLineage) -> RenderableType:
     """A page of pairs: ids and verdicts, never text."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("pair", no_wrap=True)

@@ -28,7 +28,7 @@ SERIES: Final = {
 }
 
 
-def figures(found: TrainingJobMetrics) -> RenderableType:
+def metric_figures(found: TrainingJobMetrics) -> RenderableType:
     """The latest values, the series and the steps."""
     grid = facts()
     grid.add_row("job", found.job_id)

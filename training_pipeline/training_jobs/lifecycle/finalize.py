@@ -142,15 +142,14 @@ class Finalizer:
         return problems + file_problems(result, here=job.backend == "local")
 
     def not_finite(self, job: TrainingJob) -> int:
-        """How often the job's events tell of a measured value that was no finite number. Reads only."""
+        """How many of the job's events warn of a measured value that was not a finite number. Reads only."""
         events = training_job_events.c
         code = events.data["code"].astext
         # Events of version 0.1.0 have no code, only this sentence.
         in_words = and_(code.is_(None), events.message.contains("not a finite number"))
-        told = and_(events.type == EventType.METRIC_UPDATE, or_(code == NOT_FINITE_CODE, in_words))
+        warns = and_(events.type == EventType.METRIC_UPDATE, or_(code == NOT_FINITE_CODE, in_words))
         with self._store.begin() as connection:
-            found = connection.execute(select(func.count()).where(events.job_id == job.id, told)).scalar_one()
-        return int(found)
+            return int(connection.execute(select(func.count()).where(events.job_id == job.id, warns)).scalar_one())
 
     def tags(self, job: TrainingJob) -> dict[str, str]:
         """The tags of the job's MLflow run. Reads only."""

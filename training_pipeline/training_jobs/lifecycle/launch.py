@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from training_pipeline.backends.base import FineTuningBackend, Handle, Submission
+from training_pipeline.datasets.compare import recheck
 from training_pipeline.datasets.labels import labels_of
 from training_pipeline.datasets.prepare import split_snapshot, write_dataset
-from training_pipeline.datasets.recheck import recheck
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
 from training_pipeline.domain.errors import Conflict, GovernanceChanged

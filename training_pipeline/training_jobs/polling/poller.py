@@ -1,6 +1,6 @@
 """Polls jobs: which ones are due, how many at once, and how long a backend may take.
 
-A look never fails a job because looking went wrong: that is an event, and the next look comes after a pause. Backends
+A poll that goes wrong never fails a job: that is an event, and the next poll comes after a pause. Backends
 are asked in threads, so that one that hangs holds up neither the others nor whoever polls; all that is written is
 written by the thread that polls, on one connection.
 """

@@ -14,7 +14,7 @@ from training_pipeline.web.elements import Badge, Bar, Tag, button, code, icon, 
 from training_pipeline.web.jobs.cancel_dialog import CancelDialog
 
 _WAITING: Final = {
-    JobStatus.PENDING: "Created. Dagster will launch it shortly.",
+    JobStatus.PENDING: "Waiting for Dagster to launch it.",
     JobStatus.QUEUED: "Accepted by the backend, waiting for compute.",
 }
 

@@ -161,7 +161,7 @@ def test_a_plan_stores_nothing(command: Command, url: str, services: Services) -
     _, here, _ = command("jobs", "create", "small", "--dry-run")
     _, there, _ = command("jobs", "create", "small", "--dry-run", "--url", url)
     assert here == there
-    assert all(word in here for word in ("31 train + 8 validation", "rejected", "8 validation pairs say little"))
+    assert all(word in here for word in ("31 train + 8 validation", "rejected", "8 validation pairs are too few"))
     assert services.jobs.list()[1] == 0
     assert command("jobs", "create", "small", "--dry-run", "--watch")[0] == 2
 

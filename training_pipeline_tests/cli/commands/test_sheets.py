@@ -85,8 +85,8 @@ def test_import_says_what_is_wrong_with_the_rows() -> None:
 def test_a_sheet_that_may_not_be_trained_on_says_so() -> None:
     stated = [word if word != "approved" else "review" for word in STATED]
     run("import", foreign(), "--id", "sums", *stated)
-    assert "nothing is trained on until it is approved" in run("show", "sums").stdout
-    assert "Nothing is trained on" in run("preview", "sums").stderr
+    assert "cannot be trained on until it is approved" in run("show", "sums").stdout
+    assert "cannot be trained on" in run("preview", "sums").stderr
 
 
 def test_nothing_is_approved_or_allowed_by_default() -> None:

@@ -46,7 +46,7 @@ def test_a_token_is_shown_once_and_can_be_piped(tokens: ApiTokens) -> None:
 
 
 def test_what_there_is_is_listed(tokens: ApiTokens) -> None:
-    assert "There are no tokens yet" in run("list").output
+    assert "No tokens yet" in run("list").output
     made = json.loads(run("create", "ada", "--json").stdout)
     assert (made["name"], made["role"], made["state"]) == ("ada", "viewer", "active")
     assert tokens.caller_of(made["token"]).name == "ada"
@@ -70,7 +70,7 @@ def test_tokens_are_revoked_by_id_or_by_name(tokens: ApiTokens) -> None:
     with pytest.raises(NotFound):
         run("revoke", "000000000000")
     for arguments in ([], ["x", "--all-of", "ada"]):
-        with pytest.raises(InvalidRequest, match="Name one token"):
+        with pytest.raises(InvalidRequest, match="Give the id of one token"):
             run("revoke", *arguments)
 
 

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+from pydantic import SecretStr
+
 from training_pipeline.testing.jobs import ScriptedBackend, new_job, point
-from training_pipeline.tracking.mlflow import RunTracking
+from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
 from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, warning_of
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 
 
 def test_values_that_are_no_number_are_counted_by_code_and_in_old_events_by_their_sentence(
-    store: JobStore, backend: ScriptedBackend, tracking: RunTracking
+    store: JobStore, backend: ScriptedBackend, tmp_path: Path
 ) -> None:
     job, other = (store.create(new_job(), message="Created.") for _ in range(2))
+    tracking = Tracking(SecretStr("sqlite://"), experiment="none", artifacts=tmp_path)  # it is never asked
     finalizer = Finalizer(store, backend, tracking)
     store.record(
         job.id, EventType.METRIC_UPDATE, "Checked: every loss is a finite number, none is not a finite", data={}

@@ -175,7 +175,7 @@ def test_a_retry_is_a_new_job_that_names_the_one_it_retries(services: Services, 
 
 def test_what_succeeded_is_not_retried(services: Services, backend: ScriptedBackend) -> None:
     job = submitted(services, backend, JobStatus.SUCCEEDED)
-    with pytest.raises(Conflict, match="nothing to retry"):
+    with pytest.raises(Conflict, match="cannot be retried"):
         services.jobs.retry(job.id, actor="bob")
 
 

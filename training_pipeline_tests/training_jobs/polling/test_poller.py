@@ -170,7 +170,7 @@ def test_a_job_that_its_backend_has_lost_fails_after_the_stated_time(
     assert (job.status, job.polling.backend_status) == (JobStatus.FAILED, JobStatus.FAILED)
     assert [message.split(";")[0] for message in happened(store, job, EventType.ERROR)] == [
         "The backend does not know this job",
-        "The backend has lost this job. Retry it",
+        "The backend has lost this job and what it had trained. Retry the job.",
     ]
 
 
@@ -452,7 +452,7 @@ def test_where_all_states_cannot_be_told_each_job_is_asked_about(
     job = stored(store)
     assert [seen.id for seen in make(backend).poll_due(seconds=1)] == [job.id]
     assert (store.get(job.id).status, store.get(job.id).polling.errors) == (JobStatus.RUNNING, 0)
-    assert "asked about each job" in caplog.text
+    assert "polling each job" in caplog.text
 
 
 # Two pollers.
