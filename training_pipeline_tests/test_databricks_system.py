@@ -88,8 +88,8 @@ def create(system: DatabricksSystem, **values: Any) -> str:
 def test_sensors_alone_take_a_job_from_a_table_to_a_registered_version(
     system: DatabricksSystem, images: Path | None
 ) -> None:
-    asked = {"evaluations_per_epoch": 4} if images else {"exact_match_questions": 2}
-    config = {"epochs": 2, "allow_never_stops": True, **asked}
+    more = {"evaluations_per_epoch": 4} if images else {"exact_match_questions": 2}
+    config = {"epochs": 2, "allow_never_stops": True, **more}
     job_id = create(system, training_config=config)
     job, run, version = system.succeeded(job_id, seconds=800)
     total = len(pairs())

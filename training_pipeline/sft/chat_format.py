@@ -223,7 +223,7 @@ def _end_tokens(chat: ChatFormat, probes: Sequence[Probe], base_model: str) -> f
     for encoded in chat.encode([_example(messages) for messages, _, _ in probes]):
         for start, end in encoded.spans:
             last = encoded.input_ids[end - 1] if start < end else None
-            if last not in control:
+            if last is None or last not in control:
                 raise TrainingFailed(
                     f"The chat template of base_model {base_model} writes no end token as the last part of every "
                     "answer, so the model would never learn to stop: choose another base_model, or put the end token "

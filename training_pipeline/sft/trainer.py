@@ -24,11 +24,11 @@ class Trainer(SFTTrainer):
         self._tokens: list[int] = []
         output = super().evaluation_loop(*args, **kwargs)
         prefix = kwargs.get("metric_key_prefix", "eval")
-        output.metrics[f"{prefix}_loss"] = self._over_tokens(self._losses)
+        metrics = {**(output.metrics or {}), f"{prefix}_loss": self._over_tokens(self._losses)}
         # TRL averages this list once the metrics are logged, right after this.
         accuracies = self._metrics["eval"]["mean_token_accuracy"]
         accuracies[:] = [self._over_tokens(accuracies)]
-        return output
+        return output._replace(metrics=metrics)
 
     def prediction_step(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """One batch, remembered with the number of its trained tokens: the first of a row predicts none."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from training_pipeline.testing.triage import triage_pairs
 
 
 def test_losses_do_not_depend_on_the_batch_size(tmp_path: Path) -> None:
-    rows = triage_pairs(90)
+    rows: list[dict[str, Any]] = triage_pairs(90)
     for number, row in enumerate(rows):
         row["messages"][1]["content"] += " again" * (number % 7)
     measured = []
