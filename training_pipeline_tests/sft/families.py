@@ -185,7 +185,7 @@ def save_base(family: Family, folder: Path, texts: list[str]) -> Path:
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
-            hidden_size=128,
+            hidden_size=96,
             intermediate_size=256,
             num_hidden_layers=2,
             num_attention_heads=4,
