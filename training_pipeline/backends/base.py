@@ -57,6 +57,8 @@ class Submission(BaseModel):
     train_file: Path
     validation_file: Path
     dataset_digest: str
+    #: The manifest of the dataset, by which errors name pairs.
+    manifest_file: Path | None = None
     #: What the two files are in the record, by SHA-256: the trainer trains on these bytes, or not at all.
     train_sha256: str | None = None
     validation_sha256: str | None = None

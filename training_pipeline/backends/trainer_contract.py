@@ -23,6 +23,7 @@ def trainer_config(submission: Submission, run_dir: Path) -> dict[str, Any]:
         "run_dir": str(run_dir),
         "train_file": str(submission.train_file.absolute()),
         "validation_file": str(submission.validation_file.absolute()),
+        "manifest_file": str(submission.manifest_file.absolute()) if submission.manifest_file else None,
         "train_sha256": submission.train_sha256,
         "validation_sha256": submission.validation_sha256,
         "base_model": submission.base_model,

@@ -109,6 +109,8 @@ class DatabricksBackend:
                 f"The files of dataset {dataset} are not those of its record: something changed them.",
                 hint="Create the job again.",
             )
+        if submission.manifest_file is not None:
+            self._uploads.to_volume(submission.manifest_file, places.dataset(dataset, "manifest.parquet"))
         told = program.instructions(
             submission, places, source=model.source, train_sha256=train, validation_sha256=validation
         )
@@ -179,8 +181,10 @@ class DatabricksBackend:
             return RunState(**{**said, "status": means.status})
         if means.status is JobStatus.SUCCEEDED:
             return RunState(status=means.status, **_told(run, known))
-        error = self._why(key, means.message, output)
+        told_by_program = _parsed(self._uploads.read(f"{self._places().run(*key)}/result.json"))
+        error = _why(told_by_program, means.message, output)
         details = {"run_page_url": _page(run), "termination_code": means.code, "run_id": known.run_id}
+        details |= {"pair_ids": told_by_program["pair_ids"]} if told_by_program.get("pair_ids") else {}
         return RunState(status=means.status, error=error, error_details=details, **_told(run, known))
 
     def statuses(self, runs: Collection[Key]) -> Mapping[Key, RunState]:
@@ -201,13 +205,6 @@ class DatabricksBackend:
             told = _told(listed[key], self.runs.require(key))
             states[key] = RunState(**{**told, **progress(run), "status": JobStatus.RUNNING})
         return states
-
-    def _why(self, key: Key, message: str, output: jobs.RunOutput | None) -> str:
-        """The cause that the program told, else what Databricks says."""
-        told = _parsed(self._uploads.read(f"{self._places().run(*key)}/result.json")).get("error")
-        return (
-            told or (output.error if output else None) or message or "Databricks ended the run without giving a reason."
-        )
 
     def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:
         """Points logged since `offset`; see `databricks_curves` for what it means. Reads."""
@@ -265,6 +262,12 @@ class DatabricksBackend:
 
 def _handle(key: Key, run_id: int) -> Handle:
     return Handle(backend_job_id=f"{key[0]}-{key[1]}", backend_run_id=str(run_id))
+
+
+def _why(told: Mapping[str, Any], message: str, output: jobs.RunOutput | None) -> str:
+    """The cause that the program told, else what Databricks says."""
+    said = told.get("error") or (output.error if output else None) or message
+    return said or "Databricks ended the run without giving a reason."
 
 
 def _told(run: jobs.Run | jobs.BaseRun, known: Known) -> dict[str, str | None]:

@@ -102,6 +102,7 @@ def instructions(
             "schema": 1,
             "base_model": source,
             "model_name": submission.model_name,
+            "manifest_file": places.dataset(dataset, "manifest.parquet") if submission.manifest_file else None,
             **hyperparameters(submission.config),
         },
     }

@@ -9,6 +9,7 @@ from typing import Any, Final
 from . import tiny
 from .config import BUILTIN_TINY, Config
 from .errors import TrainingFailed
+from .pair_ids import pair_ids
 from .run_dir import RunDir
 
 #: Below this many weights a step is too short for bf16's conversions to pay on a CPU.
@@ -57,7 +58,14 @@ def load(config: Config, run: RunDir) -> Base:
     name = config.base_model
     source = name
     if name == BUILTIN_TINY:
-        tiny.create(run.base, config.train_file, config.tiny, max_length=config.max_length, seed=config.seed)
+        tiny.create(
+            run.base,
+            config.train_file,
+            config.tiny,
+            max_length=config.max_length,
+            seed=config.seed,
+            ids=pair_ids(config.manifest_file, "train"),
+        )
         source = str(run.base)
     elif is_local(name) and not (Path(name) / "config.json").is_file():
         raise TrainingFailed(

@@ -84,6 +84,8 @@ class Config:
     exact_match_questions: int = 0
     #: Keep a model that stopped after none of its answers, instead of failing.
     allow_never_stops: bool = False
+    #: Parquet with the pair ids of both files (`pair_ids`), so that errors can name pairs.
+    manifest_file: Path | None = None
     #: What the files must be, by SHA-256; null where it is not compared.
     train_sha256: str | None = None
     validation_sha256: str | None = None
@@ -183,6 +185,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "allow_never_stops": lambda value: (
         None if isinstance(value, bool) else f"must be true or false, not {_shown(value)}"
     ),
+    "manifest_file": or_null(_PATH),
     "train_sha256": or_null(_SHA256),
     "validation_sha256": or_null(_SHA256),
     "base_model_files": or_null(each_value(_SHA256)),
@@ -229,7 +232,11 @@ def parse(raw: Mapping[str, Any]) -> Config:
             problems.append(f"tiny.hidden_size {sizes['hidden_size']} must be a multiple of twice tiny.heads")
     if problems:
         raise BadConfig(problems)
-    paths = {key: Path(values[key]) for key in ("run_dir", "train_file", "validation_file")}
+    paths = {
+        key: Path(values[key])
+        for key in ("run_dir", "train_file", "validation_file", "manifest_file")
+        if values.get(key) is not None
+    }
     return Config(**{**values, **paths}, tiny=TinySize(**tiny), mlflow=MlflowTarget(**mlflow) if mlflow else None)
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ import jinja2
 
 from .errors import TrainingFailed
 from .kept import Kept
+from .pair_ids import quoted
 from .plain_text import PlainText
 
 #: The label of a token that is not trained on.
@@ -35,6 +37,22 @@ class Example:
     line: int
     messages: list[Message]
     trained: list[bool]
+    #: Of the pair that it is, where that is known.
+    pair_id: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What errors call it. Pure."""
+        return _name(self.line, self.pair_id)
+
+    @property
+    def pair_ids(self) -> tuple[str, ...]:
+        """The id of its pair, or nothing. Pure."""
+        return () if self.pair_id is None else (self.pair_id,)
+
+
+class _NoJson(ValueError):
+    """The arguments of a tool call are text that is no JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +64,36 @@ class Encoded:
     spans: list[Span]
 
 
-def read_examples(path: Path, name: str, heard: Callable[[bytes], object] = len) -> Iterator[Example]:
-    """The examples in the JSONL file `path`, one by one; raises `TrainingFailed` naming `name` and the line.
+def read_examples(
+    path: Path, name: str, heard: Callable[[bytes], object] = len, *, ids: Iterable[str] = ()
+) -> Iterator[Example]:
+    """The examples in the JSONL file `path`, one by one; raises `TrainingFailed` naming `name` and the pair, or line.
 
-    `heard` is given every line as it was read.
+    `heard` is given every line as it was read; `ids` are the pair ids of the lines, in order.
     """
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for number, (line, pair_id) in enumerate(zip(file, chain(ids, repeat(None)), strict=False), start=1):
             heard(line)
             try:
-                example = _example(number, json.loads(line))
-            except (ValueError, TypeError, KeyError, AttributeError):
+                example = _example(number, json.loads(line), pair_id)
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                wrong = (
+                    "calls a tool with arguments that are no JSON"
+                    if isinstance(error, _NoJson)
+                    else 'is not a chat example of the form {"messages": [{"role": …, "content": …}]}'
+                )
                 raise TrainingFailed(
-                    f'{name}, line {number}, is not a chat example of the form {{"messages": [{{"role": …, '
-                    '"content": …}}]}: correct the file and start the job again.',
-                    file=name,
-                    line=number,
+                    f"{name}: {_name(number, pair_id)} {wrong}: correct the pair and start the job again.",
+                    pair_ids=() if pair_id is None else (pair_id,),
                 ) from None
             yield example
 
 
-def _example(number: int, row: Any) -> Example:
+def _name(line: int, pair_id: str | None) -> str:
+    return f"the example in line {line}" if pair_id is None else f"pair {quoted(pair_id)}"
+
+
+def _example(number: int, row: Any, pair_id: str | None) -> Example:
     messages, trained = [], []
     for given in row["messages"]:
         message = {key: value for key, value in given.items() if value is not None and key != "weight"}
@@ -81,7 +108,7 @@ def _example(number: int, row: Any) -> Example:
         messages.append(message)
     if not messages:
         raise ValueError
-    return Example(number, messages, trained)
+    return Example(number, messages, trained, pair_id)
 
 
 def _tool_call(call: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +116,11 @@ def _tool_call(call: dict[str, Any]) -> dict[str, Any]:
     function = call.get("function")
     if not isinstance(function, dict):
         return call
-    return {**call, "function": {**function, "arguments": _parsed(function.get("arguments", {}))}}
+    try:
+        arguments = _parsed(function.get("arguments", {}))
+    except ValueError:
+        raise _NoJson from None
+    return {**call, "function": {**function, "arguments": arguments}}
 
 
 def _parsed(value: Any) -> Any:
@@ -122,7 +153,7 @@ class ChatFormat:
         return self.plain.prompt(messages, self.template)
 
     def encode(self, examples: Sequence[Example]) -> list[Encoded]:
-        """Token ids and labels of `examples`, uncut; raises `TrainingFailed` naming the line of one that cannot be."""
+        """Token ids and labels of `examples`, uncut; raises `TrainingFailed` naming one that cannot be."""
         rendered = [self._rendered(example) for example in examples]
         tokens = self.plain.encode(
             [text for text, _, _ in rendered],
@@ -150,26 +181,24 @@ class ChatFormat:
             lost = self.kept.lost(messages, text)
         except jinja2.TemplateError:
             raise TrainingFailed(
-                f"The base model's chat template cannot write the example in line {example.line} (roles: "
-                f"{_roles(example)}): choose a base_model whose template knows these roles in this order, or change "
-                "the example.",
-                line=example.line,
+                f"The base model's chat template cannot write {example.name} (roles: {_roles(example)}): choose a "
+                "base_model whose template knows these roles in this order, or change the pair.",
+                pair_ids=example.pair_ids,
             ) from None
         if lost:
             raise TrainingFailed(
-                f"The base model's chat template leaves out {lost} in the example in line {example.line} (roles: "
-                f"{_roles(example)}), so the model would not learn it: choose a base_model whose template writes it, "
-                "or leave the pair out.",
-                line=example.line,
+                f"The base model's chat template leaves out {lost} in {example.name} (roles: {_roles(example)}), so "
+                "the model would not learn it: choose a base_model whose template writes it, or leave the pair out.",
+                pair_ids=example.pair_ids,
             )
         answers = [message["content"] for message in messages if message["role"] == "assistant"]
         found = answer_spans(text, spans, answers)
         if found is None:
             raise TrainingFailed(
-                f"The base model's chat template marks {len(spans)} answers in the example in line {example.line}, "
-                f"which has {len(example.trained)} assistant messages, so what to train on is not certain: choose "
-                "another base_model.",
-                line=example.line,
+                f"The base model's chat template marks {len(spans)} answers in {example.name}, which has "
+                f"{len(example.trained)} assistant messages, so what to train on is not certain: choose another "
+                "base_model.",
+                pair_ids=example.pair_ids,
             )
         return text, [(start_of_answer(text, span, self.leads), span[1]) for span in found], mask
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -36,12 +36,13 @@ class Answer:
     stopped: bool
 
 
-def questions(validation_file: Path, chat: ChatFormat, count: int) -> list[Question]:
+def questions(validation_file: Path, chat: ChatFormat, count: int, *, ids: Iterable[str] = ()) -> list[Question]:
     """The first `count` validation examples as questions for their last trained answer. Reads only.
 
-    Raises `TrainingFailed` where the model would be asked in another way than the example begins.
+    `ids` are the pair ids of the file's lines, in order. Raises `TrainingFailed` where the model would be asked in
+    another way than the example begins.
     """
-    examples = list(itertools.islice(read_examples(validation_file, "validation_file"), count))
+    examples = list(itertools.islice(read_examples(validation_file, "validation_file", ids=ids), count))
     found = []
     for example, encoded in zip(examples, chat.encode(examples), strict=True):
         assistants = [index for index, message in enumerate(example.messages) if message["role"] == "assistant"]
@@ -51,11 +52,10 @@ def questions(validation_file: Path, chat: ChatFormat, count: int) -> list[Quest
         prompt = chat.prompt(before)
         if encoded.input_ids[: len(prompt)] != prompt:
             raise TrainingFailed(
-                f"validation_file: the base model's chat template asks for the answer in line {example.line} with "
-                "another text than the example begins with, so the model would be served in another way than it was "
-                "trained: choose another base_model, or leave the pair out.",
-                file="validation_file",
-                line=example.line,
+                f"validation_file: the base model's chat template asks for the answer of {example.name} with another "
+                "text than the example begins with, so the model would be served in another way than it was trained: "
+                "choose another base_model, or leave the pair out.",
+                pair_ids=example.pair_ids,
             )
         expected = chat.tokenizer.decode(encoded.input_ids[start:end], skip_special_tokens=True).strip()
         found.append(Question(before[-1]["content"] if before else "", expected, prompt, end - start))

@@ -30,8 +30,7 @@ def refuse_other_file(name: str, path: Path, expected: str | None, found: str) -
     if expected is not None and found != expected:
         raise TrainingFailed(
             f"{name} {path} is not the file that was recorded for this training: its SHA-256 is {found}, and "
-            f"{expected} was expected. Nothing was trained on it: find out what changed it, then retry the job.",
-            file=name,
+            f"{expected} was expected. Nothing was trained on it: find out what changed it, then retry the job."
         )
 
 

@@ -26,6 +26,7 @@ from .config import Config
 from .data import ChatFormat
 from .errors import TrainingFailed
 from .integrity import refuse_other_base_model, refuse_other_file, sha256
+from .pair_ids import pair_ids
 from .run_dir import RunDir, read_json, write_json
 from .token_file import Counts, write_tokens
 from .trainer import Trainer
@@ -41,6 +42,7 @@ _MAY_CHANGE: Final = frozenset(
         "run_dir",
         "train_file",
         "validation_file",
+        "manifest_file",
         "train_sha256",
         "validation_sha256",
         "base_model_files",
@@ -132,7 +134,8 @@ def _end_generation(model: Any, ends: frozenset[int]) -> list[int]:
 def _tokens(source: Path, name: str, config: Config, run: RunDir, chat: ChatFormat) -> tuple[Counts, Dataset]:
     """Encode one file; the token ids stay on disk and are memory-mapped."""
     target = run.tokens / f"{name}.arrow"
-    counts = write_tokens(source, name, chat, config.max_length, target)
+    ids = pair_ids(config.manifest_file, name.removesuffix("_file"))
+    counts = write_tokens(source, name, chat, config.max_length, target, ids=ids)
     return counts, Dataset.from_file(str(target))
 
 

@@ -11,9 +11,8 @@ from typing import Final
 
 from .data import IGNORED, ChatFormat, Encoded, Example, read_examples
 from .errors import NothingToTrain, TrainingFailed
+from .pair_ids import NAMED, listed
 
-#: Lines of a file that an error names before it only counts.
-NAMED_LINES: Final = 10
 BATCH: Final = 256
 
 
@@ -26,7 +25,8 @@ class Counts:
     trained_tokens: int = 0
     truncated: int = 0
     longest: int = 0
-    untrained_lines: list[int] = field(default_factory=list)
+    #: The first of those without a trained token.
+    untrained_examples: list[Example] = field(default_factory=list)
     untrained: int = 0
     cut_off: int = 0
     #: The tokens that end the trained answers.
@@ -34,7 +34,7 @@ class Counts:
     #: Of the bytes that were read.
     sha256: str = ""
 
-    def add(self, line: int, encoded: Encoded, max_length: int) -> None:
+    def add(self, example: Example, encoded: Encoded, max_length: int) -> None:
         """Count one example as it is after the cut to `max_length`."""
         trained = sum(label != IGNORED for label in encoded.labels[:max_length])
         self.examples += 1
@@ -45,15 +45,18 @@ class Counts:
         if not trained:
             self.untrained += 1
             self.cut_off += any(start < end for start, end in encoded.spans)
-            if len(self.untrained_lines) < NAMED_LINES:
-                self.untrained_lines.append(line)
+            if len(self.untrained_examples) < NAMED:
+                self.untrained_examples.append(example)
 
 
-def write_tokens(source: Path, name: str, chat: ChatFormat, max_length: int, target: Path) -> Counts:
+def write_tokens(
+    source: Path, name: str, chat: ChatFormat, max_length: int, target: Path, *, ids: Iterable[str] = ()
+) -> Counts:
     """Encode the examples of `source`, cut to `max_length` tokens, into the Arrow stream `target`; memory is bounded.
 
-    Raises `TrainingFailed`, naming the lines, if any example has no trained token: it would teach nothing, and its loss
-    would be no number. The same if the template loses a part of an example or writes an answer without its end.
+    `ids` are the pair ids of its lines, in order. Raises `TrainingFailed`, naming the pairs, if any example has no
+    trained token: it would teach nothing, and its loss would be no number. The same if the template loses a part of an
+    example or writes an answer without its end.
     """
     import pyarrow as pa
 
@@ -63,11 +66,11 @@ def write_tokens(source: Path, name: str, chat: ChatFormat, max_length: int, tar
     digest = hashlib.sha256()
     target.parent.mkdir(exist_ok=True)
     with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
-        for batch in batches(read_examples(source, name, digest.update), BATCH):
+        for batch in batches(read_examples(source, name, digest.update, ids=ids), BATCH):
             encoded = _encoded(chat, batch, name)
             for example, one in zip(batch, encoded, strict=True):
                 counts.ends |= _ends(example, one, allowed, name)
-                counts.add(example.line, one, max_length)
+                counts.add(example, one, max_length)
             columns = [[one.input_ids[:max_length] for one in encoded], [one.labels[:max_length] for one in encoded]]
             stream.write_batch(pa.record_batch([pa.array(column, pa.list_(pa.int32())) for column in columns], schema))
     _refuse_untrained(name, counts, max_length)
@@ -79,7 +82,7 @@ def _encoded(chat: ChatFormat, batch: list[Example], name: str) -> list[Encoded]
     try:
         return chat.encode(batch)
     except TrainingFailed as refusal:
-        raise TrainingFailed(f"{name}: {refusal}", file=name, line=refusal.line) from None
+        raise TrainingFailed(f"{name}: {refusal}", pair_ids=refusal.pair_ids) from None
 
 
 def _ends(example: Example, encoded: Encoded, allowed: set[int] | frozenset[int], name: str) -> set[int]:
@@ -87,11 +90,9 @@ def _ends(example: Example, encoded: Encoded, allowed: set[int] | frozenset[int]
     ends = {encoded.input_ids[end - 1] for start, end in encoded.spans if start < end}
     if not ends <= allowed:
         raise TrainingFailed(
-            f"{name}: the base model's chat template writes no end token behind an answer of the example in line "
-            f"{example.line}, so the model would not learn to stop there: choose another base_model, or leave the pair "
-            "out.",
-            file=name,
-            line=example.line,
+            f"{name}: the base model's chat template writes no end token behind an answer of {example.name}, so the "
+            "model would not learn to stop there: choose another base_model, or leave the pair out.",
+            pair_ids=example.pair_ids,
         )
     return ends
 
@@ -108,8 +109,10 @@ def _refuse_untrained(name: str, counts: Counts, max_length: int) -> None:
         raise TrainingFailed(f"{name} is empty: there is nothing to train on.")
     if not counts.untrained:
         return
-    lines = ", ".join(str(line) for line in counts.untrained_lines)
-    more = f" and {counts.untrained - len(counts.untrained_lines)} more" if counts.untrained > NAMED_LINES else ""
+    ids = [pair_id for example in counts.untrained_examples for pair_id in example.pair_ids]
+    lines = ", ".join(str(example.line) for example in counts.untrained_examples)
+    more = f" and {counts.untrained - NAMED} more" if counts.untrained > NAMED else ""
+    which = listed(ids, counts.untrained) if ids else f"line {lines}{more}"
     causes = []
     if counts.cut_off:
         causes.append(
@@ -121,9 +124,8 @@ def _refuse_untrained(name: str, counts: Counts, max_length: int) -> None:
             f"{counts.untrained - counts.cut_off} have no assistant message of weight 1: add one or leave them out"
         )
     raise NothingToTrain(
-        f"{name}: {counts.untrained} of {counts.examples} examples have nothing to train on (line {lines}{more}). "
+        f"{name}: {counts.untrained} of {counts.examples} examples have nothing to train on ({which}). "
         + "; ".join(causes)
         + ".",
-        file=name,
-        line=counts.untrained_lines[0],
+        pair_ids=ids,
     )

@@ -16,6 +16,7 @@ from .config import Config
 from .errors import TrainingFailed
 from .evaluate import Answer, Question
 from .mlflow_mirror import MlflowMirror
+from .pair_ids import pair_ids
 from .prepare import Prepared, prepare
 from .report import Outcome, result, save_model, write_samples
 from .run_dir import Progress, RunDir, Status, read_json, write_json
@@ -31,7 +32,8 @@ def train(config: Config, run: RunDir, status: Status, stop: StopRequest) -> dic
     prepared = prepare(config, run, lambda message: status.tell(message=message))
     status.tell(planned_steps=prepared.planned_steps, total_epochs=config.epochs)
     asked = config.exact_match_questions or evaluate.STOP_QUESTIONS
-    questions = evaluate.questions(config.validation_file, prepared.chat, asked)
+    ids = pair_ids(config.manifest_file, "validation")
+    questions = evaluate.questions(config.validation_file, prepared.chat, asked, ids=ids)
     scored = questions[: config.exact_match_questions]
     before = _before(prepared, run, scored, status)
     progress = Progress(run.progress)

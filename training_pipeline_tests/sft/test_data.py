@@ -105,9 +105,21 @@ def test_a_line_that_is_no_chat_is_named_and_not_quoted(tmp_path: Path, line: st
     path = tmp_path / "train.jsonl"
     good = json.dumps({"messages": [{"role": "user", "content": "secret"}]}).encode()
     path.write_bytes(good + b"\n" + line.encode("latin-1") + b"\n")
-    with pytest.raises(TrainingFailed, match="train_file, line 2, is not a chat example") as raised:
+    with pytest.raises(TrainingFailed, match="train_file: the example in line 2 is not a chat example") as raised:
         list(read_examples(path, "train_file"))
-    assert "secret" not in str(raised.value)
+    with pytest.raises(TrainingFailed, match="train_file: pair 'b' is not a chat example") as with_ids:
+        list(read_examples(path, "train_file", ids=["a", "b"]))
+    assert (raised.value.pair_ids, with_ids.value.pair_ids) == ((), ("b",))
+    assert "secret" not in f"{raised.value}{with_ids.value}"
+
+
+def test_tool_arguments_that_are_no_json_are_named_by_their_pair(tmp_path: Path) -> None:
+    call = {"type": "function", "function": {"name": "look", "arguments": "{at: Graz"}}
+    row = {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "tool_calls": [call]}]}
+    source = write_jsonl(tmp_path / "train.jsonl", [row])
+    with pytest.raises(TrainingFailed, match="pair 'bad' calls a tool with arguments that are no JSON") as raised:
+        list(read_examples(source, "train_file", ids=["bad"]))
+    assert "Graz" not in str(raised.value)
 
 
 def test_a_template_that_does_not_know_a_role_names_line_and_roles(tiny_tokenizer: Any) -> None:

@@ -62,12 +62,23 @@ def test_the_bytes_that_were_read_and_the_tokens_that_end_an_answer_are_known(
     assert counts.ends == {tiny_chat.tokenizer.eos_token_id}
 
 
-def test_an_example_whose_answer_gets_no_end_is_refused_by_its_line(tiny_tokenizer: Any, tmp_path: Path) -> None:
+def test_pairs_without_a_trained_token_are_named_by_their_ids_the_first_ten_of_many(
+    tiny_chat: ChatFormat, tmp_path: Path
+) -> None:
+    source = write_jsonl(tmp_path / "train.jsonl", [pair("a?", "b"), *[pair("a?", "b", weight=0)] * 12])
+    ids = [f"p-{number}" for number in range(13)]
+    with pytest.raises(TrainingFailed, match=r"\(pairs 'p-1', 'p-2', .*'p-10' and 2 more\)") as raised:
+        write_tokens(source, "train_file", tiny_chat, 40, tmp_path / "t" / "train.arrow", ids=ids)
+    assert raised.value.pair_ids == tuple(ids[1:11])
+
+
+def test_an_example_whose_answer_gets_no_end_is_refused_by_its_pair(tiny_tokenizer: Any, tmp_path: Path) -> None:
     end = "{{ '<|im_end|>' }}{% endgeneration %}"
     tiny_tokenizer.chat_template = CHATML.replace(
         end, "{% if message['content'] != 'open' %}{{ '<|im_end|>' }}{% endif %}{% endgeneration %}"
     )
     source = write_jsonl(tmp_path / "train.jsonl", [pair("a?", "b"), pair("a?", "open")])
-    with pytest.raises(TrainingFailed, match=r"train_file: .* no end token behind an answer .* line 2") as raised:
-        write_tokens(source, "train_file", chat_format(tiny_tokenizer, "x"), 40, tmp_path / "t" / "train.arrow")
-    assert (raised.value.file, raised.value.line) == ("train_file", 2)
+    chat, target = chat_format(tiny_tokenizer, "x"), tmp_path / "t" / "train.arrow"
+    with pytest.raises(TrainingFailed, match=r"train_file: .* no end token behind an answer of pair 'two'") as raised:
+        write_tokens(source, "train_file", chat, 40, target, ids=["one", "two"])
+    assert raised.value.pair_ids == ("two",)

@@ -207,6 +207,7 @@ class Launcher:
                 train_file=dataset.train_file,
                 validation_file=dataset.validation_file,
                 dataset_digest=dataset.digest,
+                manifest_file=dataset.manifest_file,
                 train_sha256=dataset.train_sha256,
                 validation_sha256=dataset.validation_sha256,
                 register_as=registered_name(job) if job.request.register_to_uc else None,
