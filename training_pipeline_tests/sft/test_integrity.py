@@ -29,5 +29,5 @@ def test_a_base_model_with_a_file_changed_added_or_gone_is_refused(tmp_path: Pat
 def test_a_file_is_compared_only_where_something_is_expected() -> None:
     refuse_other_file("train_file", Path("/x"), None, "f" * 64)
     refuse_other_file("train_file", Path("/x"), "f" * 64, "f" * 64)
-    with pytest.raises(TrainingFailed, match="^train_file /x is not .* Nothing was trained on it"):
+    with pytest.raises(TrainingFailed, match=r"^train_file /x is not .* Nothing was trained on it"):
         refuse_other_file("train_file", Path("/x"), "e" * 64, "f" * 64)
