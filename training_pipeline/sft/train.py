@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from transformers import TrainerState
 
@@ -21,6 +21,9 @@ from .prepare import Prepared, prepare
 from .report import Outcome, result, save_model, write_samples
 from .run_dir import Progress, RunDir, Status, read_json, write_json
 from .stop import Stopped, StopRequest
+
+#: The point that tells whoever watches of checkpoints that were passed over.
+PASSED_OVER: Final = "checkpoints_passed_over"
 
 
 def train(config: Config, run: RunDir, status: Status, stop: StopRequest) -> dict[str, Any]:
@@ -104,7 +107,7 @@ def _refuse_unstopped(answers: Sequence[Answer | None]) -> None:
         )
 
 
-def _resumable(run: RunDir, status: Status) -> tuple[Path | None, Ledger]:
+def _resumable(run: RunDir, status: Status, progress: Progress) -> tuple[Path | None, Ledger]:
     """What to continue from. What is damaged is passed over for what was before it, and told."""
     found: tuple[Path | None, Ledger] = checkpoints.latest(run.checkpoints) or (None, Ledger())
     passed = checkpoints.damaged(run.checkpoints)
@@ -116,6 +119,7 @@ def _resumable(run: RunDir, status: Status) -> tuple[Path | None, Ledger]:
         place = f"step {found[1].step}" if found[0] else "the start"
         told = f"{', '.join(passed)} damaged and passed over: training continues from {place}"
         sys.stderr.write(f"{told}\n")
+        progress.note(PASSED_OVER, found[1].step, len(passed))
         status.tell(message=told)
         status.write()
     return found
@@ -132,7 +136,7 @@ def _fit(
 ) -> Outcome:
     """Take every step that is left; only reads if none is."""
     trainer = prepared.trainer
-    checkpoint, ledger = _resumable(run, status)
+    checkpoint, ledger = _resumable(run, status, progress)
     resumed = TrainerState.load_from_json(str(checkpoint / "trainer_state.json")) if checkpoint else TrainerState()
     if ledger.finished:
         return Outcome(resumed, stopped_early=ledger.stopped_early, seconds=status.facts["seconds"])

@@ -15,6 +15,7 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import training_pipeline.sft
+from training_pipeline.backends.base import PASSED_OVER
 from training_pipeline.sft import checkpoints
 from training_pipeline.sft.errors import BAD_CONFIG, FAILED, STOPPED, SUCCEEDED
 from training_pipeline.testing.trainer_runs import Run, new_run
@@ -164,7 +165,11 @@ def test_stopped_and_killed_and_resumed_it_ends_with_the_same_weights(finished: 
     assert ours["tokens"] == theirs["tokens"]
     assert ours["val_loss"] == theirs["val_loss"]
     assert ours["duration_seconds"] > 0
-    without_time = [[{**point, "time": 0} for point in one.points()] for one in (run, finished)]
+    passed_over = [(point["step"], point["value"]) for point in run.points() if point["name"] == PASSED_OVER]
+    assert passed_over == [(newest[1].step - 1, 1)]
+    without_time = [
+        [{**point, "time": 0} for point in one.points() if point["name"] != PASSED_OVER] for one in (run, finished)
+    ]
     assert without_time[0] == without_time[1]
 
 
