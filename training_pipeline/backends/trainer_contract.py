@@ -27,6 +27,8 @@ def trainer_config(submission: Submission, run_dir: Path) -> dict[str, Any]:
         "train_sha256": submission.train_sha256,
         "validation_sha256": submission.validation_sha256,
         "base_model": submission.base_model,
+        "base_model_revision": submission.base_model_revision,
+        "base_model_files": submission.base_model_files,
         "model_name": submission.model_name,
         **hyperparameters(submission.config),
         "mlflow": None,

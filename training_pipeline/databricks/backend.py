@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +18,7 @@ from training_pipeline.backends.base import (
     Submission,
     TrainingResult,
 )
+from training_pipeline.backends.hub import commit_of
 from training_pipeline.backends.trainer_contract import ANSWERS_FILE, answered_questions
 from training_pipeline.databricks import program
 from training_pipeline.databricks.base_models import DatabricksModels
@@ -31,6 +32,7 @@ from training_pipeline.databricks.urls import is_page
 from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import BackendFailed, FieldProblem
 from training_pipeline.domain.job import ACTIVE, JobStatus
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -64,7 +66,9 @@ class DatabricksBackend:
         connection: Connection,
         models: DatabricksModels,
         training_program: Path | None = None,
+        commit_of: Callable[[str], str | None] = commit_of,
     ) -> None:
+        self._commit_of = commit_of
         self.connection = connection
         self.runs = Runs(connection)
         self._options = options
@@ -84,6 +88,13 @@ class DatabricksBackend:
         )
         catalog, schema, _ = self._options.volume.split(".")
         return Plan(base_model=model_id, config=resolved, uc_catalog=catalog, uc_schema=schema)
+
+    def identify(self, base_model: str) -> BaseModelRecord:
+        """What the base model is at the Hub now. One in a volume is read by the run alone. Asks the Hub."""
+        model = self._models.choose(base_model)
+        from_hub = not isinstance(model, FieldProblem) and not model.built_in and not model.source.startswith("/")
+        revision = self._commit_of(model.source) if from_hub and not isinstance(model, FieldProblem) else None
+        return BaseModelRecord(reference=base_model, revision=revision)
 
     def submit(self, submission: Submission) -> Handle:
         """Upload dataset and program, submit the run and return; the existing run where the attempt was submitted.

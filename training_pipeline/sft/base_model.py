@@ -27,6 +27,8 @@ class Base:
     precision: str
     stored_dtype: Any
     parameters: int
+    #: The commit of a model from the Hugging Face Hub.
+    revision: str | None = None
 
     @property
     def activation_checkpointing(self) -> bool:
@@ -46,11 +48,12 @@ def is_folder(base_model: str) -> bool:
     return Path(base_model).is_absolute()
 
 
-def load(config: Config, run: RunDir) -> Base:
-    """The base model and its tokenizer; raises `TrainingFailed` in one sentence if there is none to be had.
+def load(config: Config, run: RunDir, revision: str | None = None) -> Base:
+    """The base model and its tokenizer, of the Hub's commit `revision` where one is given.
 
-    Writes the built-in model to `run.base` the first time. Full fine-tuning keeps fp32 weights (bf16 cannot hold
-    AdamW's small steps) and computes in bf16 where that pays.
+    Raises `TrainingFailed` in one sentence if there is none to be had. Writes the built-in model to `run.base` the
+    first time. Full fine-tuning keeps fp32 weights (bf16 cannot hold AdamW's small steps) and computes in bf16 where
+    that pays.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -72,7 +75,9 @@ def load(config: Config, run: RunDir) -> Base:
             f"base_model {name} is not a folder with a model (no config.json in it): give the folder of a model saved "
             f"with save_pretrained, a Hugging Face id, or {BUILTIN_TINY}."
         )
-    options = {"trust_remote_code": False, "local_files_only": is_local(name)}
+    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": is_local(name)}
+    if not is_local(name):
+        options["revision"] = revision
     try:
         model_config = AutoConfig.from_pretrained(source, **options)
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
@@ -91,7 +96,9 @@ def load(config: Config, run: RunDir) -> Base:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     parameters = sum(weight.numel() for weight in model.parameters())
-    return Base(model, tokenizer, precision, getattr(model_config, "dtype", None) or torch.float32, parameters)
+    stored_dtype = getattr(model_config, "dtype", None) or torch.float32
+    loaded = None if is_local(name) else getattr(model_config, "_commit_hash", None)
+    return Base(model, tokenizer, precision, stored_dtype, parameters, loaded)
 
 
 def _precision(wanted: str, model_config: Any) -> str:

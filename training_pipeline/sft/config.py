@@ -90,6 +90,8 @@ class Config:
     train_sha256: str | None = None
     validation_sha256: str | None = None
     base_model_files: dict[str, str] | None = None
+    #: The commit of a base model from the Hugging Face Hub; null for the newest, which a resume then loads again.
+    base_model_revision: str | None = None
     tiny: TinySize = field(default_factory=TinySize)
     mlflow: MlflowTarget | None = None
 
@@ -189,6 +191,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "train_sha256": or_null(_SHA256),
     "validation_sha256": or_null(_SHA256),
     "base_model_files": or_null(each_value(_SHA256)),
+    "base_model_revision": or_null(text(r"[0-9a-f]{40}", "a commit of the Hugging Face Hub")),
 }
 TINY_RULES: Final[Mapping[str, Rule]] = {
     "vocab_size": whole(300, 65536),

@@ -46,6 +46,7 @@ _MAY_CHANGE: Final = frozenset(
         "train_sha256",
         "validation_sha256",
         "base_model_files",
+        "base_model_revision",
         "allow_never_stops",
     }
 )
@@ -71,12 +72,13 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepare
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     set_seed(config.seed)
-    first_day = _claim(config, run)
+    claimed = _claim(config, run)
     if base_model.is_folder(config.base_model):
         refuse_other_base_model(Path(config.base_model), config.base_model_files)
     told("loading the base model")
-    base = base_model.load(config, run)
-    chat = chat_format(base.tokenizer, config.base_model, first_day)
+    base = base_model.load(config, run, claimed.get("base_model_revision"))
+    write_json(run.identity, {**claimed, "base_model_revision": base.revision})
+    chat = chat_format(base.tokenizer, config.base_model, date.fromisoformat(claimed["first_day"]))
     told("turning the pairs into tokens")
     train_counts, train = _tokens(config.train_file, "train_file", config, run, chat)
     validation_counts, validation = _tokens(config.validation_file, "validation_file", config, run, chat)
@@ -98,16 +100,17 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepare
     return Prepared(base, chat, train_counts, validation_counts, trainer, steps_per_epoch, planned, ends)
 
 
-def _claim(config: Config, run: RunDir) -> date:
+def _claim(config: Config, run: RunDir) -> dict[str, Any]:
     """Tie the run directory to this configuration and data, so that no checkpoint is continued with other ones.
 
-    Returns the day of the first start, so that a chat template with the date writes the same after a resume.
+    Returns what was claimed. With it are the day of the first start, so that a chat template with the date writes the
+    same after a resume, and the commit of the base model to load, so that a resume loads the same.
     """
     settings = {key: value for key, value in config.as_json().items() if key not in _MAY_CHANGE}
     files = {"train_file": sha256(config.train_file), "validation_file": sha256(config.validation_file)}
     refuse_other_file("train_file", config.train_file, config.train_sha256, files["train_file"])
     refuse_other_file("validation_file", config.validation_file, config.validation_sha256, files["validation_file"])
-    identity = {
+    identity: dict[str, Any] = {
         "settings": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
         **files,
     }
@@ -118,9 +121,10 @@ def _claim(config: Config, run: RunDir) -> date:
             f"run_dir {run.path} belongs to a run with another configuration or dataset (different: "
             f"{', '.join(changed)}): give each run an empty directory of its own."
         )
-    first_day = claimed.get("first_day") or date.today().isoformat()
-    write_json(run.identity, {**identity, "first_day": first_day})
-    return date.fromisoformat(first_day)
+    identity["first_day"] = claimed.get("first_day") or date.today().isoformat()
+    identity["base_model_revision"] = config.base_model_revision or claimed.get("base_model_revision")
+    write_json(run.identity, identity)
+    return identity
 
 
 def _end_generation(model: Any, ends: frozenset[int]) -> list[int]:

@@ -79,6 +79,7 @@ def result(
         "device": prepared.trainer.args.device.type,
         "chat_template": prepared.chat.source,
         "base_model": config.base_model,
+        "base_model_revision": prepared.base.revision,
         "train_sha256": train.sha256,
         "validation_sha256": validation.sha256,
         "custom_metrics": {key: value for key, value in custom.items() if value is not None},
