@@ -76,9 +76,10 @@ def marked(tokenizer: Any, template: str) -> Renderer:
     """Spans are what the template itself marks with `{% generation %}`."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    def render(messages: Sequence[Message]) -> tuple[str, list[Span]]:
+    def render(messages: Sequence[Message], tools: Sequence[Message] | None = None) -> tuple[str, list[Span]]:
         rendered: Any = render_jinja_template(
             conversations=[list(messages)],
+            tools=list(tools) if tools else None,
             chat_template=template,
             return_assistant_tokens_mask=True,
             **tokenizer.special_tokens_map,
@@ -92,16 +93,16 @@ def marked(tokenizer: Any, template: str) -> Renderer:
 def prefixed(tokenizer: Any, template: str) -> Renderer:
     """Spans are what each assistant message adds to the prompt before it; the template must never rewrite the past."""
 
-    def render(messages: Sequence[Message]) -> tuple[str, list[Span]]:
-        whole = _render(tokenizer, template, messages)
+    def render(messages: Sequence[Message], tools: Sequence[Message] | None = None) -> tuple[str, list[Span]]:
+        whole = _render(tokenizer, template, messages, tools)
         spans = []
         for index, message in enumerate(messages):
             if message["role"] != "assistant":
                 continue
-            prompt = _render(tokenizer, template, messages[:index], prompt=True)
+            prompt = _render(tokenizer, template, messages[:index], tools, prompt=True)
             if not whole.startswith(prompt):  # what is served then is found out later
-                prompt = _render(tokenizer, template, messages[:index])
-            through = _render(tokenizer, template, messages[: index + 1])
+                prompt = _render(tokenizer, template, messages[:index], tools)
+            through = _render(tokenizer, template, messages[: index + 1], tools)
             end = _end_of_answer(whole, len(prompt), through, message["content"])
             if not whole.startswith(prompt) or end is None:
                 raise TrainingFailed(
@@ -130,9 +131,20 @@ def _end_of_answer(whole: str, start: int, through: str, content: str) -> int | 
     return here + len(said) + len(tail) if whole.startswith(tail, here + len(said)) else None
 
 
-def _render(tokenizer: Any, template: str, messages: Sequence[Message], *, prompt: bool = False) -> str:
+def _render(
+    tokenizer: Any,
+    template: str,
+    messages: Sequence[Message],
+    tools: Sequence[Message] | None = None,
+    *,
+    prompt: bool = False,
+) -> str:
     text: str = tokenizer.apply_chat_template(
-        list(messages), chat_template=template, tokenize=False, add_generation_prompt=prompt
+        list(messages),
+        tools=list(tools) if tools else None,
+        chat_template=template,
+        tokenize=False,
+        add_generation_prompt=prompt,
     )
     return text
 
@@ -154,9 +166,8 @@ def _usable(tokenizer: Any, template: str, render: Renderer, source: str, base_m
             source += ", asked as it was trained"
     if leads is None:
         raise _served_otherwise(base_model)
-    chat = ChatFormat(
-        tokenizer, template, render, PlainText(tokenizer, template), Kept(lambda messages: render(messages)[0]), source
-    )
+    kept = Kept(lambda messages, tools: render(messages, tools)[0])
+    chat = ChatFormat(tokenizer, template, render, PlainText(tokenizer, template), kept, source)
     chat = dataclasses.replace(chat, leads=tuple(sorted(leads)))
     chat = dataclasses.replace(chat, ends=_end_tokens(chat, probes, base_model))
     for messages, _, _ in probes:
@@ -174,7 +185,7 @@ def _rendered_probes(render: Renderer, base_model: str) -> Iterator[Probe]:
     """The probes that the template can write, with their answers' spans. That of one turn is always among them."""
     for messages in _PROBES:
         try:
-            text, spans = render(messages)
+            text, spans = render(messages, None)
         except (jinja2.TemplateError, TrainingFailed) as error:
             # Examples with several turns, if there are any, are refused by their line.
             if messages is _PROBES[0]:

@@ -39,6 +39,8 @@ class Example:
     trained: list[bool]
     #: Of the pair that it is, where that is known.
     pair_id: str | None = None
+    #: The definitions of the tools that the assistant may call.
+    tools: list[Message] | None = None
 
     @property
     def name(self) -> str:
@@ -106,9 +108,10 @@ def _example(number: int, row: Any, pair_id: str | None) -> Example:
             weight = given.get("weight")
             trained.append(weight is None or float(weight) != 0)
         messages.append(message)
-    if not messages:
+    tools = _parsed(row.get("tools")) or None
+    if not messages or (tools is not None and not all(isinstance(tool, dict) for tool in tools)):
         raise ValueError
-    return Example(number, messages, trained, pair_id)
+    return Example(number, messages, trained, pair_id, tools)
 
 
 def _tool_call(call: dict[str, Any]) -> dict[str, Any]:
@@ -127,8 +130,9 @@ def _parsed(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-#: Renders one example: the text, and the character span of each assistant message in it, its end token included.
-Renderer = Callable[[Sequence[Message]], tuple[str, list[Span]]]
+#: Renders the messages of one example and its tool definitions: the text, and the character span of each assistant
+#: message in it, its end token included.
+Renderer = Callable[[Sequence[Message], Sequence[Message] | None], tuple[str, list[Span]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +152,9 @@ class ChatFormat:
     leads: tuple[Lead, ...] = (("", ""),)
     ends: frozenset[int] = frozenset()
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
+    def prompt(self, messages: Sequence[Message], tools: Sequence[Message] | None = None) -> list[int]:
         """The token ids with which the model is asked for the next answer, in training and where it is served."""
-        return self.plain.prompt(messages, self.template)
+        return self.plain.prompt(messages, self.template, tools=tools)
 
     def encode(self, examples: Sequence[Example]) -> list[Encoded]:
         """Token ids and labels of `examples`, uncut; raises `TrainingFailed` naming one that cannot be."""
@@ -175,10 +179,10 @@ class ChatFormat:
 
     def _rendered(self, example: Example) -> tuple[str, list[Span], str]:
         """The text, the spans that are trained from the end of the prompt on, and the mask of control tokens."""
-        messages, mask = self.plain.mask(example.messages)
+        messages, tools, mask = self.plain.mask(example.messages, example.tools)
         try:
-            text, spans = self.render(messages)
-            lost = self.kept.lost(messages, text)
+            text, spans = self.render(messages, tools)
+            lost = self.kept.lost(messages, text, tools)
         except jinja2.TemplateError:
             raise TrainingFailed(
                 f"The base model's chat template cannot write {example.name} (roles: {_roles(example)}): choose a "

@@ -49,7 +49,7 @@ def questions(validation_file: Path, chat: ChatFormat, count: int, *, ids: Itera
         answer = [index for index, trained in zip(assistants, example.trained, strict=True) if trained][-1]
         start, end = encoded.spans[-1]
         before = example.messages[:answer]
-        prompt = chat.prompt(before)
+        prompt = chat.prompt(before, example.tools)
         if encoded.input_ids[: len(prompt)] != prompt:
             raise TrainingFailed(
                 f"validation_file: the base model's chat template asks for the answer of {example.name} with another "

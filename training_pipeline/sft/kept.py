@@ -17,29 +17,31 @@ _SHAPES: Final = 4096
 
 
 class Kept:
-    """Finds what of an example a template leaves out; `write` renders messages as text.
+    """Finds what of an example a template leaves out; `write` renders messages and tool definitions as text.
 
     A template either writes the name of a user, a call, a result, or does not: that is found out once for each shape of
     a chat, with markers in place of the words. Templates that look into contents are caught by the example's own text.
     """
 
-    def __init__(self, write: Callable[[Sequence[Message]], str]) -> None:
+    def __init__(self, write: Callable[[Sequence[Message], Sequence[Message] | None], str]) -> None:
         self._write = write
         self._shapes: dict[str, str | None] = {}
 
-    def lost(self, messages: Sequence[Message], text: str) -> str | None:
-        """What of `messages` does not stand in `text`, in words and without quoting it; None where all does."""
+    def lost(self, messages: Sequence[Message], text: str, tools: Sequence[Message] | None = None) -> str | None:
+        """What of the example does not stand in `text`, in words and without quoting it; None where all does."""
         for message in messages:
             for part in _REASONING.split(message["content"]):
                 bare = part.strip()
                 if bare and bare not in text and _escaped(bare) not in text:
                     return f"a part of the content of a message (role {message['role']})"
         marked, marks = _marked(messages)
-        shape = json.dumps(marked)
+        defined, more = _marked_tools(tools)
+        marks += more
+        shape = json.dumps([marked, defined])
         if shape not in self._shapes:
             if len(self._shapes) == _SHAPES:
                 self._shapes.clear()
-            rendered = self._write(marked).lower()
+            rendered = self._write(marked, defined).lower()
             self._shapes[shape] = next((what for mark, what in marks if mark not in rendered), None)
         return self._shapes[shape]
 
@@ -52,6 +54,26 @@ def _called(message: Message) -> set[Any]:
     """The functions that `message` calls. A result that names one of them says nothing new."""
     functions = [given.get("function") for given in message.get("tool_calls", ())]
     return {function.get("name") for function in functions if isinstance(function, dict)}
+
+
+def _marked_tools(tools: Sequence[Message] | None) -> tuple[list[Message] | None, list[tuple[str, str]]]:
+    """`tools` with markers for the names and descriptions of their functions, and the markers with their meaning."""
+    marks: list[tuple[str, str]] = []
+
+    def definition(tool: Message) -> Message:
+        inner = tool.get("function")
+        function = inner if isinstance(inner, dict) else tool
+        words = {}
+        for key in ("name", "description"):
+            if isinstance(function.get(key), str) and function[key].strip():
+                words[key] = f"definition{len(marks)}x"
+                marks.append((words[key], f"the {key} of a tool definition"))
+        parameters = function.get("parameters")
+        properties = parameters.get("properties") if isinstance(parameters, dict) else None
+        marks.extend((str(name).lower(), "a parameter of a tool definition") for name in properties or ())
+        return {**tool, "function": {**function, **words}} if function is inner else {**tool, **words}
+
+    return [definition(tool) for tool in tools] if tools else None, marks
 
 
 def _marked(messages: Sequence[Message]) -> tuple[list[Message], list[tuple[str, str]]]:

@@ -37,13 +37,20 @@ class PlainText:
         self._anywhere = _pattern(control)
         self._in_answers = _pattern(control - _REASONING)
 
-    def mask(self, messages: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
-        """Copies of `messages` with a character put into each control token, and that character; "" for none."""
-        told = json.dumps(list(messages), ensure_ascii=False)
+    def mask(
+        self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]] | None = None
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None, str]:
+        """Copies of both with a character put into each control token, and that character; "" for none."""
+        told = json.dumps([list(messages), list(tools or ())], ensure_ascii=False)
+        defined = list(tools) if tools else None
         if self._anywhere is None or not self._anywhere.search(told):
-            return list(messages), ""
+            return list(messages), defined, ""
         mask = next(character for character in _NONCHARACTERS if character not in told)
-        return [self._masked_message(message, mask) for message in messages], mask
+        return (
+            [self._masked_message(message, mask) for message in messages],
+            _masked(defined, self._anywhere, mask),
+            mask,
+        )
 
     def _masked_message(self, message: dict[str, Any], mask: str) -> dict[str, Any]:
         pattern = self._in_answers if message.get("role") == "assistant" else self._anywhere
@@ -62,11 +69,17 @@ class PlainText:
             for text, mask, at, (ids, offsets) in zip(texts, masks, cuts, self._tokens(texts), strict=True)
         ]
 
-    def prompt(self, messages: Sequence[dict[str, Any]], template: str | None = None) -> list[int]:
+    def prompt(
+        self,
+        messages: Sequence[dict[str, Any]],
+        template: str | None = None,
+        *,
+        tools: Sequence[dict[str, Any]] | None = None,
+    ) -> list[int]:
         """The token ids that ask the model for the next answer, by `template` or the tokenizer's own."""
-        masked, mask = self.mask(messages)
+        masked, defined, mask = self.mask(messages, tools)
         text = self.tokenizer.apply_chat_template(
-            masked, chat_template=template, tokenize=False, add_generation_prompt=True
+            masked, tools=defined, chat_template=template, tokenize=False, add_generation_prompt=True
         )
         return self.encode([text], [mask], [[]])[0][0]
 

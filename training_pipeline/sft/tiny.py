@@ -80,7 +80,7 @@ def create(
 def _texts(train_file: Path, ids: Iterable[str]) -> Iterator[str]:
     """What the template writes between special tokens, an example at a time."""
     for example in read_examples(train_file, "train_file", ids=ids):
-        parts = []
+        parts = [f"tools\n{json.dumps(example.tools)}\n"] if example.tools else []
         for message in example.messages:
             calls = "".join(f"\n<tool_call>{json.dumps(call)}</tool_call>" for call in message.get("tool_calls", ()))
             parts.append(f"{message['role']}\n{message['content']}{calls}\n")
