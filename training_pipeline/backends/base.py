@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Protocol, TypeAlias, runtime_checkable
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
 
 
@@ -57,6 +58,14 @@ class Submission(BaseModel):
     train_file: Path
     validation_file: Path
     dataset_digest: str
+    #: The manifest of the dataset, by which errors name pairs.
+    manifest_file: Path | None = None
+    #: What the two files are in the record, by SHA-256: the trainer trains on these bytes, or not at all.
+    train_sha256: str | None = None
+    validation_sha256: str | None = None
+    #: What the base model is in the record: a commit of the Hub, or its files by SHA-256.
+    base_model_revision: str | None = None
+    base_model_files: dict[str, str] | None = None
     #: The full name under which a backend whose runs register the model themselves is to do so; null for not at all.
     register_as: str | None = None
 
@@ -100,13 +109,17 @@ class RunState(BaseModel):
 #: Ends the name of the points that stand for values that were NaN or infinite.
 NOT_FINITE: Final = "_not_finite"
 
+#: The name of the point that counts the damaged checkpoints which a resume passed over, at the step it went on from.
+PASSED_OVER: Final = "checkpoints_passed_over"
+
 
 class MetricPoint(BaseModel):
     """One measured value. `name` is one of train_loss, val_loss, train_accuracy, val_accuracy, learning_rate,
     grad_norm; `epoch` is fractional, `tokens` counts from the start of the job, `time` is seconds since 1970.
 
     `value` is finite. A measurement that was not is the point `<name>_not_finite` with the value 1 at its step, so that
-    their number is the count of such points. `(name, step)` identifies a point.
+    their number is the count of such points. `(name, step)` identifies a point. `PASSED_OVER` is no measurement: each
+    such point is an event.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -138,6 +151,10 @@ class TrainingResult(BaseModel):
     val_accuracy: float | None = None
     custom_metrics: dict[str, float] = {}
     truncated_examples: int = 0
+    #: What the training program read: its two files by SHA-256, and the commit of a base model from the Hub.
+    train_sha256: str | None = None
+    validation_sha256: str | None = None
+    base_model_revision: str | None = None
 
 
 class AnsweredQuestion(BaseModel):
@@ -190,6 +207,13 @@ class FineTuningBackend(Protocol):
         """Resolve every "auto". Pure but for looking for local files; raises `InvalidRequest` for what it cannot run.
 
         `train_pairs` is the expected size of the training split, null where it is not known yet.
+        """
+        ...
+
+    def identify(self, base_model: str) -> BaseModelRecord:
+        """What exactly a base model of `plan` is now. Reads every byte of one in a folder, asks the Hub about others.
+
+        Raises `Unavailable` for files that cannot be read.
         """
         ...
 

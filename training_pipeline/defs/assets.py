@@ -244,6 +244,7 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
             inputs=input_versions(context.instance, dg.AssetKey("training_sheet"), job.id),
             dataset=read_dataset(required(job.data.dataset, "dataset").path),
             tags=services.finalizer.tags(job),
+            result=result,
         )
         yield checks.result("provenance_equals_lineage_record", asset, not found, **_told(found))
         if found:

@@ -5,6 +5,8 @@ Pair ids, canonical label ids and reviewers stand in the dataset's manifest, whi
 
 from __future__ import annotations
 
+import hashlib
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -17,6 +19,27 @@ class AssetRecord(BaseModel):
     run_id: str
     storage_id: int
     data_version: str
+
+
+class BaseModelRecord(BaseModel):
+    """What exactly a base model was. Null is what it does not have, or what could not be found out.
+
+    `revision` is the commit of a model from the Hugging Face Hub, `files` the SHA-256 of each file of one in a folder.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    reference: str
+    revision: str | None = None
+    files: dict[str, str] | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 (hex) over the names of the files and their digests; null where the files are not known."""
+        if self.files is None:
+            return None
+        lines = (f"{name}\n{digest}\n" for name, digest in sorted(self.files.items()))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 class LineageRecord(BaseModel):
@@ -41,6 +64,7 @@ class LineageRecord(BaseModel):
     model_name: str
     model_version: str | None = None
     model_files: dict[str, str] | None = None
+    base_model: BaseModelRecord | None = None
     assets: dict[str, AssetRecord] = {}
 
 

@@ -44,6 +44,17 @@ class AssetRecord(Answer):
     data_version: str = Field(description="Data version, derived from the content.", examples=[DIGEST])
 
 
+class BaseModelLineage(Answer):
+    """What exactly the base model was."""
+
+    reference: str = Field(description="The base model, as in the job.", examples=["/models/llama"])
+    revision: str | None = Field(description="Commit on the Hugging Face Hub.", examples=["5f0b02c7" * 5])
+    digest: str | None = Field(description="SHA-256 (hex) over the files of a local model.", examples=[DIGEST])
+    files: dict[str, str] | None = Field(
+        description="SHA-256 (hex) of each file of a local model.", examples=[{"model.safetensors": DIGEST}]
+    )
+
+
 class TrainingJobLineage(Answer):
     """Job → training sheet → source sheet → prompt template → pairs and canonical labels → model version."""
 
@@ -66,6 +77,7 @@ class TrainingJobLineage(Answer):
         description="SHA-256 (hex) of each file of the model; null until it is registered.",
         examples=[{"model.safetensors": DIGEST}],
     )
+    base_model: BaseModelLineage | None = Field(description="The base model; null where it was not recorded.")
     assets: list[AssetRecord] = Field(description="The Dagster materializations of the job's assets.")
 
     train_pairs: int = Field(description="Number of pairs in the training split.", examples=[248])
@@ -85,8 +97,10 @@ class TrainingJobLineage(Answer):
     ) -> TrainingJobLineage:
         """The record of a job whose dataset this is, with the pairs of `page`. Reads and writes nothing."""
         pairs = [LineagePair.model_validate(row) for row in page.rows.to_pylist()]
+        base = record.base_model
         return cls(
-            **record.model_dump(exclude={"assets", "dataset_path"}),
+            **record.model_dump(exclude={"assets", "dataset_path", "base_model"}),
+            base_model=base and BaseModelLineage(**base.model_dump(), digest=base.digest),
             assets=[AssetRecord(asset_key=key, **found.model_dump()) for key, found in sorted(record.assets.items())],
             train_pairs=dataset.train_pairs,
             validation_pairs=dataset.validation_pairs,

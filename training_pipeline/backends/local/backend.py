@@ -49,6 +49,7 @@ from training_pipeline.domain.errors import (
 )
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.job_id import is_job_id
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.file_lock import hold, is_held, try_lock
 from training_pipeline.infra.json_file import BrokenFile, read_json, write_json
@@ -107,6 +108,16 @@ class LocalBackend:
         if problems:
             raise InvalidRequest("This machine cannot run the requested training.", problems=problems)
         return Plan(base_model=model.id, config=resolved)
+
+    def identify(self, base_model: str) -> BaseModelRecord:
+        """What exactly the base model is now; raises `Unavailable` for files that cannot be read. Reads."""
+        try:
+            return self._models.identify(base_model)
+        except OSError as error:
+            raise Unavailable(
+                f"The base model {base_model} cannot be read: {error.strerror or error} ({error.filename}).",
+                hint="Check its owner and rights. It is retried automatically.",
+            ) from error
 
     def submit(self, submission: Submission) -> Handle:
         """Start training and return; the existing handle where this attempt was submitted before.

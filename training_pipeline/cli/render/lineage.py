@@ -18,6 +18,7 @@ def lineage_record(found: TrainingJobLineage) -> RenderableType:
     """The tree from the model to its sources, with the Dagster records that prove it."""
     version = f"version {found.model_version}" if found.model_version else "not registered"
     root = Tree(_node("model", found.model_name, version))
+    root.add(_base_model(found))
     job = root.add(_node("training job", found.job_id))
     dataset = job.add(_node("dataset", "", found.dataset_digest))
     dataset.add(_node("train", f"{found.train_pairs:,} pairs"))
@@ -59,6 +60,15 @@ def lineage_pairs(found: TrainingJobLineage) -> RenderableType:
     if found.next_cursor is None:
         return table
     return Group(table, go_on(f"Next page: --cursor {found.next_cursor}"))
+
+
+def _base_model(found: TrainingJobLineage) -> Text:
+    base = found.base_model
+    return (
+        _node("base model", base.reference, base.revision or base.digest or "")
+        if base
+        else _node("base model", "not recorded")
+    )
 
 
 def _node(name: str, what: str, more: str = "") -> Text:

@@ -7,6 +7,7 @@ and dataset instead of making them again from a sheet that may have changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,9 +18,9 @@ from training_pipeline.datasets.labels import labels_of
 from training_pipeline.datasets.prepare import split_snapshot, write_dataset
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
-from training_pipeline.domain.errors import Conflict, SheetChanged
+from training_pipeline.domain.errors import Conflict, NotFound, SheetChanged
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
-from training_pipeline.domain.lineage import LineageRecord
+from training_pipeline.domain.lineage import BaseModelRecord, LineageRecord
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef, required
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import TrainingConfig
@@ -170,8 +171,16 @@ class Launcher:
                 dataset_digest=dataset.digest,
                 dataset_path=str(dataset.path),
                 model_name=job.request.model_name,
+                base_model=self._base_model(job),
             ),
         )
+
+    def _base_model(self, job: TrainingJob) -> BaseModelRecord | None:
+        """What the base model is; once the job is submitted, what the record says that it was."""
+        if self._submitted(job):
+            with suppress(NotFound):
+                return lineage.read(self._store, job.id).base_model
+        return self._backend.identify(job.request.base_model)
 
     def submit(self, job: TrainingJob, dataset: DatasetRef) -> TrainingJob:
         """Hand the dataset to the backend, or take up the run that an earlier attempt submitted. Idempotent.
@@ -199,6 +208,7 @@ class Launcher:
             self._note(job, {"mlflow_experiment_id": experiment_id, "mlflow_run_id": run_id})
         if self._submitted(job):
             self._store.record(job.id, EventType.INFO, "Reattached to the run submitted by an earlier attempt.")
+        base_model = lineage.read(self._store, job.id).base_model
         handle = self._backend.submit(
             Submission(
                 job_id=job.id,
@@ -209,6 +219,11 @@ class Launcher:
                 train_file=dataset.train_file,
                 validation_file=dataset.validation_file,
                 dataset_digest=dataset.digest,
+                manifest_file=dataset.manifest_file,
+                train_sha256=dataset.train_sha256,
+                validation_sha256=dataset.validation_sha256,
+                base_model_revision=base_model.revision if base_model else None,
+                base_model_files=base_model.files if base_model else None,
                 register_as=registered_name(job) if job.request.register_to_uc else None,
             )
         )

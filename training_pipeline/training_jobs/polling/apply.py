@@ -20,7 +20,7 @@ from training_pipeline.backends.base import MetricPoint, RunState
 from training_pipeline.domain.errors import NotFound, PermissionUnknown, PermissionWithdrawn
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.training_jobs import backoff
-from training_pipeline.training_jobs.polling.metrics_sync import JobEvent, warning_of
+from training_pipeline.training_jobs.polling.metrics_sync import JobEvent, warnings_of
 from training_pipeline.training_jobs.polling.observe import Observation, progress_values
 from training_pipeline.training_jobs.store import metrics
 from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
@@ -187,9 +187,7 @@ def _events(job: TrainingJob, observation: Observation) -> list[JobEvent]:
         events.append(JobEvent(EventType.INFO, "The backend knows this job again."))
     if observation.state is None:
         events.append(JobEvent(EventType.INFO, "The training process was lost and has been resumed."))
-    warning = warning_of(observation.new.points)
-    if warning is not None:
-        events.append(warning)
+    events += warnings_of(observation.new.points)
     behind = job.polling.mlflow_offset != job.polling.metrics_offset
     if observation.mirror_error is not None and not behind:
         said = f"Metrics could not be copied to MLflow ({observation.mirror_error}); retrying."

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.lineage import AssetRecord, LineageRecord
+from training_pipeline.domain.lineage import AssetRecord, BaseModelRecord, LineageRecord
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_job_lineage
 
@@ -42,6 +42,11 @@ def add_assets(store: JobStore, job_id: str, assets: Mapping[str, AssetRecord]) 
 def set_model(store: JobStore, job_id: str, *, version: str | None, files: Mapping[str, str]) -> None:
     """Name the model version and the hashes of its files. Idempotent; raises `NotFound` as above."""
     _update(store, job_id, {"model_version": version, "model_files": dict(files)})
+
+
+def set_base_model(store: JobStore, job_id: str, base_model: BaseModelRecord) -> None:
+    """Say what exactly the base model was. Idempotent; raises `NotFound` as above."""
+    _update(store, job_id, {"base_model": base_model.model_dump()})
 
 
 def read(store: JobStore, job_id: str) -> LineageRecord:

@@ -164,11 +164,11 @@ training_job_lineage = Table(
     # Pair ids and canonical label ids stand in the dataset's manifest, found by its digest.
     Column("dataset_digest", Text, nullable=False),
     Column("dataset_path", Text, nullable=False),
-    # Where its base model came from; null for jobs of before that was recorded.
-    Column("base_model", JSONB(none_as_null=True)),
     Column("model_name", Text, nullable=False),
     Column("model_version", Text),
     Column("model_files", JSONB),
+    # {reference, revision, files}; null for jobs of before 0006
+    Column("base_model", JSONB(none_as_null=True)),
     # asset key -> {partition, run_id, storage_id, data_version}
     Column("assets", JSONB, nullable=False, server_default="{}"),
     _time("created_at", required=True),

@@ -179,6 +179,11 @@ def _model(record: TrainingJobLineage, job: TrainingJob) -> None:
         text_fact("Name", job.uc_model_name or record.model_name)
         text_fact("Version", record.model_version or "none")
         text_fact("Base model", job.base_model)
+        base = record.base_model
+        if base is None:
+            text_fact("Base model version", "not recorded")
+        elif version := base.revision or base.digest:
+            _digest("Base model version", version)
         for file, digest in (record.model_files or {}).items():
             _digest(file, digest)
     if record.model_files is None:
