@@ -15,7 +15,7 @@ from training_pipeline.defs import columns
 from training_pipeline.defs.pictures import loss_curve
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.domain.lineage import BaseModelRecord, LineageRecord
+from training_pipeline.domain.lineage import BaseModelRecord, LineageRecord, ancestry
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.domain.training_sheet import Reference
@@ -183,7 +183,8 @@ def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, li
 
 def _exactly(base_model: BaseModelRecord | None) -> Metadata:
     known = {"revision": base_model.revision, "digest": base_model.digest} if base_model else {}
-    return {f"base_model_{name}": value for name, value in known.items() if value is not None}
+    exactly: Metadata = {f"base_model_{name}": value for name, value in known.items() if value is not None}
+    return {**exactly, "base_model_ancestors": ancestry(base_model)}
 
 
 def of_plan(plan: DryRun) -> Metadata:

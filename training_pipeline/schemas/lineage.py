@@ -44,6 +44,16 @@ class AssetRecord(Answer):
     data_version: str = Field(description="Data version, derived from the content.", examples=[DIGEST])
 
 
+class ModelOrigin(Answer):
+    """A model of ours that the base model is, or comes from."""
+
+    job_id: str = Field(description="The job that trained it.", examples=["tj-20261101-081500-1c2d3e"])
+    model_name: str = Field(description="Its name.", examples=["triage-model"])
+    model_version: str | None = Field(description="Its version; null if it was kept as an artifact.", examples=["1"])
+    base_model: str = Field(description="What it was trained from.", examples=["meta-llama/Llama-3.2-1B-Instruct"])
+    base_recorded: bool = Field(description="Whether it is on record what that was, in its turn.", examples=[True])
+
+
 class BaseModelLineage(Answer):
     """What exactly the base model was."""
 
@@ -52,6 +62,10 @@ class BaseModelLineage(Answer):
     digest: str | None = Field(description="SHA-256 (hex) over the files of a local model.", examples=[DIGEST])
     files: dict[str, str] | None = Field(
         description="SHA-256 (hex) of each file of a local model.", examples=[{"model.safetensors": DIGEST}]
+    )
+    ancestors: list[ModelOrigin] | None = Field(
+        description="The models of ours that it comes from, the nearest first: itself, what that was trained from, and "
+        "so on. Empty if it is none of ours, null where that was not recorded."
     )
 
 

@@ -27,6 +27,7 @@ from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle import claims
+from training_pipeline.training_jobs.lifecycle.ancestors import with_ancestors
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 
@@ -176,11 +177,14 @@ class Launcher:
         )
 
     def _base_model(self, job: TrainingJob) -> BaseModelRecord | None:
-        """What the base model is; once the job is submitted, what the record says that it was."""
+        """What the base model is; once the job is submitted, what the record says that it was.
+
+        Raises `GateRefused` for a model of ours whose pairs lost their permission.
+        """
         if self._submitted(job):
             with suppress(NotFound):
                 return lineage.read(self._store, job.id).base_model
-        return self._backend.identify(job.request.base_model)
+        return with_ancestors(self._store, self._backend.identify(job.request.base_model), job_id=job.id)
 
     def submit(self, job: TrainingJob, dataset: DatasetRef) -> TrainingJob:
         """Hand the dataset to the backend, or take up the run that an earlier attempt submitted. Idempotent.

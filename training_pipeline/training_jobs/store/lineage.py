@@ -49,6 +49,23 @@ def set_base_model(store: JobStore, job_id: str, base_model: BaseModelRecord) ->
     _update(store, job_id, {"base_model": base_model.model_dump()})
 
 
+def trained_as(store: JobStore, files: Mapping[str, str], *, besides: str) -> LineageRecord | None:
+    """The record of the job, not `besides`, whose model has these files, by name and SHA-256; None where there is none.
+
+    Of several the first that was registered, else the first. Reads only.
+    """
+    table = training_job_lineage.c
+    query = (
+        select(training_job_lineage)
+        .where(table.model_files.contains(dict(files)), table.job_id != besides)
+        .order_by(table.model_version.is_(None), table.created_at)
+        .limit(1)
+    )
+    with store.begin() as connection:
+        row = connection.execute(query).mappings().first()
+    return None if row is None else LineageRecord.model_validate(dict(row))
+
+
 def read(store: JobStore, job_id: str) -> LineageRecord:
     """The record of a job; raises `NotFound` where the job was never submitted."""
     table = training_job_lineage
