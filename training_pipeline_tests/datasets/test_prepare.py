@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from training_pipeline.datasets.prepare import split_snapshot, write_dataset
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.store import read_dataset, verify
-from training_pipeline.domain.errors import GateRefused, GovernanceChanged, SplitRefused, Unavailable
+from training_pipeline.domain.errors import GateRefused, SheetChanged, SplitRefused, Unavailable
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sft.pair_ids import pair_ids
@@ -175,7 +175,7 @@ def test_text_that_was_not_judged_is_not_written(tmp_path: Path, change: str) ->
         del rows[5]
     else:
         rows.append(pair(5, messages=chat("Question 5?", "Something else.")))
-    with pytest.raises(GovernanceChanged, match="changed while its dataset was prepared"):
+    with pytest.raises(SheetChanged, match="changed while its dataset was prepared"):
         write_dataset(replace(opened, pairs=table(rows)), taken, plan, root=tmp_path / "datasets")
     assert list((tmp_path / "datasets").iterdir()) == []
 

@@ -148,6 +148,34 @@ def test_a_constraint_that_changes_before_the_submit_stops_the_job(
     assert services.backend.find(job.id, job.attempt) is None
 
 
+@pytest.mark.parametrize("step", ["read_sheet", "judge"])
+def test_a_sheet_that_is_edited_while_a_step_reads_it_is_read_again_and_that_is_no_attempt(
+    settings: Settings, database: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with stand_in_services(settings.model_copy(update={"max_attempts": 1}), database) as services:
+        write_sheet(settings.sheets, "small", rows(40))
+        definitions = build(settings, lambda: services)
+        job = create(services)
+        done = getattr(services.launcher, step)
+
+        def then_somebody_edits(*arguments: object) -> object:
+            found = done(*arguments)
+            write_sheet(settings.sheets, "small", rows(50))
+            return found
+
+        monkeypatch.setattr(services.launcher, step, then_somebody_edits)
+        assert not launch(services, definitions, instance, job).success
+        now = services.store.get(job.id)
+        assert (now.status, now.launch.attempt, now.launch.uncounted) == (JobStatus.PENDING, 1, 1)
+        assert "was changed while it was read" in services.store.events(job.id)[0][0].message
+        monkeypatch.undo()
+        services.store.update(job.id, {"launch_after": None})
+        assert launch(services, definitions, instance, job).success
+        queued = services.store.get(job.id)
+        assert (queued.status, queued.data.train_pairs) == (JobStatus.QUEUED, 40)
+        assert finish(services, definitions, instance, job).success
+
+
 def test_a_run_by_hand_says_what_to_do_and_breaks_nothing(
     services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:

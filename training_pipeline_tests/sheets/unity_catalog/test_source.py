@@ -21,7 +21,13 @@ from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.datasets.verdicts import texts, verdicts
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train
-from training_pipeline.domain.errors import GovernanceChanged, NotFound, PipelineError, SheetUnreadable, Unavailable
+from training_pipeline.domain.errors import (
+    GovernanceChanged,
+    NotFound,
+    PipelineError,
+    SheetChanged,
+    SheetUnreadable,
+)
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.testing import oracle
@@ -175,7 +181,7 @@ def test_a_view_that_changes_while_it_is_read_is_told_of(workspace: Workspace) -
     try:
         with source(workspace).open("sheet-1") as opened:
             assert export_summary(opened, POLICY).total == 68
-        with pytest.raises(Unavailable, match="changed while it was read"):  # noqa: PT012, SIM117 - at the end of the block
+        with pytest.raises(SheetChanged, match="changed while it was read"):  # noqa: PT012, SIM117 - at the end of the block
             with source(workspace).open("sheet-1") as opened:
                 put_pairs(workspace, [pair(1)])
                 export_summary(opened, POLICY)
@@ -230,7 +236,7 @@ def test_a_pair_that_stops_passing_while_the_dataset_is_written_is_not_written(
         taken = snapshot(opened, POLICY, directory=tmp_path)
     put_pairs(workspace, [pair(0, status="flagged"), *mixed()[1:]])
     plan = split_snapshot(taken, ratio=0.8, seed="s", min_pairs=2)
-    with source(workspace).open("sheet-1") as opened, pytest.raises(GovernanceChanged, match="1 are gone"):
+    with source(workspace).open("sheet-1") as opened, pytest.raises(SheetChanged, match="1 are gone"):
         write_dataset(opened, taken, plan, root=tmp_path / "datasets")
     assert not list((tmp_path / "datasets").iterdir())
 

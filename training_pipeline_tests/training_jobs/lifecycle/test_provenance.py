@@ -54,7 +54,12 @@ def records(dataset: DatasetRef) -> dict[str, Any]:
         model_name="triage",
         assets=assets,
     )
-    tags = {**VERSIONS, "sheet_digest": dataset.sheet_digest, "dataset_digest": dataset.digest}
+    tags = {
+        **VERSIONS,
+        "sheet_digest": dataset.sheet_digest,
+        "dataset_digest": dataset.digest,
+        "base_model_ancestors": "not recorded",
+    }
     return {
         "record": record,
         "materialized": dict(assets),
@@ -113,7 +118,7 @@ def test_another_base_model_is_found(dataset: DatasetRef) -> None:
     ]:
         record = given["record"].model_copy(update={"base_model": base})
         tags = base_model_tags(record)
-        assert list(tags) == [f"training_pipeline.{tag}"]
+        assert list(tags) == [f"training_pipeline.{tag}", "training_pipeline.base_model_ancestors"]
         same = {**given, "record": record, "tags": {**given["tags"], **tags}}
         assert found(dict(same)) == []
         assert len(found({**same, "tags": given["tags"]})) == 1
