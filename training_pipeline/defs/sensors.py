@@ -19,6 +19,7 @@ from training_pipeline.defs.partitions import (
     training_job_partitions,
 )
 from training_pipeline.defs.progress import observations
+from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.job import Phase, TrainingJob
 from training_pipeline.infra import advisory_lock
 from training_pipeline.training_jobs.lifecycle.claims import claim, claimed, lock_key
@@ -28,6 +29,7 @@ ServicesParam = dg.ResourceParam[Services]
 JOBS_A_TICK = 20
 #: Well under the 60 s after which Dagster gives a sensor up.
 POLL_SECONDS = 20.0
+PERMISSIONS_LOCK = "permissions"
 
 
 def make_sensors(interval: int) -> list[dg.SensorDefinition]:
@@ -92,7 +94,11 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
     )
     def watch_permissions(services: ServicesParam) -> dg.SkipReason:
         """Ask the sources about jobs that are due, and stop those whose pairs lost their permission."""
-        stopped = services.permission_watch.check_due(seconds=POLL_SECONDS)
+        try:
+            with advisory_lock.hold(services.database, PERMISSIONS_LOCK):  # judging takes memory: one at a time
+                stopped = services.permission_watch.check_due(seconds=POLL_SECONDS)
+        except Conflict:
+            return dg.SkipReason("Another process is checking permissions.")
         said = f"asked {', '.join(stopped)} to stop" if stopped else "none had to be stopped"
         return dg.SkipReason(f"Checked the permission of submitted training jobs; {said}.")
 

@@ -53,6 +53,7 @@ def launch(services: Services, job: TrainingJob, prepare: Prepare = prepared) ->
     try:
         begun = launcher.begin(job.id, attempt, run_id="driven")
         sheet, taken, dataset = prepare(services, begun)
+        store.update(job.id, {"dataset": dataset.model_dump(mode="json")})  # others may have prepared it
         launcher.record_lineage(begun, sheet, taken, dataset)
         launcher.submit(store.get(job.id), dataset)
         launcher.launched(job.id)

@@ -189,7 +189,7 @@ def test_a_tie_that_now_spans_the_split_is_found_and_one_on_a_side_is_not(datase
 ITEMS = st.dictionaries(st.integers(0, 29), st.sampled_from(["a", "b", "c", " a", None, ""]), max_size=12)
 
 
-@settings(max_examples=examples(20))
+@settings(max_examples=examples(8))
 @given(labels=ITEMS, classes=st.dictionaries(st.integers(0, 29), st.sampled_from([*DataClassification]), max_size=6))
 def test_ties_and_classifications_are_those_of_plain_python(
     dataset: DatasetRef, labels: dict[int, str | None], classes: dict[int, str]

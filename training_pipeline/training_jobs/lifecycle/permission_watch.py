@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import func, or_, select
 
-from training_pipeline.domain.errors import PipelineError
+from training_pipeline.domain.errors import PermissionUnknown
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.polling.apply import ask_to_stop
 from training_pipeline.training_jobs.polling.permission import Answer, Permission, Warned
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -50,35 +52,32 @@ class PermissionWatch:
                 break
             try:
                 answers = self._permission.ask_all(sheet_id, jobs)
-            except PipelineError as error:
-                _log.warning("training sheet %s could not be asked about: %s", sheet_id, error.message)
-                continue
-            except Exception:  # noqa: BLE001 - a fault in one sheet must not keep the others from being asked about
-                _log.exception("training sheet %s could not be asked about", sheet_id)
-                continue
+            except Exception as error:  # noqa: BLE001 - a fault in one sheet keeps no other from being asked about
+                _log.warning("training sheet %s could not be asked about: %s", sheet_id, backoff.describe(error))
+                answers = {}
             for job in jobs:
-                answer = answers[job.id]
-                if isinstance(answer, PipelineError):
-                    _log.warning("%s", answer.message)
-                elif self._settle(job, answer):
+                if self._settle(job, answers.get(job.id)):
                     stopped.append(job.id)
         return stopped
 
-    def _settle(self, job: TrainingJob, answer: Answer) -> bool:
-        """Act on an answer; whether the job was asked to stop."""
+    def _settle(self, job: TrainingJob, answer: Answer | PermissionUnknown | None) -> bool:
+        """Act on an answer, or note that there is none; whether the job was asked to stop."""
+        asked: dict[str, Any] = {"permission_asked_at": func.clock_timestamp()}
+        if not isinstance(answer, Answer):
+            self._store.update(job.id, asked)
+            return False
         for warned in answer.warnings:
             self._notice(job, warned, True)
         if answer.withdrawn is None:
-            asked = {"permission_version": answer.version, "permission_asked_at": func.clock_timestamp()}
-            self._store.update(job.id, asked, where={"status": job.status})
+            permitted = {**asked, "permission_version": answer.version}
+            self._store.update(job.id, permitted, where={"status": job.status})
             return False
-        self._store.update(job.id, {"permission_asked_at": func.clock_timestamp()})
+        self._store.update(job.id, asked)
         if job.status is JobStatus.QUEUED:  # it fails, and there is an alert about each job that fails
             return ask_to_stop(self._store, job, answer.withdrawn) is not None
         if not self._cancels:
-            self._notice(
-                job, Warned.of(answer.withdrawn, "It trains on, and will fail before its model is registered."), True
-            )
+            warned = Warned.of(answer.withdrawn, "It trains on, and will fail before its model is registered.")
+            self._notice(job, warned, True)
             return False
         stopped = ask_to_stop(self._store, job, answer.withdrawn) is not None
         if stopped:
