@@ -130,16 +130,16 @@ def test_a_constraint_that_changes_before_the_submit_stops_the_job(
     services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = create(services)
-    split = services.launcher.split
+    look = services.launcher.torn_ties  # what the step does last
 
-    def split_then_change(*arguments: object) -> object:
-        dataset = split(*arguments)  # type: ignore[arg-type]
+    def look_then_change(*arguments: object) -> object:
+        found = look(*arguments)  # type: ignore[arg-type]
         pairs = rows(40)
         pairs[3]["prohibited_uses"] = ["training"]
         write_sheet(services.settings.sheets, "small", pairs)
-        return dataset
+        return found
 
-    monkeypatch.setattr(services.launcher, "split", split_then_change)
+    monkeypatch.setattr(services.launcher, "torn_ties", look_then_change)
     result = launch(services, definitions, instance, job)
     assert checks(instance, result)["unchanged_since_snapshot"] is False
     now = services.store.get(job.id)
@@ -148,7 +148,7 @@ def test_a_constraint_that_changes_before_the_submit_stops_the_job(
     assert services.backend.find(job.id, job.attempt) is None
 
 
-@pytest.mark.parametrize("step", ["read_sheet", "judge"])
+@pytest.mark.parametrize("step", ["read_sheet", "judge", "split"])
 def test_a_sheet_that_is_edited_while_a_step_reads_it_is_read_again_and_that_is_no_attempt(
     settings: Settings, database: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -156,11 +156,11 @@ def test_a_sheet_that_is_edited_while_a_step_reads_it_is_read_again_and_that_is_
         write_sheet(settings.sheets, "small", rows(40))
         definitions = build(settings, lambda: services)
         job = create(services)
-        done = getattr(services.launcher, step)
+        done, edits = getattr(services.launcher, step), iter(range(41, 100))
 
         def then_somebody_edits(*arguments: object) -> object:
             found = done(*arguments)
-            write_sheet(settings.sheets, "small", rows(50))
+            write_sheet(settings.sheets, "small", rows(next(edits)))
             return found
 
         monkeypatch.setattr(services.launcher, step, then_somebody_edits)
@@ -169,6 +169,7 @@ def test_a_sheet_that_is_edited_while_a_step_reads_it_is_read_again_and_that_is_
         assert (now.status, now.launch.attempt, now.launch.uncounted) == (JobStatus.PENDING, 1, 1)
         assert "was changed while it was read" in services.store.events(job.id)[0][0].message
         monkeypatch.undo()
+        write_sheet(settings.sheets, "small", rows(50))
         services.store.update(job.id, {"launch_after": None})
         assert launch(services, definitions, instance, job).success
         queued = services.store.get(job.id)
