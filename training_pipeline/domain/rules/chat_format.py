@@ -44,6 +44,7 @@ INVALIDATING: Final = frozenset(
         "last_message_not_assistant",
         "invalid_weight",
         "nothing_to_train",
+        "invalid_tools",
     }
 )
 
@@ -128,6 +129,9 @@ def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
     if is_blank(pair_id):
         yield Problem("pair_id", "missing_pair_id", "is missing or blank; every pair needs a unique id")
     yield from message_problems(row.get("messages"))
+    if not _are_tools(row.get("tools")):
+        expected = "expected a list of tool definitions (objects), or the JSON text of one"
+        yield Problem("tools", "invalid_tools", f"is something else; {expected}")
     if is_blank(item_ref):
         yield Problem("item_ref", "missing_item_ref", "is missing or blank; name the item of the source sheet")
     yield from _status_problems(text_of(row.get("status")))
@@ -135,6 +139,15 @@ def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
     for column in ("pair_id", "item_ref", "status", "usage_reason", "canonical_label_id", "reviewed_by"):
         if not isinstance(row.get(column), str | int | None) or isinstance(row.get(column), bool):
             yield Problem(column, "not_text", "is not text; its JSON text is used")
+
+
+def _are_tools(tools: object) -> bool:
+    if isinstance(tools, str):
+        try:
+            tools = json.loads(tools)
+        except (ValueError, RecursionError):
+            return False
+    return tools is None or (isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools))
 
 
 def _status_problems(status: str | None) -> Iterator[Problem]:

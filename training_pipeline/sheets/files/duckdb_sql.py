@@ -37,6 +37,9 @@ CREATE TEMP MACRO text_of(x) AS CASE json_type(x) WHEN 'NULL' THEN NULL WHEN 'VA
 CREATE TEMP MACRO words_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'VARCHAR')) = 0
     THEN from_json(x, '["VARCHAR"]') END;
 CREATE TEMP MACRO calls_of(x) AS CASE WHEN json_array_length(x) > 0 THEN x::VARCHAR END;
+CREATE TEMP MACRO objects_of(x) AS CASE WHEN json_type(x) = 'NULL' THEN NULL
+    WHEN json_type(x) = 'ARRAY' AND len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'OBJECT')) = 0
+    THEN CASE WHEN json_array_length(x) > 0 THEN json(x)::VARCHAR END ELSE '' END;
 CREATE TEMP MACRO weight_of(x) AS CASE WHEN json_type(x) <> 'NULL' THEN coalesce(
     CASE WHEN json_type(x) IN ('BIGINT', 'UBIGINT', 'DOUBLE') THEN TRY_CAST(x AS DOUBLE) END, -1) END;
 CREATE TEMP MACRO messages_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'OBJECT')) = 0 THEN
@@ -103,6 +106,14 @@ class RawFile:
         if self.types["messages"].id == "varchar":
             return "messages_of(TRY_CAST(messages AS JSON))"
         return f"CAST(messages AS {MESSAGES_TYPE})" if _passes_through(self) else "messages_of(to_json(messages))"
+
+    def tools(self) -> str:
+        """See `PairColumns`."""
+        if self.is_json("tools"):
+            given = "CASE WHEN json_type(tools) = 'VARCHAR' THEN TRY_CAST(tools ->> '$' AS JSON) ELSE tools END"
+        else:
+            given = "TRY_CAST(tools AS JSON)" if self.types["tools"].id == "varchar" else "to_json(tools)"
+        return f"CASE WHEN tools IS NOT NULL THEN objects_of({given}) END"
 
     def text_literal(self, text: str | None) -> str:
         """See `PairColumns`."""

@@ -66,6 +66,15 @@ def calls(variant: str) -> str:
     return f"CASE WHEN {_is_list(variant)} AND size({_items(variant)}) > 0 THEN to_json({variant}) END"
 
 
+def objects(variant: str) -> str:
+    """Compact JSON text of a list of objects; null for an empty one and JSON's null, else an empty text. Pure."""
+    other = f"size(filter({_items(variant)}, e -> NOT coalesce(schema_of_variant(e) LIKE 'OBJECT%', FALSE)))"
+    return (
+        f"CASE WHEN schema_of_variant({variant}) = 'VOID' THEN CAST(NULL AS STRING) "
+        f"WHEN {_is_list(variant)} AND {other} = 0 THEN {calls(variant)} ELSE '' END"
+    )
+
+
 def weight(variant: str) -> str:
     """A message's weight; -1, which no gate takes for one, where the VARIANT is no number. Pure."""
     number = f"schema_of_variant({variant}) RLIKE '^(BIGINT|DECIMAL|DOUBLE|FLOAT)'"

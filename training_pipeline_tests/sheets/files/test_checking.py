@@ -140,6 +140,9 @@ ROWS = st.fixed_dictionaries(
     optional={
         "pair_id": st.sampled_from(["1", "2", "3", "4", "5", "6", 6, "", None]),
         "messages": st.lists(GOOD | MESSAGE | VALUES, max_size=4) | st.lists(GOOD, min_size=1, max_size=3) | VALUES,
+        "tools": st.sampled_from(
+            [None, [], [{"name": "t"}], '[{"name": "t"}]', "x", {}, 5, [1], "null", "[]", "", True]
+        ),
         "item_ref": VALUES | st.just("i"),
         "status": TEXTS | VALUES,
         "allowed_uses": USES,
