@@ -57,7 +57,7 @@ def example(row: Row) -> str | None:
             written["tool_calls"] = json.loads(written["tool_calls"])
         messages.append(written)
     tools = {"tools": json.loads(row["tools"])} if row.get("tools") else {}
-    return json.dumps({"messages": messages, **tools}, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps({**tools, "messages": messages}, ensure_ascii=False, separators=(",", ":"))
 
 
 def prompt(row: Row) -> tuple[tuple[str, str], ...] | None:

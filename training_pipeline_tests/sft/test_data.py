@@ -84,8 +84,8 @@ def test_every_answer_is_trained_whole_and_both_ways_of_finding_it_agree(
     # A token may hold the line break before an answer together with white space that the answer begins with.
     for (_, answer), text in zip(turns, trained_text(tiny_chat, encoded), strict=True):
         assert text.lstrip() == answer.lstrip() + "<|im_end|>"
-    text, spans = marked(tiny_chat.tokenizer, CHATML)(messages)
-    other_text, other_spans = prefixed(tiny_chat.tokenizer, CHATML)(messages)
+    text, spans = marked(tiny_chat.tokenizer, CHATML)(messages, None)
+    other_text, other_spans = prefixed(tiny_chat.tokenizer, CHATML)(messages, None)
     assert text == other_text
     assert [text[start:end] + "\n" for start, end in spans] == [text[start:end] for start, end in other_spans]
 
@@ -113,7 +113,9 @@ def test_a_line_that_is_no_chat_is_named_and_not_quoted(tmp_path: Path, line: st
     assert "secret" not in f"{raised.value}{with_ids.value}"
 
 
-TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"properties": {"at": {}}}}}]
+TOOLS: list[dict[str, Any]] = [
+    {"type": "function", "function": {"name": "look", "parameters": {"properties": {"at": {}}}}}
+]
 
 
 @pytest.mark.parametrize("tools", [TOOLS, json.dumps(TOOLS)])

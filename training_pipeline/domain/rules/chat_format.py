@@ -45,6 +45,7 @@ INVALIDATING: Final = frozenset(
         "invalid_weight",
         "nothing_to_train",
         "invalid_tools",
+        "invalid_tool_arguments",
     }
 )
 
@@ -120,6 +121,27 @@ def has_tool_calls(message: Mapping[str, object]) -> bool:
     return isinstance(calls, list) and bool(calls)
 
 
+def _has_broken_arguments(message: Mapping[str, object]) -> bool:
+    """Whether a message calls a function with arguments that are text and no JSON. Pure."""
+    calls = message.get("tool_calls")
+    if isinstance(calls, str):
+        calls = _parsed(calls)
+    functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    arguments = [function.get("arguments") for function in functions if isinstance(function, dict)]
+    return any(isinstance(given, str) and isinstance(_parsed(given), _NoJson) for given in arguments)
+
+
+class _NoJson:
+    """Stands for a text that is no JSON."""
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return _NoJson()
+
+
 def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
     """Every problem of one row but those that need other rows, in the order of the columns. Pure.
 
@@ -143,10 +165,7 @@ def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
 
 def _are_tools(tools: object) -> bool:
     if isinstance(tools, str):
-        try:
-            tools = json.loads(tools)
-        except (ValueError, RecursionError):
-            return False
+        tools = _parsed(tools)
     return tools is None or (isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools))
 
 
@@ -217,6 +236,9 @@ def _one_message(path: str, index: int, message: Mapping[str, object]) -> Iterat
             yield Problem(f"{path}.content", "missing_content", f"{found}; expected text")
     elif content is not None and not isinstance(content, str):
         yield Problem(f"{path}.content", "not_text", "is not text and is ignored")
+    if _has_broken_arguments(message):
+        wanted = "a call's arguments are text that is no JSON; expected an object, or the JSON text of one"
+        yield Problem(f"{path}.tool_calls", "invalid_tool_arguments", wanted)
     if weight is not None:
         if role != "assistant":
             yield Problem(f"{path}.weight", "invalid_weight", "only assistant messages may have a weight")

@@ -16,6 +16,7 @@ def has_sound_tools(tools: ir.StringValue) -> ir.BooleanValue:
 
 
 def with_tools(line: ir.StringValue, tools: ir.StringValue) -> ir.StringValue:
-    """The rendered example `{"messages":[…]}` as `{"messages":[…],"tools":[…]}` where it has tool definitions."""
-    whole = line.substr(0, line.length() - 1) + ibis.literal(',"tools":') + tools + "}"
-    return ibis.cases((tools.notnull() & (tools != ""), whole), else_=line)
+    """The rendered example `{"messages":[…]}` as `{"tools":[…],"messages":[…]}` where it has tool definitions."""
+    defined = ibis.cases((tools != "", ibis.literal('"tools":') + tools + ","), else_="")
+    # `line` stands here once: it is half of the statement that a warehouse gets.
+    return ibis.literal("{") + defined + line.substr(1)

@@ -23,7 +23,7 @@ rows = st.builds(
 
 @settings(deadline=None, max_examples=examples(30))
 @given(st.lists(rows, min_size=1, max_size=8))
-def test_tool_definitions_follow_the_messages(written: list[Row]) -> None:
+def test_tool_definitions_go_before_the_messages(written: list[Row]) -> None:
     written = [row | {"pair_id": f"p-{number}"} for number, row in enumerate(written)]
     pairs = table(written)
     line = with_tools(rendered(pairs.messages), pairs.tools)

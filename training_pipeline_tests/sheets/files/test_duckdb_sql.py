@@ -17,6 +17,13 @@ Read = Callable[..., list[dict[str, Any]]]
 
 LABEL = {"canonical_label_id": "l1", "label_allowed_uses": ["training"], "label_usage_reason": "contains PHI"}
 
+CALL = {"function": {"name": "look", "arguments": '{"at":"Graz"}'}}
+BAD = {"function": {"name": "look", "arguments": '{"at": Graz}'}}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
 
 @pytest.mark.parametrize(
     ("messages", "expected"),
@@ -38,6 +45,9 @@ LABEL = {"canonical_label_id": "l1", "label_allowed_uses": ["training"], "label_
         ([{"role": "assistant", "tool_calls": [{"id": 1}]}], [{"role": "assistant", "tool_calls": '[{"id":1}]'}]),
         ([{"role": "assistant", "tool_calls": '[{"id":1}]'}], [{"role": "assistant", "tool_calls": '[{"id":1}]'}]),
         ([{"role": "assistant", "tool_calls": "no json"}], [{"role": "assistant"}]),
+        ([{"role": "assistant", "tool_calls": [CALL]}], [{"role": "assistant", "tool_calls": _json([CALL])}]),
+        ([{"role": "assistant", "tool_calls": [CALL, BAD]}], [{"role": "assistant", "tool_calls": ""}]),
+        ([{"role": "assistant", "tool_calls": _json([BAD])}], [{"role": "assistant", "tool_calls": ""}]),
         ([{"role": "assistant", "tool_calls": []}], [{"role": "assistant"}]),
     ],
 )
@@ -153,7 +163,7 @@ TOOLS = '[{"name":"look","parameters":{"b":1,"a":null}}]'
     ],
 )
 def test_tool_definitions_of_jsonl(put: Put, read: Read, tools: Any, expected: str | None) -> None:
-    put([ROW | {"tools": tools}, ROW | {"pair_id": "2"}])
+    put([ROW | {"tools": tools}, ROW | {"pair_id": "p2"}])
     assert [row.get("tools") for row in read()] == [expected, None]
 
 
