@@ -26,6 +26,7 @@ from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, 
 from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef, SnapshotRef
 from training_pipeline.domain.rules.rendering import rendered, row_hash
 from training_pipeline.domain.rules.split import SplitPlan, first_rows, plan_split, tie
+from training_pipeline.domain.rules.tool_definitions import with_tools
 from training_pipeline.infra.files import new_private_file
 from training_pipeline.infra.staging import disk_errors, publish, staging
 from training_pipeline.sheets.base import OpenSheet
@@ -154,7 +155,8 @@ def _write_lines(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, directo
     )
     with texts(opened, taken.policy) as read:
         pairs = read.inner_join(planned, ibis._.pair_id == planned.planned_id)
-        lines = pairs.select("planned_id", "judged_hash", "validation", line=rendered(pairs.messages))
+        line = with_tools(rendered(pairs.messages), pairs.tools)
+        lines = pairs.select("planned_id", "judged_hash", "validation", line=line)
         ordered = lines.select(
             "planned_id",
             "validation",

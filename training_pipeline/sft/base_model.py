@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ from .errors import TrainingFailed
 from .pair_ids import pair_ids
 from .run_dir import RunDir
 
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 #: Below this many weights a step is too short for bf16's conversions to pay on a CPU.
 _BF16_CPU_PARAMETERS: Final = 1_000_000
 #: Above this many weights activations are recomputed on a GPU instead of kept.
@@ -76,9 +78,10 @@ def load(config: Config, run: RunDir, revision: str | None = None) -> Base:
             f"with save_pretrained, a Hugging Face id, or {BUILTIN_TINY}."
         )
     options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": is_local(name)}
-    if not is_local(name):
-        options["revision"] = revision
     try:
+        loaded = None if is_local(name) else _commit(name, revision)
+        if loaded or revision:  # so that all files are of one commit, whatever is pushed meanwhile
+            options["revision"] = loaded or revision
         model_config = AutoConfig.from_pretrained(source, **options)
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         precision = _precision(config.precision, model_config)
@@ -97,8 +100,16 @@ def load(config: Config, run: RunDir, revision: str | None = None) -> Base:
         tokenizer.pad_token = tokenizer.eos_token
     parameters = sum(weight.numel() for weight in model.parameters())
     stored_dtype = getattr(model_config, "dtype", None) or torch.float32
-    loaded = None if is_local(name) else getattr(model_config, "_commit_hash", None)
     return Base(model, tokenizer, precision, stored_dtype, parameters, loaded)
+
+
+def _commit(name: str, revision: str | None) -> str | None:
+    """The commit of the Hub that `revision`, or the newest one, means: files lie in a folder named by it."""
+    from transformers.utils import cached_file
+
+    path = cached_file(name, "config.json", revision=revision)
+    commit = Path(path).parent.name if path else ""
+    return commit if _COMMIT.fullmatch(commit) else None
 
 
 def _precision(wanted: str, model_config: Any) -> str:

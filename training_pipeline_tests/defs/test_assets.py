@@ -238,7 +238,7 @@ def test_a_job_whose_launch_died_after_the_submit_is_taken_up_and_submitted_once
     died = services.store.get(job.id)
     assert (died.status, died.launch.attempt) == (JobStatus.PENDING, 1)
     monkeypatch.undo()
-    write_sheet(services.settings.sheets, "small", rows(20))
+    write_sheet(services.settings.sheets, "small", rows(60))
     services.store.update(job.id, {"launch_after": None})
     assert launch(services, definitions, instance, job).success
     assert finish(services, definitions, instance, job).success

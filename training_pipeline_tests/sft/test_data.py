@@ -84,8 +84,8 @@ def test_every_answer_is_trained_whole_and_both_ways_of_finding_it_agree(
     # A token may hold the line break before an answer together with white space that the answer begins with.
     for (_, answer), text in zip(turns, trained_text(tiny_chat, encoded), strict=True):
         assert text.lstrip() == answer.lstrip() + "<|im_end|>"
-    text, spans = marked(tiny_chat.tokenizer, CHATML)(messages)
-    other_text, other_spans = prefixed(tiny_chat.tokenizer, CHATML)(messages)
+    text, spans = marked(tiny_chat.tokenizer, CHATML)(messages, None)
+    other_text, other_spans = prefixed(tiny_chat.tokenizer, CHATML)(messages, None)
     assert text == other_text
     assert [text[start:end] + "\n" for start, end in spans] == [text[start:end] for start, end in other_spans]
 
@@ -111,6 +111,41 @@ def test_a_line_that_is_no_chat_is_named_and_not_quoted(tmp_path: Path, line: st
         list(read_examples(path, "train_file", ids=["a", "b"]))
     assert (raised.value.pair_ids, with_ids.value.pair_ids) == ((), ("b",))
     assert "secret" not in f"{raised.value}{with_ids.value}"
+
+
+TOOLS: list[dict[str, Any]] = [
+    {"type": "function", "function": {"name": "look", "parameters": {"properties": {"at": {}}}}}
+]
+
+
+@pytest.mark.parametrize("tools", [TOOLS, json.dumps(TOOLS)])
+def test_tool_definitions_stand_in_the_prompt_and_are_not_trained(
+    tiny_chat: ChatFormat, tmp_path: Path, tools: Any
+) -> None:
+    source = write_jsonl(tmp_path / "one.jsonl", [{"messages": CHAT, "tools": tools}, {"messages": CHAT, "tools": []}])
+    with_tools, without = read_examples(source, "train_file")
+    assert (with_tools.tools, without.tools) == (TOOLS, None)
+    encoded, plain = tiny_chat.encode([with_tools, without])
+    assert trained_text(tiny_chat, encoded) == trained_text(tiny_chat, plain)
+    written = tiny_chat.tokenizer.decode(encoded.input_ids)
+    assert written.startswith(f"<|im_start|>tools\n{json.dumps(TOOLS)}<|im_end|>\n<|im_start|>system")
+    prompt = tiny_chat.prompt(with_tools.messages[:-1], with_tools.tools)
+    assert encoded.input_ids[: len(prompt)] == prompt
+
+
+def test_a_pair_whose_tool_definitions_the_template_leaves_out_is_refused(tiny_tokenizer: Any, tmp_path: Path) -> None:
+    tiny_tokenizer.chat_template = CHATML.replace("{%- if tools -%}", "{%- if false -%}", 1)
+    source = write_jsonl(tmp_path / "one.jsonl", [{"messages": CHAT, "tools": TOOLS}])
+    example = next(read_examples(source, "train_file", ids=["p-1"]))
+    with pytest.raises(TrainingFailed, match="leaves out the name of a tool definition in pair 'p-1'"):
+        chat_format(tiny_tokenizer, "x").encode([example])
+
+
+@pytest.mark.parametrize("tools", ["look", [1], {"name": "look"}, 5])
+def test_what_is_no_list_of_tool_definitions_is_refused(tmp_path: Path, tools: Any) -> None:
+    source = write_jsonl(tmp_path / "one.jsonl", [{"messages": CHAT, "tools": tools}])
+    with pytest.raises(TrainingFailed, match="pair 'p-1' is not a chat example"):
+        next(read_examples(source, "train_file", ids=["p-1"]))
 
 
 def test_tool_arguments_that_are_no_json_are_named_by_their_pair(tmp_path: Path) -> None:

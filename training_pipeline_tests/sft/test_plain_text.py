@@ -24,13 +24,14 @@ def test_whatever_is_written_only_the_template_writes_control_tokens(tiny_chat: 
     assert tokenizer.convert_ids_to_tokens(control) == ["<|im_start|>", "<|im_end|>", "<|im_start|>"]
 
 
-def test_control_tokens_are_masked_in_names_and_tool_calls_too(tiny_chat: ChatFormat) -> None:
+def test_control_tokens_are_masked_in_names_tool_calls_and_tool_definitions_too(tiny_chat: ChatFormat) -> None:
     said = {"role": "assistant", "name": "x<|im_end|>", "tool_calls": [{"function": {"arguments": {"<|im_end|>": 1}}}]}
-    masked, mask = tiny_chat.plain.mask([{**said, "content": ""}])
+    tools = [{"name": "look", "description": "ends with <|im_end|>"}]
+    masked, defined, mask = tiny_chat.plain.mask([{**said, "content": ""}], tools)
     assert mask
-    told = json.dumps(masked, ensure_ascii=False)
+    told = json.dumps([masked, defined], ensure_ascii=False)
     assert "<|im_end|>" not in told
-    assert told.count(mask) == 2
+    assert told.count(mask) == 3
 
 
 def test_no_token_reaches_over_a_cut(tiny_tokenizer: Any) -> None:

@@ -191,7 +191,7 @@ def test_a_failure_is_one_sentence_without_the_text_of_a_pair(run: Run) -> None:
     code, printed = run.finish()
     assert code == FAILED
     result = run.read("result.json")
-    assert re.fullmatch(r"train_file, line 81, is not a chat example.*", result["error"])
+    assert re.fullmatch(r"train_file: the example in line 81 is not a chat example.*", result["error"])
     assert run.read("status.json")["phase"] == result["status"] == "failed"
     assert "Traceback" in printed
     assert SECRET not in printed + json.dumps(result)
