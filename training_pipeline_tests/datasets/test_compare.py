@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +231,36 @@ def test_a_copy_of_a_validating_pair_takes_nothing_back_unless_it_may_not_valida
 def test_many_pairs_are_counted_and_some_are_named() -> None:
     assert str(Pairs(count=1, ids=("p1",))) == "1 pair (p1)"
     assert str(Pairs(count=1300, ids=tuple(f"p{n}" for n in range(1000)))).endswith("p19 and 1,280 more)")
+
+
+EDITS: dict[str, tuple[Row, str | None]] = {
+    "prohibited": ({"prohibited_uses": [" TRAINING "]}, "training_prohibited"),
+    "null": ({"allowed_uses": None}, "training_not_allowed"),
+    "unknown word": ({"allowed_uses": ["training", "tranining"]}, "training_not_allowed"),
+    "label": ({"canonical_label_id": "l", "label_allowed_uses": ["testing"]}, "training_not_allowed"),
+    "no class": ({"data_classification": None}, "training_not_allowed"),
+    "flagged": ({"status": "flagged"}, "flagged"),
+    "pending": ({"status": "pending"}, "unlabeled"),
+    "no item": ({"item_ref": " "}, "invalid"),
+    "text": ({"messages": chat("Another question?", "Another answer.")}, "text_changed"),
+    "review": ({"status": " Approved ", "reviewed_by": "eve", "usage_reason": "PHI"}, None),
+}
+
+
+@settings(max_examples=examples(8))
+@given(edits=st.dictionaries(st.integers(0, 29), st.sampled_from(sorted(EDITS)), max_size=10), gone=st.integers(0, 3))
+def test_any_mixture_of_changes_is_counted_pair_by_pair(dataset: DatasetRef, edits: dict[int, str], gone: int) -> None:
+    many, expected = rows(), Counter[str]()
+    for number, name in edits.items():
+        change, finding = EDITS[name]
+        many[number].update(change)
+        if finding is not None and number >= gone:
+            expected[finding] += 1
+    # One label for several pairs would tie them, and one text for several makes copies of them.
+    for number in edits:
+        many[number]["canonical_label_id"] = f"l-{number}"
+        if edits[number] == "text":
+            many[number]["messages"] = chat(f"Another question {number}?", "Another answer.")
+    found = now(dataset, many[gone:])
+    assert (Counter(found.changed), found.missing) == (expected, gone)
+    assert len(found.pair_ids) == found.lost.count == expected.total() + gone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_where_the_base_model_came_from(
     record = LineageRecord.model_validate({**texts, "base_model": base})
     page = manifest_page(dataset, "included", start=0, limit=1, search="")
     found = TrainingJobLineage.of(record, dataset, page, None)
-    console = Console(width=160, record=True, file=(tmp_path / "out").open("w"))
+    console = Console(width=160, record=True, file=io.StringIO())
     console.print(lineage_record(found))
     shown = console.export_text()
     lines = iter(shown.splitlines())
