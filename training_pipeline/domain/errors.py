@@ -63,7 +63,8 @@ class PipelineError(Exception):
     code = "error"
     #: Whether a retry would fail for the same reason. Then a job fails at once instead of being retried.
     recurs = True
-    #: Is a backend out of reach? Then a job waits up to a stated time before it fails, whatever its number of attempts.
+    #: Is a backend or an answer out of reach? Then a job waits up to a stated time before it fails, whatever its number
+    #: of attempts.
     is_outage = False
     #: Does a run that ended by it count as one of the attempts that a job has?
     is_counted = True
@@ -173,9 +174,10 @@ class SheetChanged(Unavailable):
 
 
 class PermissionUnknown(Unavailable):
-    """Nobody can say whether pairs may still be trained on. Nothing goes on until somebody can."""
+    """Nobody can say whether pairs may still be trained on. A job waits until somebody can, as for a backend."""
 
     code = "permission_unknown"
+    is_outage = True
 
 
 class BackendUnreachable(Unavailable):

@@ -45,10 +45,10 @@ class Failures:
         details = error.details if isinstance(error, PermissionWithdrawn) else {}
         if backoff.is_outage(error) and not self._retries.gives_up(attempt):
             release(self._store, phase, job_id, attempt, why=backoff.describe(error))
-        elif backoff.is_outage(error):
+        elif isinstance(error, PipelineError) and error.is_outage:
             time, why = backoff.duration(self._patience_seconds), backoff.describe(error)
             waited = f"Gave up after waiting for {time}; if the run was submitted, it goes on. {why}"
-            self._fail(phase, job_id, attempt, waited, code="backend_unreachable")
+            self._fail(phase, job_id, attempt, waited, code=error.code)
         elif isinstance(error, PipelineError) and error.recurs:
             self._fail(phase, job_id, attempt, str(error), code=error.code, details=details)
         elif isinstance(error, PipelineError) and not error.is_counted:

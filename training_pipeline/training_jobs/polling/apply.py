@@ -113,7 +113,7 @@ def record_error(
     retries = replace(backoff.POLLS, deadline=patience_seconds)
     if began is not None and backoff.is_outage(error) and retries.gives_up(errors):
         waited = backoff.duration(patience_seconds)
-        message = f"Gave up after {waited} without an answer of the backend; the run may continue there. {said}"
+        message = f"Gave up after {waited} without an answer; the run may continue at its backend. {said}"
         failed = {"backend_status": JobStatus.FAILED, "error_message": message}
         written = _update(store, job, {**values, **failed}, began)
         return written and store.change(written, JobStatus.FAILED, message=message)

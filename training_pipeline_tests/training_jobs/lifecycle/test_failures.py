@@ -3,7 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 from training_pipeline.backends.base import Handle
-from training_pipeline.domain.errors import GateRefused, PermissionWithdrawn, SheetChanged, Unavailable
+from training_pipeline.domain.errors import (
+    GateRefused,
+    PermissionUnknown,
+    PermissionWithdrawn,
+    SheetChanged,
+    Unavailable,
+)
 from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
 from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.training_jobs.lifecycle.claims import claim
@@ -131,3 +137,16 @@ def test_what_lost_its_permission_is_named_in_the_details(store: JobStore, backe
         "pairs": 1,
         "pair_ids": ["p-1"],
     }
+
+
+def test_a_job_waits_for_the_answer_whether_it_may_be_registered(store: JobStore, backend: ScriptedBackend) -> None:
+    values = {"status": JobStatus.RUNNING, "launched_at": new_job().created_at, "backend_status": JobStatus.SUCCEEDED}
+    job = claimed_job(store, Phase.FINALIZE, **values)
+    unknown = PermissionUnknown("The sheet cannot be read.")
+    Failures(store, backend, max_attempts=1).raised(Phase.FINALIZE, job.id, 1, unknown)
+    assert (store.get(job.id).status, store.get(job.id).finalize.claimed_at) == (JobStatus.RUNNING, None)
+    store.update(job.id, {"finalize_after": None})
+    claim(store, Phase.FINALIZE)
+    Failures(store, backend, max_attempts=1, patience_seconds=1.0).raised(Phase.FINALIZE, job.id, 2, unknown)
+    now = store.get(job.id)
+    assert (now.status, (now.error_details or {})["code"]) == (JobStatus.FAILED, "permission_unknown")
