@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 from training_pipeline.domain.rules.gates import judge_each, judge_together
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.rules.rendering import row_hash
+from training_pipeline.domain.rules.tool_definitions import with_tools
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
@@ -42,19 +43,19 @@ def judged(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
         alone = engine.name(judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags), keep=keep))
         compared = alone.reason.isnull() | alone.prohibited  # no rule compares the text of other pairs
         hashed = alone.mutate(
-            row_hash=row_hash(ibis.cases((compared, engine.rendered(alone.messages)))),
+            row_hash=row_hash(ibis.cases((compared, with_tools(engine.rendered(alone.messages), alone.tools)))),
             prompt_hash=engine.prompt_hash(alone.messages),
-        ).drop("messages")
+        ).drop("messages", "tools")
         yield judge_together(keep(hashed), policy, keep=keep)
 
 
 @contextmanager
 def texts(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
-    """`pair_id` and `messages` in our DuckDB, at least those of all pairs that pass both gates.
+    """`pair_id`, `messages` and `tools` in our DuckDB, at least those of all pairs that pass both gates.
 
     Where the pairs are elsewhere, the engine there judges them again and sends no other text.
     """
-    wanted = opened.pairs.select("pair_id", "messages")
+    wanted = opened.pairs.select("pair_id", "messages", "tools")
     if not opened.engine.is_remote:
         yield wanted
         return

@@ -132,7 +132,7 @@ class _Seen:
         pair_id = text_of(pair.get("pair_id"))
         self._lines.append(line)
         self._ids += _hash(b"" if is_blank(pair_id) or pair_id is None else pair_id.encode(), line)
-        self._examples += _hash(_rendered(messages) if sound and messages else b"", line)
+        self._examples += _hash(_rendered(messages, pair.get("tools")) if sound and messages else b"", line)
         question, answer = _question_and_answer(messages) if sound and messages else (b"", b"")
         self._questions += _hash(question, line)
         self._answers += _hash(answer, line)
@@ -172,10 +172,10 @@ def _hash(content: bytes, line: int) -> bytes:
     return hashlib.blake2b(str(line).encode(), digest_size=16, person=b"no content").digest()
 
 
-def _rendered(messages: list[dict[str, Any]]) -> bytes:
+def _rendered(messages: list[dict[str, Any]], tools: object) -> bytes:
     fields = ("role", "content", "name", "weight", "tool_calls", "tool_call_id")
     example = [[message.get(name) for name in fields] for message in messages]
-    return json.dumps(example, default=str).encode()
+    return json.dumps([example, tools or None], default=str).encode()
 
 
 def _question_and_answer(messages: list[dict[str, Any]]) -> tuple[bytes, bytes]:
