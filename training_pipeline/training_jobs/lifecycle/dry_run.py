@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from training_pipeline.backends.base import Plan
-from training_pipeline.datasets.prepare import split_snapshot
+from training_pipeline.backends.base import FineTuningBackend, Plan, Rehearsing, Submission
+from training_pipeline.datasets.prepare import split_snapshot, write_dataset
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
+from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.rules.split import SplitPlan
 from training_pipeline.domain.split_report import SplitReport
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.domain.training_sheet import TrainingSheet
@@ -41,9 +45,38 @@ class DryRun(BaseModel):
     warnings: tuple[SheetWarning, ...]
 
 
-def split_of(
-    opened: OpenSheet, policy: GatePolicy, request: JobRequest, *, min_pairs: int
-) -> tuple[ExportSummary, SplitReport]:
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What the launch of a job would do with its sheet; its files are in a directory that is gone afterwards."""
+
+    opened: OpenSheet
+    request: JobRequest
+    taken: SnapshotRef
+    split: SplitPlan
+    directory: Path
+
+    def refusals(self, backend: FineTuningBackend, plan: Plan) -> Sequence[SheetWarning]:
+        """What the trainer would refuse or cut, where the backend can say so. Writes the dataset, for that moment."""
+        if not isinstance(backend, Rehearsing) or not backend.rehearses(plan.base_model):
+            return ()
+        dataset = write_dataset(self.opened, self.taken, self.split, root=self.directory / "datasets")
+        return backend.rehearse(
+            Submission(
+                job_id="dry-run",
+                attempt=1,
+                model_name=self.request.model_name,
+                base_model=plan.base_model,
+                config=plan.config,
+                train_file=dataset.train_file,
+                validation_file=dataset.validation_file,
+                manifest_file=dataset.manifest_file,
+                dataset_digest=dataset.digest,
+            )
+        )
+
+
+@contextmanager
+def split_of(opened: OpenSheet, policy: GatePolicy, request: JobRequest, *, min_pairs: int) -> Iterator[Rehearsed]:
     """Judge and split as the launch of a job would, in a directory that is gone afterwards.
 
     Raises `GateRefused` and `SplitRefused` as the launch would. The verdicts hold no text.
@@ -52,10 +85,12 @@ def split_of(
         taken = snapshot(opened, policy, directory=Path(directory))
         seed = request.split_seed or opened.sheet.id
         plan = split_snapshot(taken, ratio=request.train_val_split, seed=seed, min_pairs=min_pairs)
-    return taken.summary, plan.report
+        yield Rehearsed(opened, request, taken, plan, Path(directory))
 
 
-def dry_run(opened: OpenSheet, summary: ExportSummary, split: SplitReport, plan: Plan) -> DryRun:
+def dry_run(
+    opened: OpenSheet, summary: ExportSummary, split: SplitReport, plan: Plan, refusals: Sequence[SheetWarning] = ()
+) -> DryRun:
     """Put together what is known of a job that was not created. Pure."""
     batch, epochs = plan.config.batch_size, plan.config.epochs
     if not isinstance(batch, int) or not isinstance(epochs, int):
@@ -69,7 +104,7 @@ def dry_run(opened: OpenSheet, summary: ExportSummary, split: SplitReport, plan:
         base_model=plan.base_model,
         config=plan.config,
         planned_steps=steps,
-        warnings=(*summary.warnings, *_warnings(split, steps)),
+        warnings=(*refusals, *summary.warnings, *_warnings(split, steps)),
     )
 
 

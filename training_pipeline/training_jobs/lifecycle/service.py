@@ -74,9 +74,11 @@ class JobService:
         request = _validated(request)
         with self._source.open(request.training_sheet_id) as opened:
             self._resolved(request, None)  # what cannot be is told before any pair is judged
-            summary, split = split_of(opened, self._policy, request, min_pairs=self._min_pairs)
-            plan = self._resolved(request, summary if summary.total <= COUNTED_AT_ONCE else None)
-            return dry_run(opened, summary, split, plan)
+            with split_of(opened, self._policy, request, min_pairs=self._min_pairs) as found:
+                summary = found.taken.summary
+                plan = self._resolved(request, summary if summary.total <= COUNTED_AT_ONCE else None)
+                refusals = found.refusals(self._backend, plan)
+            return dry_run(opened, summary, found.split.report, plan, refusals)
 
     def get(self, job_id: str) -> TrainingJob:
         """One job; raises `NotFound`."""
