@@ -82,8 +82,8 @@ def rehearse(config: Config) -> list[Finding]:
                     cut_off.add(example)
                 elif len(labels) > config.max_length:
                     cut.add(example)
-        except TrainingFailed as refusal:  # a line that is no example ends the file
-            refused[str(refusal)] = Finding(REFUSED, str(refusal), 1, list(refusal.pair_ids))
+        except TrainingFailed as broken:  # a line that is no example ends the file
+            refused[str(broken)] = Finding(REFUSED, str(broken), 1, list(broken.pair_ids))
     return [*refused.values(), *(finding for finding in (cut_off, cut) if finding.count)]
 
 

@@ -137,15 +137,14 @@ def test_whoever_speaks_first_a_chat_is_trained_as_it_is_served_or_refused_by_it
         for number, role in enumerate([*["system"] * system, *roles, "assistant"])
     ]
     answers = [number for number, message in enumerate(said) if message["role"] == "assistant"]
+    told: TrainingFailed | None = None
     try:
         encoded = chat.encode([Example(1, said, [True] * len(answers), "p-1")])[0]
     except TrainingFailed as refusal:
-        told = (str(refusal), refusal.pair_ids)
-    else:
-        told = None
+        told = refusal
     if told is not None:
-        assert "pair 'p-1'" in told[0]
-        assert told[1] == ("p-1",)
+        assert "pair 'p-1'" in str(told)
+        assert told.pair_ids == ("p-1",)
         return
     assert len(encoded.spans) == len(answers)
     prompt = chat.prompt(said[: answers[-1]])
