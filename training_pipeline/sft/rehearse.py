@@ -75,9 +75,9 @@ def rehearse(config: Config) -> list[Finding]:
     for name, path in (("train_file", config.train_file), ("validation_file", config.validation_file)):
         examples = read_examples(path, name, ids=pair_ids(config.manifest_file, name.removesuffix("_file")))
         try:
-            for example, refusal, labels in _each(chat, examples, name):
-                if refusal is not None:
-                    refused.setdefault(_kind(refusal, example), Finding(REFUSED, str(refusal))).add(example)
+            for example, why, labels in _each(chat, examples, name):
+                if why is not None:
+                    refused.setdefault(_kind(why, example), Finding(REFUSED, str(why))).add(example)
                 elif all(label == IGNORED for label in labels[: config.max_length]):
                     cut_off.add(example)
                 elif len(labels) > config.max_length:
