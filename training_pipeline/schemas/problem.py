@@ -21,8 +21,10 @@ from training_pipeline.domain.errors import (
     InvalidRequest,
     NotFound,
     NotYours,
+    PermissionUnknown,
     PermissionWithdrawn,
     PipelineError,
+    SheetChanged,
     SheetUnreadable,
     SplitRefused,
     Unauthenticated,
@@ -48,6 +50,8 @@ STATUSES: Final[Sequence[tuple[type[PipelineError], int]]] = (
     (BackendFailed, 422),
     (BackendDenied, 503),
     (BackendUnreachable, 503),
+    (SheetChanged, 503),
+    (PermissionUnknown, 503),
     (Unavailable, 503),
 )
 _log = logging.getLogger(__name__)
