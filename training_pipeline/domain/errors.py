@@ -148,8 +148,15 @@ class PermissionWithdrawn(PipelineError):
 
     code = "permission_withdrawn"
 
-    def __init__(self, message: str, *, hint: str = "", details: Mapping[str, Any] | None = None) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        problems: Sequence[FieldProblem] = (),
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, problems=problems)
         self.details = dict(details or {})
 
 
