@@ -14,6 +14,7 @@ from dagster import DagsterInstance
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_webserver.version import __version__
 from dagster_webserver.webserver import DagsterWebserver
+from starlette.types import ASGIApp
 
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.dagster_ui.attribution import attribute_runs
@@ -36,25 +37,25 @@ SHUTDOWN_SECONDS: Final = 5
 
 
 @contextmanager
-def guarded_app(
-    settings: Settings,
-    instance: DagsterInstance,
-    tokens: ApiTokens,
-    workspace: Path,
-    *,
-    read_only: bool,
-    probe: str = "",
-) -> Iterator[Guard]:
-    """The UI on the instance and the code locations that the file `workspace` names, which are loaded first."""
+def dagster_app(instance: DagsterInstance, workspace: Path, *, read_only: bool) -> Iterator[ASGIApp]:
+    """Dagster's UI on the code locations that the file `workspace` names, which are loaded first.
+
+    It answers only what a guard has set a caller for. Its runs say who launched them.
+    """
     attribute_runs(instance)
     target = WorkspaceFileTarget(paths=[os.fspath(workspace)])
     with Workspace(instance, version=__version__, read_only=read_only, workspace_load_target=target) as context:
-        yield Guard(
-            DagsterWebserver(context, live_data_poll_rate=POLL_MILLISECONDS).create_asgi_app(),
-            callers=Callers(settings, tokens, probe=probe),
-            origins=Origins.of(settings, read_only=read_only),
-            failures_per_minute=settings.api_failures_per_minute,
-        )
+        yield DagsterWebserver(context, live_data_poll_rate=POLL_MILLISECONDS).create_asgi_app()
+
+
+def guarded(app: ASGIApp, settings: Settings, tokens: ApiTokens, *, read_only: bool, probe: str = "") -> Guard:
+    """The app behind its guard."""
+    return Guard(
+        app,
+        callers=Callers(settings, tokens, probe=probe),
+        origins=Origins.of(settings, read_only=read_only),
+        failures_per_minute=settings.api_failures_per_minute,
+    )
 
 
 def serve(workspace: str, probe: str, *, read_only: bool) -> None:
@@ -73,10 +74,10 @@ def serve(workspace: str, probe: str, *, read_only: bool) -> None:
     secret = Path(probe).read_text(encoding="ascii")
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(STATEMENT_MILLISECONDS, CONNECTION_SECONDS, MORE_CONNECTIONS)
-        with guarded_app(settings, instance, tokens, Path(workspace), read_only=read_only, probe=secret) as app:
+        with dagster_app(instance, Path(workspace), read_only=read_only) as app:
             _log.info("Dagster's %s is on %s:%d", "read-only UI" if read_only else "UI", host, port)
             uvicorn.run(
-                app,
+                guarded(app, settings, tokens, read_only=read_only, probe=secret),
                 host=host,
                 port=port,
                 log_config=None,
