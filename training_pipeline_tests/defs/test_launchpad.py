@@ -52,15 +52,20 @@ def test_only_what_a_person_said_is_asked_for() -> None:
 
 
 def run(
-    definitions: dg.Definitions,
-    instance: dg.DagsterInstance,
-    job: str,
-    op: str,
-    tags: dict[str, str] | None = None,
-    **config: Any,
+    definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, op: str, **config: Any
 ) -> dg.ExecuteInProcessResult:
+    return run_by(None, definitions, instance, job, op, **config)
+
+
+def run_by(
+    caller: Caller | None, definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, op: str, **config: Any
+) -> dg.ExecuteInProcessResult:
+    """The run that somebody who had logged in launched."""
     return definitions.resolve_job_def(job).execute_in_process(
-        instance=instance, run_config={"ops": {op: {"config": config}}}, raise_on_error=False, tags=tags
+        instance=instance,
+        run_config={"ops": {op: {"config": config}}},
+        raise_on_error=False,
+        tags=tags_of(caller) if caller else {},
     )
 
 
@@ -112,26 +117,26 @@ def test_all_that_is_wrong_with_a_request_ends_the_run_in_sentences(
 def test_who_logged_in_is_who_asks_whatever_the_form_says(
     services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
 ) -> None:
-    grace = tags_of(Caller("grace", Role.OPERATOR, "t1"))
-    run(definitions, instance, "create_training_job", "create", grace, **ASKED)
+    grace = Caller("grace", Role.OPERATOR, "t1")
+    run_by(grace, definitions, instance, "create_training_job", "create", **ASKED)
     (own,), _ = services.jobs.list()
     assert own.created_by == "grace"
     other = create(services)
     for job, op in (("cancel_training_job", "cancel"), ("retry_training_job", "retry")):
-        said = failure(run(definitions, instance, job, op, grace, job_id=other.id, requested_by=other.created_by))
+        said = failure(run_by(grace, definitions, instance, job, op, job_id=other.id, requested_by=other.created_by))
         assert f"belongs to {other.created_by}; grace needs the role admin" in said
     assert services.store.get(other.id).status is JobStatus.PENDING
-    run(definitions, instance, "cancel_training_job", "cancel", grace, job_id=own.id)
+    run_by(grace, definitions, instance, "cancel_training_job", "cancel", job_id=own.id)
     assert services.store.get(own.id).cancellation.requested_by == "grace"
-    root = tags_of(Caller("root", Role.ADMIN, "t2"))
-    run(definitions, instance, "cancel_training_job", "cancel", root, job_id=other.id, requested_by="nobody")
+    root = Caller("root", Role.ADMIN, "t2")
+    run_by(root, definitions, instance, "cancel_training_job", "cancel", job_id=other.id, requested_by="nobody")
     assert services.store.get(other.id).cancellation.requested_by == "root"
 
 
 def test_viewers_create_nothing(services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
-    viewer = tags_of(Caller("eve", Role.VIEWER, "t1"))
+    viewer = Caller("eve", Role.VIEWER, "t1")
     assert "requires the role operator" in failure(
-        run(definitions, instance, "create_training_job", "create", viewer, **ASKED)
+        run_by(viewer, definitions, instance, "create_training_job", "create", **ASKED)
     )
     assert services.jobs.list()[1] == 0
 
