@@ -40,8 +40,8 @@ def token(tokens: ApiTokens, role: Role, name: str = "ada") -> tuple[str, str]:
 
 
 def log_in(client: TestClient, tokens: ApiTokens, role: Role = Role.OPERATOR, name: str = "ada") -> str:
+    """Exchange a new token for a session; the token's id."""
     token_id, text = token(tokens, role, name)
-    """Exchange a new token for a session. Returns the token's id."""
     answer = client.post("/login?next=/runs", data={"token": text})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/runs")
     return token_id

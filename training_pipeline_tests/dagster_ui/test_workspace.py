@@ -28,6 +28,7 @@ def nothing(): ...
 def work(): nothing()
 defs = dg.Definitions(assets=[thing], jobs=[work])
 """
+INSTANCE = "{telemetry: {enabled: false}, code_servers: {wait_for_local_processes_on_shutdown: true}}"
 WORKSPACE = "load_from: [{python_file: {relative_path: definitions.py, location_name: here}}]"
 SELECTOR = {"repositoryLocationName": "here", "repositoryName": "__repository__", "pipelineName": "work"}
 LAUNCH = "mutation %s($p: ExecutionParams!) { launchRun(executionParams: $p) { __typename } }"
@@ -85,7 +86,7 @@ LOOKED_AT = {
 def dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dg.DagsterInstance, ASGIApp, ASGIApp]]:
     """An instance, and its full and its read-only UI without a guard."""
     folder = tmp_path_factory.mktemp("dagster")
-    (folder / "dagster.yaml").write_text("telemetry: {enabled: false}")
+    (folder / "dagster.yaml").write_text(INSTANCE)
     (folder / "definitions.py").write_text(DEFINITIONS)
     workspace = folder / "workspace.yaml"
     workspace.write_text(WORKSPACE)
