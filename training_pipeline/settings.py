@@ -153,7 +153,8 @@ class Settings(BaseSettings):
         "before its model would be registered.",
     )
     webserver_host: str = Field(
-        "127.0.0.1", description="Address that the Dagster UI listens on; must be a loopback address."
+        "127.0.0.1",
+        description="Address that the Dagster UI listens on; a loopback address unless tokens are required.",
     )
     webserver_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI.")
     read_only_host: str | None = Field(
@@ -164,7 +165,7 @@ class Settings(BaseSettings):
     dagster_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s/@]+(/\S*)?$",
-        description="URL of the Dagster UI, for links. Default: host and port of the webserver.",
+        description="URL of the Dagster UI, for links and behind a proxy. Default: host and port of the webserver.",
     )
     retrain_cron: str = Field(
         "0 6 * * 1",
@@ -195,8 +196,8 @@ class Settings(BaseSettings):
     )
     auth: Literal["none", "token"] = Field(
         "none",
-        description="Authentication of the REST API. `none`: everybody on this machine is an admin. `token`: a token "
-        "from `training-pipeline tokens create` is required.",
+        description="Authentication of REST API, pages and Dagster UI. `none`: everybody on this machine is an admin. "
+        "`token`: a token from `training-pipeline tokens create` is required.",
     )
     local_user: str = Field(
         "local", min_length=1, max_length=128, description="Name recorded as the actor of requests if `auth` is `none`."

@@ -18,15 +18,28 @@ TRIED_WITH = "1.13"
 PRIVATE = {
     "dagster._core.definitions.run_request:InstigatorType",  # dagster exports no word for sensor or schedule
     "dagster._core.run_coordinator:QueuedRunCoordinator",  # named by dagster.yaml, as Dagster's own docs do
+    "dagster._core.run_coordinator:SubmitRunContext",  # what Dagster's docs have a run coordinator of one's own take
     "dagster._core.types.loadable_target_origin:LoadableTargetOrigin",  # what Dagster's command for a code server makes
+    "dagster._core.workspace.context:WorkspaceProcessContext",  # the workspace, and its part in one request
+    "dagster._core.workspace.context:WorkspaceRequestContext",
+    "dagster._core.workspace.load_target:WorkspaceFileTarget",
+    "dagster._core.workspace.permissions:LOCATION_SCOPED_PERMISSIONS",
+    "dagster._core.workspace.permissions:PermissionResult",
+    "dagster._core.workspace.permissions:Permissions",
+    "dagster._core.workspace.permissions:get_user_permissions",
     "dagster._core.utils:FuturesAwareThreadPoolExecutor",
     "dagster._grpc.server:DagsterApiServer",
     "dagster._grpc.server:DagsterGrpcServer",
     "dagster._utils.interrupts:setup_interrupt_handlers",
     "dagster._core.scheduler.instigation:TickStatus",  # the statuses of `DagsterInstance.get_ticks`
     "dagster._daemon",  # what the command `dagster-daemon` runs
+    "dagster_webserver.version:__version__",
+    "dagster_webserver.webserver:DagsterWebserver",  # what the command `dagster-webserver` serves
 }
-_IMPORT = re.compile(r"^\s*from (dagster\w*(?:\.\w+)*\._[\w.]+|dagster\._[\w.]+) import (.+)$", re.MULTILINE)
+_IMPORT = re.compile(
+    r"^\s*from (dagster\w*(?:\.\w+)*\._[\w.]+|dagster\._[\w.]+|dagster_webserver[\w.]*) import (\([^)]+\)|.+)$",
+    re.MULTILINE,
+)
 _NAMED = re.compile(r"module: (dagster\._[\w.]+)\n\s*class: (\w+)")
 _STARTED = re.compile(r"\"-m\", \"(dagster\._\w+)\"")
 
@@ -35,7 +48,8 @@ def _used() -> set[str]:
     used: set[str] = set()
     for path in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.yaml")]:
         text = path.read_text(encoding="utf-8")
-        used |= {f"{module}:{name.strip()}" for module, names in _IMPORT.findall(text) for name in names.split(",")}
+        imported = [(module, names.strip("()").split(",")) for module, names in _IMPORT.findall(text)]
+        used |= {f"{module}:{name.strip()}" for module, names in imported for name in names if name.strip()}
         used |= {f"{module}:{name}" for module, name in _NAMED.findall(text)}
         used |= set(_STARTED.findall(text))
         if "dagster._" in text.replace("from dagster._", "").replace("module: dagster._", "").replace('"dagster._', ""):

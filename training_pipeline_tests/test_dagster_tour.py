@@ -65,9 +65,7 @@ def newest(system: RunningSystem, count: int) -> TrainingJob:
 def created(ui: DagsterUI, system: RunningSystem, count: int, *, picture: str = "", **config: Any) -> TrainingJob:
     """A training job from the Launchpad."""
     asked = {"training_sheet_id": SHEET, "requested_by": PERSON, **config}
-    missing = (
-        "Missing required config entries ['model_name', 'requested_by', 'training_sheet_id']" if count == 1 else ""
-    )
+    missing = "Missing required config entries ['model_name', 'training_sheet_id']" if count == 1 else ""
     ui.launch("create_training_job", "create", asked, says=missing, picture=picture)
     ui.until_run("Success")
     job = newest(system, count)

@@ -103,6 +103,8 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "client/test_local.py": ("client/idempotent.py", "client/pages.py"),
     "compatibility/test_v0_1_0.py": ("backends/supervisor.py", "dagster_storage.py"),
     "databricks/test_backend.py": ("databricks/runs.py",),
+    "dagster_ui/test_guard.py": ("dagster_ui/callers.py",),
+    "dagster_ui/test_workspace.py": ("dagster_ui/attribution.py",),
     "datasets/test_prepare.py": ("domain/refs.py",),
     "datasets/test_split.py": ("datasets/near_questions.py", "datasets/predecessor.py"),
     "defs/test_assets.py": (

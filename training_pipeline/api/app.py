@@ -57,7 +57,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     )
     app.state.services = services
     app.state.authenticate = authentication(settings)
-    app.state.sessions = Sessions(settings)
+    app.state.sessions = Sessions(settings, public_url=settings.api_public_url)
     app.state.authenticate_page = page_authentication(settings, app.state.sessions)
     app.state.polls = SingleFlight()
     for part in (jobs, events, metrics, lineage, training_sheets, models):

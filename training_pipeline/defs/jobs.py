@@ -9,11 +9,12 @@ import dagster as dg
 
 from training_pipeline.app.container import Services
 from training_pipeline.defs.assets import FINALIZE_ASSETS, LAUNCH_ASSETS
-from training_pipeline.defs.launchpad import JOB_ID, REQUESTED_BY, changed, form, stated
+from training_pipeline.defs.launchpad import JOB_ID, REQUESTED_BY, caller_of, changed, form, stated
 from training_pipeline.defs.metadata import of_plan
 from training_pipeline.defs.partitions import job_tags
+from training_pipeline.domain.access import Role, require, require_role
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.domain.job import ACTIVE, TrainingJob
+from training_pipeline.domain.job import ACTIVE, Action, TrainingJob
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 
 ServicesParam = dg.ResourceParam[Services]
@@ -52,16 +53,18 @@ def in_one_sentence() -> Iterator[None]:
 def create(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     """Create the job; its run is launched by the sensor."""
     asked: dict[str, Any] = dict(context.op_config)
-    requested_by, dry_run, config = (asked.pop(name) for name in ("requested_by", "dry_run", "training_config"))
+    stated_name, dry_run, config = (asked.pop(name) for name in ("requested_by", "dry_run", "training_config"))
+    caller = caller_of(context.run, stated_name, services.settings)
     request = {**stated(asked, JobRequest), "training_config": stated(config, TrainingConfig)}
     with in_one_sentence():
+        require_role(caller, Role.OPERATOR)
         if dry_run:
             plan = services.jobs.plan(request)
             context.add_output_metadata(of_plan(plan))
             counts = f"{plan.summary.eligible} of {plan.summary.total} pairs may be trained on"
             context.log.info(f"{counts}. Dry run: nothing was stored.")
             return
-        job = services.jobs.create(request, created_by=requested_by)
+        job = services.jobs.create(request, created_by=caller.name)
     _tell(context, job, f"Created training job {job.id}; the sensor launch_pending_jobs will start it.")
 
 
@@ -76,8 +79,10 @@ def create(context: dg.OpExecutionContext, services: ServicesParam) -> None:
 def cancel(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     """Cancel the job, or request its cancel."""
     asked: Mapping[str, str] = context.op_config
+    caller = caller_of(context.run, asked["requested_by"], services.settings)
     with in_one_sentence():
-        job = services.jobs.cancel(asked["job_id"], actor=asked["requested_by"], reason=asked["reason"])
+        require(caller, Action.CANCEL, services.store.get(asked["job_id"]))
+        job = services.jobs.cancel(asked["job_id"], actor=caller.name, reason=asked["reason"])
     done = "was asked to stop and is cancelled once its backend confirms it" if job.status in ACTIVE else "is cancelled"
     _tell(context, job, f"Training job {job.id} {done}.")
 
@@ -94,8 +99,10 @@ def retry(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     """The new job; `retry_of` is the job it retries."""
     asked: Mapping[str, Any] = context.op_config
     changes = changed(asked["training_config"])
+    caller = caller_of(context.run, asked["requested_by"], services.settings)
     with in_one_sentence():
-        job = services.jobs.retry(asked["job_id"], actor=asked["requested_by"], changes=changes)
+        require(caller, Action.RETRY, services.store.get(asked["job_id"]))
+        job = services.jobs.retry(asked["job_id"], actor=caller.name, changes=changes)
     _tell(context, job, f"Created training job {job.id} as a retry of {job.retry_of}.")
 
 

@@ -12,14 +12,26 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import BaseModel
 
+from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.launched_by import launcher
+from training_pipeline.settings import Settings
+
 #: In the form of a change: as it was.
 UNCHANGED: Final = "unchanged"
 
 _SCALARS: Final[Mapping[str, Any]] = {"integer": int, "number": float, "boolean": bool, "string": str}
 
-#: Open-source Dagster does not know its users.
-REQUESTED_BY: Final = dg.Field(str, description="Your name, stored with the job: Dagster does not know its users.")
+REQUESTED_BY: Final = dg.Field(
+    str,
+    default_value="",
+    description="Your name, stored with the job. Where you logged in, that name is stored instead.",
+)
 JOB_ID: Final = dg.Field(str, description="The training job, such as tj-20261123-072145-9f3a2c.")
+
+
+def caller_of(run: dg.DagsterRun, stated: str, settings: Settings) -> Caller:
+    """Who launched the run: who had logged in; else, as nobody is asked, whom the form states, with every right."""
+    return launcher(run.tags) or Caller(stated or settings.local_user, Role.ADMIN)
 
 
 def form(model: type[BaseModel], *, left_out: Collection[str] = (), changes: bool = False) -> dict[str, dg.Field]:

@@ -7,7 +7,7 @@ from typing import Final
 import dagster as dg
 
 from training_pipeline.app.container import Services
-from training_pipeline.defs.launchpad import REQUESTED_BY
+from training_pipeline.defs.launchpad import REQUESTED_BY, caller_of
 from training_pipeline.retraining.retrain import NAME, SheetCheck
 from training_pipeline.settings import Settings
 
@@ -29,7 +29,8 @@ def look(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -
     asked = context.op_config
     tick = asked["tick"] or f"run {context.run.root_run_id or context.run_id}"
     create = not asked["dry_run"]
-    looks = services.retrainer.check_sheets(tick=tick, requested_by=asked["requested_by"], create=create)
+    caller = caller_of(context.run, asked["requested_by"], services.settings)
+    looks = services.retrainer.check_sheets(tick=tick, requested_by=caller.name, create=create)
     for one in looks:
         (context.log.error if one.failed else context.log.info)(_line(one))
         for warning in one.warnings:

@@ -30,11 +30,11 @@ def is_installed() -> bool:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser, for as long as the context is open."""
+def chromium(*arguments: str) -> Iterator[Browser]:
+    """A browser, started with these arguments too, for as long as the context is open."""
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments])
         try:
             yield browser
         finally:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import dagster as dg
-import pytest
 
 from training_pipeline.app.container import Services
 from training_pipeline.defs.launchpad import UNCHANGED, changed, form, stated
+from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.launched_by import tags_of
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.testing.dagster_runs import create
 from training_pipeline_tests.defs.test_assets import failure
@@ -53,8 +54,18 @@ def test_only_what_a_person_said_is_asked_for() -> None:
 def run(
     definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, op: str, **config: Any
 ) -> dg.ExecuteInProcessResult:
+    return run_by(None, definitions, instance, job, op, **config)
+
+
+def run_by(
+    caller: Caller | None, definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, op: str, **config: Any
+) -> dg.ExecuteInProcessResult:
+    """The run that somebody who had logged in launched."""
     return definitions.resolve_job_def(job).execute_in_process(
-        instance=instance, run_config={"ops": {op: {"config": config}}}, raise_on_error=False
+        instance=instance,
+        run_config={"ops": {op: {"config": config}}},
+        raise_on_error=False,
+        tags=tags_of(caller) if caller else {},
     )
 
 
@@ -103,14 +114,39 @@ def test_all_that_is_wrong_with_a_request_ends_the_run_in_sentences(
     assert services.jobs.list()[1] == 0
 
 
-def test_who_asks_is_required(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
-    for job, op in (
-        ("create_training_job", "create"),
-        ("cancel_training_job", "cancel"),
-        ("retry_training_job", "retry"),
-    ):
-        with pytest.raises(dg.DagsterInvalidConfigError, match="requested_by"):
-            run(definitions, instance, job, op)
+def test_who_logged_in_is_who_asks_whatever_the_form_says(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    grace = Caller("grace", Role.OPERATOR, "t1")
+    run_by(grace, definitions, instance, "create_training_job", "create", **ASKED)
+    (own,), _ = services.jobs.list()
+    assert own.created_by == "grace"
+    other = create(services)
+    for job, op in (("cancel_training_job", "cancel"), ("retry_training_job", "retry")):
+        said = failure(run_by(grace, definitions, instance, job, op, job_id=other.id, requested_by=other.created_by))
+        assert f"belongs to {other.created_by}; grace needs the role admin" in said
+    assert services.store.get(other.id).status is JobStatus.PENDING
+    run_by(grace, definitions, instance, "cancel_training_job", "cancel", job_id=own.id)
+    assert services.store.get(own.id).cancellation.requested_by == "grace"
+    root = Caller("root", Role.ADMIN, "t2")
+    run_by(root, definitions, instance, "cancel_training_job", "cancel", job_id=other.id, requested_by="nobody")
+    assert services.store.get(other.id).cancellation.requested_by == "root"
+
+
+def test_viewers_create_nothing(services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
+    viewer = Caller("eve", Role.VIEWER, "t1")
+    assert "requires the role operator" in failure(
+        run_by(viewer, definitions, instance, "create_training_job", "create", **ASKED)
+    )
+    assert services.jobs.list()[1] == 0
+
+
+def test_where_nobody_logs_in_nobody_has_to_say_who_they_are(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    run(definitions, instance, "create_training_job", "create", training_sheet_id="small", model_name="triage")
+    (job,), _ = services.jobs.list()
+    assert job.created_by == services.settings.local_user
 
 
 def test_cancel_and_retry_name_who_asked(

@@ -66,6 +66,9 @@ def test_pages_beside_the_api(server: Serving) -> None:
         assert (status, headers.get("content-type"), body) == (same[0], same[1].get("content-type"), "")
     assert get(server, "/train/jobs/none")[0] == get(server, "/train/nowhere")[0] == 404
     assert get(server, "/train/jobs/none/metrics.csv")[0] == 404
+    for path in ("/train/static/nothing.js", "/train/_nicegui/nothing", "/train/_nicegui/1/static/nothing.js"):
+        status, headers, body = get(server, path)
+        assert (status, headers["content-type"]) == (404, "application/problem+json"), (path, body)
     status, headers, body = get(server, "/api/v1/training/nowhere")
     assert (status, headers["content-type"]) == (404, "application/problem+json")
     assert get(server, "/openapi.json")[0] == get(server, "/healthz")[0] == 200

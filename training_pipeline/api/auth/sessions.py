@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection
 from training_pipeline.api.auth.bearer import Authenticate, as_local_user
 from training_pipeline.api.auth.session_key import session_key
 from training_pipeline.app.container import Services
+from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import Unauthenticated
 from training_pipeline.settings import Settings
@@ -35,19 +36,20 @@ class NoSession(Unauthenticated):
 class Sessions:
     """Creates and reads the cookie. The key is read, and created if there is none, when first needed."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, public_url: str | None = None) -> None:
+        """`public_url` is where browsers find the pages, if that is not where they are served."""
         self._settings = settings
+        self._public_url = public_url or ""
 
     def begin(self, connection: HTTPConnection, response: Response, caller: Caller) -> None:
         """Set the cookie of a session that stands for the token of `caller`."""
-        public = self._settings.api_public_url or ""
         response.set_cookie(
             COOKIE,
             self._signer.dumps(caller.token_id),
             max_age=SECONDS,
             httponly=True,
             samesite="strict",
-            secure=connection.url.scheme == "https" or public.startswith("https:"),
+            secure=connection.url.scheme == "https" or self._public_url.startswith("https:"),
         )
 
     def end(self, response: Response) -> None:
@@ -56,12 +58,16 @@ class Sessions:
 
     def caller(self, connection: HTTPConnection) -> Caller:
         """The caller whose session it is, with the role the token has now. Raises `Unauthenticated`."""
+        services: Services = connection.app.state.services
+        return self.caller_by(services.tokens, connection)
+
+    def caller_by(self, tokens: ApiTokens, connection: HTTPConnection) -> Caller:
+        """The same, where the app is not the API's."""
         try:
             token_id = self._signer.loads(connection.cookies.get(COOKIE, ""), max_age=SECONDS)
         except BadSignature:  # also where it is too old
             raise NoSession("Login required.", hint="Log in with a token.") from None
-        services: Services = connection.app.state.services
-        return services.tokens.bearer_of(token_id)
+        return tokens.bearer_of(token_id)
 
     @cached_property
     def _signer(self) -> URLSafeTimedSerializer:

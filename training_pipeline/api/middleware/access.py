@@ -20,7 +20,7 @@ from training_pipeline.api.problems import of_pipeline_error, problem
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import Forbidden, PipelineError, Unauthenticated, Unavailable
 from training_pipeline.infra.loopback import is_loopback
-from training_pipeline.settings import Settings
+from training_pipeline.settings import PREFIX, Settings
 
 #: Open to everybody and never counted: probes have no token.
 HEALTH: Final = frozenset({"/healthz", "/readyz"})
@@ -133,18 +133,24 @@ class Access:
 
 
 def require_same_origin(
-    connection: HTTPConnection, trusted: frozenset[str], *, open_to_all: bool, writes: bool
+    connection: HTTPConnection,
+    trusted: frozenset[str],
+    *,
+    open_to_all: bool,
+    writes: bool,
+    setting: str = "API_PUBLIC_URL",
 ) -> None:
     """Raise `CrossOrigin` or `ForeignHost` for requests from pages of other origins or for other hosts.
 
-    Without authentication, requests must be addressed to this machine and come from it.
+    Without authentication, requests must be addressed to this machine and come from it. `setting` is the one that names
+    another address of this service.
     """
     if open_to_all and is_loopback((connection.scope.get("server") or ("",))[0]) is False:
         raise ForeignHost("Without authentication this service only answers requests from its own machine.")
     if open_to_all and not is_for_us(connection, trusted):
         raise ForeignHost(
             "The Host header names another machine.",
-            hint="Use localhost, or set TRAINING_PIPELINE_API_PUBLIC_URL to this address.",
+            hint=f"Use localhost, or set {PREFIX}{setting} to this address.",
         )
     if writes and is_cross_origin(connection, trusted):
         raise CrossOrigin("Pages of other origins may not do this.")

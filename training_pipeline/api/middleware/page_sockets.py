@@ -1,9 +1,10 @@
-"""Websockets of pages: opened with a valid session only, and closed when it ends. The API has none."""
+"""Websockets: opened with a valid session only, and closed when it ends."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from anyio import to_thread
@@ -12,7 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from training_pipeline.api.middleware.access import LOOK_SECONDS, require_same_origin
-from training_pipeline.domain.errors import PipelineError, Unauthenticated, Unavailable
+from training_pipeline.domain.errors import PipelineError, Unavailable
 from training_pipeline.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -20,14 +21,18 @@ REFUSED: Final[Message] = {"type": "websocket.close", "code": 1008, "reason": "n
 GONE: Final[Message] = {"type": "websocket.disconnect", "code": 1008, "reason": "the session has ended"}
 
 
-class PageSockets:
-    """ASGI middleware: checks the session when a websocket opens, and again while it is open."""
+class Sockets:
+    """ASGI middleware: calls `require` when a websocket opens, and again while it is open; what it raises ends it."""
 
-    def __init__(self, app: ASGIApp, *, api: FastAPI, settings: Settings, look_seconds: float = LOOK_SECONDS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        require: Callable[[HTTPConnection], Awaitable[object]],
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
         self._app = app
-        self._api = api
-        self._open = settings.auth == "none"
-        self._trusted = settings.trusted_origins
+        self._require = require
         self._look_seconds = look_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,10 +41,9 @@ class PageSockets:
             await self._app(scope, receive, send)
             return
         # A scope of its own: what is mounted on the app puts itself into the one that it is given.
-        connection = HTTPConnection({**scope, "app": self._api})
+        connection = HTTPConnection(dict(scope))
         try:
-            require_same_origin(connection, self._trusted, open_to_all=self._open, writes=True)
-            await self._ask(connection)
+            await self._require(connection)
         except PipelineError:
             await send(REFUSED)
             return
@@ -55,17 +59,29 @@ class PageSockets:
         while True:
             await asyncio.sleep(self._look_seconds)
             try:
-                await self._ask(connection)
+                await self._require(connection)
             except Unavailable:  # then nothing can be done through the socket either
                 continue
-            except Unauthenticated:
+            except PipelineError:
                 break
             except Exception:  # noqa: BLE001 - logged, and access is denied
-                _log.exception("a page's websocket is closed: its session could not be checked")
+                _log.exception("a websocket is closed: its session could not be checked")
                 break
         await socket.close()
 
+
+class PageSockets(Sockets):
+    """The same for pages, whose websockets need their session. The API has none."""
+
+    def __init__(self, app: ASGIApp, *, api: FastAPI, settings: Settings, look_seconds: float = LOOK_SECONDS) -> None:
+        self._api = api
+        self._open = settings.auth == "none"
+        self._trusted = settings.trusted_origins
+        super().__init__(app, require=self._ask, look_seconds=look_seconds)
+
     async def _ask(self, connection: HTTPConnection) -> None:
+        connection.scope["app"] = self._api
+        require_same_origin(connection, self._trusted, open_to_all=self._open, writes=True)
         await to_thread.run_sync(self._api.state.authenticate_page, connection)
 
 

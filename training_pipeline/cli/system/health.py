@@ -39,16 +39,19 @@ def require_free_port(host: str, port: int, *, setting: str = "WEBSERVER") -> No
         raise PipelineError(f"Nothing can listen on {host}:{port}: {error}.", hint=f"Check {variables}.") from None
 
 
-def check(webservers: Sequence[str], api: str, dagster_database: str, *, since: datetime) -> Callable[[], bool]:
+def check(
+    webservers: Sequence[str], api: str, dagster_database: str, *, probe: str, since: datetime
+) -> Callable[[], bool]:
     """A function that tells whether webservers and API answer and the daemon's heart has beaten since then.
 
-    Once a webserver answers, it raises `PipelineError` if Dagster could not load our definitions.
+    `probe` is the secret by which the webservers let it look. Once one answers, it raises `PipelineError` if Dagster
+    could not load our definitions.
     """
     engine = create_engine(dagster_database, poolclass=NullPool)
     beaten = {"since": since.astimezone(UTC).replace(tzinfo=None)}
 
     def healthy() -> bool:
-        if not all(_loaded(webserver) for webserver in webservers) or not _answers(f"{api}/healthz"):
+        if not all(_loaded(webserver, probe) for webserver in webservers) or not _answers(f"{api}/healthz"):
             return False
         try:
             with engine.connect() as connection:
@@ -59,11 +62,11 @@ def check(webservers: Sequence[str], api: str, dagster_database: str, *, since: 
     return healthy
 
 
-def _loaded(webserver: str) -> bool:
+def _loaded(webserver: str, probe: str) -> bool:
     request = urllib.request.Request(  # noqa: S310 - our own webserver's address
         f"{webserver}/graphql",
         data=json.dumps({"query": _LOCATIONS}).encode(),
-        headers={"Content-Type": "application/json"},
+        headers={"Content-Type": "application/json", "Authorization": f"Bearer {probe}"},
     )
     try:
         with _direct().open(request, timeout=5) as answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -138,12 +139,19 @@ def _run(
             while not code_server.accepts_connections(socket) and time.monotonic() < deadline and not stop:
                 children.require_alive()
                 time.sleep(LOOK_SECONDS)
-        for name, command in _commands(settings, workspace).items():
+        probe = Path(private) / "probe"
+        probe.write_text(secrets.token_hex(32), encoding="ascii")
+        for name, command in _commands(settings, workspace, probe).items():
             if stop:
                 return
             children.start(name, command)
-        webservers = [found for found in (record.url, record.read_only_url) if found]
-        healthy = health.check(webservers, record.api_url, environment["DAGSTER_POSTGRES_URL"], since=record.since)
+        healthy = health.check(
+            [found for found in (record.url, record.read_only_url) if found],
+            record.api_url,
+            environment["DAGSTER_POSTGRES_URL"],
+            probe=probe.read_text(encoding="ascii"),
+            since=record.since,
+        )
         _watch(settings, children, healthy, stop, say, ready)
 
 
@@ -176,17 +184,20 @@ def _watch(
         time.sleep(LOOK_SECONDS)
 
 
-def _commands(settings: Settings, workspace: Path) -> dict[str, list[str]]:
-    webserver = [sys.executable, "-m", "dagster_webserver", "--workspace", str(workspace)]
+def _commands(settings: Settings, workspace: Path, probe: Path) -> dict[str, list[str]]:
     commands = {
-        "webserver": [*webserver, *_listening(settings.webserver_host, settings.webserver_port)],
+        "webserver": _webserver(workspace, probe, read_only=False),
         "daemon": [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)],
         "api": [sys.executable, "-c", SERVE, "serve"],
     }
     if settings.read_only_host is not None:
-        listening = _listening(settings.read_only_host, settings.read_only_port)
-        commands["read_only"] = [*webserver, *listening, "--read-only"]
+        commands["read_only"] = _webserver(workspace, probe, read_only=True)
     return commands
+
+
+def _webserver(workspace: Path, probe: Path, *, read_only: bool) -> list[str]:
+    arguments = f"{os.fspath(workspace)!r}, {os.fspath(probe)!r}, read_only={read_only}"
+    return [sys.executable, "-c", f"from training_pipeline.dagster_ui.server import serve; serve({arguments})"]
 
 
 class _Children:
@@ -239,18 +250,14 @@ def read_only_url(settings: Settings) -> str:
 
 
 def require_loopback(settings: Settings) -> None:
-    """Raise `InvalidRequest` if the full UI, which has no authentication, can be reached from other machines."""
-    if not resolves_to_loopback(settings.webserver_host):
+    """Raise `InvalidRequest` if authentication is off and the full UI can be reached from other machines."""
+    if settings.auth == "none" and not resolves_to_loopback(settings.webserver_host):
         raise InvalidRequest(
-            "Dagster's UI has no authentication, and who reaches it may do everything. It may only listen on this "
-            f"machine; {settings.webserver_host} is open to others.",
-            hint=f"Leave {PREFIX}WEBSERVER_HOST at 127.0.0.1, behind a proxy that authenticates. For a read-only "
-            f"UI set {PREFIX}READ_ONLY_HOST.",
+            "Without authentication, who reaches Dagster's UI may do everything. It may only listen on this machine; "
+            f"{settings.webserver_host} is open to others.",
+            hint=f"Leave {PREFIX}WEBSERVER_HOST at 127.0.0.1, or require tokens with {PREFIX}AUTH=token. For a "
+            f"read-only UI set {PREFIX}READ_ONLY_HOST.",
         )
-
-
-def _listening(host: str, port: int) -> list[str]:
-    return ["--host", host, "--port", str(port)]
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from nicegui import Client, ui
 from nicegui import app as pages
 from nicegui.page import page
 
+from training_pipeline.api import problems
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.web import urls
@@ -20,8 +21,11 @@ def register(site: Site) -> None:
 
     @pages.exception_handler(404)
     async def not_found(request: Request, _: Exception) -> Response:
+        caller = getattr(request.state, "page_caller", None)
+        if caller is None:  # beside a file of the pages, which are open to all: nobody was asked
+            return problems.problem(request.url.path, 404, "no_such_path", "Nothing exists at this path.")
         with Client(page(""), request=request) as client:
-            show_not_found(site, request.state.page_caller)
+            show_not_found(site, caller)
         return client.build_response(request, 404)
 
     @pages.on_page_exception

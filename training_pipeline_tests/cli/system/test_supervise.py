@@ -213,6 +213,7 @@ def test_the_ui_in_which_everything_may_be_done_is_for_this_machine_only(host: s
         supervise.require_loopback(Settings(state_dir=tmp_path, webserver_host=host))
     assert "TRAINING_PIPELINE_READ_ONLY_HOST" in caught.value.hint
     supervise.require_loopback(Settings(state_dir=tmp_path, webserver_host="localhost"))
+    supervise.require_loopback(Settings(state_dir=tmp_path, webserver_host=host, auth="token"))
 
 
 def test_where_the_read_only_ui_is(tmp_path: Path) -> None:
