@@ -54,11 +54,17 @@ class FileTrainingSheets:
     temp_directory: Path | None = None
 
     def list(self) -> list[TrainingSheet]:
-        """The heads that can be read, by id; `unreadable` has the others, which are also logged. Reads only."""
-        for sheet_id in self.unreadable():
-            _log.warning("training sheet %s is left out of the list: its head cannot be read", sheet_id)
-        heads = {sheet_id: read_head(path) for sheet_id, path in self._head_files().items()}
-        return [head.sheet(sheet_id) for sheet_id, head in sorted(heads.items()) if isinstance(head, Head)]
+        """The heads that can be read, by id; `unreadable` has the others, which are also logged. Reads only.
+
+        Raises `Unavailable` if a directory cannot be read, which is not the same as one that is not there.
+        """
+        found = []
+        for sheet_id, path in sorted(self._head_files().items()):
+            if isinstance(head := read_head(path), Head):
+                found.append(head.sheet(sheet_id))
+            else:
+                _log.warning("training sheet %s is left out of the list: its head cannot be read", sheet_id)
+        return found
 
     def unreadable(self) -> dict[str, SheetUnreadable]:
         """Why the heads that `list` leaves out cannot be read, by id. Reads only."""
