@@ -60,6 +60,8 @@ class Head(BaseModel):
     metadata: dict[str, Any] = Field(default_factory=dict)
     defaults: Defaults = Defaults()
     ignored_columns: tuple[str, ...] = ()
+    #: The file of pairs beside the head, `<id>@<digest>.parquet`, where it is not just `<id>` with another ending.
+    pairs_file: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*@[0-9a-f]{12}\.parquet$")
     #: Only read for CSV: what stands between two fields, and between the words of a list.
     delimiter: str = Field(",", min_length=1, max_length=1)
     list_separator: str = Field(";", min_length=1, max_length=1)

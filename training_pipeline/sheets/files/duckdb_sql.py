@@ -119,7 +119,7 @@ def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, *, ev
     Reads JSONL and CSV once from end to end, of Parquet only the footer. The relation of a JSONL file has the columns a
     sheet may have, or with `every_column` all there are, each as JSON. Raises duckdb.Error for what it cannot read.
     """
-    match data.suffix:
+    match data.suffix.lower():
         case ".jsonl":
             return _inspect_jsonl(connection, data, every_column)
         case ".csv":

@@ -7,7 +7,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.domain.errors import FieldProblem, SheetUnreadable
+import duckdb
+
+from training_pipeline.domain.errors import FieldProblem, PipelineError, SheetUnreadable, Unavailable
 from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.sheets.columns import column_problems, known_columns_hint
 from training_pipeline.sheets.files.rows import declared_columns, read_rows
@@ -46,6 +48,26 @@ def unreadable(sheet_id: str, file: str, problems: Iterable[Problem]) -> SheetUn
     advice = f"`training-pipeline sheets check {sheet_id}` lists every problem of every row."
     hint = f"{known_columns_hint()} {advice}" if columns else advice
     return SheetUnreadable(f"Training sheet '{sheet_id}' cannot be read.", hint=hint, problems=fields)
+
+
+def engine_refused(
+    sheet_id: str, data: Path, head: Head, error: Exception, *, looking: bool = False
+) -> PipelineError:
+    """The error to raise where DuckDB or Arrow raised `error` about a file; reads the file to say what is wrong.
+
+    What they say may quote the text of the pairs: their kind is all that may be told, and they must not be chained.
+    With `looking`, the file was only looked at, so that what is refused without a known fault is the file's fault.
+    """
+    kind = type(error).__name__
+    short = isinstance(error, MemoryError | duckdb.OutOfMemoryException)
+    if not short and (faults := list(structural_problems(data, head))):
+        return unreadable(sheet_id, data.name, faults)
+    if looking and not short and not isinstance(error, duckdb.IOException | OSError):
+        refused = Problem("", "unreadable", f"cannot be read as {data.suffix[1:].upper()} ({kind}); write it again")
+        return unreadable(sheet_id, data.name, [refused])
+    hint = "Raise TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT." if short else "Try again."
+    what = "needs more memory than it may have" if short else "could not be processed"
+    return Unavailable(f"Training sheet '{sheet_id}' {what} ({kind}).", hint=hint)
 
 
 def table_unreadable(table: str, problems: Iterable[Problem], *, setting: str) -> SheetUnreadable:
