@@ -30,14 +30,19 @@ def read_at_most(path: Path, most: int) -> bytes:
 
     Returns at once whatever stands under the name: a pipe or a device is not even opened.
     """
-    _asked_to_be_a_file(path.stat().st_mode)
+    _must_be_a_file(path.stat().st_mode)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # it may have become a pipe meanwhile
     with os.fdopen(descriptor, "rb") as file:
-        _asked_to_be_a_file(os.fstat(descriptor).st_mode)
+        _must_be_a_file(os.fstat(descriptor).st_mode)
         return file.read(most)
 
 
-def _asked_to_be_a_file(mode: int) -> None:
+def is_file(path: Path) -> bool:
+    """Whether `path` is or leads to a regular file; false too where it cannot be looked at, for whatever cause."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for some causes
+
+
+def _must_be_a_file(mode: int) -> None:
     kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
     if not stat.S_ISREG(mode):
         raise NotAFile(f"is {kinds.get(stat.S_IFMT(mode), 'a device')}; expected a file")

@@ -1,4 +1,4 @@
-"""YAML from people: plain data within bounds, or the one reason why not. Never an error of a constructor, never a bomb."""
+"""YAML from people: plain data within bounds, or the one reason why not; never what a constructor raises."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class _Loader(yaml.SafeLoader):
             return super().construct_object(node, deep=deep)
         except (yaml.YAMLError, MemoryError):
             raise
-        except Exception:  # what a constructor raises for a value that is none of its type: of any class
+        except Exception:  # noqa: BLE001 - what a constructor raises for a value that is none of its type
             kind = str(node.tag).rpartition(":")[2]
             message = f"is no {_shortened(kind)}, though its form or its tag says so; put it in quotes"
             raise yaml.MarkedYAMLError(problem=message, problem_mark=node.start_mark) from None

@@ -112,7 +112,7 @@ def _files(sheets: FileTrainingSheets, named: str) -> tuple[Path, Head]:
     if path.suffix == ".yaml":
         files = FileTrainingSheets([path.absolute().parent]).files(path.stem)
         return files.data, files.head
-    yaml = path.with_suffix(".yaml")
+    yaml = path.with_name(path.stem.partition("@")[0] + ".yaml")
     head = read_head(yaml) if yaml.is_file() else _silent_head(path.stem)
     if not isinstance(head, Head):
         raise unreadable(path.stem, yaml.name, head)

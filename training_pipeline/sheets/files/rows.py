@@ -80,7 +80,7 @@ def declared_columns(data: Path, head: Head) -> dict[str, int | None] | None:
             return dict.fromkeys(pq.read_schema(data).names)
         except MemoryError:
             raise
-        except Exception:  # Arrow raises errors of many classes
+        except Exception:  # noqa: BLE001 - Arrow raises errors of many classes
             return {}
     return None
 
@@ -243,7 +243,7 @@ def _parquet(data: Path) -> Iterator[Row]:
                     yield row
     except MemoryError:
         raise
-    except Exception:  # Arrow raises errors of many classes
+    except Exception:  # noqa: BLE001 - Arrow raises errors of many classes
         where = f"after row {line}" if line else "from its first byte on"
         yield Row(line, None, [Problem("", "corrupt_parquet", f"cannot be read as Parquet {where}; write it again")])
 
@@ -254,7 +254,7 @@ def _batch_rows(batch: pa.RecordBatch, first: int) -> Iterator[Row]:
         rows = batch.to_pylist()
     except MemoryError:
         raise
-    except Exception:
+    except Exception:  # noqa: BLE001 - a value that is beyond Python, by whatever error
         rows = [None] * batch.num_rows
     for position, values in enumerate(rows):
         if values is not None:
@@ -271,7 +271,7 @@ def _one_row(batch: pa.RecordBatch, position: int, line: int) -> Row:
             values[name] = column[position].as_py()
         except MemoryError:
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - see above
             message = f"is {column.type} and cannot be read: no UTF-8, or beyond what there is of its type"
             problems.append(Problem(name, "unreadable_value", message, line))
     return Row(line, None if problems else _parquet_values(values), problems)

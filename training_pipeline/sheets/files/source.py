@@ -20,6 +20,7 @@ from training_pipeline.domain.errors import NotFound, SheetUnreadable, Unavailab
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.domain.training_sheet import TrainingSheet
+from training_pipeline.infra.files import is_file
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.columns import column_problems
 from training_pipeline.sheets.files.duckdb_sql import MACROS, RawFile, inspect, select_pairs, wrong_types
@@ -130,13 +131,13 @@ class FileTrainingSheets:
                 raise engine_refused(sheet_id, files.data, files.head, error) from None
         finally:
             connection.disconnect()
-        if not os.path.exists(files.data) or _stamp(files.data) != before:
+        if not is_file(files.data) or _stamp(files.data) != before:
             raise Unavailable(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
 
     def _inspected(self, connection: duckdb.DuckDBPyConnection, files: SheetFiles) -> RawFile:
         try:
             raw = inspect(connection, files.data, files.head)
-        except Exception as error:  # of the engine or of Arrow, in any class of theirs
+        except Exception as error:  # noqa: BLE001 - of the engine or of Arrow, in any class of theirs
             raise engine_refused(files.id, files.data, files.head, error, looking=True) from None
         if raw.faulty or raw.empty or any(column_problems(dict.fromkeys(raw.types), files.head)):
             raise unreadable(files.id, files.data.name, structural_problems(files.data, files.head))
@@ -167,12 +168,12 @@ class FileTrainingSheets:
 
     def _data_files(self, sheet_id: str) -> Sequence[Path]:
         found = (directory / (sheet_id + suffix) for directory in self.directories for suffix in SUFFIXES)
-        return [path for path in found if os.path.isfile(path)]
+        return [path for path in found if is_file(path)]
 
 
 def _entries(directory: Path) -> Sequence[Path]:
     try:
-        return [directory / name for name in os.listdir(directory)]
+        return list(directory.iterdir())
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -187,7 +188,7 @@ def _pairs_beside(head: Path, named: str | None) -> tuple[Sequence[Path], Sequen
         return [], [Problem("/pairs_file", "foreign_file", f"must begin with '{head.stem}@'")]
     names = [head.stem + suffix for suffix in SUFFIXES] if named is None else [named]
     there = [path for name in names if os.path.lexists(path := head.with_name(name))]
-    found = [path for path in there if os.path.isfile(path)]  # unlike Path.is_file, this never raises
+    found = [path for path in there if is_file(path)]
     if len(found) > 1:
         listed = ", ".join(path.name for path in found)
         return found, [Problem("", "ambiguous_files", f"has {listed} beside it; keep the one that counts")]

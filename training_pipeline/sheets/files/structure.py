@@ -11,7 +11,7 @@ import duckdb
 
 from training_pipeline.domain.errors import FieldProblem, PipelineError, SheetUnreadable, Unavailable
 from training_pipeline.domain.rules.chat_format import Problem
-from training_pipeline.sheets.columns import column_problems, known_columns_hint
+from training_pipeline.sheets.columns import column_problems, known_columns_hint, twin_columns
 from training_pipeline.sheets.files.rows import declared_columns, read_rows
 from training_pipeline.sheets.head import Head
 
@@ -19,8 +19,11 @@ from training_pipeline.sheets.head import Head
 MOST_LISTED: Final = 20
 
 
-def structural_problems(data: Path, head: Head) -> Iterator[Problem]:
-    """What keeps the file from being read at all, row by row and then for its columns. Reads the file once."""
+def structural_problems(data: Path, head: Head, *, as_sheet: bool = True) -> Iterator[Problem]:
+    """What keeps the file from being read at all, row by row and then for its columns. Reads the file once.
+
+    Unless `as_sheet`, the columns need not be those of a sheet: then only names that no engine tells apart are told.
+    """
     columns = declared_columns(data, head)
     found: dict[str, int | None] = {}
     empty = True
@@ -33,7 +36,8 @@ def structural_problems(data: Path, head: Head) -> Iterator[Problem]:
     if empty:
         yield Problem("", "empty_file", "holds no pairs; a training sheet needs at least one")
     if columns or found:
-        yield from column_problems(columns or found, head)
+        named = columns or found
+        yield from column_problems(named, head) if as_sheet else twin_columns(named)
 
 
 def unreadable(sheet_id: str, file: str, problems: Iterable[Problem]) -> SheetUnreadable:
@@ -51,7 +55,7 @@ def unreadable(sheet_id: str, file: str, problems: Iterable[Problem]) -> SheetUn
 
 
 def engine_refused(
-    sheet_id: str, data: Path, head: Head, error: Exception, *, looking: bool = False
+    sheet_id: str, data: Path, head: Head, error: Exception, *, looking: bool = False, as_sheet: bool = True
 ) -> PipelineError:
     """The error to raise where DuckDB or Arrow raised `error` about a file; reads the file to say what is wrong.
 
@@ -60,7 +64,7 @@ def engine_refused(
     """
     kind = type(error).__name__
     short = isinstance(error, MemoryError | duckdb.OutOfMemoryException)
-    if not short and (faults := list(structural_problems(data, head))):
+    if not short and (faults := list(structural_problems(data, head, as_sheet=as_sheet))):
         return unreadable(sheet_id, data.name, faults)
     if looking and not short and not isinstance(error, duckdb.IOException | OSError):
         refused = Problem("", "unreadable", f"cannot be read as {data.suffix[1:].upper()} ({kind}); write it again")

@@ -57,7 +57,7 @@ def run(tmp_path: Path) -> Import:
 
 
 def pairs(imported: Imported) -> list[dict[str, Any]]:
-    with FileTrainingSheets([imported.data.parent]).open(imported.data.stem) as opened:
+    with FileTrainingSheets([imported.data.parent]).open(imported.head_file.stem) as opened:
         return sorted(opened.pairs.to_pyarrow().to_pylist(), key=lambda row: str(row["pair_id"]))
 
 
@@ -88,7 +88,7 @@ def test_the_same_input_gives_the_same_sheet(run: Import) -> None:
 
 def test_files_are_the_owners_alone_and_nothing_else_stays(run: Import) -> None:
     imported = run(PROBLEMS[:3])
-    assert {path.name for path in imported.data.parent.iterdir()} == {"sums.parquet", "sums.yaml"}
+    assert {path.name for path in imported.data.parent.iterdir()} == {imported.data.name, "sums.yaml"}
     for path in (imported.data, imported.head_file):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert imported.head_file.read_text().startswith("name: sums\nstatus: approved\n")
