@@ -96,7 +96,6 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "cli/system/installation.py",
         "cli/system/stand_in_workspace.py",
     ),
-    "cli/system/test_environment.py": ("settings.py",),
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
     "client/test_errors.py": ("client/http.py", "client/remote.py"),
     "client/test_local.py": ("client/idempotent.py", "client/pages.py"),
