@@ -21,25 +21,94 @@ KINDS: Final = ("head", "jsonl", "csv", "parquet")
 SECRET: Final = "Zq7secret"
 
 _YAML: Final = (
-    *('2026-02-30', '2026-13-01', '!!int x', '!!float x', '!!binary "%"', '!!timestamp x', '!!set {a: 1}', '!!omap [a]'),
-    *('&m {x: *m}', '*gone', '"\\ud800"', '"a\\0b"', '.nan', '.inf', '0x' + 'f' * 300, '9' * 5000, '1e400', '1:61:99'),
-    *('[' * 200, '{a: ' * 40, '{? [a] : 1}', '{<<: 3}', '{<<: [*a, *a]}', '!!python/object:os.system {}', '!<x> y'),
-    *('|\n  block', '>-\n folded', "'it''s'", '"\\x41"', '~', '""', '[]', '{}', 'yes', '=', '{1: 2}', '{a: 1, a: 2}'),
-    *('9999-12-31T23:59:59-14:00', '0001-01-01T00:00:00+14:00', '\u2028', '\ufeff', '\x85', '- - - x', '%YAML 1.1'),
+    *(
+        "2026-02-30",
+        "2026-13-01",
+        "!!int x",
+        "!!float x",
+        '!!binary "%"',
+        "!!timestamp x",
+        "!!set {a: 1}",
+        "!!omap [a]",
+    ),
+    *("&m {x: *m}", "*gone", '"\\ud800"', '"a\\0b"', ".nan", ".inf", "0x" + "f" * 300, "9" * 5000, "1e400", "1:61:99"),
+    *("[" * 200, "{a: " * 40, "{? [a] : 1}", "{<<: 3}", "{<<: [*a, *a]}", "!!python/object:os.system {}", "!<x> y"),
+    *("|\n  block", ">-\n folded", "'it''s'", '"\\x41"', "~", '""', "[]", "{}", "yes", "=", "{1: 2}", "{a: 1, a: 2}"),
+    *("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "\u2028", "\ufeff", "\x85", "- - - x", "%YAML 1.1"),
     "\n  a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"  b{n}: &b{n} [*a,*a]\n" for n in range(9)),
     "\n  a0: &a0 [x]\n" + "".join(f"  a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)),
 )
 _JSON: Final = (
-    *("NaN", "-Infinity", "1e999", "9" * 5000, "-0", "1E5", "01", "0x1", "true", "null", '""', '"\\u0000"', '"\\ud800"'),
+    *(
+        "NaN",
+        "-Infinity",
+        "1e999",
+        "9" * 5000,
+        "-0",
+        "1E5",
+        "01",
+        "0x1",
+        "true",
+        "null",
+        '""',
+        '"\\u0000"',
+        '"\\ud800"',
+    ),
     *('"\\ud83d\\ude00"', "[]", "{}", "[null]", "[[]]", '[{"role": "user"}]', "[" * 2000 + "]" * 2000, '{"a":' * 600),
     *('{"a": 1, "a": 2}', "[1, 2]", '["training"] x', "'x'", "/**/ 1", "[1,]", '"\t"', '"labeled"', '["training", 1]'),
     *("18446744073709551616", "0.1e1", '"\\x"', '"\x7f"', "\u00a0", "\ufeff", '["few_shot", null]', '"unterminated'),
 )
 _TEXT: Final = (
-    *("", '"', '""', '"a', 'a"b', "a,b", "a;b", "\n", "\r", '"a\nb"', '"a\r\nb"', "\0", "NULL", "nan", "[", '["training"'),
-    *('["training"] x', "\ufeff", "\u3000", "training;", ";;", "ſ", "x" * 3000, "#", "\\", '\\"', "'", " \t ", "\x1a", "=1"),
+    *(
+        "",
+        '"',
+        '""',
+        '"a',
+        'a"b',
+        "a,b",
+        "a;b",
+        "\n",
+        "\r",
+        '"a\nb"',
+        '"a\r\nb"',
+        "\0",
+        "NULL",
+        "nan",
+        "[",
+        '["training"',
+    ),
+    *(
+        '["training"] x',
+        "\ufeff",
+        "\u3000",
+        "training;",
+        ";;",
+        "ſ",
+        "x" * 3000,
+        "#",
+        "\\",
+        '\\"',
+        "'",
+        " \t ",
+        "\x1a",
+        "=1",
+    ),
 )
-_BYTES: Final = (b"\0", b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xef\xbb\xbf", b'"', b"\\", b",", b"\n", b"\r", b"\t", b"{", b"[")
+_BYTES: Final = (
+    b"\0",
+    b"\xff",
+    b"\xc3",
+    b"\xed\xa0\x80",
+    b"\xef\xbb\xbf",
+    b'"',
+    b"\\",
+    b",",
+    b"\n",
+    b"\r",
+    b"\t",
+    b"{",
+    b"[",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +123,7 @@ class MutatedSheet:
 
 def mutated_sheet(seed: int, number: int) -> MutatedSheet:
     """The sheet with this number, the same for the same seed; their kinds take turns. Pure."""
-    chance = random.Random(f"{seed} {number}")  # noqa: S311 - chance that repeats is what is wanted
+    chance = random.Random(f"{seed} {number}")
     kind = KINDS[number % len(KINDS)]
     rows = [_row(chance, position) for position in range(chance.randint(1, 5))]
     head, suffix = _head(chance), ".jsonl" if kind == "head" else f".{kind}"
@@ -128,7 +197,7 @@ def _jsonl(chance: random.Random, rows: list[dict[str, Any]], *, sound: bool) ->
     lines = []
     for row in rows:
         if chance.random() < 0.5:
-            row = {**row, "messages": _messages(row)}  # noqa: PLW2901
+            row = {**row, "messages": _messages(row)}
             del row["question"], row["answer"]
         fields = {name: json.dumps(value, ensure_ascii=chance.random() < 0.5) for name, value in row.items()}
         if not sound and chance.random() < 0.7:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
-from training_pipeline.sheets.files.rows import declared_columns
+from training_pipeline.sheets.files.rows import declared_columns, read_rows
 from training_pipeline.sheets.head import Head
 from training_pipeline.sheets.pair_columns import pair_expressions
 
@@ -140,6 +141,11 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def identifier(name: str) -> str:
+    """A name as an SQL identifier. Pure."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, every_column: bool) -> RawFile:
     lines = connection.execute(
         "SELECT json_type(json), json_keys(json) FROM read_ndjson_objects(?) GROUP BY ALL", [_pattern(data)]
@@ -159,6 +165,10 @@ def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, every_colu
 
 def _inspect_csv(connection: duckdb.DuckDBPyConnection, data: Path, head: Head) -> RawFile:
     names = declared_columns(data, head) or {}
+    # The engine takes a row with one field too many, and a quote in the wrong place: it must not be asked then.
+    rows = read_rows(data, head)
+    if any(row.values is None for row in rows):
+        return RawFile("", dict.fromkeys(names, duckdb.sqltypes.VARCHAR), faulty=True)
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
     options = f"delim = {quoted(head.delimiter)}, quote = '\"', escape = '\"', nullstr = '', auto_detect = false"
     relation = f"read_csv({quoted(_pattern(data))}, header = true, {options}, columns = {{{columns}}})"
@@ -169,11 +179,20 @@ def _inspect_csv(connection: duckdb.DuckDBPyConnection, data: Path, head: Head) 
 
 
 def _inspect_parquet(connection: duckdb.DuckDBPyConnection, data: Path) -> RawFile:
-    relation = f"read_parquet({quoted(_pattern(data))})"
+    metadata = pq.read_metadata(data)
+    relation = _plain(f"read_parquet({quoted(_pattern(data))})", metadata.schema.to_arrow_schema())
     described = connection.sql(f"SELECT * FROM {relation}")  # noqa: S608
     types = dict(zip(described.columns, described.types, strict=True))
-    metadata = pq.read_metadata(data)
     return RawFile(relation, types, empty=not metadata.num_rows, no_tool_calls=_no_tool_calls(metadata))
+
+
+def _plain(relation: str, schema: pa.Schema) -> str:
+    """The relation with what the engine has in another way than JSON: a column of nulls only, and what is no number."""
+    named = {field.name: identifier(field.name) for field in schema}
+    changed = [f"CAST({named[f.name]} AS VARCHAR) AS {named[f.name]}" for f in schema if pa.types.is_null(f.type)]
+    floats = [named[field.name] for field in schema if pa.types.is_floating(field.type)]
+    changed += [f"CASE WHEN NOT isnan({name}) THEN {name} END AS {name}" for name in floats]
+    return f"(SELECT * REPLACE ({', '.join(changed)}) FROM {relation})" if changed else relation  # noqa: S608
 
 
 def _no_tool_calls(metadata: Any) -> bool:
@@ -230,6 +249,10 @@ def _string(raw: RawFile, name: str) -> str:
 
 
 def wrong_types(raw: RawFile) -> dict[str, str]:
-    """Text columns that hold lists or objects instead, with the type they have. Pure."""
-    nested = {"list", "struct", "map", "array", "union"}
-    return {name: str(raw.types[name]) for name in TEXT_COLUMNS if name in raw.types and raw.types[name].id in nested}
+    """Text columns that hold lists, objects or bytes instead, with the type they have. Pure."""
+    nested = {"list", "struct", "map", "array", "union", "blob"}
+    return {
+        name: str(raw.types[name])
+        for name in (*TEXT_COLUMNS, *QUESTION_ANSWER)
+        if name in raw.types and raw.types[name].id in nested
+    }

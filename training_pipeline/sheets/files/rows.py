@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.rules.chat_format import Problem
-from training_pipeline.sheets.columns import LIST_COLUMNS
+from training_pipeline.sheets.columns import LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.head import Head
 
 #: Longest line or field (bytes) that is read: the engine's limit for one JSON object.
@@ -61,7 +62,7 @@ def _rows(data: Path, head: Head) -> Iterator[Row]:
         case ".csv":
             return _csv(data, head)
         case _:
-            return _parquet(data)
+            return _parquet(data, head)
 
 
 def declared_columns(data: Path, head: Head) -> dict[str, int | None] | None:
@@ -83,6 +84,22 @@ def declared_columns(data: Path, head: Head) -> dict[str, int | None] | None:
         except Exception:  # noqa: BLE001 - Arrow raises errors of many classes
             return {}
     return None
+
+
+def wrong_columns(data: Path) -> Iterator[Problem]:
+    """Columns of text that a Parquet file declares as lists, objects or bytes. Reads the footer only."""
+    if data.suffix.lower() != ".parquet":
+        return
+    try:
+        schema = pq.read_schema(data)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - `read_rows` says why
+        return
+    for name, kind in zip(schema.names, schema.types, strict=True):
+        is_bytes = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+        if name in (*TEXT_COLUMNS, *QUESTION_ANSWER) and (pa.types.is_nested(kind) or is_bytes):
+            yield Problem(name, "wrong_type", f"is {kind}; expected text")
 
 
 def _jsonl(data: Path) -> Iterator[Row]:
@@ -233,12 +250,13 @@ def _json_or_text(text: str) -> object:
         return text
 
 
-def _parquet(data: Path) -> Iterator[Row]:
+def _parquet(data: Path, head: Head) -> Iterator[Row]:
     line = 0
     try:
         with pq.ParquetFile(data) as file:
+            ignored = [name for name in file.schema_arrow.names if name in head.ignored_columns]
             for batch in file.iter_batches(batch_size=2048):
-                for row in _batch_rows(batch, line + 1):
+                for row in _batch_rows(batch.drop_columns(ignored), line + 1):
                     line = row.line
                     yield row
     except MemoryError:
@@ -278,7 +296,7 @@ def _one_row(batch: pa.RecordBatch, position: int, line: int) -> Row:
 
 
 def _parquet_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    row = dict(values)
+    row = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}
     if isinstance(row.get("messages"), str):
         row["messages"] = _json_or_text(row["messages"])
     return row

@@ -16,7 +16,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 
-from training_pipeline.domain.errors import NotFound, SheetUnreadable, Unavailable
+from training_pipeline.domain.errors import NotFound, PipelineError, SheetUnreadable, Unavailable
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.domain.training_sheet import TrainingSheet
@@ -121,9 +121,7 @@ class FileTrainingSheets:
         before, digest = _stamp(files.data), _digest(files)
         connection = self._connect()
         try:
-            raw = self._inspected(connection.con, files)
-            connection.con.execute(MACROS)
-            connection.con.execute(f"CREATE TEMP VIEW pairs AS {select_pairs(raw, files.head)}")
+            self._view(connection.con, files)
             pairs = connection.table("pairs").select(*PAIR_SCHEMA)
             try:
                 yield OpenSheet(sheet=files.head.sheet(sheet_id), digest=digest, pairs=pairs)
@@ -134,17 +132,17 @@ class FileTrainingSheets:
         if not is_file(files.data) or _stamp(files.data) != before:
             raise Unavailable(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
 
-    def _inspected(self, connection: duckdb.DuckDBPyConnection, files: SheetFiles) -> RawFile:
+    def _view(self, connection: duckdb.DuckDBPyConnection, files: SheetFiles) -> None:
+        """Create the view `pairs`, which reads the file when it is asked."""
         try:
             raw = inspect(connection, files.data, files.head)
+            _refuse(raw, files)
+            connection.execute(MACROS)
+            connection.execute(f"CREATE TEMP VIEW pairs AS {select_pairs(raw, files.head)}")
+        except PipelineError:
+            raise
         except Exception as error:  # noqa: BLE001 - of the engine or of Arrow, in any class of theirs
             raise engine_refused(files.id, files.data, files.head, error, looking=True) from None
-        if raw.faulty or raw.empty or any(column_problems(dict.fromkeys(raw.types), files.head)):
-            raise unreadable(files.id, files.data.name, structural_problems(files.data, files.head))
-        if wrong := wrong_types(raw):
-            problems = [Problem(name, "wrong_type", f"is {kind}; expected text") for name, kind in wrong.items()]
-            raise unreadable(files.id, files.data.name, problems)
-        return raw
 
     def _connect(self) -> ibis.BaseBackend:
         config: dict[str, str | int | bool] = {
@@ -169,6 +167,15 @@ class FileTrainingSheets:
     def _data_files(self, sheet_id: str) -> Sequence[Path]:
         found = (directory / (sheet_id + suffix) for directory in self.directories for suffix in SUFFIXES)
         return [path for path in found if is_file(path)]
+
+
+def _refuse(raw: RawFile, files: SheetFiles) -> None:
+    """Raise `SheetUnreadable` with every structural fault of what was looked at, if there is one."""
+    if raw.faulty or raw.empty or any(column_problems(dict.fromkeys(raw.types), files.head)):
+        raise unreadable(files.id, files.data.name, structural_problems(files.data, files.head))
+    if wrong := wrong_types(raw):
+        problems = [Problem(name, "wrong_type", f"is {kind}; expected text") for name, kind in wrong.items()]
+        raise unreadable(files.id, files.data.name, problems)
 
 
 def _entries(directory: Path) -> Sequence[Path]:

@@ -18,7 +18,15 @@ from training_pipeline.domain.usage import Use
 from training_pipeline.infra.file_lock import hold
 from training_pipeline.infra.files import is_file, replace_file, sha256, sync
 from training_pipeline.sheets.columns import twin_columns
-from training_pipeline.sheets.files.duckdb_sql import MACROS, RawFile, inspect, quoted, select_pairs, wrong_types
+from training_pipeline.sheets.files.duckdb_sql import (
+    MACROS,
+    RawFile,
+    identifier,
+    inspect,
+    quoted,
+    select_pairs,
+    wrong_types,
+)
 from training_pipeline.sheets.files.source import SUFFIXES
 from training_pipeline.sheets.files.structure import engine_refused, structural_problems, unreadable
 from training_pipeline.sheets.head import Defaults, Head, read_head, write_head
@@ -80,7 +88,9 @@ def _imported(request: ImportRequest, directory: Path, problems: list[FieldProbl
             raise _refused(problems)
         sources = sources_of(request, tuple(raw.types))
         renamed = _renamed(raw, sources, request)
-        if wrong := wrong_types(renamed):
+        if wrong := wrong_types(renamed) | wrong_types(
+            replace(raw, types={n: raw.types[s] for n, s in sources.items()})
+        ):
             lists = [Problem(sources[name], "wrong_type", f"is {kind}; expected text") for name, kind in wrong.items()]
             raise unreadable(request.id, request.file.name, lists)
         scratch = Path(tempfile.mkdtemp(prefix=f".{request.id}.", dir=directory))
@@ -120,11 +130,12 @@ def _renamed(raw: RawFile, sources: dict[str, str], request: ImportRequest) -> R
     text = duckdb.sqltypes.VARCHAR
     columns, types = {}, {}
     for name, source in sources.items():
-        identifier = '"' + source.replace('"', '""') + '"'
-        columns[name], types[name] = identifier, raw.types[source]
+        columns[name], types[name] = identifier(source), raw.types[source]
         if name in ("question", "answer", "system"):
             json = str(raw.types[source]) == "JSON"
-            columns[name] = f"string_or_number_of({identifier})" if json else f"CAST({identifier} AS VARCHAR)"
+            columns[name] = (
+                f"string_or_number_of({identifier(source)})" if json else f"CAST({identifier(source)} AS VARCHAR)"
+            )
             types[name] = text
     if request.status is not None:
         columns["status"], types["status"] = quoted(request.status), text
