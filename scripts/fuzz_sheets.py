@@ -77,7 +77,7 @@ def keep(file: Path, known: dict[str, Any], seconds: float) -> None:
 
 
 def worker(seed: int, known: dict[str, Any], until: int, ends: float, keep: Any) -> None:
-    """Have one warm process judge the next numbers; if it dies or hangs, that is the finding of the number it was at."""
+    """Have one warm process judge the next numbers; where it dies or hangs, that is found of the number it was at."""
     command = [sys.executable, __file__, "--seed", str(seed), "--worker", str(known["done"])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1)
     assert process.stdout is not None

@@ -36,6 +36,7 @@ OF_THE_WHOLE: Final = {
     "compatibility/test_v0_1_0.py",
     "crashes/test_interrupted.py",
     "crashes/test_killed.py",
+    "sheets/test_fuzz.py",
     "sheets/test_samples.py",
     "test_dagster_names.py",
     "test_dagster_system.py",

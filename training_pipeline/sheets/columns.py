@@ -23,11 +23,12 @@ REQUIRED_COLUMNS: Final = ("pair_id", "item_ref", "status")
 
 def column_problems(columns: Mapping[str, int | None], head: Head) -> Iterator[Problem]:
     """Every problem with the columns of a file, given as name -> line where it is first seen. Pure."""
-    unknown = [name for name in columns if name not in KNOWN_COLUMNS and name not in head.ignored_columns]
+    allowed = {*KNOWN_COLUMNS, *head.ignored_columns}
+    unknown = [name for name in columns if name not in allowed]
     for number, name in enumerate(unknown):
         near = _near(name) if number < _COMPARED and len(name) < _COMPARED else ""
         yield Problem(name, "unknown_column", f"is not a known column{near}", columns[name])
-    yield from twin_columns({name: line for name, line in columns.items() if name not in set(unknown)})
+    yield from twin_columns({name: line for name, line in columns.items() if name in allowed})
     for name in REQUIRED_COLUMNS:
         if name not in columns:
             yield Problem(name, "missing_column", "is missing; every pair needs it, and it has no default")

@@ -227,7 +227,7 @@ def _words(text: str, separator: str) -> object:
             return json.loads(text)
         except ValueError:
             return text
-    words = [word.strip() for word in text.split(separator)]
+    words = [word.strip(" ") for word in text.split(separator)]
     return [word for word in words if word] or text
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
-from training_pipeline.sheets.files.rows import declared_columns, read_rows
+from training_pipeline.sheets.files.rows import csv_records
 from training_pipeline.sheets.head import Head
 from training_pipeline.sheets.pair_columns import pair_expressions
 
@@ -51,6 +52,9 @@ CREATE TEMP MACRO messages_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]
                 THEN TRY_CAST(m.tool_calls ->> '$' AS JSON) ELSE m.tool_calls END),
             tool_call_id := string_of(m.tool_call_id))) END;
 """
+
+
+_CSV_BATCH: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +121,9 @@ class RawFile:
 def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, *, every_column: bool = False) -> RawFile:
     """Look at a file: its columns, whether it has rows, and for JSONL whether every line is a sound object.
 
-    Reads JSONL and CSV once from end to end, of Parquet only the footer. The relation of a JSONL file has the columns a
-    sheet may have, or with `every_column` all there are, each as JSON. Raises duckdb.Error for what it cannot read.
+    Reads the file once from end to end, and keeps the fields of CSV in a table of the connection. The relation of a
+    JSONL file has the columns a sheet may have, or with `every_column` all there are, each as JSON. Raises whatever
+    DuckDB, Arrow and Python raise for what they cannot read.
     """
     match data.suffix.lower():
         case ".jsonl":
@@ -126,7 +131,7 @@ def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, *, ev
         case ".csv":
             return _inspect_csv(connection, data, head)
         case _:
-            return _inspect_parquet(connection, data)
+            return _inspect_parquet(connection, data, every_column)
 
 
 def select_pairs(raw: RawFile, head: Head) -> str:
@@ -164,22 +169,30 @@ def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, every_colu
 
 
 def _inspect_csv(connection: duckdb.DuckDBPyConnection, data: Path, head: Head) -> RawFile:
-    names = declared_columns(data, head) or {}
-    # The engine takes a row with one field too many, and a quote in the wrong place: it must not be asked then.
-    rows = read_rows(data, head)
-    if any(row.values is None for row in rows):
-        return RawFile("", dict.fromkeys(names, duckdb.sqltypes.VARCHAR), faulty=True)
-    columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
-    options = f"delim = {quoted(head.delimiter)}, quote = '\"', escape = '\"', nullstr = '', auto_detect = false"
-    relation = f"read_csv({quoted(_pattern(data))}, header = true, {options}, columns = {{{columns}}})"
-    # Asking for every column makes the engine look at every field of every row.
-    counts = connection.execute(f"SELECT count(*), count(COLUMNS(*)) FROM {relation}").fetchall()  # noqa: S608
+    """Takes the fields into a table, as Python's reader has them: the engine's own takes what is no CSV."""
+    records = csv_records(data, head)
+    names = [name or "" for name in next(records, [])]
     types = dict.fromkeys(names, duckdb.sqltypes.VARCHAR)
-    return RawFile(relation, types, empty=not counts[0][0], list_separator=head.list_separator)
+    if not names:
+        return RawFile("", types, empty=True)
+    columns = ", ".join(f"{identifier(name)} VARCHAR" for name in names)
+    connection.execute(f"CREATE TEMP TABLE csv_fields ({columns})")
+    empty = True
+    while batch := list(islice(records, _CSV_BATCH)):
+        arrays = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
+        connection.register("csv_batch", pa.Table.from_arrays(arrays, names))
+        connection.execute("INSERT INTO csv_fields SELECT * FROM csv_batch")
+        connection.unregister("csv_batch")
+        empty = False
+    return RawFile("csv_fields", types, empty=empty, list_separator=head.list_separator)
 
 
-def _inspect_parquet(connection: duckdb.DuckDBPyConnection, data: Path) -> RawFile:
-    metadata = pq.read_metadata(data)
+def _inspect_parquet(connection: duckdb.DuckDBPyConnection, data: Path, every_column: bool) -> RawFile:
+    with pq.ParquetFile(data) as file:
+        metadata = file.metadata
+        names = None if every_column else [name for name in file.schema_arrow.names if name in KNOWN_COLUMNS]
+        for _ in file.iter_batches(columns=names):
+            pass  # the engine reads pages that contradict themselves as if nothing were wrong; Arrow refuses them
     relation = _plain(f"read_parquet({quoted(_pattern(data))})", metadata.schema.to_arrow_schema())
     described = connection.sql(f"SELECT * FROM {relation}")  # noqa: S608
     types = dict(zip(described.columns, described.types, strict=True))
@@ -198,7 +211,10 @@ def _plain(relation: str, schema: pa.Schema) -> str:
 def _no_tool_calls(metadata: Any) -> bool:
     for group in (metadata.row_group(index) for index in range(metadata.num_row_groups)):
         for column in (group.column(index) for index in range(group.num_columns)):
-            parts = column.path_in_schema.split(".")
+            try:
+                parts = column.path_in_schema.split(".")
+            except UnicodeDecodeError:  # a footer that says nothing sure
+                return False
             if parts[0] == "messages" and "tool_calls" in parts:
                 statistics = column.statistics
                 if statistics is None or not statistics.has_null_count or statistics.null_count < column.num_values:

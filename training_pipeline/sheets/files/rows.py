@@ -176,6 +176,20 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), "a number")
 
 
+def csv_records(data: Path, head: Head) -> Iterator[list[str | None]]:
+    """The fields of a CSV file record by record, the header first; an empty field is null.
+
+    Raises where `read_rows` tells a problem of the file.
+    """
+    with data.open("rb") as file:
+        width = 0
+        for line, fields in _csv_records(file, head.delimiter):
+            width = width or len(fields)
+            if len(fields) != width:
+                raise csv.Error(f"line {line} has {len(fields)} fields where the header has {width}")
+            yield [field or None for field in fields]
+
+
 def _csv(data: Path, head: Head) -> Iterator[Row]:
     with data.open("rb") as file:
         records = _csv_records(file, head.delimiter)
@@ -237,7 +251,7 @@ def _csv_value(column: str, text: str, head: Head) -> object:
         return None
     if column in LIST_COLUMNS:
         if not text.lstrip().startswith("["):
-            words = [word.strip() for word in text.split(head.list_separator)]
+            words = [word.strip(" ") for word in text.split(head.list_separator)]
             return [word for word in words if word] or text
         return _json_or_text(text)
     return _json_or_text(text) if column == "messages" else text

@@ -11,6 +11,7 @@ import duckdb
 
 from training_pipeline.domain.errors import FieldProblem, PipelineError, SheetUnreadable, Unavailable
 from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.infra.files import is_file
 from training_pipeline.sheets.columns import column_problems, known_columns_hint, twin_columns
 from training_pipeline.sheets.files.rows import declared_columns, read_rows
 from training_pipeline.sheets.head import Head
@@ -62,6 +63,8 @@ def engine_refused(
     What they say may quote the text of the pairs: their kind is all that may be told, and they must not be chained.
     With `looking`, the file was only looked at, so that what is refused without a known fault is the file's fault.
     """
+    if not is_file(data):
+        return Unavailable(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
     kind = type(error).__name__
     short = isinstance(error, MemoryError | duckdb.OutOfMemoryException)
     if not short and (faults := list(structural_problems(data, head, as_sheet=as_sheet))):
