@@ -101,9 +101,10 @@ class _Loader(yaml.SafeLoader):
         self._sizes: dict[int, int] = {}  # the values below a node that has an anchor, by the node's identity
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        mark = event.start_mark
         if self._depth > DEEPEST:
-            raise yaml.MarkedYAMLError(problem=f"is nested deeper than {DEEPEST} levels", problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=f"is nested deeper than {DEEPEST} levels", problem_mark=mark)
         before = self._values
         self._depth += 1
         node = super().compose_node(parent, index)
@@ -111,7 +112,7 @@ class _Loader(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
             if id(node) not in self._sizes:
                 raise yaml.MarkedYAMLError(
-                    problem=f"the anchor '{_shortened(event.anchor)}' holds itself", problem_mark=event.start_mark
+                    problem=f"the anchor '{_shortened(str(event.anchor))}' holds itself", problem_mark=mark
                 )
             self._values += self._sizes[id(node)]
         else:
@@ -119,7 +120,7 @@ class _Loader(yaml.SafeLoader):
             self._sizes[id(node)] = self._values - before
         if self._values > MOST_VALUES:
             message = f"has more than {MOST_VALUES:,} values, those behind anchors counted at each use"
-            raise yaml.MarkedYAMLError(problem=message, problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=message, problem_mark=mark)
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:

@@ -137,7 +137,11 @@ def mutated_sheet(seed: int, number: int) -> MutatedSheet:
 
 
 def _head(chance: random.Random) -> str:
-    extra = ("owner: ann@example.org\n", "tags: [PHI]\n", "metadata: {a: [1, {b: 2.5}], c: 2026-01-02}\n")
+    extra: tuple[str, ...] = (
+        "owner: ann@example.org\n",
+        "tags: [PHI]\n",
+        "metadata: {a: [1, {b: 2.5}], c: 2026-01-02}\n",
+    )
     extra += ("defaults: {allowed_uses: [training], data_classification: internal}\n", "ignored_columns: [more]\n")
     return HEAD + "".join(line for line in extra if chance.random() < 0.5)
 

@@ -216,8 +216,8 @@ def _csv(content: bytes, head: Head) -> Iterator[Row]:
             raise _Wrong("a record has more or fewer fields than the header")
         row: Row = {name: text or None for name, text in zip(header, record, strict=True)}
         for name in _WORDS:
-            if (text := row.get(name)) is not None:
-                row[name] = _words(text, head.list_separator)
+            if (words := row.get(name)) is not None:
+                row[name] = _words(words, head.list_separator)
         yield row
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from training_pipeline.app.sheet_source import file_sheets, sheet_source
@@ -50,7 +51,11 @@ def list_sheets(json: Json = False) -> None:
         table.add_row(head.id, head.name, head.status, source, template, ", ".join(head.tags))
     for sheet_id in sorted(broken):
         table.add_row(sheet_id, f"[red]cannot be read[/], run: training-pipeline sheets check {sheet_id}")
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for error in broken.values():
+        for problem in error.problems:
+            console.print(f"{escape(problem.pointer)} {escape(problem.message)}", style="dim", highlight=False)
 
 
 @app.command()

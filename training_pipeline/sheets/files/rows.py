@@ -311,6 +311,6 @@ def _one_row(batch: pa.RecordBatch, position: int, line: int) -> Row:
 
 def _parquet_values(values: Mapping[str, Any]) -> dict[str, Any]:
     row = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}
-    if isinstance(row.get("messages"), str):
-        row["messages"] = _json_or_text(row["messages"])
+    if isinstance(messages := row.get("messages"), str):
+        row["messages"] = _json_or_text(messages)
     return row
