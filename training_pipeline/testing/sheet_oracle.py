@@ -183,6 +183,11 @@ class _Number:
 
     text: str
 
+    @classmethod
+    def of(cls, written: str) -> _Number:
+        """The number; minus nothing is nothing."""
+        return cls("0" if written == "-0" else written)
+
 
 def _jsonl(content: bytes, _: Head) -> Iterator[Row]:
     def no_constant(name: str) -> NoReturn:
@@ -191,7 +196,7 @@ def _jsonl(content: bytes, _: Head) -> Iterator[Row]:
     def first_counts(pairs: list[tuple[str, Any]]) -> Row:
         return dict(reversed(pairs))
 
-    numbers: dict[str, Any] = {"parse_int": _Number, "parse_float": _Number}
+    numbers: dict[str, Any] = {"parse_int": _Number.of, "parse_float": _Number.of}
     for number, line in enumerate(content.split(b"\n"), 1):
         if not line.strip():
             continue

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
-from training_pipeline.sheets.files.rows import csv_records
+from training_pipeline.sheets.files.rows import csv_records, read_rows
 from training_pipeline.sheets.head import Head
 from training_pipeline.sheets.pair_columns import pair_expressions
 
@@ -54,6 +54,8 @@ CREATE TEMP MACRO messages_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]
 """
 
 
+#: What the engine takes for a number and JSON does not, where it may be one: a text may look the same.
+_NO_NUMBER: Final = r"(?i)[:\[,]\s*-?(nan|inf(inity)?)\s*[,\]}]"
 _CSV_BATCH: Final = 10_000
 
 
@@ -127,7 +129,7 @@ def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, *, ev
     """
     match data.suffix.lower():
         case ".jsonl":
-            return _inspect_jsonl(connection, data, every_column)
+            return _inspect_jsonl(connection, data, head, every_column)
         case ".csv":
             return _inspect_csv(connection, data, head)
         case _:
@@ -151,14 +153,18 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, every_column: bool) -> RawFile:
+def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, every_column: bool) -> RawFile:
     lines = connection.execute(
-        "SELECT json_type(json), json_keys(json) FROM read_ndjson_objects(?) GROUP BY ALL", [_pattern(data)]
+        "SELECT json_type(json), json_keys(json), regexp_matches(json::VARCHAR, ?) FROM read_ndjson_objects(?) "
+        "GROUP BY ALL",
+        [_NO_NUMBER, _pattern(data)],
     ).fetchall()
-    names = list(dict.fromkeys(key for _, keys in lines for key in keys))
+    names = list(dict.fromkeys(key for _, keys, _ in lines for key in keys))
     with data.open("rb") as file:
         marked = file.read(3) == codecs.BOM_UTF8  # the engine takes it with one thread and refuses it with two
-    faulty = marked or any(kind != "OBJECT" or len(set(keys)) < len(keys) for kind, keys in lines)
+    faulty = marked or any(kind != "OBJECT" or len(set(keys)) < len(keys) for kind, keys, _ in lines)
+    if not faulty and any(doubtful for *_, doubtful in lines):
+        faulty = any(row.values is None for row in read_rows(data, head))
     # Read as VARCHAR, a string is its text and anything else its JSON text; read as JSON, a value keeps its type.
     as_text = () if every_column else TEXT_COLUMNS
     types = {name: duckdb.sqltypes.DuckDBPyType("VARCHAR" if name in as_text else "JSON") for name in names}
@@ -265,10 +271,8 @@ def _string(raw: RawFile, name: str) -> str:
 
 
 def wrong_types(raw: RawFile) -> dict[str, str]:
-    """Text columns that hold lists, objects or bytes instead, with the type they have. Pure."""
-    nested = {"list", "struct", "map", "array", "union", "blob"}
-    return {
-        name: str(raw.types[name])
-        for name in (*TEXT_COLUMNS, *QUESTION_ANSWER)
-        if name in raw.types and raw.types[name].id in nested
-    }
+    """Text columns that hold lists or objects, and columns that hold bytes anywhere, with the type they have. Pure."""
+    nested = {"list", "struct", "map", "array", "union"}
+    texts = {name for name in (*TEXT_COLUMNS, *QUESTION_ANSWER) if name in raw.types and raw.types[name].id in nested}
+    kinds = {name: str(raw.types[name]) for name in KNOWN_COLUMNS if name in raw.types}
+    return {name: kind for name, kind in kinds.items() if name in texts or "BLOB" in kind}

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.rules.chat_format import Problem
-from training_pipeline.sheets.columns import LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
+from training_pipeline.sheets.columns import KNOWN_COLUMNS, LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.head import Head
 
 #: Longest line or field (bytes) that is read: the engine's limit for one JSON object.
@@ -87,7 +87,7 @@ def declared_columns(data: Path, head: Head) -> dict[str, int | None] | None:
 
 
 def wrong_columns(data: Path) -> Iterator[Problem]:
-    """Columns of text that a Parquet file declares as lists, objects or bytes. Reads the footer only."""
+    """Columns of text that a Parquet file declares as lists or objects, and any of bytes. Reads the footer only."""
     if data.suffix.lower() != ".parquet":
         return
     try:
@@ -97,8 +97,8 @@ def wrong_columns(data: Path) -> Iterator[Problem]:
     except Exception:  # noqa: BLE001 - `read_rows` says why
         return
     for name, kind in zip(schema.names, schema.types, strict=True):
-        is_bytes = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
-        if name in (*TEXT_COLUMNS, *QUESTION_ANSWER) and (pa.types.is_nested(kind) or is_bytes):
+        is_nested = name in (*TEXT_COLUMNS, *QUESTION_ANSWER) and pa.types.is_nested(kind)
+        if is_nested or (name in KNOWN_COLUMNS and "binary" in str(kind)):
             yield Problem(name, "wrong_type", f"is {kind}; expected text")
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 import duckdb
 import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
 
 from training_pipeline.domain.errors import NotFound, PipelineError, SheetUnreadable, Unavailable
@@ -24,6 +25,7 @@ from training_pipeline.infra.files import is_file
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.columns import column_problems
 from training_pipeline.sheets.files.duckdb_sql import MACROS, RawFile, inspect, select_pairs, wrong_types
+from training_pipeline.sheets.files.rows import wrong_columns
 from training_pipeline.sheets.files.structure import engine_refused, structural_problems, unreadable
 from training_pipeline.sheets.head import Head, parse_head, read_head, read_head_bytes
 
@@ -121,8 +123,7 @@ class FileTrainingSheets:
         before, digest = _stamp(files.data), _digest(files)
         connection = self._connect()
         try:
-            self._view(connection.con, files)
-            pairs = connection.table("pairs").select(*PAIR_SCHEMA)
+            pairs = self._pairs(connection, files)
             try:
                 yield OpenSheet(sheet=files.head.sheet(sheet_id), digest=digest, pairs=pairs)
             except (duckdb.Error, pa.ArrowException) as error:  # which of them, depends on how the pairs are read
@@ -132,13 +133,14 @@ class FileTrainingSheets:
         if not is_file(files.data) or _stamp(files.data) != before:
             raise Unavailable(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
 
-    def _view(self, connection: duckdb.DuckDBPyConnection, files: SheetFiles) -> None:
-        """Create the view `pairs`, which reads the file when it is asked."""
+    def _pairs(self, connection: ibis.BaseBackend, files: SheetFiles) -> ir.Table:
+        """The pairs, which are read from the file when they are asked for."""
         try:
-            raw = inspect(connection, files.data, files.head)
+            raw = inspect(connection.con, files.data, files.head)
             _refuse(raw, files)
-            connection.execute(MACROS)
-            connection.execute(f"CREATE TEMP VIEW pairs AS {select_pairs(raw, files.head)}")
+            connection.con.execute(MACROS)
+            connection.con.execute(f"CREATE TEMP VIEW pairs AS {select_pairs(raw, files.head)}")
+            return connection.table("pairs").select(*PAIR_SCHEMA)
         except PipelineError:
             raise
         except Exception as error:  # noqa: BLE001 - of the engine or of Arrow, in any class of theirs
@@ -176,6 +178,8 @@ def _refuse(raw: RawFile, files: SheetFiles) -> None:
     if wrong := wrong_types(raw):
         problems = [Problem(name, "wrong_type", f"is {kind}; expected text") for name, kind in wrong.items()]
         raise unreadable(files.id, files.data.name, problems)
+    if told := list(wrong_columns(files.data)):  # where the file tells its types twice, and in two ways
+        raise unreadable(files.id, files.data.name, told)
 
 
 def _entries(directory: Path) -> Sequence[Path]:
