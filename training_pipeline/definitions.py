@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection
 from datetime import timedelta
 
@@ -9,11 +10,14 @@ import dagster as dg
 
 from training_pipeline.app.container import Services, open_services
 from training_pipeline.defs import alerts, assets, graph, jobs, resources, retraining, sensors
+from training_pipeline.domain.errors import PipelineError
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
 
 #: A model is warned of when it has come so far on its way to being stale.
 WARN_AT = 0.8
+
+_log = logging.getLogger(__name__)
 
 
 def build(settings: Settings, services: Callable[[], Services], *, owners: Collection[str] = ()) -> dg.Definitions:
@@ -64,5 +68,9 @@ def defs() -> dg.Definitions:
     Sheets in other systems are not read: loading must neither wait for another system nor fail because of it.
     """
     settings = Settings()
-    owners = graph.owners_of(FileTrainingSheets([settings.sheets, SAMPLES]).list())
-    return build(settings, lambda: open_services(settings), owners=owners)
+    try:
+        sheets = FileTrainingSheets([settings.sheets, SAMPLES]).list()
+    except PipelineError as error:
+        _log.warning("the assets are shown without the owners of training sheets: %s", error.message)
+        sheets = []
+    return build(settings, lambda: open_services(settings), owners=graph.owners_of(sheets))

@@ -174,7 +174,10 @@ class Settings(BaseSettings):
     )
     retrain_timezone: str = Field("UTC", description="Timezone of that cron expression, such as Europe/Zurich.")
     model_fresh_days: float = Field(
-        90.0, gt=0, description="Age in days after which a model is shown as stale, with a warning at 4/5 of it."
+        90.0,
+        ge=0.01,
+        le=36_500,
+        description="Age in days after which a model is shown as stale, with a warning at 4/5 of it.",
     )
     alert_pending_minutes: float = Field(
         15.0, gt=0, description="An alert is sent for a training job that has been pending for longer than this."
@@ -243,8 +246,20 @@ class Settings(BaseSettings):
     def _timezone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
+        except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError("is not the name of a timezone, such as Europe/Zurich") from None
+        return value
+
+    @field_validator("retrain_cron")
+    @classmethod
+    def _cron(cls, value: str) -> str:
+        import dagster as dg  # only where a cron is set: importing it takes longer than most commands
+
+        try:
+            ticks = dg.TimeWindowPartitionsDefinition(start="2024-01-01", fmt="%Y-%m-%d", cron_schedule=value)
+            ticks.get_first_partition_window()  # fails for a day that never comes, such as the 31st of April
+        except Exception:  # noqa: BLE001 - it raises errors of many classes
+            raise ValueError("is not a cron expression of five fields that ever comes, such as 0 6 * * 1") from None
         return value
 
     @model_validator(mode="after")

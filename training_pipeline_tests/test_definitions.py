@@ -3,10 +3,13 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from training_pipeline.definitions import defs
+from training_pipeline.testing.sheet_files import HEAD, ROW, put_sheet
 
 
 def test_what_dagster_sees() -> None:
@@ -39,6 +42,27 @@ def test_what_dagster_sees() -> None:
     schedules = {schedule.name: schedule.default_status for schedule in loaded.schedules or []}
     assert schedules == {"retrain_changed_sheets": dg.DefaultScheduleStatus.STOPPED}
     dg.Definitions.validate_loadable(loaded)
+
+
+@pytest.mark.parametrize("broken", ["head", "directory", "no directory"])
+def test_a_broken_sheet_or_directory_takes_nothing_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    sheets = tmp_path / "sheets"
+    if broken == "no directory":
+        sheets.touch()
+    else:
+        sheets.mkdir()
+        put_sheet(sheets, [ROW], head=HEAD + "owner: ann@example.org\n")
+        if broken == "head":
+            (sheets / "t.yaml").write_text("created_at: 2026-02-30\n")
+        else:
+            (sheets / "t.yaml").mkdir()
+    monkeypatch.setenv("TRAINING_PIPELINE_SHEETS_DIR", str(sheets))
+    loaded = defs()
+    dg.Definitions.validate_loadable(loaded)
+    owners = loaded.resolve_assets_def("training_sheet").get_asset_spec().owners
+    assert ("ann@example.org" in owners) == (broken != "no directory")
 
 
 def test_every_asset_says_what_it_is() -> None:

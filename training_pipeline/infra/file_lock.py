@@ -35,11 +35,11 @@ def try_lock(path: Path) -> int | None:
 
 @contextmanager
 def hold(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[None]:
-    """Hold the lock of `path`, beside other shared holders where `shared`. Creates the file.
+    """Hold the lock of `path`, beside other shared holders where `shared`. Creates the file, unless it is a directory.
 
     Waits for as long as another holder has it, also one in this process; with `wait=False` raises `Conflict` instead.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))

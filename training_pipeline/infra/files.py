@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,33 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class NotAFile(Exception):
+    """What stands under the name is no regular file; the message says what it is."""
+
+
+def read_at_most(path: Path, most: int) -> bytes:
+    """The first `most` bytes of a regular file or of what a link leads to; raises `NotAFile`, or `OSError`.
+
+    Returns at once whatever stands under the name: a pipe or a device is not even opened.
+    """
+    _must_be_a_file(path.stat().st_mode)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # it may have become a pipe meanwhile
+    with os.fdopen(descriptor, "rb") as file:
+        _must_be_a_file(os.fstat(descriptor).st_mode)
+        return file.read(most)
+
+
+def is_file(path: Path) -> bool:
+    """Whether `path` is or leads to a regular file; false too where it cannot be looked at, for whatever cause."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for some causes
+
+
+def _must_be_a_file(mode: int) -> None:
+    kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+    if not stat.S_ISREG(mode):
+        raise NotAFile(f"is {kinds.get(stat.S_IFMT(mode), 'a device')}; expected a file")
 
 
 def replace_file(path: Path, content: bytes) -> None:

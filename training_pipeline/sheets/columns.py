@@ -16,17 +16,19 @@ QUESTION_ANSWER: Final = {"system": "system", "question": "user", "answer": "ass
 LIST_COLUMNS: Final = tuple(name for name, dtype in PAIR_SCHEMA.items() if dtype.is_array() and name != "messages")
 TEXT_COLUMNS: Final = tuple(name for name, dtype in PAIR_SCHEMA.items() if dtype.is_string() and name != "tools")
 KNOWN_COLUMNS: Final = (*PAIR_SCHEMA, *QUESTION_ANSWER)
+#: Unknown columns, and letters of their names, that are compared with the known ones: that takes time.
+_COMPARED: Final = 64
 REQUIRED_COLUMNS: Final = ("pair_id", "item_ref", "status")
 
 
 def column_problems(columns: Mapping[str, int | None], head: Head) -> Iterator[Problem]:
     """Every problem with the columns of a file, given as name -> line where it is first seen. Pure."""
-    seen: dict[str, str] = {}
-    for name, line in columns.items():
-        if name not in KNOWN_COLUMNS and name not in head.ignored_columns:
-            yield Problem(name, "unknown_column", f"is not a known column{_near(name)}", line)
-        elif (other := seen.setdefault(name.lower(), name)) != name:
-            yield Problem(name, "repeated_column", f"differs from column '{other}' only in case", line)
+    allowed = {*KNOWN_COLUMNS, *head.ignored_columns}
+    unknown = [name for name in columns if name not in allowed]
+    for number, name in enumerate(unknown):
+        near = _near(name) if number < _COMPARED and len(name) < _COMPARED else ""
+        yield Problem(name, "unknown_column", f"is not a known column{near}", columns[name])
+    yield from twin_columns({name: line for name, line in columns.items() if name in allowed})
     for name in REQUIRED_COLUMNS:
         if name not in columns:
             yield Problem(name, "missing_column", "is missing; every pair needs it, and it has no default")
@@ -42,6 +44,15 @@ def column_problems(columns: Mapping[str, int | None], head: Head) -> Iterator[P
             if name not in columns:
                 text = "is missing" if pair else "is missing; or give the columns question and answer instead"
                 yield Problem(name, "missing_column", text)
+
+
+def twin_columns(columns: Mapping[str, object]) -> Iterator[Problem]:
+    """Columns whose names differ in capitals only, which no engine tells apart; their line where it is given. Pure."""
+    seen: dict[str, str] = {}
+    for name, line in columns.items():
+        if (other := seen.setdefault(name.lower(), name)) != name:
+            where = line if isinstance(line, int) else None
+            yield Problem(name, "repeated_column", f"differs from column '{other}' only in case", where)
 
 
 def known_columns_hint() -> str:

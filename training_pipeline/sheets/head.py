@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.domain.training_sheet import Reference, SheetStatus, TrainingSheet
 from training_pipeline.domain.usage import DataClassification, Use
 from training_pipeline.domain.validation import problems_from_validation
+from training_pipeline.infra.files import NotAFile, read_at_most
+from training_pipeline.sheets import bounded_yaml
+from training_pipeline.sheets.bounded_yaml import BrokenYaml, unstorable
 
 
 class Defaults(BaseModel):
@@ -57,6 +60,8 @@ class Head(BaseModel):
     metadata: dict[str, Any] = Field(default_factory=dict)
     defaults: Defaults = Defaults()
     ignored_columns: tuple[str, ...] = ()
+    #: The file of pairs beside the head, `<id>@<digest>.parquet`, where it is not just `<id>` with another ending.
+    pairs_file: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*@[0-9a-f]{12}\.parquet$")
     #: Only read for CSV: what stands between two fields, and between the words of a list.
     delimiter: str = Field(",", min_length=1, max_length=1)
     list_separator: str = Field(";", min_length=1, max_length=1)
@@ -75,6 +80,15 @@ class Head(BaseModel):
             raise ValueError(f"{', '.join(known)} mean something in a training sheet and cannot be ignored")
         return value
 
+    @field_validator("created_at")
+    @classmethod
+    def _a_moment(cls, value: datetime | None) -> datetime | None:
+        try:
+            _ = value and value.tzinfo and value.astimezone(UTC)
+        except (OverflowError, ValueError):
+            raise ValueError("lies before the year 1 or after 9999 in UTC") from None
+        return value
+
     def sheet(self, sheet_id: str) -> TrainingSheet:
         """The head as the rest of the pipeline knows it."""
         return TrainingSheet(id=sheet_id, **self.model_dump(include=set(TrainingSheet.model_fields) - {"id"}))
@@ -83,18 +97,13 @@ class Head(BaseModel):
 def parse_head(content: bytes) -> Head | list[Problem]:
     """The head in `content`, or every problem with it; `path` is the field, `line` is known for broken YAML. Pure."""
     try:
-        document = yaml.load(content.decode("utf-8-sig"), Loader=_Loader)  # noqa: S506 - a subclass of SafeLoader
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        return [Problem("", "wrong_encoding", "is not UTF-8; save the file as UTF-8", line)]
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f" at column {mark.column + 1}" if mark else ""
-        return [Problem("", "broken_yaml", f"{error.problem or error.context}{where}", mark.line + 1 if mark else None)]
-    except yaml.YAMLError:
-        return [Problem("", "broken_yaml", "holds a character that YAML does not allow")]
+        document = bounded_yaml.load(content)
+    except BrokenYaml as error:
+        return [Problem("", error.code, error.message, error.line)]
     if not isinstance(document, dict):
         return [Problem("", "broken_yaml", "is not a list of `key: value` lines; at least name and status are needed")]
+    if bad := [Problem(pointer, "unstorable", reason) for pointer, reason in unstorable(document)]:
+        return bad
     try:
         return Head.model_validate(document)
     except ValidationError as error:
@@ -108,8 +117,19 @@ def write_head(head: Head) -> bytes:
 
 
 def read_head(path: Path) -> Head | list[Problem]:
-    """`parse_head` of a file. Reads only."""
-    return parse_head(path.read_bytes())
+    """`parse_head` of a file, whatever stands under its name. Reads only."""
+    content = read_head_bytes(path)
+    return parse_head(content) if isinstance(content, bytes) else [content]
+
+
+def read_head_bytes(path: Path) -> bytes | Problem:
+    """The bytes of a head as far as they may count, or why there are none. Never waits for a pipe or a device."""
+    try:
+        return read_at_most(path, bounded_yaml.LARGEST + 1)
+    except NotAFile as error:
+        return Problem("", "not_a_file", str(error))
+    except OSError as error:
+        return Problem("", "unreadable_file", f"cannot be read: {error.strerror or type(error).__name__}")
 
 
 _FIELDS = {"": Head.model_fields, "/defaults": Defaults.model_fields}
@@ -126,17 +146,3 @@ def _problem(field: FieldProblem) -> Problem:
     elif field.code == "string_type" and name in {"id", "version"}:
         message += "; put it in quotes"
     return Problem(field.pointer, field.code, message)
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice, where YAML would silently keep the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, str | int) and key in seen:
-                raise yaml.MarkedYAMLError(problem=f"the key '{key}' stands twice", problem_mark=key_node.start_mark)
-            if isinstance(key, str | int):
-                seen.add(key)
-        return super().construct_mapping(node, deep=deep)

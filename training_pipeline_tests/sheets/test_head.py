@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from training_pipeline.domain.usage import Use
-from training_pipeline.sheets.head import Head, parse_head, write_head
+from training_pipeline.sheets.head import Head, parse_head, read_head, write_head
 from training_pipeline.testing.sheet_files import HEAD
 
 
@@ -46,6 +49,46 @@ def test_every_field_is_named_at_once() -> None:
 def test_broken_yaml(text: str | bytes, expected: str) -> None:
     (found,) = faults(text)
     assert expected in found
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('owner: "\\ud800"', "/owner: must not contain half of a surrogate pair"),
+        ('description: "a\\0b"', "/description: must not contain the character NUL"),
+        ('metadata: {"a\\0": 1}', "/metadata: has a key that must not contain the character NUL"),
+        ("metadata: {a: [.inf]}", "/metadata/a/0: is not a finite number"),
+        ("metadata: {a: !!binary aGk=}", "/metadata/a: is of the type bytes"),
+        ("created_at: 9999-12-31T23:59:59-14:00", "/created_at: lies before the year 1 or after 9999"),
+        ("created_at: 2026-02-30", "5 : is no timestamp"),
+        ("pairs_file: ../x.parquet", "/pairs_file: string should match pattern"),
+    ],
+)
+def test_what_cannot_be_stored_is_refused(line: str, expected: str) -> None:
+    assert expected in "\n".join(faults(HEAD + line))
+
+
+def test_whatever_stands_under_the_name_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "directory.yaml").mkdir()
+    (tmp_path / "dangling.yaml").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop.yaml").symlink_to(tmp_path / "loop.yaml")
+    (tmp_path / "device.yaml").symlink_to("/dev/zero")
+    (tmp_path / "huge.yaml").write_bytes(b"#" * 2**20)
+    (tmp_path / "fine.yaml").write_text(HEAD)
+    (tmp_path / "link.yaml").symlink_to(tmp_path / "fine.yaml")
+    found = {path.stem: read_head(path) for path in tmp_path.iterdir()}
+    assert isinstance(found.pop("fine"), Head)
+    assert isinstance(found.pop("link"), Head)
+    messages = {name: problems[0].message for name, problems in found.items() if isinstance(problems, list)}
+    assert messages == {
+        "pipe": "is a named pipe; expected a file",
+        "directory": "is a directory; expected a file",
+        "dangling": "cannot be read: No such file or directory",
+        "loop": "cannot be read: Too many levels of symbolic links",
+        "device": "is a device; expected a file",
+        "huge": "is larger than 256 KiB; a head has no room for data",
+    }
 
 
 def test_nothing_is_stated_by_default() -> None:

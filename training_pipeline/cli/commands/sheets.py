@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from training_pipeline.app.sheet_source import file_sheets, sheet_source
@@ -49,7 +50,11 @@ def list_sheets(json: Json = False) -> None:
         table.add_row(head.id, head.name, head.status, source, template, ", ".join(head.tags))
     for sheet_id in sorted(broken):
         table.add_row(sheet_id, f"[red]cannot be read[/], run: training-pipeline sheets check {sheet_id}")
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for error in broken.values():
+        for problem in error.problems:
+            console.print(f"{escape(problem.pointer)} {escape(problem.message)}", style="dim", highlight=False)
 
 
 @app.command()
@@ -109,7 +114,7 @@ def _files(sheets: FileTrainingSheets, named: str) -> tuple[Path, Head]:
     if path.suffix == ".yaml":
         files = FileTrainingSheets([path.absolute().parent]).files(path.stem)
         return files.data, files.head
-    yaml = path.with_suffix(".yaml")
+    yaml = path.with_name(path.stem.partition("@")[0] + ".yaml")
     head = read_head(yaml) if yaml.is_file() else _silent_head(path.stem)
     if not isinstance(head, Head):
         raise unreadable(path.stem, yaml.name, head)

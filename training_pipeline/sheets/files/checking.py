@@ -16,7 +16,7 @@ import numpy as np
 from training_pipeline.domain.rules.chat_format import Problem, Severity, is_blank, pair_problems, text_of
 from training_pipeline.domain.rules.text import WHITE_SPACE
 from training_pipeline.sheets.columns import QUESTION_ANSWER, column_problems
-from training_pipeline.sheets.files.rows import declared_columns, read_rows
+from training_pipeline.sheets.files.rows import declared_columns, read_rows, wrong_columns
 from training_pipeline.sheets.head import Head
 
 _WITHOUT_WHITE_SPACE = dict.fromkeys(map(ord, WHITE_SPACE))
@@ -86,7 +86,7 @@ def check(data: Path, head: Head, *, limit: int = 100) -> CheckReport:
                 tally.add(Problem(path, problem.code, problem.message, row.line))
             seen.add(row.line, pair)
     if columns:
-        for problem in column_problems(columns, head):
+        for problem in (*column_problems(columns, head), *wrong_columns(data)):
             tally.add(problem)
     if not rows:
         tally.add(Problem("", "empty_file", "holds no pairs; a training sheet needs at least one"))

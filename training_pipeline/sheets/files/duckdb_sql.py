@@ -10,14 +10,16 @@ from __future__ import annotations
 import codecs
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
-from training_pipeline.sheets.files.rows import declared_columns
+from training_pipeline.sheets.files.rows import csv_records, read_rows
 from training_pipeline.sheets.head import Head
 from training_pipeline.sheets.pair_columns import pair_expressions
 
@@ -58,6 +60,11 @@ CREATE TEMP MACRO messages_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]
                 THEN TRY_CAST(m.tool_calls ->> '$' AS JSON) ELSE m.tool_calls END),
             tool_call_id := string_of(m.tool_call_id))) END;
 """
+
+
+#: What the engine takes for a number and JSON does not, where it may be one: a text may look the same.
+_NO_NUMBER: Final = r"(?i)[:\[,]\s*-?(nan|inf(inity)?)\s*[,\]}]"
+_CSV_BATCH: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +139,17 @@ class RawFile:
 def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, *, every_column: bool = False) -> RawFile:
     """Look at a file: its columns, whether it has rows, and for JSONL whether every line is a sound object.
 
-    Reads JSONL and CSV once from end to end, of Parquet only the footer. The relation of a JSONL file has the columns a
-    sheet may have, or with `every_column` all there are, each as JSON. Raises duckdb.Error for what it cannot read.
+    Reads the file once from end to end, and keeps the fields of CSV in a table of the connection. The relation of a
+    JSONL file has the columns a sheet may have, or with `every_column` all there are, each as JSON. Raises whatever
+    DuckDB, Arrow and Python raise for what they cannot read.
     """
-    match data.suffix:
+    match data.suffix.lower():
         case ".jsonl":
-            return _inspect_jsonl(connection, data, every_column)
+            return _inspect_jsonl(connection, data, head, every_column)
         case ".csv":
             return _inspect_csv(connection, data, head)
         case _:
-            return _inspect_parquet(connection, data)
+            return _inspect_parquet(connection, data, every_column)
 
 
 def select_pairs(raw: RawFile, head: Head) -> str:
@@ -156,14 +164,23 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, every_column: bool) -> RawFile:
+def identifier(name: str) -> str:
+    """A name as an SQL identifier. Pure."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, every_column: bool) -> RawFile:
     lines = connection.execute(
-        "SELECT json_type(json), json_keys(json) FROM read_ndjson_objects(?) GROUP BY ALL", [_pattern(data)]
+        "SELECT json_type(json), json_keys(json), regexp_matches(json::VARCHAR, ?) FROM read_ndjson_objects(?) "
+        "GROUP BY ALL",
+        [_NO_NUMBER, _pattern(data)],
     ).fetchall()
-    names = list(dict.fromkeys(key for _, keys in lines for key in keys))
+    names = list(dict.fromkeys(key for _, keys, _ in lines for key in keys))
     with data.open("rb") as file:
         marked = file.read(3) == codecs.BOM_UTF8  # the engine takes it with one thread and refuses it with two
-    faulty = marked or any(kind != "OBJECT" or len(set(keys)) < len(keys) for kind, keys in lines)
+    faulty = marked or any(kind != "OBJECT" or len(set(keys)) < len(keys) for kind, keys, _ in lines)
+    if not faulty and any(doubtful for *_, doubtful in lines):
+        faulty = any(row.values is None for row in read_rows(data, head))
     # Read as VARCHAR, a string is its text and anything else its JSON text; read as JSON, a value keeps its type.
     as_text = () if every_column else TEXT_COLUMNS
     types = {name: duckdb.sqltypes.DuckDBPyType("VARCHAR" if name in as_text else "JSON") for name in names}
@@ -174,28 +191,52 @@ def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, every_colu
 
 
 def _inspect_csv(connection: duckdb.DuckDBPyConnection, data: Path, head: Head) -> RawFile:
-    names = declared_columns(data, head) or {}
-    columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in names)
-    options = f"delim = {quoted(head.delimiter)}, quote = '\"', escape = '\"', nullstr = '', auto_detect = false"
-    relation = f"read_csv({quoted(_pattern(data))}, header = true, {options}, columns = {{{columns}}})"
-    # Asking for every column makes the engine look at every field of every row.
-    counts = connection.execute(f"SELECT count(*), count(COLUMNS(*)) FROM {relation}").fetchall()  # noqa: S608
+    """Takes the fields into a table, as Python's reader has them: the engine's own takes what is no CSV."""
+    records = csv_records(data, head)
+    names = [name or "" for name in next(records, [])]
     types = dict.fromkeys(names, duckdb.sqltypes.VARCHAR)
-    return RawFile(relation, types, empty=not counts[0][0], list_separator=head.list_separator)
+    if not names:
+        return RawFile("", types, empty=True)
+    columns = ", ".join(f"{identifier(name)} VARCHAR" for name in names)
+    connection.execute(f"CREATE TEMP TABLE csv_fields ({columns})")
+    empty = True
+    while batch := list(islice(records, _CSV_BATCH)):
+        arrays = [pa.array(column, pa.string()) for column in zip(*batch, strict=True)]
+        connection.register("csv_batch", pa.Table.from_arrays(arrays, names))
+        connection.execute("INSERT INTO csv_fields SELECT * FROM csv_batch")
+        connection.unregister("csv_batch")
+        empty = False
+    return RawFile("csv_fields", types, empty=empty, list_separator=head.list_separator)
 
 
-def _inspect_parquet(connection: duckdb.DuckDBPyConnection, data: Path) -> RawFile:
-    relation = f"read_parquet({quoted(_pattern(data))})"
+def _inspect_parquet(connection: duckdb.DuckDBPyConnection, data: Path, every_column: bool) -> RawFile:
+    with pq.ParquetFile(data) as file:
+        metadata = file.metadata
+        names = None if every_column else [name for name in file.schema_arrow.names if name in KNOWN_COLUMNS]
+        for _ in file.iter_batches(columns=names):
+            pass  # the engine reads pages that contradict themselves as if nothing were wrong; Arrow refuses them
+    relation = _plain(f"read_parquet({quoted(_pattern(data))})", metadata.schema.to_arrow_schema())
     described = connection.sql(f"SELECT * FROM {relation}")  # noqa: S608
     types = dict(zip(described.columns, described.types, strict=True))
-    metadata = pq.read_metadata(data)
     return RawFile(relation, types, empty=not metadata.num_rows, no_tool_calls=_no_tool_calls(metadata))
+
+
+def _plain(relation: str, schema: pa.Schema) -> str:
+    """The relation with what the engine has in another way than JSON: a column of nulls only, and what is no number."""
+    named = {field.name: identifier(field.name) for field in schema}
+    changed = [f"CAST({named[f.name]} AS VARCHAR) AS {named[f.name]}" for f in schema if pa.types.is_null(f.type)]
+    floats = [named[field.name] for field in schema if pa.types.is_floating(field.type)]
+    changed += [f"CASE WHEN NOT isnan({name}) THEN {name} END AS {name}" for name in floats]
+    return f"(SELECT * REPLACE ({', '.join(changed)}) FROM {relation})" if changed else relation  # noqa: S608
 
 
 def _no_tool_calls(metadata: Any) -> bool:
     for group in (metadata.row_group(index) for index in range(metadata.num_row_groups)):
         for column in (group.column(index) for index in range(group.num_columns)):
-            parts = column.path_in_schema.split(".")
+            try:
+                parts = column.path_in_schema.split(".")
+            except UnicodeDecodeError:  # a footer that says nothing sure
+                return False
             if parts[0] == "messages" and "tool_calls" in parts:
                 statistics = column.statistics
                 if statistics is None or not statistics.has_null_count or statistics.null_count < column.num_values:
@@ -246,6 +287,8 @@ def _string(raw: RawFile, name: str) -> str:
 
 
 def wrong_types(raw: RawFile) -> dict[str, str]:
-    """Text columns that hold lists or objects instead, with the type they have. Pure."""
+    """Text columns that hold lists or objects, and columns that hold bytes anywhere, with the type they have. Pure."""
     nested = {"list", "struct", "map", "array", "union"}
-    return {name: str(raw.types[name]) for name in TEXT_COLUMNS if name in raw.types and raw.types[name].id in nested}
+    texts = {name for name in (*TEXT_COLUMNS, *QUESTION_ANSWER) if name in raw.types and raw.types[name].id in nested}
+    kinds = {name: str(raw.types[name]) for name in KNOWN_COLUMNS if name in raw.types}
+    return {name: kind for name, kind in kinds.items() if name in texts or "BLOB" in kind}

@@ -9,7 +9,9 @@ from __future__ import annotations
 import codecs
 import csv
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn
@@ -17,8 +19,9 @@ from typing import Any, BinaryIO, Final, NoReturn
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.rules.chat_format import Problem
-from training_pipeline.sheets.columns import LIST_COLUMNS
+from training_pipeline.sheets.columns import KNOWN_COLUMNS, LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.head import Head
 
 #: Longest line or field (bytes) that is read: the engine's limit for one JSON object.
@@ -35,14 +38,31 @@ class Row:
 
 
 def read_rows(data: Path, head: Head) -> Iterator[Row]:
-    """All rows of a JSONL, CSV or Parquet file in its order; what cannot be read becomes a row of problems."""
-    match data.suffix:
+    """All rows of a JSONL, CSV or Parquet file in its order; what cannot be read becomes a row of problems.
+
+    Raises `Unavailable` where memory runs out, and nothing else.
+    """
+    line = 0
+    try:
+        for row in _rows(data, head):
+            line = row.line
+            yield row
+    except OSError as error:
+        yield _broken(line + 1, "unreadable_file", f"cannot be read from here on: {error.strerror or 'unknown cause'}")
+    except MemoryError:
+        raise Unavailable(
+            f"Memory ran out while {data.name} was read, after row {line}.", hint="Free memory and try again."
+        ) from None
+
+
+def _rows(data: Path, head: Head) -> Iterator[Row]:
+    match data.suffix.lower():
         case ".jsonl":
             return _jsonl(data)
         case ".csv":
             return _csv(data, head)
         case _:
-            return _parquet(data)
+            return _parquet(data, head)
 
 
 def declared_columns(data: Path, head: Head) -> dict[str, int | None] | None:
@@ -50,25 +70,54 @@ def declared_columns(data: Path, head: Head) -> dict[str, int | None] | None:
 
     Empty where the header cannot be read: `read_rows` says why.
     """
-    if data.suffix == ".csv":
+    if data.suffix.lower() == ".csv":
         try:
             with data.open("rb") as file:
                 return dict.fromkeys(next(_csv_records(file, head.delimiter))[1], 1)
-        except (StopIteration, _NotUtf8, csv.Error):
+        except (StopIteration, _NotUtf8, csv.Error, OSError):
             return {}
-    if data.suffix == ".parquet":
+    if data.suffix.lower() == ".parquet":
         try:
             return dict.fromkeys(pq.read_schema(data).names)
-        except (pa.ArrowException, OSError):
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - Arrow raises errors of many classes
             return {}
     return None
 
 
+def wrong_columns(data: Path) -> Iterator[Problem]:
+    """Columns of text that a Parquet file declares as lists or objects, and any of bytes. Reads the footer only."""
+    if data.suffix.lower() != ".parquet":
+        return
+    try:
+        schema = pq.read_schema(data)
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - `read_rows` says why
+        return
+    for name, kind in zip(schema.names, schema.types, strict=True):
+        is_nested = name in (*TEXT_COLUMNS, *QUESTION_ANSWER) and pa.types.is_nested(kind)
+        if is_nested or (name in KNOWN_COLUMNS and "binary" in str(kind)):
+            yield Problem(name, "wrong_type", f"is {kind}; expected text")
+
+
 def _jsonl(data: Path) -> Iterator[Row]:
     with data.open("rb") as file:
-        for line, content in enumerate(file, 1):
-            if content.strip():
+        for line, content in enumerate(_lines(file), 1):
+            if len(content) > LONGEST:
+                yield _broken(line, "line_too_long", f"is longer than {LONGEST // 2**20} MB")
+            elif content.strip():
                 yield _json_row(line, content)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines, of which one longer than `LONGEST` is cut off behind it; what memory holds is bounded."""
+    while content := file.readline(LONGEST + 1):
+        rest = content
+        while rest and not rest.endswith(b"\n") and len(rest) > LONGEST:
+            rest = file.readline(LONGEST + 1)
+        yield content
 
 
 def _json_row(line: int, content: bytes) -> Row:
@@ -76,8 +125,7 @@ def _json_row(line: int, content: bytes) -> Row:
 
     def first_counts(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         values = dict(reversed(pairs))
-        keys = [key for key, _ in pairs] if len(values) < len(pairs) else []
-        repeated.append(sorted({key for key in keys if keys.count(key) > 1}))
+        repeated.append(_repeated(key for key, _ in pairs) if len(values) < len(pairs) else [])
         return values
 
     try:
@@ -96,8 +144,6 @@ def _json_row(line: int, content: bytes) -> Row:
         return _broken(line, "broken_json", f"is not JSON: {_expected(error)} at byte {byte}")
     except (ValueError, RecursionError):
         return _broken(line, "broken_json", "is not JSON that can be read: nested too deeply, or not a number")
-    if len(content) > LONGEST:
-        return _broken(line, "line_too_long", f"is longer than {LONGEST // 2**20} MB")
     if not isinstance(values, dict):
         return _broken(line, "not_an_object", f"is {_kind(values)}; every line must be one JSON object")
     problems = [
@@ -107,6 +153,10 @@ def _json_row(line: int, content: bytes) -> Row:
     if any(repeated):
         problems.append(Problem("messages", "repeated_key", "a key stands twice in one object; the first counts", line))
     return Row(line, values, problems)
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
 def _broken(line: int, code: str, message: str) -> Row:
@@ -126,6 +176,20 @@ def _kind(value: object) -> str:
     return kinds.get(type(value), "a number")
 
 
+def csv_records(data: Path, head: Head) -> Iterator[list[str | None]]:
+    """The fields of a CSV file record by record, the header first; an empty field is null.
+
+    Raises where `read_rows` tells a problem of the file.
+    """
+    with data.open("rb") as file:
+        width = 0
+        for line, fields in _csv_records(file, head.delimiter):
+            width = width or len(fields)
+            if len(fields) != width:
+                raise csv.Error(f"line {line} has {len(fields)} fields where the header has {width}")
+            yield [field or None for field in fields]
+
+
 def _csv(data: Path, head: Head) -> Iterator[Row]:
     with data.open("rb") as file:
         records = _csv_records(file, head.delimiter)
@@ -135,7 +199,11 @@ def _csv(data: Path, head: Head) -> Iterator[Row]:
             for line, fields in records:
                 if header is None:
                     header = fields
-                    for name in sorted({name for name in header if header.count(name) > 1}):
+                    if "" in header:
+                        message = "column {} has no name; is there one {!r} too many in every line?"
+                        message = message.format(header.index("") + 1, head.delimiter)
+                        yield _broken(line, "unnamed_column", message)
+                    for name in filter(None, _repeated(header)):
                         problem = Problem(name, "repeated_column", "stands twice in the header", line)
                         yield Row(line, None, [problem])
                 elif len(fields) != len(header):
@@ -155,7 +223,9 @@ def _csv_records(file: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[str
     """Each record with the line it begins in; raises `_NotUtf8` or `csv.Error`."""
 
     def lines() -> Iterator[str]:
-        for number, content in enumerate(file, 1):
+        for number, content in enumerate(_lines(file), 1):
+            if len(content) > LONGEST:
+                raise csv.Error(f"line longer than {LONGEST // 2**20} MB")
             try:
                 yield content.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError:
@@ -181,7 +251,7 @@ def _csv_value(column: str, text: str, head: Head) -> object:
         return None
     if column in LIST_COLUMNS:
         if not text.lstrip().startswith("["):
-            words = [word.strip() for word in text.split(head.list_separator)]
+            words = [word.strip(" ") for word in text.split(head.list_separator)]
             return [word for word in words if word] or text
         return _json_or_text(text)
     return _json_or_text(text) if column == "messages" else text
@@ -194,21 +264,53 @@ def _json_or_text(text: str) -> object:
         return text
 
 
-def _parquet(data: Path) -> Iterator[Row]:
+def _parquet(data: Path, head: Head) -> Iterator[Row]:
     line = 0
     try:
         with pq.ParquetFile(data) as file:
+            ignored = [name for name in file.schema_arrow.names if name in head.ignored_columns]
             for batch in file.iter_batches(batch_size=2048):
-                for values in batch.to_pylist():
-                    line += 1
-                    yield Row(line, _parquet_values(values))
-    except (pa.ArrowException, OSError):
+                for row in _batch_rows(batch.drop_columns(ignored), line + 1):
+                    line = row.line
+                    yield row
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - Arrow raises errors of many classes
         where = f"after row {line}" if line else "from its first byte on"
         yield Row(line, None, [Problem("", "corrupt_parquet", f"cannot be read as Parquet {where}; write it again")])
 
 
+def _batch_rows(batch: pa.RecordBatch, first: int) -> Iterator[Row]:
+    """The rows of a batch; one by one where a value cannot be had, such as text that is no UTF-8 or the year 10,000."""
+    try:
+        rows = batch.to_pylist()
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - a value that is beyond Python, by whatever error
+        rows = [None] * batch.num_rows
+    for position, values in enumerate(rows):
+        if values is not None:
+            yield Row(first + position, _parquet_values(values))
+        else:
+            yield _one_row(batch, position, first + position)
+
+
+def _one_row(batch: pa.RecordBatch, position: int, line: int) -> Row:
+    values: dict[str, Any] = {}
+    problems = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            values[name] = column[position].as_py()
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - see above
+            message = f"is {column.type} and cannot be read: no UTF-8, or beyond what there is of its type"
+            problems.append(Problem(name, "unreadable_value", message, line))
+    return Row(line, None if problems else _parquet_values(values), problems)
+
+
 def _parquet_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    row = dict(values)
-    if isinstance(row.get("messages"), str):
-        row["messages"] = _json_or_text(row["messages"])
+    row = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values.items()}
+    if isinstance(messages := row.get("messages"), str):
+        row["messages"] = _json_or_text(messages)
     return row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,17 +14,20 @@ from typing import Final
 
 import duckdb
 import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
 
 from training_pipeline.domain.errors import NotFound, PipelineError, SheetChanged, SheetUnreadable, Unavailable
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.domain.training_sheet import TrainingSheet
+from training_pipeline.infra.files import is_file
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.columns import column_problems
 from training_pipeline.sheets.files.duckdb_sql import MACROS, RawFile, inspect, select_pairs, wrong_types
-from training_pipeline.sheets.files.structure import structural_problems, unreadable
-from training_pipeline.sheets.head import Head, parse_head, read_head
+from training_pipeline.sheets.files.rows import wrong_columns
+from training_pipeline.sheets.files.structure import engine_refused, structural_problems, unreadable
+from training_pipeline.sheets.head import Head, parse_head, read_head, read_head_bytes
 
 SAMPLES: Final = Path(__file__).parents[1] / "samples"
 SUFFIXES: Final = (".jsonl", ".parquet", ".csv")
@@ -54,11 +58,17 @@ class FileTrainingSheets:
     temp_directory: Path | None = None
 
     def list(self) -> list[TrainingSheet]:
-        """The heads that can be read, by id; `unreadable` has the others, which are also logged. Reads only."""
-        for sheet_id in self.unreadable():
-            _log.warning("training sheet %s is left out of the list: its head cannot be read", sheet_id)
-        heads = {sheet_id: read_head(path) for sheet_id, path in self._head_files().items()}
-        return [head.sheet(sheet_id) for sheet_id, head in sorted(heads.items()) if isinstance(head, Head)]
+        """The heads that can be read, by id; `unreadable` has the others, which are also logged. Reads only.
+
+        Raises `Unavailable` if a directory cannot be read, which is not the same as one that is not there.
+        """
+        found = []
+        for sheet_id, path in sorted(self._head_files().items()):
+            if isinstance(head := read_head(path), Head):
+                found.append(head.sheet(sheet_id))
+            else:
+                _log.warning("training sheet %s is left out of the list: its head cannot be read", sheet_id)
+        return found
 
     def unreadable(self) -> dict[str, SheetUnreadable]:
         """Why the heads that `list` leaves out cannot be read, by id. Reads only."""
@@ -91,20 +101,16 @@ class FileTrainingSheets:
     def files(self, sheet_id: str) -> SheetFiles:
         """The sheet's files; raises `NotFound`, or `SheetUnreadable` if they do not make a sheet. Reads only."""
         path = self.head_file(sheet_id)
-        problems = []
-        found = [path.with_name(path.stem + suffix) for suffix in SUFFIXES]
-        found = [data for data in found if data.is_file()]
-        expected = " or ".join(sheet_id + suffix for suffix in SUFFIXES)
-        if not found:
-            problems.append(Problem("", "missing_file", f"has no pairs beside it; expected {expected}"))
-        if len(found) > 1:
-            names = ", ".join(data.name for data in found)
-            problems.append(Problem("", "ambiguous_files", f"has {names} beside it; keep the one that counts"))
-        content = path.read_bytes()
-        head = parse_head(content)
-        if isinstance(head, Head) and not problems:
-            return SheetFiles(sheet_id, path, content, head, found[0])
-        raise unreadable(sheet_id, path.name, [*([] if isinstance(head, Head) else head), *problems])
+        content = read_head_bytes(path)
+        while True:
+            head = [content] if isinstance(content, Problem) else parse_head(content)
+            found, problems = _pairs_beside(path, head.pairs_file if isinstance(head, Head) else None)
+            if isinstance(content, bytes) and isinstance(head, Head) and not problems:
+                return SheetFiles(sheet_id, path, content, head, found[0])
+            # The pairs of a sheet that has just been replaced are gone, and those of the new head are there.
+            before, content = content, read_head_bytes(path)
+            if content == before:
+                raise unreadable(sheet_id, path.name, [*([] if isinstance(head, Head) else head), *problems])
 
     @contextmanager
     def open(self, sheet_id: str) -> Iterator[OpenSheet]:
@@ -119,10 +125,10 @@ class FileTrainingSheets:
             with self._opened(files) as opened:
                 yield opened
         except (PipelineError, OSError):
-            if _stamp(files.data) != before:
+            if _has_changed(files.data, before):
                 raise _changed(sheet_id) from None
             raise
-        if _stamp(files.data) != before:
+        if _has_changed(files.data, before):
             raise _changed(sheet_id)
 
     @contextmanager
@@ -131,37 +137,26 @@ class FileTrainingSheets:
         digest = _digest(files)
         connection = self._connect()
         try:
-            raw = self._inspected(connection.con, files)
-            connection.con.execute(MACROS)
-            connection.con.execute(f"CREATE TEMP VIEW pairs AS {select_pairs(raw, files.head)}")
-            pairs = connection.table("pairs").select(*PAIR_SCHEMA)
+            pairs = self._pairs(connection, files)
             try:
                 yield OpenSheet(sheet=files.head.sheet(sheet_id), digest=digest, pairs=pairs)
             except (duckdb.Error, pa.ArrowException) as error:  # which of them, depends on how the pairs are read
-                if faults := list(structural_problems(files.data, files.head)):
-                    raise unreadable(sheet_id, files.data.name, faults) from None
-                # What the engine says may quote the text of the pairs: its kind is all that may be told.
-                raise Unavailable(
-                    f"Training sheet '{sheet_id}' could not be processed ({type(error).__name__}).",
-                    hint="If memory ran out, raise TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT.",
-                ) from None
+                raise engine_refused(sheet_id, files.data, files.head, error) from None
         finally:
             connection.disconnect()
 
-    def _inspected(self, connection: duckdb.DuckDBPyConnection, files: SheetFiles) -> RawFile:
+    def _pairs(self, connection: ibis.BaseBackend, files: SheetFiles) -> ir.Table:
+        """The pairs, which are read from the file when they are asked for."""
         try:
-            raw = inspect(connection, files.data, files.head)
-        except duckdb.Error:
-            # The engine's own message quotes the text of the pairs: it must not be shown, nor chained.
-            refused = Problem("", "unreadable", f"cannot be read as {files.data.suffix[1:].upper()}; write it again")
-            problems = list(structural_problems(files.data, files.head)) or [refused]
-            raise unreadable(files.id, files.data.name, problems) from None
-        if raw.faulty or raw.empty or any(column_problems(dict.fromkeys(raw.types), files.head)):
-            raise unreadable(files.id, files.data.name, structural_problems(files.data, files.head))
-        if wrong := wrong_types(raw):
-            problems = [Problem(name, "wrong_type", f"is {kind}; expected text") for name, kind in wrong.items()]
-            raise unreadable(files.id, files.data.name, problems)
-        return raw
+            raw = inspect(connection.con, files.data, files.head)
+            _refuse(raw, files)
+            connection.con.execute(MACROS)
+            connection.con.execute(f"CREATE TEMP VIEW pairs AS {select_pairs(raw, files.head)}")
+            return connection.table("pairs").select(*PAIR_SCHEMA)
+        except PipelineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - of the engine or of Arrow, in any class of theirs
+            raise engine_refused(files.id, files.data, files.head, error, looking=True) from None
 
     def _connect(self) -> ibis.BaseBackend:
         config: dict[str, str | int | bool] = {
@@ -178,33 +173,71 @@ class FileTrainingSheets:
     def _head_files(self) -> dict[str, Path]:
         heads: dict[str, Path] = {}
         for directory in self.directories:
-            for path in directory.glob("*.yaml"):
-                if SHEET_ID.fullmatch(path.stem):
+            for path in _entries(directory):
+                if path.suffix == ".yaml" and SHEET_ID.fullmatch(path.stem):
                     heads.setdefault(path.stem, path)
         return heads
 
     def _data_files(self, sheet_id: str) -> Sequence[Path]:
         found = (directory / (sheet_id + suffix) for directory in self.directories for suffix in SUFFIXES)
-        return [path for path in found if path.is_file()]
+        return [path for path in found if is_file(path)]
 
 
-def _changed(sheet_id: str) -> SheetChanged:
-    return SheetChanged(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
+def _refuse(raw: RawFile, files: SheetFiles) -> None:
+    """Raise `SheetUnreadable` with every structural fault of what was looked at, if there is one."""
+    if raw.faulty or raw.empty or any(column_problems(dict.fromkeys(raw.types), files.head)):
+        raise unreadable(files.id, files.data.name, structural_problems(files.data, files.head))
+    if wrong := wrong_types(raw):
+        problems = [Problem(name, "wrong_type", f"is {kind}; expected text") for name, kind in wrong.items()]
+        raise unreadable(files.id, files.data.name, problems)
+    if told := list(wrong_columns(files.data)):  # where the file tells its types twice, and in two ways
+        raise unreadable(files.id, files.data.name, told)
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Which file it is and when it was changed last; empty where there is none. No program can set `st_ctime`."""
+def _has_changed(data: Path, before: tuple[int, ...]) -> bool:
+    return not is_file(data) or _stamp(data) != before
+
+
+def _entries(directory: Path) -> Sequence[Path]:
     try:
-        stat = path.stat()
+        return list(directory.iterdir())
     except FileNotFoundError:
-        return ()
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+        return []
+    except OSError as error:
+        raise Unavailable(
+            f"The training sheets in {directory} cannot be read: {error.strerror}.", hint="It must be a directory."
+        ) from None
+
+
+def _pairs_beside(head: Path, named: str | None) -> tuple[Sequence[Path], Sequence[Problem]]:
+    """The files of pairs that count beside a head, and what is wrong unless it is exactly one."""
+    if named is not None and not named.startswith(f"{head.stem}@"):
+        return [], [Problem("/pairs_file", "foreign_file", f"must begin with '{head.stem}@'")]
+    names = [head.stem + suffix for suffix in SUFFIXES] if named is None else [named]
+    there = [path for name in names if os.path.lexists(path := head.with_name(name))]
+    found = [path for path in there if is_file(path)]
+    if len(found) > 1:
+        listed = ", ".join(path.name for path in found)
+        return found, [Problem("", "ambiguous_files", f"has {listed} beside it; keep the one that counts")]
+    if found:
+        return found, []
+    if there:
+        return [], [Problem("", "missing_file", f"has {there[0].name} beside it, which is no file or a broken link")]
+    return [], [Problem("", "missing_file", f"has no pairs beside it; expected {' or '.join(names)}")]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"{path.name} cannot be read: {error.strerror}.", hint="Try again.") from None
 
 
 def _digest(files: SheetFiles) -> str:
     """SHA-256 over the YAML's length (8 bytes, big endian), the YAML and the data file."""
     digest = hashlib.sha256(len(files.head_bytes).to_bytes(8, "big") + files.head_bytes)
-    with files.data.open("rb") as file:
+    with _reading(files.data), files.data.open("rb") as file:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()

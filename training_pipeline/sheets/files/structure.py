@@ -7,9 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.domain.errors import FieldProblem, SheetUnreadable
+import duckdb
+
+from training_pipeline.domain.errors import FieldProblem, PipelineError, SheetUnreadable, Unavailable
 from training_pipeline.domain.rules.chat_format import Problem
-from training_pipeline.sheets.columns import column_problems, known_columns_hint
+from training_pipeline.infra.files import is_file
+from training_pipeline.sheets.columns import column_problems, known_columns_hint, twin_columns
 from training_pipeline.sheets.files.rows import declared_columns, read_rows
 from training_pipeline.sheets.head import Head
 
@@ -17,8 +20,11 @@ from training_pipeline.sheets.head import Head
 MOST_LISTED: Final = 20
 
 
-def structural_problems(data: Path, head: Head) -> Iterator[Problem]:
-    """What keeps the file from being read at all, row by row and then for its columns. Reads the file once."""
+def structural_problems(data: Path, head: Head, *, as_sheet: bool = True) -> Iterator[Problem]:
+    """What keeps the file from being read at all, row by row and then for its columns. Reads the file once.
+
+    Unless `as_sheet`, the columns need not be those of a sheet: then only names that no engine tells apart are told.
+    """
     columns = declared_columns(data, head)
     found: dict[str, int | None] = {}
     empty = True
@@ -31,7 +37,8 @@ def structural_problems(data: Path, head: Head) -> Iterator[Problem]:
     if empty:
         yield Problem("", "empty_file", "holds no pairs; a training sheet needs at least one")
     if columns or found:
-        yield from column_problems(columns or found, head)
+        named = columns or found
+        yield from column_problems(named, head) if as_sheet else twin_columns(named)
 
 
 def unreadable(sheet_id: str, file: str, problems: Iterable[Problem]) -> SheetUnreadable:
@@ -46,6 +53,28 @@ def unreadable(sheet_id: str, file: str, problems: Iterable[Problem]) -> SheetUn
     advice = f"`training-pipeline sheets check {sheet_id}` lists every problem of every row."
     hint = f"{known_columns_hint()} {advice}" if columns else advice
     return SheetUnreadable(f"Training sheet '{sheet_id}' cannot be read.", hint=hint, problems=fields)
+
+
+def engine_refused(
+    sheet_id: str, data: Path, head: Head, error: Exception, *, looking: bool = False, as_sheet: bool = True
+) -> PipelineError:
+    """The error to raise where DuckDB or Arrow raised `error` about a file; reads the file to say what is wrong.
+
+    What they say may quote the text of the pairs: their kind is all that may be told, and they must not be chained.
+    With `looking`, the file was only looked at, so that what is refused without a known fault is the file's fault.
+    """
+    if not is_file(data):
+        return Unavailable(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
+    kind = type(error).__name__
+    short = isinstance(error, MemoryError | duckdb.OutOfMemoryException)
+    if not short and (faults := list(structural_problems(data, head, as_sheet=as_sheet))):
+        return unreadable(sheet_id, data.name, faults)
+    if looking and not short and not isinstance(error, duckdb.IOException | OSError):
+        refused = Problem("", "unreadable", f"cannot be read as {data.suffix[1:].upper()} ({kind}); write it again")
+        return unreadable(sheet_id, data.name, [refused])
+    hint = "Raise TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT." if short else "Try again."
+    what = "needs more memory than it may have" if short else "could not be processed"
+    return Unavailable(f"Training sheet '{sheet_id}' {what} ({kind}).", hint=hint)
 
 
 def table_unreadable(table: str, problems: Iterable[Problem], *, setting: str) -> SheetUnreadable:

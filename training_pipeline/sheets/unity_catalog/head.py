@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.domain.validation import problems_from_validation
+from training_pipeline.sheets.bounded_yaml import unstorable
 from training_pipeline.sheets.head import Defaults, Head
 from training_pipeline.sheets.unity_catalog import sql
 from training_pipeline.sheets.unity_catalog.columns import Columns, words_json
@@ -70,6 +71,8 @@ def head_of(columns: Columns, row: Sequence[str | None]) -> tuple[Head, str | No
         "defaults": defaults,
         **{name: given[name] for name in ("description", "owner") if name in given},
     }
+    if bad := [Problem(pointer, "unstorable", reason) for pointer, reason in unstorable(document)]:
+        return bad
     try:
         return Head.model_validate(document), (given.get("source_table") or "").strip() or None
     except ValidationError as error:

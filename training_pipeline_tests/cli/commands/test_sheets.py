@@ -40,7 +40,9 @@ def test_list_has_the_sample_and_names_what_cannot_be_read(tmp_path: Path) -> No
     broken = tmp_path / "state" / "sheets" / "mine.yaml"
     broken.parent.mkdir(parents=True)
     broken.write_text("name: x")
-    assert "cannot be read, run: training-pipeline sheets check mine" in run("list").stdout
+    listing = run("list").stdout
+    assert "cannot be read, run: training-pipeline sheets check mine" in listing
+    assert "mine.yaml, /status field required" in listing
     listed = json.loads(run("list", "--json").stdout)
     assert ([sheet["id"] for sheet in listed["training_sheets"]], listed["unreadable"]) == (["sheet-123"], ["mine"])
 
@@ -107,7 +109,7 @@ def test_check_reports_and_exits_with_one() -> None:
 
 def test_check_takes_a_sheet_by_any_of_its_files() -> None:
     run("import", foreign(), "--id", "sums", *STATED)
-    for name in ("sums.yaml", "sums.parquet"):
+    for name in ("sums.yaml", next(Path("state/sheets").glob("sums@*.parquet")).name):
         assert run("check", f"state/sheets/{name}").exit_code == 0
 
 

@@ -5,11 +5,14 @@ import os
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from training_pipeline.domain.errors import NotFound, SheetChanged, SheetUnreadable, Unavailable
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.training_sheet import SheetStatus
+from training_pipeline.sheets.files import source
+from training_pipeline.sheets.files.checking import check
 from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
 from training_pipeline.testing.sheet_files import HEAD, ROW, Put
 
@@ -63,6 +66,96 @@ def test_one_broken_head_does_not_hide_the_others(
     assert [sheet.id for sheet in sheets.list()] == ["s"]
     assert list(sheets.unreadable()) == ["broken"]
     assert "broken" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "line", ["created_at: 2026-02-30", "metadata: &m {x: *m}", 'owner: "\\ud800"', "tags: !!int x", "pairs_file: x"]
+)
+def test_one_broken_head_is_one_broken_sheet(put: Put, sheets: FileTrainingSheets, line: str) -> None:
+    put([ROW], name="fine")
+    put([ROW], head=HEAD + line, name="broken")
+    assert [sheet.id for sheet in sheets.list()] == ["fine"]
+    assert list(sheets.unreadable()) == ["broken"]
+    for ask in (sheets.get, sheets.files):
+        with pytest.raises(SheetUnreadable, match=r"broken\.yaml"):
+            ask("broken")
+    with sheets.open("fine") as opened:
+        assert opened.pairs.count().to_pyarrow().as_py() == 1
+
+
+@pytest.mark.parametrize("kind", ["directory", "pipe", "dangling", "device"])
+@pytest.mark.parametrize("suffix", [".yaml", ".jsonl"])
+def test_what_is_no_file_is_not_read(
+    put: Put, sheets: FileTrainingSheets, tmp_path: Path, kind: str, suffix: str
+) -> None:
+    put([ROW], name="fine")
+    path = put([ROW]).with_suffix(suffix)
+    path.unlink()
+    match kind:
+        case "directory":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case "dangling":
+            path.symlink_to(tmp_path / "nowhere")
+        case _:
+            path.symlink_to("/dev/zero")
+    assert "fine" in [sheet.id for sheet in sheets.list()]
+    with pytest.raises(SheetUnreadable, match=r"is a |No such file|which is no file or a broken link"):
+        sheets.files("s")
+
+
+def test_a_directory_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "sheets").touch()
+    with pytest.raises(Unavailable, match="sheets cannot be read: Not a directory"):
+        FileTrainingSheets([tmp_path / "sheets"]).list()
+
+
+def test_pairs_that_fail_while_they_are_read(put: Put, sheets: FileTrainingSheets) -> None:
+    data = put([ROW])
+    data.unlink()
+    data.symlink_to("/proc/self/mem")  # a regular file, of which the first byte cannot be read
+    with pytest.raises(Unavailable, match=r"s\.jsonl cannot be read: Input/output error"), sheets.open("s"):
+        pass
+    assert check(data, sheets.files("s").head).counts["unreadable_file"] == 1
+
+
+@pytest.mark.parametrize("error", [duckdb.OutOfMemoryException("x"), pa.ArrowMemoryError("x"), MemoryError("x")])
+def test_memory_that_ran_out_stays_that(
+    put: Put, sheets: FileTrainingSheets, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def short(*_: object) -> None:
+        raise error
+
+    put([ROW, {"pair_id": "broken"}])
+    monkeypatch.setattr(source, "inspect", short)
+    with pytest.raises(Unavailable, match="needs more memory than it may have") as caught, sheets.open("s"):
+        pass
+    assert "TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT" in caught.value.hint
+
+
+@pytest.mark.parametrize("error", [KeyError("secret"), pa.ArrowInvalid("secret"), RuntimeError("secret")])
+def test_any_error_of_an_engine_is_a_problem_of_the_sheet(
+    put: Put, sheets: FileTrainingSheets, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    put([ROW])
+    monkeypatch.setattr(source, "inspect", fails)
+    expected = rf"s\.jsonl: cannot be read as JSONL \({type(error).__name__}\)"
+    with pytest.raises(SheetUnreadable, match=expected) as caught, sheets.open("s"):
+        pass
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_head_names_its_own_pairs_only(put: Put, sheets: FileTrainingSheets) -> None:
+    data = put([ROW], name="other@0123456789ab", suffix=".jsonl")
+    data.rename(data.with_suffix(".parquet"))
+    put([ROW], head=HEAD + "pairs_file: other@0123456789ab.parquet")
+    with pytest.raises(SheetUnreadable, match="/pairs_file: must begin with 's@'"):
+        sheets.files("s")
 
 
 @pytest.mark.parametrize("sheet_id", ["nothing", "../s", "", "a/b"])

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from training_pipeline.domain.errors import SheetUnreadable
+from training_pipeline.domain.errors import SheetUnreadable, Unavailable
+from training_pipeline.sheets.files.checking import check
+from training_pipeline.sheets.files.rows import LONGEST, read_rows
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheet_files import HEAD, ROW, Put
 
@@ -111,6 +115,93 @@ def test_ignored_columns_are_left_aside(put: Put, sheets: FileTrainingSheets) ->
 def test_columns_that_differ_in_capitals_only(put: Put, sheets: FileTrainingSheets, column: str) -> None:
     put([{column: "x"} | ROW], head=HEAD + f"ignored_columns: [{column}]\n")
     assert "only in case" in refusal(sheets)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("pair_id,item_ref,\na,b,\n", "line 1: column 3 has no name; is there one ',' too many in every line?"),
+        ("ID,id\n1,2\n", "line 1, column 'id': differs from column 'ID' only in case"),
+        ("pair_id,allowed_uses,status\na,,training,labeled,\n", "line 2: has 5 fields where the header has 3"),
+        ('pair_id,status\na, "labeled"x\nb,"lab"eled\n', "line 3: in or after this line: ',' expected"),
+    ],
+)
+def test_csv_that_engines_would_take_or_refuse_without_a_place(
+    put: Put, sheets: FileTrainingSheets, text: str, expected: str
+) -> None:
+    put(text, ".csv", head=HEAD + "ignored_columns: [ID, id]\n")
+    assert expected in refusal(sheets)
+
+
+def test_a_value_that_cannot_be_had_has_a_row_and_a_column(put: Put, sheets: FileTrainingSheets) -> None:
+    ends = pa.array([0, 1, 3], pa.int32()).buffers()[1]
+    broken = pa.Array.from_buffers(pa.string(), 2, [None, ends, pa.py_buffer(b"a\xc3\xff")])
+    table = pa.Table.from_pylist([ROW, ROW | {"pair_id": "p2"}])
+    data = put(table.set_column(0, "pair_id", broken), ".parquet")
+    (row,) = [row for row in read_rows(data, sheets.files("s").head) if row.problems]
+    assert (row.line, row.problems[0].path, row.problems[0].code) == (2, "pair_id", "unreadable_value")
+    with (
+        pytest.raises(SheetUnreadable, match="line 2, pair_id: is string and cannot be read"),
+        sheets.open("s") as opened,
+    ):
+        opened.pairs.to_pyarrow()
+
+
+def test_a_line_without_end_does_not_fill_memory(put: Put, sheets: FileTrainingSheets) -> None:
+    put(b'{"pair_id": "' + b"x" * (LONGEST + 2**20) + b'"}\n[1]\n')
+    found = refusal(sheets)
+    assert "line 1: is longer than 16 MB" in found
+    assert "line 2: is a list" in found
+
+
+def test_many_equal_keys_and_columns_take_no_time(put: Put, sheets: FileTrainingSheets) -> None:
+    started = time.process_time()
+    put("{" + ", ".join(f'"k{number // 2}": 1' for number in range(100_000)) + "}\n")
+    assert "stands twice in this line" in refusal(sheets)
+    assert time.process_time() - started < 10
+
+
+def test_memory_that_ran_out_stays_that_row_by_row(
+    put: Put, sheets: FileTrainingSheets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*_: object, **__: object) -> None:
+        raise pa.ArrowMemoryError("x")
+
+    data = put(pa.Table.from_pylist([ROW]), ".parquet")
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", short)
+    with pytest.raises(Unavailable, match=r"Memory ran out while s\.parquet was read, after row 0"):
+        list(read_rows(data, sheets.files("s").head))
+
+
+@pytest.mark.parametrize("word", ["NaN", "-Infinity", "nan", "[1, inf]", '{"a":NaN}'])
+def test_what_engines_take_for_a_number(put: Put, sheets: FileTrainingSheets, word: str) -> None:
+    put(f'{json.dumps(ROW)}\n{json.dumps(ROW | {"pair_id": "p2"})[:-1]}, "usage_reason": {word}}}\n')
+    assert "line 2: is not JSON" in refusal(sheets)
+
+
+@pytest.mark.parametrize("text", ["so, nan, it is", ": NaN]", "[inf]"])
+def test_a_text_that_looks_like_such_a_number_is_a_text(put: Put, sheets: FileTrainingSheets, text: str) -> None:
+    put([ROW | {"usage_reason": text}])
+    with sheets.open("s") as opened:
+        assert opened.pairs.usage_reason.to_pyarrow().to_pylist() == [text]
+
+
+@pytest.mark.parametrize("column", [[b"x"], [["a"]], [{"a": 1}]])
+def test_check_and_open_refuse_the_same_types(put: Put, sheets: FileTrainingSheets, column: list[Any]) -> None:
+    data = put(pa.Table.from_pylist([ROW]).append_column("usage_reason", pa.array(column)), ".parquet")
+    assert "usage_reason: is" in refusal(sheets)
+    assert check(data, sheets.files("s").head).counts["wrong_type"] == 1
+
+
+def test_columns_of_nulls_and_of_numbers_that_are_none(put: Put, sheets: FileTrainingSheets) -> None:
+    table = pa.Table.from_pylist([ROW]).set_column(3, "status", pa.array([float("nan")]))
+    for name in ("label_allowed_uses", "usage_reason"):
+        table = table.append_column(name, pa.nulls(1))
+    data = put(table, ".parquet")
+    with sheets.open("s") as opened:
+        (row,) = opened.pairs.to_pyarrow().to_pylist()
+    assert [row[name] for name in ("status", "label_allowed_uses", "usage_reason")] == [None] * 3
+    assert check(data, sheets.files("s").head).counts == {"missing_status": 1}
 
 
 def test_a_text_column_that_holds_lists(put: Put, sheets: FileTrainingSheets) -> None:

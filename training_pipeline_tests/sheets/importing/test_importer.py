@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import resource
 import stat
+import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from training_pipeline.domain.training_sheet import Reference, SheetStatus
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.sheets.files.checking import check
 from training_pipeline.sheets.files.source import FileTrainingSheets
+from training_pipeline.sheets.importing import importer
 from training_pipeline.sheets.importing.importer import Imported, import_sheet
 from training_pipeline.sheets.importing.request import ImportRequest
 
@@ -57,7 +62,7 @@ def run(tmp_path: Path) -> Import:
 
 
 def pairs(imported: Imported) -> list[dict[str, Any]]:
-    with FileTrainingSheets([imported.data.parent]).open(imported.data.stem) as opened:
+    with FileTrainingSheets([imported.data.parent]).open(imported.head_file.stem) as opened:
         return sorted(opened.pairs.to_pyarrow().to_pylist(), key=lambda row: str(row["pair_id"]))
 
 
@@ -88,7 +93,7 @@ def test_the_same_input_gives_the_same_sheet(run: Import) -> None:
 
 def test_files_are_the_owners_alone_and_nothing_else_stays(run: Import) -> None:
     imported = run(PROBLEMS[:3])
-    assert {path.name for path in imported.data.parent.iterdir()} == {"sums.parquet", "sums.yaml"}
+    assert {path.name for path in imported.data.parent.iterdir()} == {imported.data.name, "sums.yaml"}
     for path in (imported.data, imported.head_file):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert imported.head_file.read_text().startswith("name: sums\nstatus: approved\n")
@@ -197,6 +202,118 @@ def test_other_files_of_the_replaced_sheet_go(run: Import, tmp_path: Path) -> No
     run(PROBLEMS[:3])
     (tmp_path / "in" / "sums.csv").write_text("x")
     assert len(pairs(run(PROBLEMS[:5], overwrite=True))) == 5
+
+
+@pytest.mark.parametrize("call", ["sync", "sha256", "replace_file", "write_head"])
+def test_a_replacement_that_fails_leaves_the_old_sheet(
+    run: Import, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    imported = run(PROBLEMS[:3])
+    before = imported.head_file.read_bytes(), imported.data.read_bytes()
+
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(importer, call, fails)
+    with pytest.raises(Unavailable, match="cannot be written: No space left on device"):
+        run(PROBLEMS[:5], overwrite=True)
+    assert (imported.head_file.read_bytes(), imported.data.read_bytes()) == before
+    assert len(pairs(imported)) == 3
+    monkeypatch.undo()
+    assert len(pairs(run(PROBLEMS[:7], overwrite=True))) == 7
+
+
+@pytest.mark.parametrize("place", range(1, 12))
+def test_a_kill_at_any_time_leaves_the_old_sheet_or_the_new_one(run: Import, tmp_path: Path, place: int) -> None:
+    """The process ends, without another word, at the nth call that changes a name."""
+    run(PROBLEMS[:3])
+    file = tmp_path / "new.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS[:5]))
+    child = os.fork()
+    if child == 0:
+        left = [place]
+
+        def dies(event: str, _: object) -> None:
+            if event in {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "open", "shutil.rmtree"}:
+                left[0] -= 1
+                if left[0] == 0:
+                    os._exit(1)
+
+        sys.addaudithook(dies)
+        import_sheet(ImportRequest(file=file, **STATED), tmp_path / "in", overwrite=True)
+        os._exit(0)
+    assert os.waitpid(child, 0)[0] == child
+    with FileTrainingSheets([tmp_path / "in"]).open("sums") as opened:
+        assert opened.pairs.count().to_pyarrow().as_py() in (3, 5)
+    assert len(pairs(run(PROBLEMS[:7], overwrite=True))) == 7
+
+
+def test_whoever_reads_meanwhile_sees_the_old_sheet_or_the_new_one(run: Import, tmp_path: Path) -> None:
+    sheets = FileTrainingSheets([tmp_path / "in"], threads=1)
+    run(PROBLEMS[:3])
+    ended = threading.Event()
+    seen: set[object] = set()
+
+    def read() -> None:
+        while not ended.is_set():
+            assert [sheet.id for sheet in sheets.list()] == ["sums"]
+            try:
+                with sheets.open("sums") as opened:
+                    seen.add(opened.pairs.count().to_pyarrow().as_py())
+            except Unavailable as error:
+                seen.add(error.hint)
+
+    with ThreadPoolExecutor() as pool:
+        reader = pool.submit(read)
+        try:
+            for number in range(12):
+                run(PROBLEMS[: 3 + number % 2], overwrite=True)
+        finally:
+            ended.set()
+        reader.result()
+    assert {3, 4} & seen
+    assert seen <= {3, 4, "Try again."}
+    assert len(list((tmp_path / "in").iterdir())) == 2
+
+
+@pytest.mark.parametrize("kind", ["dangling", "directory", "broken"])
+def test_what_is_no_sheet_is_replaced_or_refused(run: Import, tmp_path: Path, kind: str) -> None:
+    head = tmp_path / "in" / "sums.yaml"
+    head.parent.mkdir()
+    match kind:
+        case "dangling":
+            head.symlink_to(tmp_path / "nowhere")
+        case "directory":
+            head.mkdir()
+        case _:
+            head.write_text("created_at: 2026-02-30")
+    with pytest.raises(Conflict, match="--replace"):
+        run(PROBLEMS[:3])
+    if kind == "directory":
+        with pytest.raises(Conflict, match="is a directory"):
+            run(PROBLEMS[:3], overwrite=True)
+    else:
+        assert len(pairs(run(PROBLEMS[:3], overwrite=True))) == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([{"question": "q", "answer": "a", "ID": 1, "id": 2}], "'id': differs from column 'ID' only in case"),
+        ("question,answer,\nq,a,\n", "line 1: column 3 has no name"),
+        (pa.table({"question": [b"q"], "answer": ["a"]}), "question: is BLOB; expected text"),
+        (pa.table({"question": ["q"], "answer": [[{"role": "x"}]]}), "answer: is STRUCT"),
+    ],
+)
+def test_columns_that_no_engine_tells_apart_or_that_are_no_text(run: Import, rows: Any, expected: str) -> None:
+    with pytest.raises(SheetUnreadable, match=expected):
+        run(rows)
+
+
+def test_capitals_in_a_file_ending_mean_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "UPPER.JSONL"
+    file.write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS[:3]))
+    assert import_sheet(ImportRequest(file=file, **STATED), tmp_path / "in").rows == 3
 
 
 def test_a_file_is_not_replaced_by_what_is_made_of_it(run: Import, tmp_path: Path) -> None:

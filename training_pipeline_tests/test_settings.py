@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from training_pipeline.definitions import build
+from training_pipeline.settings import Settings
+
+#: Numbers, ranges, steps, lists, names and what looks like them; some are none of a cron's.
+FIELDS = st.from_regex(r"(\*|[0-9]{1,2}|L|R|H|mon|feb)([-,/#][0-9]{1,2}){0,2}", fullmatch=True)
+CRONS = st.lists(FIELDS, min_size=4, max_size=6).map(" ".join) | st.text(max_size=12)
+ZONES = st.sampled_from(["UTC", "Europe/Zurich", "Europe", "", "../x", "\0", "EST5EDT", "x" * 5000]) | st.text(
+    max_size=8
+)
+DAYS = st.floats(min_value=0) | st.floats(0, 40_000)
+
+
+@settings(max_examples=30, deadline=None)
+@given(CRONS, ZONES, DAYS)
+def test_settings_are_refused_or_make_definitions_that_load(cron: str, zone: str, days: float) -> None:
+    given, refused = {}, set()
+    for name, value in {"retrain_cron": cron, "retrain_timezone": zone, "model_fresh_days": days}.items():
+        try:
+            Settings.model_validate({name: value})
+        except ValidationError as error:
+            refused |= {problem["loc"] for problem in error.errors()}
+        else:
+            given[name] = value
+    assert refused | {(name,) for name in given} == {("retrain_cron",), ("retrain_timezone",), ("model_fresh_days",)}
+
+    def unopened() -> None:
+        raise AssertionError("loading opens nothing")
+
+    dg.Definitions.validate_loadable(build(Settings.model_validate(given), unopened))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "cron", ["99 * * * *", "0 0 30 2 *", "0 0 31 4 *", "0 0 31 2,4 *", "a b c d e", "*/0 * * * *", "@daily", "* * * *"]
+)
+def test_a_cron_that_is_none_or_never_comes_is_refused(cron: str) -> None:
+    with pytest.raises(ValidationError, match="retrain_cron"):
+        Settings(retrain_cron=cron)
+
+
+def test_a_cron_that_comes_rarely_is_taken() -> None:
+    assert Settings(retrain_cron="0 0 29 2 *").retrain_cron == "0 0 29 2 *"
