@@ -234,6 +234,19 @@ def _reading(path: Path) -> Iterator[None]:
         raise Unavailable(f"{path.name} cannot be read: {error.strerror}.", hint="Try again.") from None
 
 
+def _changed(sheet_id: str) -> SheetChanged:
+    return SheetChanged(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Which file it is and when it was changed last; empty where there is none. No program can set `st_ctime`."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return ()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
 def _digest(files: SheetFiles) -> str:
     """SHA-256 over the YAML's length (8 bytes, big endian), the YAML and the data file."""
     digest = hashlib.sha256(len(files.head_bytes).to_bytes(8, "big") + files.head_bytes)
