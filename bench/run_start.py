@@ -23,6 +23,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import GrpcServerTarget
 
 from training_pipeline.cli.system.code_server import accepts_connections
+from training_pipeline.testing.code_server_runs import launched
 
 MODULE = """
 import dagster as dg
@@ -62,32 +63,9 @@ def measured(command: list[str], socket: Path, instance: dg.DagsterInstance, run
         walls, processors = [], []
         with WorkspaceProcessContext(instance, target) as process_context:
             workspace = process_context.create_request_context()
-            job = next(iter(workspace.get_code_location("here").get_repositories().values())).get_full_job(
-                "doing_nothing"
-            )
             for _ in range(runs):
                 before, began = processor_seconds(server), time.monotonic()
-                run_id = instance.create_run(
-                    job_name=job.name,
-                    run_id=None,
-                    run_config={},
-                    status=None,
-                    tags={},
-                    root_run_id=None,
-                    parent_run_id=None,
-                    step_keys_to_execute=None,
-                    execution_plan_snapshot=None,
-                    job_snapshot=job.job_snapshot,
-                    parent_job_snapshot=None,
-                    asset_selection=None,
-                    asset_check_selection=None,
-                    resolved_op_selection=None,
-                    op_selection=None,
-                    remote_job_origin=job.get_remote_origin(),
-                    job_code_origin=job.get_python_origin(),
-                    asset_graph=None,  # type: ignore[arg-type]  # it has none
-                ).run_id
-                instance.launch_run(run_id, workspace)
+                run_id = launched(workspace, "here", "doing_nothing")
                 while (run := instance.get_run_by_id(run_id)) and not run.is_finished:
                     time.sleep(0.02)
                 walls.append(time.monotonic() - began)

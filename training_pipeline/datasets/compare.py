@@ -88,12 +88,12 @@ class RecheckResult(BaseModel):
         if self.findings:
             raise GovernanceChanged(
                 f"Of {self.checked:,} pairs of training sheet {sheet_id!r} that were to be trained on, some no longer "
-                f"may: {told(self.findings)} (such as {', '.join(self.pair_ids[:_NAMED])}).",
+                f"may: {in_words(self.findings)} (such as {', '.join(self.pair_ids[:_NAMED])}).",
                 hint="Retry the job: the pairs are then checked again.",
             )
 
 
-def told(findings: Mapping[str, int]) -> str:
+def in_words(findings: Mapping[str, int]) -> str:
     """Findings in words, such as `1 training_prohibited, 2 missing`. Pure."""
     return ", ".join(f"{count:,} {what}" for what, count in findings.items())
 

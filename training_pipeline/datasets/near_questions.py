@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import ibis
-import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 
@@ -16,17 +13,9 @@ from training_pipeline.domain.rules.rendering import question_text
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 
-#: The question of a pair in the form in which questions are compared; null or empty where it asks none.
-Question = Callable[[ir.ArrayValue], ir.StringValue]
-
 
 def near_rows(
-    opened: OpenSheet,
-    taken: SnapshotRef,
-    pair_ids: pa.ChunkedArray,
-    questions: pa.ChunkedArray,
-    *,
-    question: Question = question_text,
+    opened: OpenSheet, taken: SnapshotRef, pair_ids: pa.ChunkedArray, questions: pa.ChunkedArray
 ) -> NearPairs:
     """The pairs of included rows with nearly equal questions, by the numbers of the first rows that ask them.
 
@@ -39,7 +28,7 @@ def near_rows(
     wanted = ibis.memtable(pa.table({"number": first, "wanted_id": pair_ids.take(pa.array(first))}))
     with texts(opened, taken.policy) as read, disk_errors("compare the questions"):
         asked = read.inner_join(wanted, read.pair_id == wanted.wanted_id)
-        named = asked.select("number", question=question(asked.messages))
+        named = asked.select("number", question=question_text(asked.messages))
         found = named.filter((named.question != "").fill_null(False)).order_by("number").to_pyarrow()
     rows = found["number"].to_numpy()
     near = near_pairs(found["question"], similarity=taken.policy.near_question_similarity)

@@ -65,7 +65,7 @@ class Known:
 def sides_before(included: pa.Table, predecessor: Predecessor) -> Known:
     """What was done with the included rows (`COLUMNS`) before. Reads only.
 
-    Raises `Unavailable` where a predecessor's manifest is gone or damaged: without it nobody knows what was trained on.
+    Raises `Unavailable` if the manifest of a predecessor is missing or damaged, because it says what was trained on.
     """
     manifests = [str(dataset.manifest_file) for dataset in predecessor.datasets]
     if not all(map(manifest_is_whole, predecessor.datasets)):

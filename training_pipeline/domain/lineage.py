@@ -98,6 +98,13 @@ def version_of(identifier: str, version: str) -> str:
     return f"{identifier}@{version}"
 
 
+def base_model_facts(base_model: BaseModelRecord | None) -> dict[str, str]:
+    """What exactly a base model was, of what is known, and where it came from, as tags and metadata name it. Pure."""
+    known = {"revision": base_model.revision, "digest": base_model.digest} if base_model else {}
+    known["ancestors"] = ancestry(base_model)
+    return {f"base_model_{name}": value for name, value in known.items() if value is not None}
+
+
 def ancestry(base_model: BaseModelRecord | None) -> str:
     """Where a base model came from, in words: the models of ours up the chain, the nearest first. Pure."""
     if base_model is None or base_model.ancestors is None:

@@ -70,14 +70,14 @@ class SplitReport(BaseModel):
     kept: KeptSides | None = None
 
     def to_text(self) -> str:
-        """What came of it, in a sentence or a few."""
-        told = [f"Split into {self.train} training and {self.validation} validation pairs."]
+        """The result in one to three sentences."""
+        sentences = [f"Split into {self.train} training and {self.validation} validation pairs."]
         if self.kept is not None:
             comparable = "can" if self.kept.losses_comparable else "cannot"
-            told.append(
+            sentences.append(
                 f"The sides of training job {self.kept.job_id} were kept: {self.kept.kept} pairs kept, {self.kept.new} "
                 f"new, {self.kept.moved} moved to training; validation losses {comparable} be compared."
             )
         if self.near.tightened_groups:
-            told.append(f"{self.near.tightened_groups} groups of nearly equal questions were tightened.")
-        return " ".join(told)
+            sentences.append(f"{self.near.tightened_groups} groups of nearly equal questions were tightened.")
+        return " ".join(sentences)

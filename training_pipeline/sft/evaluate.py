@@ -30,7 +30,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model wrote, without special tokens; `stopped`: it ended by itself."""
+    """The text that the model generated, without special tokens, and whether it ended with an end token."""
 
     text: str
     stopped: bool

@@ -16,6 +16,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRe
 from dagster._core.workspace.load_target import GrpcServerTarget
 
 from training_pipeline.cli.system.code_server import accepts_connections
+from training_pipeline.testing.code_server_runs import launched
 from training_pipeline.testing.polling import until
 
 pytestmark = pytest.mark.slow
@@ -82,32 +83,6 @@ def workspace(directory: Path, server: psutil.Popen) -> Iterator[WorkspaceReques
         yield process_context.create_request_context()
 
 
-def launched(workspace: WorkspaceRequestContext, name: str) -> str:
-    job = next(iter(workspace.get_code_location("here").get_repositories().values())).get_full_job(name)
-    run = workspace.instance.create_run(
-        job_name=name,
-        run_id=None,
-        run_config={},
-        status=None,
-        tags={},
-        root_run_id=None,
-        parent_run_id=None,
-        step_keys_to_execute=None,
-        execution_plan_snapshot=None,
-        job_snapshot=job.job_snapshot,
-        parent_job_snapshot=None,
-        asset_selection=None,
-        asset_check_selection=None,
-        resolved_op_selection=None,
-        op_selection=None,
-        remote_job_origin=job.get_remote_origin(),
-        job_code_origin=job.get_python_origin(),
-        asset_graph=None,  # type: ignore[arg-type]  # it has none
-    )
-    workspace.instance.launch_run(run.run_id, workspace)
-    return run.run_id
-
-
 def processes(instance: dg.DagsterInstance, run_id: str) -> tuple[int, int] | None:
     """The process that imported the definitions, and that of the run."""
     told = [re.search(r"imported in (\d+), run in (\d+)", entry.user_message) for entry in instance.all_logs(run_id)]
@@ -116,7 +91,7 @@ def processes(instance: dg.DagsterInstance, run_id: str) -> tuple[int, int] | No
 
 def test_runs_are_forked_off_a_process_that_has_imported_all(workspace: WorkspaceRequestContext) -> None:
     instance = workspace.instance
-    runs = [launched(workspace, "telling") for _ in range(2)]
+    runs = [launched(workspace, "here", "telling") for _ in range(2)]
     until(lambda: all(instance.get_run_by_id(one).is_finished for one in runs), seconds=60)  # type: ignore[union-attr]
     assert [instance.get_run_by_id(one).status for one in runs] == [dg.DagsterRunStatus.SUCCESS] * 2  # type: ignore[union-attr]
     (imported, first), (also, second) = [processes(instance, one) or (0, 0) for one in runs]
@@ -126,7 +101,7 @@ def test_runs_are_forked_off_a_process_that_has_imported_all(workspace: Workspac
 
 def test_a_run_that_is_killed_fails_and_one_that_is_cancelled_ends(workspace: WorkspaceRequestContext) -> None:
     instance = workspace.instance
-    killed, cancelled = launched(workspace, "waiting"), launched(workspace, "waiting")
+    killed, cancelled = launched(workspace, "here", "waiting"), launched(workspace, "here", "waiting")
     until(lambda: processes(instance, killed) and processes(instance, cancelled), seconds=60)
     os.kill((processes(instance, killed) or (0, 0))[1], signal.SIGKILL)
     assert instance.run_launcher.terminate(cancelled)
@@ -137,7 +112,7 @@ def test_a_run_that_is_killed_fails_and_one_that_is_cancelled_ends(workspace: Wo
 
 
 def test_it_ends_when_asked_though_a_run_is_at_work(workspace: WorkspaceRequestContext, server: psutil.Popen) -> None:
-    run = launched(workspace, "waiting")
+    run = launched(workspace, "here", "waiting")
     until(lambda: processes(workspace.instance, run), seconds=60)
     server.terminate()
     assert server.wait(timeout=60) == 0

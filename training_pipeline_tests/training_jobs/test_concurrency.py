@@ -17,18 +17,15 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from training_pipeline.app.container import Services, assemble
+from training_pipeline.app.container import Services
 from training_pipeline.backends.base import Handle, RunState
 from training_pipeline.domain.errors import Conflict, GateRefused, NotFound, Unavailable
 from training_pipeline.domain.job import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Phase, TrainingJob, may_become
 from training_pipeline.domain.refs import required
 from training_pipeline.infra.database import Database
-from training_pipeline.infra.state_directory import ensure_state_directory
-from training_pipeline.settings import Settings
 from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle.launch import accepted
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -36,15 +33,6 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 LEGAL = [(old, new) for old, row in TRANSITIONS.items() for new in sorted(row)]
 HANDLE = Handle(backend_job_id="b", backend_run_id="r")
 Verb = Callable[[Services, TrainingJob], Any]
-
-
-@pytest.fixture
-def services(settings: Settings, database: Database, backend: ScriptedBackend) -> Iterator[Services]:
-    ensure_state_directory(settings)
-    write_sheet(settings.sheets, "small", rows(40))
-    parts = assemble(settings, database, backend=backend)
-    yield parts
-    parts.store.engine.dispose()
 
 
 def job_in(services: Services, status: JobStatus) -> TrainingJob:

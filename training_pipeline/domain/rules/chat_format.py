@@ -27,6 +27,8 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+#: What is parsed of a text that is no JSON.
+_NO_JSON: Final = object()
 #: Problems that make a row `invalid`.
 INVALIDATING: Final = frozenset(
     {
@@ -128,18 +130,14 @@ def _has_broken_arguments(message: Mapping[str, object]) -> bool:
         calls = _parsed(calls)
     functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
     arguments = [function.get("arguments") for function in functions if isinstance(function, dict)]
-    return any(isinstance(given, str) and isinstance(_parsed(given), _NoJson) for given in arguments)
-
-
-class _NoJson:
-    """Stands for a text that is no JSON."""
+    return any(isinstance(given, str) and _parsed(given) is _NO_JSON for given in arguments)
 
 
 def _parsed(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        return _NoJson()
+        return _NO_JSON
 
 
 def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:

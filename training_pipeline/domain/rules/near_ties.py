@@ -8,10 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from training_pipeline.domain.rules.components import connected
+from training_pipeline.domain.rules.components import Integers, connected
 from training_pipeline.domain.rules.near_questions import NearPairs
-
-Integers = NDArray[np.int64]
 
 #: A group of nearly equal questions that would hold more than this share of the pairs, and more than so many of them,
 #: is tightened: its questions must be more similar, step by step.
@@ -35,8 +33,8 @@ class NearTies:
 def tie_nearly(component: Integers, near: NearPairs) -> NearTies:
     """Tie the components of rows with nearly equal questions; `near` has numbers of rows. Pure.
 
-    `component` is numbered in the order of first rows. A component that is too large by itself ties what is near to it,
-    as if it were small.
+    `component` is numbered in the order of first rows. The size of a component that is too large before anything is
+    tied counts as nothing, so that it can still be tied to others.
     """
     sizes = np.bincount(component).astype(np.int64)
     largest = max(int(len(component) * LARGEST_SHARE), LARGEST_PAIRS)

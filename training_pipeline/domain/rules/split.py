@@ -15,11 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training_pipeline.domain.errors import SplitRefused
-from training_pipeline.domain.rules.components import connected
+from training_pipeline.domain.rules.components import Integers, connected
 from training_pipeline.domain.rules.subset_sum import nearest_subset
 from training_pipeline.domain.split_report import SplitReport
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 
 from training_pipeline.backends.base import TrainingResult
-from training_pipeline.domain.lineage import AssetRecord, LineageRecord, ancestry, version_of
+from training_pipeline.domain.lineage import AssetRecord, LineageRecord, base_model_facts, version_of
 from training_pipeline.domain.refs import DatasetRef
 
 
@@ -62,10 +62,7 @@ def labels_version(record: LineageRecord) -> str:
 
 def base_model_tags(record: LineageRecord) -> dict[str, str]:
     """The tags that say what exactly the base model was, of what is known, and where it came from. Pure."""
-    base = record.base_model
-    known = {"base_model_revision": base.revision, "base_model_digest": base.digest} if base else {}
-    known["base_model_ancestors"] = ancestry(base)
-    return {_tag(name): value for name, value in known.items() if value is not None}
+    return {_tag(name): value for name, value in base_model_facts(record.base_model).items()}
 
 
 def _of_events(record: LineageRecord, materialized: Mapping[str, AssetRecord]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from training_pipeline.datasets.compare import MOST_PAIR_IDS, Pairs, RecheckResult, recheck, told
+from training_pipeline.datasets.compare import MOST_PAIR_IDS, Pairs, RecheckResult, in_words, recheck
 from training_pipeline.domain.errors import (
     GateRefused,
     NotFound,
@@ -105,7 +105,7 @@ class Permission:
 def _withdrawn(job: TrainingJob, found: RecheckResult) -> PermissionWithdrawn | None:
     if not found.findings:
         return None
-    what = f"{told(found.findings)}: {found.lost}"
+    what = f"{in_words(found.findings)}: {found.lost}"
     return PermissionWithdrawn(
         f"Permission withdrawn: some pairs of training sheet {job.request.training_sheet_id!r} that training job "
         f"{job.id} was submitted with may no longer be trained on. {what}.",

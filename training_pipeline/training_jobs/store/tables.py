@@ -169,7 +169,7 @@ training_job_lineage = Table(
     Column("model_name", Text, nullable=False),
     Column("model_version", Text),
     Column("model_files", JSONB),
-    # {reference, revision, files}; null for jobs of before 0006
+    # `BaseModelRecord`; null for jobs from before migration 0006
     Column("base_model", JSONB(none_as_null=True)),
     # asset key -> {partition, run_id, storage_id, data_version}
     Column("assets", JSONB, nullable=False, server_default="{}"),

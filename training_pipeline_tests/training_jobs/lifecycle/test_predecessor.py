@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from training_pipeline.app.container import Services, assemble
+from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import InvalidRequest, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.infra.database import Database
-from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
+from training_pipeline.testing.dagster_runs import create
 from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.jobs import ScriptedBackend
 from training_pipeline.testing.manifests import read_manifest
 from training_pipeline.testing.small_sheet import rows, write_sheet
-
-
-@pytest.fixture
-def services(settings: Settings, database: Database, backend: ScriptedBackend) -> Iterator[Services]:
-    ensure_state_directory(settings)
-    write_sheet(settings.sheets, "small", rows(40))
-    parts = assemble(settings, database, backend=backend)
-    yield parts
-    parts.store.engine.dispose()
-
-
-def create(services: Services, **request: Any) -> TrainingJob:
-    return services.jobs.create({"training_sheet_id": "small", "model_name": "triage", **request}, created_by="ada")
 
 
 def ended(services: Services, job: TrainingJob, status: JobStatus = JobStatus.SUCCEEDED) -> TrainingJob:
@@ -121,11 +105,12 @@ def test_another_job_may_be_named(services: Services) -> None:
     ended(services, create(services))
     assert create(services, split_predecessor=first.id, model_name="other").request.split_predecessor == first.id
     failed = ended(services, create(services), JobStatus.FAILED)
-    for named, extra, told in (
+    refused: list[tuple[str, dict[str, Any], str]] = [
         ("tj-none", {}, "there is no training job 'tj-none'"),
         (failed.id, {}, "is failed"),
         (first.id, {"fresh_split": True}, "contradicts fresh_split"),
-    ):
+    ]
+    for named, extra, told in refused:
         with pytest.raises(InvalidRequest) as refusal:
             create(services, split_predecessor=named, **extra)
         (problem,) = refusal.value.problems

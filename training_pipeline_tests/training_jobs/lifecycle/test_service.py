@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.sft.pair_ids import pair_ids
+from training_pipeline.testing.dagster_runs import create
 from training_pipeline.testing.jobs import ScriptedBackend
 from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle import service as service_module
@@ -26,10 +26,6 @@ def services(settings: Settings, database: Database, backend: ScriptedBackend) -
     parts = assemble(settings, database, backend=backend)
     yield parts
     parts.store.engine.dispose()
-
-
-def create(services: Services, **request: Any) -> TrainingJob:
-    return services.jobs.create({"training_sheet_id": "small", "model_name": "triage", **request}, created_by="ada")
 
 
 def submitted(services: Services, backend: ScriptedBackend, status: JobStatus = JobStatus.RUNNING) -> TrainingJob:

@@ -18,6 +18,7 @@ from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
 from training_pipeline.training_jobs.polling.permission import Answer, Permission
+from training_pipeline_tests.datasets.test_compare import rows
 from training_pipeline_tests.datasets.test_prepare import prepare
 
 
@@ -41,12 +42,6 @@ class Source:
         if self.error is not None:
             raise self.error
         yield self.opened
-
-
-def rows(**edits: Any) -> list[Row]:
-    made = [pair(number) for number in range(30)]
-    made[5].update(edits)
-    return made
 
 
 @pytest.fixture(scope="module")
