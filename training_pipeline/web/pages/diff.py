@@ -117,5 +117,5 @@ def _row(pair: PairDifference) -> None:
         Tag("td", state_words(pair.before))
         Tag("td", state_words(pair.after))
         decided = pair.after or pair.before
-        who(decided and decided.reviewed_by, decided and decided.reviewed_at)
-        who(decided and decided.constraints_set_by, decided and decided.constraints_set_at)
+        for name in ("reviewed", "constraints_set"):
+            who(getattr(decided, f"{name}_by", None), getattr(decided, f"{name}_at", None))
