@@ -18,6 +18,8 @@ from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.site import Site
 
 PAGE: Final = 50
+#: Letters of a SHA-256.
+DIGEST: Final = 64
 
 
 def register(site: Site) -> None:
@@ -77,13 +79,19 @@ def _fields(fields: list[FieldDifference], found: TrainingJobDiff) -> None:
                 with Tag("tr"):
                     Tag("td", field.field, classes="mono strong")
                     for value in (field.before, field.after):
-                        Tag("td", formats.NONE if value is None else str(value), classes="mono wrap")
+                        Tag("td", _words(value), classes="mono", title=str(value or "") or None)
+
+
+def _words(value: object) -> str:
+    """A value in a cell: of a digest the beginning, with the whole of it on hover."""
+    text = "" if value is None else str(value)
+    return text[:12] + "…" if len(text) == DIGEST else text or formats.NONE
 
 
 def _pairs(found: TrainingJobDiff, kind: PairChange | None) -> None:
     first, second = found.first_job_id, found.second_job_id
     with panel("Pairs", name="pairs"):
-        with Tag("nav", classes="chips", aria_label="Kind of change"):
+        with Tag("nav", classes="chips apart", aria_label="Kind of change"):
             everything = link("all", urls.diff(first, second), classes="chip")
             everything.set(aria_current=None if kind else "page")
             for change in PairChange:
