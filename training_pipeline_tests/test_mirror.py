@@ -99,6 +99,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "cli/system/stand_in_workspace.py",
     ),
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
+    "client/test_base.py": ("api/routes/diff.py", "client/diff.py", "domain/pair_change.py", "schemas/diff.py"),
     "client/test_errors.py": ("client/http.py", "client/remote.py"),
     "client/test_local.py": ("client/idempotent.py", "client/pages.py"),
     "compatibility/test_v0_1_0.py": ("backends/supervisor.py", "dagster_storage.py"),

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
@@ -104,6 +106,17 @@ class Client(Protocol):
         cursor: str | None = None,
     ) -> TrainingJobLineage:
         """What the job was trained on, with a page of its pairs."""
+
+    def diff(
+        self,
+        first_id: str,
+        second_id: str,
+        *,
+        changes: Collection[PairChange] = (),
+        page_size: int = 100,
+        cursor: str | None = None,
+    ) -> TrainingJobDiff:
+        """What differs between two jobs, with a page of the pairs that changed in one of these ways, or in any."""
 
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
         """The events with an id above `after`, and the job whenever it changed, to its end: that comes, too."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from training_pipeline.app.container import Services
 from training_pipeline.app.readiness import daemon_runs
 from training_pipeline.client.base import Created, Notice, Pairs, Update
+from training_pipeline.client.diff import diff_page
 from training_pipeline.client.idempotent import create_once
 from training_pipeline.client.pages import event_page, job_page, lineage_page
 from training_pipeline.client.roles import needs
@@ -23,9 +24,11 @@ from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.access import Caller, Role, require
 from training_pipeline.domain.job import ACTIVE, TERMINAL, Action, JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
+from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
+from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
@@ -198,6 +201,19 @@ class LocalClient:
         return lineage_page(
             self._services.store, job_id, pairs=pairs, search=search, page_size=page_size, cursor=cursor
         )
+
+    @needs(Role.VIEWER)
+    def diff(
+        self,
+        first_id: str,
+        second_id: str,
+        *,
+        changes: Collection[PairChange] = (),
+        page_size: int = 100,
+        cursor: str | None = None,
+    ) -> TrainingJobDiff:
+        """See `Client`."""
+        return diff_page(self._services.store, first_id, second_id, changes=changes, page_size=page_size, cursor=cursor)
 
     @needs(Role.VIEWER)
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:

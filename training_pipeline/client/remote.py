@@ -12,7 +12,9 @@ from training_pipeline.client.http import HttpService
 from training_pipeline.client.stream import follow
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
@@ -110,6 +112,20 @@ class RemoteClient:
         """See `Client`."""
         params = {"pairs": pairs, "search": search, "page_size": page_size, "cursor": cursor}
         return self._service.ask(TrainingJobLineage, "GET", _job(job_id, "/lineage"), params=params)
+
+    def diff(
+        self,
+        first_id: str,
+        second_id: str,
+        *,
+        changes: Collection[PairChange] = (),
+        page_size: int = 100,
+        cursor: str | None = None,
+    ) -> TrainingJobDiff:
+        """See `Client`."""
+        params = {"changes": list(changes) or None, "page_size": page_size, "cursor": cursor}
+        path = _job(first_id, f"/diff/{quote(second_id, safe='')}")
+        return self._service.ask(TrainingJobDiff, "GET", path, params=params)
 
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
         """See `Client`, and `stream.follow`."""

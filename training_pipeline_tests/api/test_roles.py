@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,6 +42,7 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{JOBS}/{{job_id}}/events/stream"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/metrics"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/lineage"): Role.VIEWER,
+    ("GET", f"{JOBS}/{{job_id}}/diff/{{other_job_id}}"): Role.VIEWER,
     ("GET", f"{API}/training-sheets"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/preview"): Role.VIEWER,
@@ -74,7 +76,7 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             status = JobStatus.PENDING if template.endswith("/cancel") else JobStatus.CANCELLED
             job = new_job(created_by="ada", training_sheet_id="small", status=status)
             services.store.create(job, message="Created.")
-            path = template.replace("{job_id}", job.id).replace("{training_sheet_id}", "small")
+            path = re.sub(r"{(other_)?job_id}", job.id, template).replace("{training_sheet_id}", "small")
             sends: dict[str, Any] = {"json": request} if (method, template) == ("POST", JOBS) else {}
             client.cookies.clear()
             answer = client.request(method, path, headers=headers, **sends)
@@ -87,8 +89,8 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             elif list(Role).index(role) < list(Role).index(Role(least)):
                 problem(answer, 403, "forbidden")
             else:
-                # Of a cancelled job there is no lineage; everything else is there.
-                expected = {404} if template.endswith("/lineage") else {200, 201, 204}
+                # Of a cancelled job there is no lineage to show or to compare; everything else is there.
+                expected = {404} if template.endswith(("/lineage", "}/diff/{other_job_id}")) else {200, 201, 204}
                 assert answer.status_code in expected, (method, template, role, answer.text)
 
 

@@ -20,6 +20,7 @@ from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, code, empty, fact, icon, panel, small_table, text_fact
+from training_pipeline.web.jobs.compare import compare_with
 from training_pipeline.web.jobs.pair_table import PairTable
 
 #: The nodes that list pairs. One of them is open at a time.
@@ -61,6 +62,7 @@ class LineageTab:
         with self._place, panel("Lineage", name="lineage") as head:
             with head:
                 Tag("span", "What exactly this model was trained on, and who allowed it", classes="muted")
+                await compare_with(self._client, job)
             self._tree(record, job)
         for part in PARTS:
             if part in self._open:
