@@ -10,8 +10,10 @@ from training_pipeline.settings import Settings
 
 
 def ensure_state_directory(settings: Settings) -> None:
-    """Create the state directory and those in it, each closed to other users. Idempotent. An existing Dagster home is closed; modes are never widened but
-    in one case: root's state directory can be passed through (not listed), since PostgreSQL runs as another user.
+    """Create the state directory and those in it, each closed to other users. Idempotent.
+
+    An existing Dagster home is closed. Modes are widened in one case only: root's state directory can be passed through
+    (not listed), since PostgreSQL runs as another user.
 
     Raises `Unavailable` if it cannot be made, or belongs to somebody else.
     """
