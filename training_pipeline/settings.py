@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
 from typing import Literal
@@ -74,6 +75,12 @@ class Settings(BaseSettings):
     )
     models_dir: Path | None = Field(
         None, description="Directory of base models for the local backend. Default: `models/` in the state directory."
+    )
+    base_models: str | None = Field(
+        None,
+        description="Base models that the local backend may use beside those on offer: patterns of absolute paths and "
+        "of Hugging Face ids with * and ?, separated by commas. Default: any; with AUTH=token any Hugging Face id and "
+        "what was trained here.",
     )
     backend: Literal["local", "databricks"] = Field("local", description="Where fine-tuning runs.")
     backend_patience_hours: float = Field(
@@ -297,6 +304,13 @@ class Settings(BaseSettings):
     def models(self) -> Path:
         """Base models on this machine, each a directory with a config.json."""
         return self.models_dir or self.state_dir / "models"
+
+    @property
+    def allowed_base_models(self) -> tuple[str, ...]:
+        """Patterns of the paths and Hugging Face ids that the local backend may use beside what is on offer."""
+        if self.base_models is not None:
+            return tuple(filter(None, (pattern.strip() for pattern in self.base_models.split(","))))
+        return ("*",) if self.auth == "none" else ("[!/]*/*", f"{glob.escape(str(self.runs.resolve()))}/*")
 
     @property
     def dagster_home(self) -> Path:

@@ -69,6 +69,7 @@ def local_backend(settings: Settings) -> LocalBackend:
         program=shlex.split(settings.local_trainer) if settings.local_trainer else PROGRAM,
         models_dir=settings.models,
         asks_permission=True,
+        allowed_models=settings.allowed_base_models,
     )
 
 

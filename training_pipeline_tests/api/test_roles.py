@@ -25,7 +25,7 @@ OPEN = None
 OF_PAGES = "of pages"
 #: The least role that each route takes; a job's creator is meant where that role is an operator's.
 RULES: dict[tuple[str, str], Role | str | None] = {
-    ("GET", "/openapi.json"): OPEN,
+    ("GET", "/openapi.json"): Role.VIEWER,
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,
     ("POST", "/session"): Role.VIEWER,

@@ -79,13 +79,14 @@ class LocalBackend:
         models_dir: Path | None = None,
         *,
         asks_permission: bool = False,
+        allowed_models: Sequence[str] = ("*",),
     ) -> None:
         self._runs = runs.absolute()
         self._slots = slots
         self._resumes = resumes
         self._cancel_grace_seconds = cancel_grace_seconds
         self._program = tuple(program)
-        self._models = ModelCatalogue(models_dir)
+        self._models = ModelCatalogue(models_dir, allowed=allowed_models)
         self._asks_permission = asks_permission
 
     def base_models(self) -> list[BaseModelOffer]:

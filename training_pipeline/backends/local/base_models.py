@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -43,11 +44,21 @@ class ChosenModel:
 
 
 class ModelCatalogue:
-    """The built-in model and the model directories below `models_dir`. Reads directories, never writes."""
+    """The built-in model and the model directories below `models_dir`. Reads directories, never writes.
 
-    def __init__(self, models_dir: Path | None, commit_of: Callable[[str], str | None] = commit_of) -> None:
+    Beside those a request may name what matches one of `allowed`: patterns of paths and of Hugging Face ids.
+    """
+
+    def __init__(
+        self,
+        models_dir: Path | None,
+        commit_of: Callable[[str], str | None] = commit_of,
+        *,
+        allowed: Sequence[str] = ("*",),
+    ) -> None:
         self._models_dir = models_dir
         self._commit_of = commit_of
+        self._allowed = tuple(allowed)
 
     def offers(self) -> list[BaseModelOffer]:
         """The built-in model first, then the directories by name."""
@@ -65,9 +76,11 @@ class ModelCatalogue:
             if base_model in {str(directory), self._name(directory)}:
                 return self._at_path(directory)
         if Path(base_model).is_absolute():
-            return self._at_path(Path(base_model))
+            # Where a link leads is what counts, and a refusal does not tell whether there is anything.
+            real = os.path.realpath(base_model)
+            return self._at_path(Path(base_model)) if self._allows(real) else self._not_allowed(base_model)
         if _HUB_ID.fullmatch(base_model) and not base_model.endswith((".git", ".ipynb")):
-            return ChosenModel(base_model)
+            return ChosenModel(base_model) if self._allows(base_model) else self._not_allowed(base_model)
         return self._unknown(base_model)
 
     def identify(self, base_model: str) -> BaseModelRecord:
@@ -77,6 +90,15 @@ class ModelCatalogue:
         if Path(base_model).is_absolute():
             return BaseModelRecord(reference=base_model, files=folder_sha256(Path(base_model)))
         return BaseModelRecord(reference=base_model, revision=self._commit_of(base_model))
+
+    def _allows(self, name: str) -> bool:
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self._allowed)
+
+    def _not_allowed(self, base_model: str) -> FieldProblem:
+        offered = ", ".join(offer.id for offer in self.offers())
+        allowed = "; or what matches " + ", ".join(self._allowed) if self._allowed else ""
+        message = f"the base model {base_model} may not be used here. On offer: {offered}{allowed}"
+        return FieldProblem("/base_model", "not_allowed", message)
 
     def _at_path(self, path: Path) -> ChosenModel | FieldProblem:
         if not os.path.isdir(path):  # noqa: PTH112 - unlike Path's, it says no to a name that cannot be one

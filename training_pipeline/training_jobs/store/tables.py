@@ -240,6 +240,15 @@ api_tokens = Table(
     CheckConstraint(f"role IN ({', '.join(repr(str(role)) for role in Role)})", name="role"),
 )
 
+page_sessions = Table(
+    "page_sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("token_id", Text, ForeignKey("api_tokens.id"), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Index("ix_page_sessions_created_at", "created_at"),
+)
+
 alerts = Table(
     "alerts",
     metadata,

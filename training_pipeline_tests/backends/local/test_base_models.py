@@ -51,6 +51,27 @@ def test_a_hugging_face_id_is_taken_as_it_is() -> None:
     assert ModelCatalogue(None).choose("Qwen/Qwen3-0.6B") == ChosenModel("Qwen/Qwen3-0.6B")
 
 
+def test_only_what_is_allowed_may_be_named(models: Path, tmp_path: Path) -> None:
+    ours, theirs = model(tmp_path / "ours" / "one"), model(tmp_path / "theirs" / "one")
+    (tmp_path / "ours" / "link").symlink_to(theirs)
+    (tmp_path / "link").symlink_to(ours)
+    catalogue = ModelCatalogue(models, allowed=[f"{tmp_path}/ours/*", "Qwen/*"])
+
+    def is_taken(name: str) -> bool:
+        return isinstance(catalogue.choose(name), ChosenModel)
+
+    named = ["small", "builtin:tiny", str(models / "small"), str(ours), str(tmp_path / "link"), "Qwen/Qwen3-0.6B"]
+    assert [name for name in named if not is_taken(name)] == []
+    refused = [theirs, tmp_path / "theirs" / "none", tmp_path / "ours" / "link", f"{tmp_path}/ours/../theirs/one"]
+    for name in (*map(str, refused), "meta-llama/Llama-3.2-1B"):
+        problem = catalogue.choose(name)
+        assert isinstance(problem, FieldProblem)
+        assert problem.code == "not_allowed"
+        told = problem.message.replace(name, "NAME")  # the same, whether there is such a model or not
+        assert told.startswith("the base model NAME may not be used here. On offer: builtin:tiny, ")
+        assert told.endswith(f"or what matches {tmp_path}/ours/*, Qwen/*")
+
+
 def test_a_model_is_known_by_its_files_or_its_commit(models: Path) -> None:
     catalogue = ModelCatalogue(models, commit_of={"Qwen/Qwen3-0.6B": "c0ffee"}.get)
     assert catalogue.identify(BUILTIN_TINY) == BaseModelRecord(reference=BUILTIN_TINY)
