@@ -15,7 +15,7 @@ from training_pipeline.defs import columns
 from training_pipeline.defs.pictures import loss_curve
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.domain.lineage import LineageRecord, base_model_facts
+from training_pipeline.domain.lineage import LineageRecord, base_model_facts, recipe_facts
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.domain.split_report import KeptSides
@@ -182,6 +182,7 @@ def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, li
         **({"model_page": dg.MetadataValue.url(page)} if page else {}),
         "base_model": job.request.base_model,
         **base_model_facts(record.base_model),
+        **_recipe(record),
         "training_sheet": f"{record.training_sheet_name} ({record.training_sheet_id})",
         "training_sheet_digest": record.training_sheet_digest,
         "source_sheet": named(sheet),
@@ -195,6 +196,14 @@ def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, li
         "mlflow_run": _mlflow(job, links),
         "training_job": _job(job, links),
     }
+
+
+def _recipe(record: LineageRecord) -> Metadata:
+    """What the training was made with; of the configuration its values."""
+    facts = recipe_facts(record.recipe)
+    if record.recipe is None:
+        return facts
+    return {**facts, "configuration": dg.MetadataValue.json(record.recipe.configuration)}
 
 
 def of_plan(plan: DryRun) -> Metadata:

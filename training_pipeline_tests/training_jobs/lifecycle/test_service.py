@@ -14,10 +14,12 @@ from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.sft.pair_ids import pair_ids
 from training_pipeline.testing.dagster_runs import create
+from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import ScriptedBackend
 from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle import service as service_module
 from training_pipeline.training_jobs.lifecycle.claims import claim
+from training_pipeline.training_jobs.store import lineage
 
 
 @pytest.fixture
@@ -55,6 +57,20 @@ def test_a_job_is_created_resolved_and_counted(services: Services) -> None:
     assert job.data.excluded_counts is not None
     assert job.data.excluded_counts["rejected"] == 1
     assert services.jobs.get(job.id) == job
+
+
+def test_a_base_model_of_the_hub_is_what_its_name_means_when_the_job_is_created(
+    services: Services, backend: ScriptedBackend
+) -> None:
+    assert create(services, base_model="owner/model").request.base_model_revision is None
+    backend.revisions["owner/model"] = "c0ffee"
+    job = create(services, base_model="owner/model")
+    backend.revisions["owner/model"] = "decaf"
+    assert services.store.get(job.id).request.base_model_revision == "c0ffee"
+    prepared(services, job.id)
+    record = lineage.read(services.store, job.id).base_model
+    assert record is not None
+    assert (record.revision, record.resolved_at) == ("c0ffee", "creation")
 
 
 def test_a_large_sheet_is_counted_by_its_launch(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
