@@ -36,7 +36,13 @@ def test_a_recipe_is_what_it_takes_to_repeat_a_training(run: Run, tiny_tokenizer
 
 
 def test_the_size_of_the_built_in_model_belongs_to_the_recipe(run: Run, tiny_tokenizer: Any) -> None:
-    given = {"chat_template": "", "chat_template_source": "", "precision": "fp32", "first_day": "", "libraries": {}}
+    given: dict[str, Any] = {
+        "chat_template": "",
+        "chat_template_source": "",
+        "precision": "fp32",
+        "first_day": "",
+        "libraries": {},
+    }
     assert recipe(parse(run.config), tiny_tokenizer, **given)["configuration"]["tiny"]["layers"] >= 1
 
 

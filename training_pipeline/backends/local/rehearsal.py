@@ -12,6 +12,7 @@ from typing import Final
 from training_pipeline.backends.base import Submission
 from training_pipeline.backends.trainer_contract import trainer_config
 from training_pipeline.domain.export_summary import SheetWarning
+from training_pipeline.sft.findings import CUT_OFF, REFUSED
 from training_pipeline.sft.pair_ids import listed
 
 PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft", "--rehearse")
@@ -34,9 +35,9 @@ def rehearse(submission: Submission, *, seconds: float = _SECONDS) -> list[Sheet
 
 
 def _warning(code: str, message: str, count: int, pair_ids: list[str]) -> SheetWarning:
-    if code == "training_refused":
+    if code == REFUSED:
         also = f" The same with {count - 1:,} more: {listed(pair_ids, count)}." if count > 1 else ""
         return SheetWarning(code=code, count=count, message=f"The job would fail. {message}{also}")
-    fails = "The job would fail: " if code == "answers_cut_off" else ""
+    fails = "The job would fail: " if code == CUT_OFF else ""
     which = f"{count:,} {'example' if count == 1 else 'examples'} ({listed(pair_ids, count)})"
     return SheetWarning(code=code, count=count, message=f"{fails}{which} {message}")

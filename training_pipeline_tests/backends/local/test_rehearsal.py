@@ -11,10 +11,10 @@ from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
 from training_pipeline.testing.local_backend import stand_in_program, submission
 
 FINDINGS = [
-    {"code": "training_refused", "message": "It leaves out pair 'a'.", "count": 2, "pair_ids": ["a", "b"]},
-    {"code": "training_refused", "message": "No end token.", "count": 1, "pair_ids": []},
-    {"code": "answers_cut_off", "message": "would lose the whole answer.", "count": 1, "pair_ids": ["c"]},
-    {"code": "examples_cut", "message": "would lose the end.", "count": 12, "pair_ids": [str(n) for n in range(10)]},
+    {"code": REFUSED, "message": "It leaves out pair 'a'.", "count": 2, "pair_ids": ["a", "b"]},
+    {"code": REFUSED, "message": "No end token.", "count": 1, "pair_ids": []},
+    {"code": CUT_OFF, "message": "would lose the whole answer.", "count": 1, "pair_ids": ["c"]},
+    {"code": CUT, "message": "would lose the end.", "count": 12, "pair_ids": [str(n) for n in range(10)]},
 ]
 
 
