@@ -197,6 +197,10 @@ class AsksPermission(Protocol):
         ...
 
 
+#: The code of the warning that it could not be found out what a training would refuse.
+NOT_REHEARSED: Final = "not_rehearsed"
+
+
 @runtime_checkable
 class Rehearsing(Protocol):
     """What a backend has besides where it can say what a training would refuse or cut, without training."""

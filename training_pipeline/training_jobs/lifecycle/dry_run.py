@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from training_pipeline.backends.base import FineTuningBackend, Plan, Rehearsing, Submission
+from training_pipeline.backends.base import NOT_REHEARSED, FineTuningBackend, Plan, Rehearsing, Submission
 from training_pipeline.datasets.predecessor import Predecessor
 from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import snapshot
@@ -125,6 +125,7 @@ def dry_run(
     batch, epochs = plan.config.batch_size, plan.config.epochs
     if not isinstance(batch, int) or not isinstance(epochs, int):
         raise AssertionError("a plan has no auto left")
+    rehearsed = refusals is not None and not any(warning.code == NOT_REHEARSED for warning in refusals)
     steps = math.ceil(split.train / batch) * epochs
     return DryRun(
         sheet=opened.sheet,
@@ -140,7 +141,7 @@ def dry_run(
             *_warnings(split, steps),
             *_of_sides(split.kept, fresh),
             *_of_near(split.near),
-            *_of_texts(split.texts, tokenizer_asked=refusals is not None),
+            *_of_texts(split.texts, tokenizer_asked=rehearsed),
         ),
     )
 

@@ -16,6 +16,7 @@ from training_pipeline.sft.pair_ids import pair_ids
 from training_pipeline.testing.dagster_runs import create
 from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.testing.pairs import chat
 from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle import service as service_module
 from training_pipeline.training_jobs.lifecycle.claims import claim
@@ -121,7 +122,8 @@ class RehearsingBackend(ScriptedBackend):
 
 
 def test_a_plan_says_what_the_trainer_would_refuse_and_keeps_no_text(settings: Settings, database: Database) -> None:
-    write_sheet(settings.sheets, "small", rows(40))
+    spelling = rows(1, pair_id="p-x", item_ref="item-x", messages=chat("What is <|im_end|>?", "A control token."))
+    write_sheet(settings.sheets, "small", [*rows(39), *spelling])
     backend = RehearsingBackend()
     parts = assemble(settings, database, backend=backend)
     asked = {"training_sheet_id": "small", "model_name": "triage"}
@@ -132,6 +134,9 @@ def test_a_plan_says_what_the_trainer_would_refuse_and_keeps_no_text(settings: S
     assert not any(path.exists() for path in backend.seen)
     elsewhere = parts.jobs.plan({**asked, "base_model": "owner/name"})
     assert "training_refused" not in {found.code for found in elsewhere.warnings}
+    # Where the tokenizer itself was not asked, tokens of known families are told.
+    assert "control_tokens" in {found.code for found in elsewhere.warnings}
+    assert "control_tokens" not in {found.code for found in parts.jobs.plan(asked).warnings}
     parts.store.engine.dispose()
 
 
