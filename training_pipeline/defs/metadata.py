@@ -166,7 +166,6 @@ def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, li
         "epochs": result.epochs_completed,
         "tokens": result.tokens,
         "duration_seconds": result.duration_seconds,
-        "cost_dbu": job.result.cost_dbu,
         **dict(sorted(result.custom_metrics.items())),
         "truncated_examples": result.truncated_examples,
     }
