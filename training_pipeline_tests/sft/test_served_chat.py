@@ -41,7 +41,7 @@ TOOLS = [{"type": "function", "function": {"name": "look", "parameters": {"type"
 
 def test_tools_and_their_calls_are_asked_as_they_were_trained(served: Any, tiny_chat: ChatFormat) -> None:
     call = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"at": 1}'}}
-    asked = [
+    asked: list[dict[str, Any]] = [
         {"role": "user", "content": "Look."},
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "content": "42", "tool_call_id": "c1"},
