@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis
 import numpy as np
@@ -54,7 +54,7 @@ def read_questions(
         said = read.inner_join(wanted, read.pair_id == wanted.wanted_id)
         asked = said.select(
             "number",
-            question=ibis.cases((said.first & (question_text(said.messages) != ""), question_text(said.messages))),
+            question=ibis.cases((said.first, question_text(said.messages))).nullif(""),
             controlled=spells_control_token(said.messages).fill_null(False),
         )
         kept = asked.filter(asked.question.notnull() | asked.controlled).order_by("number").to_pyarrow()
@@ -103,11 +103,14 @@ def _near_held_out(opened: OpenSheet, taken: SnapshotRef, asked: Questions, simi
 
 
 def _held_out(opened: OpenSheet, taken: SnapshotRef) -> pa.ChunkedArray:
-    """The held-out questions, those that are instructions aside."""
-    included = included_rows(taken, ["prompt_hash", "instruction"])
+    """The held-out questions, those that are instructions aside. What is held out is excluded."""
+    if not sum(taken.summary.excluded.values()):
+        return pa.chunked_array([], pa.string())
+    included = included_rows(taken, ["pair_id", "prompt_hash", "instruction"])
     instructions = ibis.memtable(pa.table({"asked": included.filter(included["instruction"])["prompt_hash"]}))
     engine = opened.engine
-    judged = judged_each(opened, taken.policy)
+    passed = ibis.memtable(pa.table({"pair_id": included["pair_id"]}))
+    judged = judged_each(replace(opened, pairs=opened.pairs.anti_join(passed, "pair_id")), taken.policy)
     held = judged.filter(judged.held_out)
     named = held.select(asked=engine.prompt_hash(held.messages), question=question_text(held.messages))
     with disk_errors("compare the questions with those held out"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -149,14 +150,15 @@ def recipe_facts(recipe: TrainingRecipe | None) -> dict[str, str]:
     return {
         "chat_template": f"{recipe.chat_template_sha256} ({recipe.chat_template_source}, of {recipe.first_day})",
         "tokenizer": recipe.tokenizer_sha256,
-        "libraries": f"{libraries_in_words(recipe)}, on {recipe.device}",
+        "libraries": f"{libraries_in_words(recipe.libraries)}, on {recipe.device}",
         "configuration": recipe.configuration_digest,
     }
 
 
-def libraries_in_words(recipe: TrainingRecipe) -> str:
-    """The versions of the libraries, such as `python 3.11.9, torch 2.9.1`. Pure."""
-    return ", ".join(f"{name} {version}" for name, version in recipe.libraries.items())
+def libraries_in_words(libraries: Mapping[str, str]) -> str:
+    """The versions of the libraries, such as `python 3.11.9, torch 2.9.1`, in an order of our own. Pure."""
+    ordered = sorted(libraries.items(), key=lambda item: (item[0] != "python", item[0]))
+    return ", ".join(f"{name} {version}" for name, version in ordered)
 
 
 def ancestry(base_model: BaseModelRecord | None) -> str:

@@ -67,7 +67,7 @@ def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
         "chat_template_sha256": "c" * 64,
         "chat_template_source": "its own chat template",
         "tokenizer_sha256": "d" * 64,
-        "libraries": {"python": platform.python_version()},
+        "libraries": {"python": platform.python_version(), "torch": "none"},
         "device": "cpu",
         "first_day": "2026-11-23",
         "configuration": {

@@ -8,7 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from training_pipeline.cli.render.jobs import go_on
-from training_pipeline.domain.lineage import NOT_RECORDED
+from training_pipeline.domain.lineage import NOT_RECORDED, libraries_in_words
 from training_pipeline.schemas.lineage import TrainingJobLineage
 
 SHORT = 12
@@ -92,11 +92,11 @@ def _recipe(found: TrainingJobLineage) -> Tree:
     root = Tree(Text("recipe", style="dim"))
     root.add(_node("chat template", recipe.chat_template_source, recipe.chat_template_sha256))
     root.add(_node("tokenizer", "", recipe.tokenizer_sha256))
-    root.add(_node("libraries", ", ".join(f"{name} {version}" for name, version in recipe.libraries.items())))
+    root.add(_node("libraries", libraries_in_words(recipe.libraries)))
     root.add(_node("trained on", recipe.device))
     root.add(_node("first day", recipe.first_day))
     settings = root.add(_node("configuration", "", recipe.configuration_digest))
-    for name, value in recipe.configuration.items():
+    for name, value in sorted(recipe.configuration.items()):
         settings.add(_node(name, str(value)))
     return root
 

@@ -13,7 +13,7 @@ from nicegui import ui
 from training_pipeline.client.base import Pairs
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.export_summary import MEANINGS
-from training_pipeline.domain.lineage import NOT_RECORDED
+from training_pipeline.domain.lineage import NOT_RECORDED, libraries_in_words
 from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.schemas.lineage import BaseModelLineage, TrainingJobLineage
 from training_pipeline.schemas.training_job import TrainingJob
@@ -225,9 +225,9 @@ def _recipe(record: TrainingJobLineage) -> None:
         text_fact("Date in the chat template", recipe.first_day)
         _digest("Digest of the tokenizer", recipe.tokenizer_sha256)
         text_fact("Trained on", recipe.device)
-        text_fact("Libraries", ", ".join(f"{name} {version}" for name, version in recipe.libraries.items()))
+        text_fact("Libraries", libraries_in_words(recipe.libraries))
         _digest("Digest of the configuration", recipe.configuration_digest)
-        for name, value in recipe.configuration.items():
+        for name, value in sorted(recipe.configuration.items()):
             text_fact(name, str(value))
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.lineage import AssetRecord, BaseModelRecord, LineageRecord
+from training_pipeline.domain.lineage import AssetRecord, BaseModelRecord, LineageRecord, recipe_facts
 from training_pipeline.testing.jobs import a_recipe, new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.lineage import add_assets, read, set_base_model, set_model, set_recipe, write
@@ -51,6 +51,8 @@ def test_what_a_training_was_made_with_is_kept(store: JobStore) -> None:
     assert read(store, job.id).recipe is None  # as for jobs of before
     set_recipe(store, job.id, a_recipe())
     assert read(store, job.id).recipe == a_recipe()
+    # The database has an order of keys of its own, and what is said of them is the same.
+    assert recipe_facts(read(store, job.id).recipe) == recipe_facts(a_recipe())
 
 
 def test_a_job_that_was_never_submitted_has_no_record(store: JobStore) -> None:
