@@ -125,6 +125,11 @@ class Settings(BaseSettings):
         le=1,
         description="Questions at least so similar (0.8 to 1) are in the same split; 0 ties equal questions only.",
     )
+    require_constraints_set_by: bool = Field(
+        False,
+        description="Refuse pairs of which nobody is recorded to have set the usage constraints "
+        "(`constraints_set_by`), as `training_not_allowed`. Otherwise they are counted in a warning.",
+    )
     duckdb_memory_limit: str = Field("1GB", description="Memory DuckDB may use before it spills to disk, such as 1GB.")
     duckdb_threads: int | None = Field(None, ge=1, description="Threads DuckDB uses. Default: all cores.")
     local_slots: int = Field(1, ge=1, description="Number of jobs that may train on this machine at the same time.")
@@ -283,6 +288,7 @@ class Settings(BaseSettings):
         return GatePolicy(
             instruction_prompt_items=self.instruction_prompt_items,
             near_question_similarity=self.near_question_similarity,
+            require_constraints_set_by=self.require_constraints_set_by,
         )
 
     @property

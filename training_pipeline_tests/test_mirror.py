@@ -107,7 +107,11 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "dagster_ui/test_guard.py": ("dagster_ui/callers.py",),
     "dagster_ui/test_workspace.py": ("dagster_ui/attribution.py",),
     "datasets/test_prepare.py": ("domain/refs.py",),
-    "datasets/test_split.py": ("datasets/near_questions.py", "datasets/predecessor.py"),
+    "datasets/test_split.py": (
+        "datasets/questions.py",
+        "datasets/predecessor.py",
+        "domain/rules/control_tokens.py",
+    ),
     "defs/test_assets.py": (
         "defs/jobs.py",
         "defs/metadata.py",
@@ -123,6 +127,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "infra/test_embedded_postgres.py": ("infra/postgres_programs.py",),
     "infra/test_migrations.py": ("training_jobs/migrations/env.py",),
     "sft/test_chat_format.py": ("sft/templates.py",),
+    "sft/test_rehearse.py": ("sft/findings.py",),
     "sft/test_program.py": ("sft/__main__.py", "sft/prepare.py", "sft/register.py", "sft/report.py"),
     "sheets/files/test_checking.py": ("sheets/files/rows.py",),
     "sheets/files/test_source.py": ("sheets/base.py", "sheets/engine.py"),

@@ -57,6 +57,7 @@ training_jobs = Table(
     Column("training_sheet_name", Text, nullable=False),
     Column("model_name", Text, nullable=False),
     Column("base_model", Text, nullable=False),
+    Column("base_model_revision", Text),
     Column("requested_config", JSONB, nullable=False),
     Column("training_config", JSONB, nullable=False),
     Column("train_val_split", Double, nullable=False),
@@ -171,6 +172,8 @@ training_job_lineage = Table(
     Column("model_files", JSONB),
     # `BaseModelRecord`; null for jobs from before migration 0006
     Column("base_model", JSONB(none_as_null=True)),
+    # `TrainingRecipe`; null until the model is trained, and for jobs from before migration 0009
+    Column("recipe", JSONB(none_as_null=True)),
     # asset key -> {partition, run_id, storage_id, data_version}
     Column("assets", JSONB, nullable=False, server_default="{}"),
     _time("created_at", required=True),
