@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL URL. If unset, an embedded PostgreSQL runs in the state directory."
     )
+    shared_storage: bool = Field(
+        False,
+        description="Let this state directory join the installation that owns the database: its `datasets/`, "
+        "`snapshots/` and `runs/` are on storage that both share.",
+    )
     sheets_dir: Path | None = Field(
         None, description="Directory of training sheets. Default: `sheets/` in the state directory."
     )
