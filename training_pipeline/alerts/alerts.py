@@ -43,7 +43,7 @@ class Kind(StrEnum):
 
     FAILED = "failed"
     TIMED_OUT = "timed_out"
-    UNFINISHED = "unfinished"
+    WAITING = "waiting"
     BLOCKED = "blocked_by_a_check"
     PENDING = "stuck_in_pending"
     FAILING = "sensor_failing"
@@ -79,8 +79,9 @@ def of_job(job: TrainingJob, links: Addresses, *, now: datetime, pending: timede
         message = f"Training job {job.id} {what} {about}: {cause or 'cause unknown'}"
     elif job.status is JobStatus.TIMEOUT:
         kind, message = Kind.TIMED_OUT, f"Training job {job.id} timed out {about}: {cause or 'it ran too long'}"
-    elif job.is_trained and job.error_message:
-        kind, message = Kind.UNFINISHED, f"Training job {job.id} is trained, but not finished {about}: {cause}"
+    elif job.status in ACTIVE and job.error_message:
+        what = "is trained, but not finished" if job.is_trained else "waits"
+        kind, message = Kind.WAITING, f"Training job {job.id} {what} {about}: {cause}"
     elif job.status is JobStatus.PENDING and now - job.created_at > pending:
         kind, minutes = Kind.PENDING, (now - job.created_at).total_seconds() / 60
         message = (
@@ -134,20 +135,19 @@ def notice(store: JobStore, alert: Alert, *, as_event: bool = False) -> bool:
 
 
 def notice_jobs(store: JobStore, links: Addresses, *, now: datetime, pending: timedelta) -> int:
-    """Record an alert for each job that failed, timed out, cannot be finished or is stuck in pending and has none.
+    """Record an alert for each job that failed, timed out, waits for somebody or is stuck in pending and has none.
 
     Returns how many.
     """
     table = training_jobs.c
     over = and_(table.status.in_([JobStatus.FAILED, JobStatus.TIMEOUT]), table.completed_at > now - NEWS)
     stuck = and_(table.status == JobStatus.PENDING, table.created_at < now - pending)
-    trained = and_(table.status.in_(ACTIVE), table.backend_status == JobStatus.SUCCEEDED)
-    unfinished = and_(trained, table.error_message.is_not(None))
+    waiting = and_(table.status.in_(ACTIVE), table.error_message.is_not(None))
     known = select(alerts.c.job_id).where(alerts.c.job_id == table.id)
     untold = [
         and_(over, ~known.where(alerts.c.kind.in_([Kind.FAILED, Kind.TIMED_OUT, Kind.BLOCKED])).exists()),
         and_(stuck, ~known.where(alerts.c.kind == Kind.PENDING).exists()),
-        and_(unfinished, ~known.where(alerts.c.kind == Kind.UNFINISHED).exists()),
+        and_(waiting, ~known.where(alerts.c.kind == Kind.WAITING).exists()),
     ]
     query = select(training_jobs).where(or_(*untold)).order_by(table.updated_at).limit(_AT_ONCE)
     with store.begin() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -25,6 +26,9 @@ def ensure_state_directory(settings: Settings) -> None:
             root.chmod(mode | 0o011)
         for directory in closed:
             directory.mkdir(mode=0o700, exist_ok=True)
+        for directory in (root, *closed):
+            if not os.access(directory, os.W_OK | os.X_OK):  # false on a file system that is mounted read-only, too
+                raise PermissionError(errno.EACCES, "it is read-only, or belongs to somebody else", str(directory))
     except OSError as error:
         raise Unavailable(
             f"The state directory {root} cannot be used: {error}.",

@@ -59,9 +59,10 @@ def about(**values: Any) -> Alert | None:
         ({"status": JobStatus.TIMEOUT}, Kind.TIMED_OUT, "timed out"),
         (
             {**TRAINED, "error_message": "Its model is trained and kept, but …"},
-            Kind.UNFINISHED,
+            Kind.WAITING,
             "is trained, but not finished",
         ),
+        ({"status": JobStatus.RUNNING, "error_message": "The disk is full."}, Kind.WAITING, "waits (training sheet"),
         ({"created_at": NOW - timedelta(minutes=16)}, Kind.PENDING, "pending for 16 minutes"),
     ],
 )
