@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL URL. If unset, an embedded PostgreSQL runs in the state directory."
     )
+    shared_storage: bool = Field(
+        False,
+        description="Let this state directory join the installation that owns the database: its `datasets/`, "
+        "`snapshots/` and `runs/` are on storage that both share.",
+    )
     sheets_dir: Path | None = Field(
         None, description="Directory of training sheets. Default: `sheets/` in the state directory."
     )
@@ -132,6 +137,11 @@ class Settings(BaseSettings):
     )
     duckdb_memory_limit: str = Field("1GB", description="Memory DuckDB may use before it spills to disk, such as 1GB.")
     duckdb_threads: int | None = Field(None, ge=1, description="Threads DuckDB uses. Default: all cores.")
+    min_free_disk_mb: int = Field(
+        1024,
+        ge=0,
+        description="Free space of the state directory, in MiB, below which `/readyz` says so and answers 503.",
+    )
     local_slots: int = Field(1, ge=1, description="Number of jobs that may train on this machine at the same time.")
     local_resumes: int = Field(2, ge=0, description="How often a trainer that crashed is resumed from its checkpoint.")
     local_trainer: str | None = Field(

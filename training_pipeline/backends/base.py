@@ -86,7 +86,8 @@ class RunState(BaseModel):
     `lost` with `failed` means that nobody watches over the run any more although it has no outcome: `recover` may yet
     save it. Where it cannot, the run has failed. The MLflow ids are those of a run that logs to MLflow directly;
     `run_url` is the page of the run, where the backend has pages. A run with `asks_since` waits until `allow` answers
-    the question whether its pairs may still be trained on; the time, in seconds since 1970, names the question.
+    the question whether its pairs may still be trained on; the time, in seconds since 1970, names the question. One
+    that runs and `waits_for` something goes on by itself once somebody has seen to it: the sentence says what.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -94,6 +95,7 @@ class RunState(BaseModel):
     status: JobStatus
     lost: bool = False
     asks_since: float | None = None
+    waits_for: str | None = None
     step: int | None = None
     planned_steps: int | None = None
     epoch: float | None = None

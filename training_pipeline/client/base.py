@@ -81,6 +81,9 @@ class Client(Protocol):
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """Cancel a job, or ask its backend to. Idempotent."""
 
+    def finish(self, job_id: str) -> TrainingJob:
+        """Have a trained job finished now, whose registration had bad luck. Idempotent."""
+
     def retry(
         self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
     ) -> Created:

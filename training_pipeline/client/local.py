@@ -141,6 +141,12 @@ class LocalClient:
         return self.shown(self._services.jobs.cancel(job_id, actor=self.caller.name, reason=reason))
 
     @needs(Role.OPERATOR)
+    def finish(self, job_id: str) -> TrainingJob:
+        """See `Client`."""
+        self._require(Action.FINISH, job_id)
+        return self.shown(self._services.jobs.finish(job_id, actor=self.caller.name))
+
+    @needs(Role.OPERATOR)
     def retry(
         self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
     ) -> Created:

@@ -80,6 +80,10 @@ class RemoteClient:
         """See `Client`."""
         return self._service.ask(TrainingJob, "POST", _job(job_id, "/cancel"), body={"reason": reason})
 
+    def finish(self, job_id: str) -> TrainingJob:
+        """See `Client`."""
+        return self._service.ask(TrainingJob, "POST", _job(job_id, "/finish"))
+
     def retry(
         self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
     ) -> Created:

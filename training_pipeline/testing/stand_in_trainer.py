@@ -7,11 +7,13 @@ the run lives leaves the file stand_in_overlap.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,6 +49,8 @@ class Behaviour:
     spawn: bool = False
     #: Reports a train loss that is no number at this step.
     nan_at_step: int | None = None
+    #: The size of the checkpoint that it writes after each step; the one before it stays.
+    checkpoint_bytes: int = 0
 
 
 class Stopped(Exception):
@@ -122,6 +126,17 @@ class Trainer:
                 point = {"name": name, "step": step, "value": value, "epoch": epoch, "tokens": step * 100}
                 file.write(json.dumps({**point, "time": time.time()}) + "\n")
 
+    def save(self, step: int) -> None:
+        """Write a checkpoint; one that was not finished is of no use."""
+        if self.does.checkpoint_bytes:
+            blob = self.checkpoint.parent / f"checkpoint-{step}"
+            blob.mkdir(exist_ok=True)
+            (blob / "weights").write_bytes(b"x" * self.does.checkpoint_bytes)
+            for older in self.checkpoint.parent.glob("checkpoint-*"):
+                if older.name not in {f"checkpoint-{step}", f"checkpoint-{step - 1}"}:
+                    shutil.rmtree(older)
+        write_atomically(self.checkpoint, {"step": step})
+
     def succeed(self, seconds: float) -> None:
         """Write the model and result.json."""
         model = self.dir / "model"
@@ -179,7 +194,7 @@ class Trainer:
                 raise Stopped
             time.sleep(self.does.seconds_per_step)
             self.report(step)
-            write_atomically(self.checkpoint, {"step": step})
+            self.save(step)
             self.say("training", step)
             while step == self.does.hold_after_step and not (self.dir / "stand_in_go").exists() and not self.stopping:
                 time.sleep(0.01)
@@ -201,6 +216,14 @@ def main(arguments: list[str]) -> int:
     except Stopped:
         write_atomically(trainer.dir / "result.json", {"status": "stopped", "step": 0})
         return 3
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        for unfinished in trainer.checkpoint.parent.glob("checkpoint-*"):
+            shutil.rmtree(unfinished)
+        told = {"status": "failed", "error": "The disk is full.", "error_type": "DiskFull", "recurs": False}
+        write_atomically(trainer.dir / "result.json", told)
+        return 4
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from training_pipeline.backends.base import (
     TrainingResult,
 )
 from training_pipeline.backends.defaults import resolve
-from training_pipeline.backends.local import outcomes
+from training_pipeline.backends.local import disk_room, outcomes
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.backends.local.hardware import best_precision
 from training_pipeline.backends.local.progress import read_points
@@ -185,7 +185,10 @@ class LocalBackend:
                 )
             if supervision.message:
                 progress["message"] = supervision.message
-            return RunState(status=JobStatus.RUNNING, asks_since=asks_since, **progress)
+            # Not asked of the supervisor, who may have no room to write it down.
+            waits = not is_held(run.trainer_lock) and disk_room.was_full(run)
+            waits_for = disk_room.waits_for_room(run) if waits else None
+            return RunState(status=JobStatus.RUNNING, asks_since=asks_since, waits_for=waits_for, **progress)
 
     def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:
         """The points from byte `offset` of progress.jsonl on, and the byte to go on from. Reads."""

@@ -1,4 +1,4 @@
-"""The four tables of a training job and two of plumbing, as SQLAlchemy Core.
+"""The four tables of a training job and some of plumbing, as SQLAlchemy Core.
 
 No schema is named: the connection's search path decides. Every change here needs a migration; a test compares the two.
 """
@@ -269,4 +269,16 @@ alerts = Table(
     _time("done_at"),
     Index("ix_alerts_job_id", "job_id"),
     Index("ix_alerts_noticed_at", "noticed_at", postgresql_where=text("done_at IS NULL")),
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    # There is one row, of the installation that the database belongs to.
+    Column("the_only", Boolean, primary_key=True, server_default="true"),
+    Column("id", Text, nullable=False),
+    Column("state_dir", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    CheckConstraint("the_only", name="the_only"),
 )

@@ -9,7 +9,7 @@ from training_pipeline.app.container import Services, assemble, local_backend
 from training_pipeline.backends.base import Handle, RunState, Submission
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, SheetUnreadable
 from training_pipeline.domain.export_summary import SheetWarning
-from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
+from training_pipeline.domain.job import Action, JobStatus, Phase, TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.sft.pair_ids import pair_ids
@@ -209,6 +209,45 @@ def test_a_job_that_is_over_cannot_be_cancelled(services: Services, backend: Scr
     job = submitted(services, backend, JobStatus.FAILED)
     with pytest.raises(Conflict, match="failed"):
         services.jobs.cancel(job.id, actor="bob", reason="late")
+
+
+def trained(services: Services, backend: ScriptedBackend) -> TrainingJob:
+    """A job that is trained and whose first finalize run had bad luck."""
+    job = submitted(services, backend)
+    services.store.update(job.id, {"backend_status": JobStatus.SUCCEEDED})
+    claim(services.store, Phase.FINALIZE, job_id=job.id)
+    services.failures.interrupted(Phase.FINALIZE, job.id, 1, why="killed")
+    assert claim(services.store, Phase.FINALIZE, job_id=job.id) == []
+    return services.jobs.get(job.id)
+
+
+def test_a_trained_job_is_finished_when_somebody_asks(services: Services, backend: ScriptedBackend) -> None:
+    job = trained(services, backend)
+    assert job.allowed_actions == (Action.CANCEL, Action.POLL, Action.FINISH)
+    services.jobs.finish(job.id, actor="bob")
+    assert [event.actor for event in services.store.events(job.id, limit=1)[0]] == ["bob"]
+    (claimed,) = claim(services.store, Phase.FINALIZE, job_id=job.id)
+    assert Action.FINISH not in claimed.allowed_actions
+    assert services.jobs.finish(job.id, actor="eve").finalize.claimed_at == claimed.finalize.claimed_at
+    done = services.store.change(claimed, JobStatus.SUCCEEDED, message="Succeeded.")
+    assert services.jobs.finish(job.id, actor="eve") == done
+
+
+def test_what_is_not_trained_cannot_be_finished(services: Services, backend: ScriptedBackend) -> None:
+    with pytest.raises(Conflict, match="is not trained yet"):
+        services.jobs.finish(create(services).id, actor="bob")
+    with pytest.raises(Conflict, match=r"has ended \(failed\)"):
+        services.jobs.finish(submitted(services, backend, JobStatus.FAILED).id, actor="bob")
+
+
+def test_a_trained_job_that_waits_is_cancelled_at_once(services: Services, backend: ScriptedBackend) -> None:
+    job = trained(services, backend)
+    done = services.jobs.cancel(job.id, actor="bob", reason="not needed")
+    assert (done.status, done.cancellation.requested_by) == (JobStatus.CANCELLED, "bob")
+    assert "The model stays where it was trained" in services.store.events(job.id, limit=1)[0][0].message
+    services.store.update(job.id, {"finalize_after": None})
+    assert claim(services.store, Phase.FINALIZE, job_id=job.id) == []
+    assert backend.cancelled == []
 
 
 def test_a_retry_is_a_new_job_that_names_the_one_it_retries(services: Services, backend: ScriptedBackend) -> None:
