@@ -44,7 +44,7 @@ def verdict_name(code: int) -> str:
 
 
 def unpacked(stored: bytes | memoryview | None, rows: int) -> Cells:
-    """The cells of a block for at least so many rows, which may be written to; rows that were not stored are 0. Pure."""
+    """The cells of a block for at least so many rows, which may be written to; what was not stored is 0. Pure."""
     found = np.frombuffer(stored or b"", dtype=np.uint8).reshape(-1, WIDTH)
     cells = np.zeros((max(rows, len(found)), WIDTH), dtype=np.uint8)
     cells[: len(found)] = found
@@ -62,7 +62,7 @@ def mark(cells: Cells, slot: int, rows: NDArray[np.int64], codes: NDArray[np.uin
 def verdicts_of(cells: Cells, slot: int) -> NDArray[np.uint8]:
     """The verdicts of one dataset on the rows of `cells`. Pure."""
     byte, high = divmod(slot % SLOTS, 2)
-    return (cells[:, byte] >> (4 * high)) & 15
+    return ((cells[:, byte] >> (4 * high)) & 15).astype(np.uint8)
 
 
 def counts(cells: Cells) -> NDArray[np.int64]:

@@ -29,13 +29,14 @@ COLUMNS: Final[dict[RowKind, tuple[str, str]]] = {
     "label": ("canonical_label_id", "label_key"),
 }
 _HASHES: Final = ("row_hash", "question_hash")
-_DIGITS: Final = 16
+#: Hexadecimal digits of a hash that are indexed: 64 bits.
+DIGITS: Final = 16
 
 
 def key_of(kind: RowKind, value: str) -> int:
     """The signed 64-bit number that rows with this name are found by. Pure."""
     digits = value if kind in _HASHES else hashlib.sha256(value.encode()).hexdigest()
-    number = int(digits[:_DIGITS], 16)
+    number = int(digits[:DIGITS], 16)
     return number - 2**64 if number >= 2**63 else number
 
 
@@ -56,14 +57,13 @@ class ManifestKeys:
     has_questions: bool
 
 
-def _bits(digits: str, first: int = 1) -> str:
-    """SQL: 64 bits of hexadecimal digits, from one of them on, as a signed number."""
-    return f"('0x' || substr({digits}, {first}, {_DIGITS}))::UBIGINT::HUGEINT"
+def _bits(digits: str, first: int, count: int) -> str:
+    """SQL: so many hexadecimal digits, from one of them on, as a number."""
+    return f"('0x' || substr({digits}, {first}, {count}))::UBIGINT"
 
 
-def _signed(digits: str, first: int = 1) -> str:
-    unsigned = _bits(digits, first)
-    return f"(CASE WHEN {unsigned} >= 9223372036854775808 THEN {unsigned} - 18446744073709551616 ELSE {unsigned} END)"
+def _key(digits: str) -> str:
+    return _bits(digits, 1, DIGITS)
 
 
 def _query(*, has_questions: bool) -> str:
@@ -82,21 +82,24 @@ def _query(*, has_questions: bool) -> str:
             FROM stored
         )
         SELECT place, questions,
-            {_signed("identity")}::BIGINT AS identity_high,
-            {_signed("identity", 17)}::BIGINT AS identity_low,
-            {", ".join(f"{_signed(f'sha256({name})')}::BIGINT AS {key}" for key, name in texts.items())},
-            {_signed("row_hash")}::BIGINT AS row_key,
-            {_signed("nullif(question, '')")}::BIGINT AS question_key,
+            {_bits("identity", 1, 16)} AS identity_high,
+            {_bits("identity", 17, 16)} AS identity_low,
+            {", ".join(f"{_key(f'sha256({name})')} AS {key}" for key, name in texts.items())},
+            {_key("row_hash")} AS row_key,
+            {_key("nullif(question, '')")} AS question_key,
             coalesce(list_position($verdicts, verdict), {OTHER})::UTINYINT AS code
         FROM hashed ORDER BY place
-    """
+    """  # noqa: S608 - our own names
 
 
-_FURTHER: Final = f"""
-    SELECT place, {_signed("replace(question, '+', '')")}::BIGINT AS question_key
-    FROM (SELECT place, unnest(string_split(questions, ' ')[2:]) AS question FROM numbered WHERE questions LIKE '% %')
-    WHERE question <> ''
-"""
+def _further() -> str:
+    return f"""
+        SELECT place, {_key("replace(question, '+', '')")} AS question_key
+        FROM (
+            SELECT place, unnest(string_split(questions, ' ')[2:]) AS question FROM numbered WHERE questions LIKE '% %'
+        )
+        WHERE question <> ''
+    """  # noqa: S608 - our own names
 
 
 def manifest_keys(manifest: Path) -> ManifestKeys:
@@ -107,10 +110,19 @@ def manifest_keys(manifest: Path) -> ManifestKeys:
             parameters = {"path": str(manifest), "verdicts": list(VERDICTS)}
             numbered = engine.execute(_query(has_questions=has_questions), parameters).to_arrow_table()
             engine.register("numbered", numbered)
-            further = engine.execute(_FURTHER).to_arrow_table()
+            further = engine.execute(_further()).to_arrow_table()
     except (OSError, pa.ArrowException, duckdb.Error) as error:
         raise lost(manifest, error) from error
-    return ManifestKeys(numbered.drop_columns(["place", "questions"]), further, has_questions)
+    return ManifestKeys(_signed(numbered.drop_columns(["place", "questions"])), _signed(further), has_questions)
+
+
+def _signed(table: pa.Table) -> pa.Table:
+    """The table with unsigned 64-bit numbers as PostgreSQL stores them: the same bits."""
+    columns = [column.combine_chunks() for column in table.columns]
+    return pa.table(
+        [column.view(pa.int64()) if column.type == pa.uint64() else column for column in columns],
+        names=table.column_names,
+    )
 
 
 def lost(manifest: Path, reason: object) -> Unavailable:

@@ -40,7 +40,7 @@ metadata = MetaData(
 
 
 #: Which lineage records are of a job whose base model is a model of ours.
-DESCENDS = "base_model @? '$.\"ancestors\"[0]'"
+DESCENDS = "base_model @? 'strict $.\"ancestors\"[0]'"
 
 
 def _time(name: str, *, required: bool = False) -> Column[datetime]:

@@ -74,5 +74,5 @@ def upgrade() -> None:
         "ix_training_job_lineage_job_id_descends",
         "training_job_lineage",
         ["job_id"],
-        postgresql_where=sa.text("base_model @? '$.\"ancestors\"[0]'"),
+        postgresql_where=sa.text("base_model @? 'strict $.\"ancestors\"[0]'"),
     )
