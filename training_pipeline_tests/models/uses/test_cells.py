@@ -48,7 +48,7 @@ def test_every_reason_has_a_number_that_never_changes() -> None:
 def test_what_is_marked_is_read_again_whatever_the_order_and_however_often(datasets: dict[int, dict[int, int]]) -> None:
     blocks: dict[int, bytes] = {}
     for slot, verdicts in [*datasets.items(), *reversed(datasets.items())]:
-        stale = {row: 15 for row in range(5)}  # of an attempt that died, with other rows
+        stale = dict.fromkeys(range(5), 15)  # of an attempt that died, with other rows
         for stored in (stale, verdicts):
             rows = np.array(sorted(stored), dtype=np.int64)
             cells = unpacked(blocks.get(slot // SLOTS), int(rows.max(initial=-1)) + 1)
