@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from training_pipeline.domain.errors import FieldProblem, InvalidRequest, NotFound
+from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.refs import MANIFEST
+from training_pipeline.domain.uses import DIGITS, WORDS, DatasetUse, Kind, Question, RowKind, SheetUses, Uses
 from training_pipeline.models.uses import lookup
-from training_pipeline.models.uses.answer import DatasetUse, Kind, SheetUses, Uses
 from training_pipeline.models.uses.index import TABLES, require_complete
-from training_pipeline.models.uses.keys import RowKind
 from training_pipeline.models.uses.learners import Dataset, jobs_of, models_of
 from training_pipeline.models.uses.manifest_rows import nearest
 from training_pipeline.training_jobs.store.jobs import JobStore
 
-#: How a hash must look that is asked for.
-_HASHES: Final = {"row_hash": r"[0-9a-f]{64}", "question_hash": r"[0-9a-f]{32}"}
 #: So many sheets are searched for names that are near to an unknown one.
 _SEARCHED: Final = 20
-WORDS: Final[Mapping[Kind, str]] = {
-    "pair": "pair",
-    "item": "item",
-    "label": "canonical label",
-    "row_hash": "example with the SHA-256",
-    "question_hash": "question with the hash",
-    "sheet": "sheet",
-    "template": "prompt template",
-}
 
 _DATASETS: Final = """
     SELECT s.training_sheet_id, s.sheet_no, d.slot, d.digest, d.path, d.has_questions
@@ -65,20 +52,19 @@ class _Row(NamedTuple):
     has_questions: bool
 
 
-def uses(store: JobStore, kind: Kind, value: str, *, training_sheet_id: str | None = None) -> Uses:
-    """Every dataset, job and model version that used what is asked for; of one training sheet, or of all.
+def uses(store: JobStore, asked: Question) -> Uses:
+    """Every dataset, job and model version that used what is asked for; a part for each training sheet that has it.
 
-    Raises `NotFound` with the nearest names where no dataset knows it, `InvalidRequest` for a hash that is none, and
-    `Unavailable` where the index is behind, or a manifest that has to confirm the answer is lost or damaged.
+    Raises `NotFound` with the nearest names where no dataset knows it, and `Unavailable` where the index is behind, or
+    a manifest that has to confirm the answer is lost or damaged.
     """
-    _require_hash(kind, value)
     with store.begin() as connection:
         # Who makes the index anew waits for this transaction, so that it sees one index from here to its end.
         connection.execute(text(f"LOCK TABLE {TABLES} IN ACCESS SHARE MODE"))
         require_complete(connection)
-        if kind in {"sheet", "template"}:
-            return _of_whole(connection, kind, value, training_sheet_id)
-        return _of_rows(connection, kind, value, training_sheet_id)  # type: ignore[arg-type]
+        if asked.kind == "sheet" or asked.kind == "template":
+            return _of_whole(connection, asked.kind, asked.value)
+        return _of_rows(connection, asked.kind, asked.value, asked.training_sheet_id)
 
 
 def _of_rows(connection: Connection, kind: RowKind, value: str, training_sheet_id: str | None) -> Uses:
@@ -99,11 +85,10 @@ def _of_rows(connection: Connection, kind: RowKind, value: str, training_sheet_i
     return _answer(connection, kind, value, kept, datasets, shown, without_questions=uncounted)
 
 
-def _of_whole(connection: Connection, kind: Kind, value: str, training_sheet_id: str | None) -> Uses:
-    of_one = "" if training_sheet_id is None else " AND s.training_sheet_id = :training_sheet_id"
-    datasets = _datasets(connection, _WHOLE[kind] + of_one, value=value, training_sheet_id=training_sheet_id)
+def _of_whole(connection: Connection, kind: Kind, value: str) -> Uses:
+    datasets = _datasets(connection, _WHOLE[kind], value=value)
     if not datasets:
-        raise _unknown(connection, kind, value, training_sheet_id)
+        raise _unknown(connection, kind, value, None)
     counted: dict[Dataset, Counts] = {}
     digests = sorted({digest for _, digest in datasets})
     for sheet_id, digest, train, validation, excluded in connection.execute(_COUNTED, {"digests": digests}).tuples():
@@ -174,7 +159,7 @@ def _sheet_no(connection: Connection, training_sheet_id: str) -> int:
 
 def _unknown(connection: Connection, kind: Kind, value: str, training_sheet_id: str | None) -> NotFound:
     """What is raised where no dataset knows what is asked for, with the names that are most like it."""
-    if kind in _HASHES:
+    if kind in DIGITS:
         near: list[str] = []
     elif kind in {"sheet", "template"}:
         near = difflib.get_close_matches(value, _names(connection, kind), n=3)
@@ -201,12 +186,3 @@ def _newest_manifests(connection: Connection, training_sheet_id: str | None) -> 
     )
     found = [Path(path) / MANIFEST for path in connection.execute(query, {"id": training_sheet_id}).scalars()]
     return [path for path in found if path.is_file()]
-
-
-def _require_hash(kind: Kind, value: str) -> None:
-    if kind in _HASHES and not re.fullmatch(_HASHES[kind], value):
-        digits = 64 if kind == "row_hash" else 32
-        raise InvalidRequest(
-            "The question cannot be answered.",
-            problems=(FieldProblem(f"/{kind}", "hash", f"must be {digits} hexadecimal digits in lower case"),),
-        )

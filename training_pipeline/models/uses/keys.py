@@ -9,17 +9,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.uses import RowKind
 from training_pipeline.models.uses.cells import OTHER, VERDICTS
 
-#: What single rows can be asked for by.
-RowKind = Literal["pair", "item", "label", "row_hash", "question_hash"]
 #: The column of a manifest, and that of `use_rows`, for each.
 COLUMNS: Final[dict[RowKind, tuple[str, str]]] = {
     "pair": ("pair_id", "pair_key"),

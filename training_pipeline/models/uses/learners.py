@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from training_pipeline.models.uses.answer import DatasetUse, JobUse, ModelUse
+from training_pipeline.domain.uses import DatasetUse, JobUse, ModelUse
 from training_pipeline.training_jobs.store.tables import DESCENDS
 
 _JOBS: Final = text(

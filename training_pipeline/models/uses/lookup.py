@@ -13,9 +13,9 @@ from sqlalchemy import Connection, text
 
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.refs import MANIFEST
-from training_pipeline.models.uses.answer import MOST_ROWS, UsedRow
+from training_pipeline.domain.uses import MOST_ROWS, RowKind, UsedRow
 from training_pipeline.models.uses.cells import CHUNK, SLOTS, WIDTH, counts, verdict_name
-from training_pipeline.models.uses.keys import COLUMNS, RowKind, key_of, lost, questions_of
+from training_pipeline.models.uses.keys import COLUMNS, key_of, lost, questions_of
 from training_pipeline.models.uses.manifest_rows import SHOWN, rows_at, rows_with
 
 #: Rows whose verdicts are fetched at a time.

@@ -10,7 +10,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from training_pipeline.models.uses.keys import COLUMNS, RowKind, lost
+from training_pipeline.domain.uses import RowKind
+from training_pipeline.models.uses.keys import COLUMNS, lost
 
 #: What an answer says of a row, beside what it was found by.
 SHOWN: Final = ("pair_id", "row_hash", "item_ref", "canonical_label_id")

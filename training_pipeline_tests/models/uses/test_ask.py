@@ -13,13 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from training_pipeline.domain.errors import InvalidRequest, NotFound, Unavailable
+from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.lineage import BaseModelRecord, ModelOrigin
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import Reason
-from training_pipeline.models.uses import keys
-from training_pipeline.models.uses.answer import Kind, ModelUse, Uses
-from training_pipeline.models.uses.ask import uses
+from training_pipeline.domain.uses import Kind, ModelUse, Uses, question
+from training_pipeline.models.uses import ask, keys
 from training_pipeline.models.uses.check import check
 from training_pipeline.models.uses.index import TABLES, UseIndex
 from training_pipeline.testing.manifests import read_manifest
@@ -31,6 +30,10 @@ SHEETS = ("invoices", "letters")
 FEW = st.sampled_from(range(4))
 VERDICT = st.sampled_from(["train", "validation", *map(str, Reason)])
 Asked = tuple[Kind, str]
+
+
+def uses(store: JobStore, kind: Kind, value: str, *, sheet: str | None = None) -> Uses:
+    return ask.uses(store, question({kind: value, **({} if sheet is None else {"sheet": sheet})}))
 
 
 @st.composite
@@ -93,7 +96,7 @@ def told(answer: Uses) -> dict[tuple[str, str], Counter[str]]:
 
 
 @pytest.mark.parametrize("digits", [16, 1], ids=["64 bits", "4 bits, so that all collide"])
-@hypothesis.settings(max_examples=examples(20), phases=[hypothesis.Phase.generate], suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+@hypothesis.settings(max_examples=examples(20), suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 @given(drawn=DATASETS)
 def test_the_answers_are_those_of_reading_all_manifests(
     drawn: list[tuple[str, list[dict[str, Any]]]],
@@ -116,7 +119,7 @@ def test_the_answers_are_those_of_reading_all_manifests(
             columns = [keys.COLUMNS[kind][0]] if kind != "question_hash" else []
             assert all(value == getattr(one, name) for sheet in answer.sheets for one in sheet.rows for name in columns)
             for sheet_id in {sheet for sheet, _ in by_dataset}:
-                of_sheet = told(uses(store, kind, value, training_sheet_id=sheet_id))
+                of_sheet = told(uses(store, kind, value, sheet=sheet_id))
                 assert of_sheet == {key: found for key, found in by_dataset.items() if key[0] == sheet_id}
         unknown: list[Asked] = [("pair", "p9"), ("item", "i9"), ("row_hash", hashed("e9")), ("question_hash", "0" * 32)]
         for kind, value in unknown:
@@ -149,7 +152,7 @@ def test_jobs_and_registered_versions_are_told_with_the_datasets(
     pending = job_with(store, index, "invoices", small)
     store.update(pending.id, {"submit_intended_at": None})
     other = job_with(store, index, "letters", small, version="1")  # the same rows, of another sheet
-    answer = uses(store, "pair", "p-0002", training_sheet_id="invoices")
+    answer = uses(store, "pair", "p-0002", sheet="invoices")
     (sheet,) = answer.sheets
     (dataset,) = sheet.datasets
     assert (sheet.row_count, [one.pair_id for one in sheet.rows]) == (1, ["p-0002"])
@@ -218,19 +221,14 @@ def test_a_sheet_and_a_template_are_asked_for_as_a_whole(
         uses(store, "sheet", "invoice")
 
 
-def test_an_unknown_name_is_told_with_the_nearest_and_a_hash_must_be_one(
-    store: JobStore, index: UseIndex, small: DatasetRef
-) -> None:
+def test_an_unknown_name_is_told_with_the_nearest(store: JobStore, index: UseIndex, small: DatasetRef) -> None:
     job_with(store, index, "invoices", small)
     for kind, value, near in (("pair", "p-0009", "p-0001, p-0002, p-0003"), ("label", "l-2", "l-1")):
         with pytest.raises(NotFound, match=f"Nearest: {near}") as caught:
             uses(store, kind, value)  # type: ignore[arg-type]
         assert value in caught.value.message
     with pytest.raises(NotFound, match="has the sheet 'letters'"):
-        uses(store, "pair", "p-0001", training_sheet_id="letters")
-    for kind in ("row_hash", "question_hash"):
-        with pytest.raises(InvalidRequest, match=kind):
-            uses(store, kind, "P-0001")
+        uses(store, "pair", "p-0001", sheet="letters")
 
 
 def test_a_lost_or_damaged_manifest_is_said_and_never_a_silent_no(
