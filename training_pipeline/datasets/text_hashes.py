@@ -46,7 +46,7 @@ def text_hashes(text: str) -> TextHashes:
 
 
 def texts_of(content: bytes) -> Iterator[str]:
-    """The texts of a file: each line of JSONL, or the whole of any other. Raises `InvalidRequest` where it is no text."""
+    """The texts of a file: each line of JSONL, or the whole of any other. Raises `InvalidRequest` where it has none."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -31,7 +31,7 @@ class ModelUse(Answer):
     model_version: str = Field(description="Its version.", examples=["2"])
     job_id: str = Field(description="The job that trained it.", examples=[JOB])
     through: list[str] = Field(
-        description="The jobs that it comes from, from the one that trained on it to its base model; empty where it was "
+        description="The jobs it comes from, from the one that trained on it to its base model; empty where it was "
         "trained on it itself.",
         examples=[["tj-20261101-081500-1c2d3e"]],
     )

@@ -45,7 +45,7 @@ def uses(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show every dataset, training job and model version that used a pair, an item, a label, a text, or a whole sheet."""
+    """Show every dataset, training job and model version that used a pair, an item, a label, a text or a sheet."""
     keys: dict[Kind, str | None] = {
         "pair": pair,
         "item": item,
