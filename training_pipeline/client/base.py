@@ -18,6 +18,7 @@ from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
+from training_pipeline.schemas.uses import Uses
 from training_pipeline.training_jobs.store.queries import JobSort
 
 Pairs = Literal["train", "validation", "excluded"]
@@ -135,3 +136,16 @@ class Client(Protocol):
 
     def base_models(self) -> BaseModels:
         """The base models that can be fine-tuned, the default first."""
+
+    def uses(
+        self,
+        *,
+        pair: str | None = None,
+        item: str | None = None,
+        label: str | None = None,
+        row_hash: str | None = None,
+        question_hash: str | None = None,
+        template: str | None = None,
+        sheet: str | None = None,
+    ) -> Uses:
+        """Every dataset, job and model version that used what one key names; `sheet` may say where to look."""

@@ -47,6 +47,7 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/preview"): Role.VIEWER,
     ("GET", f"{API}/models"): Role.VIEWER,
+    ("GET", f"{API}/uses"): Role.VIEWER,
 }
 
 
@@ -78,6 +79,7 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             services.store.create(job, message="Created.")
             path = re.sub(r"{(other_)?job_id}", job.id, template).replace("{training_sheet_id}", "small")
             sends: dict[str, Any] = {"json": request} if (method, template) == ("POST", JOBS) else {}
+            sends |= {"params": {"pair": "p-0001"}} if template.endswith("/uses") else {}
             client.cookies.clear()
             answer = client.request(method, path, headers=headers, **sends)
             if least is OF_PAGES:
@@ -89,8 +91,9 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             elif list(Role).index(role) < list(Role).index(Role(least)):
                 problem(answer, 403, "forbidden")
             else:
-                # Of a cancelled job there is no lineage to show or to compare; everything else is there.
-                expected = {404} if template.endswith(("/lineage", "}/diff/{other_job_id}")) else {200, 201, 204}
+                # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs.
+                nothing = ("/lineage", "}/diff/{other_job_id}", "/uses")
+                expected = {404} if template.endswith(nothing) else {200, 201, 204}
                 assert answer.status_code in expected, (method, template, role, answer.text)
 
 

@@ -39,6 +39,10 @@ metadata = MetaData(
 )
 
 
+#: Which lineage records are of a job whose base model is a model of ours.
+DESCENDS = "base_model @? 'strict $.\"ancestors\"[0]'"
+
+
 def _time(name: str, *, required: bool = False) -> Column[datetime]:
     return Column(name, DateTime(timezone=True), nullable=not required)
 
@@ -147,6 +151,7 @@ training_jobs = Table(
     _listing("status", "created_at", "id"),
     _listing("training_sheet_id", "created_at", "id"),
     _listing("created_by", "created_at", "id"),
+    Index("ix_training_jobs_dataset_digest", "dataset_digest", "training_sheet_id"),
 )
 
 training_job_lineage = Table(
@@ -178,6 +183,9 @@ training_job_lineage = Table(
     Column("assets", JSONB, nullable=False, server_default="{}"),
     _time("created_at", required=True),
     _time("updated_at", required=True),
+    Index("ix_training_job_lineage_template_id", "template_id"),
+    Index("ix_training_job_lineage_sheet_id", "sheet_id"),
+    Index("ix_training_job_lineage_job_id_descends", "job_id", postgresql_where=text(DESCENDS)),
 )
 
 training_job_metrics = Table(
