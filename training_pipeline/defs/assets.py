@@ -246,6 +246,7 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
             dataset=read_dataset(required(job.data.dataset, "dataset").path),
             tags=services.finalizer.tags(job),
             result=result,
+            config=job.request.training_config,
         )
         yield checks.result("provenance_equals_lineage_record", asset, not found, **_told(found))
         if found:

@@ -86,6 +86,9 @@ class ResolvedRequest(Value):
     training_sheet_name: str
     model_name: str
     base_model: str
+    #: The commit that the base model's name meant at the Hugging Face Hub when the job was created; None where that was
+    #: not known then, or it is none of the Hub.
+    base_model_revision: str | None = None
     requested_config: dict[str, Any] = Field(description="The configuration as asked for, with its autos.")
     training_config: dict[str, Any] = Field(description="The configuration as resolved: no autos.")
     train_val_split: float

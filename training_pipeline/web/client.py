@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -14,7 +14,9 @@ from training_pipeline.client.base import Pairs
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
 from training_pipeline.domain.access import Caller, require_role
+from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
@@ -87,6 +89,12 @@ class PageClient:
         return await _thread(
             self.local.lineage, job_id, pairs=pairs, search=search or None, page_size=page_size, cursor=cursor
         )
+
+    async def diff(
+        self, first_id: str, second_id: str, *, changes: Collection[PairChange], page_size: int, cursor: str | None
+    ) -> TrainingJobDiff:
+        """What differs between two jobs, with a page of the pairs that changed."""
+        return await _thread(self.local.diff, first_id, second_id, changes=changes, page_size=page_size, cursor=cursor)
 
     async def sheets(self) -> TrainingSheets:
         """Every training sheet."""

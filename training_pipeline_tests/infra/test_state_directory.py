@@ -24,6 +24,13 @@ def test_everything_in_it_is_closed_to_others(tmp_path: Path) -> None:
     assert {mode(path) for path in settings.state_dir.iterdir()} == {0o700}
 
 
+def test_a_dagster_home_that_was_open_is_closed(settings: Settings) -> None:
+    ensure_state_directory(settings)
+    settings.dagster_home.chmod(0o755)
+    ensure_state_directory(settings)
+    assert mode(settings.dagster_home) == 0o700
+
+
 def test_with_a_database_elsewhere_nobody_needs_to_pass_through(settings: Settings) -> None:
     ensure_state_directory(settings)
     assert mode(settings.state_dir) == 0o700

@@ -79,13 +79,14 @@ class LocalBackend:
         models_dir: Path | None = None,
         *,
         asks_permission: bool = False,
+        allowed_models: Sequence[str] = ("*",),
     ) -> None:
         self._runs = runs.absolute()
         self._slots = slots
         self._resumes = resumes
         self._cancel_grace_seconds = cancel_grace_seconds
         self._program = tuple(program)
-        self._models = ModelCatalogue(models_dir)
+        self._models = ModelCatalogue(models_dir, allowed=allowed_models)
         self._asks_permission = asks_permission
 
     def base_models(self) -> list[BaseModelOffer]:
@@ -111,10 +112,14 @@ class LocalBackend:
             raise InvalidRequest("This machine cannot run the requested training.", problems=problems)
         return Plan(base_model=model.id, config=resolved)
 
-    def identify(self, base_model: str) -> BaseModelRecord:
-        """What exactly the base model is now; raises `Unavailable` for files that cannot be read. Reads."""
+    def revision(self, base_model: str) -> str | None:
+        """The commit of a model of the Hub now; None for others, or where the Hub takes too long. Asks the Hub."""
+        return self._models.revision(base_model)
+
+    def identify(self, base_model: str, revision: str | None = None) -> BaseModelRecord:
+        """What exactly the base model is; raises `Unavailable` for files that cannot be read. Reads."""
         try:
-            return self._models.identify(base_model)
+            return self._models.identify(base_model, revision)
         except OSError as error:
             raise Unavailable(
                 f"The base model {base_model} cannot be read: {error.strerror or error} ({error.filename}).",

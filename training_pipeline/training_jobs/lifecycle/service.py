@@ -209,6 +209,7 @@ class JobService:
                 training_sheet_name=sheet.name,
                 model_name=request.model_name,
                 base_model=plan.base_model,
+                base_model_revision=self._backend.revision(plan.base_model),
                 requested_config=request.training_config.model_dump(exclude_unset=True),
                 training_config=plan.config.model_dump(),
                 train_val_split=request.train_val_split,

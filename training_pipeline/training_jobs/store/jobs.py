@@ -182,8 +182,12 @@ class JobStore:
         event: tuple[EventType, str] | None = None,
         actor: str = SYSTEM,
         data: Mapping[str, Any] | None = None,
+        also: Callable[[Connection], None] | None = None,
     ) -> TrainingJob | None:
-        """Set columns other than the status if every column in `where` has the given value; None if one has not."""
+        """Set columns other than the status if every column in `where` has the given value; None if one has not.
+
+        What `also` writes on the connection it is given is stored together with the columns, or neither is.
+        """
         if "status" in values:
             raise ValueError("a status is changed by `change`, with its event")
         query = update(training_jobs).where(training_jobs.c.id == job_id)
@@ -199,6 +203,8 @@ class JobStore:
             )
             if row is None:
                 return None
+            if also is not None:
+                also(connection)
             if event is not None:
                 record_event(connection, job_id, event[0], event[1], actor, data=data)
             elif is_seen(values):

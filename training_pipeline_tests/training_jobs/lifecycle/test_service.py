@@ -14,10 +14,13 @@ from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.sft.pair_ids import pair_ids
 from training_pipeline.testing.dagster_runs import create
+from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.testing.pairs import chat
 from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle import service as service_module
 from training_pipeline.training_jobs.lifecycle.claims import claim
+from training_pipeline.training_jobs.store import lineage
 
 
 @pytest.fixture
@@ -55,6 +58,20 @@ def test_a_job_is_created_resolved_and_counted(services: Services) -> None:
     assert job.data.excluded_counts is not None
     assert job.data.excluded_counts["rejected"] == 1
     assert services.jobs.get(job.id) == job
+
+
+def test_a_base_model_of_the_hub_is_what_its_name_means_when_the_job_is_created(
+    services: Services, backend: ScriptedBackend
+) -> None:
+    assert create(services, base_model="owner/model").request.base_model_revision is None
+    backend.revisions["owner/model"] = "c0ffee"
+    job = create(services, base_model="owner/model")
+    backend.revisions["owner/model"] = "decaf"
+    assert services.store.get(job.id).request.base_model_revision == "c0ffee"
+    prepared(services, job.id)
+    record = lineage.read(services.store, job.id).base_model
+    assert record is not None
+    assert (record.revision, record.resolved_at) == ("c0ffee", "creation")
 
 
 def test_a_large_sheet_is_counted_by_its_launch(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +122,8 @@ class RehearsingBackend(ScriptedBackend):
 
 
 def test_a_plan_says_what_the_trainer_would_refuse_and_keeps_no_text(settings: Settings, database: Database) -> None:
-    write_sheet(settings.sheets, "small", rows(40))
+    spelling = rows(1, pair_id="p-x", item_ref="item-x", messages=chat("What is <|im_end|>?", "A control token."))
+    write_sheet(settings.sheets, "small", [*rows(39), *spelling])
     backend = RehearsingBackend()
     parts = assemble(settings, database, backend=backend)
     asked = {"training_sheet_id": "small", "model_name": "triage"}
@@ -116,6 +134,9 @@ def test_a_plan_says_what_the_trainer_would_refuse_and_keeps_no_text(settings: S
     assert not any(path.exists() for path in backend.seen)
     elsewhere = parts.jobs.plan({**asked, "base_model": "owner/name"})
     assert "training_refused" not in {found.code for found in elsewhere.warnings}
+    # Where the tokenizer itself was not asked, tokens of known families are told.
+    assert "control_tokens" in {found.code for found in elsewhere.warnings}
+    assert "control_tokens" not in {found.code for found in parts.jobs.plan(asked).warnings}
     parts.store.engine.dispose()
 
 
