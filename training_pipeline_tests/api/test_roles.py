@@ -37,6 +37,7 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{JOBS}/{{job_id}}"): Role.VIEWER,
     ("POST", f"{JOBS}/{{job_id}}/poll"): Role.VIEWER,
     ("POST", f"{JOBS}/{{job_id}}/cancel"): Role.OPERATOR,
+    ("POST", f"{JOBS}/{{job_id}}/finish"): Role.OPERATOR,
     ("POST", f"{JOBS}/{{job_id}}/retry"): Role.OPERATOR,
     ("GET", f"{JOBS}/{{job_id}}/events"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/events/stream"): Role.VIEWER,
@@ -74,7 +75,8 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
         least = RULES[method, template]
         for role, headers in people.items():
             # Not over where it is to be cancelled; else over, so that a stream ends and there is something to retry.
-            status = JobStatus.PENDING if template.endswith("/cancel") else JobStatus.CANCELLED
+            ends = {"cancel": JobStatus.PENDING, "finish": JobStatus.SUCCEEDED}
+            status = ends.get(template.rpartition("/")[2], JobStatus.CANCELLED)
             job = new_job(created_by="ada", training_sheet_id="small", status=status)
             services.store.create(job, message="Created.")
             path = re.sub(r"{(other_)?job_id}", job.id, template).replace("{training_sheet_id}", "small")

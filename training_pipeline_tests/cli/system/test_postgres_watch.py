@@ -25,6 +25,11 @@ def server(prepared: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
         server.stop()
 
 
+def tend(watch: PostgresWatch, said: list[str]) -> bool:
+    said += watch.tend()
+    return bool(said)
+
+
 def test_a_stuck_server_is_ended_and_restarted_and_a_killed_one_too(server: EmbeddedPostgres) -> None:
     """Its socket is there, and it says nothing."""
     said: list[str] = []
@@ -36,14 +41,14 @@ def test_a_stuck_server_is_ended_and_restarted_and_a_killed_one_too(server: Embe
         stuck = server.pid()
         assert stuck is not None
         os.kill(stuck, signal.SIGSTOP)
-        until(lambda: bool(said.extend(watch.tend()) or said))
+        until(lambda: tend(watch, said))
         assert said.pop().endswith("and was ended and restarted.")
         after = server.pid()
         assert after not in {None, stuck}
         assert server.accepts_connections()
         assert watch.tend() == []
         os.kill(after or 0, signal.SIGKILL)
-        until(lambda: bool(said.extend(watch.tend()) or said))
+        until(lambda: tend(watch, said))
         assert said == ["PostgreSQL had stopped and was restarted."]
     with engine.connect() as connection:
         assert connection.execute(text("SELECT seven FROM kept")).scalar_one() == 7
