@@ -101,6 +101,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "cli/commands/test_uses.py": ("cli/render/uses.py",),
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
+    "client/test_base.py": ("api/routes/diff.py", "client/diff.py", "domain/pair_change.py", "schemas/diff.py"),
     "client/test_errors.py": ("client/http.py", "client/remote.py"),
     "client/test_local.py": ("client/idempotent.py", "client/pages.py"),
     "compatibility/test_v0_1_0.py": ("backends/supervisor.py", "dagster_storage.py"),
@@ -108,7 +109,11 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "dagster_ui/test_guard.py": ("dagster_ui/callers.py",),
     "dagster_ui/test_workspace.py": ("dagster_ui/attribution.py",),
     "datasets/test_prepare.py": ("domain/refs.py",),
-    "datasets/test_split.py": ("datasets/near_questions.py", "datasets/predecessor.py"),
+    "datasets/test_split.py": (
+        "datasets/questions.py",
+        "datasets/predecessor.py",
+        "domain/rules/control_tokens.py",
+    ),
     "defs/test_assets.py": (
         "defs/jobs.py",
         "defs/metadata.py",
@@ -132,6 +137,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "models/uses/test_index.py": ("models/uses/numbering.py",),
     "sft/test_chat_format.py": ("sft/templates.py",),
+    "sft/test_rehearse.py": ("sft/findings.py",),
     "sft/test_program.py": ("sft/__main__.py", "sft/prepare.py", "sft/register.py", "sft/report.py"),
     "sheets/files/test_checking.py": ("sheets/files/rows.py",),
     "sheets/files/test_source.py": ("sheets/base.py", "sheets/engine.py"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from training_pipeline.alerts import alerts
+from training_pipeline.app.ownership import require_own
 from training_pipeline.app.sheet_source import sheet_source, workspace
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.backends.base import FineTuningBackend
@@ -71,6 +72,7 @@ def local_backend(settings: Settings) -> LocalBackend:
         program=shlex.split(settings.local_trainer) if settings.local_trainer else PROGRAM,
         models_dir=settings.models,
         asks_permission=True,
+        allowed_models=settings.allowed_base_models,
     )
 
 
@@ -180,5 +182,10 @@ def assemble(
 
 
 def open_services(settings: Settings) -> Services:
-    """The parts on the configured database, which is started where it is ours. Raises `Unavailable`."""
-    return assemble(settings, open_database(settings))
+    """The parts on the configured database, which is started where it is ours.
+
+    Raises `Unavailable`, and `Conflict` where the database is another installation's.
+    """
+    database = open_database(settings)
+    require_own(settings, database)
+    return assemble(settings, database)

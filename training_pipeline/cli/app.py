@@ -30,7 +30,7 @@ COMMANDS: Final = {
     "sheets": ("commands.sheets:app", "List, check, preview and import training sheets."),
     "jobs": (
         "commands.jobs:app",
-        "Create, list, watch, cancel and retry training jobs, here or through a REST API.",
+        "Create, list, watch, cancel, finish and retry training jobs, here or through a REST API.",
     ),
     "uses": (
         "commands.uses:uses",

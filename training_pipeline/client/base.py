@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
@@ -80,6 +82,9 @@ class Client(Protocol):
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """Cancel a job, or ask its backend to. Idempotent."""
 
+    def finish(self, job_id: str) -> TrainingJob:
+        """Have a trained job finished now, whose registration had bad luck. Idempotent."""
+
     def retry(
         self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
     ) -> Created:
@@ -105,6 +110,17 @@ class Client(Protocol):
         cursor: str | None = None,
     ) -> TrainingJobLineage:
         """What the job was trained on, with a page of its pairs."""
+
+    def diff(
+        self,
+        first_id: str,
+        second_id: str,
+        *,
+        changes: Collection[PairChange] = (),
+        page_size: int = 100,
+        cursor: str | None = None,
+    ) -> TrainingJobDiff:
+        """What differs between two jobs, with a page of the pairs that changed in one of these ways, or in any."""
 
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
         """The events with an id above `after`, and the job whenever it changed, to its end: that comes, too."""

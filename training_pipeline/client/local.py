@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from training_pipeline.app.container import Services
 from training_pipeline.app.readiness import daemon_runs
 from training_pipeline.client.base import Created, Notice, Pairs, Update
+from training_pipeline.client.diff import diff_page
 from training_pipeline.client.idempotent import create_once
 from training_pipeline.client.pages import event_page, job_page, lineage_page
 from training_pipeline.client.roles import needs
@@ -23,11 +24,13 @@ from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.access import Caller, Role, require
 from training_pipeline.domain.job import ACTIVE, TERMINAL, Action, JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
+from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.domain.uses import Kind, question
 from training_pipeline.models.uses import ask
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
+from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
@@ -141,6 +144,12 @@ class LocalClient:
         return self.shown(self._services.jobs.cancel(job_id, actor=self.caller.name, reason=reason))
 
     @needs(Role.OPERATOR)
+    def finish(self, job_id: str) -> TrainingJob:
+        """See `Client`."""
+        self._require(Action.FINISH, job_id)
+        return self.shown(self._services.jobs.finish(job_id, actor=self.caller.name))
+
+    @needs(Role.OPERATOR)
     def retry(
         self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
     ) -> Created:
@@ -201,6 +210,19 @@ class LocalClient:
         return lineage_page(
             self._services.store, job_id, pairs=pairs, search=search, page_size=page_size, cursor=cursor
         )
+
+    @needs(Role.VIEWER)
+    def diff(
+        self,
+        first_id: str,
+        second_id: str,
+        *,
+        changes: Collection[PairChange] = (),
+        page_size: int = 100,
+        cursor: str | None = None,
+    ) -> TrainingJobDiff:
+        """See `Client`."""
+        return diff_page(self._services.store, first_id, second_id, changes=changes, page_size=page_size, cursor=cursor)
 
     @needs(Role.VIEWER)
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:

@@ -204,7 +204,8 @@ class Launcher:
         if self._submitted(job):
             with suppress(NotFound):
                 return lineage.read(self._store, job.id).base_model
-        return with_ancestors(self._store, self._backend.identify(job.request.base_model), job_id=job.id)
+        found = self._backend.identify(job.request.base_model, job.request.base_model_revision)
+        return with_ancestors(self._store, found, job_id=job.id)
 
     def submit(self, job: TrainingJob, dataset: DatasetRef) -> TrainingJob:
         """Hand the dataset to the backend, or take up the run that an earlier attempt submitted. Idempotent.

@@ -253,6 +253,12 @@ class JobStore:
                 raise _no_such_job(job_id)
             return job_from_row(job), [_event_from_row(row) for row in connection.execute(events).mappings()]
 
+    def server_started_at(self) -> datetime:
+        """When the database server was started last, by its own clock. Reads only."""
+        with self.begin() as connection:
+            started: datetime = connection.execute(select(func.pg_postmaster_start_time())).scalar_one()
+        return started
+
     def _page(self, query: Select[Any]) -> tuple[Sequence[dict[str, Any]], int]:
         with self.begin() as connection:
             rows = [dict(row) for row in connection.execute(query).mappings()]

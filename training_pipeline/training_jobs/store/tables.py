@@ -1,4 +1,4 @@
-"""The four tables of a training job and two of plumbing, as SQLAlchemy Core.
+"""The four tables of a training job and some of plumbing, as SQLAlchemy Core.
 
 No schema is named: the connection's search path decides. Every change here needs a migration; a test compares the two.
 """
@@ -61,6 +61,7 @@ training_jobs = Table(
     Column("training_sheet_name", Text, nullable=False),
     Column("model_name", Text, nullable=False),
     Column("base_model", Text, nullable=False),
+    Column("base_model_revision", Text),
     Column("requested_config", JSONB, nullable=False),
     Column("training_config", JSONB, nullable=False),
     Column("train_val_split", Double, nullable=False),
@@ -176,6 +177,8 @@ training_job_lineage = Table(
     Column("model_files", JSONB),
     # `BaseModelRecord`; null for jobs from before migration 0006
     Column("base_model", JSONB(none_as_null=True)),
+    # `TrainingRecipe`; null until the model is trained, and for jobs from before migration 0009
+    Column("recipe", JSONB(none_as_null=True)),
     # asset key -> {partition, run_id, storage_id, data_version}
     Column("assets", JSONB, nullable=False, server_default="{}"),
     _time("created_at", required=True),
@@ -248,6 +251,15 @@ api_tokens = Table(
     CheckConstraint(f"role IN ({', '.join(repr(str(role)) for role in Role)})", name="role"),
 )
 
+page_sessions = Table(
+    "page_sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("token_id", Text, ForeignKey("api_tokens.id"), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Index("ix_page_sessions_created_at", "created_at"),
+)
+
 alerts = Table(
     "alerts",
     metadata,
@@ -265,4 +277,16 @@ alerts = Table(
     _time("done_at"),
     Index("ix_alerts_job_id", "job_id"),
     Index("ix_alerts_noticed_at", "noticed_at", postgresql_where=text("done_at IS NULL")),
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    # There is one row, of the installation that the database belongs to.
+    Column("the_only", Boolean, primary_key=True, server_default="true"),
+    Column("id", Text, nullable=False),
+    Column("state_dir", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    CheckConstraint("the_only", name="the_only"),
 )

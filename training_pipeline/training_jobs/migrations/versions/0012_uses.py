@@ -1,6 +1,6 @@
 """The index of uses: which rows of which sheet stand in which dataset.
 
-Revision ID: 0010
+Revision ID: 0012
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0008"
+revision = "0012"
+down_revision = "0011"
 
 _KEYS = ("pair_key", "row_key", "question_key", "item_key", "label_key")
 
