@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -54,11 +55,17 @@ def dataset_of(root: Path, sheet_id: str, rows: Sequence[Mapping[str, Any]] | pa
     path = root / digest
     path.mkdir(exist_ok=True)
     (staged / MANIFEST).replace(path / MANIFEST)
-    splits = table["split"].to_pylist()
-    reasons = table["reason"].to_pylist()
-    sides = {side: splits.count(side) for side in ("train", "validation")}
+    verdicts = Counter(table["split"].to_pylist()) + Counter(table["reason"].to_pylist())
+    return dataset_at(path, sheet_id, verdicts)
+
+
+def dataset_at(path: Path, sheet_id: str, verdicts: Mapping[str, int], *, digest: str | None = None) -> DatasetRef:
+    """The dataset whose manifest is in `path`, which is named by its digest unless that is given."""
+    sides = {side: verdicts.get(side, 0) for side in ("train", "validation")}
+    excluded = {reason: verdicts.get(str(reason), 0) for reason in Reason}
+    eligible = sum(sides.values())
     return DatasetRef(
-        digest=digest,
+        digest=digest or path.name,
         path=path,
         sheet_id=sheet_id,
         sheet_digest=NO_DIGEST,
@@ -68,7 +75,7 @@ def dataset_of(root: Path, sheet_id: str, rows: Sequence[Mapping[str, Any]] | pa
         validation_pairs=sides["validation"],
         train_sha256=NO_DIGEST,
         validation_sha256=NO_DIGEST,
-        manifest_sha256=digest,
+        manifest_sha256=path.name,
         bytes=0,
         canonical_labels=0,
         report=SplitReport(
@@ -81,12 +88,12 @@ def dataset_of(root: Path, sheet_id: str, rows: Sequence[Mapping[str, Any]] | pa
             seed=sheet_id,
         ),
         summary=ExportSummary(
-            total=len(table),
-            labeled=len(table),
-            training_allowed=len(table),
+            total=eligible + sum(excluded.values()),
+            labeled=eligible,
+            training_allowed=eligible,
             training_prohibited=0,
-            eligible=sum(sides.values()),
-            excluded={reason: reasons.count(str(reason)) for reason in Reason},
+            eligible=eligible,
+            excluded=excluded,
             reasons=(),
             classifications={},
             approvers={},

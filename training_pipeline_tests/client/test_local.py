@@ -36,6 +36,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "training_sheet": lambda client: client.training_sheet("small"),
     "preview": lambda client: client.preview("small"),
     "base_models": lambda client: client.base_models(),
+    "uses": lambda client: client.uses(pair="x"),
     "facets": lambda client: client.facets(),
 }
 OF_OPERATORS = {"create", "plan", "cancel", "finish", "retry", "plan_retry"}

@@ -103,8 +103,9 @@ def _of_texts(client: Client, file: Path, sheet: str | None) -> Iterator[Uses]:
         ):
             try:
                 yield client.uses(**keys, sheet=sheet)
-            except NotFound:
-                continue
+            except PipelineError as error:
+                if error.code != NotFound.code:  # a service's answer is of no class of ours
+                    raise
 
 
 def _answer_all(client: Client, file: Path, output: Path | None) -> None:

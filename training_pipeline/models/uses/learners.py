@@ -12,7 +12,8 @@ from training_pipeline.domain.uses import DatasetUse, JobUse, ModelUse
 from training_pipeline.training_jobs.store.tables import DESCENDS
 
 _JOBS: Final = text(
-    "SELECT j.training_sheet_id, j.dataset_digest, j.id, j.status, j.submit_intended_at IS NOT NULL, j.created_at,"
+    "SELECT j.training_sheet_id, j.dataset_digest, j.id, j.status,"
+    " j.submit_intended_at IS NOT NULL OR j.status IN ('queued', 'running', 'succeeded'), j.created_at,"
     " coalesce(j.uc_model_name, j.model_name), l.model_version"
     " FROM training_jobs AS j LEFT JOIN training_job_lineage AS l ON l.job_id = j.id"
     " WHERE j.dataset_digest = ANY(:digests) ORDER BY j.created_at, j.id"

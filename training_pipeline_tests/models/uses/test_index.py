@@ -13,6 +13,7 @@ from sqlalchemy import event, text
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.refs import required
 from training_pipeline.domain.uses import question
 from training_pipeline.infra.database import Database
@@ -20,14 +21,16 @@ from training_pipeline.models.uses import numbering
 from training_pipeline.models.uses.ask import uses
 from training_pipeline.models.uses.cells import SLOTS
 from training_pipeline.models.uses.check import check
-from training_pipeline.models.uses.index import UseIndex
+from training_pipeline.models.uses.index import TABLES, UseIndex
 from training_pipeline.settings import Settings
 from training_pipeline.testing.installation import scripted_services
 from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.jobs import ScriptedBackend
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.testing.used_rows import dataset_of, job_with, row
+from training_pipeline.training_jobs.lifecycle import launch as module
 from training_pipeline.training_jobs.store.jobs import JobStore
+
+JOBS = "training_job_lineage, training_job_events, training_jobs"
 
 
 class Died(BaseException):
@@ -73,10 +76,13 @@ def dying(services: Services, at: int) -> Iterator[Callable[[], int]]:
             event.remove(engine, "commit", step)
 
 
-def launch(services: Services, job_id: str) -> None:
-    """What a launch run does, taking up what an earlier one has done."""
-    job = prepared(services, job_id)
-    services.launcher.submit(job, required(job.data.dataset, "dataset"))
+def launch(services: Services, job_id: str, like: TrainingJob) -> None:
+    """What a launch run does with its dataset, that of `like`, taking up what an earlier one has done."""
+    launcher, store = services.launcher, services.store
+    sheet, taken = required(like.data.sheet, "sheet"), required(like.data.snapshot, "snapshot")
+    dataset = launcher.split(store.get(job_id), taken)
+    launcher.record_lineage(store.get(job_id), sheet, taken, dataset)
+    launcher.submit(store.get(job_id), dataset)
 
 
 def assert_indexed(services: Services) -> None:
@@ -88,37 +94,40 @@ def assert_indexed(services: Services) -> None:
             assert job.id in {found.job_id for of in answer.sheets for dataset in of.datasets for found in dataset.jobs}
 
 
-def test_a_death_at_any_point_leaves_no_submitted_job_unindexed(services: Services) -> None:
+def test_a_death_at_any_point_leaves_no_submitted_job_unindexed(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The launch dies before each of its statements and commits, and is then repeated."""
     store, at = services.store, 0
+    first = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
+    like = prepared(services, first.id)
+    dataset = required(like.data.dataset, "dataset")
+    monkeypatch.setattr(module, "split_snapshot", lambda *_, **__: None)  # it is made once, and indexed each time
+    monkeypatch.setattr(module, "write_dataset", lambda *_, **__: dataset)
     while True:
         at += 1
-        # Other pairs each time, so that there is something to number.
-        edited = rows(12 + at % 3, reviewed_by=f"grace {at}")
-        write_sheet(
-            services.settings.sheets, "small", [*edited, *rows(1, pair_id="x", item_ref=f"new {at}", status="rejected")]
-        )
-        request = {"training_sheet_id": "small", "model_name": "triage", "fresh_split": True}
-        job = services.jobs.create(request, created_by="ada")
+        with store.begin() as connection:
+            connection.execute(
+                text(f"TRUNCATE {TABLES}, training_job_lineage, training_job_events, training_jobs CASCADE")
+            )
+        job = store.create(new_job(training_sheet_id="small"), message="Created.")
         with dying(services, at) as passed:
             try:
-                launch(services, job.id)
+                launch(services, job.id, like)
             except Died:
                 pass
             else:
                 assert passed() < at
                 break
         assert_indexed(services)
-        launch(services, job.id)
+        launch(services, job.id, like)
         assert_indexed(services)
+        assert [found.problems for found in check(store)] == [()]
+        with store.begin() as connection:  # what died left no slot and no number to nobody
+            stored = "(SELECT count(*) FROM use_rows), (SELECT count(*) FROM use_datasets)"
+            query = text(f"SELECT rows, slots, {stored} FROM use_sheets")
+            assert connection.execute(query).tuples().one() == (40, 1, 40, 1)
     assert at > 20
-    assert [found for found in check(store) if found.problems] == []
-    with store.begin() as connection:  # what died left no slot and no number to nobody
-        counted = (
-            "SELECT rows, (SELECT count(*) FROM use_rows), slots, (SELECT count(*) FROM use_datasets) FROM use_sheets"
-        )
-        numbered, stored, slots, datasets = connection.execute(text(counted)).tuples().one()
-    assert (numbered, slots) == (stored, datasets)
 
 
 def test_a_dataset_counts_only_once_its_job_has_it(store: JobStore, index: UseIndex, tmp_path: Path) -> None:
