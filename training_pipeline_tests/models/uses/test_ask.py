@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from training_pipeline.domain.errors import NotFound, Unavailable
+from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.lineage import BaseModelRecord, ModelOrigin
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import Reason
@@ -151,7 +152,7 @@ def test_jobs_and_registered_versions_are_told_with_the_datasets(
 ) -> None:
     registered = job_with(store, index, "invoices", small, version="3", model_name="triage")
     running = job_with(store, index, "invoices", small)
-    pending = job_with(store, index, "invoices", small)
+    pending = job_with(store, index, "invoices", small, status=JobStatus.PENDING)
     store.update(pending.id, {"submit_intended_at": None})
     other = job_with(store, index, "letters", small, version="1")  # the same rows, of another sheet
     answer = uses(store, "pair", "p-0002", sheet="invoices")
