@@ -15,7 +15,6 @@ from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
 from training_pipeline.domain.access import Caller, require_role
 from training_pipeline.domain.pair_change import PairChange
-from training_pipeline.domain.uses import Kind
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
@@ -98,7 +97,7 @@ class PageClient:
         """What differs between two jobs, with a page of the pairs that changed."""
         return await _thread(self.local.diff, first_id, second_id, changes=changes, page_size=page_size, cursor=cursor)
 
-    async def uses(self, keys: Mapping[Kind, str | None]) -> Uses:
+    async def uses(self, keys: Mapping[str, str | None]) -> Uses:
         """Where something was used."""
         return await _thread(self.local.uses, **keys)
 

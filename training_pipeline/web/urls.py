@@ -39,7 +39,7 @@ def diff(first_id: str, second_id: str, *, change: str = "", cursor: str = "") -
 
 def uses(kind: Kind, name: str) -> str:
     """Where something was used."""
-    return f"{HOME}/uses?{urlencode({kind: name})}"
+    return f"{HOME}/uses?{urlencode({str(kind): name})}"
 
 
 class JobFilters(BaseModel):

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.domain.uses import WORDS, Kind
+from training_pipeline.domain.uses import WORDS
 from training_pipeline.schemas.uses import DatasetUse, ModelUse, SheetUses, Uses
 from training_pipeline.web import formats, urls
 from training_pipeline.web.elements import Badge, Tag, empty, icon, link, panel, small_table
@@ -28,7 +28,7 @@ def register(site: Site) -> None:
     @ui.page("/uses")
     async def uses(request: Request) -> None:
         client = site.client(request)
-        keys: dict[Kind, str | None] = {kind: request.query_params.get(kind) for kind in WORDS}
+        keys: dict[str, str | None] = {kind: request.query_params.get(kind) for kind in WORDS}
         try:
             found = await client.uses(keys)
         except PipelineError as error:
