@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import SecretStr
+from sqlalchemy import Connection
 
 from training_pipeline.alerts import alerts
 from training_pipeline.app.ownership import require_own
@@ -18,8 +20,10 @@ from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
+from training_pipeline.models.revocations.record import Revocations
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.retraining.retrain import Retrainer
 from training_pipeline.settings import Settings
@@ -57,6 +61,7 @@ class Services:
     finalizer: Finalizer
     failures: Failures
     permission_watch: PermissionWatch
+    revocations: Revocations
     retrainer: Retrainer
     #: Null where nothing of a job is in Unity Catalog.
     catalog_lineage: CatalogLineage | None
@@ -129,7 +134,15 @@ def assemble(
     patience = settings.backend_patience_hours * 3600
     store = JobStore(database.engine())
     uses = UseIndex(store)
-    permission = Permission(source, policy)
+    urls = Addresses.of(settings)
+
+    def tell(connection: Connection, revocation: Revocation, tainted: Sequence[Taint], jobs: Sequence[str]) -> None:
+        alert = alerts.of_revocation(revocation, tainted, jobs, urls)
+        if alert is not None:
+            alerts.record(connection, alert)
+
+    revocations = Revocations(store, tell)
+    permission = Permission(source, policy, revocations)
     poller = Poller(
         store,
         backend,
@@ -138,7 +151,6 @@ def assemble(
         patience_seconds=patience,
         permission=permission,
     )
-    urls = Addresses.of(settings)
 
     def notice(job: TrainingJob, warned: Warned, as_event: bool) -> None:
         alerts.notice(store, alerts.of_warning(job, warned, urls), as_event=as_event)
@@ -167,7 +179,7 @@ def assemble(
             datasets=settings.datasets,
             min_pairs=settings.min_pairs,
         ),
-        finalizer=Finalizer(store, backend, tracking, permission, notice),
+        finalizer=Finalizer(store, backend, tracking, permission, revocations, notice),
         failures=Failures(store, backend, max_attempts=settings.max_attempts, patience_seconds=patience),
         permission_watch=PermissionWatch(
             store,
@@ -176,6 +188,7 @@ def assemble(
             seconds=settings.permission_seconds,
             cancels=settings.cancel_on_withdrawal,
         ),
+        revocations=revocations,
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
     )

@@ -18,6 +18,7 @@ from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.database import Database
+from training_pipeline.models.revocations.record import Revocations
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.settings import Settings
 from training_pipeline.testing.databricks_backend import backend_of, runs_of, workspace_with_volume
@@ -152,6 +153,7 @@ class Walk:
         backend = backend_of(workspace, http_timeout=_HTTP_TIMEOUT, retry_timeout=_RETRY_TIMEOUT)
         services = assemble(self._settings, self._database, backend=backend, source=self._source)
         store, tracking = self._store, services.tracking
+        revocations = Revocations(store, lambda *_: None)
         return replace(
             services,
             store=store,
@@ -167,7 +169,14 @@ class Walk:
                 min_pairs=10,
             ),
             poller=Poller(store, backend, tracking, patience_seconds=PATIENCE),
-            finalizer=Finalizer(store, backend, tracking, Permission(self._source, services.policy), lambda *_: None),
+            finalizer=Finalizer(
+                store,
+                backend,
+                tracking,
+                Permission(self._source, services.policy, revocations),
+                revocations,
+                lambda *_: None,
+            ),
             failures=Failures(store, backend, max_attempts=3, patience_seconds=PATIENCE),
         )
 
