@@ -16,6 +16,7 @@ from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.schemas.uses import Uses
@@ -149,3 +150,17 @@ class Client(Protocol):
         sheet: str | None = None,
     ) -> Uses:
         """Every dataset, job and model version that used what one key names; `sheet` may say where to look."""
+
+    def preview_revocation(self, body: Mapping[str, Any]) -> RevocationPreview:
+        """What a revocation would taint; stores nothing."""
+
+    def revoke(self, body: Mapping[str, Any]) -> RevocationDetails:
+        """Revoke a pair, an item, a label or an example. Idempotent: the same revocation twice is the first one."""
+
+    def revocations(
+        self, *, job_id: str | None = None, page: int | None = None, page_size: int = 50, cursor: str | None = None
+    ) -> RevocationPage:
+        """A page of revocations, newest first; with `job_id` those that taint that job's model."""
+
+    def revocation(self, revocation_id: str) -> RevocationDetails:
+        """One revocation with every model that it taints."""

@@ -18,6 +18,7 @@ from training_pipeline.client.base import Created, Notice, Pairs, Update
 from training_pipeline.client.diff import diff_page
 from training_pipeline.client.idempotent import create_once
 from training_pipeline.client.pages import event_page, job_page, lineage_page
+from training_pipeline.client.revocations import revocation_page
 from training_pipeline.client.roles import needs
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.summary import export_summary
@@ -25,8 +26,10 @@ from training_pipeline.domain.access import Caller, Role, require
 from training_pipeline.domain.job import ACTIVE, TERMINAL, Action, JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.domain.revocations import revoked
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.domain.uses import Kind, question
+from training_pipeline.models.revocations import read
 from training_pipeline.models.uses import ask
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
@@ -35,6 +38,7 @@ from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.requests import CreateTrainingJob, RetryTrainingJob
+from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview, Revoke
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import (
     DryRun,
@@ -300,6 +304,32 @@ class LocalClient:
         }
         return Uses.model_validate(ask.uses(self._services.store, question(keys)))
 
+    @needs(Role.STEWARD)
+    def preview_revocation(self, body: Mapping[str, Any] | Revoke) -> RevocationPreview:
+        """See `Client`."""
+        asked = _checked(Revoke, body)
+        return RevocationPreview.of(self._services.revocations.preview(revoked(_keys(asked), reason=asked.reason)))
+
+    @needs(Role.STEWARD)
+    def revoke(self, body: Mapping[str, Any] | Revoke) -> RevocationDetails:
+        """See `Client`."""
+        asked = _checked(Revoke, body)
+        what = revoked(_keys(asked), reason=asked.reason)
+        made = self._services.revocations.revoke(what, reason=asked.reason, actor=self.caller.name)
+        return self.revocation(made.revocation.id)
+
+    @needs(Role.VIEWER)
+    def revocations(
+        self, *, job_id: str | None = None, page: int | None = None, page_size: int = 50, cursor: str | None = None
+    ) -> RevocationPage:
+        """See `Client`."""
+        return revocation_page(self._services.store, job_id=job_id, page=page, page_size=page_size, cursor=cursor)
+
+    @needs(Role.VIEWER)
+    def revocation(self, revocation_id: str) -> RevocationDetails:
+        """See `Client`."""
+        return RevocationDetails.whole(read.whole(self._services.store, revocation_id))
+
     @needs(Role.VIEWER)
     def facets(self) -> Facets:
         """The values that jobs may be filtered by; the REST API does not offer this."""
@@ -320,6 +350,16 @@ class LocalClient:
             if job.status in TERMINAL:
                 return
             time.sleep(FOLLOW_SECONDS)
+
+
+def _keys(asked: Revoke) -> dict[Kind, str | None]:
+    return {
+        "pair": asked.pair,
+        "item": asked.item,
+        "label": asked.label,
+        "row_hash": asked.row_hash,
+        "sheet": asked.sheet,
+    }
 
 
 def _checked(model: type[M], body: Mapping[str, Any] | M) -> M:

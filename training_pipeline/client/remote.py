@@ -18,6 +18,7 @@ from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.schemas.uses import Uses
@@ -174,6 +175,25 @@ class RemoteClient:
             "sheet": sheet,
         }
         return self._service.ask(Uses, "GET", "/uses", params=params)
+
+    def preview_revocation(self, body: Mapping[str, Any]) -> RevocationPreview:
+        """See `Client`."""
+        return self._service.ask(RevocationPreview, "POST", "/revocations", params={"dry_run": True}, body=body)
+
+    def revoke(self, body: Mapping[str, Any]) -> RevocationDetails:
+        """See `Client`."""
+        return self._service.ask(RevocationDetails, "POST", "/revocations", body=body)
+
+    def revocations(
+        self, *, job_id: str | None = None, page: int | None = None, page_size: int = 50, cursor: str | None = None
+    ) -> RevocationPage:
+        """See `Client`."""
+        params = {"job_id": job_id, "page": page, "page_size": page_size, "cursor": cursor}
+        return self._service.ask(RevocationPage, "GET", "/revocations", params=params)
+
+    def revocation(self, revocation_id: str) -> RevocationDetails:
+        """See `Client`."""
+        return self._service.ask(RevocationDetails, "GET", f"/revocations/{quote(revocation_id, safe='')}")
 
     def _create(self, path: str, body: Mapping[str, Any], key: str | None) -> Created:
         key = key or str(uuid.uuid4())

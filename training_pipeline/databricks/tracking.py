@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from databricks.sdk.service.catalog import ModelVersionInfo
 
 _SOURCE: Final = "models:"
+#: The SDK has no call for it; the MLflow client uses this one.
+_SET_TAG: Final = "/api/2.0/mlflow/unity-catalog/model-versions/set-tag"
 
 
 class DatabricksTracking:
@@ -58,6 +60,14 @@ class DatabricksTracking:
         except Gone:
             return False
         return True
+
+    def tag_version(self, model_name: str, version: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a model version in Unity Catalog, as the MLflow client does. Idempotent."""
+        grant = f"Grant APPLY TAG on {model_name}, and USE CATALOG and USE SCHEMA above it"
+        for key, value in tags.items():
+            body = {"name": model_name, "version": version, "key": key, "value": value}
+            with self._connection.calling(f"tag version {version} of {model_name}", grant=grant):
+                self._connection.client().api_client.do("POST", _SET_TAG, body=body)
 
     def end_run(self, run_id: str, status: str) -> None:
         """End a run that still counts as running, as one whose worker died does. Idempotent."""

@@ -120,6 +120,12 @@ class TrainingJob(Answer):
         description="Technical details of the cause.", examples=[{"error_type": "OutOfMemory"}]
     )
 
+    tainted_at: datetime | None = Field(
+        None,
+        description="Since when its model is tainted: `GET /revocations?job_id=` says by what; null where it is not.",
+        examples=["2026-11-24T09:00:00Z"],
+    )
+
     advice: str | None = Field(
         None,
         description="Recommended action; null unless the job failed or timed out.",

@@ -55,6 +55,10 @@ class RunTracking(Protocol):
         """Whether the registry has this version of the model. Reads only."""
         ...
 
+    def tag_version(self, model_name: str, version: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a model version. Idempotent."""
+        ...
+
     def end_run(self, run_id: str, status: str) -> None:
         """End a run as FINISHED, FAILED or KILLED. Idempotent."""
         ...
@@ -135,6 +139,11 @@ class Tracking:
         """Whether the registry has this version of the model. Reads only."""
         found = self.client.search_model_versions(f"name = '{model_name}'")
         return any(str(known.version) == version for known in found)
+
+    def tag_version(self, model_name: str, version: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a model version. Idempotent."""
+        for key, value in tags.items():
+            self.client.set_model_version_tag(model_name, version, key, value)
 
     def end_run(self, run_id: str, status: str) -> None:
         """End a run as FINISHED, FAILED or KILLED. Idempotent."""

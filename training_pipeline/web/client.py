@@ -20,6 +20,7 @@ from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.schemas.uses import Uses
@@ -100,6 +101,29 @@ class PageClient:
     async def uses(self, keys: Mapping[str, str | None]) -> Uses:
         """Where something was used."""
         return await _thread(self.local.uses, **keys)
+
+    @property
+    def may_revoke(self) -> bool:
+        """Whether the caller may revoke."""
+        return self.caller.may_act_as(least_role(LocalClient.revoke))
+
+    async def preview_revocation(self, body: Mapping[str, Any]) -> RevocationPreview:
+        """What a revocation would taint."""
+        return await _thread(self.local.preview_revocation, body)
+
+    async def revoke(self, body: Mapping[str, Any]) -> RevocationDetails:
+        """The revocation, recorded."""
+        return await _thread(self.local.revoke, body)
+
+    async def revocations(
+        self, *, job_id: str | None = None, page_size: int, cursor: str | None = None
+    ) -> RevocationPage:
+        """A page of revocations."""
+        return await _thread(self.local.revocations, job_id=job_id, page_size=page_size, cursor=cursor)
+
+    async def revocation(self, revocation_id: str) -> RevocationDetails:
+        """One revocation."""
+        return await _thread(self.local.revocation, revocation_id)
 
     async def sheets(self) -> TrainingSheets:
         """Every training sheet."""

@@ -42,6 +42,16 @@ def uses(kind: Kind, name: str) -> str:
     return f"{HOME}/uses?{urlencode({str(kind): name})}"
 
 
+def revocations(*, cursor: str = "") -> str:
+    """The list of revocations."""
+    return f"{HOME}/revocations" + (f"?{urlencode({'cursor': cursor})}" if cursor else "")
+
+
+def revocation(revocation_id: str) -> str:
+    """The page of a revocation."""
+    return f"{HOME}/revocations/{revocation_id}"
+
+
 class JobFilters(BaseModel):
     """Which jobs are listed, and how."""
 

@@ -14,6 +14,7 @@ import uvicorn
 
 from training_pipeline.api.app import create_app
 from training_pipeline.app.container import Services
+from training_pipeline.domain.revocations import Revoked
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.testing.job_life import API, prepared
@@ -72,7 +73,9 @@ def test_the_commands_of_the_page_answer_what_it_says(settings: Settings, defaul
     request = {"training_sheet_id": "sheet-123", "model_name": "test-model"}
     job, done = (services.jobs.create(request, created_by="ada").id for _ in range(2))
     prepared(services, done)
-    run(scripts()[0], settings, services, JOB=job, DONE=done)
+    revoked = Revoked(kind="label", value="label-1")
+    revocation = services.revocations.revoke(revoked, reason="wrong", actor="grace").revocation.id
+    run(scripts()[0], settings, services, JOB=job, DONE=done, REVOCATION=revocation)
 
 
 def test_so_do_those_that_tell_of_tokens(settings: Settings, database: Database, default_services: Services) -> None:
@@ -87,7 +90,7 @@ def test_so_do_those_that_tell_of_tokens(settings: Settings, database: Database,
 
 
 def test_the_page_shows_every_operation() -> None:
-    shown = re.sub(r"\$(JOB|DONE)", "{job_id}", PAGE)
+    shown = re.sub(r"\$(JOB|DONE)", "{job_id}", PAGE).replace("$REVOCATION", "{revocation_id}")
     missing = [
         path
         for path in DOCUMENT["paths"]

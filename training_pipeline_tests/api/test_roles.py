@@ -49,6 +49,9 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/preview"): Role.VIEWER,
     ("GET", f"{API}/models"): Role.VIEWER,
     ("GET", f"{API}/uses"): Role.VIEWER,
+    ("POST", f"{API}/revocations"): Role.STEWARD,
+    ("GET", f"{API}/revocations"): Role.VIEWER,
+    ("GET", f"{API}/revocations/{{revocation_id}}"): Role.VIEWER,
 }
 
 
@@ -82,6 +85,8 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             path = re.sub(r"{(other_)?job_id}", job.id, template).replace("{training_sheet_id}", "small")
             sends: dict[str, Any] = {"json": request} if (method, template) == ("POST", JOBS) else {}
             sends |= {"params": {"pair": "p-0001"}} if template.endswith("/uses") else {}
+            sends |= {"json": {"label": "l", "reason": "r"}} if template.endswith("/revocations") else {}
+            path = path.replace("{revocation_id}", "rv-20261123-072145-9f3a2c")
             client.cookies.clear()
             answer = client.request(method, path, headers=headers, **sends)
             if least is OF_PAGES:
@@ -94,7 +99,7 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
                 problem(answer, 403, "forbidden")
             else:
                 # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs.
-                nothing = ("/lineage", "}/diff/{other_job_id}", "/uses")
+                nothing = ("/lineage", "}/diff/{other_job_id}", "/uses", "{revocation_id}")
                 expected = {404} if template.endswith(nothing) else {200, 201, 204}
                 assert answer.status_code in expected, (method, template, role, answer.text)
 

@@ -37,8 +37,13 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "preview": lambda client: client.preview("small"),
     "base_models": lambda client: client.base_models(),
     "uses": lambda client: client.uses(pair="x"),
+    "preview_revocation": lambda client: client.preview_revocation({"label": "x", "reason": "r"}),
+    "revoke": lambda client: client.revoke({"label": "x", "reason": "r"}),
+    "revocations": lambda client: client.revocations(),
+    "revocation": lambda client: client.revocation("x"),
     "facets": lambda client: client.facets(),
 }
+OF_STEWARDS = {"preview_revocation", "revoke"}
 OF_OPERATORS = {"create", "plan", "cancel", "finish", "retry", "plan_retry"}
 OF_JOBS = ("create", "plan", "poll", "cancel", "finish", "retry", "plan_retry")
 
@@ -47,6 +52,7 @@ def test_every_verb_is_tried_here_and_says_whom_it_is_for() -> None:
     verbs = {name for name in vars(LocalClient) if not name.startswith("_")} - {"shown"}
     assert set(VERBS) == verbs
     assert {name for name in verbs if least_role(getattr(LocalClient, name)) is Role.OPERATOR} == OF_OPERATORS
+    assert {name for name in verbs if least_role(getattr(LocalClient, name)) is Role.STEWARD} == OF_STEWARDS
     assert set(Action) <= verbs
 
 
@@ -56,6 +62,15 @@ def test_a_viewer_is_refused_before_anything_is_looked_at(verb: str) -> None:
     client = object.__new__(LocalClient)
     client.caller = Caller("ada", Role.VIEWER)
     with pytest.raises(Forbidden, match="requires the role operator; ada has the role viewer"):
+        VERBS[verb](client)
+
+
+@pytest.mark.parametrize("verb", sorted(OF_STEWARDS))
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR, Role.ADMIN])
+def test_nobody_but_a_steward_decides_on_data(verb: str, role: Role) -> None:
+    client = object.__new__(LocalClient)
+    client.caller = Caller("ada", role)
+    with pytest.raises(Forbidden, match=f"requires the role steward; ada has the role {role}"):
         VERBS[verb](client)
 
 

@@ -41,6 +41,15 @@ def test_a_job_has_one_model_version_however_often_it_is_registered(tracking: Tr
     assert (found.source, found.tags["a"], found.run_id) == (str(tmp_path), "b", run_id)
 
 
+def test_a_model_version_is_tagged(tracking: Tracking, tmp_path: Path) -> None:
+    _, run_id = tracking.start_run("tj-1", params={}, tags={})
+    tracking.register("triage", job_id="tj-1", source=tmp_path, run_id=run_id, tags={"a": "b"}, description="d")
+    for _ in range(2):
+        tracking.tag_version("triage", "1", {"tainted": "rv-1"})
+    found = tracking.client.get_model_version("triage", "1").tags
+    assert (found["a"], found["tainted"]) == ("b", "rv-1")
+
+
 def test_more_points_than_one_batch_holds_are_written(tracking: Tracking) -> None:
     _, run_id = tracking.start_run("tj-1", params={}, tags={})
     points = [MetricPoint(name="train_loss", step=step, value=1 / step, time=step) for step in range(1, 1502)]

@@ -26,6 +26,7 @@ from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store.jobs import EventType
 
 pytestmark = [
@@ -408,6 +409,37 @@ def test_where_a_pair_an_item_and_a_sheet_were_used(visitor: Visitor, system: Ru
     expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
     page.goto(f"{base}/train/uses")
     expect(page.get_by_text("This question cannot be answered")).to_be_visible()
+    visitor.faults.clear()  # the browser reports the 404
+
+
+def test_a_steward_revokes_an_item_and_its_models_pages_say_so(
+    visitor: Visitor, system: RunningSystem, base: str, tmp_path: Path
+) -> None:
+    rows = [row("p-1", "train", item_ref="withdrawn-item"), row("p-2", "validation")]
+    dataset = dataset_of(tmp_path, "invoices", rows)
+    store = system.services.store
+    job = job_with(store, system.services.uses, "invoices", dataset, version="7", status=JobStatus.SUCCEEDED)
+    page = alive(visitor.open(f"/train/jobs/{job.id}"))
+    expect(page.get_by_text("This model is tainted")).to_be_hidden()
+    page = alive(visitor.open("/train/uses?item=withdrawn-item"))
+    page.get_by_role("button", name="Revoke everywhere").click()
+    expect(page.get_by_text(f"It will taint 1 model: {job.request.model_name} 7.")).to_be_visible()
+    assert serious(page) == []
+    page.get_by_role("button", name="Revoke", exact=True).click()
+    expect(page.get_by_text("must have 1 to 1,000 characters")).to_be_visible()
+    page.get_by_label("Reason").fill("consent withdrawn")
+    page.get_by_role("button", name="Revoke", exact=True).click()
+    expect(page).to_have_url(re.compile(f"{base}/train/revocations/rv-"))
+    expect(page.get_by_text("consent withdrawn")).to_be_visible()
+    assert serious(page) == []
+    page.get_by_role("region", name="Tainted models table").get_by_role("link", name=job.id).click()
+    expect(page.get_by_text("This model is tainted")).to_be_visible()
+    assert serious(page) == []
+    page.get_by_role("link", name="Revocations").click()
+    expect(page.get_by_role("cell", name="item withdrawn-item")).to_be_visible()
+    assert serious(page) == []
+    page.goto(f"{base}/train/revocations/rv-20260101-000000-aaaaaa")
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
     visitor.faults.clear()  # the browser reports the 404
 
 

@@ -262,10 +262,10 @@ def _store(connection: Connection, wanted: Sequence[Taint]) -> list[Taint]:
 
 
 def in_words(taint: Taint) -> str:
-    """How a model is tainted, such as `3 rows in train, 1 in validation; inherited from tj-…`. Pure."""
+    """How a model is tainted, such as `of its rows 3 in train, 1 in validation; inherited from tj-…`. Pure."""
     parts = []
     if taint.train or taint.validation:
-        parts.append(f"{taint.train:,} rows in train, {taint.validation:,} in validation")
+        parts.append(f"of its rows {taint.train:,} in train, {taint.validation:,} in validation")
     if taint.inherited_from:
         parts.append(f"inherited from {', '.join(taint.inherited_from)}")
     return "; ".join(parts)

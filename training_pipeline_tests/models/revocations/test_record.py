@@ -13,6 +13,7 @@ from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Revoked, Taint
+from training_pipeline.models.revocations import read
 from training_pipeline.models.revocations.record import Revocations, in_words, lock, taints_of
 from training_pipeline.models.revocations.tables import revocations as table
 from training_pipeline.models.uses.index import UseIndex
@@ -126,6 +127,10 @@ def test_a_pair_that_no_model_used_is_on_record_and_taints_what_learns_from_it_l
     other = job_with(store, index, "letters", invoices)  # the same rows, of another sheet
     register(revocations, store, other, "1")
     assert store.get(other.id).tainted_at is None
+    assert [taint.job_id for taint in read.whole(store, recorded.revocation.id).taints] == [job.id]
+    (listed,), total = read.page(store, job_id=job.id, limit=5)
+    assert (listed.revocation, listed.tainted, total) == (recorded.revocation, 1, 1)
+    assert [one.tainted for one in read.page(store, limit=5)[0]] == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -233,5 +238,5 @@ def test_a_taint_in_words() -> None:
     taint = Taint(
         revocation_id="rv", job_id="a", model_name="m", model_version="1", train=1200, inherited_from=("b", "c")
     )
-    assert in_words(taint) == "1,200 rows in train, 0 in validation; inherited from b, c"
+    assert in_words(taint) == "of its rows 1,200 in train, 0 in validation; inherited from b, c"
     assert in_words(taint.model_copy(update={"train": 0})) == "inherited from b, c"
