@@ -169,6 +169,19 @@ class Settings(BaseSettings):
         le=60,
         description="Seconds between two checks whether what queued and running jobs train on may still be trained on.",
     )
+    revocation_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=60,
+        description="Seconds between two looks at a training sheet in files whether what registered models learned "
+        "from it is still permitted.",
+    )
+    revocation_table_seconds: float = Field(
+        3600.0,
+        ge=60,
+        description="The same for training sheets in tables; a look asks the warehouse for the table's version, and "
+        "for its rows only where that changed.",
+    )
     cancel_on_withdrawal: bool = Field(
         True,
         description="Cancel a training whose pairs may no longer be trained on. If false, it trains on, and fails "

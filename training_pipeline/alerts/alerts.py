@@ -7,7 +7,7 @@ An alert names jobs, sheets and causes, never the text of a pair: causes are the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -53,6 +53,7 @@ class Kind(StrEnum):
     RETRAINING = "retraining_failed"
     PERMISSION = "permission_lost"
     REVOKED = "revoked"
+    BLIND = "permission_unknown"
 
 
 class Alert(BaseModel):
@@ -136,6 +137,16 @@ def of_revocation(
         message=f"Revocation {revocation.id} of {what}. {learned}{stopped}",
         job_id=only,
         links={"revocation": links.revocation(revocation.id)},
+    )
+
+
+def of_blindness(sheet_id: str, why: str, day: date) -> Alert:
+    """The alert about a training sheet of registered models that nobody can look at: once a day."""
+    return Alert(
+        key=f"blind:{sheet_id}:{day}",
+        kind=Kind.BLIND,
+        message=f"Nobody can say whether what registered models learned from training sheet {sheet_id} is still "
+        f"permitted: {_first_line(why)}",
     )
 
 

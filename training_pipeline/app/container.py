@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from pydantic import SecretStr
 from sqlalchemy import Connection
@@ -24,6 +25,9 @@ from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
 from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.revocations.tags import TaintTags
+from training_pipeline.models.revocations.told import TaintsTold
+from training_pipeline.models.revocations.watch import SheetWatch
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.retraining.retrain import Retrainer
 from training_pipeline.settings import Settings
@@ -62,6 +66,9 @@ class Services:
     failures: Failures
     permission_watch: PermissionWatch
     revocations: Revocations
+    sheet_watch: SheetWatch
+    taint_tags: TaintTags
+    taints_told: TaintsTold
     retrainer: Retrainer
     #: Null where nothing of a job is in Unity Catalog.
     catalog_lineage: CatalogLineage | None
@@ -141,6 +148,9 @@ def assemble(
         if alert is not None:
             alerts.record(connection, alert)
 
+    def blind(sheet_id: str, why: str) -> None:
+        alerts.notice(store, alerts.of_blindness(sheet_id, why, datetime.now(UTC).date()))
+
     revocations = Revocations(store, tell)
     permission = Permission(source, policy, revocations)
     poller = Poller(
@@ -189,6 +199,18 @@ def assemble(
             cancels=settings.cancel_on_withdrawal,
         ),
         revocations=revocations,
+        sheet_watch=SheetWatch(
+            store,
+            source,
+            policy,
+            revocations,
+            blind,
+            seconds=settings.revocation_table_seconds
+            if settings.sheet_source == "unity_catalog"
+            else settings.revocation_seconds,
+        ),
+        taint_tags=TaintTags(store, tracking),
+        taints_told=TaintsTold(store),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
     )

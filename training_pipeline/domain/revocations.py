@@ -22,7 +22,7 @@ RevokedKind = RevocableKind | Literal["rows"]
 RevocationSource = Literal["by_hand", "lost_permission", "relabelled", "vanished"]
 SEEN: Final[Mapping[RevocationSource, str]] = {
     "lost_permission": "lost their permission",
-    "relabelled": "have another text or canonical label",
+    "relabelled": "have another text",
     "vanished": "are gone",
 }
 #: What every face accepts for the id of a revocation.

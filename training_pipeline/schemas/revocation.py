@@ -64,7 +64,7 @@ class Revocation(Answer):
     )
     source: RevocationSource = Field(
         description="Recorded by hand, or seen in the source of the sheet: pairs that lost a permission, have another "
-        "text or canonical label than was trained on, or vanished.",
+        "text than was trained on, or vanished.",
         examples=["by_hand"],
     )
     reason: str = Field(description="Why.", examples=["consent withdrawn"])

@@ -43,8 +43,8 @@ from training_pipeline.training_jobs.store.tables import training_jobs
 
 #: Told of what is new, within the transaction that makes it so.
 Tell = Callable[[Connection, Revocation, Sequence[Taint], Sequence[str]], None]
-#: A pair, and the SHA-256 of what exactly was trained on.
-Row = tuple[str, str]
+#: A pair, the SHA-256 of what exactly was trained on, and whether only validation is meant.
+Row = tuple[str, str, bool]
 _MODE: Final = {True: "SHARE ROW EXCLUSIVE", False: "SHARE"}
 
 
@@ -129,20 +129,22 @@ class Revocations:
             source=source,
             reason=f"Seen in the source: pairs of training sheet {training_sheet_id} {SEEN[source]}.",
             actor=SYSTEM,
-            pairs=len(rows),
+            pairs=len({pair_id for pair_id, _, _ in rows}),
         )
         ordered = sorted(rows)
         connection.execute(
             text(
-                "INSERT INTO revoked_rows (training_sheet_id, pair_id, row_hash, revocation_id)"
-                " SELECT :sheet, pair_id, row_hash, :id"
-                " FROM unnest(CAST(:pairs AS text[]), CAST(:hashes AS text[])) AS seen (pair_id, row_hash)"
+                "INSERT INTO revoked_rows (training_sheet_id, pair_id, row_hash, validation_only, revocation_id)"
+                " SELECT :sheet, pair_id, row_hash, validation_only, :id"
+                " FROM unnest(CAST(:pairs AS text[]), CAST(:hashes AS text[]), CAST(:only AS boolean[]))"
+                " AS seen (pair_id, row_hash, validation_only)"
             ),
             {
                 "sheet": training_sheet_id,
                 "id": revocation.id,
-                "pairs": [pair_id for pair_id, _ in ordered],
-                "hashes": [row_hash for _, row_hash in ordered],
+                "pairs": [pair_id for pair_id, _, _ in ordered],
+                "hashes": [row_hash for _, row_hash, _ in ordered],
+                "only": [validation_only for *_, validation_only in ordered],
             },
         )
         return Recorded(revocation, self._taint(connection, revocation, datasets), known=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -53,6 +54,8 @@ revoked_rows = Table(
     Column("training_sheet_id", Text, primary_key=True),
     Column("pair_id", Text, primary_key=True),
     Column("row_hash", Text, primary_key=True),
+    # Of a row that may still be trained on, and not validated on.
+    Column("validation_only", Boolean, primary_key=True),
     Column("revocation_id", Text, ForeignKey("revocations.id"), nullable=False),
     Index("ix_revoked_rows_revocation_id", "revocation_id"),
 )

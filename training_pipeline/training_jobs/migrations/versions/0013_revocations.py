@@ -43,9 +43,12 @@ def upgrade() -> None:
         sa.Column("training_sheet_id", sa.Text(), nullable=False),
         sa.Column("pair_id", sa.Text(), nullable=False),
         sa.Column("row_hash", sa.Text(), nullable=False),
+        sa.Column("validation_only", sa.Boolean(), nullable=False),
         sa.Column("revocation_id", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["revocation_id"], ["revocations.id"], name=op.f("fk_revoked_rows_revocation_id")),
-        sa.PrimaryKeyConstraint("training_sheet_id", "pair_id", "row_hash", name=op.f("pk_revoked_rows")),
+        sa.PrimaryKeyConstraint(
+            "training_sheet_id", "pair_id", "row_hash", "validation_only", name=op.f("pk_revoked_rows")
+        ),
     )
     op.create_index("ix_revoked_rows_revocation_id", "revoked_rows", ["revocation_id"])
     op.create_table(
