@@ -62,6 +62,7 @@ DRIVES: Final = {
 COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "api/auth/test_sessions.py": ("api/routes/session.py",),
     "api/middleware/test_request_log.py": ("api/logs.py",),
+    "api/routes/test_decisions.py": ("client/decisions.py", "schemas/decision.py"),
     "api/routes/test_health.py": ("app/readiness.py", "schemas/health.py"),
     "api/routes/test_jobs.py": (
         "api/app.py",
@@ -103,6 +104,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "cli/system/installation.py",
         "cli/system/stand_in_workspace.py",
     ),
+    "cli/commands/test_model_decisions.py": ("cli/commands/models.py", "cli/render/decisions.py"),
     "cli/commands/test_revoke.py": ("cli/render/revocations.py",),
     "cli/commands/test_uses.py": ("cli/render/uses.py",),
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
@@ -127,12 +129,14 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "defs/resources.py",
     ),
     "defs/test_retraining.py": ("retraining/retrain.py",),
+    "defs/test_revocations.py": ("models/revocations/told.py",),
     "domain/rules/test_gates.py": ("domain/pair_schema.py", "domain/rules/policy.py", "domain/training_sheet.py"),
     "domain/rules/test_split.py": ("domain/split_report.py",),
     "domain/test_advice.py": ("domain/training_config.py",),
     "domain/test_retraining.py": ("domain/validation.py",),
     "infra/test_embedded_postgres.py": ("infra/postgres_programs.py",),
     "infra/test_migrations.py": ("training_jobs/migrations/env.py",),
+    "models/revocations/test_watch.py": ("models/revocations/changes.py",),
     "models/revocations/test_record.py": (
         "models/revocations/found.py",
         "models/revocations/held.py",

@@ -24,6 +24,7 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
+from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.revocations.record import Revocations
 from training_pipeline.models.revocations.tags import TaintTags
 from training_pipeline.models.revocations.told import TaintsTold
@@ -69,6 +70,7 @@ class Services:
     sheet_watch: SheetWatch
     taint_tags: TaintTags
     taints_told: TaintsTold
+    decisions: Decisions
     retrainer: Retrainer
     #: Null where nothing of a job is in Unity Catalog.
     catalog_lineage: CatalogLineage | None
@@ -211,6 +213,7 @@ def assemble(
         ),
         taint_tags=TaintTags(store, tracking),
         taints_told=TaintsTold(store),
+        decisions=Decisions(store),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
     )

@@ -41,6 +41,7 @@ COMMANDS: Final = {
         "Revoke a pair, an item, a label or an example: every model that learned from it is tainted.",
     ),
     "revocations": ("commands.revoke:revocations", "List revocations, or show one with every model that it taints."),
+    "models": ("commands.models:app", "Decide about tainted model versions, and verify decisions."),
     "index": ("commands.index:app", "Check or rebuild the index that says which models learned from a row."),
     "tokens": ("commands.tokens:app", "Create, list and revoke the tokens of the REST API."),
     "serve": ("system.serve:serve", "Serve the REST API and the TRAIN page until Ctrl-C."),

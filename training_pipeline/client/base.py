@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.decision import Decision, DecisionPage
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
@@ -164,3 +165,17 @@ class Client(Protocol):
 
     def revocation(self, revocation_id: str) -> RevocationDetails:
         """One revocation with every model that it taints."""
+
+    def decide(self, body: Mapping[str, Any]) -> Decision:
+        """Append a decision about a tainted model version."""
+
+    def decisions(
+        self,
+        *,
+        model_name: str | None = None,
+        model_version: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> DecisionPage:
+        """A page of decisions, newest first."""

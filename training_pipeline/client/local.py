@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from training_pipeline.app.container import Services
 from training_pipeline.app.readiness import daemon_runs
 from training_pipeline.client.base import Created, Notice, Pairs, Update
+from training_pipeline.client.decisions import decision_page
 from training_pipeline.client.diff import diff_page
 from training_pipeline.client.idempotent import create_once
 from training_pipeline.client.pages import event_page, job_page, lineage_page
@@ -33,6 +34,7 @@ from training_pipeline.models.revocations import read
 from training_pipeline.models.uses import ask
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
+from training_pipeline.schemas.decision import Decide, Decision, DecisionPage
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
@@ -329,6 +331,41 @@ class LocalClient:
     def revocation(self, revocation_id: str) -> RevocationDetails:
         """See `Client`."""
         return RevocationDetails.whole(read.whole(self._services.store, revocation_id))
+
+    @needs(Role.STEWARD)
+    def decide(self, body: Mapping[str, Any] | Decide) -> Decision:
+        """See `Client`."""
+        asked = _checked(Decide, body)
+        made = self._services.decisions.decide(
+            asked.model_name,
+            asked.model_version,
+            asked.decision,
+            reason=asked.reason,
+            actor=self.caller.name,
+            due=asked.due,
+            evidence=asked.evidence,
+        )
+        return Decision.of(made)
+
+    @needs(Role.VIEWER)
+    def decisions(
+        self,
+        *,
+        model_name: str | None = None,
+        model_version: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> DecisionPage:
+        """See `Client`."""
+        return decision_page(
+            self._services.decisions,
+            model_name=model_name,
+            model_version=model_version,
+            page=page,
+            page_size=page_size,
+            cursor=cursor,
+        )
 
     @needs(Role.VIEWER)
     def facets(self) -> Facets:

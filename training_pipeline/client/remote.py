@@ -14,6 +14,7 @@ from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.decision import Decision, DecisionPage
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
@@ -194,6 +195,29 @@ class RemoteClient:
     def revocation(self, revocation_id: str) -> RevocationDetails:
         """See `Client`."""
         return self._service.ask(RevocationDetails, "GET", f"/revocations/{quote(revocation_id, safe='')}")
+
+    def decide(self, body: Mapping[str, Any]) -> Decision:
+        """See `Client`."""
+        return self._service.ask(Decision, "POST", "/decisions", body=body)
+
+    def decisions(
+        self,
+        *,
+        model_name: str | None = None,
+        model_version: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> DecisionPage:
+        """See `Client`."""
+        params = {
+            "model_name": model_name,
+            "model_version": model_version,
+            "page": page,
+            "page_size": page_size,
+            "cursor": cursor,
+        }
+        return self._service.ask(DecisionPage, "GET", "/decisions", params=params)
 
     def _create(self, path: str, body: Mapping[str, Any], key: str | None) -> Created:
         key = key or str(uuid.uuid4())

@@ -133,10 +133,10 @@ def revoked(keys: Mapping[Kind, str | None], *, reason: str) -> Revoked:
     return Revoked.model_validate(asked.model_dump())
 
 
-def reason_problems(reason: str) -> list[FieldProblem]:
-    """What is wrong with a reason, which stays on record for ever. Pure."""
-    if re.search("[\\0\ud800-\udfff]", reason) or not 0 < len(reason.strip()) <= LONGEST_REASON:
-        return [FieldProblem("/reason", "reason", f"must have 1 to {LONGEST_REASON:,} characters, all of them text")]
+def reason_problems(reason: str, *, name: str = "reason", longest: int = LONGEST_REASON) -> list[FieldProblem]:
+    """What is wrong with a reason, or another text that stays on record for ever. Pure."""
+    if re.search("[\\0\ud800-\udfff]", reason) or not 0 < len(reason.strip()) <= longest:
+        return [FieldProblem(f"/{name}", "text", f"must have 1 to {longest:,} characters, all of them text")]
     return []
 
 

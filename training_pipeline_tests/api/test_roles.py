@@ -18,6 +18,7 @@ from training_pipeline.settings import Settings
 from training_pipeline.testing.bearers import asking_client, bearer
 from training_pipeline.testing.job_life import API, JOBS, post
 from training_pipeline.testing.jobs import new_job
+from training_pipeline_tests.api.routes.test_decisions import DECISION
 from training_pipeline_tests.api.test_problems import problem
 
 OPEN = None
@@ -52,6 +53,8 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("POST", f"{API}/revocations"): Role.STEWARD,
     ("GET", f"{API}/revocations"): Role.VIEWER,
     ("GET", f"{API}/revocations/{{revocation_id}}"): Role.VIEWER,
+    ("POST", f"{API}/decisions"): Role.STEWARD,
+    ("GET", f"{API}/decisions"): Role.VIEWER,
 }
 
 
@@ -86,6 +89,7 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             sends: dict[str, Any] = {"json": request} if (method, template) == ("POST", JOBS) else {}
             sends |= {"params": {"pair": "p-0001"}} if template.endswith("/uses") else {}
             sends |= {"json": {"label": "l", "reason": "r"}} if template.endswith("/revocations") else {}
+            sends |= {"json": DECISION} if template.endswith("/decisions") else {}
             path = path.replace("{revocation_id}", "rv-20261123-072145-9f3a2c")
             client.cookies.clear()
             answer = client.request(method, path, headers=headers, **sends)
@@ -101,6 +105,8 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
                 # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs.
                 nothing = ("/lineage", "}/diff/{other_job_id}", "/uses", "{revocation_id}")
                 expected = {404} if template.endswith(nothing) else {200, 201, 204}
+                if (method, template) == ("POST", f"{API}/decisions"):
+                    expected = {404}  # of no model
                 assert answer.status_code in expected, (method, template, role, answer.text)
 
 

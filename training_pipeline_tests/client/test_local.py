@@ -41,9 +41,13 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "revoke": lambda client: client.revoke({"label": "x", "reason": "r"}),
     "revocations": lambda client: client.revocations(),
     "revocation": lambda client: client.revocation("x"),
+    "decide": lambda client: client.decide(
+        {"model_name": "m", "model_version": "1", "decision": "retrain", "reason": "r"}
+    ),
+    "decisions": lambda client: client.decisions(),
     "facets": lambda client: client.facets(),
 }
-OF_STEWARDS = {"preview_revocation", "revoke"}
+OF_STEWARDS = {"preview_revocation", "revoke", "decide"}
 OF_OPERATORS = {"create", "plan", "cancel", "finish", "retry", "plan_retry"}
 OF_JOBS = ("create", "plan", "poll", "cancel", "finish", "retry", "plan_retry")
 
