@@ -61,6 +61,7 @@ class Client(Protocol):
         training_sheet_id: str | None = None,
         created_by: str | None = None,
         search: str | None = None,
+        tainted: bool = False,
         sort: JobSort = JobSort.CREATED_AT,
         descending: bool = True,
         page: int | None = None,

@@ -50,7 +50,7 @@ class Decision(BaseModel):
 
 
 def hash_of(fields: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) over canonical JSON (sorted keys, no blanks, UTF-8) of all fields of a decision but `hash`. Pure."""
+    """SHA-256 (hex) over canonical JSON (sorted keys, no blanks, UTF-8) of all fields but `hash`. Pure."""
     said = {name: value for name, value in fields.items() if name != "hash"}
     text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -59,8 +59,8 @@ def hash_of(fields: Mapping[str, Any]) -> str:
 def broken(decisions: Sequence[Decision], witnessed: Mapping[int, str], *, head: str | None = None) -> list[str]:
     """What is wrong with the chain, in words; nothing where every decision ever made is there, unchanged. Pure.
 
-    `decisions` are by number. `witnessed` are the hashes in the events of jobs, by number: they show what was removed at
-    the end. `head` is a hash that somebody noted earlier: it must still be in the chain.
+    `decisions` are by number. `witnessed` are the hashes in the events of jobs, by number: they show what was removed
+    at the end. `head` is a hash that somebody noted earlier: it must still be in the chain.
     """
     found = []
     previous, expected = GENESIS, 1

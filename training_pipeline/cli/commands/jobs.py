@@ -98,6 +98,9 @@ def list_jobs(
     active: Annotated[bool, typer.Option("--active", help="Only jobs that are pending, queued or running.")] = False,
     sheet: Annotated[str | None, typer.Option(help="Only jobs on this training sheet.")] = None,
     by: Annotated[str | None, typer.Option(help="Only jobs that this person created.")] = None,
+    tainted: Annotated[
+        bool, typer.Option("--tainted", help="Only jobs whose model is tainted by a revocation.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of jobs to list.")] = 20,
     cursor: Cursor = None,
     json: Json = False,
@@ -109,7 +112,12 @@ def list_jobs(
     with open_client(url, token) as client:
         page = paging.rows(
             lambda size, at: client.list(
-                statuses=statuses, training_sheet_id=sheet, created_by=by, page_size=size, cursor=at
+                statuses=statuses,
+                training_sheet_id=sheet,
+                created_by=by,
+                tainted=tainted,
+                page_size=size,
+                cursor=at,
             ),
             "jobs",
             limit=limit,
@@ -119,7 +127,7 @@ def list_jobs(
         print_json(page)
     elif page.jobs:
         say(jobs.table(page))
-    elif status or active or sheet or by:
+    elif status or active or sheet or by or tainted:
         say("No training jobs match.")
     else:
         say("No training jobs yet. `training-pipeline demo` creates one.")

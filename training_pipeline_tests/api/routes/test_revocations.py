@@ -39,6 +39,9 @@ def test_a_revocation_is_shown_recorded_once_and_found_again(client: TestClient,
     assert client.post(REVOCATIONS, json=PAIR, params={"dry_run": True}).json()["known"] == made["id"]
     assert client.get(f"{JOBS}/{job.id}").json()["tainted_at"] is not None
     assert client.get(f"{JOBS}/{running.id}").json()["tainted_at"] is None
+    listed = client.get(JOBS, params={"tainted": True}).json()
+    assert ([one["id"] for one in listed["jobs"]], listed["total"]) == ([job.id], 1)
+    assert client.get(JOBS, params={"tainted": False}).json()["total"] == 2
     events = client.get(f"{JOBS}/{job.id}/events").json()["events"]
     assert sum(made["id"] in event["message"] for event in events) == 1
     unused = client.post(REVOCATIONS, json={"label": "never", "reason": "r"}).json()

@@ -16,6 +16,7 @@ def test_it_is_shown_confirmed_and_recorded_once(command: Command, url: str, don
     assert "It will taint" in out
     assert done.id in out
     assert "Nothing was revoked" in command("revocations")[1]
+    assert "No training jobs match" in command("jobs", "list", "--tainted")[1]
     code, out, error = command("revoke", *PAIR, "--yes", "--json", "--url", url)
     assert code == 0, error
     made = json.loads(out)
@@ -25,6 +26,7 @@ def test_it_is_shown_confirmed_and_recorded_once(command: Command, url: str, don
     assert "consent withdrawn" in again[1]
     assert f"It is revoked already: {made['id']}" in command("revoke", *PAIR)[1]
     assert "Nothing learned from it" in command("revoke", "--label", "never", "--reason", "r", "--yes")[1]
+    assert done.id in command("jobs", "list", "--tainted", "--url", url)[1]
     listed = command("revocations", "--job", done.id)[1]
     assert f"{made['id']}  pair p-0003 of training sheet small" in listed
     assert "never" not in listed

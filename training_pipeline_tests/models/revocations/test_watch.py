@@ -15,7 +15,7 @@ from training_pipeline.domain.errors import NotFound, SheetChanged, SheetUnreada
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.training_sheet import SheetStatus
+from training_pipeline.domain.training_sheet import SheetStatus, TrainingSheet
 from training_pipeline.models.revocations import changes, read, record, watch
 from training_pipeline.models.revocations.record import Revocations
 from training_pipeline.models.revocations.watch import SheetWatch
@@ -43,10 +43,11 @@ class Source:
     def now(self, many: list[Row], digest: str = "e", **head: Any) -> None:
         self.opened = open_sheet(many, digest=digest * 64, **head)
 
-    def list(self) -> Any:
+    def list(self) -> list[TrainingSheet]:
         raise NotImplementedError
 
-    get = list
+    def get(self, sheet_id: str) -> TrainingSheet:
+        raise NotImplementedError
 
     @contextmanager
     def open(self, sheet_id: str) -> Iterator[OpenSheet]:
