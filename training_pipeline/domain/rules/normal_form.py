@@ -1,0 +1,191 @@
+"""One form for texts that say the same, the same on every engine: what is held out, prohibited or tied is compared in it.
+
+Compatibility decomposition (NFKD) and full case folding until neither changes anything, without invisible characters
+and white space, marks in canonical order, without the punctuation at either end; a text of punctuation alone keeps it.
+The strict form, which decides what is a copy, is canonical decomposition (NFD) and no white space at either end: it
+makes the same texts equal as NFC.
+
+Everything comes from `normal_form.json`, of one version of Unicode: engines have no NFKC, no case folding, and other
+versions of Unicode than the next engine. `scripts/write_normal_form.py` writes it; it is part of the gate policy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+import ibis
+import ibis.expr.types as ir
+
+from training_pipeline.domain.rules.engine_words import EngineWords, let
+from training_pipeline.domain.rules.white_space import WHITE_SPACE
+
+#: One character that needs the table, and what is dropped of ASCII.
+_OTHER: Final = r"[^\x{0}-\x{7F}]"
+_BLANKS: Final = r"[\x{0}-\x{20}\x{7F}]+"
+#: White space that nearly every text has, and what is rare.
+_COMMON: Final = " \n"
+_RARE: Final = r"[\x{0}-\x{9}\x{B}-\x{1F}\x{7F}]"
+_IOTA_MARK, _IOTA = "\u0345", "\u03b9"
+
+#: Code points a page; and what stands in a page for a character that stays as it is: no image has a capital letter.
+_PAGE: Final = 128
+_SAME: Final = "A"
+#: Hangul syllables, which decompose by arithmetic.
+_SYLLABLES: Final = range(0xAC00, 0xD7A4)
+
+
+@cache
+def _table() -> Any:
+    return json.loads(files("training_pipeline.domain.rules").joinpath("normal_form.json").read_text("ascii"))
+
+
+def codes(ranges: str) -> Iterator[int]:
+    """The code points of ranges such as `41-5A 61`, in their order."""
+    for part in ranges.split():
+        first, _, last = part.partition("-")
+        yield from range(int(first, 16), int(last or first, 16) + 1)
+
+
+def _pattern(ranges: str) -> str:
+    """Ranges as a regular expression spells a class, the same in RE2 and in Java."""
+    return "".join(
+        f"\\x{{{first}}}" + (f"-\\x{{{last}}}" if last else "")
+        for first, _, last in (part.partition("-") for part in ranges.split())
+    )
+
+
+def _jamo(syllable: int) -> str:
+    lead, rest = divmod(syllable - _SYLLABLES.start, 588)
+    vowel, tail = divmod(rest, 28)
+    return chr(0x1100 + lead) + chr(0x1161 + vowel) + (chr(0x11A7 + tail) if tail else "")
+
+
+def _texts(images: Mapping[str, str]) -> dict[int, str]:
+    read = {int(code, 16): "".join(chr(int(one, 16)) for one in image.split()) for code, image in images.items()}
+    return read | {syllable: _jamo(syllable) for syllable in _SYLLABLES}
+
+
+@cache
+def folded_images() -> Mapping[int, str]:
+    """What stands for each character in the loose form; the others stand for themselves."""
+    return _texts(_table()["folded"]) | dict.fromkeys(codes(_table()["dropped"]), "")
+
+
+@cache
+def decomposed_images() -> Mapping[int, str]:
+    """What stands for each character in the strict form; the others stand for themselves."""
+    return _texts(_table()["decomposed"])
+
+
+@cache
+def mark_ranks() -> Mapping[int, str]:
+    """The canonical combining class of each mark, in three digits."""
+    return {code: f"{int(rank):03d}" for rank, ranges in _table()["marks"].items() for code in codes(ranges)}
+
+
+def _paged(values: Mapping[int, str]) -> tuple[str, str]:
+    """Which page each 128 code points are on, and what stands on the pages: numbers and values between blanks."""
+    pages: dict[tuple[str, ...], int] = {(_SAME,) * _PAGE: 0}
+    numbers = [
+        pages.setdefault(tuple(values.get(code, _SAME) for code in range(start, start + _PAGE)), len(pages))
+        for start in range(0, max(values) + _PAGE, _PAGE)
+    ]
+    # The last page is one of characters that stay as they are, for all code points behind it.
+    return " ".join(map(str, [*numbers, 0])), " ".join(value for page in pages for value in page)
+
+
+_LOOKUPS: Final = {"folded": folded_images, "decomposed": decomposed_images, "rank": mark_ranks}
+
+
+def normal_form_table() -> ir.Table:
+    """The table as a table of one row. An engine holds it once; written into an expression, it would be made anew for
+    every few thousand characters."""
+    columns: dict[str, ir.Value] = {}
+    for name, values in _LOOKUPS.items():
+        numbers, texts = _paged(values())
+        columns[f"{name}_pages"] = ibis.literal(numbers).split(" ").cast("array<int64>")
+        columns[f"{name}_texts"] = ibis.literal(texts).split(" ")
+    return ibis.literal(1).name("one").as_table().select(**columns)
+
+
+@dataclass(frozen=True, slots=True)
+class NormalForm:
+    """The forms in the words of an engine. `row` has the columns of `normal_form_table` beside the texts."""
+
+    words: EngineWords
+    row: ir.Table
+
+    def loose(self, text: ir.StringValue) -> ir.StringValue:
+        """`text` as questions and examples are compared; null stays null."""
+        folded = ibis.cases((self._is_other(text), self._mapped(text, "folded")), else_=text.lower())
+        squeezed = let(folded, self._squeezed)
+        ordered = let(squeezed, lambda done: ibis.cases((self._is_other(done), self._folded_marks(done)), else_=done))
+        return let(ordered, self._bare)
+
+    def strict(self, text: ir.StringValue) -> ir.StringValue:
+        """`text` as copies are compared; null stays null."""
+        decomposed = ibis.cases((self._is_other(text), self._ordered(self._mapped(text, "decomposed"))), else_=text)
+        blanks = f"[{_pattern(' '.join(f'{ord(blank):X}' for blank in WHITE_SPACE))}]+"
+        return self.words.without(decomposed, f"^{blanks}|{blanks}\\z")
+
+    def _is_other(self, text: ir.StringValue) -> ir.BooleanValue:
+        return text.re_search(_OTHER)
+
+    def _value(self, character: ir.StringValue, lookup: str) -> ir.StringValue:
+        """What the table says of a character; `_SAME` where it says nothing."""
+        pages, texts = self.row[f"{lookup}_pages"], self.row[f"{lookup}_texts"]
+        behind = max(_LOOKUPS[lookup]()) // _PAGE + 1
+        code = self.words.code(character)
+        page = self.words.number_at(pages, ibis.least(code // _PAGE, behind))
+        return self.words.text_at(texts, page * _PAGE + code % _PAGE)
+
+    def _mapped(self, text: ir.StringValue, lookup: str) -> ir.StringValue:
+        """Every character that is not ASCII by what stands for it; ASCII in lower case where the table folds."""
+
+        def image(character: ir.StringValue) -> ir.StringValue:
+            return self._value(character, lookup).nullif(_SAME).fill_null(character)
+
+        between, others = self.words.around(text, _OTHER), self.words.found(text, _OTHER).map(image)
+        parts = between.zip(others)
+        lower = lookup == "folded"
+        return self.words.joined(
+            parts.map(lambda part: (part["f1"].lower() if lower else part["f1"]) + part["f2"].fill_null("")), ""
+        )
+
+    def _squeezed(self, text: ir.StringValue) -> ir.StringValue:
+        """Without white space and control characters of ASCII. Splitting takes a fraction of the time of a pattern."""
+        common = text
+        for character in _COMMON:
+            common = self.words.joined(common.split(character), "")
+        return ibis.cases((text.re_search(_RARE), self.words.without(text, _BLANKS)), else_=common)
+
+    def _folded_marks(self, text: ir.StringValue) -> ir.StringValue:
+        return self._ordered(text).replace(_IOTA_MARK, _IOTA)
+
+    def _ordered(self, text: ir.StringValue) -> ir.StringValue:
+        """Marks that stand side by side in the order of their canonical combining class."""
+        run = f"[{_pattern(' '.join(_table()['marks'].values()))}]{{2,}}"
+
+        def sorted_run(marks: ir.StringValue) -> ir.StringValue:
+            # The place keeps marks of the same class in their order.
+            keyed = marks.split("").filter(lambda mark: mark != "").map(
+                lambda mark, place: self._value(mark, "rank") + (place + 1_000_000).cast("string") + mark
+            )
+            return self.words.joined(keyed.sort().map(lambda key: key.substr(10)), "")
+
+        def sorted_runs(whole: ir.StringValue) -> ir.StringValue:
+            parts = self.words.around(whole, run).zip(self.words.found(whole, run).map(sorted_run))
+            return self.words.joined(parts.map(lambda part: part["f1"] + part["f2"].fill_null("")), "")
+
+        return let(text, lambda whole: ibis.cases((whole.re_search(run), sorted_runs(whole)), else_=whole))
+
+    def _bare(self, text: ir.StringValue) -> ir.StringValue:
+        """Without the punctuation at either end; as it is where nothing else would be left."""
+        punctuation = f"[{_pattern(_table()['punctuation'])}]+"
+        bare = self.words.without(text, f"^{punctuation}|{punctuation}\\z")
+        return let(bare, lambda done: ibis.cases((done == "", text), else_=done))
