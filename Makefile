@@ -3,15 +3,27 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 3
+TESTS :=
+TIMES ?= 20
 CLIENT := clients/typescript
 
-.PHONY: demo test up check docs openapi client screenshots recording dist lock clean
+.PHONY: demo test coverage soak up check docs openapi client screenshots recording dist lock clean
 
 demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to end
 	$(BIN)/training-pipeline demo
 
 test: $(VENV)/.dev          ## the whole suite, a file at a time on each of WORKERS processes
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+coverage: $(VENV)/.dev      ## the same under branch coverage, subprocesses too, with a floor; htmlcov/index.html has the lines
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage html --quiet --fail-under 0
+	$(BIN)/coverage report
+
+soak: $(VENV)/.dev          ## the tests that make up their own input, at length: TIMES as many examples, other ones each time
+	SOAK_TIMES=$(TIMES) $(BIN)/python -m pytest -n $(WORKERS) --dist load -m soak --timeout 7200
 
 up: $(VENV)/.local          ## PostgreSQL, migrations, Dagster webserver and daemon, REST API
 	$(BIN)/training-pipeline up
@@ -71,5 +83,5 @@ $(CLIENT)/node_modules/.installed: $(CLIENT)/package.json $(CLIENT)/package-lock
 	touch $@
 
 clean:                      ## remove the virtual environment and caches; state is kept
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf $(CLIENT)/node_modules $(CLIENT)/src $(CLIENT)/dist

@@ -283,11 +283,11 @@ def measure(database: Database, scratch: Path, clock: Clock, arguments: argparse
         calls = {"SELECT 1": select_one, "/healthz": asked(client, "/healthz")}
         calls |= {name: asked(client, PREFIX + path) for name, path in cases(services, job_id)}
         show(take_turns(calls, arguments.rounds, clock))
-    with socket(app) as client:
+    with socket(app) as remote:
         print("\nover a socket")
         few = ("list, no filter, first page", "list, status, cursor in the middle", "one job", "events", "active")
-        calls = {"SELECT 1": select_one, "/healthz": asked(client, "/healthz")}
-        calls |= {name: asked(client, PREFIX + path) for name, path in cases(services, job_id) if name in few}
+        calls = {"SELECT 1": select_one, "/healthz": asked(remote, "/healthz")}
+        calls |= {name: asked(remote, PREFIX + path) for name, path in cases(services, job_id) if name in few}
         show(take_turns(calls, arguments.rounds, clock))
     print()
     compare(services, job_id, arguments.rounds, clock)

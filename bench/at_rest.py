@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def sessions(database: Database) -> int:
         return int(connection.execute(text("SELECT sum(sessions) FROM pg_stat_database")).scalar_one())
 
 
-def at_rest(storage: dict[str, object] | None, *, seconds: float, poll_seconds: int, ports: tuple[int, int]) -> Rest:
+def at_rest(storage: Mapping[str, object] | None, *, seconds: float, poll_seconds: int, ports: tuple[int, int]) -> Rest:
     """What `up` takes while nothing happens, on `storage` instead of ours."""
     with tempfile.TemporaryDirectory(prefix="tp-bench-", dir="/tmp") as scratch:
         Path(scratch).chmod(0o711)

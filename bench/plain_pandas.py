@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, RowsDigest
 from training_pipeline.domain.rules.split import first_rows, plan_split, tie
-from training_pipeline.domain.rules.white_space import WHITE_SPACE
+from training_pipeline.domain.rules.text import WHITE_SPACE
 
 FIELDS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id")
 USES = {"training", "validation", "evaluation", "few_shot", "testing"}
@@ -110,7 +110,7 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
         & (ranks[0] >= 0)
         & ranks[1].notna()
     )
-    pairs["classification"] = np.maximum(ranks[0].fillna(-1), ranks[1].fillna(-1)).map(
+    pairs["classification"] = pd.Series(np.maximum(ranks[0].fillna(-1), ranks[1].fillna(-1))).map(
         lambda place: None if place < 0 else CLASSES[int(place)]
     )
     for column in ("usage_reason", "label_usage_reason"):
@@ -163,7 +163,7 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
     denied = reason.isin(["training_not_allowed", "training_prohibited"])
     reasons = pd.DataFrame({"reason": reason, "usage_reason": usage_reason.where(denied)})[reason.notna()]
     asked = included.loc[~instruction, "prompt"].value_counts()
-    summary = {
+    summary: dict[str, Any] = {
         "counts": {str(name): int(count) for name, count in reason.value_counts().items()},
         "included": len(included),
         "reasons": sorted(int(count) for count in reasons.groupby(list(reasons), dropna=False).size()),

@@ -111,7 +111,7 @@ def empty(directory: Path) -> Path:
 def ours(directory: Path, memory: str) -> dict[str, Any]:
     from training_pipeline.datasets.prepare import split_snapshot, write_dataset
     from training_pipeline.datasets.snapshot import snapshot
-    from training_pipeline.domain.rules.gates import GatePolicy
+    from training_pipeline.domain.rules.policy import GatePolicy
     from training_pipeline.sheets.files.source import FileTrainingSheets
 
     out = empty(directory / "ours")
@@ -152,7 +152,7 @@ def ours(directory: Path, memory: str) -> dict[str, Any]:
 def pandas(directory: Path, _memory: str) -> dict[str, Any]:
     from plain_pandas import prepare
 
-    from training_pipeline.domain.rules.gates import Reason
+    from training_pipeline.domain.rules.policy import Reason
 
     out = empty(directory / "pandas")
     made = prepare(directory / f"{SHEET}.parquet", out, seed=SEED, ratio=RATIO, items=ITEMS)

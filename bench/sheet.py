@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 
 WORDS = np.array(
     (  # noqa: SIM905
@@ -35,16 +35,22 @@ def _text(prefix: pa.Array, pool: pa.Array, picks: np.ndarray) -> pa.Array:
     return pc.binary_join_element_wise(prefix, *sentences, " ")
 
 
+def _picks(key: np.ndarray, count: int, salt: int) -> np.ndarray:
+    return (key[:, None] * 7919 + np.arange(count) * 104_729 + salt) % 20_000
+
+
+def _as_text(values: np.ndarray) -> pa.Array:
+    return pa.array(values).cast(pa.string())
+
+
 def _batch(rng: np.random.Generator, pool: pa.Array, start: int, n: int, schema: pa.Schema) -> pa.Table:
     number = start + rng.permutation(n)
     # A copy repeats the text of a neighbour; a shared prompt repeats only its question.
     copy, repeat = rng.random(n) < 0.02, rng.random(n) < 0.03
     question = np.where(copy | repeat, number // 50 * 50, number)
     answer = np.where(copy, number // 50 * 50, number)
-    picks = lambda key, count, salt: (key[:, None] * 7919 + np.arange(count) * 104_729 + salt) % 20_000  # noqa: E731
-    as_text = lambda values: pa.array(values).cast(pa.string())  # noqa: E731
-    user = _text(pc.binary_join_element_wise("Case\n", as_text(question), ""), pool, picks(question, 2, 0))
-    reply = _text(pc.binary_join_element_wise("Finding", as_text(answer), " "), pool, picks(answer, 1, 11))
+    user = _text(pc.binary_join_element_wise("Case\n", _as_text(question), ""), pool, _picks(question, 2, 0))
+    reply = _text(pc.binary_join_element_wise("Finding", _as_text(answer), " "), pool, _picks(answer, 1, 11))
     system = pa.array(["You answer questions about invoices and inspection reports."] * n)
     with_system = question % 3 == 0
     counts = np.where(with_system, 3, 2)
@@ -73,9 +79,11 @@ def _batch(rng: np.random.Generator, pool: pa.Array, start: int, n: int, schema:
     allowed = pa.array([["training", "validation", "evaluation"], ["training"], ["evaluation"], None, ["few_shot"]])
     prohibited = pa.array([[], [], ["training"], [], []], pa.list_(pa.string()))
     columns = {
-        "pair_id": pc.binary_join_element_wise("pair", pc.utf8_lpad(as_text(number), 9, "0"), "-"),
+        "pair_id": pc.binary_join_element_wise("pair", pc.utf8_lpad(_as_text(number), 9, "0"), "-"),
         "messages": messages,
-        "item_ref": pc.binary_join_element_wise("item", as_text(np.where(number % 10 == 0, number // 30, number)), "-"),
+        "item_ref": pc.binary_join_element_wise(
+            "item", _as_text(np.where(number % 10 == 0, number // 30, number)), "-"
+        ),
         "status": pa.array(["labeled", "edited", "unlabeled", "rejected", "flagged"]).take(
             pa.array(rng.choice(5, n, p=[0.45, 0.05, 0.40, 0.05, 0.05]))
         ),
@@ -86,7 +94,7 @@ def _batch(rng: np.random.Generator, pool: pa.Array, start: int, n: int, schema:
         ),
         "data_classification": pa.array(["internal", "confidential"]).take(pa.array(number % 2)),
         "canonical_label_id": pc.if_else(
-            pa.array(number % 4 == 0), pc.binary_join_element_wise("label", as_text(number // 4), "-"), None
+            pa.array(number % 4 == 0), pc.binary_join_element_wise("label", _as_text(number // 4), "-"), None
         ),
         "reviewed_by": pa.array(["ana", "ben", "cleo"]).take(pa.array(number % 3)),
         "reviewed_at": pa.array(["2026-10-01T08:00:00Z"] * n),

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import insert, text
 
-from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingConfig, TrainingJob
+from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
+from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
 

@@ -89,7 +89,7 @@ def run(name: str, directory: Path, memory: str) -> dict[str, Any]:
     from training_pipeline.databricks.workspace import Connection
     from training_pipeline.datasets.prepare import split_snapshot, write_dataset
     from training_pipeline.datasets.snapshot import snapshot
-    from training_pipeline.domain.rules.gates import GatePolicy
+    from training_pipeline.domain.rules.policy import GatePolicy
     from training_pipeline.sheets.base import TrainingSheetSource
     from training_pipeline.sheets.files.source import FileTrainingSheets
     from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets

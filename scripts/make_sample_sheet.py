@@ -213,11 +213,14 @@ def pairs() -> Iterator[dict[str, Any]]:
     for row in kept[10:300:30]:
         row["status"] = "approved"
     yield from kept
-    only_training = {"prohibited_uses": ["validation"], "usage_reason": "customer consented to training only"}
+    only_training: dict[str, Any] = {
+        "prohibited_uses": ["validation"],
+        "usage_reason": "customer consented to training only",
+    }
     yield from (pair(documents.next(), **only_training) for _ in range(8))
 
     held_out = [documents.next() for _ in range(30)]
-    test_set = {"allowed_uses": TEST_SET, "usage_reason": "held-out test set"}
+    test_set: dict[str, Any] = {"allowed_uses": TEST_SET, "usage_reason": "held-out test set"}
     yield from (pair(item, **test_set) for item in held_out)
     yield from (pair(item, question=1) for item in held_out[:2])
     for item in held_out[10:14]:
@@ -226,13 +229,21 @@ def pairs() -> Iterator[dict[str, Any]]:
 
     patients = (PATIENT.format(patient=PATIENTS[number % 5], year=1931 + number) for number in range(40))
     private = [documents.next(patient) for patient in patients]
-    prohibited = {"allowed_uses": ["training", "validation", "few_shot"], "prohibited_uses": ["training", "validation"]}
-    reason = {"usage_reason": "contains PHI", "data_classification": "restricted"}
-    yield from (pair(item, **prohibited, **reason) for item in private[:34])
+    prohibited: dict[str, Any] = {
+        "allowed_uses": ["training", "validation", "few_shot"],
+        "prohibited_uses": ["training", "validation"],
+        "usage_reason": "contains PHI",
+        "data_classification": "restricted",
+    }
+    yield from (pair(item, **prohibited) for item in private[:34])
     for item in private[34:]:
-        by_label = {"label_prohibited_uses": ["training", "validation"], "label_data_classification": "restricted"}
-        label = {"canonical_label_id": f"label-{item.ref.lower()}", "label_usage_reason": "contains PHI"}
-        yield pair(item, **by_label, **label)
+        yield pair(
+            item,
+            label_prohibited_uses=["training", "validation"],
+            label_data_classification="restricted",
+            canonical_label_id=f"label-{item.ref.lower()}",
+            label_usage_reason="contains PHI",
+        )
     yield from (pair(Item(f"{item.ref}-copy", item.questions, item.answer)) for item in private[:3])
 
     yield from (pair(documents.next(), allowed_uses=None, prohibited_uses=None) for _ in range(4))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 #: Where most paths begin; headings leave it out.
@@ -57,7 +57,7 @@ def row(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
 
-def table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table, or nothing where there are no rows."""
     return "\n".join([row(*heads), row(*["---"] * len(heads)), *(row(*cells) for cells in rows)]) + "\n" if rows else ""
 

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from training_pipeline.client.config import RemoteSettings
-from training_pipeline.domain.job import JobRequest, TrainingConfig
+from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.settings import PREFIX, Settings
 
 DOCS = Path(__file__).parent.parent / "docs"

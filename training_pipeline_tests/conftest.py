@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,16 +18,56 @@ from training_pipeline.settings import PREFIX, Settings
 from training_pipeline.testing.command_line import Command
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
 from training_pipeline.testing.postgres import cloned, copy_of, execute, reachable_directory, sweep, url_of
+from training_pipeline.testing.soak import SOAKING, examples
 from training_pipeline.training_jobs.store.jobs import JobStore
 
+HERE = Path(__file__).parent
+
+# Collecting imports the libraries of all tests: to look for garbage in them would take a third of the time.
+gc.disable()
+
 # How long an example takes says how busy the machine is, and nothing about the code.
-hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("patient")
+hypothesis.settings.register_profile(
+    "ours",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=not SOAKING,
+    max_examples=examples(100),
+)
+hypothesis.settings.load_profile("ours")
+
+#: The files that take longest, in that order, with nothing of them left to a worker when the others are done.
+LONGEST = (
+    "crashes/test_killed.py",
+    "test_dagster_system.py",
+    "web/test_pages.py",
+    "crashes/test_interrupted.py",
+    "test_databricks_system.py",
+    "test_dagster_tour.py",
+    "api/test_life.py",
+    "cli/system/test_supervise.py",
+    "api/test_schemathesis.py",
+    "sft/test_program.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow files first, so that of several workers none is left with a long one at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Mark what makes up its own input, and put the long files first, then the slow ones."""
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        file = item.path.relative_to(HERE).as_posix()
+        return LONGEST.index(file) if file in LONGEST else len(LONGEST), item.get_closest_marker("slow") is None
+
+    for item in items:
+        if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("soak")
+    items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from now on, but not among what was imported."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

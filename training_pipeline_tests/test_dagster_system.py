@@ -13,10 +13,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from training_pipeline.datasets.store import DatasetRef, read_dataset, read_manifest, verify
+from training_pipeline.datasets.store import read_dataset, read_manifest, verify
 from training_pipeline.defs.partitions import run_tags
 from training_pipeline.defs.provenance import asset_records, input_versions
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.local_backend import starts
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.running_system import ASSETS, RunningSystem, temporary_state
@@ -35,12 +37,15 @@ SELECTOR = {"repositoryLocationName": "training_pipeline", "repositoryName": "__
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+def system(prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     """With a read-only webserver beside the writable one."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     output = tmp_path_factory.mktemp("up") / "up.out"
-    with temporary_state() as state, closing(RunningSystem(state, output, steps=20, seconds_per_step=0.1)) as running:
+    with (
+        temporary_state(prepared) as state,
+        closing(RunningSystem(state, output, steps=20, seconds_per_step=0.1)) as running,
+    ):
         running.environment |= {
             "TRAINING_PIPELINE_READ_ONLY_HOST": "127.0.0.1",
             "TRAINING_PIPELINE_READ_ONLY_PORT": str(port),
@@ -76,7 +81,7 @@ def succeeded(system: RunningSystem, job: TrainingJob) -> TrainingJob:
     return system.until(job.id, lambda now: now.status is JobStatus.SUCCEEDED and now.finalized_at, "the success", 400)
 
 
-def four_records(system: RunningSystem, job: TrainingJob, *, template: str, labels: int) -> None:
+def four_records(system: RunningSystem, job: TrainingJob, template: str, labels: int) -> None:
     """Dagster, the lineage record, the manifest and MLflow's tags say the same, and of the job's own sheet."""
     services = system.services
     record = lineage.read(services.store, job.id)
@@ -102,13 +107,13 @@ def four_records(system: RunningSystem, job: TrainingJob, *, template: str, labe
 def test_two_jobs_on_two_sheets_are_each_traced_to_their_own_before_and_after_a_restart(system: RunningSystem) -> None:
     first, second, third = create(system, "small"), create(system, "other"), create(system, "small")
     done = {job.id: succeeded(system, job) for job in (first, second, third)}
-    expected = {"small": {"template": "triage@v2", "labels": 0}, "other": {"template": "other@v9", "labels": 30}}
+    expected = {"small": ("triage@v2", 0), "other": ("other@v9", 30)}
     for job in done.values():
-        four_records(system, job, **expected[job.training_sheet_id])
+        four_records(system, job, *expected[job.training_sheet_id])
     system.interrupt()
     system.up()
     for job in done.values():
-        four_records(system, job, **expected[job.training_sheet_id])
+        four_records(system, job, *expected[job.training_sheet_id])
 
 
 def test_terminating_the_launch_run_before_the_submit_cancels_the_job(system: RunningSystem) -> None:
@@ -138,14 +143,16 @@ def test_a_backfill_of_a_finished_job_never_submits_again_and_says_what_to_do(sy
     wanted = dg.RunsFilter(tags={"dagster/backfill": answer["backfillId"]}, statuses=[dg.DagsterRunStatus.FAILURE])
     until(lambda: system.instance.get_runs(wanted), seconds=240, what="the end of the backfill")
     run = system.instance.get_runs(wanted)[0]
-    said = [
-        entry.dagster_event.step_failure_data.user_failure_data.description
+    failures = [
+        entry.dagster_event.step_failure_data.user_failure_data
         for entry in system.instance.all_logs(run.run_id)
         if entry.dagster_event is not None and entry.dagster_event.is_step_failure
     ]
-    assert len(said) == 1
-    assert f"Training job {job.id} is over (succeeded)" in said[0]
-    assert "retry_training_job" in said[0]
+    assert len(failures) == 1
+    assert failures[0] is not None
+    said = failures[0].description or ""
+    assert f"Training job {job.id} is over (succeeded)" in said
+    assert "retry_training_job" in said
     directory = system.services.backend._directory(job.id, 1)  # type: ignore[attr-defined]
     assert len(starts(directory)) == 1
     assert system.job(job.id) == job

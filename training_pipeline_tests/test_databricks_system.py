@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.dagster_ui import dagster_ui
 from training_pipeline.testing.databricks_backend import STAND_IN_WORKER, workspace_with_volume
 from training_pipeline.testing.databricks_system import DatabricksSystem, databricks_system
@@ -54,7 +55,9 @@ def pairs() -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory, mlflow_server: MlflowServer) -> Iterator[DatabricksSystem]:
+def system(
+    prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory, mlflow_server: MlflowServer
+) -> Iterator[DatabricksSystem]:
     directory = tmp_path_factory.mktemp("databricks")
     with workspace_with_volume(directory / "workspace", mlflow_server) as workspace:
         sources = {"source_table": SOURCE, "sheet_name": "Exercises", "template_name": "Worked answers"}
@@ -62,7 +65,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, mlflow_server: MlflowServer
         rows = pairs()
         put_pairs(workspace, rows, [SHEET] * len(rows))
         tables(workspace).put(SOURCE, tables(workspace).select(f"SELECT pair_id FROM {PAIRS}", {}))
-        with databricks_system(workspace, directory / "up.out") as running:
+        with databricks_system(workspace, directory / "up.out", prepared) as running:
             yield running
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from training_pipeline.app.container import sheet_source
+from training_pipeline.app.sheet_source import sheet_source
 from training_pipeline.cli import app as command_line
 from training_pipeline.datasets.summary import export_summary
-from training_pipeline.domain.rules.gates import GatePolicy, Reason
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.settings import Settings
 
 ROOT = Path(__file__).parent.parent

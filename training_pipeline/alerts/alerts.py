@@ -17,14 +17,15 @@ from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.alerts.targets import AlertTarget, Undelivered
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore, job_from_row, record_event
 from training_pipeline.training_jobs.store.tables import alerts, training_jobs
 from training_pipeline.training_jobs.urls import Addresses
 
 #: What happened longer ago is history, not news: so that a new installation, or a long pause, does not tell all of it.
 NEWS: Final = timedelta(days=7)
-FIRST_PAUSE_SECONDS: Final = 30.0
-MOST_PAUSE_SECONDS: Final = 3600.0
+#: Between two attempts to tell a target that failed.
+RETRIES: Final = RetryPolicy(first=30.0, longest=3600.0)
 _AT_ONCE: Final = 50
 _MOST_CAUSE: Final = 300
 _CHECKS: Final[Mapping[str, str]] = {
@@ -176,7 +177,7 @@ def deliver(store: JobStore, targets: Sequence[AlertTarget], *, enough: Any = la
         if not left:
             _set(store, alert.key, {"done_at": func.clock_timestamp()})
         else:
-            pause = min(FIRST_PAUSE_SECONDS * 2 ** min(row["attempts"], 10), MOST_PAUSE_SECONDS)
+            pause = RETRIES.pause(row["attempts"] + 1)
             after = func.clock_timestamp() + cast(bindparam("pause", f"{pause} seconds"), Interval)
             _set(store, alert.key, {"attempts": row["attempts"] + 1, "after": after})
     return Delivery(told=told, failed=failed)

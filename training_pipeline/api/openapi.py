@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from training_pipeline.api.problems import MEDIA_TYPE, Problem
+from training_pipeline.schemas.problem import MEDIA_TYPE, Problem
 
 TITLE: Final = "training_pipeline"
 DESCRIPTION: Final = (

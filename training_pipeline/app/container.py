@@ -15,7 +15,7 @@ from training_pipeline.databricks.backend import DatabricksBackend, RunOptions
 from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
 from training_pipeline.retraining.retrain import Retrainer
 from training_pipeline.settings import Settings

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from training_pipeline.domain.job import JobStatus, TrainingConfig
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.training_config import TrainingConfig
 
 
 class BaseModelOffer(BaseModel):
@@ -72,7 +73,7 @@ class Handle(BaseModel):
 class RunState(BaseModel):
     """What the backend says about a run now. `status` is never `pending`.
 
-    `lost` with `failed` means that nobody watches over the run any more although it has no verdict: `recover` may yet
+    `lost` with `failed` means that nobody watches over the run any more although it has no outcome: `recover` may yet
     save it. Where it cannot, the run has failed. The MLflow ids are those of a run that logs to MLflow by itself;
     `run_url` is the page of the run, where the backend has pages.
     """

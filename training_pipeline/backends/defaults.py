@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from training_pipeline.domain.errors import FieldProblem
-from training_pipeline.domain.job import TrainingConfig
+from training_pipeline.domain.training_config import TrainingConfig
 
 #: Epochs for a model that already knows language: three, more for few examples, fewer for many.
 #: Source: the constants of OpenAI's cookbook on fine-tuning.

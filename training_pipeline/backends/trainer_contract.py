@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from training_pipeline.backends.base import AnsweredQuestion, Submission, TrainingResult
 from training_pipeline.domain.errors import BackendFailed
-from training_pipeline.domain.job import TrainingConfig
+from training_pipeline.domain.training_config import TrainingConfig
 
 #: Where the training program leaves what it was asked, beside its result.
 ANSWERS_FILE: Final = "samples.jsonl"

@@ -1,25 +1,32 @@
-"""The verbs of a training job as the commands use them, whether the jobs are here or behind a REST API.
+"""The verbs of training jobs and training sheets, whether they are of this installation or behind a REST API.
 
-Both implementations answer with the models of the OpenAPI document, so that a script may change from one to the other.
+Every client answers with the models of the OpenAPI document, so that a script may change from one to the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-import typer
-
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
-from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
-from training_pipeline.schemas.training_sheet import DryRun
+from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
+from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
+from training_pipeline.training_jobs.store.queries import JobSort
 
 Pairs = Literal["train", "validation", "excluded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new job, or the one that the same request with the same key has created before."""
+
+    job: TrainingJob
+    replayed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +40,10 @@ class Notice:
 Update = TrainingJob | TrainingJobEvent | Notice
 
 
-class JobsClient(Protocol):
-    """Every method raises `PipelineError`: `NotFound`, `Conflict`, `InvalidRequest` … or what the service says."""
+class Client(Protocol):
+    """Every method raises `PipelineError`: `Forbidden`, `NotFound`, `InvalidRequest` … or what the service says."""
 
-    def create(self, body: Mapping[str, Any], *, idempotency_key: str | None = None) -> TrainingJob:
+    def create(self, body: Mapping[str, Any], *, idempotency_key: str | None = None) -> Created:
         """Create a job. With a key that was used for the same body: the job that it made."""
 
     def plan(self, body: Mapping[str, Any]) -> DryRun:
@@ -48,23 +55,38 @@ class JobsClient(Protocol):
         statuses: Collection[JobStatus] = (),
         training_sheet_id: str | None = None,
         created_by: str | None = None,
+        search: str | None = None,
+        sort: JobSort = JobSort.CREATED_AT,
+        descending: bool = True,
+        page: int | None = None,
         page_size: int = 50,
         cursor: str | None = None,
     ) -> TrainingJobPage:
-        """A page of jobs, newest first."""
+        """A page of the jobs that pass every filter, newest first unless told otherwise.
+
+        A page is named by its number, or by a cursor, which goes with that order only.
+        """
+
+    def active(self) -> ActiveTrainingJobs:
+        """Every pending, queued or running job."""
 
     def get(self, job_id: str) -> TrainingJob:
         """One job."""
+
+    def poll(self, job_id: str) -> TrainingJob:
+        """Ask the backend now; the job as it then is."""
 
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """Cancel a job, or ask its backend to. Idempotent."""
 
     def retry(
         self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
-    ) -> TrainingJob:
+    ) -> Created:
         """A new job like one that did not succeed, with `changes` to its training_config."""
 
-    def events(self, job_id: str, *, page_size: int = 50, cursor: str | None = None) -> TrainingJobEventPage:
+    def events(
+        self, job_id: str, *, page: int | None = None, page_size: int = 50, cursor: str | None = None
+    ) -> TrainingJobEventPage:
         """A page of a job's events, newest first."""
 
     def metrics(
@@ -73,30 +95,27 @@ class JobsClient(Protocol):
         """The figures of a job so far, and its series."""
 
     def lineage(
-        self, job_id: str, *, pairs: Pairs | None = None, page_size: int = 1000, cursor: str | None = None
+        self,
+        job_id: str,
+        *,
+        pairs: Pairs | None = None,
+        search: str | None = None,
+        page_size: int = 1000,
+        cursor: str | None = None,
     ) -> TrainingJobLineage:
         """What the job was trained on, with a page of its pairs."""
 
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
         """The events with an id above `after`, and the job whenever it changed, to its end: that comes, too."""
 
+    def training_sheets(self) -> TrainingSheets:
+        """Every training sheet whose head can be read."""
 
-@contextmanager
-def jobs_client(url: str | None, token: str | None) -> Iterator[JobsClient]:
-    """The client of the service at `url`; where there is none, here or in the environment, of this installation."""
-    from training_pipeline.client.config import remote_service
+    def training_sheet(self, sheet_id: str) -> TrainingSheetDetails:
+        """A training sheet with its export summary: every pair is put before both gates now."""
 
-    remote = remote_service(url, token)
-    if remote is None:
-        from training_pipeline.client.local import open_local_jobs
+    def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:
+        """The JSONL that would be trained on; nothing of a sheet that may not be trained on itself."""
 
-        with open_local_jobs() as local:
-            yield local
-    else:
-        from training_pipeline.client.http import HttpService
-        from training_pipeline.client.remote import RemoteJobs
-
-        if remote.exposes_token:
-            typer.echo(f"Warning: the token travels unencrypted to {remote.url}; use https://.", err=True)
-        with HttpService(remote) as service:
-            yield RemoteJobs(service)
+    def base_models(self) -> BaseModels:
+        """The base models that a job can start from, the default first."""

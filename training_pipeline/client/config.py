@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.infra.loopback import is_loopback
 from training_pipeline.settings import PREFIX, Settings
 
 API_PATH: Final = "/api/v1/training"
@@ -38,10 +38,7 @@ class RemoteService(BaseModel):
     def is_here(self) -> bool:
         """Whether its address is one of this machine alone."""
         host = urlsplit(self.url).hostname or ""
-        try:
-            return host == "localhost" or ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return host == "localhost" or is_loopback(host) is True
 
     @property
     def exposes_token(self) -> bool:

@@ -8,8 +8,8 @@ from typing import Final
 import httpx2
 from pydantic import ValidationError
 
-from training_pipeline.api.problems import MEDIA_TYPE, Problem
 from training_pipeline.domain.errors import FieldProblem, PipelineError, Unavailable
+from training_pipeline.schemas.problem import MEDIA_TYPE, Problem
 from training_pipeline.settings import PREFIX
 
 _NOT_IT: Final = "That is not the REST API of training_pipeline, or something stands between: check the address."

@@ -55,16 +55,28 @@ class HttpService:
         *,
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
     ) -> M:
+        """The answer to one request as a model; see `send`."""
+        return self.read(model, self.send(method, path, params=params, body=body).content)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:
         """The answer to one request; parameters that are None are left out. Raises `PipelineError`."""
+        stated = {name: value for name, value in (params or {}).items() if value is not None}
         try:
-            response = self._client.request(method, path, params=_stated(params), json=body, headers=_stated(headers))
+            response = self._client.request(method, path, params=stated, json=body, headers=headers)
         except httpx2.RequestError as error:
             raise errors.of_transport(self.url, error) from None
         if not response.is_success or "json" not in response.headers.get("content-type", ""):
             raise errors.of_response(self.url, response)
-        return self.read(model, response.content)
+        return response
 
     def read(self, model: type[M], content: bytes | str) -> M:
         """JSON of the service as a model; raises `NotTheService` where it is none of this release's."""
@@ -98,7 +110,3 @@ class HttpService:
             return str(self._client.get(f"{self.url}/openapi.json").json()["info"]["version"])
         except (httpx2.HTTPError, ValueError, KeyError, TypeError):
             return None
-
-
-def _stated(values: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in (values or {}).items() if value is not None}

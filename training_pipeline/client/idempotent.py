@@ -1,4 +1,4 @@
-"""A new job, made once for each key, with the answer that its creator got first."""
+"""A new job, created once for each key, with the answer that its creator got first."""
 
 from __future__ import annotations
 
@@ -7,39 +7,36 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from training_pipeline.app.container import Services
-from training_pipeline.domain import job as domain
-from training_pipeline.domain.access import Caller
+from training_pipeline.client.base import Created
+from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.lifecycle.service import Also
 from training_pipeline.training_jobs.store import idempotency
-from training_pipeline.training_jobs.urls import Addresses
+
+_CREATED = 201
 
 
-def created_once(
+def create_once(
     services: Services,
-    caller: Caller,
     *,
+    who: str,
     key: str | None,
-    asked: str,
-    create: Callable[[Also | None], domain.TrainingJob],
-) -> tuple[idempotency.Answer, bool]:
-    """The answer to a request that creates a job, and whether it was given before.
+    body_hash: str,
+    create: Callable[[Also | None], StoredJob],
+    shown: Callable[[StoredJob], TrainingJob],
+) -> Created:
+    """The job that `create` stores; with a key that `who` has used for the same request, the one stored then.
 
-    `asked` is the hash of what is asked for; `create` stores the job, and with it what it is given to write. Raises
-    `KeyInUse`, `KeyReused` and whatever `create` does.
+    `create` stores, together with the job, what it is given to write; `shown` is the job as `who` sees it. Raises
+    `KeyInUse`, `KeyReused` where the key came with another `body_hash`, and whatever `create` does.
     """
     if key is None:
-        return _answer(create(None), caller, services), False
-    with idempotency.turn(services.store, services.database, who=caller.name, key=key, body_hash=asked) as turn:
+        return Created(shown(create(None)), replayed=False)
+    with idempotency.turn(services.store, services.database, who=who, key=key, body_hash=body_hash) as turn:
         if turn.first_answer is not None:
-            return turn.first_answer, True
+            return Created(TrainingJob.model_validate_json(turn.first_answer.body), replayed=True)
 
-        def remember(connection: Connection, job: domain.TrainingJob) -> None:
-            turn.remember(connection, _answer(job, caller, services))
+        def remember(connection: Connection, job: StoredJob) -> None:
+            turn.remember(connection, idempotency.Answer(_CREATED, shown(job).model_dump_json()))
 
-        return _answer(create(remember), caller, services), False
-
-
-def _answer(job: domain.TrainingJob, caller: Caller, services: Services) -> idempotency.Answer:
-    at = Addresses.of(services.settings)
-    return idempotency.Answer(201, TrainingJob.of(job, caller, at).model_dump_json())
+        return Created(shown(create(remember)), replayed=False)

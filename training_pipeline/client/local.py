@@ -1,170 +1,217 @@
-"""Training jobs of this installation, without HTTP: what the routes of the REST API do, done in this process."""
+"""Training jobs and training sheets of this installation, for one caller.
+
+Roles and ownership are enforced here and nowhere else; the rules are in `domain.access`. What a person asks for over
+HTTP, on a page or on the command line comes here.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from training_pipeline.api.routes import events as event_routes
-from training_pipeline.api.routes import jobs as job_routes
-from training_pipeline.api.routes import lineage as lineage_routes
-from training_pipeline.api.routes import metrics as metric_routes
-from training_pipeline.app.container import Services, open_services
+from training_pipeline.app.container import Services
 from training_pipeline.app.readiness import daemon_runs
-from training_pipeline.cli.user import caller
-from training_pipeline.client.base import Notice, Pairs, Update
-from training_pipeline.client.idempotent import created_once
-from training_pipeline.domain import job as domain
-from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.domain.job import TERMINAL, JobStatus
+from training_pipeline.client.base import Created, Notice, Pairs, Update
+from training_pipeline.client.idempotent import create_once
+from training_pipeline.client.pages import event_page, job_page, lineage_page
+from training_pipeline.client.roles import needs
+from training_pipeline.datasets.preview import preview
+from training_pipeline.datasets.summary import export_summary
+from training_pipeline.domain.access import Caller, Role, require
+from training_pipeline.domain.job import ACTIVE, TERMINAL, Action, JobStatus
+from training_pipeline.domain.job import TrainingJob as StoredJob
+from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
+from training_pipeline.schemas import paging
+from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.requests import CreateTrainingJob, RetryTrainingJob
-from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
-from training_pipeline.schemas.training_sheet import DryRun
-from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.lifecycle.authorized import CallersJobs
+from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
+from training_pipeline.schemas.training_sheet import (
+    DryRun,
+    ExportSummary,
+    TrainingSheet,
+    TrainingSheetDetails,
+    TrainingSheetPreview,
+    TrainingSheets,
+)
 from training_pipeline.training_jobs.lifecycle.service import refused
-from training_pipeline.training_jobs.store import idempotency
-from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
+from training_pipeline.training_jobs.store.facets import Facets, facets
+from training_pipeline.training_jobs.store.idempotency import body_hash
+from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP, metric_series
+from training_pipeline.training_jobs.store.queries import JobSort
 from training_pipeline.training_jobs.urls import Addresses
 
-LOOK_SECONDS: Final = 1.0
+#: A job that is followed is read this often.
+POLL_SECONDS: Final = 1.0
 
 M = TypeVar("M", bound=BaseModel)
+#: Drives a job to its end in this process; gives the job after every step.
+Drive = Callable[[str], Iterator[StoredJob]]
 
 
-@contextmanager
-def open_local_jobs() -> Iterator[LocalJobs]:
-    """The jobs of the configured installation, prepared where it is not yet. Raises `Unavailable`."""
-    from training_pipeline.cli.system.environment import prepare_environment
+class LocalClient:
+    """A `Client` over the services of one installation. The caller is the actor of everything.
 
-    settings = Settings()
-    prepare_environment(settings)
-    services = open_services(settings)
-    try:
-        yield LocalJobs(services)
-    finally:
-        services.store.engine.dispose()
+    Raises `Forbidden` where the caller's role does not reach, `NotYours` where the job is somebody else's. With a
+    `drive`, `follow` works on a job itself where no daemon of Dagster does.
+    """
 
-
-class LocalJobs:
-    """A `JobsClient` over the services of this installation."""
-
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, caller: Caller, *, drive: Drive | None = None) -> None:
+        self.caller = caller
         self._services = services
-        self._caller = caller()
-        self._jobs = CallersJobs(self._caller, services.jobs)
-        self._at = Addresses.of(services.settings)
+        self._drive = drive
+        self._addresses = Addresses.of(services.settings)
 
-    def create(self, body: Mapping[str, Any], *, idempotency_key: str | None = None) -> TrainingJob:
-        """See `JobsClient`."""
+    @needs(Role.OPERATOR)
+    def create(self, body: Mapping[str, Any] | CreateTrainingJob, *, idempotency_key: str | None = None) -> Created:
+        """See `Client`."""
         request = _checked(CreateTrainingJob, body)
-        answer, _ = created_once(
+        return create_once(
             self._services,
-            self._caller,
+            who=self.caller.name,
             key=idempotency_key,
-            asked=idempotency.body_hash("create", request.model_dump(mode="json", exclude_unset=True)),
-            create=lambda also: self._jobs.create(request, also=also),
+            body_hash=body_hash("create", request.model_dump(mode="json", exclude_unset=True)),
+            create=lambda also: self._services.jobs.create(request, created_by=self.caller.name, also=also),
+            shown=self.shown,
         )
-        return TrainingJob.model_validate_json(answer.body)
 
-    def plan(self, body: Mapping[str, Any]) -> DryRun:
-        """See `JobsClient`."""
-        return DryRun.of(self._jobs.plan(_checked(CreateTrainingJob, body)))
+    @needs(Role.OPERATOR)
+    def plan(self, body: Mapping[str, Any] | CreateTrainingJob) -> DryRun:
+        """See `Client`."""
+        return DryRun.of(self._services.jobs.plan(_checked(CreateTrainingJob, body)))
 
+    @needs(Role.VIEWER)
     def list(
         self,
         *,
         statuses: Collection[JobStatus] = (),
         training_sheet_id: str | None = None,
         created_by: str | None = None,
+        search: str | None = None,
+        sort: JobSort = JobSort.CREATED_AT,
+        descending: bool = True,
+        page: int | None = None,
         page_size: int = 50,
         cursor: str | None = None,
     ) -> TrainingJobPage:
-        """See `JobsClient`."""
-        with _parameters():
-            return job_routes.list_training_jobs(
-                self._jobs,
-                self._caller,
-                self._at,
-                training_sheet_id=training_sheet_id,
-                status=[*statuses],
-                created_by=created_by,
-                page=None,
-                page_size=page_size,
-                cursor=cursor,
-            )
+        """See `Client`."""
+        return job_page(
+            self._services.store,
+            self.shown,
+            statuses=statuses,
+            training_sheet_id=training_sheet_id,
+            created_by=created_by,
+            search=search,
+            sort=sort,
+            descending=descending,
+            page=page,
+            page_size=page_size,
+            cursor=cursor,
+        )
 
+    @needs(Role.VIEWER)
+    def active(self) -> ActiveTrainingJobs:
+        """See `Client`."""
+        jobs, total = self._services.jobs.list(statuses=ACTIVE, limit=None)
+        return ActiveTrainingJobs(jobs=[self.shown(job) for job in jobs], total=total)
+
+    @needs(Role.VIEWER)
     def get(self, job_id: str) -> TrainingJob:
-        """See `JobsClient`."""
-        return job_routes.get_training_job(self._jobs, self._caller, self._at, job_id)
+        """See `Client`."""
+        return self.shown(self._services.jobs.get(job_id))
 
+    @needs(Role.VIEWER)
+    def poll(self, job_id: str) -> TrainingJob:
+        """See `Client`."""
+        self._require(Action.POLL, job_id)
+        return self.shown(self._services.jobs.poll(job_id))
+
+    @needs(Role.OPERATOR)
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
-        """See `JobsClient`."""
-        return TrainingJob.of(self._jobs.cancel(job_id, reason=reason), self._caller, self._at)
+        """See `Client`."""
+        self._require(Action.CANCEL, job_id)
+        return self.shown(self._services.jobs.cancel(job_id, actor=self.caller.name, reason=reason))
 
+    @needs(Role.OPERATOR)
     def retry(
         self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
-    ) -> TrainingJob:
-        """See `JobsClient`."""
-        request = _checked(RetryTrainingJob, {"training_config": dict(changes or {})})
-        stated = request.training_config.model_dump(exclude_unset=True)
-        answer, _ = created_once(
+    ) -> Created:
+        """See `Client`."""
+        stated = _changes(changes)
+
+        def create(also: Any) -> StoredJob:
+            self._require(Action.RETRY, job_id)
+            return self._services.jobs.retry(job_id, actor=self.caller.name, changes=stated, also=also)
+
+        return create_once(
             self._services,
-            self._caller,
+            who=self.caller.name,
             key=idempotency_key,
-            asked=idempotency.body_hash(f"retry {job_id}", stated),
-            create=lambda also: self._jobs.retry(job_id, changes=stated, also=also),
+            body_hash=body_hash(f"retry {job_id}", stated),
+            create=create,
+            shown=self.shown,
         )
-        return TrainingJob.model_validate_json(answer.body)
 
-    def events(self, job_id: str, *, page_size: int = 50, cursor: str | None = None) -> TrainingJobEventPage:
-        """See `JobsClient`."""
-        with _parameters():
-            return event_routes.get_training_job_events(
-                self._services, job_id, page=None, page_size=page_size, cursor=cursor
-            )
+    @needs(Role.OPERATOR)
+    def plan_retry(self, job_id: str, *, changes: Mapping[str, Any] | None = None) -> DryRun:
+        """What `retry` would come to; the REST API has none of it. Stores nothing."""
+        stated = _changes(changes)
+        self._require(Action.RETRY, job_id)
+        return DryRun.of(self._services.jobs.plan_retry(job_id, changes=stated))
 
+    @needs(Role.VIEWER)
+    def events(
+        self, job_id: str, *, page: int | None = None, page_size: int = 50, cursor: str | None = None
+    ) -> TrainingJobEventPage:
+        """See `Client`."""
+        return event_page(self._services.store, job_id, page=page, page_size=page_size, cursor=cursor)
+
+    @needs(Role.VIEWER)
     def metrics(
         self, job_id: str, *, from_step: int | None = None, to_step: int | None = None, resolution: int = 500
     ) -> TrainingJobMetrics:
-        """See `JobsClient`."""
-        return metric_routes.get_training_job_metrics(
-            self._services,
-            job_id,
-            from_step=FIRST_STEP if from_step is None else from_step,
-            to_step=LAST_STEP if to_step is None else to_step,
-            resolution=resolution,
+        """See `Client`."""
+        first = FIRST_STEP if from_step is None else from_step
+        last = LAST_STEP if to_step is None else to_step
+        if last < first:
+            raise paging.invalid("to_step", "no_stretch", "must not be less than from_step")
+        job = self._services.jobs.get(job_id)
+        series = metric_series(self._services.store, job_id, from_step=first, to_step=last, resolution=resolution)
+        return TrainingJobMetrics.of(job, series)
+
+    @needs(Role.VIEWER)
+    def lineage(
+        self,
+        job_id: str,
+        *,
+        pairs: Pairs | None = None,
+        search: str | None = None,
+        page_size: int = 1000,
+        cursor: str | None = None,
+    ) -> TrainingJobLineage:
+        """See `Client`."""
+        return lineage_page(
+            self._services.store, job_id, pairs=pairs, search=search, page_size=page_size, cursor=cursor
         )
 
-    def lineage(
-        self, job_id: str, *, pairs: Pairs | None = None, page_size: int = 1000, cursor: str | None = None
-    ) -> TrainingJobLineage:
-        """See `JobsClient`."""
-        with _parameters():
-            return lineage_routes.get_training_job_lineage(
-                self._services, job_id, pairs=pairs, page_size=page_size, cursor=cursor
-            )
-
+    @needs(Role.VIEWER)
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
-        """See `JobsClient`. Where no daemon of Dagster works on the jobs, it does the work itself."""
-        driving = not daemon_runs(self._services)
-        if driving and self.get(job_id).status not in TERMINAL:
+        """See `Client`. Where no daemon of Dagster works on the jobs, and there is a `drive`, that does the work."""
+        drive = None if self._drive is None or daemon_runs(self._services) else self._drive
+        if drive is not None and self.get(job_id).status not in TERMINAL:
             yield Notice(
                 "No daemon of Dagster is at work here, so this command drives the job itself; "
                 "what is left of it when you stop waits for `training-pipeline up`."
             )
         seen: set[int] = set()
         last: TrainingJob | None = None
-        for found in self._driven(job_id) if driving else self._looks(job_id):
-            job = TrainingJob.of(found, self._caller, self._at)
+        for stored in (drive or self._read)(job_id):
+            job = self.shown(stored)
             # Newest first, and from where they are known: an event may be stored after one with a higher id.
             fresh = [event for event in self.events(job_id).events if event.id > after and event.id not in seen]
             yield from reversed(fresh)
@@ -173,35 +220,70 @@ class LocalJobs:
                 yield job
             last = job
 
-    def _looks(self, job_id: str) -> Iterator[domain.TrainingJob]:
+    @needs(Role.VIEWER)
+    def training_sheets(self) -> TrainingSheets:
+        """See `Client`."""
+        sheets = [
+            TrainingSheet.model_validate(TrainingSheet.fields_of(sheet)) for sheet in self._services.source.list()
+        ]
+        return TrainingSheets(training_sheets=sheets, total=len(sheets))
+
+    @needs(Role.VIEWER)
+    def training_sheet(self, sheet_id: str) -> TrainingSheetDetails:
+        """See `Client`."""
+        with self._services.source.open(sheet_id) as opened:
+            summary = ExportSummary.of(export_summary(opened, self._services.policy))
+            fields = TrainingSheet.fields_of(opened.sheet)
+            return TrainingSheetDetails(**fields, digest=opened.digest, export_summary=summary)
+
+    @needs(Role.VIEWER)
+    def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:
+        """See `Client`."""
+        with self._services.source.open(sheet_id) as opened:
+            trainable = opened.sheet.status in TRAINABLE_SHEETS
+            lines = preview(opened, self._services.policy, limit) if trainable else []
+        return TrainingSheetPreview(training_sheet_id=sheet_id, trainable=trainable, lines=lines)
+
+    @needs(Role.VIEWER)
+    def base_models(self) -> BaseModels:
+        """See `Client`."""
+        offers = [BaseModelOffer.model_validate(offer) for offer in self._services.backend.base_models()]
+        offers.sort(key=lambda offer: not offer.default)
+        return BaseModels(models=offers, total=len(offers))
+
+    @needs(Role.VIEWER)
+    def facets(self) -> Facets:
+        """The values that jobs may be filtered by; the REST API has none of it."""
+        return facets(self._services.store)
+
+    def shown(self, job: StoredJob) -> TrainingJob:
+        """A job of the store as the caller sees it: with what the caller may do."""
+        return TrainingJob.of(job, self.caller, self._addresses)
+
+    def _require(self, action: Action, job_id: str) -> None:
+        # Who created a job never changes, so what is found here still holds when the service acts.
+        require(self.caller, action, self._services.jobs.get(job_id))
+
+    def _read(self, job_id: str) -> Iterator[StoredJob]:
         while True:
             job = self._services.store.get(job_id)
             yield job
             if job.status in TERMINAL:
                 return
-            time.sleep(LOOK_SECONDS)
-
-    def _driven(self, job_id: str) -> Iterator[domain.TrainingJob]:
-        from training_pipeline.cli.system.driver import driven
-        from training_pipeline.cli.system.installation import installation
-
-        with installation(self._services.settings) as (services, instance):
-            yield from driven(services, instance, job_id)
+            time.sleep(POLL_SECONDS)
 
 
-def _checked(model: type[M], body: Mapping[str, Any]) -> M:
+def _checked(model: type[M], body: Mapping[str, Any] | M) -> M:
     """The body as the REST API would take it: a text is not taken for a number."""
+    if isinstance(body, model):
+        return body
     try:
-        return model.model_validate(dict(body))
+        return model.model_validate(body)
     except ValidationError as error:
         raise refused(error) from None
 
 
-@contextmanager
-def _parameters() -> Iterator[None]:
-    """What a route finds wrong with a parameter, such as a cursor, is an `InvalidRequest`."""
-    try:
-        yield
-    except RequestValidationError as error:
-        found = domain.problems_from_validation([{**one, "loc": one["loc"][1:]} for one in error.errors()])
-        raise InvalidRequest("The request cannot be accepted as it is.", problems=found) from None
+def _changes(changes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The keys of training_config to change, with their values, as the REST API would take them."""
+    request = _checked(RetryTrainingJob, {"training_config": dict(changes or {})})
+    return request.training_config.model_dump(exclude_unset=True)

@@ -30,7 +30,8 @@ from training_pipeline.databricks.upload import Uploads
 from training_pipeline.databricks.urls import is_page
 from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import BackendFailed, FieldProblem
-from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingConfig
+from training_pipeline.domain.job import ACTIVE, JobStatus
+from training_pipeline.domain.training_config import TrainingConfig
 
 if TYPE_CHECKING:
     from databricks.sdk.service import jobs

@@ -8,7 +8,7 @@ from training_pipeline.backends.defaults import resolve
 from training_pipeline.databricks.base_models import DatabricksModels, OfferedModel
 from training_pipeline.databricks.compute import ACCELERATORS, problems
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
-from training_pipeline.domain.job import TrainingConfig
+from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sft.config import BUILTIN_TINY
 
 

@@ -8,33 +8,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from training_pipeline.domain.errors import BackendUnreachable, PipelineError
+from training_pipeline.databricks.workspace import Connection
+from training_pipeline.domain.errors import BackendDenied, BackendUnreachable
+from training_pipeline.infra.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
 
 _T = TypeVar("_T")
-#: How often a call is made before its failure counts, and seconds before the second time.
-TRIES: Final = 4
-PAUSE: Final = 0.5
+#: How often a read is made before its failure counts, and the pauses in between.
+RETRIES: Final = RetryPolicy(first=0.5, longest=2.0, jitter=0.25, attempts=4)
 
 
-class Connection(Protocol):
-    """The connection to a workspace: the SDK's client, and its errors in our words."""
-
-    def client(self) -> WorkspaceClient:
-        """The client."""
-        ...
-
-    def calling(self, what: str, *, grant: str = "") -> AbstractContextManager[None]:
-        """Turn the SDK's errors into ours; `BackendUnreachable` for what may pass."""
-        ...
-
-
-def patiently(
+def call_with_retries(
     connection: Connection,
     what: str,
     call: Callable[[WorkspaceClient], _T],
@@ -42,18 +30,18 @@ def patiently(
     grant: str = "",
     sleep: Callable[[float], None] = time.sleep,
 ) -> _T:
-    """The answer, if need be to a repeated call; `call` must be harmless to repeat. Raises what `calling` raises."""
-    for number in range(1, TRIES + 1):
-        try:
-            with connection.calling(what, grant=grant):
-                return call(connection.client())
-        except BackendUnreachable as error:
-            if number == TRIES or _refuses(error):
-                raise
-            sleep(PAUSE * number)
-    raise AssertionError("unreachable")
+    """The answer, if need be to a repeated call; `call` must be harmless to repeat. Raises what `calling` raises.
+
+    Refused credentials and missing grants are raised at once: no repetition mends them.
+    """
+
+    def once() -> _T:
+        with connection.calling(what, grant=grant):
+            return call(connection.client())
+
+    return RETRIES.call(once, when=may_pass, sleep=sleep)
 
 
-def _refuses(error: PipelineError) -> bool:
-    """Whether it is a matter of credentials or grants, which no repetition mends."""
-    return "(401)" in error.message or "(403)" in error.message
+def may_pass(error: BaseException) -> bool:
+    """Whether the same call may succeed in a moment."""
+    return isinstance(error, BackendUnreachable) and not isinstance(error, BackendDenied)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from training_pipeline.domain.errors import BackendUnreachable, PipelineError, SheetUnreadable, Unavailable
+from training_pipeline.domain.errors import BackendDenied, PipelineError, SheetUnreadable, Unavailable
 
 if TYPE_CHECKING:
     from databricks.sdk.service.sql import StatementStatus
@@ -61,7 +61,7 @@ def failed_statement(status: StatementStatus | None, warehouse_id: str) -> Pipel
     if condition.split(".")[0] in _DENIED:
         privilege = _PRIVILEGE.search(message)
         what = f"{privilege[1]} on {privilege[2].lower()} {shown}" if privilege else f"what it takes to read {shown}"
-        return BackendUnreachable(
+        return BackendDenied(
             f"Databricks does not let us read {shown or 'a table'}: we do not have {what}.",
             hint=f"Grant {what} to the identity that runs this; it is tried again by itself.",
         )

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import pyarrow as pa
 
-from training_pipeline.databricks.retry import PAUSE, TRIES, Connection, patiently
+from training_pipeline.databricks.retry import RETRIES, call_with_retries
 from training_pipeline.databricks.statement_errors import failed_statement
+from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, PipelineError, Unavailable
+from training_pipeline.infra.retry import RetryPolicy
 
 if TYPE_CHECKING:
     import requests
@@ -25,9 +27,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-#: Seconds between two looks at a statement: the first, and the longest.
-_FIRST_LOOK: Final = 0.05
-_LONGEST_LOOK: Final = 3.0
+#: The pauses between two looks at a statement that runs.
+_LOOKS: Final = RetryPolicy(first=0.05, longest=3.0)
 #: Seconds to connect to the storage behind a link, and between two pieces of an answer.
 _STORAGE_TIMEOUT: Final = (10, 60)
 
@@ -48,8 +49,8 @@ class Statements:
     def rows(self, statement: str, parameters: Mapping[str, str] | None = None) -> list[list[str | None]]:
         """All rows of a small result as texts."""
         response = self._finished(statement, parameters or {}, inline=True)
-        found = response.result.data_array if response.result else None
-        return [list(row) for row in found or []]
+        rows = response.result.data_array if response.result else None
+        return [list(row) for row in rows or []]
 
     def batches(
         self, statement: str, parameters: Mapping[str, str] | None, schema: pa.Schema
@@ -82,7 +83,7 @@ class Statements:
             "the id of a warehouse that exists"
         )
         deadline = time.monotonic() + self.seconds
-        response = patiently(
+        response = call_with_retries(
             self.connection,
             f"run a statement on SQL warehouse {self.warehouse_id}",
             lambda client: client.statement_execution.execute_statement(
@@ -97,10 +98,12 @@ class Statements:
             sleep=self.sleep,
         )
         statement_id = str(response.statement_id)
-        pause = _FIRST_LOOK
+        looks = 0
         waiting = {StatementState.PENDING, StatementState.RUNNING}
         try:
             while (state := response.status.state if response.status else None) in waiting:
+                looks += 1
+                pause = _LOOKS.pause(looks)
                 if time.monotonic() + pause > deadline:
                     raise Unavailable(
                         f"A statement on SQL warehouse {self.warehouse_id} was still {str(state.value).lower()} after "
@@ -109,7 +112,6 @@ class Statements:
                         "TRAINING_PIPELINE_DATABRICKS_SQL_SECONDS.",
                     )
                 self.sleep(pause)
-                pause = min(pause * 2, _LONGEST_LOOK)
                 response = self._look(
                     f"look at a statement on SQL warehouse {self.warehouse_id}",
                     lambda client: client.statement_execution.get_statement(statement_id),
@@ -131,32 +133,26 @@ class Statements:
 
     def _chunk(self, statement_id: str, index: int, link: ExternalLink | None) -> pa.Table:
         """One chunk; a link that has expired is asked for again."""
-        import requests
+        links = [link] if link else []
 
-        refused = ""
-        for number in range(TRIES):
-            if number:
-                self.sleep(PAUSE * number)
-            link = link or self._link(statement_id, index)
-            try:
-                content = _download(link)
-                return pa.ipc.open_stream(io.BytesIO(content)).read_all()
-            except (requests.RequestException, pa.ArrowException, OSError) as error:
-                answer = getattr(error, "response", None)  # the link is a secret, and an error may name it
-                refused = type(error).__name__ if answer is None else f"status {answer.status_code}"
-                link = None
-        raise BackendUnreachable(
-            f"A part of a result of SQL warehouse {self.warehouse_id} could not be fetched from the workspace's "
-            f"storage ({refused}).",
-            hint="This machine must reach the workspace's cloud storage, not only the workspace itself.",
-        )
+        def fetch() -> pa.Table:
+            return _download(links.pop() if links else self._link(statement_id, index))
+
+        try:
+            return RETRIES.call(fetch, when=lambda error: isinstance(error, _StorageFailed), sleep=self.sleep)
+        except _StorageFailed as error:
+            raise BackendUnreachable(
+                f"A part of a result of SQL warehouse {self.warehouse_id} could not be fetched from the workspace's "
+                f"storage ({error}).",
+                hint="This machine must reach the workspace's cloud storage, not only the workspace itself.",
+            ) from None
 
     def _link(self, statement_id: str, index: int) -> ExternalLink:
-        found = self._look(
+        result = self._look(
             f"fetch a result of SQL warehouse {self.warehouse_id}",
             lambda client: client.statement_execution.get_statement_result_chunk_n(statement_id, index),
         )
-        for link in found.external_links or []:
+        for link in result.external_links or []:
             if (link.chunk_index or 0) == index:
                 return link
         raise Unavailable(f"SQL warehouse {self.warehouse_id} has no link for part {index} of a result.")
@@ -164,20 +160,30 @@ class Statements:
     def _look(self, what: str, call: Callable[[WorkspaceClient], _T]) -> _T:
         """The answer about a statement that runs; one that the warehouse has forgotten is worth running again."""
         try:
-            return patiently(self.connection, what, call, sleep=self.sleep)
+            return call_with_retries(self.connection, what, call, sleep=self.sleep)
         except BackendFailed as error:
             raise Unavailable(error.message, hint="Try again.") from error
 
 
-def _download(link: ExternalLink) -> bytes:
+class _StorageFailed(Exception):
+    """The storage behind a link did not send what lies there."""
+
+
+def _download(link: ExternalLink) -> pa.Table:
+    """What lies behind a link; raises `_StorageFailed` without the link, which is a secret that an error may name."""
     import requests
 
-    # `auth` keeps requests from adding an Authorization header of its own, as from a .netrc: storage refuses both.
-    answer = requests.get(
-        str(link.external_link), headers=link.http_headers, timeout=_STORAGE_TIMEOUT, auth=_without_authorization
-    )
-    answer.raise_for_status()
-    return answer.content
+    try:
+        # `auth` keeps requests from adding an Authorization header of its own, as from a .netrc: storage refuses both.
+        answer = requests.get(
+            str(link.external_link), headers=link.http_headers, timeout=_STORAGE_TIMEOUT, auth=_without_authorization
+        )
+        answer.raise_for_status()
+        return pa.ipc.open_stream(io.BytesIO(answer.content)).read_all()
+    except (requests.RequestException, pa.ArrowException, OSError) as error:
+        refusal = getattr(error, "response", None)
+        why = type(error).__name__ if refusal is None else f"status {refusal.status_code}"
+    raise _StorageFailed(why)  # outside, so that the error it stands for is not its context
 
 
 def _without_authorization(request: requests.PreparedRequest) -> requests.PreparedRequest:

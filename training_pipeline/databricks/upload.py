@@ -12,6 +12,7 @@ from typing import Final
 
 from training_pipeline.databricks.workspace import Connection, Gone
 from training_pipeline.domain.errors import BackendFailed, BackendUnreachable
+from training_pipeline.infra.files import sha256
 
 _log = logging.getLogger(__name__)
 
@@ -19,12 +20,6 @@ _CHUNK: Final = 1 << 20
 #: Larger files go up in parts, by presigned links where the workspace gives them: a broken part is sent again alone.
 #: Smaller ones go in one request through the workspace itself, which needs no way to the cloud's storage.
 IN_PARTS_FROM: Final = 50 << 20
-
-
-def sha256(path: Path) -> str:
-    """The digest of a local file (hex)."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Uploads:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, PipelineError
+from training_pipeline.domain.errors import BackendDenied, BackendFailed, BackendUnreachable, PipelineError
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
@@ -72,8 +72,9 @@ class Connection:
     def calling(self, what: str, *, grant: str = "") -> Iterator[None]:
         """Turn the SDK's errors into ours while `what` (as "submit the run") is done; `grant` is what that takes.
 
-        Raises `Gone` for what is not there, `BackendFailed` for what would be refused again, and `BackendUnreachable`
-        for what may pass or be mended: no answer, an overload, an answer that is none, credentials that are refused.
+        Raises `Gone` for what is not there, `BackendFailed` for what would be refused again, `BackendDenied` for
+        credentials that are refused or a grant that is missing, and `BackendUnreachable` for what may pass: no answer,
+        an overload, an answer that is none.
         """
         from databricks.sdk import errors
         from databricks.sdk.errors.base import DatabricksError
@@ -92,7 +93,7 @@ class Connection:
             self.forget()
             message = f"Databricks does not let us {what} (403): {said(error)}"
             hint = f"{grant or 'Grant what is missing'}; the job waits and goes on by itself."
-            raise BackendUnreachable(message, hint=hint) from error
+            raise BackendDenied(message, hint=hint) from error
         except (errors.InternalError, errors.TooManyRequests, errors.TemporarilyUnavailable) as error:
             raise _silent(what, said(error)) from error
         except (errors.DeadlineExceeded, errors.Cancelled, errors.NotImplemented, TimeoutError) as error:
@@ -120,8 +121,8 @@ def said(error: BaseException) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def _refused(what: str, why: str) -> BackendUnreachable:
-    return BackendUnreachable(
+def _refused(what: str, why: str) -> BackendDenied:
+    return BackendDenied(
         f"Databricks refuses our credentials (401), so we cannot {what}: {why}",
         hint="Renew them where the SDK finds them (DATABRICKS_TOKEN, a profile, `databricks auth login`) and restart "
         "the processes if they are environment variables; the job waits and goes on by itself.",

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.datasets.verdicts import verdicts
+from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.retraining import Changes
-from training_pipeline.domain.rules.gates import NOT_PERMITTED, GatePolicy, Reason
+from training_pipeline.domain.rules.policy import NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.sheets.base import OpenSheet
 
 _NAMED: Final = 20

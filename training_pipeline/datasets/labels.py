@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from pydantic import BaseModel, ConfigDict
-
+from training_pipeline.domain.refs import LabelsRef
 from training_pipeline.sheets.base import OpenSheet
 
 _COLUMNS = (
@@ -16,15 +15,6 @@ _COLUMNS = (
     "label_data_classification",
     "label_usage_reason",
 )
-
-
-class LabelsRef(BaseModel):
-    """How many canonical labels a sheet's pairs come from, and a digest of their ids and constraints."""
-
-    model_config = ConfigDict(frozen=True)
-
-    count: int
-    digest: str
 
 
 def labels_of(opened: OpenSheet) -> LabelsRef:

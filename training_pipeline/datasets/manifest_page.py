@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA
+from training_pipeline.domain.refs import DatasetRef
 
 Part = Literal["included", "train", "validation", "excluded"]
 _BATCH: Final = 50_000

@@ -18,29 +18,23 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from training_pipeline.datasets.rows_file import write_rows
-from training_pipeline.datasets.snapshot import Snapshot, included_rows, snapshot_rows
-from training_pipeline.datasets.store import (
-    HEAD,
-    MANIFEST,
-    TRAIN,
-    VALIDATION,
-    DatasetRef,
-    dataset_digest,
-    is_whole,
-)
+from training_pipeline.datasets.snapshot import included_rows, snapshot_rows
+from training_pipeline.datasets.store import dataset_digest, is_whole
 from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.errors import GateRefused, GovernanceChanged
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, text_bytes
+from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef, SnapshotRef
 from training_pipeline.domain.rules.rendering import rendered, row_hash
 from training_pipeline.domain.rules.split import SplitPlan, first_rows, plan_split, tie
-from training_pipeline.infra.staging import disk_errors, private_file, publish, staging
+from training_pipeline.infra.files import new_private_file
+from training_pipeline.infra.staging import disk_errors, publish, staging
 from training_pipeline.sheets.base import OpenSheet
 
 #: Rows a batch: few enough that the text of a batch stays far below 2 GiB, Arrow's limit, with 100 kB an example.
 _LINES: Final = 8192
 
 
-def split_snapshot(taken: Snapshot, *, ratio: float, seed: str, min_pairs: int) -> SplitPlan:
+def split_snapshot(taken: SnapshotRef, *, ratio: float, seed: str, min_pairs: int) -> SplitPlan:
     """Split the included pairs of a snapshot. Reads only; the same snapshot, ratio and seed give the same plan.
 
     `ratio` is the share of train. Raises `GateRefused` where fewer than `min_pairs` are included, with the table of
@@ -83,7 +77,7 @@ def _shuffled(pair_ids: pa.ChunkedArray, seed: str) -> NDArray[np.uint64]:
     return np.asarray(numbers, dtype=np.uint64)
 
 
-def write_dataset(opened: OpenSheet, taken: Snapshot, plan: SplitPlan, *, root: Path) -> DatasetRef:
+def write_dataset(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, *, root: Path) -> DatasetRef:
     """Write the dataset to `root/<digest>/`, or verify and reuse it where it is there. Idempotent.
 
     The text is read again from the sheet: raises `GovernanceChanged` where it is not the text that was judged, and
@@ -117,7 +111,7 @@ def write_dataset(opened: OpenSheet, taken: Snapshot, plan: SplitPlan, *, root: 
             report=plan.report,
             summary=taken.summary,
         )
-        with os.fdopen(private_file(staged / HEAD), "wb") as file:
+        with os.fdopen(new_private_file(staged / HEAD), "wb") as file:
             file.write(written.model_dump_json(indent=1, exclude={"path"}).encode())
         publish(staged, written.path, is_whole=is_whole)
     return written
@@ -127,7 +121,7 @@ class _HashedFile:
     """A private file that knows the SHA-256 of what was written to it."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.fdopen(private_file(path), "wb", buffering=0)
+        self._file = os.fdopen(new_private_file(path), "wb", buffering=0)
         self._hash = hashlib.sha256()
         self.bytes = 0
 
@@ -147,7 +141,7 @@ class _HashedFile:
         self._file.close()
 
 
-def _write_lines(opened: OpenSheet, taken: Snapshot, plan: SplitPlan, directory: Path) -> dict[str, _HashedFile]:
+def _write_lines(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, directory: Path) -> dict[str, _HashedFile]:
     included = included_rows(taken, ["pair_id", "row_hash"])
     planned = ibis.memtable(
         pa.table(
@@ -197,7 +191,7 @@ def _write_ordered(ordered: ir.Table, directory: Path) -> tuple[dict[str, _Hashe
     return files, found, changed
 
 
-def _manifest(taken: Snapshot, plan: SplitPlan) -> Iterator[pa.RecordBatch]:
+def _manifest(taken: SnapshotRef, plan: SplitPlan) -> Iterator[pa.RecordBatch]:
     done = 0
     for batch in snapshot_rows(taken, SNAPSHOT_SCHEMA.names):
         included = pc.is_null(batch.column("reason")).to_numpy(zero_copy_only=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training_pipeline.datasets.verdicts import judged
-from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.rules.rendering import rendered
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.datasets.snapshot import require_trainable
-from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.errors import GovernanceChanged
-from training_pipeline.domain.rules.gates import GatePolicy, Reason
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.sheets.base import OpenSheet
 
 #: What may have happened to a pair beside a gate that shut.

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.manifest import REPEATING, RowsDigest
-from training_pipeline.infra.staging import private_file
+from training_pipeline.infra.files import new_private_file
 
 
 def write_rows(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> RowsDigest:
@@ -20,7 +20,7 @@ def write_rows(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch])
     repeating = [name for name in schema.names if name in REPEATING]
     with (
         ThreadPoolExecutor(1) as beside,  # hashing and compressing both leave the interpreter
-        os.fdopen(private_file(path), "wb") as file,
+        os.fdopen(new_private_file(path), "wb") as file,
         pq.ParquetWriter(file, schema, compression="zstd", compression_level=1, use_dictionary=repeating) as writer,
     ):
         for batch in batches:

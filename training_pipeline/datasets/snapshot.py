@@ -12,45 +12,21 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.datasets.rows_file import write_rows
 from training_pipeline.datasets.summary import summarise
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.errors import GateRefused
-from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA, RowsDigest
-from training_pipeline.domain.rules.gates import GatePolicy, Reason
+from training_pipeline.domain.refs import PAIRS, SnapshotRef
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, TrainingSheet
-from training_pipeline.infra.staging import disk_errors, private_file, publish, staging
+from training_pipeline.infra.files import new_private_file
+from training_pipeline.infra.staging import disk_errors, publish, staging
 from training_pipeline.sheets.base import OpenSheet
 
-_PAIRS: Final = "pairs.parquet"
 _HEAD: Final = "snapshot.json"
 _ROWS: Final = 100_000
-
-
-class Snapshot(BaseModel):
-    """A stored snapshot. Its digest is that of the verdicts: equal verdicts, equal digest."""
-
-    model_config = ConfigDict(frozen=True)
-
-    digest: str
-    path: Path
-    sheet_id: str
-    sheet_digest: str
-    policy: GatePolicy
-    summary: ExportSummary
-
-    @property
-    def policy_version(self) -> str:
-        """The version of the gate policy that judged."""
-        return self.policy.version
-
-    @property
-    def pairs_file(self) -> Path:
-        """Parquet with `SNAPSHOT_SCHEMA`, in the order of the pair ids."""
-        return self.path / _PAIRS
 
 
 def require_trainable(sheet: TrainingSheet) -> None:
@@ -63,7 +39,7 @@ def require_trainable(sheet: TrainingSheet) -> None:
         )
 
 
-def snapshot(opened: OpenSheet, policy: GatePolicy, *, directory: Path) -> Snapshot:
+def snapshot(opened: OpenSheet, policy: GatePolicy, *, directory: Path) -> SnapshotRef:
     """Judge all pairs and store the verdicts in `directory/<digest>/`. Idempotent; stores no text.
 
     Raises `GateRefused` for a sheet that may not be trained on, `Unavailable` where the disk is full.
@@ -78,8 +54,8 @@ def snapshot(opened: OpenSheet, policy: GatePolicy, *, directory: Path) -> Snaps
         # Pair ids are unique but for invalid pairs: only where there are any, the order needs the other columns.
         ordered_by = SNAPSHOT_SCHEMA.names if summary.excluded[Reason.INVALID] else ["pair_id"]
         rows = table.select(*SNAPSHOT_SCHEMA.names).order_by(ordered_by)
-        digest = write_rows(staged / _PAIRS, SNAPSHOT_SCHEMA, rows.to_pyarrow_batches(chunk_size=_ROWS))
-        taken = Snapshot(
+        digest = write_rows(staged / PAIRS, SNAPSHOT_SCHEMA, rows.to_pyarrow_batches(chunk_size=_ROWS))
+        taken = SnapshotRef(
             digest=_digest(opened.sheet.id, policy, digest),
             path=directory,
             sheet_id=opened.sheet.id,
@@ -88,24 +64,24 @@ def snapshot(opened: OpenSheet, policy: GatePolicy, *, directory: Path) -> Snaps
             summary=summary,
         )
         taken = taken.model_copy(update={"path": directory / taken.digest})
-        with os.fdopen(private_file(staged / _HEAD), "wb") as file:
+        with os.fdopen(new_private_file(staged / _HEAD), "wb") as file:
             file.write(taken.model_dump_json(indent=1, exclude={"path"}).encode())
         publish(staged, taken.path, is_whole=_is_whole)
     return taken
 
 
-def read_snapshot(path: Path) -> Snapshot:
+def read_snapshot(path: Path) -> SnapshotRef:
     """The snapshot stored in `path`. Reads only."""
-    return Snapshot.model_validate({**_head(path), "path": path})
+    return SnapshotRef.model_validate({**_head(path), "path": path})
 
 
-def snapshot_rows(taken: Snapshot, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def snapshot_rows(taken: SnapshotRef, columns: list[str]) -> Iterator[pa.RecordBatch]:
     """All rows in the order of the pair ids, batch by batch. Reads only."""
     with pq.ParquetFile(taken.pairs_file) as file:
         yield from file.iter_batches(batch_size=_ROWS, columns=columns)
 
 
-def included_rows(taken: Snapshot, columns: list[str]) -> pa.Table:
+def included_rows(taken: SnapshotRef, columns: list[str]) -> pa.Table:
     """The included pairs in the order of the pair ids. Reads only."""
     schema = pa.schema([SNAPSHOT_SCHEMA.field(name) for name in columns])
     batches = (

@@ -9,63 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.errors import NotFound, Unavailable
-from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, RowsDigest
-from training_pipeline.domain.rules.gates import GatePolicy
-from training_pipeline.domain.rules.split import SplitReport
-
-TRAIN: Final = "train.jsonl"
-VALIDATION: Final = "validation.jsonl"
-MANIFEST: Final = "manifest.parquet"
-HEAD: Final = "dataset.json"
-
-
-class DatasetRef(BaseModel):
-    """A stored dataset. `report`, `summary` and the digests of sheet and snapshot are those of one job that has it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    digest: str
-    path: Path
-    sheet_id: str
-    sheet_digest: str
-    snapshot_digest: str
-    policy: GatePolicy
-    train_pairs: int
-    validation_pairs: int
-    train_sha256: str
-    validation_sha256: str
-    #: Digest of the manifest's rows (`RowsDigest`), not of its Parquet bytes.
-    manifest_sha256: str
-    #: Bytes of the two JSONL files together.
-    bytes: int
-    canonical_labels: int
-    report: SplitReport
-    summary: ExportSummary
-
-    @property
-    def train_file(self) -> Path:
-        """JSONL to train on."""
-        return self.path / TRAIN
-
-    @property
-    def validation_file(self) -> Path:
-        """JSONL to validate on."""
-        return self.path / VALIDATION
-
-    @property
-    def manifest_file(self) -> Path:
-        """Parquet with `MANIFEST_SCHEMA`, in the order of the pair ids."""
-        return self.path / MANIFEST
+from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef
+from training_pipeline.infra.files import sha256
 
 
 def dataset_digest(*, train_sha256: str, validation_sha256: str, manifest_sha256: str, policy_version: str) -> str:
@@ -115,8 +69,8 @@ def verify(dataset: DatasetRef) -> None:
         damaged = [
             name
             for name, stored, expected in [
-                (TRAIN, _file_sha256(dataset.train_file), dataset.train_sha256),
-                (VALIDATION, _file_sha256(dataset.validation_file), dataset.validation_sha256),
+                (TRAIN, sha256(dataset.train_file), dataset.train_sha256),
+                (VALIDATION, sha256(dataset.validation_file), dataset.validation_sha256),
                 (MANIFEST, _manifest_sha256(dataset.manifest_file), dataset.manifest_sha256),
                 (HEAD, dataset.digest, dataset.path.name),
                 (HEAD, _digest_of(dataset), dataset.digest),
@@ -149,11 +103,6 @@ def _digest_of(dataset: DatasetRef) -> str:
         manifest_sha256=dataset.manifest_sha256,
         policy_version=dataset.policy.version,
     )
-
-
-def _file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _manifest_sha256(path: Path) -> str:

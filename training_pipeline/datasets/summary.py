@@ -10,7 +10,7 @@ import pandas as pd
 
 from training_pipeline.datasets.verdicts import judged
 from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary, ReasonCount, SheetWarning
-from training_pipeline.domain.rules.gates import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
+from training_pipeline.domain.rules.policy import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.sheets.base import OpenSheet
 
 _PAIRS: Final = "pairs"

@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.gates import GatePolicy, judge_each, judge_together
+from training_pipeline.domain.rules.gates import judge_each, judge_together
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.rules.rendering import row_hash
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.infra.staging import disk_errors

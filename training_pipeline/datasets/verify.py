@@ -13,11 +13,11 @@ import ibis.expr.types as ir
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from training_pipeline.datasets.snapshot import Snapshot, included_rows
-from training_pipeline.datasets.store import DatasetRef
+from training_pipeline.datasets.snapshot import included_rows
+from training_pipeline.domain.refs import DatasetRef, SnapshotRef
 from training_pipeline.domain.rules.constraints import names, words
 from training_pipeline.domain.rules.gates import judge_each
-from training_pipeline.domain.rules.white_space import word_of
+from training_pipeline.domain.rules.text import word_of
 from training_pipeline.domain.usage import REVIEW_WORDS, Status, Use, constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
@@ -51,7 +51,7 @@ class Finding(BaseModel):
     pair_ids: tuple[str, ...] = ()
 
 
-def gate_failures(opened: OpenSheet, taken: Snapshot) -> Finding:
+def gate_failures(opened: OpenSheet, taken: SnapshotRef) -> Finding:
     """Included pairs that the source does not call approved, or does not allow to be trained on. Reads only."""
     included = included_rows(taken, ["pair_id"])
     chosen = ibis.memtable(pa.table({"included_id": included["pair_id"]}))
@@ -77,7 +77,7 @@ def _open(pairs: ir.Table, *, prohibited: bool) -> ir.BooleanValue:
     )
 
 
-def torn_ties(taken: Snapshot, dataset: DatasetRef) -> Finding:
+def torn_ties(taken: SnapshotRef, dataset: DatasetRef) -> Finding:
     """Items, canonical labels, questions and components that stand on both sides of the split. Reads only."""
     files = {"manifest": str(dataset.manifest_file), "snapshot": str(taken.pairs_file)}
     with duckdb.connect() as engine:
@@ -85,7 +85,7 @@ def torn_ties(taken: Snapshot, dataset: DatasetRef) -> Finding:
     return Finding(checked=dataset.report.components, broken=torn[0] if torn else 0)
 
 
-def held_out_in_train(opened: OpenSheet, taken: Snapshot) -> Finding:
+def held_out_in_train(opened: OpenSheet, taken: SnapshotRef) -> Finding:
     """Included pairs whose question is also asked by a pair that is held out for evaluation or testing. Reads only."""
     included = included_rows(taken, ["pair_id", "prompt_hash", "instruction"])
     chosen = ibis.memtable(pa.table({"included_id": included["pair_id"], "asked": included["prompt_hash"]}))

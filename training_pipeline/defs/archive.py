@@ -20,7 +20,8 @@ from training_pipeline.defs.graph import EXTERNAL
 from training_pipeline.defs.partitions import JOB_TAG
 from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.domain.job import TERMINAL
-from training_pipeline.infra.staging import disk_errors, private_file, publish, staging
+from training_pipeline.infra.files import new_private_file
+from training_pipeline.infra.staging import disk_errors, publish, staging
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -72,7 +73,7 @@ def archive(store: JobStore, instance: dg.DagsterInstance, job_id: str, *, root:
         written = Archive(
             job_id=job_id, path=target, runs=tuple(run.run_id for run in runs), lines=lines, sha256=digests
         )
-        with os.fdopen(private_file(staged / HEAD), "wb") as file:
+        with os.fdopen(new_private_file(staged / HEAD), "wb") as file:
             file.write(written.model_dump_json(indent=1, exclude={"path"}).encode())
         publish(staged, target, is_whole=lambda _: False)
     return written
@@ -98,7 +99,7 @@ def _require_no_loss(path: Path, runs: set[str]) -> None:
 
 def _write(path: Path, rows: Iterable[Any]) -> tuple[int, str]:
     count, digest = 0, hashlib.sha256()
-    with os.fdopen(private_file(path), "wb") as file:
+    with os.fdopen(new_private_file(path), "wb") as file:
         for row in rows:
             line = json.dumps(row, ensure_ascii=False, sort_keys=True, default=str).encode() + b"\n"
             file.write(line)

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from training_pipeline.datasets.snapshot import Snapshot
-from training_pipeline.datasets.store import DatasetRef, read_dataset
+from training_pipeline.datasets.store import read_dataset
 from training_pipeline.datasets.verify import Finding
 from training_pipeline.defs import checks
 from training_pipeline.defs import metadata as md
@@ -15,8 +14,8 @@ from training_pipeline.defs.partitions import training_job_partitions
 from training_pipeline.defs.provenance import asset_records, input_versions
 from training_pipeline.defs.resources import JobRun
 from training_pipeline.domain.errors import BackendFailed, GateRefused, GovernanceChanged, SplitRefused, Unavailable
+from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.training_jobs.lifecycle.claims import Phase
-from training_pipeline.training_jobs.lifecycle.launch import SheetRef
 from training_pipeline.training_jobs.lifecycle.provenance import disagreements
 from training_pipeline.training_jobs.store import lineage, metrics
 
@@ -89,7 +88,7 @@ def governed_pairs(context: dg.AssetExecutionContext, job_run: JobRunParam) -> R
 def splits(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
     """Split the included pairs and store the dataset under its digest."""
     with job_run.step(context, Phase.LAUNCH) as job:
-        launcher, taken = job_run.services.launcher, Snapshot.model_validate(job.snapshot)
+        launcher, taken = job_run.services.launcher, SnapshotRef.model_validate(job.snapshot)
         try:
             dataset = launcher.split(job, taken)
         except SplitRefused:
@@ -140,7 +139,9 @@ def fine_tuning_run(context: dg.AssetExecutionContext, job_run: JobRunParam) -> 
             yield checks.result("unchanged_since_snapshot", "fine_tuning_run", False)
             raise
         yield checks.result("unchanged_since_snapshot", "fine_tuning_run", True)
-        launcher.record_lineage(job, SheetRef.model_validate(job.sheet), Snapshot.model_validate(job.snapshot), dataset)
+        launcher.record_lineage(
+            job, SheetRef.model_validate(job.sheet), SnapshotRef.model_validate(job.snapshot), dataset
+        )
         job = launcher.submit(job, dataset)
         yield dg.MaterializeResult(
             metadata=md.of_submission(job, job_run.links),

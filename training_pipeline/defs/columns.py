@@ -8,7 +8,7 @@ from typing import Final
 import dagster as dg
 
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 
 MEANINGS: Final[Mapping[str, str]] = {
     "pair_id": "Identifies the pair in its training sheet.",

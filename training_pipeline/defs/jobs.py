@@ -13,7 +13,8 @@ from training_pipeline.defs.launchpad import JOB_ID, REQUESTED_BY, changed, form
 from training_pipeline.defs.metadata import of_plan
 from training_pipeline.defs.partitions import job_tags
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.domain.job import ACTIVE, JobRequest, TrainingConfig, TrainingJob
+from training_pipeline.domain.job import ACTIVE, TrainingJob
+from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 
 ServicesParam = dg.ResourceParam[Services]
 

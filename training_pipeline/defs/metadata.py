@@ -11,17 +11,15 @@ import dagster as dg
 import pandas as pd
 
 from training_pipeline.backends.base import TrainingResult
-from training_pipeline.datasets.snapshot import Snapshot
-from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.defs import columns
 from training_pipeline.defs.pictures import loss_curve
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA
+from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.domain.training_sheet import Reference
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
-from training_pipeline.training_jobs.lifecycle.launch import SheetRef
 from training_pipeline.training_jobs.urls import Addresses
 
 Metadata = dict[str, Any]
@@ -51,7 +49,7 @@ def named(reference: Reference) -> str:
     return f"{reference.name or reference.id} ({reference.id}), version {reference.version or 'not stated'}"
 
 
-def of_snapshot(job: TrainingJob, taken: Snapshot, links: Addresses) -> Metadata:
+def of_snapshot(job: TrainingJob, taken: SnapshotRef, links: Addresses) -> Metadata:
     """What the gates decided."""
     summary = taken.summary
     return {

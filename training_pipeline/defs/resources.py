@@ -17,9 +17,9 @@ from training_pipeline.defs.provenance import report_version
 from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
 from training_pipeline.domain.job import TERMINAL, TrainingJob
 from training_pipeline.domain.lineage import version_of
+from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra import advisory_lock
 from training_pipeline.training_jobs.lifecycle.claims import Phase, lock_key
-from training_pipeline.training_jobs.lifecycle.launch import SheetRef
 from training_pipeline.training_jobs.urls import Addresses
 
 SOURCE_SHEET, PROMPT_TEMPLATE, CANONICAL_LABELS = (dg.AssetKey(name) for name in EXTERNAL)

@@ -3,6 +3,38 @@
 Every error a user can cause is a `PipelineError`: one sentence that names the field, the value and what was expected,
 and one that says what to do. The command line prints it without a traceback; a job stores it as its cause. None of them
 ever carries the text of a pair, a password or a token.
+
+The tree, with the code of each, its HTTP status where it has one, and its module where that is another than this::
+
+    PipelineError               error
+      InvalidRequest            invalid_request           422
+        KeyReused               idempotency_key_reused    422   training_jobs.store.idempotency
+      NotFound                  not_found                 404
+      Conflict                  conflict                  409
+        KeyInUse                idempotency_key_in_use    409   training_jobs.store.idempotency
+      Unauthenticated           unauthenticated           401
+        MalformedAuthorization  authorization_malformed   401   api.auth.bearer
+        NoSession               no_session                401   api.auth.sessions
+        InvalidToken            token_invalid             401   auth.tokens
+        ExpiredToken            token_expired             401   auth.tokens
+        RevokedToken            token_revoked             401   auth.tokens
+      Forbidden                 forbidden                 403
+        NotYours                not_your_job              403
+        CrossOrigin             cross_origin              403   api.middleware.access
+        ForeignHost             foreign_host              403   api.middleware.access
+      SheetUnreadable           sheet_unreadable          422
+      GateRefused               gate_refused              422
+      SplitRefused              split_refused             422
+      GovernanceChanged         governance_changed        409
+      BackendFailed             backend_failed            422
+        Gone                    backend_failed            422   databricks.workspace
+      Unavailable               unavailable               503
+        BackendUnreachable      backend_unreachable       503
+          BackendDenied         backend_unreachable       503
+        TooManyFollowers        too_many_streams          503   api.events.live
+        BackendSilent           backend_unavailable       503   training_jobs.polling.poll_once
+      Refused                   refused                         client.errors
+      NotTheService             not_the_service                 client.errors
 """
 
 from __future__ import annotations
@@ -26,8 +58,8 @@ class PipelineError(Exception):
     code = "error"
     #: Would the same attempt fail again for the same reason? Then a job fails at once instead of being tried again.
     recurs = True
-    #: Is it worth waiting for, however many attempts it takes? Then a job waits up to a stated time before it fails.
-    waits = False
+    #: Is a backend out of reach? Then a job waits up to a stated time before it fails, whatever its number of attempts.
+    is_outage = False
 
     def __init__(self, message: str, *, hint: str = "", problems: Sequence[FieldProblem] = ()) -> None:
         super().__init__(message)
@@ -117,4 +149,8 @@ class BackendUnreachable(Unavailable):
     """The backend does not answer, or refuses our credentials: jobs wait until somebody has mended that."""
 
     code = "backend_unreachable"
-    waits = True
+    is_outage = True
+
+
+class BackendDenied(BackendUnreachable):
+    """The backend refuses our credentials, or a grant is missing: a person mends that, and no repetition does."""

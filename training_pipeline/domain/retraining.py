@@ -12,8 +12,10 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.domain.job import JobRequest, JobStatus, problems_from_validation
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, TrainingSheet
+from training_pipeline.domain.validation import problems_from_validation
 
 BLOCK: Final = "retraining"
 

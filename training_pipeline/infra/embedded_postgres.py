@@ -23,6 +23,7 @@ from sqlalchemy.exc import OperationalError
 
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.infra import file_lock, postgres_programs
+from training_pipeline.infra.files import tail
 
 DATABASE: Final = "training_pipeline"
 SUPERUSER: Final = "postgres"
@@ -153,7 +154,7 @@ class EmbeddedPostgres:
         started = self._pg_ctl("start", f"--timeout={seconds}", "--log=server.log", f"--options={options}")
         if started.returncode != 0 and self.pid() is None:
             raise Unavailable(
-                f"PostgreSQL did not start in {self.directory}: {_tail(self.log) or started.stderr.strip()}",
+                f"PostgreSQL did not start in {self.directory}: {tail(self.log, 5) or started.stderr.strip()}",
                 hint=f"Its log is {self.log}.",
             )
 
@@ -255,10 +256,3 @@ class EmbeddedPostgres:
             directory=self.directory,
             version=int(version.read_text()) if version.exists() else None,
         )
-
-
-def _tail(path: Path, lines: int = 5) -> str:
-    try:
-        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
-    except FileNotFoundError:
-        return ""

@@ -10,36 +10,57 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
-#: How far two readings of one process's start time may lie apart; the system clock moves a little.
-SAME_START_SECONDS: Final = 2.0
+#: Two readings of one process's start may differ by this many seconds: Linux derives start times from a boot time that
+#: moves when the clock is set. No system goes round all its process ids within that time.
+START_TOLERANCE: Final = 2.0
 KILL_SECONDS: Final = 5.0
 _PR_SET_PDEATHSIG: Final = 1
+_GONE: Final = frozenset({psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
 
 
 @dataclass(frozen=True, slots=True)
-class ProcessId:
-    """A process, told apart from a later one with the same number by when it started (seconds since 1970)."""
+class ProcessIdentity:
+    """Which process exactly: its id, which is recycled, with its start in seconds since 1970, and its session.
+
+    The session is null where it was not noted or could not be told.
+    """
 
     pid: int
     started: float
+    session: int | None = None
 
     @classmethod
-    def of(cls, pid: int) -> ProcessId:
-        """Of a living process; raises `psutil.NoSuchProcess`."""
-        return cls(pid, psutil.Process(pid).create_time())
+    def of(cls, pid: int) -> ProcessIdentity:
+        """The process that has `pid` now; raises `psutil.NoSuchProcess` where there is none."""
+        started, session = psutil.Process(pid).create_time(), None
+        with suppress(ProcessLookupError, PermissionError):
+            session = os.getsid(pid)
+        return cls(pid, started, session)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any] | None) -> ProcessIdentity | None:
+        """What `as_json` made; null for null."""
+        if value is None:
+            return None
+        session = value.get("session")
+        return cls(int(value["pid"]), float(value["started"]), None if session is None else int(session))
+
+    def as_json(self) -> dict[str, Any]:
+        """The identity as plain JSON values."""
+        return asdict(self)
 
     def is_alive(self) -> bool:
-        """Whether this very process runs. Killed but not reaped by its parent is dead."""
+        """Whether this very process lives. A zombie is dead, and so is a process whose id another one has now."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) < SAME_START_SECONDS
-            return same and process.status() != psutil.STATUS_ZOMBIE
+            same = abs(process.create_time() - self.started) <= START_TOLERANCE
+            return same and process.status() not in _GONE
         except psutil.NoSuchProcess:
             return False
 
@@ -47,13 +68,25 @@ class ProcessId:
         """The living processes of the group that this process leads, or led before it died."""
         members = []
         for process in psutil.process_iter():
-            try:
-                ours = os.getpgid(process.pid) == self.pid and process.create_time() > self.started - SAME_START_SECONDS
-                if ours and process.status() != psutil.STATUS_ZOMBIE:
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError, PermissionError):
+                if self._leads(process) and process.status() not in _GONE:
                     members.append(process)
-            except (ProcessLookupError, psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
         return members
+
+    def kill_group(self) -> None:
+        """Kill (SIGKILL) whatever lives of the group that this process leads or led. Returns at once; idempotent."""
+        if self.group():
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def _leads(self, process: psutil.Process) -> bool:
+        """Whether `process` is in the group of this one, and not in one that was given the same number later."""
+        if os.getpgid(process.pid) != self.pid:
+            return False
+        if self.session is not None and self.session != self.pid:
+            return os.getsid(process.pid) == self.session
+        # A session that bears the leader's own number tells nothing: a later leader would have one of that number too.
+        return process.create_time() > self.started - START_TOLERANCE
 
 
 def start(command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
@@ -88,7 +121,7 @@ def _never() -> bool:
     return False
 
 
-def end(process: ProcessId, *, grace: float, hurry: Callable[[], bool] = _never) -> bool:
+def end(process: ProcessIdentity, *, grace: float, hurry: Callable[[], bool] = _never) -> bool:
     """End a process and its group: SIGTERM to the leader, which ends its own children in order; after `grace` seconds,
     or as soon as `hurry()`, SIGKILL to all that is left. False if nothing of it was alive. Returns when all are dead.
     """
@@ -106,14 +139,6 @@ def end(process: ProcessId, *, grace: float, hurry: Callable[[], bool] = _never)
                 member.send_signal(sign)
         _wait(lambda: not process.group(), seconds if members else 0, hurry if sign == signal.SIGTERM else _never)
     return True
-
-
-def tail(path: Path, lines: int) -> str:
-    """The last lines of a text file; empty if there is none."""
-    try:
-        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
-    except FileNotFoundError:
-        return ""
 
 
 def _wait(condition: Callable[[], bool], seconds: float, hurry: Callable[[], bool]) -> None:

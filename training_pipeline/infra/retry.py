@@ -1,50 +1,70 @@
-"""How long a job waits for a backend that does not answer or refuses our credentials. Pure.
+"""How whatever failed is tried again: after pauses that grow, and not for ever. One policy for everybody.
 
-The time is counted in pauses, so that the hours in which nobody looked do not count.
+Time is counted in pauses, not by the clock: hours in which nobody tried do not count.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import math
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
 
-from training_pipeline.domain.errors import PipelineError
-
-FIRST_PAUSE_SECONDS: Final = 5.0
-MOST_PAUSE_SECONDS: Final = 300.0
-
-
-def launch_pause(attempt: int) -> float:
-    """Seconds until a launch or finish run follows one that met such a backend: doubling, within bounds."""
-    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(attempt - 1, 10), MOST_PAUSE_SECONDS)
+_T = TypeVar("_T")
 
 
-def look_pause(errors: int) -> float:
-    """Seconds until a job is looked at again after so many failed looks in a row: doubling, within bounds."""
-    return min(2.0 ** min(errors, 10), MOST_PAUSE_SECONDS)
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Pauses of `first`, then `factor` times as long each, at most `longest` seconds; given up after `attempts` or
+    where the pauses add up to more than `deadline` seconds, without end where neither is set.
 
+    `jitter` is the share of a pause that is added at random at most, so that many do not come back at once.
+    """
 
-def waits(error: Exception) -> bool:
-    """Whether `error` is one that is waited for."""
-    return isinstance(error, PipelineError) and error.waits
+    first: float
+    factor: float = 2.0
+    longest: float = math.inf
+    jitter: float = 0.0
+    attempts: int | None = None
+    deadline: float | None = None
 
+    def pause(self, failures: int) -> float:
+        """Seconds to wait after so many failures in a row, 1 or more."""
+        return self._pause(failures) * (1 + random.uniform(0, self.jitter))  # noqa: S311 - no secret
 
-def launches_waited(attempts: int) -> float:
-    """Seconds that so many runs in a row have waited for, at least."""
-    return sum(launch_pause(attempt) for attempt in range(1, attempts + 1))
+    def waited(self, failures: int) -> float:
+        """Seconds that the pauses after so many failures in a row add up to, at least."""
+        return sum(self._pause(number) for number in range(1, failures + 1))
 
+    def gives_up(self, failures: int) -> bool:
+        """Whether so many failures in a row are the end, instead of another pause."""
+        if self.attempts is not None and failures >= self.attempts:
+            return True
+        return self.deadline is not None and self.waited(failures) > self.deadline
 
-def looks_waited(errors: int) -> float:
-    """Seconds that so many failed looks in a row have waited for, at least."""
-    return sum(look_pause(number) for number in range(1, errors + 1))
+    def call(
+        self,
+        function: Callable[[], _T],
+        *,
+        when: Callable[[BaseException], bool],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> _T:
+        """What `function` returns, called again after a failure for which `when`; raises the last failure as it is."""
+        import tenacity  # only where calls are repeated: it brings asyncio, and commands start without
 
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(when),
+            wait=lambda state: self.pause(state.attempt_number),
+            stop=lambda state: self.gives_up(state.attempt_number),
+            sleep=sleep,
+            reraise=True,
+        )
+        return retrying(function)
 
-def shown(seconds: float) -> str:
-    """A time in words, such as `24 h` or `20 s`."""
-    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds:g} s"
-
-
-def told(error: Exception) -> str:
-    """What to tell of an error: what a library says may hold an address or a text; what we say does not."""
-    if not isinstance(error, PipelineError):
-        return type(error).__name__
-    return f"{error.message.rstrip('.')}. {error.hint}".strip() if error.hint else error.message
+    def _pause(self, failures: int) -> float:
+        try:
+            return min(self.first * float(self.factor) ** max(failures - 1, 0), self.longest)
+        except OverflowError:
+            return self.longest

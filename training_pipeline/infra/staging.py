@@ -16,6 +16,7 @@ from typing import Final
 import duckdb
 
 from training_pipeline.domain.errors import Unavailable
+from training_pipeline.infra.files import sync
 
 _PREFIX: Final = ".staging-"
 #: A staging directory younger than this may not have its lock yet.
@@ -75,19 +76,14 @@ def publish(staged: Path, final: Path, *, is_whole: Callable[[Path], bool]) -> N
     A damaged `final` is replaced. Two processes may publish the same directory at once.
     """
     for path in [*staged.iterdir(), staged]:
-        _sync(path)
+        sync(path)
     while not _renamed(staged, final):
         if is_whole(final):
             return
         damaged = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=final.parent))
         final.rename(damaged / "damaged")
         shutil.rmtree(damaged)
-    _sync(final.parent)
-
-
-def private_file(path: Path) -> int:
-    """A descriptor of a new file that only its owner may read and write; raises `FileExistsError`."""
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    sync(final.parent)
 
 
 def _renamed(staged: Path, final: Path) -> bool:
@@ -98,14 +94,6 @@ def _renamed(staged: Path, final: Path) -> bool:
             return False
         raise
     return True
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sweep(root: Path) -> None:

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, select
 
 from training_pipeline.alerts import alerts
 from training_pipeline.datasets.changes import changes
-from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
+from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.retraining import (
     Changes,
     Decision,
@@ -25,7 +25,7 @@ from training_pipeline.domain.retraining import (
     lost_permission,
     retraining_of,
 )
-from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import TrainingSheetSource

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.schemas.base import Answer, NextCursor
+
+if TYPE_CHECKING:  # heavy, and whoever asks a remote service needs none of it
+    from training_pipeline.datasets.manifest_page import ManifestPage
+    from training_pipeline.domain.refs import DatasetRef
 
 DIGEST = "3b1f0d2c" * 8
 
@@ -71,3 +76,22 @@ class TrainingJobLineage(Answer):
         description="The canonical labels behind the pairs on this page, without repetition.", examples=[["label-17"]]
     )
     next_cursor: NextCursor
+
+    @classmethod
+    def of(
+        cls, record: LineageRecord, dataset: DatasetRef, page: ManifestPage, next_cursor: str | None
+    ) -> TrainingJobLineage:
+        """The record of a job whose dataset this is, with the pairs of `page`. Reads and writes nothing."""
+        pairs = [LineagePair.model_validate(row) for row in page.rows.to_pylist()]
+        return cls(
+            **record.model_dump(exclude={"assets", "dataset_path"}),
+            assets=[AssetRecord(asset_key=key, **found.model_dump()) for key, found in sorted(record.assets.items())],
+            train_pairs=dataset.train_pairs,
+            validation_pairs=dataset.validation_pairs,
+            excluded_pairs=sum(dataset.summary.excluded.values()),
+            canonical_labels=dataset.canonical_labels,
+            pairs=pairs,
+            qa_pair_ids=[pair.pair_id for pair in pairs if pair.pair_id is not None],
+            canonical_label_ids=sorted({pair.canonical_label_id for pair in pairs} - {None}),
+            next_cursor=next_cursor,
+        )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.schemas.base import Answer
 from training_pipeline.schemas.training_job import ACCURACY, LOSS
+
+if TYPE_CHECKING:
+    from training_pipeline.training_jobs.store.metric_series import MetricSeries
 
 
 class MetricPoint(Answer):
@@ -49,3 +54,30 @@ class TrainingJobMetrics(Answer):
         description="Whether steps were left out to keep the resolution; the extremes of each series are kept.",
         examples=[False],
     )
+
+    @classmethod
+    def of(cls, job: StoredJob, series: MetricSeries) -> TrainingJobMetrics:
+        """The figures that stand in a job, and a stretch of its series. Reads the clock while the job runs."""
+        tokens = series.latest["tokens"] if job.tokens_processed is None else job.tokens_processed
+        return cls(
+            job_id=job.id,
+            train_loss=job.train_loss,
+            val_loss=job.val_loss,
+            train_accuracy=job.train_accuracy,
+            val_accuracy=job.val_accuracy,
+            learning_rate=series.latest["learning_rate"],
+            epochs_completed=job.current_epoch,
+            training_duration_seconds=_duration(job),
+            tokens_processed=tokens,
+            cost_dbu=job.cost_dbu,
+            custom_metrics=job.custom_metrics,
+            series=[MetricPoint.model_validate(row) for row in series.rows],
+            series_total=series.total,
+            sampled=series.sampled,
+        )
+
+
+def _duration(job: StoredJob) -> float | None:
+    if job.duration_seconds is not None or job.started_at is None:
+        return job.duration_seconds
+    return (datetime.now(UTC) - job.started_at).total_seconds()

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Final, TypeVar
+from typing import Final, TypeVar
 
-from fastapi import Query
-from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from training_pipeline.domain import job_id
+from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 
 MOST_ROWS: Final = 200
 
-PageNumber = Annotated[
-    int | None, Query(ge=1, le=100_000, description="Number of the page, from 1; not with a cursor.", examples=[1])
-]
-PageRows = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most rows on a page.", examples=[50])]
-Cursor = Annotated[
-    str | None,
-    Query(
-        max_length=1000,
-        description="The `next_cursor` of the page before: no row is skipped or repeated while others are added.",
-        examples=["eyJpZCI6NDcxMX0"],
-    ),
-]
+
+class InvalidParameter(InvalidRequest):
+    """A parameter that says which rows to give cannot be accepted."""
 
 
 class Position(BaseModel):
@@ -36,7 +28,7 @@ class JobPosition(Position):
     """After this job, in the order of the list."""
 
     created_at: AwareDatetime
-    id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    id: str = Field(pattern=job_id.PATTERN)
 
 
 class EventPosition(Position):
@@ -57,26 +49,27 @@ P = TypeVar("P", bound=Position)
 
 
 def encode(position: Position) -> str:
-    """The cursor for a position. Pure."""
+    """The cursor that leads to a position, and says nothing to who reads it."""
     return base64.urlsafe_b64encode(position.model_dump_json().encode()).decode().rstrip("=")
 
 
 def decode(kind: type[P], cursor: str) -> P:
-    """The position behind a cursor. Pure; raises a validation error for what is no cursor of this list."""
+    """The position behind a cursor. Raises `InvalidParameter` for what is no cursor of this list."""
     try:
         content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         return kind.model_validate_json(content)
     except (binascii.Error, ValueError, ValidationError):
-        raise bad_query("cursor", "bad_cursor", "Must be the next_cursor of a page of this very list") from None
+        raise invalid("cursor", "bad_cursor", "must be the next_cursor of a page of this very list") from None
 
 
 def page_number(page: int | None, cursor: str | None) -> int:
-    """The page's number, 1 where none is given. Raises a validation error where both are."""
+    """The page's number, 1 where none is given. Raises `InvalidParameter` where both are."""
     if page is not None and cursor is not None:
-        raise bad_query("page", "page_and_cursor", "Must not be given together with cursor")
+        raise invalid("page", "page_and_cursor", "must not be given together with cursor")
     return page or 1
 
 
-def bad_query(name: str, code: str, message: str) -> RequestValidationError:
-    """A validation error for one query parameter."""
-    return RequestValidationError([{"type": code, "loc": ("query", name), "msg": message, "input": None}])
+def invalid(name: str, code: str, message: str) -> InvalidParameter:
+    """The error for one parameter; `message` says what was expected."""
+    problem = FieldProblem(pointer=f"/{name}", code=code, message=message)
+    return InvalidParameter("The request cannot be accepted as it is.", problems=[problem])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from training_pipeline.domain import job as domain
+from training_pipeline.domain import training_config as domain
 
 
 class TrainingConfig(domain.TrainingConfig):

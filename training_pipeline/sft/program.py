@@ -6,6 +6,7 @@ SIGINT, to be continued by starting it again; 4 failed for a reason outside (dis
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -51,8 +52,13 @@ def _run(config: Config, run: RunDir) -> int:
     stop = _listen(run, status)
     status.write()
     _set_environment(config)
-    from .train import train  # several seconds of imports: only now, when there is something to train
+    # Several seconds of imports: only now, when there is something to train. To look for garbage in them would take a
+    # quarter of that time.
+    gc.disable()
+    from .train import train
 
+    gc.freeze()
+    gc.enable()
     try:
         result = train(config, run, status, stop)
     except Stopped:

@@ -10,10 +10,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from training_pipeline.domain.errors import FieldProblem
-from training_pipeline.domain.job import problems_from_validation
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.chat_format import Problem
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA, Reference, SheetStatus, TrainingSheet
+from training_pipeline.domain.training_sheet import Reference, SheetStatus, TrainingSheet
 from training_pipeline.domain.usage import DataClassification, Use
+from training_pipeline.domain.validation import problems_from_validation
 
 
 class Defaults(BaseModel):

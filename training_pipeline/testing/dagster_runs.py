@@ -16,6 +16,7 @@ RUNS = {Phase.LAUNCH: "launch_training", Phase.FINALIZE: "finalize_training"}
 
 
 def create(services: Services, sheet: str = "small", **request: Any) -> TrainingJob:
+    """A pending job of ada on a sheet, through the service that every face uses."""
     return services.jobs.create({"training_sheet_id": sheet, "model_name": "triage", **request}, created_by="ada")
 
 

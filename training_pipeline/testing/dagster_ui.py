@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -25,7 +25,7 @@ class DagsterUI:
         self.url = url
         self.images = images
 
-    def launch(self, job: str, op: str, config: dict[str, object], *, says: str = "", picture: str = "") -> str:
+    def launch(self, job: str, op: str, config: Mapping[str, object], *, says: str = "", picture: str = "") -> str:
         """Write the configuration into the Launchpad of a job and launch it; the id of the run, whose page is shown.
 
         `says` is what the page says before anything is typed.

@@ -8,15 +8,13 @@ from collections.abc import Callable
 from sqlalchemy import update
 
 from training_pipeline.app.container import Services
-from training_pipeline.datasets.snapshot import Snapshot
-from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of, claim
-from training_pipeline.training_jobs.lifecycle.launch import SheetRef
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
 
-Prepare = Callable[[Services, TrainingJob], tuple[SheetRef, Snapshot, DatasetRef]]
+Prepare = Callable[[Services, TrainingJob], tuple[SheetRef, SnapshotRef, DatasetRef]]
 
 
 def drive(services: Services, job_id: str, *, seconds: float = 240.0, prepare: Prepare | None = None) -> TrainingJob:
@@ -37,7 +35,7 @@ def drive(services: Services, job_id: str, *, seconds: float = 240.0, prepare: P
     raise AssertionError(f"The job is still {store.get(job_id).status}: {store.events(job_id, limit=20)[0]}")
 
 
-def prepared(services: Services, job: TrainingJob) -> tuple[SheetRef, Snapshot, DatasetRef]:
+def prepared(services: Services, job: TrainingJob) -> tuple[SheetRef, SnapshotRef, DatasetRef]:
     """The steps from the training sheet to the dataset."""
     launcher, store = services.launcher, services.store
     sheet = launcher.read_sheet(job)

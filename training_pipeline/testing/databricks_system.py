@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.databricks_backend import VOLUME, runs_of
 from training_pipeline.testing.databricks_workspace.jobs import Run
 from training_pipeline.testing.databricks_workspace.models import Version, registry
@@ -52,9 +53,10 @@ class DatabricksSystem(RunningSystem):
 
 
 @contextmanager
-def databricks_system(workspace: Workspace, output: Path) -> Iterator[DatabricksSystem]:
-    """One that is up, as long as the block lasts; what it sets in the environment is undone."""
-    with temporary_state() as state:
+def databricks_system(workspace: Workspace, output: Path, prepared: EmbeddedPostgres) -> Iterator[DatabricksSystem]:
+    """One that is up on a copy of the prepared server, as long as the block lasts; what it sets in the environment is
+    undone."""
+    with temporary_state(prepared) as state:
         os.environ |= {
             "DATABRICKS_HOST": workspace.url,
             "DATABRICKS_TOKEN": next(iter(workspace.tokens)),

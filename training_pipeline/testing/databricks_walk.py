@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.app.container import Services, assemble, sheet_source
-from training_pipeline.datasets.snapshot import Snapshot
-from training_pipeline.datasets.store import DatasetRef
-from training_pipeline.domain.job import JobStatus, TrainingConfig
+from training_pipeline.app.container import Services, assemble
+from training_pipeline.app.sheet_source import sheet_source
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
+from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.testing.databricks_backend import backend_of, runs_of, workspace_with_volume
@@ -29,7 +30,7 @@ from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle.claims import Phase, claim
 from training_pipeline.training_jobs.lifecycle.failures import Failures
 from training_pipeline.training_jobs.lifecycle.finalize import Finisher
-from training_pipeline.training_jobs.lifecycle.launch import Launcher, SheetRef
+from training_pipeline.training_jobs.lifecycle.launch import Launcher
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -130,7 +131,7 @@ class Walk:
                 events=tuple(event.message for event in reversed(events)),
             )
 
-    def _prepare(self) -> tuple[SheetRef, Snapshot, DatasetRef]:
+    def _prepare(self) -> tuple[SheetRef, SnapshotRef, DatasetRef]:
         """The dataset of all the jobs."""
         services = assemble(self._settings, self._database, backend=ScriptedBackend(), source=self._source)
         job = self._store.create(new_job(training_sheet_id="small"), message="Created.")

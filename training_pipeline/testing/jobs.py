@@ -18,7 +18,9 @@ from training_pipeline.backends.base import (
     TrainingResult,
 )
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.job import JobStatus, TrainingConfig, TrainingJob, new_job_id
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.job_id import new_job_id
+from training_pipeline.domain.training_config import TrainingConfig
 
 
 def new_job(**values: Any) -> TrainingJob:
@@ -61,13 +63,16 @@ class ScriptedBackend:
         self.fault: Exception | None = None
 
     def base_models(self) -> Sequence[BaseModelOffer]:
+        """One base model, which is the default."""
         return [BaseModelOffer(id="builtin:tiny", description="for tests", default=True)]
 
     def plan(self, base_model: str | None, config: TrainingConfig, *, train_pairs: int | None) -> Plan:
+        """Every "auto" it knows resolved to 1."""
         resolved = {key: 1 for key in ("epochs", "batch_size") if getattr(config, key) == "auto"}
         return Plan(base_model=base_model or "builtin:tiny", config=config.model_copy(update=resolved))
 
     def submit(self, submission: Submission) -> Handle:
+        """The same handle for the same attempt however often it is asked; raises `fault` where a test set one."""
         if self.fault is not None:
             raise self.fault
         key = (submission.job_id, submission.attempt)
@@ -77,24 +82,30 @@ class ScriptedBackend:
         return self.known[key]
 
     def find(self, job_id: str, attempt: int) -> Handle | None:
+        """The handle of an attempt that was submitted."""
         return self.known.get((job_id, attempt))
 
     def status(self, job_id: str, attempt: int) -> RunState:
+        """`state`, raised where it is an error."""
         if isinstance(self.state, Exception):
             raise self.state
         return self.state
 
     def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:
+        """The points from `offset` on, and the offset after them."""
         return self.points[offset:], len(self.points)
 
     def cancel(self, job_id: str, attempt: int) -> None:
+        """Take note of it in `cancelled`; the state is the test's to change."""
         self.cancelled.append(job_id)
 
     def recover(self, job_id: str, attempt: int) -> bool:
+        """Take note of it in `recovered`, and claim success."""
         self.recovered.append(job_id)
         return True
 
     def result(self, job_id: str, attempt: int) -> TrainingResult:
+        """`outcome`, raised where it is an error; raises `NotFound` where none was set."""
         if isinstance(self.outcome, Exception):
             raise self.outcome
         if self.outcome is None:
@@ -102,6 +113,7 @@ class ScriptedBackend:
         return self.outcome
 
     def answers(self, job_id: str, attempt: int) -> Sequence[AnsweredQuestion]:
+        """None: it evaluates nothing."""
         return ()
 
 

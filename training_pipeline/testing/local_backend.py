@@ -18,8 +18,9 @@ import psutil
 from training_pipeline.backends.base import RunState, Submission
 from training_pipeline.backends.local.backend import LocalBackend
 from training_pipeline.backends.local.run_directory import RunDirectory
-from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingConfig
-from training_pipeline.infra.process_identity import ProcessIdentity, is_alive
+from training_pipeline.domain.job import TERMINAL, JobStatus
+from training_pipeline.domain.training_config import TrainingConfig
+from training_pipeline.infra.processes import ProcessIdentity
 from training_pipeline.testing import stand_in_trainer
 
 T = TypeVar("T")
@@ -102,7 +103,7 @@ def supervisor_pid(run: RunDirectory) -> int:
     def look() -> int | None:
         supervision = run.supervision()
         identity = ProcessIdentity.from_json(supervision.supervisor) if supervision else None
-        return identity.pid if identity is not None and is_alive(identity) else None
+        return identity.pid if identity is not None and identity.is_alive() else None
 
     return until(look, f"a supervisor of {run.path.name}")
 

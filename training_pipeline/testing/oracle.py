@@ -35,10 +35,12 @@ FIELDS = ["role", "content", "name", "weight", "tool_calls", "tool_call_id"]
 
 
 def blank(text: str | None) -> bool:
+    """Whether a text is missing or nothing but white space."""
     return text is None or not text.strip(SPACES)
 
 
 def word(text: str | None) -> str:
+    """A word of a vocabulary, as the rules compare it."""
     return (text or "").strip(" \t\n\r").lower()
 
 
@@ -71,6 +73,7 @@ def prompt(row: Row) -> tuple[tuple[str, str], ...] | None:
 
 
 def valid(row: Row, pair_ids: list[str | None]) -> bool:
+    """Whether the pair can be judged at all: ids, messages and their order."""
     if blank(row.get("pair_id")) or pair_ids.count(row["pair_id"]) > 1 or blank(row.get("item_ref")):
         return False
     messages = row.get("messages")
@@ -89,15 +92,18 @@ def valid(row: Row, pair_ids: list[str | None]) -> bool:
 
 
 def words(uses: list[str | None] | None) -> set[str]:
+    """A list of uses, as the rules compare them."""
     return {word(use) for use in uses or []}
 
 
 def prohibited(row: Row, tags: list[str]) -> set[str]:
+    """The uses that the pair, its label or the tags of the source deny."""
     by_tags = set().union(*(TAGGED.get(tag.upper(), set()) for tag in tags))
     return words(row.get("prohibited_uses")) | words(row.get("label_prohibited_uses")) | by_tags
 
 
 def allowed(row: Row) -> set[str]:
+    """The uses that the pair allows, and its label where that has a list."""
     of_label = row.get("label_allowed_uses")
     return words(row.get("allowed_uses")) & (USES if of_label is None else words(of_label))
 
@@ -117,12 +123,14 @@ def stated(row: Row) -> bool:
 
 
 def held_out(row: Row, tags: list[str]) -> bool:
+    """Whether the pair is for evaluation or testing, and not for training."""
     permitted = allowed(row) - prohibited(row, tags)
     trained = stated(row) and "training" in permitted
     return not trained and bool(permitted & {"evaluation", "testing"})
 
 
 def alone(row: Row, pair_ids: list[str | None], tags: list[str]) -> str | None:
+    """Why the pair is excluded by what it says itself; null where it passes."""
     if not valid(row, pair_ids):
         return "invalid"
     if (status := STATUSES[word(row.get("status"))]) != "labeled":

@@ -9,7 +9,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA, Reference, SheetStatus, TrainingSheet
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.training_sheet import Reference, SheetStatus, TrainingSheet
 from training_pipeline.sheets.base import OpenSheet
 
 Row = dict[str, Any]
@@ -17,6 +18,7 @@ SCHEMA = PAIR_SCHEMA.to_pyarrow()
 
 
 def chat(question: str, answer: str) -> list[dict[str, Any]]:
+    """A question and its answer as messages."""
     return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
 
 
@@ -36,6 +38,7 @@ def pair(number: int, **values: Any) -> Row:
 
 
 def arrow(rows: list[Row]) -> pa.Table:
+    """The rows with all columns of a sheet; what a row leaves out is null."""
     return pa.Table.from_pylist([{name: row.get(name) for name in SCHEMA.names} for row in rows], SCHEMA)
 
 
@@ -46,6 +49,7 @@ def table(rows: list[Row]) -> ir.Table:
 
 
 def open_sheet(rows: list[Row], *, digest: str = "d" * 64, **head: Any) -> OpenSheet:
+    """An approved sheet with these pairs; `head` replaces fields of its head."""
     facts: dict[str, Any] = {
         "id": "sheet-1",
         "name": "A sheet",

@@ -6,10 +6,16 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], object], *, seconds: float = 20.0, what: str = "the condition") -> None:
-    """Return as soon as `condition()` is true; fail after `seconds`."""
+def until(
+    condition: Callable[[], object],
+    *,
+    seconds: float = 20.0,
+    what: str = "the condition",
+    pause: Callable[[], object] = lambda: time.sleep(0.02),
+) -> None:
+    """Return as soon as `condition()` is true; fail after `seconds`. `pause` waits before each further look."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come true within {seconds} s")
-        time.sleep(0.02)
+        pause()

@@ -24,15 +24,20 @@ from training_pipeline.cli.system import supervise
 from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.defs.provenance import asset_records
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.testing.job_changes import JobChanges
 from training_pipeline.testing.local_backend import reap, stand_in_program, starts
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.postgres import reachable_directory
+from training_pipeline.testing.postgres import copy_of, reachable_directory
 from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.store import lineage, metrics
 from training_pipeline.training_jobs.store.tables import training_job_events
 
 MAIN = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]
+#: How long a change of a job that is not announced, such as that it is finalized, may go unseen.
+UNANNOUNCED_SECONDS = 0.25
 ASSETS = (
     "source_sheet",
     "prompt_template",
@@ -48,10 +53,17 @@ ASSETS = (
 
 
 @contextmanager
-def temporary_state() -> Iterator[Path]:
-    """Where a system may keep its state; what it sets in the environment is undone when the block ends."""
+def temporary_state(prepared: EmbeddedPostgres | None = None) -> Iterator[Path]:
+    """Where a system may keep its state; what it sets in the environment is undone when the block ends.
+
+    With a copy of the prepared server's data in it, if one is given, else empty: the system makes its database itself.
+    """
     with mock.patch.dict(os.environ), reachable_directory() as directory:
-        yield directory / "state"
+        state = directory / "state"
+        if prepared is not None:
+            state.mkdir(mode=0o711)
+            copy_of(prepared, state / "postgres")
+        yield state
 
 
 class RunningSystem:
@@ -89,6 +101,7 @@ class RunningSystem:
         self.services: Services = open_services(self.settings)
         self.instance = dg.DagsterInstance.from_config(str(self.settings.dagster_home))
         self.process: subprocess.Popen[bytes] | None = None
+        self.changes = JobChanges(self.services.database)
 
     def up(self) -> None:
         """Start it and wait until it is up."""
@@ -122,8 +135,15 @@ class RunningSystem:
         if self.process is not None:
             self.process.wait(timeout=60)
         reap(self.settings.runs)
+        self.changes.close()
         self.services.store.engine.dispose()
         self.instance.dispose()
+
+    @property
+    def tracking(self) -> Tracking:
+        """The MLflow of the installation."""
+        assert isinstance(self.services.tracking, Tracking)
+        return self.services.tracking
 
     def create(self) -> TrainingJob:
         """A new training job on the small sheet."""
@@ -144,7 +164,7 @@ class RunningSystem:
                 raise AssertionError(f"{job_id} is {job.status}: {job.error_message}\n{self.story(job_id)}")
             return bool(condition(job))
 
-        until(look, seconds=seconds, what=f"{what} of {job_id}")
+        until(look, seconds=seconds, what=f"{what} of {job_id}", pause=lambda: self.changes.wait(UNANNOUNCED_SECONDS))
         return self.job(job_id)
 
     def release(self, job_id: str) -> None:
@@ -191,7 +211,7 @@ class RunningSystem:
         if trainer_starts is not None:
             assert len(begun) == trainer_starts, begun
         self.assert_on_record(job_id)
-        client = self.services.tracking.client
+        client = self.tracking.client
         every_step = list(range(1, (job.planned_steps or 0) + 1))
         assert metrics.series(self.services.store, job_id)["step"].tolist() == every_step
         assert job.mlflow_run_id is not None

@@ -96,7 +96,8 @@ class Stream:
 
     def __iter__(self) -> Iterator[Message]:
         """Messages until the stream ends."""
-        event, data, last_id = "", [], self.last_id
+        event, last_id = "", self.last_id
+        data: list[str] = []
         for line in map(self._text, self.response):
             name, _, value = line.partition(": ")
             if line == "":
@@ -131,6 +132,7 @@ class Follower(threading.Thread):
         self.start()
 
     def run(self) -> None:
+        """Follow until the service says that there is nothing more to come."""
         last_id, over = "", False
         while not over:
             with suppress(OSError, http.client.HTTPException), Stream(self.port, self.job_id, last_id) as stream:

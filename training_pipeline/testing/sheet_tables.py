@@ -48,6 +48,7 @@ spiced_pairs = _spiced()
 
 
 def head(sheet_id: str = "sheet-1", **values: Any) -> Row:
+    """The head of an approved sheet as a row; `values` replace its fields."""
     return {
         "id": sheet_id,
         "name": "A sheet",
@@ -60,6 +61,7 @@ def head(sheet_id: str = "sheet-1", **values: Any) -> Row:
 
 
 def put_heads(workspace: Workspace, heads: list[Row]) -> None:
+    """The heads as a new version of their table."""
     names = list(dict.fromkeys(name for row in heads for name in row))
     kinds = {name: pa.list_(pa.string()) if name.endswith("_uses") else pa.string() for name in names}
     columns = {name: pa.array([row.get(name) for row in heads], kind) for name, kind in kinds.items()}
@@ -89,11 +91,13 @@ def _json(messages: list[dict[str, Any]]) -> str:
 
 
 def connection(workspace: Workspace, *, http: int = 10, retry: int = 10) -> Connection:
+    """A connection to the workspace that gives up soon."""
     options = {"host": workspace.url, "token": "dapi-stand-in", "auth_type": "pat"}
     return Connection(http, retry, options)
 
 
 def source(workspace: Workspace, *, seconds: float = 60.0, **values: Any) -> UnityCatalogSheets:
+    """The sheets of the workspace's tables; `values` replace the connection, the warehouse and options."""
     connected = values.pop("connection", None) or connection(workspace)
     statements = Statements(connected, values.pop("warehouse", "wh-1"), seconds)
     temporary: Path = workspace.root / "spill"

@@ -162,7 +162,7 @@ def _outcome(made: UnityCatalogSheets, meanwhile: Callable[[], None] = lambda: N
     try:
         assert read(made, meanwhile) == IDS
     except PipelineError as error:
-        end = End.WAITS if error.waits else End.FAILS if error.recurs else End.IS_LAUNCHED_AGAIN
+        end = End.WAITS if error.is_outage else End.FAILS if error.recurs else End.IS_LAUNCHED_AGAIN
         return Outcome(end, error.message, error.hint)
     return Outcome(End.GOES_ON)
 

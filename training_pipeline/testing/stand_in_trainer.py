@@ -52,12 +52,15 @@ class Stopped(Exception):
 
 
 def write_atomically(path: Path, value: dict[str, Any]) -> None:
+    """Write a file that readers see whole or not at all."""
     temporary = path.with_name(path.name + ".new")
     temporary.write_text(json.dumps(value))
     temporary.replace(path)
 
 
 class Trainer:
+    """One start on a run directory; goes on after the step of the checkpoint that an earlier start left."""
+
     def __init__(self, behaviour: Behaviour, config: dict[str, Any]) -> None:
         self.does = behaviour
         self.config = config
@@ -67,6 +70,7 @@ class Trainer:
         self.stopping = False
 
     def note_start(self, from_step: int) -> int:
+        """Note the start, and whether another trainer is alive. The number of starts so far."""
         lock = os.open(self.dir / "stand_in.lock", os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -77,6 +81,7 @@ class Trainer:
         return len(self.starts.read_text().splitlines())
 
     def say(self, phase: str, step: int) -> None:
+        """Write status.json."""
         status = {
             "phase": phase,
             "step": step,
@@ -91,6 +96,7 @@ class Trainer:
         write_atomically(self.dir / "status.json", status)
 
     def report(self, step: int) -> None:
+        """Append the points of a step to progress.jsonl."""
         loss = None if step == self.does.nan_at_step else 5.0 / step
         epoch = step / self.does.steps * self.config["epochs"]
         with (self.dir / "progress.jsonl").open("a") as file:
@@ -99,6 +105,7 @@ class Trainer:
                 file.write(json.dumps({**point, "time": time.time()}) + "\n")
 
     def succeed(self, seconds: float) -> None:
+        """Write the model and result.json."""
         model = self.dir / "model"
         model.mkdir(exist_ok=True)
         (model / "model.safetensors").write_bytes(b"stand-in")
@@ -123,6 +130,7 @@ class Trainer:
         write_atomically(self.dir / "result.json", result)
 
     def run(self) -> int:
+        """Train as told. The exit code; raises `Stopped` on SIGTERM."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN if self.does.ignore_sigterm else self.stop)
         self.checkpoint.parent.mkdir(exist_ok=True)
         began = json.loads(self.checkpoint.read_text())["step"] if self.checkpoint.exists() else 0
@@ -161,10 +169,12 @@ class Trainer:
         return 0
 
     def stop(self, *_: object) -> None:
+        """Stop after the step at hand."""
         self.stopping = True
 
 
 def main(arguments: list[str]) -> int:
+    """Run the trainer: 0 after a success, 1 after a failure, 3 when it was stopped."""
     given = json.loads(arguments[0] if len(arguments) > 1 else os.environ.get("STAND_IN_TRAINER", "{}"))
     trainer = Trainer(Behaviour(**given), json.loads(Path(arguments[-1]).read_text()))
     try:

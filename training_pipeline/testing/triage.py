@@ -37,5 +37,6 @@ def triage_pairs(count: int, seed: int = 0) -> list[dict[str, object]]:
 
 
 def write_jsonl(path: Path, rows: list[dict[str, object]]) -> Path:
+    """Write a row a line; returns the path."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path

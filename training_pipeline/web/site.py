@@ -14,9 +14,10 @@ from training_pipeline.api.auth.sessions import page_caller
 from training_pipeline.api.events.live import Live
 from training_pipeline.api.single_flight import SingleFlight
 from training_pipeline.app.container import Services
+from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.access import Caller
 from training_pipeline.settings import Settings
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.sheets.counts import SheetCounts
 
 
@@ -26,11 +27,8 @@ class Site:
 
     app: FastAPI
     settings: Settings
-    counts: SheetCounts = field(init=False)
+    counts: SheetCounts = field(default_factory=SheetCounts)
     flights: SingleFlight[Any] = field(default_factory=SingleFlight)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "counts", SheetCounts(lambda: self.services))
 
     @property
     def services(self) -> Services:
@@ -48,7 +46,7 @@ class Site:
         """Who sent this; raises `Unauthenticated` for one that is from nobody it knows."""
         return await to_thread.run_sync(page_caller, HTTPConnection({**scope, "app": self.app}))
 
-    def desk(self, connection: HTTPConnection) -> Desk:
-        """The service, for who sent this: the shell has asked."""
+    def client(self, connection: HTTPConnection) -> PageClient:
+        """The client of whoever sent this: the shell has asked who that is."""
         caller: Caller = connection.state.page_caller
-        return Desk(self.services, caller, self.flights)
+        return PageClient(LocalClient(self.services, caller), self.flights)

@@ -19,7 +19,7 @@ from training_pipeline.settings import Settings
 from training_pipeline.testing.job_life import API, prepared
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.polling import until
-from training_pipeline_tests.api.test_health import beat
+from training_pipeline_tests.api.routes.test_health import beat
 from training_pipeline_tests.api.test_openapi import DOCUMENT
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text()

@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.testing.job_life import JOBS
+from training_pipeline.testing.soak import examples
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.dictionaries(
         st.sampled_from(["X-Request-ID", "Idempotency-Key", "Content-Type", "Accept"]), st.binary(max_size=30)

@@ -70,8 +70,11 @@ class Client:
 
 @pytest.fixture
 def system(tmp_path: Path) -> Iterator[RunningSystem]:
-    behaviour = {"steps": STEPS, "seconds_per_step": 0.25}
-    with temporary_state() as state, closing(RunningSystem(state, tmp_path / "up.out", **behaviour)) as running:
+    output = tmp_path / "up.out"
+    with (
+        temporary_state() as state,
+        closing(RunningSystem(state, output, steps=STEPS, seconds_per_step=0.25)) as running,
+    ):
         yield running
 
 

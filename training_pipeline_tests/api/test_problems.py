@@ -7,11 +7,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
 from training_pipeline.api.app import create_app
-from training_pipeline.api.deps import Caller, Role
-from training_pipeline.api.problems import STATUSES, of_pipeline_error
+from training_pipeline.api.problems import of_pipeline_error
 from training_pipeline.app.container import Services
 from training_pipeline.domain import errors
+from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.errors import FieldProblem, PipelineError, Unavailable
+from training_pipeline.schemas.problem import STATUSES
 from training_pipeline.settings import Settings
 from training_pipeline.testing.job_life import API, JOBS, post
 
@@ -22,7 +23,7 @@ def problem(answer: Any, status: int, code: str) -> dict[str, Any]:
     """The problem document of an answer, after what every one must have was looked at."""
     assert (answer.status_code, answer.json().get("code")) == (status, code), answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
-    found = answer.json()
+    found: dict[str, Any] = answer.json()
     assert (found["status"], found["type"]) == (status, f"urn:training-pipeline:problem:{code}")
     assert found["title"]
     assert found["detail"]

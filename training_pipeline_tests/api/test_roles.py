@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from fastapi.routing import iter_route_contexts
@@ -74,7 +75,7 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             job = new_job(created_by="ada", training_sheet_id="small", status=status)
             services.store.create(job, message="Created.")
             path = template.replace("{job_id}", job.id).replace("{training_sheet_id}", "small")
-            sends = {"json": request} if (method, template) == ("POST", JOBS) else {}
+            sends: dict[str, Any] = {"json": request} if (method, template) == ("POST", JOBS) else {}
             client.cookies.clear()
             answer = client.request(method, path, headers=headers, **sends)
             if least is OF_PAGES:
@@ -121,7 +122,7 @@ def test_what_is_allowed_is_worked_out_for_who_asks(client: TestClient, services
         shown = client.get(f"{JOBS}/{job['id']}", headers=headers).json()
         polled = client.post(f"{JOBS}/{job['id']}/poll", headers=headers).json()
         active = client.get(f"{API}/active", headers=headers).json()["jobs"] or [listed]
-        found = [one["allowed_actions"] for one in (listed, shown, polled, active[0])]
+        found: list[list[str]] = [one["allowed_actions"] for one in (listed, shown, polled, active[0])]
         assert found == found[:1] * 4
         return found[0]
 

@@ -28,7 +28,7 @@ def test_whoever_asks_while_it_is_under_way_gets_its_answer() -> None:
         second = asyncio.create_task(flights.run("job", read))
         await asyncio.sleep(0)
         read.let.set()
-        assert await asyncio.gather(first, second) == [1, 1]
+        assert list(await asyncio.gather(first, second)) == [1, 1]
         assert await flights.run("job", read) == 2
         assert flights._flights == {}
 

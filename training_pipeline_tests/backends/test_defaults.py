@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training_pipeline.backends.defaults import TINY_MOST_EPOCHS, TINY_STEPS, default_epochs, resolve, tiny_epochs
-from training_pipeline.domain.job import TrainingConfig
+from training_pipeline.domain.training_config import TrainingConfig
 
 AUTOS = ("epochs", "learning_rate", "batch_size", "method", "max_length", "precision")
 

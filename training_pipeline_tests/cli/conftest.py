@@ -8,17 +8,14 @@ import pytest
 
 from training_pipeline.api.app import create_app
 from training_pipeline.app.container import Services
-from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.job import TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.testing.installation import stand_in_services
-from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.jobs import point
+from training_pipeline.testing.job_life import succeeded
 from training_pipeline.testing.local_backend import reap, stand_in_program
 from training_pipeline.testing.served_api import served
 from training_pipeline.testing.small_sheet import rows, write_sheet
-from training_pipeline.training_jobs.store import lineage, metrics
-from training_pipeline.training_jobs.store.jobs import EventType
 
 
 @pytest.fixture
@@ -52,17 +49,4 @@ def url(installed: Settings, services: Services) -> Iterator[str]:
 @pytest.fixture
 def done(services: Services) -> TrainingJob:
     """A job that is over, with everything that is kept of one."""
-    job = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
-    prepared(services, job.id)
-    queued = services.store.change(services.store.get(job.id), JobStatus.QUEUED, message="Accepted.")
-    assert queued is not None
-    running = services.store.change(queued, JobStatus.RUNNING, message="Training has started.")
-    assert running is not None
-    points = [point("train_loss", step, 60.0 / step) for step in range(1, 61)]
-    points += [point("val_loss", step, 70.0 / step) for step in range(10, 61, 10)]
-    metrics.add_points(services.store, running, points, 66)
-    for number in range(30):
-        services.store.record(job.id, EventType.INFO, f"event [{number}]")
-    services.store.change(services.store.get(job.id), JobStatus.SUCCEEDED, message="Succeeded.")
-    lineage.set_model(services.store, job.id, version="2", files={"model.safetensors": "0" * 64})
-    return services.store.get(job.id)
+    return succeeded(services)

@@ -26,7 +26,8 @@ def fail_with(error: BaseException) -> int:
     def command() -> None:
         raise error
 
-    return app.guarded(command)
+    code: int = app.guarded(command)
+    return code
 
 
 def test_help_names_every_command_and_loads_nothing_heavy() -> None:
@@ -111,7 +112,7 @@ def test_only_settings_are_blamed_on_settings(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setenv("TRAINING_PIPELINE_STATE_DIR", str(tmp_path))
     with pytest.raises(ValidationError) as caught:
-        Other(number="x")  # type: ignore[arg-type]
+        Other(number="x")
     assert fail_with(caught.value) == 1
     assert len(list((tmp_path / "logs").iterdir())) == 1
 

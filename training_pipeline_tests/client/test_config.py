@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.client.base import jobs_client
 from training_pipeline.client.config import remote_service
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.settings import Settings
@@ -82,15 +81,10 @@ def test_the_environment_names_the_service(monkeypatch: pytest.MonkeyPatch, tmp_
         ("http://localhost:8000", "secret", False),
     ],
 )
-def test_a_token_that_anybody_on_the_way_can_read_is_worth_a_warning(
-    url: str, token: str | None, exposed: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_whether_anybody_on_the_way_can_read_the_token(url: str, token: str | None, exposed: bool) -> None:
     remote = remote_service(url, token)
     assert remote is not None
     assert remote.exposes_token is exposed
-    with jobs_client(url, token):
-        told = capsys.readouterr().err
-    assert told == (f"Warning: the token travels unencrypted to {url}; use https://.\n" if exposed else "")
 
 
 def test_a_token_without_a_service_is_a_mistake() -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from training_pipeline.api.problems import MEDIA_TYPE
-from training_pipeline.client.remote import RemoteJobs
+from training_pipeline.client.remote import RemoteClient
 from training_pipeline.domain.errors import PipelineError, Unavailable
+from training_pipeline.schemas.problem import MEDIA_TYPE
 from training_pipeline.testing.api_answers import TOKEN, URL, job, service
 from training_pipeline.testing.command_line import Command
 
@@ -23,7 +23,7 @@ Handler = Callable[[httpx2.Request], httpx2.Response]
 
 def error_of(handler: Handler) -> PipelineError:
     with service(handler) as http, pytest.raises(PipelineError) as caught:
-        RemoteJobs(http).get("tj-1")
+        RemoteClient(http).get("tj-1")
     assert TOKEN not in str(caught.value)
     return caught.value
 
@@ -114,7 +114,7 @@ def test_an_answer_of_another_version_names_both_versions() -> None:
     assert all(word in said for word in ("9.9.9", "/status", "/attempt", "Install the release"))
     more = httpx2.Response(200, json={**job().model_dump(mode="json"), "a_field_of_tomorrow": 1})
     with service(lambda _: more) as http:
-        assert RemoteJobs(http).get("tj-1").id == "tj-1"
+        assert RemoteClient(http).get("tj-1").id == "tj-1"
 
 
 def test_a_lost_answer_to_a_creation_can_be_asked_for_again() -> None:
@@ -125,11 +125,11 @@ def test_a_lost_answer_to_a_creation_can_be_asked_for_again() -> None:
         raise httpx2.ReadTimeout("t")
 
     with service(handler) as http, pytest.raises(Unavailable) as caught:
-        RemoteJobs(http).create({"training_sheet_id": "small"})
+        RemoteClient(http).create({"training_sheet_id": "small"})
     key = asked[0].headers["Idempotency-Key"]
     assert f"--idempotency-key {key}" in caught.value.hint
     with service(handler) as http, pytest.raises(Unavailable):
-        RemoteJobs(http).create({"training_sheet_id": "small"}, idempotency_key="mine")
+        RemoteClient(http).create({"training_sheet_id": "small"}, idempotency_key="mine")
     assert asked[1].headers["Idempotency-Key"] == "mine"
     assert asked[0].headers["Authorization"] == f"Bearer {TOKEN}"
 

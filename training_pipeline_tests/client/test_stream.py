@@ -8,7 +8,7 @@ import pytest
 
 from training_pipeline.client import stream
 from training_pipeline.client.base import Notice, Update
-from training_pipeline.client.remote import RemoteJobs
+from training_pipeline.client.remote import RemoteClient
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.event import TrainingJobEvent
@@ -72,7 +72,7 @@ class Played:
 
     def follow(self, after: int = 0) -> list[Update]:
         with service(self.handle) as http:
-            jobs = RemoteJobs(http)
+            jobs = RemoteClient(http)
             return list(
                 stream.follow(
                     http, lambda: jobs.get("tj-1"), "tj-1", after=after, sleep=self.sleep, clock=lambda: self.now

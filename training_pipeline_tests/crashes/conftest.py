@@ -10,12 +10,16 @@ from contextlib import closing
 
 import pytest
 
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.running_system import RunningSystem, temporary_state
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+def system(prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     output = tmp_path_factory.mktemp("system") / "up.out"
-    with temporary_state() as state, closing(RunningSystem(state, output, steps=6, hold_after_step=3)) as running:
+    with (
+        temporary_state(prepared) as state,
+        closing(RunningSystem(state, output, steps=6, hold_after_step=3)) as running,
+    ):
         running.up()
         yield running

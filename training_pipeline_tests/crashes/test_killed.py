@@ -92,7 +92,7 @@ def test_everything_is_killed_in_the_middle_of_launch_and_of_finish(system: Runn
     system.release(job_id)
     system.until(job_id, lambda job: job.finalize_run_id is not None, "the finish run")
     with system.held_events():  # the next event is that the model has been registered
-        client = system.services.tracking.client
+        client = system.tracking.client
         run_id = system.job(job_id).mlflow_run_id
         until(lambda: client.search_model_versions(f"run_id = '{run_id}'"), seconds=60, what="the registration")
         assert system.job(job_id).status == "running"

@@ -41,7 +41,7 @@ def asked(directory: Path, *, job_id: str = JOB, attempt: int = 1, name: str = "
     """A submission with a dataset that exists; the name tells the stand-in what to do."""
     for file in ("train.jsonl", "validation.jsonl"):
         (directory / file).write_text('{"messages": []}\n')
-    accelerator = {"accelerator": "GPU_1xA10", "accelerator_count": 1}
+    accelerator: dict[str, Any] = {"accelerator": "GPU_1xA10", "accelerator_count": 1}
     return submission(job_id, attempt=attempt, **accelerator, **config).model_copy(
         update={
             "model_name": name,

@@ -7,7 +7,7 @@ import pytest
 from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.plan import resolved_plan
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.domain.job import TrainingConfig
+from training_pipeline.domain.training_config import TrainingConfig
 
 
 def planned(base_model: str | None = None, *, own: str | None = None, **config: Any) -> tuple[str, TrainingConfig]:

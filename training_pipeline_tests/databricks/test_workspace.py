@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from training_pipeline.databricks.workspace import Connection, Gone, said
-from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, PipelineError
+from training_pipeline.domain.errors import BackendDenied, BackendFailed, BackendUnreachable, PipelineError
 from training_pipeline.testing.databricks_backend import connection_to
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.faults import FaultKind
@@ -41,15 +41,16 @@ def test_missing_credentials_are_told_of_without_a_traceback(monkeypatch: pytest
     monkeypatch.setenv("DATABRICKS_CONFIG_FILE", "/nonexistent")
     with pytest.raises(BackendUnreachable) as raised:
         ask(Connection(2, 2))
-    assert raised.value.waits
+    assert isinstance(raised.value, BackendDenied)
+    assert raised.value.is_outage
     assert "DATABRICKS_TOKEN" in raised.value.hint
 
 
 @pytest.mark.parametrize(
     ("kind", "expected", "words"),
     [
-        (FaultKind.UNAUTHENTICATED, BackendUnreachable, "401"),
-        (FaultKind.FORBIDDEN, BackendUnreachable, "403"),
+        (FaultKind.UNAUTHENTICATED, BackendDenied, "401"),
+        (FaultKind.FORBIDDEN, BackendDenied, "403"),
         (FaultKind.INTERNAL, BackendUnreachable, "internal error"),
         (FaultKind.HTML, BackendUnreachable, "not JSON but a page"),
         (FaultKind.CUT_REPLY, BackendUnreachable, "no answer"),
@@ -69,7 +70,8 @@ def test_every_fault_becomes_words_for_people(
     assert "ask who we are" in text
     assert "Config:" not in text
     assert "dapi" not in text
-    assert raised.value.waits is (expected is BackendUnreachable)
+    assert raised.value.is_outage is issubclass(expected, BackendUnreachable)
+    assert type(raised.value) is expected
     workspace.faults.clear()
 
 

@@ -41,7 +41,12 @@ def test_pages_together_are_the_part_in_its_order(
     tmp_path_factory: pytest.TempPathFactory, splits: list[str | None], part: Part, limit: int, group: int
 ) -> None:
     dataset = manifest(tmp_path_factory.mktemp("m") / "manifest.parquet", splits, group=group)
-    wanted = {"included": {"train", "validation"}, "train": {"train"}, "validation": {"validation"}, "excluded": {None}}
+    wanted: dict[Part, set[str | None]] = {
+        "included": {"train", "validation"},
+        "train": {"train"},
+        "validation": {"validation"},
+        "excluded": {None},
+    }
     expected = [split for split in splits if split in wanted[part]]
     found: list[dict[str, Any]] = []
     start: int | None = 0

@@ -20,12 +20,14 @@ from hypothesis import strategies as st
 
 from training_pipeline.datasets.prepare import split_snapshot, write_dataset
 from training_pipeline.datasets.snapshot import snapshot
-from training_pipeline.datasets.store import DatasetRef, read_dataset, read_manifest, verify
+from training_pipeline.datasets.store import read_dataset, read_manifest, verify
 from training_pipeline.domain.errors import GateRefused, GovernanceChanged, SplitRefused, Unavailable
-from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.testing import oracle
 from training_pipeline.testing.pairs import Row, chat, eligible_pairs, odd_pairs, open_sheet, pair, table
+from training_pipeline.testing.soak import examples
 
 POLICY = GatePolicy()
 
@@ -237,7 +239,7 @@ def test_a_full_disk_leaves_no_half_dataset(tmp_path: Path, size: int) -> None:
 sheets = st.lists(eligible_pairs(st.integers(0, 10_000)), min_size=5, max_size=60, unique_by=lambda row: row["pair_id"])
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=examples(15))
 @given(
     good=sheets,
     odd=st.lists(odd_pairs, max_size=10),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training_pipeline.datasets.preview import preview
-from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.testing import oracle
 from training_pipeline.testing.pairs import chat, open_sheet, pair
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from training_pipeline.datasets.recheck import RecheckResult, recheck
-from training_pipeline.datasets.store import DatasetRef, read_manifest
+from training_pipeline.datasets.store import read_manifest
 from training_pipeline.domain.errors import GateRefused, GovernanceChanged
-from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
 from training_pipeline_tests.datasets.test_prepare import prepare

@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import stat
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from training_pipeline.datasets.snapshot import Snapshot, included_rows, read_snapshot, snapshot
+from training_pipeline.datasets.snapshot import included_rows, read_snapshot, snapshot
 from training_pipeline.domain.errors import GateRefused
-from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.refs import SnapshotRef
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
 
@@ -27,7 +29,7 @@ def rows() -> list[Row]:
     return [*made, pair(33, pair_id=None), pair(34, pair_id=None, status="flagged")]
 
 
-def taken(directory: Path, many: list[Row], **head: object) -> Snapshot:
+def taken(directory: Path, many: list[Row], **head: Any) -> SnapshotRef:
     return snapshot(open_sheet(many, **head), POLICY, directory=directory)
 
 
@@ -44,7 +46,7 @@ def test_it_is_stored_once_and_read_back(tmp_path: Path) -> None:
     written = made.pairs_file.stat().st_ino
     assert taken(tmp_path, rows()) == made == read_snapshot(made.path)
     assert made.pairs_file.stat().st_ino == written
-    assert Snapshot.model_validate(made.model_dump(mode="json")) == made
+    assert SnapshotRef.model_validate(made.model_dump(mode="json")) == made
     assert [path.name for path in tmp_path.iterdir()] == [made.digest]
 
 

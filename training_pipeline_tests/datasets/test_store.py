@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.datasets.store import DatasetRef, is_whole, read_dataset, read_manifest, verify
+from training_pipeline.datasets.store import is_whole, read_dataset, read_manifest, verify
 from training_pipeline.domain.errors import NotFound, Unavailable
+from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.testing.pairs import open_sheet
 from training_pipeline_tests.datasets.test_prepare import mixed, prepare
 

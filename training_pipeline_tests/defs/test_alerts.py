@@ -54,7 +54,7 @@ class Ticks:
     def all_instigator_state(self) -> list[object]:
         return [State()]
 
-    def get_ticks(self, *_: object, limit: int, statuses: list[TickStatus]) -> list[object]:
+    def get_ticks(self, *_: object, limit: int, statuses: list[TickStatus]) -> list[Tick]:
         return [tick for tick in self.ticks[::-1] if tick.status in statuses][:limit]
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from training_pipeline.app.container import Services
 from training_pipeline.defs.launchpad import UNCHANGED, changed, form, stated
-from training_pipeline.domain.job import JobRequest, JobStatus, TrainingConfig
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.testing.dagster_runs import create
 from training_pipeline_tests.defs.test_assets import failure
 
@@ -33,8 +34,10 @@ def test_choices_are_choices_and_every_default_can_be_seen() -> None:
     for fields in (form(TrainingConfig), form(TrainingConfig, changes=True)):
         assert all(field.default_provided and field.default_value is not None for field in fields.values())
     method = form(TrainingConfig)["method"].config_type
+    assert isinstance(method, dg.Enum)
     assert [value.config_value for value in method.enum_values] == ["auto", "full", "lora"]
     again = form(TrainingConfig, changes=True)["lr_scheduler"].config_type
+    assert isinstance(again, dg.Enum)
     assert [value.config_value for value in again.enum_values] == [UNCHANGED, "cosine", "linear", "constant"]
     required = [name for name, field in form(JobRequest, left_out=["training_config"]).items() if field.is_required]
     assert required == ["training_sheet_id", "model_name"]

@@ -40,7 +40,8 @@ def test_polling_asks_for_the_finish_once_and_reports_progress_sparingly(
 ) -> None:
     job = create(services)
     launch(services, definitions, instance, job)
-    requests, observations = [], []
+    requests: list[dg.RunRequest] = []
+    observations: list[object] = []
 
     def asked() -> bool:
         result = evaluate("poll_training_jobs", services, instance)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from training_pipeline.domain.export_summary import ExportSummary, ReasonCount
-from training_pipeline.domain.rules.gates import Reason
+from training_pipeline.domain.rules.policy import Reason
 
 
 def summary(**values: Any) -> ExportSummary:

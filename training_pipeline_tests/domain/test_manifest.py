@@ -52,7 +52,8 @@ def test_other_rows_have_another_digest(many: list[dict[str, object]], others: l
 def test_it_can_be_computed_by_hand() -> None:
     made = digest(table([{"name": "ä", "number": 7, "flag": None}, {"name": None, "number": -1, "flag": True}]))
     by_hand = hashlib.sha256()
-    for name, values in [("name", ["ä", None]), ("number", ["7", "-1"]), ("flag", [None, "true"])]:
+    columns: dict[str, list[str | None]] = {"name": ["ä", None], "number": ["7", "-1"], "flag": [None, "true"]}
+    for name, values in columns.items():
         sizes = b"".join(struct.pack("<i", -1 if value is None else len(value.encode())) for value in values)
         text = "".join(value or "" for value in values).encode()
         by_hand.update(f"{name}\n{hashlib.sha256(sizes).hexdigest()}\n{hashlib.sha256(text).hexdigest()}\n".encode())

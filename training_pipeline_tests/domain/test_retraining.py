@@ -139,6 +139,6 @@ def test_lost_permission_is_warned_of_with_its_pairs() -> None:
 
 
 def test_the_rule_is_a_request_with_two_fields_more() -> None:
-    from training_pipeline.domain.job import JobRequest
+    from training_pipeline.domain.training_config import JobRequest
 
     assert set(Retraining.model_fields) - set(JobRequest.model_fields) == {"min_changed_pairs", "min_days"}

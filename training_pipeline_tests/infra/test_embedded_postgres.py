@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -218,8 +218,12 @@ def test_finding_a_running_server_takes_milliseconds(postgres: EmbeddedPostgres)
 
 
 def test_many_threads_may_look_for_it(postgres: EmbeddedPostgres) -> None:
+    def found(_: int) -> int | None:
+        postgres.start()
+        return postgres.pid()
+
     with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(lambda _: (postgres.start(), postgres.pid()), range(16)))) == 1
+        assert len(set(pool.map(found, range(16)))) == 1
 
 
 ORDINARY = """
@@ -287,7 +291,7 @@ class TestAsRoot:
         assert server.accepts_connections()
 
 
-def closed_if_in(wheel: Path):
+def closed_if_in(wheel: Path) -> Callable[[Path, pwd.struct_passwd], Path | None]:
     from training_pipeline.infra.postgres_programs import _closed_parent
 
     def closed_parent(path: Path, user: pwd.struct_passwd) -> Path | None:

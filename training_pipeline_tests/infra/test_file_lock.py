@@ -15,7 +15,7 @@ from training_pipeline.testing.polling import until
 HOLD = """
 import subprocess, sys
 from pathlib import Path
-from training_pipeline import file_lock
+from training_pipeline.infra import file_lock
 with file_lock.hold(Path(sys.argv[1])):
     print(subprocess.Popen(["sleep", "600"]).pid, flush=True)
     sys.stdin.read()
@@ -37,8 +37,8 @@ def test_only_one_holds_it_and_everyone_can_see_that(tmp_path: Path) -> None:
 
 def test_a_killed_holder_frees_it_though_its_children_live(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(lock)], text=True, **pipes) as holder:
+    command = [sys.executable, "-c", HOLD, str(lock)]
+    with subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         child = int(holder.stdout.readline())
         assert file_lock.is_held(lock)

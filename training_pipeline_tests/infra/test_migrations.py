@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -112,7 +113,7 @@ def test_a_user_who_may_not_create_schemas_is_told_what_to_grant(
     assert "s3cr3t" not in str(caught.value)
 
 
-def test_the_mark_follows_our_own_migrations(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mark_follows_our_own_migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = migrations._expected()
     (tmp_path / "versions").mkdir()
     (tmp_path / "versions" / "0001_x.py").write_text("revision = '0001'")

@@ -6,13 +6,15 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from training_pipeline.infra import processes
-from training_pipeline.infra.processes import ProcessId
+from training_pipeline.infra.processes import START_TOLERANCE, ProcessIdentity
 from training_pipeline.testing.polling import until
 
 # A leader with a child of its own; both ignore SIGTERM if told to.
@@ -26,7 +28,7 @@ time.sleep(600)
 PARENT = """
 import os, sys, time
 from pathlib import Path
-from training_pipeline import processes
+from training_pipeline.infra import processes
 child = processes.start(["sleep", "600"], environment=os.environ, log=Path(sys.argv[1]))
 print(child.pid, flush=True)
 time.sleep(600)
@@ -55,7 +57,7 @@ def test_a_child_leads_a_session_and_writes_to_a_closed_log(tmp_path: Path) -> N
 
 def test_ending_takes_the_whole_group_along(tmp_path: Path) -> None:
     process, grandchild = family(tmp_path / "log")
-    leader = ProcessId.of(process.pid)
+    leader = ProcessIdentity.of(process.pid)
     assert {member.pid for member in leader.group()} == {process.pid, grandchild}
     assert processes.end(leader, grace=10)
     assert not alive(process.pid)
@@ -67,7 +69,7 @@ def test_ending_takes_the_whole_group_along(tmp_path: Path) -> None:
 def test_a_stubborn_leader_is_killed_after_the_grace(tmp_path: Path) -> None:
     process, grandchild = family(tmp_path / "log", "stubborn")
     started = time.monotonic()
-    assert processes.end(ProcessId.of(process.pid), grace=0.3)
+    assert processes.end(ProcessIdentity.of(process.pid), grace=0.3)
     assert 0.3 <= time.monotonic() - started < 10
     assert process.wait() == -signal.SIGKILL
     assert not alive(grandchild)
@@ -76,14 +78,14 @@ def test_a_stubborn_leader_is_killed_after_the_grace(tmp_path: Path) -> None:
 def test_hurry_ends_the_waiting(tmp_path: Path) -> None:
     process, _ = family(tmp_path / "log", "stubborn")
     started = time.monotonic()
-    assert processes.end(ProcessId.of(process.pid), grace=600, hurry=lambda: True)
+    assert processes.end(ProcessIdentity.of(process.pid), grace=600, hurry=lambda: True)
     assert time.monotonic() - started < 30
     process.wait()
 
 
 def test_what_a_dead_leader_left_behind_is_found_and_ended(tmp_path: Path) -> None:
     process, grandchild = family(tmp_path / "log")
-    leader = ProcessId.of(process.pid)
+    leader = ProcessIdentity.of(process.pid)
     process.kill()
     process.wait()
     assert not leader.is_alive()
@@ -94,7 +96,7 @@ def test_what_a_dead_leader_left_behind_is_found_and_ended(tmp_path: Path) -> No
 
 def test_a_number_that_belongs_to_another_process_now_is_left_alone() -> None:
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as innocent:
-        earlier = ProcessId(innocent.pid, ProcessId.of(innocent.pid).started + 3600)
+        earlier = ProcessIdentity(innocent.pid, ProcessIdentity.of(innocent.pid).started + 3600)
         assert not earlier.is_alive()
         assert processes.end(earlier, grace=1) is False
         assert innocent.poll() is None
@@ -103,7 +105,7 @@ def test_a_number_that_belongs_to_another_process_now_is_left_alone() -> None:
 
 def test_a_zombie_is_dead() -> None:
     process = subprocess.Popen(["sleep", "600"])
-    identity = ProcessId.of(process.pid)
+    identity = ProcessIdentity.of(process.pid)
     assert identity.is_alive()
     process.kill()
     until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
@@ -119,3 +121,60 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         assert alive(child)
         parent.kill()
         until(lambda: not alive(child))
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    """Leader of a session with one child of its own."""
+    process = subprocess.Popen(
+        ["sh", "-c", "sleep 60 & echo ready; wait"], start_new_session=True, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    yield process
+    for member in ProcessIdentity(process.pid, 0.0, process.pid).group():
+        member.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_a_process_is_itself_from_one_look_to_the_next(sleeper: subprocess.Popen[bytes]) -> None:
+    identity = ProcessIdentity.of(sleeper.pid)
+    assert ProcessIdentity.from_json(identity.as_json()) == identity
+    assert identity.is_alive()
+
+
+def test_a_recycled_process_id_is_someone_else(sleeper: subprocess.Popen[bytes]) -> None:
+    identity = ProcessIdentity.of(sleeper.pid)
+    assert not replace(identity, started=identity.started - START_TOLERANCE - 1).is_alive()
+    assert replace(identity, session=sleeper.pid + 1).group() == []
+    assert replace(identity, started=identity.started + 3600).group() == [], "a session of its own number tells nothing"
+
+
+def test_a_record_without_a_session_is_read(sleeper: subprocess.Popen[bytes]) -> None:
+    identity = ProcessIdentity.of(sleeper.pid)
+    record = {"pid": identity.pid, "started": identity.started}
+    assert ProcessIdentity.from_json(record) == replace(identity, session=None)
+    assert len(replace(identity, session=None).group()) == 2
+    assert ProcessIdentity.from_json(None) is None
+
+
+def test_a_zombie_is_dead_and_so_is_who_was_reaped(sleeper: subprocess.Popen[bytes]) -> None:
+    identity = ProcessIdentity.of(sleeper.pid)
+    sleeper.kill()
+    os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)
+    assert not identity.is_alive()
+    members = [member.pid for member in identity.group()]
+    assert len(members) == 1, "its child outlives it"
+    assert sleeper.pid not in members
+    sleeper.wait()
+    assert not identity.is_alive()
+    assert [member.pid for member in identity.group()] == members
+
+
+def test_killing_a_group_ends_every_member(sleeper: subprocess.Popen[bytes]) -> None:
+    identity = ProcessIdentity.of(sleeper.pid)
+    identity.kill_group()
+    sleeper.wait()
+    identity.kill_group()
+    assert not identity.is_alive()

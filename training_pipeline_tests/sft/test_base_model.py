@@ -11,7 +11,7 @@ from training_pipeline.sft import base_model
 from training_pipeline.sft.config import parse
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.run_dir import RunDir
-from training_pipeline_tests.sft.conftest import Run
+from training_pipeline.testing.trainer_runs import Run
 
 
 def load(run: Run, **settings: Any) -> base_model.Base:

@@ -21,6 +21,7 @@ from training_pipeline.sft.data import (
 )
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.templates import CHATML
+from training_pipeline.testing.soak import examples
 from training_pipeline.testing.triage import write_jsonl
 
 CHAT: list[dict[str, Any]] = [
@@ -70,7 +71,7 @@ content = st.text(st.characters(codec="utf-8", exclude_characters="<"), max_size
 turns = st.lists(st.tuples(content, content.filter(str.strip)), min_size=1, max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(turns=turns)
 def test_every_answer_is_trained_whole_and_both_ways_of_finding_it_agree(
     tiny_chat: ChatFormat, turns: list[tuple[str, str]]

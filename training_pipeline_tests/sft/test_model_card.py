@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from training_pipeline.sft.config import parse
 from training_pipeline.sft.model_card import model_card
-from training_pipeline_tests.sft.conftest import Run
+from training_pipeline.testing.trainer_runs import Run
 
 REPORT = {
     "steps": 20,

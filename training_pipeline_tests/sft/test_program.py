@@ -16,8 +16,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import training_pipeline.sft
 from training_pipeline.sft.errors import BAD_CONFIG, FAILED, STOPPED, SUCCEEDED
+from training_pipeline.testing.trainer_runs import Run, new_run
 from training_pipeline.testing.triage import triage_pairs
-from training_pipeline_tests.sft.conftest import Run, new_run
 
 pytestmark = pytest.mark.slow
 

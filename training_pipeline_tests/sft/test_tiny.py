@@ -9,8 +9,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from training_pipeline.sft import tiny
 from training_pipeline.sft.config import TinySize
+from training_pipeline.testing.trainer_runs import SMALL
 from training_pipeline.testing.triage import triage_pairs, write_jsonl
-from training_pipeline_tests.sft.conftest import SMALL
 
 
 def digests(folder: Path) -> dict[str, str]:

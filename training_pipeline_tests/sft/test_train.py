@@ -16,7 +16,7 @@ from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.run_dir import RunDir, Status
 from training_pipeline.sft.stop import StopRequest
 from training_pipeline.sft.train import train
-from training_pipeline_tests.sft.conftest import Run, new_run
+from training_pipeline.testing.trainer_runs import Run, new_run
 
 
 def start(run: Run, **settings: Any) -> dict[str, Any]:

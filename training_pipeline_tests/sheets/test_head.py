@@ -4,7 +4,7 @@ import pytest
 
 from training_pipeline.domain.usage import Use
 from training_pipeline.sheets.head import Head, parse_head, write_head
-from training_pipeline_tests.sheets.conftest import HEAD
+from training_pipeline.testing.sheet_files import HEAD
 
 
 def faults(text: str | bytes) -> list[str]:

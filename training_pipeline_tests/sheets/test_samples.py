@@ -12,7 +12,7 @@ import pytest
 
 import training_pipeline
 from training_pipeline.datasets.summary import export_summary
-from training_pipeline.domain.rules.gates import GatePolicy, Reason
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.sheets.files.checking import check
 from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
 

@@ -30,10 +30,13 @@ def test_a_job_has_one_run_however_often_it_is_started(tracking: Tracking) -> No
 
 def test_a_job_has_one_model_version_however_often_it_is_registered(tracking: Tracking, tmp_path: Path) -> None:
     _, run_id = tracking.start_run("tj-1", params={}, tags={})
-    arguments = {"source": tmp_path, "run_id": run_id, "tags": {"a": "b"}, "description": "d"}
-    assert tracking.register("triage", job_id="tj-1", **arguments) == "1"
-    assert tracking.register("triage", job_id="tj-1", **arguments) == "1"
-    assert tracking.register("triage", job_id="tj-2", **arguments) == "2"
+
+    def version_of(job_id: str) -> str:
+        return tracking.register(
+            "triage", job_id=job_id, source=tmp_path, run_id=run_id, tags={"a": "b"}, description="d"
+        )
+
+    assert [version_of("tj-1"), version_of("tj-1"), version_of("tj-2")] == ["1", "1", "2"]
     found = tracking.client.get_model_version("triage", "1")
     assert (found.source, found.tags["a"], found.run_id) == (str(tmp_path), "b", run_id)
 

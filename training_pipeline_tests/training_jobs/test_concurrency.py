@@ -19,9 +19,9 @@ from sqlalchemy import text
 
 from training_pipeline.app.container import Services, assemble
 from training_pipeline.backends.base import Handle, RunState
-from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.errors import Conflict, GateRefused, NotFound, Unavailable
 from training_pipeline.domain.job import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, TrainingJob, may_become
+from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings

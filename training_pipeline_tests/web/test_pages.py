@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing import browsers
 from training_pipeline.testing.browsers import Serving, Visitor, alive, serious
 from training_pipeline.testing.jobs import new_job
@@ -37,9 +38,9 @@ THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+def system(prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
     output = tmp_path_factory.mktemp("pages") / "up.out"
-    with temporary_state() as state, closing(RunningSystem(state, output)) as running:
+    with temporary_state(prepared) as state, closing(RunningSystem(state, output)) as running:
         del running.environment["PYTEST_CURRENT_TEST"]  # NiceGUI would believe that it is tested itself
         behaviour = json.dumps({"steps": 9000, "seconds_per_step": 0.1})
         trainer = [sys.executable, str(Path(__file__).parent / "either_trainer.py"), behaviour]

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from training_pipeline.infra.files import new_private_file, sync
+
 KEY_BYTES: Final = 32
 
 
@@ -20,12 +22,11 @@ def session_key(state_dir: Path) -> bytes:
     path = state_dir / "session.key"
     if not path.exists():
         fresh = path.with_name(f".session.key.{secrets.token_hex(4)}")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = new_private_file(fresh)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(secrets.token_bytes(KEY_BYTES))
-                file.flush()
-                os.fsync(descriptor)
+            sync(fresh)
             with suppress(FileExistsError):  # another process was faster: then its key is the one
                 path.hardlink_to(fresh)
         finally:

@@ -14,10 +14,11 @@ from sqlalchemy.exc import DBAPIError
 
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.infra.database import Database
+from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.training_jobs.store.notify import CHANNEL
 
-FIRST_PAUSE_SECONDS: Final = 0.1
-MOST_PAUSE_SECONDS: Final = 5.0
+#: Between two attempts to listen again, after a connection was lost.
+RECONNECTS: Final = RetryPolicy(first=0.1, longest=5.0)
 _LISTEN: Final = text(f"LISTEN {CHANNEL}")
 _log = logging.getLogger(__name__)
 
@@ -36,26 +37,26 @@ class Listener:
 
     async def run(self) -> None:
         """Listen until cancelled, by anyio's cancel scope. Never raises."""
-        pause = FIRST_PAUSE_SECONDS
+        failures = 0
         while True:
             try:
                 connection = await to_thread.run_sync(self._connected)
                 try:
-                    if pause > FIRST_PAUSE_SECONDS:
+                    if failures:
                         _log.info("listening to the database again")
-                    pause = FIRST_PAUSE_SECONDS
+                    failures = 0
                     self._resumed()
                     await self._hear(connection)
                 finally:
                     connection.invalidate()
                     connection.close()
             except (Unavailable, DBAPIError):
-                if pause == FIRST_PAUSE_SECONDS:
+                if not failures:
                     _log.warning("the database does not answer: streams wait for it")
             except Exception:  # noqa: BLE001 - streams would otherwise wait for ever, and nobody know why
                 _log.exception("unforeseen, while listening to the database")
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, MOST_PAUSE_SECONDS)
+            failures += 1
+            await asyncio.sleep(RECONNECTS.pause(failures))
 
     def _connected(self) -> Connection:
         connection = self._database.engine(pooled=False).connect().execution_options(isolation_level="AUTOCOMMIT")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from typing import Final
 
@@ -13,10 +13,9 @@ from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 from training_pipeline.api.events.live import News
-from training_pipeline.domain.access import Caller
+from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobStreamEnd
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.training_jobs.urls import Addresses
 
 #: How long a client is to wait before it connects again.
 RETRY_MILLISECONDS: Final = 3000
@@ -57,24 +56,24 @@ class EventStream(StreamingResponse):
 
 
 async def told(
-    news: AsyncGenerator[News | None, None], first: News, caller: Caller, at: Addresses
+    news: AsyncGenerator[News | None, None], first: News, shown: Callable[[StoredJob], TrainingJob]
 ) -> AsyncGenerator[bytes, None]:
-    """The messages to `caller` for `first` and for all `news` after it.
+    """The messages for `first` and for all `news` after it; `shown` is a job as the one who asks sees it.
 
     The job comes as a `job` message whenever it has changed, each event as a message of its type that bears its id, and
     when the job is over a message `end`. A comment says that there is nothing new.
     """
     yield format_sse_event(retry=RETRY_MILLISECONDS)
-    shown: TrainingJob | None = None
+    last: TrainingJob | None = None
     piece: News | None = first
     async with aclosing(news):
         while True:
             if piece is None:
                 yield _HEARTBEAT
             else:
-                job = TrainingJob.of(piece.job, caller, at)
-                yield b"".join(_messages(job, piece, changed=job != shown))
-                shown = job
+                job = shown(piece.job)
+                yield b"".join(_messages(job, piece, changed=job != last))
+                last = job
             try:
                 piece = await anext(news)
             except StopAsyncIteration:

@@ -14,11 +14,12 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from training_pipeline.api.middleware.origins import SAFE_METHODS, is_cross_origin, is_for_us, is_loopback
+from training_pipeline.api.middleware.origins import SAFE_METHODS, is_cross_origin, is_for_us
 from training_pipeline.api.middleware.rate_limit import Buckets, address_key
 from training_pipeline.api.problems import of_pipeline_error, problem
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import Forbidden, PipelineError, Unauthenticated, Unavailable
+from training_pipeline.infra.loopback import is_loopback
 from training_pipeline.settings import Settings
 
 #: Open to everybody and never counted: probes have no token.

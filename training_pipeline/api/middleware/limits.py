@@ -12,7 +12,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from training_pipeline.api.problems import ProblemField, problem
+from training_pipeline.api.problems import problem
+from training_pipeline.schemas.problem import ProblemField
 
 _log = logging.getLogger(__name__)
 

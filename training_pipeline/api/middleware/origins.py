@@ -7,11 +7,12 @@ all that stands between such a page and us.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
+
+from training_pipeline.infra.loopback import is_loopback
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -45,11 +46,3 @@ def is_for_us(connection: HTTPConnection, trusted: frozenset[str]) -> bool:
         return False
     server = (connection.scope.get("server") or ("",))[0]
     return name == server or name == "localhost" or name.endswith(".localhost") or is_loopback(name) is True
-
-
-def is_loopback(address: str | None) -> bool | None:
-    """Whether an IP address is of this machine alone; None for what is no IP address, such as a socket's path. Pure."""
-    try:
-        return ipaddress.ip_address((address or "").partition("%")[0]).is_loopback
-    except ValueError:
-        return None

@@ -6,11 +6,12 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Header, Query, Response
 
-from training_pipeline.api.deps import VIEWER, JobId, LiveJobs, Parts, Places, Viewer
+from training_pipeline.api.deps import LiveJobs, client_for
 from training_pipeline.api.events.sse import EventStream, told
+from training_pipeline.api.parameters import Cursor, JobId, PageNumber, PageRows
+from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.schemas import paging
-from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
+from training_pipeline.schemas.event import TrainingJobEventPage
 
 router = APIRouter(tags=["training jobs"])
 
@@ -44,32 +45,16 @@ LastEventId = Annotated[
 ]
 
 
-@router.get("/jobs/{job_id}/events", operation_id="getTrainingJobEvents", dependencies=[VIEWER])
+@router.get("/jobs/{job_id}/events", operation_id="getTrainingJobEvents")
 def get_training_job_events(
-    services: Parts,
+    client: Annotated[LocalClient, client_for(LocalClient.events)],
     job_id: JobId,
-    page: paging.PageNumber = None,
-    page_size: paging.PageRows = 50,
-    cursor: paging.Cursor = None,
+    page: PageNumber = None,
+    page_size: PageRows = 50,
+    cursor: Cursor = None,
 ) -> TrainingJobEventPage:
     """A job's events, newest first."""
-    number = paging.page_number(page, cursor)
-    place = None if cursor is None else paging.decode(paging.EventPosition, cursor)
-    services.jobs.get(job_id)
-    events, total = services.store.events(
-        job_id,
-        limit=page_size + 1,
-        offset=0 if place else (number - 1) * page_size,
-        before=None if place is None else place.id,
-    )
-    shown, more = events[:page_size], len(events) > page_size
-    return TrainingJobEventPage(
-        events=[TrainingJobEvent.model_validate(event) for event in shown],
-        total=total,
-        page=None if place else number,
-        page_size=page_size,
-        next_cursor=paging.encode(paging.EventPosition(id=shown[-1].id)) if more else None,
-    )
+    return client.events(job_id, page=page, page_size=page_size, cursor=cursor)
 
 
 @router.get(
@@ -81,18 +66,17 @@ def get_training_job_events(
 )
 async def stream_training_job_events(
     live: LiveJobs,
-    caller: Viewer,
-    at: Places,
+    client: Annotated[LocalClient, client_for(LocalClient.follow)],
     job_id: JobId,
     last_event_id_header: LastEventIdHeader = None,
     last_event_id: LastEventId = None,
 ) -> Response:
     """A job's events so far, or after the last one received, and then live; with the job itself as it changes."""
     after = last_event_id_header if last_event_id_header is not None else last_event_id
-    news = live.follow(job_id, after or 0, token_id=caller.token_id)
+    news = live.follow(job_id, after or 0, token_id=client.caller.token_id)
     first = await anext(news, None)
     if first is None:
         raise Unavailable("This server is being stopped.")
     if first.over and not first.events:
         return Response(status_code=204)
-    return EventStream(told(news, first, caller, at))
+    return EventStream(told(news, first, client.shown))

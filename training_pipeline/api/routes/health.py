@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Request, Response
 
-from training_pipeline.api.deps import Parts
+from training_pipeline.api.deps import CurrentServices
 from training_pipeline.api.problems import problem
 from training_pipeline.app.readiness import readiness
 from training_pipeline.schemas.health import Check, Health, Readiness
@@ -21,7 +21,7 @@ async def get_health() -> Health:
 
 
 @router.get("/readyz", operation_id="getReadiness", response_model=Readiness)
-def get_readiness(request: Request, services: Parts) -> Readiness | Response:
+def get_readiness(request: Request, services: CurrentServices) -> Readiness | Response:
     """Database and migrations, backend, and Dagster's daemon, each with what is wrong."""
     checks = readiness(services)
     wrong = [f"{check.name}: {check.detail}" for check in checks if not check.ok]

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 
-from training_pipeline.api.deps import JobId, Jobs, Operator, Parts, Places, Viewer
-from training_pipeline.app.container import Services
-from training_pipeline.client.idempotent import created_once
-from training_pipeline.domain import job as domain
-from training_pipeline.domain.access import Caller
-from training_pipeline.schemas import paging
+from training_pipeline.api.deps import client_for
+from training_pipeline.api.parameters import Cursor, IdempotencyKey, JobId, PageNumber, PageRows
+from training_pipeline.client.base import Created
+from training_pipeline.client.local import LocalClient
+from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun
-from training_pipeline.training_jobs.lifecycle.service import Also
-from training_pipeline.training_jobs.store import idempotency
 from training_pipeline.training_jobs.store.queries import JobSort
 
 router = APIRouter(tags=["training jobs"])
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        pattern=r"^[!-~]{1,255}$",
-        description="The same key with the same body gets the first answer again, for 24 hours at least.",
-        examples=["3f0c8f7e-2c55-4b6f-9d1e-0a4f7a3b9c11"],
-    ),
-]
 NAME = r"^[^\x00-\x1f\x7f]{1,128}$"
 SEARCH = "Only with this text in the id, the model, the base model, the training sheet or the creator; any case."
 SORT = "What to order by; jobs without a value come last."
@@ -53,88 +40,68 @@ LOCATION: dict[str, Any] = {
 )
 def create_training_job(
     request: Request,
-    services: Parts,
-    jobs: Jobs,
-    caller: Operator,
+    client: Annotated[LocalClient, client_for(LocalClient.create)],
     body: Annotated[CreateTrainingJob, Body(strict=False)],
     dry_run: Annotated[bool, Query(description="Only say what would happen.", examples=[True])] = False,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Create a training job. The whole request is checked at once, and every "auto" replaced by the value used."""
     if dry_run:
-        return Response(DryRun.of(jobs.plan(body)).model_dump_json(), media_type="application/json")
-    asked = idempotency.body_hash("create", body.model_dump(mode="json", exclude_unset=True))
-    return _created(
-        request,
-        services,
-        caller,
-        idempotency_key,
-        asked,
-        lambda also: jobs.create(body, also=also),
-    )
+        return Response(client.plan(body).model_dump_json(), media_type="application/json")
+    return _created(request, client.create(body, idempotency_key=idempotency_key))
 
 
 @router.get("/jobs", operation_id="listTrainingJobs")
 def list_training_jobs(
-    jobs: Jobs,
-    caller: Viewer,
-    at: Places,
+    client: Annotated[LocalClient, client_for(LocalClient.list)],
     training_sheet_id: Annotated[str | None, Query(pattern=NAME, description="Only on this training sheet.")] = None,
-    status: Annotated[list[domain.JobStatus] | None, Query(description="Only in one of these.")] = None,
+    status: Annotated[list[JobStatus] | None, Query(description="Only in one of these.")] = None,
     created_by: Annotated[str | None, Query(pattern=NAME, description="Only by this creator.")] = None,
     search: Annotated[str | None, Query(pattern=NAME, description=SEARCH, examples=["triage"])] = None,
     sort: Annotated[JobSort, Query(description=SORT)] = JobSort.CREATED_AT,
     descending: Annotated[bool, Query(description="From the last to the first of that order.")] = True,
-    page: paging.PageNumber = None,
-    page_size: paging.PageRows = 50,
-    cursor: paging.Cursor = None,
+    page: PageNumber = None,
+    page_size: PageRows = 50,
+    cursor: Cursor = None,
 ) -> TrainingJobPage:
     """List training jobs, newest first unless told otherwise."""
-    newest_first = (sort, descending) == (JobSort.CREATED_AT, True)
-    if cursor is not None and not newest_first:
-        raise paging.bad_query("cursor", "cursor_and_sort", "Goes with the order newest first only; use page")
-    number = paging.page_number(page, cursor)
-    place = None if cursor is None else paging.decode(paging.JobPosition, cursor)
-    found, total = jobs.list(
+    return client.list(
         statuses=status or (),
         training_sheet_id=training_sheet_id,
         created_by=created_by,
         search=search,
         sort=sort,
         descending=descending,
-        limit=page_size + 1,
-        offset=0 if place else (number - 1) * page_size,
-        after=None if place is None else (place.created_at, place.id),
-    )
-    shown, more = found[:page_size], len(found) > page_size
-    last = paging.JobPosition(created_at=shown[-1].created_at, id=shown[-1].id) if more and newest_first else None
-    return TrainingJobPage(
-        jobs=[TrainingJob.of(job, caller, at) for job in shown],
-        total=total,
-        page=None if place else number,
+        page=page,
         page_size=page_size,
-        next_cursor=None if last is None else paging.encode(last),
+        cursor=cursor,
     )
 
 
 @router.get("/active", operation_id="getActiveTrainingJobs")
-def get_active_training_jobs(jobs: Jobs, caller: Viewer, at: Places) -> ActiveTrainingJobs:
+def get_active_training_jobs(
+    client: Annotated[LocalClient, client_for(LocalClient.active)],
+) -> ActiveTrainingJobs:
     """Every pending, queued or running job."""
-    found, total = jobs.list(statuses=domain.ACTIVE, limit=None)
-    return ActiveTrainingJobs(jobs=[TrainingJob.of(job, caller, at) for job in found], total=total)
+    return client.active()
 
 
 @router.get("/jobs/{job_id}", operation_id="getTrainingJob")
-def get_training_job(jobs: Jobs, caller: Viewer, at: Places, job_id: JobId) -> TrainingJob:
+def get_training_job(client: Annotated[LocalClient, client_for(LocalClient.get)], job_id: JobId) -> TrainingJob:
     """One training job."""
-    return TrainingJob.of(jobs.get(job_id), caller, at)
+    return client.get(job_id)
 
 
 @router.post("/jobs/{job_id}/poll", operation_id="pollTrainingJob")
-async def poll_training_job(request: Request, jobs: Jobs, caller: Viewer, at: Places, job_id: JobId) -> TrainingJob:
+async def poll_training_job(
+    request: Request, client: Annotated[LocalClient, client_for(LocalClient.poll)], job_id: JobId
+) -> TrainingJob:
     """Ask the backend now. However many ask at the same moment, the backend is asked once."""
-    job = await request.app.state.polls.run(job_id, lambda: jobs.poll(job_id))
-    return TrainingJob.of(job, caller, at)
+    asking = client.caller
+    polled: TrainingJob = await request.app.state.polls.run(
+        f"{job_id} {asking.role} {asking.name}", lambda: client.poll(job_id)
+    )
+    return polled
 
 
 @router.post(
@@ -148,17 +115,14 @@ async def poll_training_job(request: Request, jobs: Jobs, caller: Viewer, at: Pl
 )
 def cancel_training_job(
     response: Response,
-    jobs: Jobs,
-    caller: Operator,
-    at: Places,
+    client: Annotated[LocalClient, client_for(LocalClient.cancel)],
     job_id: JobId,
     body: Annotated[CancelTrainingJob | None, Body(strict=False)] = None,
 ) -> TrainingJob:
     """Cancel a training job. Idempotent; 409 for a job that is over otherwise."""
-    reason = (body or CancelTrainingJob.model_construct(reason="no reason given")).reason
-    job = jobs.cancel(job_id, reason=reason)
-    response.status_code = 200 if job.status is domain.JobStatus.CANCELLED else 202
-    return TrainingJob.of(job, caller, at)
+    job = client.cancel(job_id, reason=(body or CancelTrainingJob.model_validate({})).reason)
+    response.status_code = 200 if job.status is JobStatus.CANCELLED else 202
+    return job
 
 
 @router.post(
@@ -170,40 +134,18 @@ def cancel_training_job(
 )
 def retry_training_job(
     request: Request,
-    services: Parts,
-    jobs: Jobs,
-    caller: Operator,
+    client: Annotated[LocalClient, client_for(LocalClient.retry)],
     job_id: JobId,
     body: Annotated[RetryTrainingJob | None, Body(strict=False)] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Create a new job like one that failed, was cancelled or timed out, with optional changes."""
     changes = {} if body is None else body.training_config.model_dump(exclude_unset=True)
-    return _created(
-        request,
-        services,
-        caller,
-        idempotency_key,
-        idempotency.body_hash(f"retry {job_id}", changes),
-        lambda also: jobs.retry(job_id, changes=changes, also=also),
-    )
+    return _created(request, client.retry(job_id, changes=changes, idempotency_key=idempotency_key))
 
 
-def _created(
-    request: Request,
-    services: Services,
-    caller: Caller,
-    key: str | None,
-    asked: str,
-    create: Callable[[Also | None], domain.TrainingJob],
-) -> Response:
-    """201 with the new job; with a key, whatever was answered to it first."""
-    answer, replayed = created_once(services, caller, key=key, asked=asked, create=create)
-    return _answer(request, answer, {"Idempotent-Replayed": "true"} if replayed else None)
-
-
-def _answer(request: Request, answer: idempotency.Answer, headers: dict[str, str] | None = None) -> Response:
-    job_id = TrainingJob.model_validate_json(answer.body).id
-    path = request.app.url_path_for("get_training_job", job_id=job_id)
-    headers = {"Location": str(path), **(headers or {})}
-    return Response(answer.body, answer.status, headers=headers, media_type="application/json")
+def _created(request: Request, created: Created) -> Response:
+    """201 with the new job, or with the one that the same request made before."""
+    path = request.app.url_path_for("get_training_job", job_id=created.job.id)
+    headers = {"Location": str(path), **({"Idempotent-Replayed": "true"} if created.replayed else {})}
+    return Response(created.job.model_dump_json(), 201, headers=headers, media_type="application/json")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from fastapi import APIRouter
 
-from training_pipeline.api.deps import VIEWER, Parts
-from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
+from training_pipeline.api.deps import client_for
+from training_pipeline.client.local import LocalClient
+from training_pipeline.schemas.base_model import BaseModels
 
 router = APIRouter(tags=["base models"])
 
 
-@router.get("/models", operation_id="listBaseModels", dependencies=[VIEWER])
-def list_base_models(services: Parts) -> BaseModels:
+@router.get("/models", operation_id="listBaseModels")
+def list_base_models(client: Annotated[LocalClient, client_for(LocalClient.base_models)]) -> BaseModels:
     """The base models that a job can start from."""
-    offers = [BaseModelOffer.model_validate(offer) for offer in services.backend.base_models()]
-    offers.sort(key=lambda offer: not offer.default)
-    return BaseModels(models=offers, total=len(offers))
+    return client.base_models()

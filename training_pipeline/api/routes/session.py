@@ -5,14 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Request, Response
 
 from training_pipeline.api.auth.sessions import Sessions, page_caller
-from training_pipeline.api.deps import Viewer
+from training_pipeline.api.deps import CurrentCaller
 from training_pipeline.api.middleware.access import SESSION
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.post(SESSION, status_code=204)
-def begin_session(request: Request, response: Response, caller: Viewer) -> None:
+def begin_session(request: Request, response: Response, caller: CurrentCaller) -> None:
     """Exchange the token in the header Authorization for the cookie of a session. Where none is needed, do nothing."""
     sessions: Sessions = request.app.state.sessions
     if caller.token_id is not None:

@@ -6,48 +6,35 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from training_pipeline.api.deps import VIEWER, Parts, SheetId
-from training_pipeline.datasets.preview import preview
-from training_pipeline.datasets.summary import export_summary
-from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
-from training_pipeline.schemas.training_sheet import (
-    ExportSummary,
-    TrainingSheet,
-    TrainingSheetDetails,
-    TrainingSheetPreview,
-    TrainingSheets,
-)
+from training_pipeline.api.deps import client_for
+from training_pipeline.api.parameters import SheetId
+from training_pipeline.client.local import LocalClient
+from training_pipeline.schemas.training_sheet import TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 
 router = APIRouter(tags=["training sheets"])
 
 Lines = Annotated[int, Query(ge=1, le=1000, description="Most lines.", examples=[5])]
 
 
-@router.get("/training-sheets", operation_id="listTrainingSheets", dependencies=[VIEWER])
-def list_training_sheets(services: Parts) -> TrainingSheets:
+@router.get("/training-sheets", operation_id="listTrainingSheets")
+def list_training_sheets(
+    client: Annotated[LocalClient, client_for(LocalClient.training_sheets)],
+) -> TrainingSheets:
     """Every training sheet whose head can be read."""
-    sheets = [TrainingSheet.model_validate(TrainingSheet.fields_of(sheet)) for sheet in services.source.list()]
-    return TrainingSheets(training_sheets=sheets, total=len(sheets))
+    return client.training_sheets()
 
 
-@router.get("/training-sheets/{training_sheet_id}", operation_id="getTrainingSheet", dependencies=[VIEWER])
-def get_training_sheet(services: Parts, training_sheet_id: SheetId) -> TrainingSheetDetails:
+@router.get("/training-sheets/{training_sheet_id}", operation_id="getTrainingSheet")
+def get_training_sheet(
+    client: Annotated[LocalClient, client_for(LocalClient.training_sheet)], training_sheet_id: SheetId
+) -> TrainingSheetDetails:
     """A training sheet with its export summary: every pair is put before both gates now."""
-    with services.source.open(training_sheet_id) as opened:
-        summary = export_summary(opened, services.policy)
-        return TrainingSheetDetails(
-            **TrainingSheet.fields_of(opened.sheet), digest=opened.digest, export_summary=ExportSummary.of(summary)
-        )
+    return client.training_sheet(training_sheet_id)
 
 
-@router.get("/training-sheets/{training_sheet_id}/preview", operation_id="previewTrainingSheet", dependencies=[VIEWER])
+@router.get("/training-sheets/{training_sheet_id}/preview", operation_id="previewTrainingSheet")
 def preview_training_sheet(
-    services: Parts,
-    training_sheet_id: SheetId,
-    limit: Lines = 5,
+    client: Annotated[LocalClient, client_for(LocalClient.preview)], training_sheet_id: SheetId, limit: Lines = 5
 ) -> TrainingSheetPreview:
     """The JSONL that would be trained on; nothing of a sheet that may not be trained on itself."""
-    with services.source.open(training_sheet_id) as opened:
-        trainable = opened.sheet.status in TRAINABLE_SHEETS
-        lines = preview(opened, services.policy, limit) if trainable else []
-    return TrainingSheetPreview(training_sheet_id=training_sheet_id, trainable=trainable, lines=lines)
+    return client.preview(training_sheet_id, limit=limit)

@@ -8,7 +8,6 @@ most one trainer, for the same reason.
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from training_pipeline.backends.base import (
     TrainingResult,
 )
 from training_pipeline.backends.defaults import resolve
-from training_pipeline.backends.local import outcome as verdict
+from training_pipeline.backends.local import outcomes
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.backends.local.hardware import best_precision
 from training_pipeline.backends.local.progress import read_points
@@ -48,18 +47,18 @@ from training_pipeline.domain.errors import (
     NotFound,
     Unavailable,
 )
-from training_pipeline.domain.job import JobStatus, TrainingConfig
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.job_id import is_job_id
+from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.file_lock import hold, is_held, try_lock
 from training_pipeline.infra.json_file import BrokenFile, read_json, write_json
-from training_pipeline.infra.process_identity import ProcessIdentity, kill_group
+from training_pipeline.infra.processes import ProcessIdentity
 
 #: The training program; it is given the path of config.json.
 PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft")
 
 #: What must be the same when an attempt is submitted again.
 _SAME_REQUEST: Final = {"dataset_digest", "base_model", "model_name"}
-
-_JOB_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 
 class LocalBackend:
@@ -138,7 +137,7 @@ class LocalBackend:
         """The state of the run, from its files and locks. Reads."""
         run = self._submitted(job_id, attempt)
         with _using(run):
-            # The lock first: a supervisor that ends between the two looks has written its verdict by then.
+            # The lock first: a supervisor that ends between the two looks has written its outcome by then.
             supervised = _is_supervised(run)
             outcome = run.outcome()
             supervision = run.supervision()
@@ -169,10 +168,10 @@ class LocalBackend:
                 write_json(run.cancel, {"requested_at": time.time()})
 
     def recover(self, job_id: str, attempt: int) -> bool:
-        """Give a run with neither verdict nor supervisor a new supervisor, at most as often as a trainer is resumed.
+        """Give a run with neither outcome nor supervisor a new supervisor, at most as often as a trainer is resumed.
 
         A trainer that still lives goes on under the new one; otherwise it is resumed from its checkpoint. A supervisor
-        that was told to stop does not count. Where it was lost too often its trainer is killed and the verdict is
+        that was told to stop does not count. Where it was lost too often its trainer is killed and the outcome is
         written here. False if the run has failed for good, else true. Idempotent.
         """
         run = self._submitted(job_id, attempt)
@@ -209,8 +208,8 @@ class LocalBackend:
             return answered_questions(asked.read_bytes()) if asked.exists() else []
 
     def _directory(self, job_id: str, attempt: int) -> RunDirectory:
-        if not _JOB_ID.fullmatch(job_id):
-            raise NotFound(f"{job_id!r} is no job id: letters, digits, '_', '.' and '-' were expected.")
+        if not is_job_id(job_id):
+            raise NotFound(f"{job_id!r} is no job id: 1 to 64 letters, digits, '_' and '-' were expected.")
         return RunDirectory(self._runs / f"{job_id}-{attempt}")
 
     def _submitted(self, job_id: str, attempt: int) -> RunDirectory:
@@ -265,8 +264,8 @@ def _progress(run: RunDirectory) -> dict[str, Any]:
 def _lost(run: RunDirectory, progress: dict[str, Any]) -> RunState:
     progress.pop("eta_seconds", None)
     tail = log_tail(run.supervisor_log)
-    error = verdict.with_tail(
-        "The supervisor of this run is gone and left no verdict.", log=str(run.supervisor_log), tail=tail
+    error = outcomes.with_tail(
+        "The supervisor of this run is gone and left no outcome.", log=str(run.supervisor_log), tail=tail
     )
     details = {"error_type": "SupervisorLost", "log": str(run.supervisor_log), "log_tail": tail}
     details["trainer_log_tail"] = log_tail(run.trainer_log)
@@ -274,16 +273,16 @@ def _lost(run: RunDirectory, progress: dict[str, Any]) -> RunState:
 
 
 def _give_up(run: RunDirectory, recoveries: int) -> None:
-    """End what is left of a run that was lost too often, and write its verdict."""
+    """End what is left of a run that was lost too often, and write its outcome."""
     leader = ProcessIdentity.from_json(read_json(run.trainer))
     if leader is not None and is_held(run.trainer_lock):  # the lock says that the group is still this trainer's
-        kill_group(leader)
+        leader.kill_group()
     supervision = run.supervision()
     ran_seconds = supervision.ran_seconds if supervision else 0.0
-    outcome = verdict.of_trainer(run, ran_seconds=ran_seconds)
+    outcome = outcomes.of_trainer(run, ran_seconds=ran_seconds)
     if outcome is None and run.cancel.exists():
-        outcome = verdict.cancelled(ran_seconds=ran_seconds)
-    run.write_outcome(outcome or verdict.abandoned(run, recoveries, ran_seconds=ran_seconds))
+        outcome = outcomes.cancelled(ran_seconds=ran_seconds)
+    run.write_outcome(outcome or outcomes.abandoned(run, recoveries, ran_seconds=ran_seconds))
 
 
 def _other_request(run: RunDirectory, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

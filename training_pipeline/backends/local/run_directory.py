@@ -8,11 +8,11 @@
 | recoveries.json      | backend    | how often a lost run was taken up again                            |
 | supervisor.json      | supervisor | who it is, how far the run is, running time, resumes               |
 | trainer.json         | trainer    | who it is, written just before it becomes the training program     |
-| outcome.json         | supervisor | the verdict on the run, after which nothing happens; written by    |
+| outcome.json         | supervisor | the outcome of the run, after which nothing happens; written by    |
 |                      |            | the backend where supervisors were lost too often                  |
 | status.json          | trainer    | progress                                                           |
 | progress.jsonl       | trainer    | the metric points                                                  |
-| result.json          | trainer    | what one start of it came to; no verdict: a stopped one may go on  |
+| result.json          | trainer    | what one start of it came to; no outcome: a stopped one may go on  |
 | checkpoints/, model/ | trainer    | what it trained                                                    |
 | *.log                | all        | what supervisor and trainer print                                  |
 | run.lock             |            | held by whoever starts a supervisor, for that moment               |
@@ -44,7 +44,7 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The final verdict on a run. `status` is succeeded, failed, cancelled or timeout; times in seconds since 1970."""
+    """The final outcome of a run. `status` is succeeded, failed, cancelled or timeout; times in seconds since 1970."""
 
     status: str
     finished_at: float
@@ -151,7 +151,7 @@ class RunDirectory:
         write_json(self.path / "orders.json", asdict(orders))
 
     def outcome(self) -> Outcome | None:
-        """The final verdict; None as long as there is none. Reads."""
+        """The final outcome; None as long as there is none. Reads."""
         value = read_json(self.path / "outcome.json")
         return None if value is None else Outcome(**value)
 

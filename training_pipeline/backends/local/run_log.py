@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from training_pipeline.infra.files import end_of
+
 LINES: Final = 20
 CHARACTERS: Final = 2000
 
-#: More than the characters shown, as progress bars are dropped; a log may be huge.
-_READ_BYTES: Final = 64 * 1024
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _SECRETS: Final = (
@@ -32,13 +32,8 @@ def log_tail(path: Path) -> str:
     Of a line that was overwritten (a progress bar) only its last state stays; colours, control characters and what
     looks like a password or a token are taken out. That it holds no text of pairs is the promise of whoever writes it.
     """
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _READ_BYTES))
-            text = file.read().decode("utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
-    lines = (_clean(line) for line in text.replace("\r\n", "\n").split("\n"))
+    # More is read than is shown, as progress bars are dropped.
+    lines = (_clean(line) for line in end_of(path).replace("\r\n", "\n").split("\n"))
     tail = "\n".join([line for line in lines if line][-LINES:])
     return tail if len(tail) <= CHARACTERS else "…" + tail[1 - CHARACTERS :]
 

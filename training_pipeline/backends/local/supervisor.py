@@ -1,10 +1,10 @@
-"""One small process a run: waits for a slot, starts the trainer, resumes it, ends it, and writes the verdict.
+"""One small process a run: waits for a slot, starts the trainer, resumes it, ends it, and writes the outcome.
 
 `python -m training_pipeline.backends.local.supervisor RUN_DIR [LOCK_DESCRIPTOR]`. With the descriptor of the held
 supervisor.lock, as the backend starts it, it goes into a session of its own and its caller returns at once; without, it
 stays in the foreground. Only the standard library and psutil are imported: many of these may wait at the same time.
 
-SIGTERM ends the trainer gently and leaves the run without a verdict, for the backend to take up again. If the
+SIGTERM ends the trainer gently and leaves the run without an outcome, for the backend to take up again. If the
 supervisor is killed, the trainer goes on; the next supervisor takes it over.
 """
 
@@ -20,19 +20,19 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.backends.local import outcome as verdict
+from training_pipeline.backends.local import outcomes
 from training_pipeline.backends.local.run_directory import Orders, Outcome, RunDirectory, Supervision
 from training_pipeline.backends.local.slots import Turn
 from training_pipeline.backends.local.trainer_process import Orphan, TrainerProcess, start_trainer
 from training_pipeline.infra.file_lock import is_held, try_lock
 from training_pipeline.infra.json_file import read_json
-from training_pipeline.infra.process_identity import ProcessIdentity, is_alive, kill_group
+from training_pipeline.infra.processes import ProcessIdentity
 
 #: Seconds between two looks at the trainer and at the wish to cancel.
 TICK_SECONDS: Final = 0.1
 #: At most this much running time is forgotten when the supervisor is killed together with its trainer.
 HEARTBEAT_SECONDS: Final = 5.0
-#: Seconds between two attempts to write the verdict where the disk is full.
+#: Seconds between two attempts to write the outcome where the disk is full.
 _RETRY_SECONDS: Final = 5.0
 
 log = logging.getLogger("supervisor")
@@ -69,17 +69,17 @@ class Supervisor:
         self.interrupted = False
 
     def interrupt(self, *_: object) -> None:
-        """Stop at the next tick and leave the run without a verdict. May be called by a signal handler."""
+        """Stop at the next tick and leave the run without an outcome. May be called by a signal handler."""
         self.interrupted = True
 
     def supervise(self) -> Outcome | None:
-        """Carry the run on to its end: the verdict, or None if this supervisor was told to stop."""
+        """Carry the run on to its end: the outcome, or None if this supervisor was told to stop."""
         self._say("Waiting for a slot.")
         trainer = self._take_over()
         while True:
             if trainer is None:
-                # An earlier supervisor may have died before it wrote the verdict down.
-                outcome = verdict.of_trainer(self._run, ran_seconds=self.ran_seconds)
+                # An earlier supervisor may have died before it wrote the outcome down.
+                outcome = outcomes.of_trainer(self._run, ran_seconds=self.ran_seconds)
                 if outcome is not None:
                     return outcome
                 ending = self._wait_for_slot()
@@ -88,7 +88,7 @@ class Supervisor:
                 trainer = self._start()
             ending, exit_code = self._see_out(trainer)
             trainer = None
-            outcome = verdict.of_trainer(self._run, ran_seconds=self.ran_seconds)
+            outcome = outcomes.of_trainer(self._run, ran_seconds=self.ran_seconds)
             if outcome is not None and (ending is None or outcome.status == "succeeded"):
                 return outcome
             ending = ending or self._why_end()
@@ -97,7 +97,7 @@ class Supervisor:
             if self._resumes >= self._orders.resumes:
                 return self._died(exit_code)
             self._resumes += 1
-            log.warning("the trainer %s; resume %d", verdict.how_it_ended(exit_code), self._resumes)
+            log.warning("the trainer %s; resume %d", outcomes.how_it_ended(exit_code), self._resumes)
             self._say(f"Resuming from the last checkpoint ({self._resumes} of {self._orders.resumes}).")
 
     @property
@@ -111,13 +111,13 @@ class Supervisor:
         deadline = time.monotonic() + self._orders.cancel_grace_seconds
         while is_held(self._run.trainer_lock):
             leader = ProcessIdentity.from_json(read_json(self._run.trainer))
-            if leader is not None and is_alive(leader):
+            if leader is not None and leader.is_alive():
                 log.info("taking over the trainer with the process id %d", leader.pid)
                 self._ran_before += self._unwatched
                 self._training()
                 return Orphan(leader)
             if leader is not None:
-                kill_group(leader)
+                leader.kill_group()
             if time.monotonic() > deadline:
                 raise RemnantsAlive(
                     "Processes that an earlier trainer of this run started are still alive and could not be ended. End"
@@ -196,14 +196,14 @@ class Supervisor:
 
     def _ended(self, ending: Ending) -> Outcome | None:
         if ending is Ending.CANCELLED:
-            return verdict.cancelled(ran_seconds=self.ran_seconds)
+            return outcomes.cancelled(ran_seconds=self.ran_seconds)
         if ending is Ending.TIMED_OUT:
-            return verdict.timed_out(self._orders.timeout_seconds, ran_seconds=self.ran_seconds)
+            return outcomes.timed_out(self._orders.timeout_seconds, ran_seconds=self.ran_seconds)
         self._say("The supervisor was told to stop.", interrupted=True)
         return None
 
     def _died(self, exit_code: int | None) -> Outcome:
-        return verdict.died(self._run, exit_code, resumes=self._resumes, ran_seconds=self.ran_seconds)
+        return outcomes.died(self._run, exit_code, resumes=self._resumes, ran_seconds=self.ran_seconds)
 
     def _say(self, message: str = "", *, interrupted: bool = False) -> None:
         self._last_heartbeat = time.monotonic()
@@ -229,7 +229,7 @@ class Supervisor:
 
 
 def supervise(run: RunDirectory) -> None:
-    """Carry `run` on to its verdict and write it down. The caller holds supervisor.lock."""
+    """Carry `run` on to its outcome and write it down. The caller holds supervisor.lock."""
     orders = run.orders()
     if orders is None:
         raise ValueError(f"{run.path} holds no orders.json; only a submitted run can be supervised")
@@ -244,23 +244,23 @@ def supervise(run: RunDirectory) -> None:
     try:
         outcome = supervisor.supervise()
     except RemnantsAlive as error:
-        outcome = verdict.broken(str(error), ran_seconds=supervisor.ran_seconds)
+        outcome = outcomes.broken(str(error), ran_seconds=supervisor.ran_seconds)
     except (OSError, subprocess.SubprocessError) as error:
         log.exception("could not go on")
         what = f"The run could not be carried on in {run.path}: {error}."
-        outcome = verdict.broken(what, ran_seconds=supervisor.ran_seconds)
+        outcome = outcomes.broken(what, ran_seconds=supervisor.ran_seconds)
     supervisor.release_slot()
     if outcome is not None:
         _write(run, supervisor, outcome)
 
 
 def _write(run: RunDirectory, supervisor: Supervisor, outcome: Outcome) -> None:
-    """Write the verdict down, as soon as there is room for it; in vain where the directory is gone."""
+    """Write the outcome down, as soon as there is room for it; in vain where the directory is gone."""
     while run.path.exists():
         try:
             run.write_outcome(outcome)
         except OSError as error:
-            log.warning("could not write the verdict (%s); trying again", error.strerror)
+            log.warning("could not write the outcome (%s); trying again", error.strerror)
             if supervisor.interrupted:
                 return
             time.sleep(_RETRY_SECONDS)

@@ -15,7 +15,7 @@ import psutil
 from training_pipeline.backends.local.run_directory import RunDirectory
 from training_pipeline.backends.local.run_log import append_privately
 from training_pipeline.infra.json_file import write_json
-from training_pipeline.infra.process_identity import ProcessIdentity, is_alive, kill_group
+from training_pipeline.infra.processes import ProcessIdentity
 
 #: Exit code of a child that could not write down who it is (EX_CANTCREAT): a death like any other, told in its log.
 _CANNOT_REGISTER: Final = 73
@@ -75,17 +75,17 @@ class Orphan:
 
     def has_ended(self) -> bool:
         """By its identity."""
-        return not is_alive(self._leader)
+        return not self._leader.is_alive()
 
     def ask_to_stop(self) -> None:
         """SIGTERM, if it is still the same process."""
-        if is_alive(self._leader):
+        if self._leader.is_alive():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._leader.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """SIGKILL to the group, if it is still the same group."""
-        kill_group(self._leader)
+        self._leader.kill_group()
 
     def reap(self) -> int | None:
         """Nothing is known of its exit."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from training_pipeline.domain.job import as_number
+from training_pipeline.domain.validation import as_number
 
 BaseModelId = Annotated[str | None, typer.Option(help="The model to start from; else the backend's default.")]
 ModelName = Annotated[str | None, typer.Option(help="Name of the model; else made from the sheet's id.")]

@@ -24,8 +24,8 @@ from training_pipeline.cli.commands.job_request import (
     request_of,
 )
 from training_pipeline.cli.commands.options import Cursor, JobId, Json, Key, Token, Url, print_json, say
+from training_pipeline.cli.open_client import open_client
 from training_pipeline.cli.render import jobs
-from training_pipeline.client.base import jobs_client
 from training_pipeline.domain.job import ACTIVE, JobStatus
 from training_pipeline.settings import Settings
 
@@ -71,12 +71,12 @@ def create(
         uc_catalog=uc_catalog,
         uc_schema=uc_schema,
     )
-    with jobs_client(url, token) as client:
+    with open_client(url, token) as client:
         if dry_run:
             plan = client.plan(body)
             print_json(plan) if json else say(jobs.plan(plan))
             return
-        job = client.create(body, idempotency_key=idempotency_key)
+        job = client.create(body, idempotency_key=idempotency_key).job
         if watch:
             jobs_watch.follow(client, job, json=json)
         elif json:
@@ -99,7 +99,7 @@ def list_jobs(
 ) -> None:
     """List training jobs, newest first."""
     statuses = sorted({*(status or ()), *(ACTIVE if active else ())})
-    with jobs_client(url, token) as client:
+    with open_client(url, token) as client:
         page = paging.rows(
             lambda size, at: client.list(
                 statuses=statuses, training_sheet_id=sheet, created_by=by, page_size=size, cursor=at
@@ -121,7 +121,7 @@ def list_jobs(
 @app.command()
 def show(job_id: JobId, json: Json = False, url: Url = None, token: Token = None) -> None:
     """Show one training job: configuration, figures, events."""
-    with jobs_client(url, token) as client:
+    with open_client(url, token) as client:
         job = client.get(job_id)
         if json:
             print_json(job)
@@ -138,7 +138,7 @@ def cancel(
     token: Token = None,
 ) -> None:
     """Cancel a training job. One that runs is asked to stop; it is cancelled once the backend confirms it."""
-    with jobs_client(url, token) as client:
+    with open_client(url, token) as client:
         job = client.cancel(job_id, reason=reason)
     if json:
         print_json(job)
@@ -180,8 +180,8 @@ def retry(
 ) -> None:
     """Create a new training job like one that failed, was cancelled or timed out."""
     changes = config_of(config or [])
-    with jobs_client(url, token) as client:
-        job = client.retry(job_id, changes=changes, idempotency_key=idempotency_key)
+    with open_client(url, token) as client:
+        job = client.retry(job_id, changes=changes, idempotency_key=idempotency_key).job
         if watch:
             jobs_watch.follow(client, job, json=json)
         elif json:

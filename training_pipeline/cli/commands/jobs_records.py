@@ -11,10 +11,11 @@ import typer
 
 from training_pipeline.cli.commands import paging
 from training_pipeline.cli.commands.options import Cursor, JobId, Json, Token, Url, print_json, say
+from training_pipeline.cli.open_client import open_client
 from training_pipeline.cli.render import jobs
 from training_pipeline.cli.render import lineage as show_lineage
 from training_pipeline.cli.render import metrics as show_metrics
-from training_pipeline.client.base import JobsClient, Pairs, jobs_client
+from training_pipeline.client.base import Client, Pairs
 from training_pipeline.schemas.metrics import MetricPoint
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
 
@@ -32,7 +33,7 @@ def events(
     token: Token = None,
 ) -> None:
     """List what happened to a training job, newest first."""
-    with jobs_client(url, token) as client:
+    with open_client(url, token) as client:
         page = paging.rows(
             lambda size, at: client.events(job_id, page_size=size, cursor=at), "events", limit=limit, cursor=cursor
         )
@@ -58,7 +59,7 @@ def metrics(
     """Show a training job's figures so far and how they went, also while it runs."""
     if as_csv and json:
         raise typer.BadParameter("Choose one of --csv and --json.", param_hint="--csv")
-    with jobs_client(url, token) as client:
+    with open_client(url, token) as client:
         if as_csv:
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(MetricPoint.model_fields)
@@ -79,7 +80,7 @@ def lineage(
     token: Token = None,
 ) -> None:
     """Show what exactly a training job was trained on, and who allowed it."""
-    with jobs_client(url, token) as client:
+    with open_client(url, token) as client:
         record = client.lineage(job_id, pairs=pairs, page_size=limit, cursor=cursor)
     if json:
         print_json(record)
@@ -89,7 +90,7 @@ def lineage(
         say(show_lineage.pairs(record))
 
 
-def every_step(client: JobsClient, job_id: str, from_step: int, to_step: int) -> Iterator[MetricPoint]:
+def every_step(client: Client, job_id: str, from_step: int, to_step: int) -> Iterator[MetricPoint]:
     """Every step of the stretch that has a measurement, in order; a stretch with too many of them is halved."""
     found = client.metrics(job_id, from_step=from_step, to_step=to_step, resolution=MOST_POINTS)
     if not found.sampled:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from typing import Annotated, Final
 
@@ -11,13 +10,14 @@ from pydantic import BaseModel
 from rich.console import Console, RenderableType
 
 from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.job_id import is_job_id
 
 #: Where output is no terminal nothing is cut off for want of room.
 _WIDE: Final = 400
 
 
 def _job_id(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+    if not is_job_id(value):
         raise NotFound(f"There is no training job {value[:80]!r}.", hint="`training-pipeline jobs list` shows them.")
     return value
 

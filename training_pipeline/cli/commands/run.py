@@ -158,14 +158,13 @@ def _require(job: TrainingJob, *, wait: bool) -> None:
 
 
 def _summary(services: Services, job: TrainingJob, *, answers: int = 0) -> Group:
-    from training_pipeline.datasets.snapshot import Snapshot
-    from training_pipeline.datasets.store import DatasetRef
+    from training_pipeline.domain.refs import DatasetRef, SnapshotRef
     from training_pipeline.training_jobs.store import lineage
 
     dataset = DatasetRef.model_validate(job.dataset)
     result = services.backend.result(job.id, job.attempt)
     parts = [
-        show_job.of_gates(Snapshot.model_validate(job.snapshot).summary),
+        show_job.of_gates(SnapshotRef.model_validate(job.snapshot).summary),
         show_job.of_result(job, dataset, result.train_loss_first),
     ]
     try:

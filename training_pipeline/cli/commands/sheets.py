@@ -15,7 +15,7 @@ from training_pipeline.cli.render.sheet import report_as_json, show_head, show_r
 from training_pipeline.datasets.preview import preview as preview_lines
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, SheetStatus
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.settings import Settings

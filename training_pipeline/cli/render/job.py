@@ -11,10 +11,10 @@ from rich.text import Text
 
 from training_pipeline.backends.base import AnsweredQuestion
 from training_pipeline.cli.user import caller
-from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
+from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob as PublicJob
 from training_pipeline.schemas.training_sheet import ExportSummary as PublicSummary

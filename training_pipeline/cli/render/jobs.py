@@ -11,7 +11,7 @@ from rich.text import Text
 
 from training_pipeline.cli.render.job import badge, event_line, facts, figure, of_gates
 from training_pipeline.cli.render.progress import clock, reached
-from training_pipeline.domain.job import TrainingConfig
+from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun

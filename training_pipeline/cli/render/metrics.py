@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeVar
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,7 +12,9 @@ from rich.text import Text
 
 from training_pipeline.cli.render.job import facts, figure
 from training_pipeline.cli.render.progress import clock
-from training_pipeline.schemas.metrics import MetricPoint, TrainingJobMetrics
+from training_pipeline.schemas.metrics import TrainingJobMetrics
+
+T = TypeVar("T")
 
 BARS: Final = "▁▂▃▄▅▆▇█"
 WIDTH: Final = 40
@@ -63,7 +65,7 @@ def bars(values: Sequence[float], width: int) -> str:
     return "".join(BARS[round((mean - low) / (high - low) * (len(BARS) - 1))] for mean in means)
 
 
-def spread(points: Sequence[MetricPoint], rows: int) -> list[MetricPoint]:
+def spread(points: Sequence[T], rows: int) -> list[T]:
     """At most `rows` points, evenly spread, the first and the last among them. Pure."""
     if len(points) <= rows:
         return [*points]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import resource
-import socket
 from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.infra.loopback import resolves_to_loopback
 from training_pipeline.settings import PREFIX, Settings
 
 
@@ -60,17 +59,8 @@ def allow_descriptors(count: int) -> None:
 
 def require_safe_address(settings: Settings) -> None:
     """Raise `InvalidRequest` where nobody is asked who they are, and others than this machine could come."""
-    if settings.auth == "none" and not is_loopback(settings.api_host):
+    if settings.auth == "none" and not resolves_to_loopback(settings.api_host):
         raise InvalidRequest(
             f"Without authentication the REST API is for this machine only, and {settings.api_host} is open to others.",
             hint=f"Listen on 127.0.0.1 ({PREFIX}API_HOST), or have everybody asked for a token: {PREFIX}AUTH=token.",
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether every address behind `host` is of this machine alone. A name that leads nowhere is not."""
-    try:
-        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
-    except OSError:
-        return False
-    return bool(found) and all(ipaddress.ip_address(str(address).partition("%")[0]).is_loopback for address in found)

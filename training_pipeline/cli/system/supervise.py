@@ -17,12 +17,14 @@ from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.cli.system import health
 from training_pipeline.cli.system.environment import prepare_environment
-from training_pipeline.cli.system.serve import is_loopback, require_safe_address
+from training_pipeline.cli.system.serve import require_safe_address
 from training_pipeline.domain.errors import Conflict, InvalidRequest, PipelineError
 from training_pipeline.infra import file_lock
 from training_pipeline.infra.database import stop_embedded
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
-from training_pipeline.infra.processes import ProcessId, end, start, tail
+from training_pipeline.infra.files import tail
+from training_pipeline.infra.loopback import resolves_to_loopback
+from training_pipeline.infra.processes import ProcessIdentity, end, start
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import PREFIX, Settings
 from training_pipeline.training_jobs.urls import address
@@ -45,7 +47,7 @@ class Child(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    process: ProcessId
+    process: ProcessIdentity
     log: Path
 
 
@@ -54,7 +56,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    up: ProcessId
+    up: ProcessIdentity
     since: datetime
     url: str
     api_url: str = ""
@@ -108,7 +110,7 @@ def up(settings: Settings, workspace: Path, *, say: Callable[[str], None], ready
             health.require_free_port(settings.read_only_host, settings.read_only_port, setting="READ_ONLY")
         health.require_free_port(settings.api_host, settings.api_port, setting="API")
         record = Record(
-            up=ProcessId.of(os.getpid()),
+            up=ProcessIdentity.of(os.getpid()),
             since=datetime.now(UTC),
             url=address(settings.webserver_host, settings.webserver_port),
             api_url=address(settings.api_host, settings.api_port),
@@ -177,7 +179,7 @@ def _run(
             return
         log = settings.logs / f"{name}.log"
         process = start(command, environment=environment, log=log)
-        child = Child(name=name, process=ProcessId.of(process.pid), log=log)
+        child = Child(name=name, process=ProcessIdentity.of(process.pid), log=log)
         running.append((child, process))
         record = record.model_copy(update={"children": (*record.children, child)}).stored(settings)
     webservers = [found for found in (record.url, record.read_only_url) if found]
@@ -214,7 +216,7 @@ def read_only_url(settings: Settings) -> str:
 
 def require_loopback(settings: Settings) -> None:
     """Raise `InvalidRequest` where others than this machine could come to the UI in which everything may be done."""
-    if not is_loopback(settings.webserver_host):
+    if not resolves_to_loopback(settings.webserver_host):
         raise InvalidRequest(
             "Dagster's UI asks nobody who they are, and whoever reaches it may do everything: it is for this machine "
             f"only, and {settings.webserver_host} is open to others.",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from training_pipeline.domain.rules.white_space import WHITE_SPACE
+from training_pipeline.domain.rules.text import WHITE_SPACE
 from training_pipeline.domain.training_sheet import ROLES
 from training_pipeline.domain.usage import REVIEW_WORDS, DataClassification, Status, Use
 

@@ -11,8 +11,7 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.letter_case import lowered
-from training_pipeline.domain.rules.white_space import trimmed
+from training_pipeline.domain.rules.text import lowered, trimmed
 from training_pipeline.domain.usage import STRICTNESS, Use
 
 _UNKNOWN: Final = "?"

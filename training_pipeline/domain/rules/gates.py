@@ -7,21 +7,16 @@ any engine that Ibis knows. Missing, null or unknown constraints deny.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Final
 
 import ibis
 import ibis.expr.types as ir
-from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.rules.constraints import all_known, classification, names, strictness, words
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
+from training_pipeline.domain.rules.text import is_blank, trimmed, word_of
 from training_pipeline.domain.rules.validity import chat_letters, is_chat
-from training_pipeline.domain.rules.white_space import is_blank, trimmed, word_of
 from training_pipeline.domain.usage import REVIEW_WORDS, STRICTNESS, Status, TagConstraints, Use
-
-#: Raise it whenever a rule of a gate changes: verdicts and datasets carry it.
-GATE_POLICY_VERSION: Final = "2"
-
 
 #: How an engine may hold an intermediate table that is small or read several times.
 Keep = Callable[[ir.Table], ir.Table]
@@ -30,36 +25,6 @@ Keep = Callable[[ir.Table], ir.Table]
 def _unkept(table: ir.Table) -> ir.Table:
     return table
 
-
-class GatePolicy(BaseModel):
-    """What the gates were told, beside the sheet."""
-
-    model_config = ConfigDict(frozen=True)
-
-    version: str = GATE_POLICY_VERSION
-    instruction_prompt_items: int = Field(
-        20, ge=1, description="A prompt put to more items than this is an instruction: it ties and holds out nothing."
-    )
-
-
-class Reason(StrEnum):
-    """Why a pair is left out. The first that applies, in this order, is the one it is counted under."""
-
-    INVALID = "invalid"
-    UNLABELED = "unlabeled"
-    REJECTED = "rejected"
-    FLAGGED = "flagged"
-    TRAINING_NOT_ALLOWED = "training_not_allowed"
-    TRAINING_PROHIBITED = "training_prohibited"
-    IDENTICAL_TO_PROHIBITED = "identical_to_prohibited"
-    HELD_OUT_PROMPT = "held_out_prompt"
-    DUPLICATE = "duplicate"
-
-
-#: Reasons for which the quality gate stays shut: the pair is not (validly) labeled.
-NOT_LABELED: Final = (Reason.INVALID, Reason.UNLABELED, Reason.REJECTED, Reason.FLAGGED)
-#: Reasons for which the usage gate stays shut.
-NOT_PERMITTED: Final = (Reason.TRAINING_NOT_ALLOWED, Reason.TRAINING_PROHIBITED)
 
 _CARRIED: Final = ("reviewed_by", "reviewed_at", "constraints_set_by", "constraints_set_at")
 

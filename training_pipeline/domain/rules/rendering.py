@@ -8,7 +8,7 @@ The row hash is the SHA-256 of that line in UTF-8, without a newline: 64 hexadec
 
 Normalised prompt: role and content of every message before the last assistant message (of all messages where there is
 none), joined by U+001F (a U+001F in a content is doubled, so that nothing can pose as a separator), in lower case
-(`letter_case.py`), all white space removed. The prompt hash is its SHA-256, shortened to 32 hexadecimal digits: 128
+(`text.lowered`), all white space removed. The prompt hash is its SHA-256, shortened to 32 hexadecimal digits: 128
 bits, enough that no two prompts of a sheet collide.
 """
 
@@ -23,11 +23,9 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.engine_function import engine_function
-from training_pipeline.domain.rules.letter_case import lowered
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.rules.text import WHITE_SPACE, engine_function, lowered
 from training_pipeline.domain.rules.validity import has_messages
-from training_pipeline.domain.rules.white_space import WHITE_SPACE
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 
 _PLAIN: Final = dt.Array(dt.Struct({"role": dt.string, "content": dt.string}))
 _STRINGS: Final = dt.Array(dt.string)

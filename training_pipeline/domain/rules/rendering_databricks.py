@@ -13,12 +13,10 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.engine_function import engine_function
-from training_pipeline.domain.rules.letter_case import lowered
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.rendering import message_json
+from training_pipeline.domain.rules.text import BLANKS, engine_function, lowered
 from training_pipeline.domain.rules.validity import has_messages
-from training_pipeline.domain.rules.white_space import BLANKS
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 
 _STRINGS: Final = dt.Array(dt.string)
 _MESSAGES: Final = PAIR_SCHEMA["messages"]

@@ -13,29 +13,12 @@ from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.errors import SplitRefused
 from training_pipeline.domain.rules.subset_sum import nearest_subset
+from training_pipeline.domain.split_report import SplitReport
 
 Integers = NDArray[np.int64]
-
-
-class SplitReport(BaseModel):
-    """What a split came to. Ratios are the share of pairs in train; counts are pairs unless they say otherwise."""
-
-    model_config = ConfigDict(frozen=True)
-
-    requested_ratio: float
-    achieved_ratio: float
-    train: int
-    validation: int
-    #: Groups of pairs that are tied together, directly or through others.
-    components: int
-    largest_component: int
-    #: Pairs sent to train because they, or a pair tied to them, may not be used for validation.
-    kept_from_validation: int
-    seed: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.white_space import is_blank
+from training_pipeline.domain.rules.text import is_blank
 from training_pipeline.domain.training_sheet import ROLES
 
 #: The beginning of a JSON list with something in it.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from training_pipeline.domain.rules.chat_format import Problem, Severity, is_blank, pair_problems, text_of
-from training_pipeline.domain.rules.white_space import WHITE_SPACE
+from training_pipeline.domain.rules.text import WHITE_SPACE
 from training_pipeline.sheets.columns import QUESTION_ANSWER, column_problems
 from training_pipeline.sheets.files.rows import declared_columns, read_rows
 from training_pipeline.sheets.head import Head

@@ -16,7 +16,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow.parquet as pq
 
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.files.rows import declared_columns
 from training_pipeline.sheets.head import Head

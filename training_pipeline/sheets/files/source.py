@@ -16,8 +16,9 @@ import ibis
 import pyarrow as pa
 
 from training_pipeline.domain.errors import NotFound, SheetUnreadable, Unavailable
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.chat_format import Problem
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA, TrainingSheet
+from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.columns import column_problems
 from training_pipeline.sheets.files.duckdb_sql import MACROS, RawFile, inspect, select_pairs, wrong_types

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidReque
 from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.domain.training_sheet import Reference, SheetStatus
 from training_pipeline.domain.usage import Use
+from training_pipeline.infra.files import sync
 from training_pipeline.sheets.files.duckdb_sql import MACROS, RawFile, inspect, quoted, select_pairs, wrong_types
 from training_pipeline.sheets.files.source import SUFFIXES
 from training_pipeline.sheets.files.structure import structural_problems, unreadable
@@ -76,13 +76,13 @@ def import_sheet(request: ImportRequest, directory: Path, *, overwrite: bool = F
             yaml.write_bytes(write_head(head))
             for path in (data, yaml):
                 path.chmod(0o600)
-                _sync(path)
+                sync(path)
             # The head makes the sheet: gone first and back last, so that old and new never stand side by side.
             for path in present:
                 path.unlink(missing_ok=True)
             data.replace(directory / data.name)
             yaml.replace(directory / yaml.name)
-            _sync(directory)
+            sync(directory)
         except (duckdb.IOException, OSError) as error:
             if faults := list(_faults(request.file, reading)):
                 raise unreadable(request.id, request.file.name, faults) from None
@@ -172,11 +172,3 @@ def _faults(file: Path, head: Head) -> Iterator[Problem]:
 def _refused(problems: list[FieldProblem]) -> InvalidRequest:
     hint = "Nothing was written. Nothing is approved or allowed by default: state it, or name the column that does."
     return InvalidRequest("The file cannot be imported as it was asked for.", hint=hint, problems=problems)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,7 +9,8 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.errors import FieldProblem
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA, Reference, SheetStatus
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.training_sheet import Reference, SheetStatus
 from training_pipeline.domain.usage import REVIEW_WORDS, DataClassification, Status, Use
 from training_pipeline.sheets.files.source import SHEET_ID
 

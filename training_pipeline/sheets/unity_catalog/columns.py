@@ -9,8 +9,8 @@ from typing import Any, Final
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.chat_format import Problem
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 from training_pipeline.sheets.columns import LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.unity_catalog import sql
 

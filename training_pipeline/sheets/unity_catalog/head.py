@@ -8,8 +8,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from training_pipeline.domain.job import problems_from_validation
 from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.sheets.head import Defaults, Head
 from training_pipeline.sheets.unity_catalog import sql
 from training_pipeline.sheets.unity_catalog.columns import Columns, text, words_json

@@ -19,8 +19,9 @@ import duckdb
 import ibis
 import pyarrow as pa
 
-from training_pipeline.databricks.retry import Connection, patiently
+from training_pipeline.databricks.retry import call_with_retries
 from training_pipeline.databricks.statements import Statements
+from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import NotFound, SheetUnreadable, Unavailable
 from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.domain.training_sheet import TrainingSheet
@@ -156,7 +157,7 @@ class UnityCatalogSheets:
             f"Grant SELECT on table {name}, USE SCHEMA on {catalog}.{schema} and USE CATALOG on {catalog}, or set "
             "TRAINING_PIPELINE_UC_SHEETS_TABLE and TRAINING_PIPELINE_UC_PAIRS_TABLE to tables that exist"
         )
-        return patiently(
+        return call_with_retries(
             self.connection,
             f"look at table {name}",
             lambda client: client.tables.get(name),

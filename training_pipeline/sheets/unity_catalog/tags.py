@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from training_pipeline.databricks.retry import Connection, patiently
+from training_pipeline.databricks.retry import call_with_retries
+from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.usage import TAG_RULES
 
 
@@ -16,7 +17,7 @@ def tags_of(connection: Connection, table: str, *, sleep: Callable[[float], None
     raises what `Connection.calling` raises where the tags cannot be read.
     """
     grant = f"Grant SELECT on table {table} (or BROWSE on its catalog), so that its tags can be read"
-    assigned = patiently(
+    assigned = call_with_retries(
         connection,
         f"read the tags of table {table}",
         lambda client: list(client.entity_tag_assignments.list("tables", table)),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from training_pipeline.databricks.statements import Statements
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.sheets.unity_catalog import sql
 
 if TYPE_CHECKING:

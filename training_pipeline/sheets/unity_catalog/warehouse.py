@@ -17,8 +17,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from training_pipeline.databricks.statements import Statements
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules import rendering_databricks
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 
 #: The name by which statements know the pairs of the sheet.
 PAIRS: Final = "pairs"

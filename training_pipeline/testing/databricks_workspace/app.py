@@ -62,6 +62,7 @@ class Door:
         self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse what is not authenticated, name the call, and pass it on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -60,7 +60,7 @@ def _to_duckdb(statement: str) -> str:
         return _written(tree)
 
 
-def _written(tree: exp.Expression) -> str:
+def _written(tree: exp.Expr) -> str:
     for table in list(tree.find_all(exp.Table)):
         if table.catalog and table.db:
             pinned = "@" if table.args.get("version") is not None else ""
@@ -86,7 +86,7 @@ def _deep_recursion() -> Iterator[None]:
         sys.setrecursionlimit(before)
 
 
-def _translated(node: exp.Expression) -> exp.Expression:
+def _translated(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Anonymous) and node.name.lower() == "try_variant_get":
         value, path, kind = node.expressions
         return exp.Anonymous(this=_VARIANT_GET[kind.this.upper()], expressions=[value, path])

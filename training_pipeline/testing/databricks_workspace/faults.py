@@ -89,6 +89,7 @@ class FaultMiddleware:
         self._faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the call on, or do to it what the next fault says."""
         ours = scope["type"] == "http" and not scope.get("worker")
         kind = self._faults.strike(scope.get("call", "")) if ours else None
         if kind is None:

@@ -10,9 +10,11 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 
-def call(method, path, body):
+def call(method: str, path: str, body: object) -> Any:
+    """The answer of the workspace; raises `HTTPError` where it refuses."""
     request = urllib.request.Request(
         os.environ["DATABRICKS_HOST"] + path,
         data=json.dumps(body).encode() if body is not None else None,
@@ -23,11 +25,13 @@ def call(method, path, body):
         return json.loads(answer.read())
 
 
-def mlflow(path, body):
+def mlflow(path: str, body: object) -> Any:
+    """The answer of the workspace's MLflow."""
     return call("POST", f"/api/2.0/mlflow/{path}", body)
 
 
-def main():
+def main() -> int:
+    """Log a curve and leave a result: 0, or 1 after a failure."""
     told = json.loads(Path(sys.argv[2]).read_text())
     name, run_id = told["config"]["model_name"], os.environ["MLFLOW_RUN_ID"]
     now = int(time.time() * 1000)
@@ -68,7 +72,8 @@ def main():
     return 0
 
 
-def registered(model, run_id):
+def registered(model: dict[str, Any], run_id: str) -> str:
+    """Register the model and version it in Unity Catalog; its URI."""
     prefix = "/api/2.0/mlflow/unity-catalog/"
     try:
         call("POST", prefix + "registered-models/create", {"name": model["name"]})

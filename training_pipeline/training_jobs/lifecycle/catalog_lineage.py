@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import exists, select
 
-from training_pipeline.databricks.retry import Connection
+from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import BackendUnreachable, PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord

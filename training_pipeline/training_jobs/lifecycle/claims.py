@@ -8,15 +8,14 @@ superseded and stops. A claim that is given back may be claimed again, as the ne
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, Interval, and_, bindparam, cast, func, or_, select, update
 
 from training_pipeline.domain.job import ACTIVE, TERMINAL, JobStatus, TrainingJob
+from training_pipeline.training_jobs.backoff import RUNS
 from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, job_from_row, record_event
 from training_pipeline.training_jobs.store.tables import training_jobs
-
-FIRST_PAUSE_SECONDS: Final = 5.0
 
 
 class Phase(StrEnum):
@@ -89,13 +88,12 @@ def claimed(store: JobStore, phase: Phase) -> list[TrainingJob]:
         return [job_from_row(row) for row in rows]
 
 
-def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: str, pause: float | None = None) -> bool:
-    """Give a claim back, so that the next attempt may start after `pause` seconds; writes an event. Without `pause` it
-    doubles each time.
+def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: str) -> bool:
+    """Give a claim back, so that the next attempt may start after a pause (`backoff.RUNS`); writes an event.
 
     False, and nothing is written, if that attempt no longer holds the claim or the phase is over.
     """
-    pause = FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) if pause is None else pause
+    pause = RUNS.pause(attempt)
     values: dict[str, Any] = {
         f"{phase}_claimed_at": None,
         f"{phase}_after": func.clock_timestamp() + cast(bindparam("pause", f"{pause} seconds"), Interval),

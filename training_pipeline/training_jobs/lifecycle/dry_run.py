@@ -14,9 +14,9 @@ from training_pipeline.backends.base import Plan
 from training_pipeline.datasets.prepare import split_snapshot
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
-from training_pipeline.domain.job import JobRequest, TrainingConfig
-from training_pipeline.domain.rules.gates import GatePolicy
-from training_pipeline.domain.rules.split import SplitReport
+from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.split_report import SplitReport
+from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.sheets.base import OpenSheet
 

@@ -7,13 +7,14 @@ its backend has accepted never fails because the run that launched it died: it i
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
-from training_pipeline.infra import retry
+from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of, release
 from training_pipeline.training_jobs.lifecycle.launch import accepted
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -32,18 +33,18 @@ class Failures:
         self, store: JobStore, backend: FineTuningBackend, *, max_attempts: int, patience_seconds: float = 86400.0
     ) -> None:
         self._patience_seconds = patience_seconds
+        self._retries = replace(backoff.RUNS, deadline=patience_seconds)
         self._store = store
         self._backend = backend
         self._max_attempts = max_attempts
 
     def raised(self, phase: Phase, job_id: str, attempt: int, error: Exception) -> None:
         """A step of a run raised `error`."""
-        if retry.waits(error) and retry.launches_waited(attempt) <= self._patience_seconds:
-            pause = retry.launch_pause(attempt)
-            release(self._store, phase, job_id, attempt, why=retry.told(error), pause=pause)
-        elif retry.waits(error):
-            time = retry.shown(self._patience_seconds)
-            waited = f"Gave up after waiting for {time}; if the run was submitted, it goes on. {retry.told(error)}"
+        if backoff.is_outage(error) and not self._retries.gives_up(attempt):
+            release(self._store, phase, job_id, attempt, why=backoff.describe(error))
+        elif backoff.is_outage(error):
+            time, why = backoff.duration(self._patience_seconds), backoff.describe(error)
+            waited = f"Gave up after waiting for {time}; if the run was submitted, it goes on. {why}"
             self._fail(phase, job_id, attempt, waited, code="backend_unreachable")
         elif isinstance(error, PipelineError) and error.recurs:
             self._fail(phase, job_id, attempt, str(error), code=error.code)
@@ -101,7 +102,7 @@ class Failures:
         try:
             handle = self._backend.find(job.id, job.attempt) if job.submit_intended_at else None
         except PipelineError as error:
-            if not error.waits:
+            if not error.is_outage:
                 raise
             return False  # nobody can say; we have waited long enough
         if handle is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import and_, func, select
 from training_pipeline.backends.base import FineTuningBackend, TrainingResult
 from training_pipeline.domain.errors import BackendFailed, Conflict
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
+from training_pipeline.infra.files import sha256
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of
 from training_pipeline.training_jobs.lifecycle.launch import registered_name
@@ -168,10 +168,8 @@ def file_problems(result: TrainingResult, *, here: bool) -> list[str]:
         path = result.model_dir / name
         if not path.is_file():
             problems.append(f"{name} is missing")
-            continue
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                problems.append(f"{name} is not what was trained")
+        elif sha256(path) != expected:
+            problems.append(f"{name} is not what was trained")
     return problems or ([] if result.model_files else ["the trainer named no files"])
 
 

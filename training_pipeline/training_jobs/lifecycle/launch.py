@@ -11,35 +11,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pydantic import BaseModel, ConfigDict
-
 from training_pipeline.backends.base import FineTuningBackend, Handle, Submission
-from training_pipeline.datasets.labels import LabelsRef, labels_of
+from training_pipeline.datasets.labels import labels_of
 from training_pipeline.datasets.prepare import split_snapshot, write_dataset
 from training_pipeline.datasets.recheck import recheck
-from training_pipeline.datasets.snapshot import Snapshot, snapshot
-from training_pipeline.datasets.store import DatasetRef
+from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
 from training_pipeline.domain.errors import Conflict, GovernanceChanged
-from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingConfig, TrainingJob
+from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
-from training_pipeline.domain.rules.gates import GatePolicy
-from training_pipeline.domain.training_sheet import TrainingSheet
+from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
+from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
-
-
-class SheetRef(BaseModel):
-    """A training sheet at one moment: its head and the digest of what is stored."""
-
-    model_config = ConfigDict(frozen=True)
-
-    sheet: TrainingSheet
-    digest: str
-    labels: LabelsRef
 
 
 class Launcher:
@@ -89,10 +77,10 @@ class Launcher:
         self._note(job, {"sheet": found.model_dump(mode="json")})
         return found
 
-    def judge(self, job: TrainingJob, sheet: SheetRef) -> Snapshot:
+    def judge(self, job: TrainingJob, sheet: SheetRef) -> SnapshotRef:
         """Put every pair before the gates and store the verdicts; the counts go to the job. Idempotent."""
         if job.snapshot is not None and self._submitted(job):
-            return Snapshot.model_validate(job.snapshot)
+            return SnapshotRef.model_validate(job.snapshot)
         with self._source.open(job.training_sheet_id) as opened:
             if opened.digest != sheet.digest:
                 raise GovernanceChanged(
@@ -113,25 +101,25 @@ class Launcher:
         )
         return taken
 
-    def gate_failures(self, job: TrainingJob, taken: Snapshot) -> Finding | None:
+    def gate_failures(self, job: TrainingJob, taken: SnapshotRef) -> Finding | None:
         """Included pairs that fail a gate by the source's own words; None once the job is submitted. Reads only."""
         if self._submitted(job):
             return None
         with self._source.open(job.training_sheet_id) as opened:
             return gate_failures(opened, taken)
 
-    def held_out_in_train(self, job: TrainingJob, taken: Snapshot) -> Finding | None:
+    def held_out_in_train(self, job: TrainingJob, taken: SnapshotRef) -> Finding | None:
         """Included pairs that ask a held-out question; None once the job is submitted. Reads only."""
         if self._submitted(job):
             return None
         with self._source.open(job.training_sheet_id) as opened:
             return held_out_in_train(opened, taken)
 
-    def torn_ties(self, taken: Snapshot, dataset: DatasetRef) -> Finding:
+    def torn_ties(self, taken: SnapshotRef, dataset: DatasetRef) -> Finding:
         """What stands on both sides of the split and may not. Reads only."""
         return torn_ties(taken, dataset)
 
-    def split(self, job: TrainingJob, taken: Snapshot) -> DatasetRef:
+    def split(self, job: TrainingJob, taken: SnapshotRef) -> DatasetRef:
         """Split the included pairs and store the dataset under its digest. Idempotent.
 
         Raises `GateRefused` or `SplitRefused` with the reason, `GovernanceChanged` if the source changed meanwhile.
@@ -163,7 +151,7 @@ class Launcher:
         with self._source.open(job.training_sheet_id) as opened:
             recheck(opened, dataset, self._policy).require_unchanged(job.training_sheet_id)
 
-    def record_lineage(self, job: TrainingJob, sheet: SheetRef, taken: Snapshot, dataset: DatasetRef) -> None:
+    def record_lineage(self, job: TrainingJob, sheet: SheetRef, taken: SnapshotRef, dataset: DatasetRef) -> None:
         """Write the lineage record, before the backend is called. Idempotent."""
         head = sheet.sheet
         lineage.write(

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 
-from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.lineage import AssetRecord, LineageRecord, version_of
+from training_pipeline.domain.refs import DatasetRef
 
 
 def disagreements(

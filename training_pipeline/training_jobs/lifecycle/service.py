@@ -13,17 +13,11 @@ from training_pipeline.backends.base import FineTuningBackend, Plan
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import Conflict, InvalidRequest
 from training_pipeline.domain.export_summary import ExportSummary
-from training_pipeline.domain.job import (
-    ACTIVE,
-    TERMINAL,
-    JobRequest,
-    JobStatus,
-    TrainingConfig,
-    TrainingJob,
-    new_job_id,
-    problems_from_validation,
-)
-from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.job import ACTIVE, TERMINAL, JobStatus, TrainingJob
+from training_pipeline.domain.job_id import new_job_id
+from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.training_config import JobRequest, TrainingConfig
+from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, split_of

@@ -8,6 +8,7 @@ is seen again by the next look.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import inf
 from typing import Any, Final, NamedTuple
@@ -18,7 +19,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from training_pipeline.backends.base import MetricPoint, RunState
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
-from training_pipeline.infra import retry
+from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.polling.metrics_sync import warning_of
 from training_pipeline.training_jobs.polling.observe import Look, progress_values
 from training_pipeline.training_jobs.store import metrics
@@ -107,11 +108,12 @@ def record_error(
     Without `began` the look is still under way, and its answer will yet be taken.
     """
     errors = job.poll_errors + 1
-    pause = timedelta(seconds=retry.look_pause(errors))
+    pause = timedelta(seconds=backoff.POLLS.pause(errors))
     values: dict[str, Any] = {"poll_errors": errors, "poll_after": func.clock_timestamp() + pause}
-    said = retry.told(error)
-    if began is not None and retry.waits(error) and retry.looks_waited(errors) > patience_seconds:
-        waited = retry.shown(patience_seconds)
+    said = backoff.describe(error)
+    retries = replace(backoff.POLLS, deadline=patience_seconds)
+    if began is not None and backoff.is_outage(error) and retries.gives_up(errors):
+        waited = backoff.duration(patience_seconds)
         message = f"Gave up after {waited} without the backend; the run may go on there. {said}"
         failed = {"backend_status": JobStatus.FAILED, "error_message": message}
         written = _update(store, job, {**values, **failed}, began)

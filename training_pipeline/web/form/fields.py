@@ -8,7 +8,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
-from training_pipeline.domain.job import JobRequest, TrainingConfig, as_number
+from training_pipeline.domain.training_config import JobRequest, TrainingConfig
+from training_pipeline.domain.validation import as_number
 from training_pipeline.web import formats
 
 #: Shown first; the others stand behind "More settings".
@@ -28,6 +29,8 @@ class Field:
     most: float | None = None
     range: str = ""
     choices: tuple[str, ...] = ()
+    #: A number without a fraction: 3.0 is taken for 3.
+    whole: bool = False
 
     @property
     def automatic(self) -> bool:
@@ -50,7 +53,10 @@ def request_fields() -> dict[str, Field]:
 
 def typed(field: Field, text: str) -> Any:
     """The value that a text stands for; what is no number stays text, for the service to say what it should be."""
-    return as_number(text) if field.kind == "number" and text != "auto" else text
+    if field.kind != "number" or text == "auto":
+        return text
+    value = as_number(text)
+    return int(value) if field.whole and isinstance(value, float) and value.is_integer() else value
 
 
 def _fields(model: type[BaseModel]) -> dict[str, Field]:
@@ -83,4 +89,5 @@ def _field(name: str, schema: dict[str, Any]) -> Field:
         most=most,
         range=words,
         choices=tuple(choice for choice in choices if choice != "auto"),
+        whole=number is not None and number["type"] == "integer",
     )

@@ -15,7 +15,7 @@ from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheets
 from training_pipeline.web import formats, urls
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, panel, text_fact
 from training_pipeline.web.form.draft import REQUEST, Draft
 from training_pipeline.web.form.fields import FIRST, config_fields, request_fields
@@ -34,13 +34,13 @@ class JobForm:
 
     def __init__(
         self,
-        desk: Desk,
+        client: PageClient,
         query: Mapping[str, str],
         retried: TrainingJob | None,
         sheets: TrainingSheets,
         models: BaseModels,
     ) -> None:
-        self._desk = desk
+        self._client = client
         self._draft = Draft.parse(query, retried)
         #: Fields that somebody has written in; what is wrong with the others is not said yet.
         self._touched = set(self._draft.values)
@@ -52,7 +52,7 @@ class JobForm:
         with Tag("form", classes="form") as form:
             with Tag("div", classes="form-main"):
                 if retried is None:
-                    self._sheet = SheetPanel(desk, sheets, self._draft.sheet, self._sheet_chosen)
+                    self._sheet = SheetPanel(client, sheets, self._draft.sheet, self._sheet_chosen)
                     with panel("Model", name="model"):
                         asked = self._draft.values.get("base_model", "")
                         self._fields["base_model"] = BaseModelChoice(models, asked, self._changed)
@@ -139,16 +139,16 @@ class JobForm:
         draft = self._draft
         try:
             if draft.retried is None:
-                job_id = await self._desk.create(draft.request(), key=draft.key)
+                job = await self._client.create(draft.request(), draft=draft.key)
             else:
-                job_id = await self._desk.retry(draft.retried.id, draft.changes(), key=draft.key)
+                job = await self._client.retry(draft.retried.id, draft.changes(), draft=draft.key)
         except PipelineError as error:
             self._plan.lock(locked=False)
             self._complain(error.problems)
             self._plan.refuse(error)
             ui.run_javascript("document.querySelector('[aria-invalid=true]')?.focus()")
             return
-        go(urls.job(job_id))
+        go(urls.job(job.id))
 
     # What is asked, and what is answered.
 
@@ -182,8 +182,8 @@ class JobForm:
         draft = self._draft
         try:
             if draft.retried is None:
-                return await self._desk.plan(draft.request(without=without)), None
-            return await self._desk.plan_retry(draft.retried.id, draft.changes(without=without)), None
+                return await self._client.plan(draft.request(without=without)), None
+            return await self._client.plan_retry(draft.retried.id, draft.changes(without=without)), None
         except PipelineError as error:
             return None, error
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.schemas.training_sheet import TrainingSheets
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import VALUE, Tag, panel
 from training_pipeline.web.layout import problem
 from training_pipeline.web.sheets.export_summary import show_preview, show_summary
@@ -19,9 +19,9 @@ class SheetPanel:
     """Calls `chosen` with the id of another sheet."""
 
     def __init__(
-        self, desk: Desk, sheets: TrainingSheets, sheet: str, chosen: Callable[[str], Awaitable[None]]
+        self, client: PageClient, sheets: TrainingSheets, sheet: str, chosen: Callable[[str], Awaitable[None]]
     ) -> None:
-        self._desk = desk
+        self._client = client
         self._sheet = sheet
         self._previewing = False
         with panel("Training sheet", name="sheet"):
@@ -48,7 +48,7 @@ class SheetPanel:
             return
         _wait(self._summary, "The gates are being asked")
         try:
-            found = (await self._desk.sheet(sheet)).export_summary
+            found = (await self._client.sheet(sheet)).export_summary
         except PipelineError as error:
             with _anew(self._summary):
                 problem(error, title="The gates cannot be asked about this sheet")
@@ -69,7 +69,7 @@ class SheetPanel:
             return
         _wait(self._preview, "The preview is being read")
         try:
-            found = await self._desk.preview(sheet, limit=_PREVIEW_LINES)
+            found = await self._client.preview(sheet, limit=_PREVIEW_LINES)
         except PipelineError as error:
             with _anew(self._preview):
                 problem(error)

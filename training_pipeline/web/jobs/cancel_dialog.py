@@ -10,7 +10,7 @@ from nicegui import ui
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.schemas.requests import CancelTrainingJob
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import VALUE, Tag, button
 from training_pipeline.web.layout import problem, say
 
@@ -20,8 +20,8 @@ _REASON = CancelTrainingJob.model_fields["reason"]
 class CancelDialog:
     """One dialog for any of the page's jobs."""
 
-    def __init__(self, desk: Desk, done: Callable[[], Awaitable[None]]) -> None:
-        self._desk = desk
+    def __init__(self, client: PageClient, done: Callable[[], Awaitable[None]]) -> None:
+        self._client = client
         self._done = done
         self._job: TrainingJob | None = None
         self._reason = ""
@@ -61,7 +61,7 @@ class CancelDialog:
         self._confirm.set(disabled=True)
         reason = self._reason.strip() or str(_REASON.default)
         try:
-            await self._desk.cancel(self._job.id, reason=reason)
+            await self._client.cancel(self._job.id, reason=reason)
         except PipelineError as error:
             self._confirm.set(disabled=None)
             self._trouble.clear()

@@ -8,7 +8,7 @@ from typing import Final
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.store.jobs import EventType
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Badge, Tag, badge_of, button, empty, icon, moment, panel
 
 _ICONS: Final = {
@@ -25,8 +25,8 @@ _MOST: Final = 200
 class EventsTab:
     """New events are added at the top; those that are shown stay as they are."""
 
-    def __init__(self, desk: Desk, job_id: str, _: dict[str, str]) -> None:
-        self._desk = desk
+    def __init__(self, client: PageClient, job_id: str, _: dict[str, str]) -> None:
+        self._client = client
         self._job_id = job_id
         self._wanted = _PAGE
         self._seen: dict[int, Tag] = {}
@@ -42,7 +42,7 @@ class EventsTab:
 
     async def show(self, _: TrainingJob) -> None:
         """Show what there is now."""
-        page = await self._desk.events(self._job_id, page_size=self._wanted)
+        page = await self._client.events(self._job_id, page_size=self._wanted)
         self._total.say(f"{page.total:,}")
         self._nothing.set_visibility(not page.events)
         self._more.set_visibility(page.total > self._wanted < _MOST)
@@ -55,7 +55,7 @@ class EventsTab:
 
     async def _older(self) -> None:
         self._wanted = _MOST
-        await self.show(await self._desk.job(self._job_id))
+        await self.show(await self._client.job(self._job_id))
 
 
 def _entry(event: TrainingJobEvent) -> Tag:

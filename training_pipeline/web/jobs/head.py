@@ -9,7 +9,7 @@ from typing import Final
 from training_pipeline.domain.job import ACTIVE, Action, JobStatus
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Badge, Bar, Tag, button, code, icon, link, moment
 from training_pipeline.web.jobs.cancel_dialog import CancelDialog
 
@@ -22,10 +22,10 @@ _WAITING: Final = {
 class JobHead:
     """Shows the job; everything in it follows the job."""
 
-    def __init__(self, desk: Desk, job: TrainingJob, refresh: Callable[[], Awaitable[None]]) -> None:
-        self._desk = desk
+    def __init__(self, client: PageClient, job: TrainingJob, refresh: Callable[[], Awaitable[None]]) -> None:
+        self._client = client
         self._job = job
-        self._cancel = CancelDialog(desk, refresh)
+        self._cancel = CancelDialog(client, refresh)
         self._shown_actions: frozenset[Action] | None = None
         self._shown_cause: str | None = None
         with Tag("nav", classes="crumbs", aria_label="Breadcrumb"):

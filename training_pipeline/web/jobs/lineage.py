@@ -10,13 +10,14 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
+from training_pipeline.client.base import Pairs
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.export_summary import MEANINGS
-from training_pipeline.domain.rules.gates import Reason
+from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, code, empty, fact, icon, panel, small_table, text_fact
 from training_pipeline.web.jobs.pair_table import PairTable
 
@@ -28,8 +29,8 @@ _OF_A_PAGE: Final = {"pairs", "qa_pair_ids", "canonical_label_ids", "next_cursor
 class LineageTab:
     """The tree. Which nodes are open, and what pairs are looked for, stands in the address."""
 
-    def __init__(self, desk: Desk, job_id: str, query: dict[str, str]) -> None:
-        self._desk = desk
+    def __init__(self, client: PageClient, job_id: str, query: dict[str, str]) -> None:
+        self._client = client
         self._job_id = job_id
         self._open = {name for name in query.get("open", "").split(",") if name}
         self._search = query.get("search", "")
@@ -42,7 +43,7 @@ class LineageTab:
     async def show(self, job: TrainingJob) -> None:
         """Show what there is now; the tree is made anew only where the record has changed."""
         try:
-            record = await self._desk.lineage(self._job_id, pairs=None, search="", page_size=1, cursor=None)
+            record = await self._client.lineage(self._job_id, pairs=None, search="", page_size=1, cursor=None)
         except NotFound as error:
             if self._shown != error.message:
                 self._shown = error.message
@@ -79,13 +80,14 @@ class LineageTab:
                 self._gates(record, job)
             with self._node("labels", "label", "Canonical labels", labels, "behind the included pairs"):
                 Tag("p", "Each pair below names the canonical label that it was approved from.")
-            for part, title, count in (
+            parts: list[tuple[Pairs, str, int]] = [
                 ("train", "Train split", record.train_pairs),
                 ("validation", "Validation split", record.validation_pairs),
-                ("excluded", "Left out", record.excluded_pairs),
-            ):
+                ("excluded", "Excluded", record.excluded_pairs),
+            ]
+            for part, title, count in parts:
                 with self._node(part, "split", title, f"{count:,}", "pairs", branch=True):
-                    self._pairs[part] = PairTable(self._desk, self._job_id, part, self._looked_for)
+                    self._pairs[part] = PairTable(self._client, self._job_id, part, self._looked_for)
             digest = record.dataset_digest
             with self._node("dataset", "stack", "Dataset", digest[:12], "stored once under its digest"), _facts():
                 _digest("Digest", digest)

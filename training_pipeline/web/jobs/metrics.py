@@ -18,7 +18,7 @@ from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
 from training_pipeline.training_jobs.store.metrics import series
 from training_pipeline.web import formats, urls
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, button, empty, link, panel, text_fact
 from training_pipeline.web.jobs.metric_chart import MetricChart
 
@@ -59,8 +59,8 @@ class View(BaseModel):
 class MetricsTab:
     """Charts that grow while the job runs. Zooming in asks the service for the steps between."""
 
-    def __init__(self, desk: Desk, job_id: str, query: dict[str, str]) -> None:
-        self._desk = desk
+    def __init__(self, client: PageClient, job_id: str, query: dict[str, str]) -> None:
+        self._client = client
         self._job_id = job_id
         self._view = View.parse(query)
         self._charts: list[tuple[MetricChart, tuple[tuple[str, str], ...]]] = []
@@ -91,7 +91,7 @@ class MetricsTab:
     async def show(self, _: TrainingJob) -> None:
         """Show what there is now."""
         view = self._view
-        found = await self._desk.metrics(
+        found = await self._client.metrics(
             self._job_id, from_step=view.from_step, to_step=view.to_step, resolution=RESOLUTION
         )
         if view is not self._view:
@@ -125,7 +125,7 @@ class MetricsTab:
         query = urlencode(view.model_dump(exclude_defaults=True))
         ui.navigate.history.push(urls.job(self._job_id, "metrics") + (f"?{query}" if query else ""))
         self._show_view()
-        await self.show(await self._desk.job(self._job_id))
+        await self.show(await self._client.job(self._job_id))
 
     def _show_view(self) -> None:
         for x, segment in self._axes.items():

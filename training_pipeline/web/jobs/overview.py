@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.job import TERMINAL
-from training_pipeline.domain.rules.gates import Reason
+from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
 from training_pipeline.web.elements import Tag, code, fact, link, moment, panel, text_fact

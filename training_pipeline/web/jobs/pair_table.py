@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from nicegui import ui
 
+from training_pipeline.client.base import Pairs
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.export_summary import MEANINGS
-from training_pipeline.domain.rules.gates import Reason
+from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.schemas.lineage import LineagePair
 from training_pipeline.web import formats
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import VALUE, Tag, button, icon, small_table
 from training_pipeline.web.layout import problem
 
@@ -24,8 +25,10 @@ _COLUMNS: Final = ("Pair", "Item", "Canonical label", "Classification", "Approve
 class PairTable:
     """Empty until it is loaded. `looked_for` is told what is searched for and where the page starts."""
 
-    def __init__(self, desk: Desk, job_id: str, part: str, looked_for: Callable[[str, str], Awaitable[None]]) -> None:
-        self._desk = desk
+    def __init__(
+        self, client: PageClient, job_id: str, part: Pairs, looked_for: Callable[[str, str], Awaitable[None]]
+    ) -> None:
+        self._client = client
         self._job_id = job_id
         self._part = part
         self._looked_for = looked_for
@@ -73,7 +76,7 @@ class PairTable:
     async def _show(self) -> None:
         asked = (self._search, self._cursor)
         try:
-            found = await self._desk.lineage(
+            found = await self._client.lineage(
                 self._job_id, pairs=self._part, search=asked[0], page_size=PAGE, cursor=asked[1] or None
             )
         except PipelineError as error:

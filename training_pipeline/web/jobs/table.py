@@ -11,7 +11,7 @@ from training_pipeline.domain.job import ACTIVE, Action
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.training_jobs.store.queries import JobSort
 from training_pipeline.web import formats, urls
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, badge_of, button, icon, link
 from training_pipeline.web.jobs.cancel_dialog import CancelDialog
 from training_pipeline.web.static_files import STATIC
@@ -37,12 +37,12 @@ class JobTable:
 
     ROWS: Final = 25
 
-    def __init__(self, desk: Desk, apply: Apply, refresh: Callable[[], Awaitable[None]]) -> None:
-        self._desk = desk
+    def __init__(self, client: PageClient, apply: Apply, refresh: Callable[[], Awaitable[None]]) -> None:
+        self._client = client
         self._apply = apply
         self._filters = JobFilters()
         self._jobs: dict[str, TrainingJob] = {}
-        self._cancel = CancelDialog(desk, refresh)
+        self._cancel = CancelDialog(client, refresh)
         with Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label="Jobs, a table"):
             self._table = Tag("table", classes="jobs", role="table")
             with self._table:

@@ -14,7 +14,7 @@ from training_pipeline.api.problems import of_pipeline_error
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import urls
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag
 from training_pipeline.web.jobs.events import EventsTab
 from training_pipeline.web.jobs.head import JobHead
@@ -38,7 +38,7 @@ class Tab(Protocol):
 
 
 #: Word in the address, title, and what makes the tab.
-TABS: Final[tuple[tuple[str, str, Callable[[Desk, str, Query], Tab]], ...]] = (
+TABS: Final[tuple[tuple[str, str, Callable[[PageClient, str, Query], Tab]], ...]] = (
     ("", "Overview", OverviewTab),
     ("metrics", "Metrics", MetricsTab),
     ("events", "Events", EventsTab),
@@ -69,20 +69,20 @@ def register(site: Site) -> None:
 
 
 async def _job(site: Site, request: Request, job_id: str, tab: str) -> None:
-    desk = site.desk(request)
+    client = site.client(request)
     try:
-        job = await desk.job(job_id)
+        job = await client.job(job_id)
     except NotFound as error:
-        show_not_found(site, desk.caller, error)
+        show_not_found(site, client.caller, error)
         return
     if tab not in {word for word, *_ in TABS} or (not tab and request.url.path.endswith("/")):
-        show_not_found(site, desk.caller)
+        show_not_found(site, client.caller)
         return
-    watch = Watch(site, desk.caller, job_id)
-    with frame(f"{job.model_name} {job.id}", site, desk.caller):
+    watch = Watch(site, client.caller, job_id)
+    with frame(f"{job.model_name} {job.id}", site, client.caller):
         if tab == "metrics":
             ask_early()
-        page = JobPage(desk, job, tab, dict(request.query_params))
+        page = JobPage(client, job, tab, dict(request.query_params))
         await page.refresh()
     watch.keep_fresh(page.refresh)
     ui.on("address", page.go)
@@ -91,10 +91,10 @@ async def _job(site: Site, request: Request, job_id: str, tab: str) -> None:
 class JobPage:
     """Header, tabs, and the tab that is open."""
 
-    def __init__(self, desk: Desk, job: TrainingJob, tab: str, query: Query) -> None:
-        self._desk = desk
+    def __init__(self, client: PageClient, job: TrainingJob, tab: str, query: Query) -> None:
+        self._client = client
         self._id = job.id
-        self._head = JobHead(desk, job, self.refresh)
+        self._head = JobHead(client, job, self.refresh)
         self._links: dict[str, Tag] = {}
         with Tag("nav", classes="tabs", aria_label="About this job"):
             for word, title, _ in TABS:
@@ -106,7 +106,7 @@ class JobPage:
 
     async def refresh(self) -> None:
         """Show the job as it now is."""
-        job = await self._desk.job(self._id)
+        job = await self._client.job(self._id)
         self._head.show(job)
         await self._tab.show(job)
 
@@ -131,7 +131,7 @@ class JobPage:
             link.set(aria_current="page" if word == tab else None)
         self._place.clear()
         with self._place:
-            self._tab = make(self._desk, self._id, query)
+            self._tab = make(self._client, self._id, query)
 
 
 #: A click that opens a new tab or window stays the browser's own.

@@ -19,17 +19,17 @@ def register(site: Site) -> None:
 
     @ui.page("/new")
     async def new_job(request: Request) -> None:
-        desk = site.desk(request)
+        client = site.client(request)
         query = dict(request.query_params)
         retried = None
         if "retry" in query:
             try:
-                retried = await desk.job(query["retry"])
+                retried = await client.job(query["retry"])
             except NotFound as error:
-                show_not_found(site, desk.caller, error)
+                show_not_found(site, client.caller, error)
                 return
         title = "New training job" if retried is None else f"Retry {retried.model_name}"
-        with frame(title, site, desk.caller):
+        with frame(title, site, client.caller):
             with Tag("nav", classes="crumbs", aria_label="Breadcrumb"):
                 link("Train", urls.HOME)
                 if retried is not None:
@@ -44,8 +44,8 @@ def register(site: Site) -> None:
                     words = "A new job like this one. Its sheet, model and split stay; change its configuration."
                 Tag("p", words, classes="lede")
             try:
-                desk.require_create()
-                form = JobForm(desk, query, retried, await desk.sheets(), await desk.base_models())
+                client.require_create()
+                form = JobForm(client, query, retried, await client.sheets(), await client.base_models())
             except PipelineError as error:
                 problem(error, title="No job can be created here")
                 return

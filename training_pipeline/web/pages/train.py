@@ -8,7 +8,7 @@ from fastapi import Request
 from nicegui import background_tasks, ui
 
 from training_pipeline.web import urls
-from training_pipeline.web.client import Desk
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, link
 from training_pipeline.web.jobs.filters import FilterBar
 from training_pipeline.web.jobs.table import JobTable
@@ -23,10 +23,10 @@ def register(site: Site) -> None:
 
     @ui.page("/")
     async def train(request: Request) -> None:
-        desk = site.desk(request)
+        client = site.client(request)
         filters = JobFilters.parse(request.query_params)
-        watch = Watch(site, desk.caller)
-        with frame("Train", site, desk.caller):
+        watch = Watch(site, client.caller)
+        with frame("Train", site, client.caller):
             with Tag("div", classes="page-head"):
                 with Tag("div"):
                     Tag("h1", "Train")
@@ -35,10 +35,10 @@ def register(site: Site) -> None:
                         "Turn reviewed training sheets into fine-tuned models, and follow every job.",
                         classes="lede",
                     )
-                if desk.may_create:
+                if client.may_create:
                     link("New training job", f"{urls.HOME}/new", classes="button primary", picture="plus")
-            sheets = SheetTable(desk, site.counts)
-            jobs = JobList(desk, filters)
+            sheets = SheetTable(client, site.counts)
+            jobs = JobList(client, filters)
             await asyncio.gather(sheets.load(), jobs.refresh())
         background_tasks.create(sheets.count(ui.context.client), name="count the pairs of training sheets")
         watch.keep_fresh(jobs.refresh)
@@ -48,15 +48,15 @@ def register(site: Site) -> None:
 class JobList:
     """The jobs that pass the filters; where the filters change, so does the address."""
 
-    def __init__(self, desk: Desk, filters: JobFilters) -> None:
-        self._desk = desk
+    def __init__(self, client: PageClient, filters: JobFilters) -> None:
+        self._client = client
         self._filters = filters
         with Tag("section", classes="panel", aria_labelledby="jobs-title"):
             with Tag("div", classes="panel-head"):
                 Tag("h2", "Jobs", id_="jobs-title")
                 self._total = Tag("span", "", classes="muted", role="status")
             self._bar = FilterBar(filters, self.apply)
-            self._table = JobTable(desk, self.apply, self.refresh)
+            self._table = JobTable(client, self.apply, self.refresh)
 
     async def refresh(self) -> None:
         """Show what there is now, leaving what has not changed."""
@@ -77,11 +77,11 @@ class JobList:
         await self._show()
 
     async def _offer(self) -> None:
-        self._bar.offer(await self._desk.facets())
+        self._bar.offer(await self._client.facets())
 
     async def _show(self) -> None:
         filters = self._filters
-        page = await self._desk.jobs(filters, page_size=JobTable.ROWS)
+        page = await self._client.jobs(filters, page_size=JobTable.ROWS)
         if filters is self._filters:  # else a later one is on its way
             self._table.show(page, filters)
             found = " found" if filters.filtered else ""

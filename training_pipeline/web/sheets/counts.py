@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from anyio import to_thread
-
-from training_pipeline.api.routes.training_sheets import get_training_sheet
-from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.schemas.training_sheet import TrainingSheetDetails
+from training_pipeline.web.client import PageClient
 
 KEPT: Final = timedelta(seconds=60)
 
@@ -29,23 +25,23 @@ class Counted:
 class SheetCounts:
     """Asks the gates about one sheet at a time, once for all pages that want to know. For one event loop."""
 
-    def __init__(self, services: Callable[[], Services]) -> None:
-        self._services = services
+    def __init__(self) -> None:
         self._kept: dict[str, Counted] = {}
         self._turn = asyncio.Lock()
 
-    async def of(self, sheet_id: str) -> Counted:
-        """What the gates say of the sheet, at most `KEPT` old."""
+    async def of(self, sheet_id: str, client: PageClient) -> Counted:
+        """What the gates say of the sheet, at most `KEPT` old; `client` asks where it must be asked."""
         async with self._turn:
             kept = self._kept.get(sheet_id)
             if kept is None or datetime.now(UTC) - kept.at > KEPT:
-                kept = await to_thread.run_sync(self._count, sheet_id)
+                kept = await _count(sheet_id, client)
                 self._kept[sheet_id] = kept
         return kept
 
-    def _count(self, sheet_id: str) -> Counted:
-        try:
-            details: TrainingSheetDetails | PipelineError = get_training_sheet(self._services(), sheet_id)
-        except PipelineError as error:
-            details = error
-        return Counted(datetime.now(UTC), details)
+
+async def _count(sheet_id: str, client: PageClient) -> Counted:
+    try:
+        details: TrainingSheetDetails | PipelineError = await client.sheet(sheet_id)
+    except PipelineError as error:
+        details = error
+    return Counted(datetime.now(UTC), details)

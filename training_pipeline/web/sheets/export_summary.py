@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from training_pipeline.domain.export_summary import MEANINGS
-from training_pipeline.domain.rules.gates import Reason
+from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.schemas.training_sheet import ExportSummary, TrainingSheetPreview, Warned
 from training_pipeline.web import formats
 from training_pipeline.web.elements import Tag, icon, small_table

@@ -7,9 +7,10 @@ from typing import Final
 from nicegui import Client
 
 from training_pipeline.domain.errors import PipelineError
+from training_pipeline.schemas.problem import problem_of
 from training_pipeline.schemas.training_sheet import TrainingSheet, TrainingSheetDetails
 from training_pipeline.web import formats, urls
-from training_pipeline.web.client import Desk, problem_of
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, button, icon, link
 from training_pipeline.web.sheets.counts import SheetCounts
 
@@ -29,8 +30,8 @@ _COLUMNS: Final = (
 class SheetTable:
     """Lists the sheets at once; their counts follow as the gates have been asked."""
 
-    def __init__(self, desk: Desk, counts: SheetCounts) -> None:
-        self._desk = desk
+    def __init__(self, client: PageClient, counts: SheetCounts) -> None:
+        self._client = client
         self._counts = counts
         self._waiting: list[_Row] = []
         with Tag("section", classes="panel", aria_labelledby="sheets-title"):
@@ -49,7 +50,7 @@ class SheetTable:
 
     async def load(self) -> None:
         """List the sheets."""
-        found = await self._desk.sheets()
+        found = await self._client.sheets()
         self._total.say(f"{found.total:,}")
         first, further = found.training_sheets[:_FIRST], found.training_sheets[_FIRST:]
         self._add(first)
@@ -72,14 +73,14 @@ class SheetTable:
 
     def _add(self, sheets: list[TrainingSheet]) -> None:
         with self._body:
-            self._waiting += [_Row(sheet, may_train=self._desk.may_create) for sheet in sheets]
+            self._waiting += [_Row(sheet, may_train=self._client.may_create) for sheet in sheets]
 
     async def count(self, client: Client) -> None:
         """Fill in the counts of the sheets that are shown, one after the other."""
         await client.connected()
         while self._waiting and not client.is_deleted:
             row = self._waiting.pop(0)
-            counted = await self._counts.of(row.sheet.id)
+            counted = await self._counts.of(row.sheet.id, self._client)
             if not client.is_deleted:
                 with client:
                     row.show(counted.details)

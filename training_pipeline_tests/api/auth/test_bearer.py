@@ -84,7 +84,7 @@ def test_a_token_counts_in_one_place_only(client: TestClient, services: Services
         client.get(JOBS, headers={"X-Api-Key": secret, "Cookie": f"Authorization=Bearer {secret}"}).status_code == 401
     )
     twice = [("Authorization", f"Bearer {secret}"), ("Authorization", f"Bearer {secret}")]
-    assert client.get(JOBS, headers=twice).json()["code"] == "authorization_malformed"  # type: ignore[arg-type]
+    assert client.get(JOBS, headers=twice).json()["code"] == "authorization_malformed"
     assert client.get(JOBS, headers=as_header(f"bearer  {secret} ")).status_code == 200
 
 

@@ -15,11 +15,11 @@ from training_pipeline.api.app import create_app
 from training_pipeline.api.auth import sessions
 from training_pipeline.api.auth.sessions import COOKIE, PageCaller
 from training_pipeline.app.container import Services
+from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
 from training_pipeline.testing.bearers import bearer, token_of
 from training_pipeline.testing.job_life import API, JOBS
-from training_pipeline.training_jobs.lifecycle.authorized import CallersJobs
 from training_pipeline_tests.api.test_problems import problem
 
 PAGE, SOCKET, MOUNTED = "/page", "/page/socket", "/mounted/socket"
@@ -31,7 +31,7 @@ def with_page(settings: Settings, services: Services) -> FastAPI:
 
     @app.get(PAGE)
     def page(caller: PageCaller) -> dict[str, str]:
-        return {"name": caller.name, "role": caller.role, "jobs": str(CallersJobs(caller, services.jobs).list()[1])}
+        return {"name": caller.name, "role": caller.role, "jobs": str(LocalClient(services, caller).list().total)}
 
     mounted = FastAPI()
 

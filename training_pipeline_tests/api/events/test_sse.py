@@ -163,9 +163,15 @@ def followers(here: Served) -> int:
 
 
 def test_all_who_follow_a_job_share_a_look(here: Served, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    job_id, looks = job(services), []
+    job_id = job(services)
+    looks: list[object] = []
     news = services.store.news
-    monkeypatch.setattr(services.store, "news", lambda *a, **k: looks.append(a) or news(*a, **k))
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        looks.append(arguments)
+        return news(*arguments, **options)
+
+    monkeypatch.setattr(services.store, "news", counted)
 
     def follow(_: int) -> list[Message]:
         with Stream(here.port, job_id) as stream:

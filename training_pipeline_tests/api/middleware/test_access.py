@@ -106,7 +106,7 @@ class TestRates:
         assert 1 <= int(late.headers["Retry-After"]) <= 20
         assert client.get(JOBS).status_code == 429
         assert client.get(JOBS, headers=ada).status_code == 200
-        asked = []
+        asked: list[object] = []
         monkeypatch.setattr(client.app.state, "authenticate", asked.append)  # type: ignore[attr-defined]
         assert client.get(JOBS, headers=eve).status_code == 429  # new here: nobody looks it up now
         assert asked == []

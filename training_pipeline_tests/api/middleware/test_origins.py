@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from starlette.requests import HTTPConnection
 
-from training_pipeline.api.middleware.origins import is_cross_origin, is_for_us, is_loopback
+from training_pipeline.api.middleware.origins import is_cross_origin, is_for_us
 
 NONE: frozenset[str] = frozenset()
 
@@ -72,14 +72,3 @@ def test_a_trusted_origin_names_us() -> None:
 def test_what_another_page_made_the_browser_send(headers: dict[str, str], crossing: bool) -> None:
     asked = connection(host="localhost:8000", **headers)
     assert is_cross_origin(asked, frozenset({"https://portal.example.org"})) is crossing
-
-
-def test_loopback() -> None:
-    assert [is_loopback(one) for one in ("127.0.0.1", "::1", "0.0.0.0", "192.0.2.1", "::ffff:127.0.0.1")] == [
-        True,
-        True,
-        False,
-        False,
-        False,
-    ]
-    assert [is_loopback(one) for one in ("testserver", "/run/x.sock", "", None)] == [None] * 4

@@ -44,7 +44,9 @@ def test_without_authentication_no_other_page_gets_one(settings: Settings, servi
 def test_an_open_one_is_closed_when_its_token_is_revoked(
     services: Services, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setitem(PageSockets.__init__.__kwdefaults__, "look_seconds", 0.05)  # the app is built on its first use
+    defaults = PageSockets.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "look_seconds", 0.05)  # the app is built on its first use
     with browser(services.settings, services) as hurried:
         token_id = log_in(hurried, services)
         with hurried.websocket_connect(path) as socket:

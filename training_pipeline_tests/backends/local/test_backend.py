@@ -334,7 +334,7 @@ def test_a_killed_supervisor_leaves_a_lost_run_whose_trainer_goes_on(runs: Path)
     kill_and_wait(supervisor_pid(run))
     state = backend.status("tj-1", 1)
     assert (state.status, state.lost) == (JobStatus.FAILED, True)
-    assert "gone and left no verdict" in (state.error or "")
+    assert "gone and left no outcome" in (state.error or "")
     assert not is_gone(trainer)
     assert backend.recover("tj-1", 1)
     assert backend.recover("tj-1", 1), "a run that is watched over again is well"

@@ -7,7 +7,7 @@ import pytest
 
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
-from training_pipeline.domain.job import TrainingConfig
+from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sft.config import BUILTIN_TINY
 from training_pipeline.testing.local_backend import stand_in_backend
 

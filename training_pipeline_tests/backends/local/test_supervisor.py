@@ -40,7 +40,7 @@ def by_hand(run: RunDirectory) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=Path(__file__).parents[3])
 
 
-def test_by_hand_it_stays_until_the_verdict(runs: Path) -> None:
+def test_by_hand_it_stays_until_the_outcome(runs: Path) -> None:
     run = submitted(runs)
     assert by_hand(run).returncode == 0
     outcome = run.outcome()
@@ -70,7 +70,7 @@ def test_it_imports_nothing_heavy() -> None:
     assert not {"pydantic", "torch", "ibis", "sqlalchemy", "dagster"} & set(loaded)
 
 
-def test_a_full_disk_only_delays_the_verdict(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_only_delays_the_outcome(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = submitted(runs)
     attempts: list[Outcome] = []
     write = RunDirectory.write_outcome
@@ -99,7 +99,7 @@ def test_running_time_adds_up_over_supervisors(runs: Path) -> None:
     until(lambda: time.time() > began + 1.0, "the time limit")
     recovered_at = time.time()
     assert backend.recover("tj-1", 1)
-    outcome = until(run.outcome, "the verdict")
+    outcome = until(run.outcome, "the outcome")
     assert outcome.status == "timeout"
     assert outcome.ran_seconds >= 1.0
     assert outcome.finished_at - recovered_at < 1.0, "the trainer's time without a supervisor counts"

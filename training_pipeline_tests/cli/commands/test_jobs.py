@@ -13,7 +13,7 @@ import pytest
 from training_pipeline.app.container import Services
 from training_pipeline.cli.user import user
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.domain.rules.gates import GATE_POLICY_VERSION
+from training_pipeline.domain.rules.policy import GATE_POLICY_VERSION
 from training_pipeline.testing.command_line import Command
 from training_pipeline.testing.job_life import JOBS
 

@@ -25,7 +25,7 @@ def test_a_falling_loss_falls() -> None:
 @given(st.integers(0, 200), st.integers(2, 20))
 def test_a_few_steps_of_many(count: int, rows: int) -> None:
     points = list(range(count))
-    found = spread(points, rows)  # type: ignore[arg-type]
+    found = spread(points, rows)
     assert len(found) == min(count, rows)
     assert found == sorted(set(found))
     assert not points or (found[0], found[-1]) == (points[0], points[-1])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -9,7 +10,7 @@ from training_pipeline.cli.render.progress import LiveProgress, clock, drawn
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.testing.api_answers import event, job
 
-FAR = {
+FAR: dict[str, Any] = {
     "progress_percent": 42.4,
     "current_epoch": 12.5,
     "total_epochs": 13.0,

@@ -55,7 +55,8 @@ class Installation:
         )
 
     def status(self) -> dict[str, Any]:
-        return json.loads(self.command("status", "--json").stdout)
+        found: dict[str, Any] = json.loads(self.command("status", "--json").stdout)
+        return found
 
     def up(self) -> subprocess.Popen[bytes]:
         arguments = ["up", "--port", str(self.port), "--workspace", str(self.workspace)]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from training_pipeline.domain.rules.constraints import all_known, classification, names, strictness, words
 from training_pipeline.domain.usage import STRICTNESS, Use
+from training_pipeline.testing.soak import examples
 
 Uses = list[str | None] | None
 Look = Callable[[list[Uses]], list[tuple[bool | None, bool | None]]]
@@ -39,7 +40,7 @@ def look() -> Look:
     return run
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(lists=st.lists(st.none() | st.lists(spelled, max_size=4), min_size=1, max_size=20))
 def test_every_word_counts_as_it_is_written(look: Look, lists: list[Uses]) -> None:
     for uses, (named, known) in zip(lists, look(lists), strict=True):

@@ -13,14 +13,16 @@ import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training_pipeline.domain.rules.gates import GatePolicy, Reason, judge_each, judge_together
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.rules.gates import judge_each, judge_together
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.rules.rendering import prompt_hash, rendered, row_hash
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.testing import oracle
 from training_pipeline.testing.pairs import Row, arrow, chat, odd_sheets, pair
+from training_pipeline.testing.soak import examples
 
-TAGS = ([], ["PHI"], ["confidential", "blue"])
+TAGS: tuple[list[str], ...] = ([], ["PHI"], ["confidential", "blue"])
 Judge = Callable[..., list[dict[str, Any]]]
 
 
@@ -58,7 +60,7 @@ def reason_of(judge: Judge, **values: Any) -> str | None:
     return None if row["reason"] is None else str(row["reason"])
 
 
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=examples(100))
 @given(rows=odd_sheets, tags=st.sampled_from(TAGS), items=st.sampled_from([1, 3]))
 def test_every_verdict_is_the_oracles(judge: Judge, rows: list[Row], tags: list[str], items: int) -> None:
     judged = judge(rows, tags, items)
@@ -186,6 +188,7 @@ def test_the_gates_compile_for_databricks() -> None:
     for gate in (each, judge_together(hashed, GatePolicy())):
         sql = str(ibis.to_sql(gate, dialect="databricks"))
         parsed = sqlglot.parse_one(sql, dialect="databricks")
+        assert isinstance(parsed, sqlglot.exp.Query)
         assert parsed.named_selects == list(gate.columns)
         # In a Databricks literal \v and \f are the letters v and f.
         assert not any(mistaken in sql for mistaken in ("\\v", "\\f"))

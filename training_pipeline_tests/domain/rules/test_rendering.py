@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ibis
@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.rendering import normalised_prompt, prompt_hash, rendered, row_hash
-from training_pipeline.domain.rules.white_space import WHITE_SPACE
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.domain.rules.text import WHITE_SPACE
 from training_pipeline.testing import oracle
 from training_pipeline.testing.pairs import arrow, chat, odd_pairs, pair
+from training_pipeline.testing.soak import examples
 
 Chat = list[dict[str, Any]]
-Render = Callable[[list[Chat | None]], list[dict[str, str]]]
+Render = Callable[[Sequence[Chat | None]], list[dict[str, str]]]
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30)
 chats = st.lists(
@@ -44,7 +45,7 @@ def render() -> Render:
     }
     query = ibis.to_sql(ibis.table(PAIR_SCHEMA, name="pairs").select(**shown), dialect="duckdb")
 
-    def run(many: list[Chat | None]) -> list[dict[str, str]]:
+    def run(many: Sequence[Chat | None]) -> list[dict[str, str]]:
         engine.register("pairs", arrow([pair(number, messages=messages) for number, messages in enumerate(many)]))
         return list(engine.execute(query).to_arrow_table().to_pylist())
 
@@ -55,7 +56,7 @@ def prompts(render: Render, *many: Chat) -> list[str]:
     return [row["prompt_hash"] for row in render(list(many))]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(many=st.lists(chats, max_size=10))
 def test_a_line_is_compact_json_with_its_sha256(render: Render, many: list[Chat]) -> None:
     for messages, row in zip(many, render(many), strict=True):
@@ -68,7 +69,7 @@ def test_a_line_is_compact_json_with_its_sha256(render: Render, many: list[Chat]
         assert row["hash"] == hashlib.sha256(row["line"].encode()).hexdigest()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(many=st.lists(odd_pairs.map(lambda row: row["messages"]), min_size=2, max_size=12))
 def test_same_question_same_hash_and_other_question_other_hash(render: Render, many: list[Chat | None]) -> None:
     hashes = [row["prompt_hash"] for row in render(many)]
@@ -77,7 +78,7 @@ def test_same_question_same_hash_and_other_question_other_hash(render: Render, m
 
 
 def test_fields_are_written_in_their_order_and_nulls_left_out(render: Render) -> None:
-    messages = [
+    messages: Chat = [
         {"role": "user", "content": 'Ä "quoted"\n\\ back / \u2028 \x7f', "name": "ana"},
         {"role": "assistant", "content": None, "weight": 0.0, "tool_calls": '[{"id":"c","n":1}]'},
         {"role": "tool", "content": "42", "tool_call_id": "c"},

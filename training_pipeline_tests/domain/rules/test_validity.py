@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.chat_format import INVALIDATING, message_problems
 from training_pipeline.domain.rules.validity import chat_letters, is_chat
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
 from training_pipeline.testing.pairs import arrow, chat, odd_pairs, pair
+from training_pipeline.testing.soak import examples
 
 Chat = list[dict[str, Any]] | None
 Valid = Callable[[list[Chat]], list[bool]]
@@ -32,7 +33,7 @@ def are_chats() -> Valid:
     return run
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=examples(120))
 @given(chats=st.lists(odd_pairs.map(lambda row: row["messages"]), max_size=20))
 def test_agrees_with_the_row_by_row_check(are_chats: Valid, chats: list[Chat]) -> None:
     expected = [not any(problem.code in INVALIDATING for problem in message_problems(chat)) for chat in chats]

@@ -12,11 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.domain.rules.chat_format import INVALIDATING, Severity
-from training_pipeline.domain.rules.gates import Reason, judge_each
+from training_pipeline.domain.rules.gates import judge_each
+from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.domain.usage import TagConstraints
 from training_pipeline.sheets.files.checking import CheckReport, check
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline_tests.sheets.conftest import HEAD, ROW, Put
+from training_pipeline.testing.sheet_files import HEAD, ROW, Put
+from training_pipeline.testing.soak import examples
 
 
 def report(path: Path, limit: int = 100) -> CheckReport:
@@ -121,7 +123,7 @@ def test_many_rows_take_seconds_and_little_memory(put: Put) -> None:
 
 TEXTS = st.sampled_from(["", " ", "\u00a0", "a", "Labeled", " edited\n", "pending", "flagged", "done", "training"])
 VALUES = st.none() | st.booleans() | st.integers(-1, 2) | TEXTS
-MESSAGE = st.fixed_dictionaries(
+MESSAGE: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {},
     optional={
         "role": st.sampled_from(["user", "assistant", "assistant", "system", "tool", "bot"]) | VALUES,
@@ -148,7 +150,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROWS.map(lambda fields: ROW | fields), min_size=1, max_size=12))
 def test_check_and_gates_agree_on_what_is_invalid_and_what_is_denied(
     put: Put, sheets: FileTrainingSheets, rows: list[dict[str, Any]]
@@ -158,7 +160,7 @@ def test_check_and_gates_agree_on_what_is_invalid_and_what_is_denied(
     result = report(put(rows), limit=10_000)
     with sheets.open("s") as opened:
         judged = judge_each(opened.pairs, TagConstraints()).select("reviewed_by", "reason").to_pyarrow().to_pylist()
-    reasons = {int(row["reviewed_by"]): row["reason"] for row in judged}
+    reasons: dict[int | None, str | None] = {int(row["reviewed_by"]): row["reason"] for row in judged}
     invalid = {problem.line for problem in result.problems if problem.code in INVALIDATING}
     assert {line for line, reason in reasons.items() if reason == Reason.INVALID} == invalid
     denying = {"uses_not_a_list", "unknown_use", "unknown_classification", "missing_status", "missing_classification"}

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline_tests.sheets.conftest import HEAD, ROW, Put
+from training_pipeline.testing.sheet_files import HEAD, ROW, Put
 
 Read = Callable[..., list[dict[str, Any]]]
 

@@ -8,9 +8,10 @@ import duckdb
 import pytest
 
 from training_pipeline.domain.errors import NotFound, SheetUnreadable, Unavailable
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA, SheetStatus
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
-from training_pipeline_tests.sheets.conftest import HEAD, ROW, Put
+from training_pipeline.testing.sheet_files import HEAD, ROW, Put
 
 
 def test_open_yields_exactly_the_pair_schema(put: Put, sheets: FileTrainingSheets) -> None:

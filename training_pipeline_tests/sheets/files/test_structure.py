@@ -10,7 +10,7 @@ import pytest
 
 from training_pipeline.domain.errors import SheetUnreadable
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline_tests.sheets.conftest import HEAD, ROW, Put
+from training_pipeline.testing.sheet_files import HEAD, ROW, Put
 
 CSV = "pair_id,item_ref,status,allowed_uses,question,answer\n"
 GOOD = json.dumps(ROW)

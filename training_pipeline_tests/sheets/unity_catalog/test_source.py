@@ -23,7 +23,7 @@ from training_pipeline.datasets.verdicts import texts, verdicts
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train
 from training_pipeline.domain.errors import GovernanceChanged, NotFound, PipelineError, SheetUnreadable, Unavailable
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA
-from training_pipeline.domain.rules.gates import GatePolicy
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.testing import oracle
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.catalog import tags
@@ -42,6 +42,7 @@ from training_pipeline.testing.sheet_tables import (
     source,
     spiced_pairs,
 )
+from training_pipeline.testing.soak import examples
 
 POLICY = GatePolicy(instruction_prompt_items=3)
 
@@ -72,7 +73,7 @@ def mixed() -> list[Row]:
     return rows
 
 
-@settings(deadline=None, max_examples=2, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(2), suppress_health_check=list(HealthCheck))
 @given(
     sheets=st.lists(st.lists(spiced_pairs, min_size=5, max_size=25), min_size=2, max_size=2),
     tagged=st.sampled_from([{}, {"PHI": ""}, {"sensitivity": "confidential"}]),
@@ -257,7 +258,7 @@ def test_a_source_table_whose_tags_cannot_be_read_stops_everything(workspace: Wo
 
 
 def test_heads_state_defaults_for_pairs_that_say_nothing(workspace: Workspace) -> None:
-    stated = {
+    stated: dict[str, Any] = {
         "default_allowed_uses": ["training", "validation"],
         "default_prohibited_uses": [],
         "default_data_classification": "internal",

@@ -16,6 +16,7 @@ plain = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=
 @given(name=st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=20))
 def test_a_column_is_one_name_whatever_is_in_it(name: str) -> None:
     parsed = sqlglot.parse_one(f"SELECT {sql.column_of(name)} FROM t", read="databricks")
+    assert isinstance(parsed, exp.Query)
     (column,) = parsed.selects
     assert isinstance(column, exp.Column)
     assert column.name == name
@@ -23,7 +24,9 @@ def test_a_column_is_one_name_whatever_is_in_it(name: str) -> None:
 
 @given(text=plain)
 def test_a_literal_is_one_text_whatever_is_in_it(text: str) -> None:
-    (found,) = sqlglot.parse_one(f"SELECT {sql.literal(text)}", read="databricks").selects
+    parsed = sqlglot.parse_one(f"SELECT {sql.literal(text)}", read="databricks")
+    assert isinstance(parsed, exp.Query)
+    (found,) = parsed.selects
     assert isinstance(found, exp.Literal)
     assert found.this == text
 

@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.datasets.verdicts import judged
-from training_pipeline.domain.rules.gates import GatePolicy
-from training_pipeline.domain.training_sheet import PAIR_SCHEMA
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.engine import DuckDB
 from training_pipeline.sheets.unity_catalog.columns import PAIR_NAMES, Columns, columns_of, select_pairs
 from training_pipeline.sheets.unity_catalog.warehouse import Warehouse
@@ -28,6 +28,7 @@ from training_pipeline.testing.databricks_workspace.dialect import MACROS, to_du
 from training_pipeline.testing.databricks_workspace.tables import type_text
 from training_pipeline.testing.pairs import SCHEMA, Row, arrow, open_sheet
 from training_pipeline.testing.sheet_tables import as_read, spiced_pairs
+from training_pipeline.testing.soak import examples
 
 POLICY = GatePolicy(instruction_prompt_items=3)
 Judge = Callable[[list[Row]], Counter[str]]
@@ -80,7 +81,7 @@ def judges(engine: duckdb.DuckDBPyConnection, tags: tuple[str, ...]) -> tuple[Ju
 def test_every_verdict_and_hash_is_the_same(engine: duckdb.DuckDBPyConnection, tags: tuple[str, ...]) -> None:
     there, here = judges(engine, tags)
 
-    @settings(deadline=None, max_examples=40 if not tags else 10)
+    @settings(deadline=None, max_examples=examples(20 if not tags else 10))
     @given(rows=st.lists(spiced_pairs, max_size=25))
     def compare(rows: list[Row]) -> None:
         found, expected = there(rows), here(rows)

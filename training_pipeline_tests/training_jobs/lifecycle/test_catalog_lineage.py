@@ -48,8 +48,14 @@ def succeeded(store: JobStore, *, names: tuple[str, ...] = (SOURCE, PAIRS), **va
     sheet = {"sheet": {"name": "Patients of ward 7", "metadata": {"tables": list(names)} if names else {}}}
     facts = {"status": JobStatus.SUCCEEDED, "finalized_at": datetime.now(UTC), "sheet": sheet, "train_pairs": 400}
     job = store.create(new_job(**{**facts, **given}), message="Created.")
-    record = dict.fromkeys(LineageRecord.model_fields, "x") | {"job_id": job.id, "assets": {}, "model_files": None}
-    records.write(store, LineageRecord(**{**record, "training_sheet_name": "Patients of ward 7"}))
+    record: dict[str, Any] = {
+        **dict.fromkeys(LineageRecord.model_fields, "x"),
+        "job_id": job.id,
+        "training_sheet_name": "Patients of ward 7",
+        "assets": {},
+        "model_files": None,
+    }
+    records.write(store, LineageRecord(**record))
     return store.get(job.id)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from training_pipeline.datasets.store import DatasetRef
 from training_pipeline.domain.lineage import AssetRecord, LineageRecord
+from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.testing.pairs import open_sheet, pair
 from training_pipeline.training_jobs.lifecycle.provenance import disagreements
 from training_pipeline_tests.datasets.test_prepare import prepare

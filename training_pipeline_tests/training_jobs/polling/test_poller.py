@@ -20,9 +20,9 @@ from training_pipeline.backends.base import BulkStatus, FineTuningBackend, Run, 
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.database import Database
-from training_pipeline.infra.retry import MOST_PAUSE_SECONDS, look_pause
 from training_pipeline.testing.jobs import ScriptedBackend, new_job, point
 from training_pipeline.testing.polling import until
+from training_pipeline.testing.soak import examples
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.polling.apply import LOST_SECONDS
 from training_pipeline.training_jobs.polling.poller import Poller
@@ -33,16 +33,16 @@ RUNNING = RunState(status=JobStatus.RUNNING)
 
 
 class UnevenBackend(ScriptedBackend):
-    """Answers about each job as `answers` says, by job id; what is not named there gets the state of all."""
+    """Answers about each job as `states` says, by job id; what is not named there gets the state of all."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.answers: dict[str, Callable[[], RunState]] = {}
+        self.states: dict[str, Callable[[], RunState]] = {}
         self.asked: list[str] = []
 
     def status(self, job_id: str, attempt: int) -> RunState:
         self.asked.append(job_id)
-        return self.answers[job_id]() if job_id in self.answers else super().status(job_id, attempt)
+        return self.states[job_id]() if job_id in self.states else super().status(job_id, attempt)
 
 
 class BulkBackend(UnevenBackend):
@@ -267,12 +267,6 @@ def test_what_a_library_says_is_not_repeated(store: JobStore, backend: UnevenBac
     assert "RuntimeError" in said
 
 
-@given(st.integers(1, 10**9))
-def test_pauses_double_from_two_seconds_and_stay_bounded(errors: int) -> None:
-    assert 2.0 <= look_pause(errors) <= look_pause(errors + 1) <= MOST_PAUSE_SECONDS
-    assert look_pause(errors + 1) in {2 * look_pause(errors), MOST_PAUSE_SECONDS}
-
-
 def test_a_job_whose_pause_is_not_over_is_left_alone(store: JobStore, backend: UnevenBackend, poller: Poller) -> None:
     job = stored(store, poll_errors=5000, poll_after=datetime.now(UTC) + timedelta(minutes=1))
     assert poller.poll_if_due(job.id) == store.get(job.id)
@@ -285,7 +279,7 @@ def test_a_value_that_no_column_holds_is_the_trouble_of_its_own_job(
     store: JobStore, backend: UnevenBackend, poller: Poller
 ) -> None:
     bad, good = stored(store, status=JobStatus.RUNNING), stored(store, status=JobStatus.RUNNING)
-    backend.answers[bad.id] = lambda: RunState(status=JobStatus.RUNNING, step=2**40)
+    backend.states[bad.id] = lambda: RunState(status=JobStatus.RUNNING, step=2**40)
     backend.state = RunState(status=JobStatus.RUNNING, step=7)
     poller.poll_due()
     assert (store.get(good.id).current_step, store.get(good.id).poll_errors) == (7, 0)
@@ -295,7 +289,7 @@ def test_a_value_that_no_column_holds_is_the_trouble_of_its_own_job(
 # Many jobs.
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.none() | st.integers(0, 10_000), max_size=8, unique_by=lambda seen: seen or object()))
 def test_the_longest_unseen_come_first_and_each_once(
     store: JobStore, make: Callable[..., Poller], seen_at: list[int | None]
@@ -350,7 +344,7 @@ def test_a_look_that_hangs_holds_up_nobody_and_costs_one_thread(
 ) -> None:
     poller = make(backend, threads=2)
     stuck, *well = [stored(store) for _ in range(6)]
-    backend.answers[stuck.id] = hang
+    backend.states[stuck.id] = hang
     backend.state = RUNNING
     before = threading.active_count()
     for _ in range(3):
@@ -366,7 +360,7 @@ def test_threads_are_bounded_when_everything_hangs(
 ) -> None:
     poller = make(backend, threads=2, hung_seconds=0.05)
     jobs = [stored(store) for _ in range(12)]
-    backend.answers = dict.fromkeys((job.id for job in jobs), hang)
+    backend.states = dict.fromkeys((job.id for job in jobs), hang)
     before = threading.active_count()
     for _ in range(6):
         assert poller.poll_due(seconds=0.2) == []
@@ -387,7 +381,7 @@ def test_a_late_answer_is_taken_all_the_same(
         come.wait(30)
         return RunState(status=JobStatus.RUNNING, step=3)
 
-    backend.answers[job.id] = late
+    backend.states[job.id] = late
     assert poller.poll_due(seconds=0.2) == []
     assert poller.poll_due(seconds=0.2) == []
     assert store.get(job.id).poll_errors == 1
@@ -402,7 +396,7 @@ def test_who_asks_about_one_job_does_not_wait_for_ever(
     store: JobStore, backend: UnevenBackend, poller: Poller, hang: Callable[[], RunState]
 ) -> None:
     job = stored(store)
-    backend.answers[job.id] = hang
+    backend.states[job.id] = hang
     for _ in range(2):
         assert poller.poll(job.id, seconds=0.1).poll_errors == 1
     assert backend.asked == [job.id]
@@ -475,11 +469,11 @@ def test_an_older_look_never_overwrites_a_newer_one(
         come.wait(30)
         return RunState(status=JobStatus.RUNNING, step=1)
 
-    backend.answers[job.id] = slow
+    backend.states[job.id] = slow
     with ThreadPoolExecutor(1) as pool:
         older = pool.submit(make(backend).poll, job.id)
         assert looking.wait(10)
-        backend.answers[job.id] = lambda: RunState(status=JobStatus.RUNNING, step=9)
+        backend.states[job.id] = lambda: RunState(status=JobStatus.RUNNING, step=9)
         assert make(backend).poll(job.id).current_step == 9
         come.set()
         assert older.result().current_step == 9

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.domain.job import TERMINAL, TRANSITIONS, JobStatus, may_become
 from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.soak import examples
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 
 
@@ -67,7 +68,7 @@ def test_one_of_many_concurrent_changes_wins_and_leaves_one_event(store: JobStor
     assert events[0].new_status is won[0].status
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(path=st.lists(st.sampled_from(JobStatus), max_size=8))
 def test_any_walk_leaves_a_journal_that_tells_it(store: JobStore, path: list[JobStatus]) -> None:
     job = store.create(new_job(), message="Created.")
@@ -78,6 +79,7 @@ def test_any_walk_leaves_a_journal_that_tells_it(store: JobStore, path: list[Job
     assert told[-1].new_status is job.status
     for before, after in pairwise(told):
         assert after.old_status is before.new_status
+        assert after.old_status is not None
         assert after.new_status in TRANSITIONS[after.old_status]
 
 
@@ -89,6 +91,7 @@ def test_times_of_a_run_are_set_by_the_database(store: JobStore) -> None:
     done = store.change(running, JobStatus.SUCCEEDED, message="done")
     assert done is not None
     assert done.completed_at is not None
+    assert done.started_at is not None
     assert done.completed_at >= done.started_at
     assert done.duration_seconds == pytest.approx((done.completed_at - done.started_at).total_seconds(), abs=0.1)
     assert done.progress_percent == 100.0

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.testing.jobs import new_job, point
+from training_pipeline.testing.soak import examples
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.metric_series import metric_series
 from training_pipeline.training_jobs.store.metrics import SERIES, add_points
@@ -21,7 +22,7 @@ def stored(store: JobStore, points: dict[tuple[str, int], float]) -> str:
     return job.id
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(POINTS, st.integers(0, 60), st.integers(0, 60), st.integers(2, 20))
 def test_no_extreme_of_any_series_is_lost(
     store: JobStore, points: dict[tuple[str, int], float], start: int, end: int, resolution: int

@@ -10,6 +10,7 @@ from sqlalchemy import insert, text
 
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.soak import examples
 from training_pipeline.training_jobs.store import queries
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
@@ -26,7 +27,7 @@ def stored(store: JobStore, who: str, seconds: list[int]) -> list[str]:
     return [job.id for job in jobs]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 5), max_size=12), st.integers(1, 5), st.lists(st.integers(6, 9), max_size=6))
 def test_a_walk_sees_every_job_once_whatever_is_created_meanwhile(
     store: JobStore, seconds: list[int], limit: int, later: list[int]

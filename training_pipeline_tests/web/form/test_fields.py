@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from training_pipeline.domain.job import JobRequest, TrainingConfig
+from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.web.form.fields import FIRST, config_fields, request_fields, typed
 
 
@@ -27,4 +27,6 @@ def test_ranges_defaults_and_choices_are_those_of_the_service() -> None:
 def test_what_is_typed_becomes_what_the_service_expects_or_stays_for_it_to_judge() -> None:
     epochs = next(field for field in config_fields() if field.name == "epochs")
     assert [typed(epochs, text) for text in ("3", "3.5", "many", "auto")] == [3, 3.5, "many", "auto"]
+    assert [type(typed(epochs, text)) for text in ("3.0", "1e1", "inf", "nan")] == [int, int, float, float]
+    assert type(typed(request_fields()["train_val_split"], "1.0")) is float
     assert typed(request_fields()["model_name"], "42") == "42"

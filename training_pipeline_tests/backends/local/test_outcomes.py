@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.backends.local import outcome as verdict
+from training_pipeline.backends.local import outcomes
 from training_pipeline.backends.local.run_directory import RunDirectory
 
 
 @pytest.mark.parametrize("result", [None, {"status": "stopped", "step": 3}])
 def test_a_run_without_a_result_may_go_on(result: dict[str, object] | None) -> None:
-    assert verdict.of_result(result, ran_seconds=1) is None
+    assert outcomes.of_result(result, ran_seconds=1) is None
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ def test_a_run_without_a_result_may_go_on(result: dict[str, object] | None) -> N
     ],
 )
 def test_a_result_settles_it(result: dict[str, object], status: str, error: str | None) -> None:
-    outcome = verdict.of_result(result, ran_seconds=2.5)
+    outcome = outcomes.of_result(result, ran_seconds=2.5)
     assert outcome is not None
     assert (outcome.status, outcome.error, outcome.ran_seconds) == (status, error, 2.5)
 
 
 def test_a_result_outside_the_contract_fails() -> None:
-    outcome = verdict.of_result({"status": "splendid"}, ran_seconds=1)
+    outcome = outcomes.of_result({"status": "splendid"}, ran_seconds=1)
     assert outcome is not None
     assert outcome.status == "failed"
     assert "'splendid'" in (outcome.error or "")
@@ -45,10 +45,10 @@ def test_a_result_outside_the_contract_fails() -> None:
     ],
 )
 def test_the_end_of_a_program_in_words(code: int | None, words: str) -> None:
-    assert words in verdict.how_it_ended(code)
+    assert words in outcomes.how_it_ended(code)
 
 
 def test_a_death_without_a_log_says_so(tmp_path: Path) -> None:
-    outcome = verdict.died(RunDirectory(tmp_path), -9, resumes=2, ran_seconds=1)
+    outcome = outcomes.died(RunDirectory(tmp_path), -9, resumes=2, ran_seconds=1)
     assert "resumed 2 times" in (outcome.error or "")
     assert "is empty" in (outcome.error or "")

@@ -22,7 +22,7 @@ def of_trainer(run: RunDirectory, *, ran_seconds: float) -> Outcome | None:
 
 
 def of_result(result: Mapping[str, Any] | None, *, ran_seconds: float) -> Outcome | None:
-    """The verdict that the training program's result.json settles; None where the run may go on (none, or stopped)."""
+    """The outcome that the training program's result.json settles; None where the run may go on (none, or stopped)."""
     status = None if result is None else result.get("status")
     if result is None or status == "stopped":
         return None
@@ -38,12 +38,12 @@ def of_result(result: Mapping[str, Any] | None, *, ran_seconds: float) -> Outcom
 
 
 def cancelled(*, ran_seconds: float) -> Outcome:
-    """The verdict on a run that was ended because someone asked."""
+    """The outcome of a run that was ended because someone asked."""
     return Outcome("cancelled", time.time(), ran_seconds)
 
 
 def timed_out(timeout_seconds: float, *, ran_seconds: float) -> Outcome:
-    """The verdict on a run that took too long."""
+    """The outcome of a run that took too long."""
     error = (
         f"The training ran longer than its time limit of {timeout_seconds / 60:g} minutes and was stopped. Retry it"
         " with a larger timeout_minutes, or with fewer epochs."
@@ -52,7 +52,7 @@ def timed_out(timeout_seconds: float, *, ran_seconds: float) -> Outcome:
 
 
 def died(run: RunDirectory, exit_code: int | None, *, resumes: int, ran_seconds: float) -> Outcome:
-    """The verdict on a run whose trainer died and is not resumed any more. Reads its log."""
+    """The outcome of a run whose trainer died and is not resumed any more. Reads its log."""
     log = str(run.trainer_log)
     tail = log_tail(run.trainer_log)
     times = f", the last time after being resumed {resumes} time{'s' if resumes > 1 else ''}" if resumes else ""
@@ -62,12 +62,12 @@ def died(run: RunDirectory, exit_code: int | None, *, resumes: int, ran_seconds:
 
 
 def broken(error: str, *, ran_seconds: float) -> Outcome:
-    """The verdict on a run that could not be carried on."""
+    """The outcome of a run that could not be carried on."""
     return Outcome("failed", time.time(), ran_seconds, error, {"error_type": "SupervisorFailed"})
 
 
 def abandoned(run: RunDirectory, recoveries: int, *, ran_seconds: float) -> Outcome:
-    """The verdict on a run whose supervisors died too often. Reads its logs."""
+    """The outcome of a run whose supervisors died too often. Reads its logs."""
     path = run.supervisor_log
     tail = log_tail(path)
     times = f", although it was taken up again {recoveries} time{'s' if recoveries > 1 else ''}" if recoveries else ""

@@ -7,7 +7,7 @@ import sys
 
 import ibis
 
-from training_pipeline.domain.rules.white_space import VISIBLE, WHITE_SPACE, is_blank, trimmed
+from training_pipeline.domain.rules.text import VISIBLE, WHITE_SPACE, is_blank, trimmed
 
 #: str.isspace() also counts the information separators, which are not White_Space.
 SEPARATORS = set("\x1c\x1d\x1e\x1f")

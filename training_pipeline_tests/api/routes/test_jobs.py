@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from fastapi.testclient import TestClient
@@ -101,13 +101,14 @@ def test_jobs_are_filtered(client: TestClient, services: Services) -> None:
     job = post(client)
     client.post(f"{JOBS}/{job['id']}/cancel")
     post(client)
-    for params, expected in [
+    cases: list[tuple[dict[str, Any], int]] = [
         ({"status": "cancelled"}, 1),
         ({"status": ["pending", "cancelled"]}, 2),
         ({"training_sheet_id": "small", "created_by": "local", "status": "pending"}, 1),
         ({"training_sheet_id": "other"}, 0),
         ({"created_by": "eve"}, 0),
-    ]:
+    ]
+    for params, expected in cases:
         assert client.get(JOBS, params=params).json()["total"] == expected, params
     assert client.get(f"{API}/active").json()["total"] == 1
 
@@ -213,9 +214,9 @@ class Counting(SingleFlight[T]):
 
     asking = 0
 
-    async def run(self, key: str, call: Callable[[], T]) -> T:
+    async def run(self, key: str, call: Callable[[], T], *, anew: bool = False) -> T:
         self.asking += 1
-        return await super().run(key, call)
+        return await super().run(key, call, anew=anew)
 
 
 class TestPoll:

@@ -1,0 +1,104 @@
+"""Pages of jobs, of events and of the pairs in a lineage record, each with the cursor that leads to the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from training_pipeline.client.base import Pairs
+from training_pipeline.datasets.manifest_page import manifest_page
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.job import TrainingJob as StoredJob
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.schemas import paging
+from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
+from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
+from training_pipeline.training_jobs.store import lineage
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.queries import JobSort
+
+
+def job_page(
+    store: JobStore,
+    shown: Callable[[StoredJob], TrainingJob],
+    *,
+    statuses: Collection[JobStatus],
+    training_sheet_id: str | None,
+    created_by: str | None,
+    search: str | None,
+    sort: JobSort,
+    descending: bool,
+    page: int | None,
+    page_size: int,
+    cursor: str | None,
+) -> TrainingJobPage:
+    """The jobs of one page, each as `shown` makes it. Raises `InvalidParameter` for a cursor that leads nowhere."""
+    newest_first = (sort, descending) == (JobSort.CREATED_AT, True)
+    if cursor is not None and not newest_first:
+        raise paging.invalid("cursor", "cursor_and_sort", "goes with the order newest first only; use page")
+    number = paging.page_number(page, cursor)
+    start = None if cursor is None else paging.decode(paging.JobPosition, cursor)
+    found, total = store.list(
+        statuses=statuses,
+        training_sheet_id=training_sheet_id,
+        created_by=created_by,
+        search=search,
+        sort=sort,
+        descending=descending,
+        limit=page_size + 1,
+        offset=0 if start else (number - 1) * page_size,
+        after=None if start is None else (start.created_at, start.id),
+    )
+    jobs, more = found[:page_size], len(found) > page_size
+    last = paging.JobPosition(created_at=jobs[-1].created_at, id=jobs[-1].id) if more and newest_first else None
+    return TrainingJobPage(
+        jobs=[shown(job) for job in jobs],
+        total=total,
+        page=None if start else number,
+        page_size=page_size,
+        next_cursor=None if last is None else paging.encode(last),
+    )
+
+
+def event_page(
+    store: JobStore, job_id: str, *, page: int | None, page_size: int, cursor: str | None
+) -> TrainingJobEventPage:
+    """A job's events of one page. Raises `NotFound`, and `InvalidParameter` for a cursor that leads nowhere."""
+    number = paging.page_number(page, cursor)
+    start = None if cursor is None else paging.decode(paging.EventPosition, cursor)
+    store.get(job_id)
+    found, total = store.events(
+        job_id,
+        limit=page_size + 1,
+        offset=0 if start else (number - 1) * page_size,
+        before=None if start is None else start.id,
+    )
+    events, more = found[:page_size], len(found) > page_size
+    return TrainingJobEventPage(
+        events=[TrainingJobEvent.model_validate(event) for event in events],
+        total=total,
+        page=None if start else number,
+        page_size=page_size,
+        next_cursor=paging.encode(paging.EventPosition(id=events[-1].id)) if more else None,
+    )
+
+
+def lineage_page(
+    store: JobStore, job_id: str, *, pairs: Pairs | None, search: str | None, page_size: int, cursor: str | None
+) -> TrainingJobLineage:
+    """The lineage record with one page of its pairs: of both sides of the split where `pairs` is None.
+
+    Raises `NotFound`, and `InvalidParameter` for a cursor of another job or other pairs.
+    """
+    job = store.get(job_id)
+    record = lineage.read(store, job_id)
+    dataset, part = DatasetRef.model_validate(job.dataset), pairs or "included"
+    start = paging.PairPosition(dataset=dataset.digest, part=part, row=0)
+    if cursor is not None:
+        given = paging.decode(paging.PairPosition, cursor)
+        if (given.dataset, given.part) != (start.dataset, start.part):
+            raise paging.invalid("cursor", "bad_cursor", "must be of this job, and of the same `pairs`")
+        start = given
+    page = manifest_page(dataset, part, start=start.row, limit=page_size, search=search or "")
+    further = None if page.next_row is None else start.model_copy(update={"row": page.next_row})
+    return TrainingJobLineage.of(record, dataset, page, None if further is None else paging.encode(further))

@@ -1,0 +1,41 @@
+"""The schema of a training sheet's Q&A pairs.
+
+A source (`sheets/`) presents the pairs of a sheet as an Ibis table with exactly the columns of `PAIR_SCHEMA`, whatever
+the engine behind it. The rules (`rules/gates.py`) know nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import ibis
+
+#: The columns of a sheet's pairs, as every source presents them.
+#: `messages` keeps each message's fields in this order; a field that a message does not have is null. `content` is null
+#: where it was not a string; `tool_calls` is null or the compact JSON text of a list with something in it, which is
+#: written into the dataset as it is. `messages` itself is null where it was no list of objects.
+#: A list of uses is null where it was missing or no list of strings.
+PAIR_SCHEMA: Final = ibis.schema(
+    {
+        "pair_id": "string",
+        "messages": (
+            "array<struct<role: string, content: string, name: string, weight: float64,"
+            " tool_calls: string, tool_call_id: string>>"
+        ),
+        "item_ref": "string",
+        "status": "string",
+        "allowed_uses": "array<string>",
+        "prohibited_uses": "array<string>",
+        "usage_reason": "string",
+        "data_classification": "string",
+        "canonical_label_id": "string",
+        "label_allowed_uses": "array<string>",
+        "label_prohibited_uses": "array<string>",
+        "label_data_classification": "string",
+        "label_usage_reason": "string",
+        "reviewed_by": "string",
+        "reviewed_at": "string",
+        "constraints_set_by": "string",
+        "constraints_set_at": "string",
+    }
+)

@@ -1,0 +1,130 @@
+"""How to fine-tune, and what a user asks for: the configuration and the request of a training job."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Auto = Literal["auto"]
+
+
+class TrainingConfig(BaseModel):
+    """How to fine-tune. Every "auto" is replaced by the value used before the job is stored as resolved.
+
+    A value out of its bounds is refused when the job is created.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: Annotated[int, Field(ge=1, le=50)] | Auto = Field(
+        "auto", description="Passes over the training split.", examples=[3]
+    )
+    learning_rate: Annotated[float, Field(ge=1e-7, le=1e-1)] | Auto = Field(
+        "auto", description="Peak learning rate.", examples=[0.0001]
+    )
+    batch_size: Annotated[int, Field(ge=1, le=1024)] | Auto = Field(
+        "auto", description="Examples per optimizer step, over all devices and accumulation steps.", examples=[8]
+    )
+    method: Literal["full", "lora"] | Auto = Field(
+        "auto", description="Full fine-tuning, or LoRA adapters (PEFT).", examples=["lora"]
+    )
+    lora_rank: Annotated[int, Field(ge=1, le=512)] = Field(16, description="LoRA: rank of the adapters.", examples=[16])
+    lora_alpha: Annotated[int, Field(ge=1, le=1024)] = Field(
+        32, description="LoRA: scale of the adapters.", examples=[32]
+    )
+    lora_dropout: Annotated[float, Field(ge=0, le=0.9)] = Field(
+        0.0, description="LoRA: dropout in the adapters.", examples=[0.05]
+    )
+    max_length: Annotated[int, Field(ge=16, le=131072)] | Auto = Field(
+        "auto", description="Tokens per example; longer ones are cut at the end, counted and reported.", examples=[1024]
+    )
+    gradient_accumulation_steps: Annotated[int, Field(ge=1, le=256)] = Field(
+        1, description="Backward passes per optimizer step; must divide batch_size.", examples=[1]
+    )
+    warmup_ratio: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.05, description="Share of the steps that warm up.", examples=[0.05]
+    )
+    lr_scheduler: Literal["cosine", "linear", "constant"] = Field(
+        "cosine", description="Schedule after warm-up.", examples=["cosine"]
+    )
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="Decoupled weight decay of AdamW.", examples=[0.01]
+    )
+    max_grad_norm: Annotated[float, Field(gt=0, le=100)] = Field(
+        1.0, description="Gradients are clipped to this norm.", examples=[1.0]
+    )
+    early_stopping_patience: Annotated[int, Field(ge=0, le=100)] = Field(
+        0,
+        description="Stop after this many evaluations without a better validation loss; 0 never stops early.",
+        examples=[3],
+    )
+    evaluations_per_epoch: Annotated[int, Field(ge=1, le=20)] = Field(
+        1, description="Evaluations in each epoch.", examples=[2]
+    )
+    checkpoint_minutes: Annotated[float, Field(gt=0, le=1440)] = Field(
+        5.0, description="At most this much training is lost when the trainer is killed.", examples=[5.0]
+    )
+    precision: Literal["bf16", "fp32"] | Auto = Field(
+        "auto", description="Number format of the computation.", examples=["bf16"]
+    )
+    exact_match_questions: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0,
+        description="Validation questions that the model answers before and after training, scored by exact match.",
+        examples=[50],
+    )
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        42, description="Seed of initialisation and shuffling.", examples=[42]
+    )
+    accelerator: Literal["GPU_1xA10", "GPU_1xH100", "GPU_8xH100", "GPU_8xB300"] | Auto | None = Field(
+        "auto", description="Databricks: type of the GPU node; null on this machine.", examples=["GPU_1xH100"]
+    )
+    accelerator_count: Annotated[int, Field(ge=1, le=64)] | Auto | None = Field(
+        "auto", description="Databricks: GPUs in all; null on this machine.", examples=[1]
+    )
+    timeout_minutes: Annotated[float, Field(gt=0, le=43200)] = Field(
+        1440.0, description="The job ends as `timeout` after this much running time.", examples=[120.0]
+    )
+
+
+class JobRequest(BaseModel):
+    """What a user asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    training_sheet_id: str = Field(
+        min_length=1, max_length=128, description="The training sheet to train on.", examples=["sheet-123"]
+    )
+    model_name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="Name of the model to register.", examples=["triage-model"]
+    )
+    base_model: str | None = Field(
+        None,
+        min_length=1,
+        max_length=512,
+        description="The model to start from; the backend's default where left out.",
+        examples=["builtin:tiny"],
+    )
+    training_config: TrainingConfig = Field(
+        TrainingConfig(),
+        description='How to fine-tune; what is left out is "auto" or has its default.',
+        examples=[{"epochs": 3, "learning_rate": 0.0001}],
+    )
+    train_val_split: float = Field(
+        0.8, ge=0.1, le=0.95, description="Share of the pairs that goes to training.", examples=[0.8]
+    )
+    split_seed: str | None = Field(
+        None,
+        max_length=128,
+        description="Seed of the split; the training sheet's id where left out.",
+        examples=["2026-11"],
+    )
+    register_to_uc: bool = Field(
+        True, description="Register a model version; else the model is kept as an artifact.", examples=[True]
+    )
+    uc_catalog: str | None = Field(
+        None, min_length=1, max_length=255, description="Unity Catalog: catalog of the model.", examples=["ml"]
+    )
+    uc_schema: str | None = Field(
+        None, min_length=1, max_length=255, description="Unity Catalog: schema of the model.", examples=["models"]
+    )

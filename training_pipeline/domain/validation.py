@@ -1,0 +1,34 @@
+"""What Pydantic finds wrong with a request, as problems of fields that a person can mend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from training_pipeline.domain.errors import FieldProblem
+
+
+def as_number(text: str) -> int | float | str:
+    """The number that `text` holds; other text as it is, for validation says what it should have been. Pure."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def problems_from_validation(errors: list[Any]) -> tuple[FieldProblem, ...]:
+    """Pydantic's `errors()` as field problems; input values are named only where they are short.
+
+    Fields are named by JSON pointers (RFC 6901): "" is the whole, and a slash in a name is `~1`.
+    """
+    problems = []
+    for error in errors:
+        path = [str(part) for part in error["loc"] if part not in {"int", "float", "literal['auto']", "literal"}]
+        path = [part for part in path if not part.startswith(("constrained-", "literal["))]
+        value = error.get("input")
+        shown = f" (got {value!r})" if isinstance(value, str | int | float) and len(str(value)) <= 60 else ""
+        message = error["msg"][0].lower() + error["msg"][1:] + shown
+        pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
+        problems.append(FieldProblem(pointer=pointer, code=error["type"], message=message))
+    return tuple(problems)

@@ -1,0 +1,117 @@
+"""Errors as RFC 9457 problem documents: a stable code, every field's problem at once, and nothing internal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Final
+
+from pydantic import BaseModel, Field
+
+from training_pipeline.domain.errors import (
+    BackendFailed,
+    BackendUnreachable,
+    Conflict,
+    FieldProblem,
+    Forbidden,
+    GateRefused,
+    GovernanceChanged,
+    InvalidRequest,
+    NotFound,
+    NotYours,
+    PipelineError,
+    SheetUnreadable,
+    SplitRefused,
+    Unauthenticated,
+    Unavailable,
+)
+from training_pipeline.schemas.paging import InvalidParameter
+from training_pipeline.training_jobs.store.request_id import request_id
+
+MEDIA_TYPE: Final = "application/problem+json"
+#: The first class that an error belongs to decides.
+STATUSES: Final[Sequence[tuple[type[PipelineError], int]]] = (
+    (Unauthenticated, 401),
+    (NotYours, 403),
+    (Forbidden, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (GovernanceChanged, 409),
+    (InvalidRequest, 422),
+    (SheetUnreadable, 422),
+    (GateRefused, 422),
+    (SplitRefused, 422),
+    (BackendFailed, 422),
+    (BackendUnreachable, 503),
+    (Unavailable, 503),
+)
+_log = logging.getLogger(__name__)
+
+
+class ProblemField(BaseModel):
+    """One thing that is wrong with one field."""
+
+    pointer: str = Field(description="JSON pointer to the field.", examples=["/training_config/epochs"])
+    location: str = Field(description="Where the field is: body, query, path or header.", examples=["body"])
+    code: str = Field(description="Stable.", examples=["less_than_equal"])
+    detail: str = Field(
+        description="What was expected.", examples=["input should be less than or equal to 50 (got 51)"]
+    )
+
+    @classmethod
+    def of(cls, found: FieldProblem, location: str) -> ProblemField:
+        """A problem of the domain with one field. Reads and writes nothing."""
+        return cls(pointer=found.pointer, location=location, code=found.code, detail=found.message)
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 (problem details) has it."""
+
+    type: str = Field(description="URN of the kind of problem.", examples=["urn:training-pipeline:problem:not_found"])
+    title: str = Field(description="The kind of problem, for people.", examples=["Not Found"])
+    status: int = Field(description="HTTP status.", examples=[404])
+    detail: str = Field(description="What happened, for people.", examples=["There is no training job 'tj-1'."])
+    instance: str = Field(description="Path of the request.", examples=["/api/v1/training/jobs/tj-1"])
+    code: str = Field(description="Kind of problem; stable, for programs.", examples=["not_found"])
+    hint: str = Field("", description="What to do; may be empty.", examples=["GET /api/v1/training/jobs lists them."])
+    errors: list[ProblemField] = Field([], description="Every field that is wrong.")
+    request_id: str | None = Field(
+        description="Id of the request, as in X-Request-ID and in the service's log.", examples=["req-2f9c41d0b7a3"]
+    )
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    path: str = "",
+    hint: str = "",
+    errors: Sequence[ProblemField] = (),
+) -> Problem:
+    """A problem document; reads the request's id from the context."""
+    return Problem(
+        type=f"urn:training-pipeline:problem:{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=path,
+        code=code,
+        hint=hint,
+        errors=list(errors),
+        request_id=request_id.get(),
+    )
+
+
+def problem_of(error: PipelineError, *, path: str = "") -> Problem:
+    """The problem document of an error. What was written for whoever runs the service is logged instead."""
+    status = next((status for kind, status in STATUSES if isinstance(error, kind)), 422)
+    detail, hint = error.message, error.hint
+    if type(error) is Unavailable:
+        # It may name hosts and paths.
+        _log.warning("unavailable", extra={"detail": error.message})
+        detail, hint = "Something that this service depends on does not answer.", "Try again in a moment."
+    location = "query" if isinstance(error, InvalidParameter) else "body"
+    errors = [ProblemField.of(found, location) for found in error.problems]
+    return problem(status, error.code, detail, path=path, hint=hint, errors=errors)

@@ -1,0 +1,32 @@
+"""When a training job is tried again, and how long it waits for a backend that is out of reach."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.infra.retry import RetryPolicy
+
+#: Between two runs that launch a job or finish it.
+RUNS: Final = RetryPolicy(first=5.0, longest=300.0)
+#: Between two polls of a backend that could not be asked about a job.
+POLLS: Final = RetryPolicy(first=2.0, longest=300.0)
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether `error` says that a backend is out of reach, which a job waits for whatever its number of attempts."""
+    return isinstance(error, PipelineError) and error.is_outage
+
+
+def describe(error: Exception) -> str:
+    """An error as events tell it: the message and hint of ours, of others only the type, for their words may hold an
+    address or a text.
+    """
+    if not isinstance(error, PipelineError):
+        return type(error).__name__
+    return f"{error.message.rstrip('.')}. {error.hint}".strip() if error.hint else error.message
+
+
+def duration(seconds: float) -> str:
+    """A time in words, such as `24 h` or `20 s`."""
+    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds:g} s"

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from training_pipeline.app.container import Services, assemble
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.state_directory import ensure_state_directory
+from training_pipeline.settings import Settings
+from training_pipeline.testing.job_life import succeeded
+from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.testing.small_sheet import rows, write_sheet
+
+
+@pytest.fixture
+def backend() -> ScriptedBackend:
+    return ScriptedBackend()
+
+
+@pytest.fixture
+def services(settings: Settings, database: Database, backend: ScriptedBackend) -> Iterator[Services]:
+    ensure_state_directory(settings)
+    write_sheet(settings.sheets, "small", [*rows(39), *rows(1, pair_id="x", status="rejected")])
+    parts = assemble(settings, database, backend=backend)
+    yield parts
+    parts.store.engine.dispose()
+
+
+@pytest.fixture
+def done(services: Services) -> TrainingJob:
+    """A job that has succeeded, with everything that is kept of one."""
+    return succeeded(services)

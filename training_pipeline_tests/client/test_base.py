@@ -1,0 +1,214 @@
+"""What a `Client` promises, of this installation and over HTTP: every verb, the same answers, the same refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from training_pipeline.api.app import create_app
+from training_pipeline.app.container import Services
+from training_pipeline.client.base import Client
+from training_pipeline.client.config import RemoteService
+from training_pipeline.client.http import HttpService
+from training_pipeline.client.local import LocalClient
+from training_pipeline.client.remote import RemoteClient
+from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.schemas.event import TrainingJobEvent
+from training_pipeline.schemas.training_job import TrainingJob as Shown
+from training_pipeline.settings import Settings
+from training_pipeline.testing.job_life import accepted
+from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.testing.served_api import served
+from training_pipeline.training_jobs.store.queries import JobSort
+
+REQUEST = {"training_sheet_id": "small", "model_name": "triage"}
+WHERE = ("local", "remote")
+
+
+def verbs(kind: type) -> set[str]:
+    return {name for name in vars(kind) if not name.startswith("_")}
+
+
+def test_both_clients_have_every_verb() -> None:
+    assert verbs(RemoteClient) == verbs(Client)
+    # What only pages ask, and the way a job is shown.
+    assert verbs(LocalClient) - verbs(Client) == {"plan_retry", "facets", "shown"}
+
+
+@pytest.fixture(params=WHERE)
+def client(request: pytest.FixtureRequest, settings: Settings, services: Services) -> Iterator[Client]:
+    if request.param == "local":
+        yield LocalClient(services, Caller(settings.local_user, Role.ADMIN))
+        return
+    with served(create_app(settings, services)) as app, HttpService(RemoteService(url=app.url)) as service:
+        yield RemoteClient(service)
+
+
+@pytest.fixture
+def local(settings: Settings, services: Services) -> LocalClient:
+    """The one whose answers every other client's equal."""
+    return LocalClient(services, Caller(settings.local_user, Role.ADMIN))
+
+
+def error_of(client: Client, verb: str, *arguments: object, **named: object) -> PipelineError:
+    with pytest.raises(PipelineError) as caught:
+        getattr(client, verb)(*arguments, **named)
+    return caught.value
+
+
+def test_a_job_is_created_once_for_a_key(client: Client, services: Services) -> None:
+    first = client.create(REQUEST, idempotency_key="monday")
+    again = client.create(REQUEST, idempotency_key="monday")
+    assert (first.replayed, again.replayed, again.job) == (False, True, first.job)
+    assert services.jobs.get(first.job.id).created_by == services.settings.local_user
+    changed = {**REQUEST, "train_val_split": 0.5}
+    assert error_of(client, "create", changed, idempotency_key="monday").code == "idempotency_key_reused"
+    assert not client.create(REQUEST).replayed
+    client.cancel(first.job.id, reason="")
+    retried = [client.retry(first.job.id, changes={"seed": 1}, idempotency_key="tuesday") for _ in range(2)]
+    assert [one.replayed for one in retried] == [False, True]
+    assert (retried[0].job, retried[0].job.retry_of) == (retried[1].job, first.job.id)
+    assert retried[0].job.requested_config == {"seed": 1}
+    assert client.list().total == 3
+
+
+def test_a_plan_stores_nothing(client: Client, local: LocalClient) -> None:
+    plan = client.plan(REQUEST)
+    assert plan == local.plan(REQUEST)
+    assert (plan.split.train + plan.split.validation, plan.export_summary.eligible) == (39, 39)
+    assert client.list().total == 0
+
+
+def test_everything_that_is_wrong_is_said_at_once(client: Client, services: Services) -> None:
+    body = {"model_name": "No Name", "train_val_split": "0.5", "training_config": {"epochs": 99, "x": 1}}
+    for verb in ("create", "plan"):
+        error = error_of(client, verb, body)
+        assert error.code == "invalid_request"
+        assert {problem.pointer for problem in error.problems} == {
+            "/training_sheet_id",
+            "/model_name",
+            "/train_val_split",
+            "/training_config/epochs",
+            "/training_config/x",
+        }
+        assert "Known keys of training_config: epochs," in error.hint
+    assert services.jobs.list()[1] == 0
+
+
+def test_jobs_are_listed_by_every_filter(client: Client, local: LocalClient, services: Services) -> None:
+    made = [local.create({**REQUEST, "model_name": f"model-{number}"}).job for number in range(3)]
+    services.jobs.create(REQUEST, created_by="ada")
+    local.cancel(made[0].id, reason="")
+    for filters, expected in (
+        ({}, 4),
+        ({"statuses": [JobStatus.CANCELLED]}, 1),
+        ({"statuses": [JobStatus.CANCELLED, JobStatus.PENDING], "training_sheet_id": "small"}, 4),
+        ({"training_sheet_id": "other"}, 0),
+        ({"created_by": "ada"}, 1),
+        ({"search": "MODEL-"}, 3),
+        ({"sort": JobSort.MODEL_NAME, "descending": False}, 4),
+        ({"page": 2, "page_size": 3}, 4),
+    ):
+        found = client.list(**filters)
+        assert found == local.list(**filters)
+        assert found.total == expected, filters
+    by_name = client.list(sort=JobSort.MODEL_NAME, descending=False).jobs
+    assert [job.model_name for job in by_name] == ["model-0", "model-1", "model-2", "triage"]
+    assert client.active() == local.active()
+    assert client.active().total == 3
+
+
+def test_pages_lead_from_one_to_the_next(client: Client, done: TrainingJob) -> None:
+    for _ in range(4):
+        client.create(REQUEST)
+    whole = client.list()
+    first = client.list(page_size=3)
+    second = client.list(page_size=3, cursor=first.next_cursor)
+    assert [*first.jobs, *second.jobs] == whole.jobs
+    assert (first.page, second.page, second.next_cursor) == (1, None, None)
+    assert client.list(page=2, page_size=3).jobs == second.jobs
+    events = client.events(done.id, page_size=20)
+    rest = client.events(done.id, page_size=20, cursor=events.next_cursor)
+    assert [*events.events, *rest.events] == client.events(done.id, page_size=200).events
+    assert client.events(done.id, page=2, page_size=20).events == rest.events
+    pairs = client.lineage(done.id, pairs="train", page_size=20)
+    further = client.lineage(done.id, pairs="train", cursor=pairs.next_cursor)
+    assert len(pairs.pairs) + len(further.pairs) == pairs.train_pairs
+
+
+def test_a_page_that_cannot_be_is_refused(client: Client, done: TrainingJob) -> None:
+    client.create(REQUEST)
+    cursor = client.list(page_size=1).next_cursor
+    for verb, arguments, named, code in (
+        ("list", (), {"cursor": "nonsense"}, "bad_cursor"),
+        ("list", (), {"cursor": cursor, "page": 1}, "page_and_cursor"),
+        ("list", (), {"cursor": cursor, "sort": JobSort.STATUS}, "cursor_and_sort"),
+        ("events", (done.id,), {"cursor": cursor}, "bad_cursor"),
+        ("events", (done.id,), {"cursor": cursor, "page": 1}, "page_and_cursor"),
+        ("lineage", (done.id,), {"cursor": cursor}, "bad_cursor"),
+        ("metrics", (done.id,), {"from_step": 9, "to_step": 8}, "no_stretch"),
+    ):
+        error = error_of(client, verb, *arguments, **named)
+        assert (error.code, [problem.code for problem in error.problems]) == ("invalid_request", [code]), (verb, named)
+    other = client.lineage(done.id, pairs="train", page_size=1).next_cursor
+    assert error_of(client, "lineage", done.id, pairs="excluded", cursor=other).code == "invalid_request"
+
+
+def test_what_is_on_record_of_a_job(client: Client, local: LocalClient, done: TrainingJob) -> None:
+    assert client.get(done.id) == local.get(done.id)
+    assert client.metrics(done.id) == local.metrics(done.id)
+    some = client.metrics(done.id, from_step=5, to_step=50, resolution=8)
+    assert some == local.metrics(done.id, from_step=5, to_step=50, resolution=8)
+    assert (some.series_total, some.sampled) == (46, True)
+    assert client.lineage(done.id) == local.lineage(done.id)
+    assert [pair.pair_id for pair in client.lineage(done.id, pairs="excluded").pairs] == ["x"]
+    assert [pair.pair_id for pair in client.lineage(done.id, pairs="excluded", search="X").pairs] == ["x"]
+    assert client.lineage(done.id, pairs="excluded", search="nowhere").pairs == []
+
+
+def test_a_job_is_polled_and_cancelled(client: Client, services: Services, backend: ScriptedBackend) -> None:
+    job = client.create(REQUEST).job
+    accepted(services, backend, job.id, JobStatus.RUNNING)
+    polled = client.poll(job.id)
+    assert (polled.id, polled.backend_run_id) == (job.id, services.jobs.get(job.id).backend_run_id)
+    asked = client.cancel(job.id, reason="wrong sheet")
+    assert (asked.cancel_reason, asked.cancel_requested_by) == ("wrong sheet", services.settings.local_user)
+    assert backend.cancelled == [job.id]
+    pending = client.create(REQUEST).job
+    assert client.cancel(pending.id, reason="").status is JobStatus.CANCELLED
+    assert client.cancel(pending.id, reason="again").status is JobStatus.CANCELLED
+
+
+def test_a_job_is_followed_to_its_end(client: Client, done: TrainingJob) -> None:
+    newest = client.events(done.id, page_size=3).events
+    told = list(client.follow(done.id, after=newest[-1].id))
+    assert [update.id for update in told if isinstance(update, TrainingJobEvent)] == [newest[1].id, newest[0].id]
+    assert [update.status for update in told if isinstance(update, Shown)] == [JobStatus.SUCCEEDED]
+
+
+@pytest.mark.parametrize("verb", ["get", "poll", "retry", "events", "metrics", "lineage"])
+def test_a_job_that_is_not_there(client: Client, verb: str) -> None:
+    error = error_of(client, verb, "tj-none")
+    assert (error.code, "no training job 'tj-none'" in error.message) == ("not_found", True)
+
+
+def test_what_a_job_does_not_take_now(client: Client, done: TrainingJob) -> None:
+    assert error_of(client, "cancel", done.id, reason="").code == "conflict"
+    assert error_of(client, "retry", done.id).code == "conflict"
+    assert error_of(client, "cancel", "tj-none", reason="").code == "not_found"
+
+
+def test_training_sheets_and_base_models(client: Client, local: LocalClient) -> None:
+    sheets = client.training_sheets()
+    assert sheets == local.training_sheets()
+    assert "small" in {sheet.id for sheet in sheets.training_sheets}
+    found = client.training_sheet("small")
+    assert found == local.training_sheet("small")
+    assert (found.export_summary.total, found.export_summary.eligible) == (40, 39)
+    assert len(client.preview("small", limit=3).lines) == 3
+    assert client.preview("small") == local.preview("small")
+    assert [model.id for model in client.base_models().models] == ["builtin:tiny"]
+    assert error_of(client, "training_sheet", "none").code == "not_found"

@@ -1,0 +1,130 @@
+"""Roles and ownership: what of a caller's wishes reaches the services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from training_pipeline.app.container import Services
+from training_pipeline.client.local import LocalClient
+from training_pipeline.client.roles import least_role
+from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.errors import Forbidden, InvalidRequest, NotYours
+from training_pipeline.domain.job import Action, JobStatus, TrainingJob
+from training_pipeline.testing.jobs import new_job
+
+REQUEST = {"training_sheet_id": "small", "model_name": "triage"}
+VERBS: dict[str, Callable[[LocalClient], Any]] = {
+    "create": lambda client: client.create(REQUEST),
+    "plan": lambda client: client.plan(REQUEST),
+    "list": lambda client: client.list(),
+    "active": lambda client: client.active(),
+    "get": lambda client: client.get("x"),
+    "poll": lambda client: client.poll("x"),
+    "cancel": lambda client: client.cancel("x", reason="r"),
+    "retry": lambda client: client.retry("x", changes={"epochs": 1}),
+    "plan_retry": lambda client: client.plan_retry("x", changes={"epochs": 1}),
+    "events": lambda client: client.events("x"),
+    "metrics": lambda client: client.metrics("x"),
+    "lineage": lambda client: client.lineage("x"),
+    "follow": lambda client: client.follow("x"),
+    "training_sheets": lambda client: client.training_sheets(),
+    "training_sheet": lambda client: client.training_sheet("small"),
+    "preview": lambda client: client.preview("small"),
+    "base_models": lambda client: client.base_models(),
+    "facets": lambda client: client.facets(),
+}
+OF_OPERATORS = {"create", "plan", "cancel", "retry", "plan_retry"}
+OF_JOBS = ("create", "plan", "poll", "cancel", "retry", "plan_retry")
+
+
+def test_every_verb_is_tried_here_and_says_whom_it_is_for() -> None:
+    verbs = {name for name in vars(LocalClient) if not name.startswith("_")} - {"shown"}
+    assert set(VERBS) == verbs
+    assert {name for name in verbs if least_role(getattr(LocalClient, name)) is Role.OPERATOR} == OF_OPERATORS
+    assert set(Action) <= verbs
+
+
+@pytest.mark.parametrize("verb", sorted(OF_OPERATORS))
+def test_a_viewer_is_refused_before_anything_is_looked_at(verb: str) -> None:
+    """There are no services: what would ask them fails otherwise."""
+    client = object.__new__(LocalClient)
+    client.caller = Caller("ada", Role.VIEWER)
+    with pytest.raises(Forbidden, match="needs the role operator; ada has viewer"):
+        VERBS[verb](client)
+
+
+class Recording:
+    """A `JobService` that knows one job, of ada, and keeps what it is asked to do."""
+
+    def __init__(self) -> None:
+        self.asked: dict[str, dict[str, Any]] = {}
+
+    def get(self, job_id: str) -> TrainingJob:
+        return new_job(created_by="ada")
+
+    def __getattr__(self, verb: str) -> Any:
+        def ask(*_: object, **arguments: Any) -> TrainingJob:
+            self.asked[verb] = arguments
+            return new_job(created_by="ada")
+
+        return ask
+
+
+def done_by(services: Services, caller: Caller) -> dict[str, dict[str, Any]]:
+    """What of everything that can be asked for reaches the service of jobs."""
+    recording = Recording()
+    object.__setattr__(services, "jobs", recording)
+    client = LocalClient(services, caller)
+    for verb in OF_JOBS:
+        try:
+            VERBS[verb](client)
+        except (Forbidden, AttributeError):  # what is recorded is no plan
+            continue
+    return recording.asked
+
+
+@pytest.mark.parametrize(
+    ("caller", "verbs"),
+    [
+        (Caller("ada", Role.VIEWER), {"poll"}),
+        (Caller("eve", Role.OPERATOR), {"poll", "create", "plan"}),
+        (Caller("ada", Role.OPERATOR), {"poll", "create", "plan", "cancel", "retry", "plan_retry"}),
+        (Caller("eve", Role.ADMIN), {"poll", "create", "plan", "cancel", "retry", "plan_retry"}),
+    ],
+)
+def test_only_what_the_caller_may_reaches_the_service(services: Services, caller: Caller, verbs: set[str]) -> None:
+    assert done_by(services, caller).keys() == verbs
+
+
+def test_the_caller_is_the_actor(services: Services) -> None:
+    asked = done_by(services, Caller("eve", Role.ADMIN))
+    assert asked["create"]["created_by"] == asked["cancel"]["actor"] == asked["retry"]["actor"] == "eve"
+
+
+def test_whose_job_it_is_is_said(services: Services) -> None:
+    job = services.jobs.create(REQUEST, created_by="ada")
+    with pytest.raises(NotYours, match="is ada's"):
+        LocalClient(services, Caller("eve", Role.OPERATOR)).cancel(job.id, reason="r")
+    assert services.jobs.get(job.id).status is JobStatus.PENDING
+
+
+def test_what_a_retry_would_come_to(services: Services) -> None:
+    client = LocalClient(services, Caller("ada", Role.OPERATOR))
+    job = client.create({**REQUEST, "training_config": {"epochs": 2, "seed": 7}}).job
+    client.cancel(job.id, reason="wrong seed")
+    plan = client.plan_retry(job.id, changes={"seed": 8})
+    assert (plan.training_config["epochs"], plan.training_config["seed"]) == (2, 8)
+    assert (plan.training_sheet_id, plan.export_summary.eligible) == ("small", 39)
+    with pytest.raises(InvalidRequest) as caught:
+        client.plan_retry(job.id, changes={"seed": "8"})
+    assert [problem.pointer for problem in caught.value.problems] == ["/training_config/seed"]
+    assert client.list().total == 1
+
+
+def test_the_values_that_jobs_may_be_filtered_by(services: Services, done: TrainingJob) -> None:
+    found = LocalClient(services, Caller("eve", Role.VIEWER)).facets()
+    assert (found.training_sheet_ids, found.creators) == (("small",), ("ada",))
+    assert found.statuses[JobStatus.SUCCEEDED] == 1

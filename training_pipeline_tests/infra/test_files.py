@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from training_pipeline.infra.files import end_of, new_private_file, replace_file, sha256, tail
+
+
+def test_the_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    content = os.urandom(3 << 20)
+    path.write_bytes(content)
+    assert sha256(path) == hashlib.sha256(content).hexdigest()
+
+
+def test_a_file_is_replaced_whole_and_is_its_owners(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    replace_file(path, b"old and longer")
+    replace_file(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    replace_file(path, b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        replace_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_new_private_file_is_new_and_private(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    os.close(new_private_file(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with pytest.raises(FileExistsError):
+        new_private_file(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [(b"", ""), (b"a", "a"), (b"a\nb\nc\n", "b\nc"), (b"a\n\xff\nc", "\N{REPLACEMENT CHARACTER}\nc")],
+)
+def test_the_tail_is_the_last_lines(tmp_path: Path, content: bytes, shown: str) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    assert tail(path, 2) == shown
+
+
+def test_of_a_huge_file_only_the_end_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("x" * 200_000 + "\nlast\n")
+    assert tail(path, 1) == "last"
+    assert len(end_of(path)) == 64 * 1024
+
+
+def test_no_file_has_no_end(tmp_path: Path) -> None:
+    assert end_of(tmp_path / "none") == tail(tmp_path / "none", 5) == ""
