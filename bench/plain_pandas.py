@@ -192,7 +192,7 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
         (out / f"{name}.jsonl").write_bytes(content)
         digests[name] = hashlib.sha256(content).hexdigest()
     pairs = pairs.assign(
-        reason=reason, instruction=instruction, prompt_hash=pairs["prompt"], may_validate=False, gate_policy_version="2"
+        reason=reason, instruction=instruction, prompt_hash=pairs["prompt"], may_validate=False, gate_policy_version="3"
     )
     pairs["may_validate"] = included["validates"].reindex(pairs.index, fill_value=False)
     pairs["split"] = side.reindex(pairs.index)

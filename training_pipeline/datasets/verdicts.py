@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.gates import judge_each, judge_together
+from training_pipeline.domain.rules.comparison import Comparison
+from training_pipeline.domain.rules.gates import judge_each
+from training_pipeline.domain.rules.neighbours import judge_together
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.rules.rendering import row_hash
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
@@ -40,11 +40,7 @@ def judged(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
             return held.enter_context(engine.keep(table))
 
         alone = engine.name(judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags), keep=keep))
-        compared = alone.reason.isnull() | alone.prohibited  # no rule compares the text of other pairs
-        hashed = alone.mutate(
-            row_hash=row_hash(ibis.cases((compared, engine.rendered(alone.messages)))),
-            prompt_hash=engine.prompt_hash(alone.messages),
-        ).drop("messages")
+        hashed = Comparison(engine.words, engine.rendered).of(alone, keep=keep)
         yield judge_together(keep(hashed), policy, keep=keep)
 
 

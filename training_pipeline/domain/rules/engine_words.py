@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.engine_function import engine_function
+from training_pipeline.domain.rules.text import engine_function
 
 _STRINGS: Final = dt.Array(dt.string)
 _INTEGERS: Final = dt.Array(dt.int64)

@@ -22,7 +22,7 @@ import ibis
 import ibis.expr.types as ir
 
 from training_pipeline.domain.rules.engine_words import EngineWords, let
-from training_pipeline.domain.rules.white_space import WHITE_SPACE
+from training_pipeline.domain.rules.text import WHITE_SPACE
 
 #: One character that needs the table, and what is dropped of ASCII.
 _OTHER: Final = r"[^\x{0}-\x{7F}]"
@@ -102,15 +102,17 @@ def _paged(values: Mapping[int, str]) -> tuple[str, str]:
 _LOOKUPS: Final = {"folded": folded_images, "decomposed": decomposed_images, "rank": mark_ranks}
 
 
-def normal_form_table() -> ir.Table:
-    """The table as a table of one row. An engine holds it once; written into an expression, it would be made anew for
-    every few thousand characters."""
+def normal_form_table(beside: ir.Table) -> ir.Table:
+    """The table as a table of one row, in the engine of `beside`.
+
+    An engine holds it once; written into an expression, DuckDB would make it anew for every few thousand characters.
+    """
     columns: dict[str, ir.Value] = {}
     for name, values in _LOOKUPS.items():
         numbers, texts = _paged(values())
         columns[f"{name}_pages"] = ibis.literal(numbers).split(" ").cast("array<int64>")
         columns[f"{name}_texts"] = ibis.literal(texts).split(" ")
-    return ibis.literal(1).name("one").as_table().select(**columns)
+    return beside.limit(0).agg(rows=lambda table: table.count()).select(**columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +175,10 @@ class NormalForm:
 
         def sorted_run(marks: ir.StringValue) -> ir.StringValue:
             # The place keeps marks of the same class in their order.
-            keyed = marks.split("").filter(lambda mark: mark != "").map(
-                lambda mark, place: self._value(mark, "rank") + (place + 1_000_000).cast("string") + mark
+            keyed = (
+                marks.split("")
+                .filter(lambda mark: mark != "")
+                .map(lambda mark, place: self._value(mark, "rank") + (place + 1_000_000).cast("string") + mark)
             )
             return self.words.joined(keyed.sort().map(lambda key: key.substr(10)), "")
 

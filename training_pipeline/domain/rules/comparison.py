@@ -1,0 +1,201 @@
+"""What pairs are compared by: the questions a conversation asks, the examples it shows, and what it is a copy of.
+
+System messages stand aside. A conversation asks a question before each assistant's turn (and at its end, where no
+assistant answers): everything said so far. It asks the same question as another where that was the whole of the other;
+so it is also looked at from each of its latest turns on, and such a question is marked by `+`. It shows an example with
+each assistant's turn, found in the same way. A message counts by its role, content and tool calls in their loose form
+(`normal_form.py`); the ids of tool calls do not. Where a turn asks nothing visible, there is no question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import ibis
+import ibis.expr.types as ir
+
+from training_pipeline.domain.rules.engine_words import EngineWords, let
+from training_pipeline.domain.rules.normal_form import NormalForm, normal_form_table
+from training_pipeline.domain.rules.rendering import row_hash
+from training_pipeline.domain.rules.text import WHITE_SPACE, word_of
+from training_pipeline.domain.rules.validity import has_messages
+
+#: Hexadecimal digits of a hash: 128 bits, enough that no two questions of a sheet collide.
+HASH_DIGITS: Final = 32
+#: A conversation is looked at from its beginning and from this many of the turns before each question.
+_LATEST: Final = 8
+#: Roles as capital letters, which no text in its loose form has: nothing can pose as the border of two messages.
+_USER, _ANSWER, _TOOL, _SYSTEM, _UNKNOWN, _CALLS = "UATSXC"
+_VISIBLE: Final = "[^A-Z]"
+_CALL_ID: Final = '"id":"[^"]*",|,?"id":"[^"]*"'
+_SPELLED: Final = "".join(f"\\x{{{ord(character):X}}}" for character in WHITE_SPACE)
+#: A text that its strict form may differ from.
+_UNSETTLED: Final = rf"[^\x{{0}}-\x{{7F}}]|^[{_SPELLED}]|[{_SPELLED}]\z"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Adds what is compared to a table with `messages`, in the words of one engine."""
+
+    words: EngineWords
+    #: Writes an example as its canonical line.
+    rendered: Callable[[ir.ArrayValue], ir.StringValue]
+
+    def of(self, judged: ir.Table, *, keep: Callable[[ir.Table], ir.Table]) -> ir.Table:
+        """The verdicts of `judge_each` with four texts in place of `messages`; `keep` may store a small table.
+
+        `row_hash`: SHA-256 of the line of the example; null where no rule compares it. `copy_hash`: the same where only
+        roles, tool calls and the strict form of contents count; null where the pair has a reason. `asked`: a hash for
+        each question, the marked ones last, between blanks; null where there are none. `shown`: a hash of the whole
+        example, then of those it shows; null where no rule compares it.
+        """
+        table = judged.cross_join(keep(normal_form_table(judged)))
+        form = NormalForm(self.words, table)
+        compared = table.reason.isnull() | table.prohibited
+        line = row_hash(ibis.cases((compared, self.rendered(table.messages))))
+        spoken = let(self._spoken(table.messages, form), lambda parts: self._texts(parts, compared))
+        hashed = table.select(
+            *(name for name in judged.columns if name != "messages"),
+            row_hash=line,
+            copy_hash=ibis.cases((table.reason.isnull(), self._copy_hash(table.messages, line, form))),
+            spoken=ibis.cases((has_messages(table.messages), spoken)),
+        )
+        return hashed.mutate(asked=hashed.spoken["asked"], shown=hashed.spoken["shown"]).drop("spoken")
+
+    def questions(self, pairs: ir.Table) -> ir.Table:
+        """`asked` of a table with `messages`, and nothing else."""
+        table = pairs.cross_join(normal_form_table(pairs))
+        spoken = let(self._spoken(table.messages, NormalForm(self.words, table)), self._asked)
+        return table.select(asked=ibis.cases((has_messages(table.messages), spoken)))
+
+    def _spoken(self, messages: ir.ArrayValue, form: NormalForm) -> ir.ArrayValue:
+        """A text for each message but those of the system."""
+
+        def text(message: ir.StructValue) -> ir.StringValue:
+            role = message["role"]
+            calls = self.words.without(message["tool_calls"], _CALL_ID)
+            return (
+                ibis.cases((role == "user", _USER), (role == "assistant", _ANSWER), else_=_other_role(role))
+                + form.loose(message["content"].fill_null(""))
+                + ibis.cases((calls.notnull(), ibis.literal(_CALLS) + form.loose(calls)), else_="")
+            )
+
+        texts = messages.filter(lambda message: message["role"].fill_null("") != "system").map(text)
+        return texts.filter(lambda spoken: ~spoken.startswith(_SYSTEM))
+
+    def _hash(self, text: ir.StringValue) -> ir.StringValue:
+        return self.words.left(text.hexdigest("sha256"), HASH_DIGITS)
+
+    def _whole(self, parts: ir.ArrayValue) -> ir.StringValue:
+        return self.words.joined(parts, "")
+
+    def _texts(self, parts: ir.ArrayValue, compared: ir.BooleanValue) -> ir.StructValue:
+        return ibis.struct(
+            {"asked": self._asked(parts), "shown": ibis.cases((compared, self._shown(parts)))},
+        )
+
+    def _asked(self, parts: ir.ArrayValue) -> ir.StringValue:
+        question = self._whole(self.words.between(parts, ibis.literal(0), parts.length() - 1))
+        alone = let(question, lambda text: ibis.cases((text.re_search(_VISIBLE), self._hash(text))))
+        return ibis.cases((_has_one_turn(parts), alone), else_=let(_answers(parts), lambda at: self._each(parts, at)))
+
+    def _each(self, parts: ir.ArrayValue, answers: ir.ArrayValue) -> ir.StringValue:
+        """The questions of a conversation with several turns, or without an answer at its end."""
+        unanswered = ibis.cases(
+            (parts.length() == 0, ibis.literal([], type="array<int64>")),
+            (_is_answer(parts[parts.length() - 1]), ibis.literal([], type="array<int64>")),
+            else_=ibis.array([parts.length().cast("int64")]),
+        )
+
+        def at(end: ir.IntegerValue) -> ir.ArrayValue:
+            def windows(before: ir.ArrayValue) -> ir.ArrayValue:
+                last = before.map(lambda answer: answer + 1).maxs().fill_null(0)
+                own = self._whole(self.words.between(parts, last, end))
+                first = ibis.array([self._hash(self._whole(self.words.between(parts, ibis.literal(0), end)))])
+                later = _latest(before).map(
+                    lambda answer: (
+                        ibis.literal("+") + self._hash(self._whole(self.words.between(parts, answer + 1, end)))
+                    )
+                )
+                nothing = ibis.literal([], type="array<string>")
+                return ibis.cases((own.re_search(_VISIBLE), first.concat(later)), else_=nothing)
+
+            return let(answers.filter(lambda answer: answer < end), windows)
+
+        return self.words.joined(answers.concat(unanswered).map(at).flatten().unique().sort(), " ").nullif("")
+
+    def _shown(self, parts: ir.ArrayValue) -> ir.StringValue:
+        whole = self._hash(self._whole(parts))
+
+        def several(answers: ir.ArrayValue) -> ir.StringValue:
+            def at(end: ir.IntegerValue) -> ir.ArrayValue:
+                starts = ibis.array([ibis.literal(-1, type="int64")]).concat(
+                    _latest(answers.filter(lambda answer: answer < end))
+                )
+                return starts.map(
+                    lambda answer: self._hash(self._whole(self.words.between(parts, answer + 1, end + 1)))
+                )
+
+            return self.words.joined(ibis.array([whole]).concat(answers.map(at).flatten()), " ")
+
+        return ibis.cases((_has_one_turn(parts), whole), else_=let(_answers(parts), several))
+
+    def _copy_hash(self, messages: ir.ArrayValue, line: ir.StringValue, form: NormalForm) -> ir.StringValue:
+        """The hash of the line that has only what makes a copy; that of the example where it has nothing else."""
+        unsettled = messages.filter(
+            lambda message: (
+                message["name"].notnull()
+                | message["weight"].cast("string").notnull()
+                | message["tool_call_id"].notnull()
+                | message["content"].re_search(_UNSETTLED).fill_null(False)
+            )
+        )
+        settled = messages.map(
+            lambda message: ibis.struct(
+                {
+                    "role": message["role"],
+                    "content": form.strict(message["content"]),
+                    "name": ibis.null("string"),
+                    "weight": ibis.null("float64"),
+                    "tool_calls": message["tool_calls"],
+                    "tool_call_id": ibis.null("string"),
+                }
+            )
+        )
+        return ibis.cases((unsettled.length() == 0, line), else_=row_hash(self.rendered(settled)))
+
+
+def _other_role(role: ir.StringValue) -> ir.StringValue:
+    """The letter of a role that is neither `user` nor `assistant` as it stands."""
+    return let(
+        word_of(role),
+        lambda word: ibis.cases(
+            (word == "user", _USER),
+            (word == "assistant", _ANSWER),
+            (word == "tool", _TOOL),
+            (word == "system", _SYSTEM),
+            else_=_UNKNOWN,
+        ),
+    )
+
+
+def _is_answer(text: ir.StringValue) -> ir.BooleanValue:
+    return text.startswith(_ANSWER)
+
+
+def _has_one_turn(parts: ir.ArrayValue) -> ir.BooleanValue:
+    answers = parts.filter(_is_answer)
+    return (answers.length() == 1) & _is_answer(parts[parts.length() - 1])
+
+
+def _answers(parts: ir.ArrayValue) -> ir.ArrayValue:
+    """The places of the assistant's turns."""
+    places = parts.map(lambda text, place: ibis.cases((_is_answer(text), place.cast("int64"))))
+    return places.filter(lambda place: place.notnull())
+
+
+def _latest(answers: ir.ArrayValue) -> ir.ArrayValue:
+    """The last few of the places."""
+    return answers.filter(lambda _, place: place >= answers.length() - _LATEST)
