@@ -51,18 +51,27 @@ class Comparison:
         each question, the marked ones last, between blanks; null where there are none. `shown`: a hash of the whole
         example, then of those it shows; null where no rule compares it.
         """
-        table = judged.cross_join(keep(normal_form_table(judged)))
+        forms = keep(normal_form_table(judged))
+        table = judged.cross_join(forms)
         form = NormalForm(self.words, table)
         compared = table.reason.isnull() | table.prohibited
         line = row_hash(ibis.cases((compared, self.rendered(table.messages))))
-        spoken = let(self._spoken(table.messages, form), lambda parts: self._texts(parts, compared))
         hashed = table.select(
             *(name for name in judged.columns if name != "messages"),
             row_hash=line,
-            copy_hash=ibis.cases((table.reason.isnull(), self._copy_hash(table.messages, line, form))),
-            spoken=ibis.cases((has_messages(table.messages), spoken)),
+            settled=ibis.cases((table.reason.isnull(), _settled(table.messages, form))),
+            spoken=ibis.cases((has_messages(table.messages), self._spoken(table.messages, form))),
         )
-        return hashed.mutate(asked=hashed.spoken["asked"], shown=hashed.spoken["shown"]).drop("spoken")
+        # As a view, so that Ibis does not write what was spoken and settled at every use.
+        said = hashed.view()
+        return said.select(
+            *(name for name in hashed.columns if name not in {"spoken", "settled"}),
+            copy_hash=ibis.cases(
+                (said.reason.isnull(), ibis.coalesce(row_hash(self.rendered(said.settled)), said.row_hash))
+            ),
+            asked=ibis.cases((said.spoken.notnull(), self._asked(said.spoken))),
+            shown=ibis.cases((said.reason.isnull() | said.prohibited, self._shown(said.spoken))),
+        )
 
     def questions(self, pairs: ir.Table) -> ir.Table:
         """`asked` of a table with `messages`, and nothing else."""
@@ -90,11 +99,6 @@ class Comparison:
 
     def _whole(self, parts: ir.ArrayValue) -> ir.StringValue:
         return self.words.joined(parts, "")
-
-    def _texts(self, parts: ir.ArrayValue, compared: ir.BooleanValue) -> ir.StructValue:
-        return ibis.struct(
-            {"asked": self._asked(parts), "shown": ibis.cases((compared, self._shown(parts)))},
-        )
 
     def _asked(self, parts: ir.ArrayValue) -> ir.StringValue:
         question = self._whole(self.words.between(parts, ibis.literal(0), parts.length() - 1))
@@ -142,29 +146,30 @@ class Comparison:
 
         return ibis.cases((_has_one_turn(parts), whole), else_=let(_answers(parts), several))
 
-    def _copy_hash(self, messages: ir.ArrayValue, line: ir.StringValue, form: NormalForm) -> ir.StringValue:
-        """The hash of the line that has only what makes a copy; that of the example where it has nothing else."""
-        unsettled = messages.filter(
-            lambda message: (
-                message["name"].notnull()
-                | message["weight"].cast("string").notnull()
-                | message["tool_call_id"].notnull()
-                | message["content"].re_search(_UNSETTLED).fill_null(False)
-            )
+
+def _settled(messages: ir.ArrayValue, form: NormalForm) -> ir.ArrayValue:
+    """Messages with only what makes a copy, contents in their strict form; null where they have nothing else."""
+    unsettled = messages.filter(
+        lambda message: (
+            message["name"].notnull()
+            | message["weight"].cast("string").notnull()
+            | message["tool_call_id"].notnull()
+            | message["content"].re_search(_UNSETTLED).fill_null(False)
         )
-        settled = messages.map(
-            lambda message: ibis.struct(
-                {
-                    "role": message["role"],
-                    "content": form.strict(message["content"]),
-                    "name": ibis.null("string"),
-                    "weight": ibis.null("float64"),
-                    "tool_calls": message["tool_calls"],
-                    "tool_call_id": ibis.null("string"),
-                }
-            )
+    )
+    settled = messages.map(
+        lambda message: ibis.struct(
+            {
+                "role": message["role"],
+                "content": form.strict(message["content"]),
+                "name": ibis.null("string"),
+                "weight": ibis.null("float64"),
+                "tool_calls": message["tool_calls"],
+                "tool_call_id": ibis.null("string"),
+            }
         )
-        return ibis.cases((unsettled.length() == 0, line), else_=row_hash(self.rendered(settled)))
+    )
+    return ibis.cases((unsettled.length() > 0, settled))
 
 
 def _other_role(role: ir.StringValue) -> ir.StringValue:

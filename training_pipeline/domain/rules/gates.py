@@ -1,7 +1,7 @@
 """The two gates: one verdict and one reason for every pair, as Ibis expressions over `PAIR_SCHEMA`.
 
-`judge_each` looks at every pair by itself, `judge_together` (in `neighbours.py`) at what its neighbours in the sheet say.
-Both compile for any engine that Ibis knows. Missing, null or unknown constraints deny.
+`judge_each` looks at every pair by itself, `judge_together` (in `neighbours.py`) at what its neighbours in the sheet
+say. Both compile for any engine that Ibis knows. Missing, null or unknown constraints deny.
 """
 
 from __future__ import annotations

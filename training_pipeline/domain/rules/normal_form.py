@@ -1,4 +1,4 @@
-"""One form for texts that say the same, the same on every engine: what is held out, prohibited or tied is compared in it.
+"""One form for texts that say the same, on every engine: in it is compared what is held out, prohibited or tied.
 
 Compatibility decomposition (NFKD) and full case folding until neither changes anything, without invisible characters
 and white space, marks in canonical order, without the punctuation at either end; a text of punctuation alone keeps it.
@@ -12,7 +12,8 @@ versions of Unicode than the next engine. `scripts/write_normal_form.py` writes 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -33,7 +34,8 @@ _RARE: Final = r"[\x{0}-\x{9}\x{B}-\x{1F}\x{7F}]"
 _IOTA_MARK, _IOTA = "\u0345", "\u03b9"
 
 #: Code points a page; and what stands in a page for a character that stays as it is: no image has a capital letter.
-_PAGE: Final = 128
+_PAGE_BITS: Final = 7
+_PAGE: Final = 1 << _PAGE_BITS
 _SAME: Final = "A"
 #: Hangul syllables, which decompose by arithmetic.
 _SYLLABLES: Final = range(0xAC00, 0xD7A4)
@@ -57,6 +59,14 @@ def _pattern(ranges: str) -> str:
         f"\\x{{{first}}}" + (f"-\\x{{{last}}}" if last else "")
         for first, _, last in (part.partition("-") for part in ranges.split())
     )
+
+
+@cache
+def _runs_of_marks() -> str:
+    marks = sorted(mark_ranks())
+    starts = [code for code in marks if code - 1 not in mark_ranks()]
+    ends = [code for code in marks if code + 1 not in mark_ranks()]
+    return f"[{_pattern(' '.join(f'{first:X}-{last:X}' for first, last in zip(starts, ends, strict=True)))}]{{2,}}"
 
 
 def _jamo(syllable: int) -> str:
@@ -89,14 +99,13 @@ def mark_ranks() -> Mapping[int, str]:
 
 
 def _paged(values: Mapping[int, str]) -> tuple[str, str]:
-    """Which page each 128 code points are on, and what stands on the pages: numbers and values between blanks."""
+    """Where the page of each 128 code points begins, and what stands on the pages, both between blanks."""
     pages: dict[tuple[str, ...], int] = {(_SAME,) * _PAGE: 0}
     numbers = [
         pages.setdefault(tuple(values.get(code, _SAME) for code in range(start, start + _PAGE)), len(pages))
-        for start in range(0, max(values) + _PAGE, _PAGE)
+        for start in range(0, sys.maxunicode, _PAGE)
     ]
-    # The last page is one of characters that stay as they are, for all code points behind it.
-    return " ".join(map(str, [*numbers, 0])), " ".join(value for page in pages for value in page)
+    return " ".join(str(number * _PAGE) for number in numbers), " ".join(value for page in pages for value in page)
 
 
 _LOOKUPS: Final = {"folded": folded_images, "decomposed": decomposed_images, "rank": mark_ranks}
@@ -141,10 +150,8 @@ class NormalForm:
     def _value(self, character: ir.StringValue, lookup: str) -> ir.StringValue:
         """What the table says of a character; `_SAME` where it says nothing."""
         pages, texts = self.row[f"{lookup}_pages"], self.row[f"{lookup}_texts"]
-        behind = max(_LOOKUPS[lookup]()) // _PAGE + 1
         code = self.words.code(character)
-        page = self.words.number_at(pages, ibis.least(code // _PAGE, behind))
-        return self.words.text_at(texts, page * _PAGE + code % _PAGE)
+        return self.words.text_at(texts, self.words.number_at(pages, code >> _PAGE_BITS) + (code & (_PAGE - 1)))
 
     def _mapped(self, text: ir.StringValue, lookup: str) -> ir.StringValue:
         """Every character that is not ASCII by what stands for it; ASCII in lower case where the table folds."""
@@ -152,12 +159,24 @@ class NormalForm:
         def image(character: ir.StringValue) -> ir.StringValue:
             return self._value(character, lookup).nullif(_SAME).fill_null(character)
 
-        between, others = self.words.around(text, _OTHER), self.words.found(text, _OTHER).map(image)
-        parts = between.zip(others)
         lower = lookup == "folded"
-        return self.words.joined(
-            parts.map(lambda part: (part["f1"].lower() if lower else part["f1"]) + part["f2"].fill_null("")), ""
-        )
+        return self._rewritten(text, _OTHER, image, lambda between: between.lower() if lower else between)
+
+    def _rewritten(
+        self,
+        text: ir.StringValue,
+        pattern: str,
+        image: Callable[[ir.StringValue], ir.StringValue],
+        rest: Callable[[ir.StringValue], ir.StringValue],
+    ) -> ir.StringValue:
+        """`text` with an image of all that the pattern finds, and what `rest` makes of all between."""
+        images = self.words.found(text, pattern).map(image).concat(ibis.array([""]))
+
+        def whole(images: ir.ArrayValue) -> ir.StringValue:
+            parts = self.words.around(text, pattern)
+            return self.words.joined(parts.map(lambda part, place: rest(part) + self.words.text_at(images, place)), "")
+
+        return let(images, whole)
 
     def _squeezed(self, text: ir.StringValue) -> ir.StringValue:
         """Without white space and control characters of ASCII. Splitting takes a fraction of the time of a pattern."""
@@ -171,7 +190,7 @@ class NormalForm:
 
     def _ordered(self, text: ir.StringValue) -> ir.StringValue:
         """Marks that stand side by side in the order of their canonical combining class."""
-        run = f"[{_pattern(' '.join(_table()['marks'].values()))}]{{2,}}"
+        run = _runs_of_marks()
 
         def sorted_run(marks: ir.StringValue) -> ir.StringValue:
             # The place keeps marks of the same class in their order.
@@ -182,11 +201,12 @@ class NormalForm:
             )
             return self.words.joined(keyed.sort().map(lambda key: key.substr(10)), "")
 
-        def sorted_runs(whole: ir.StringValue) -> ir.StringValue:
-            parts = self.words.around(whole, run).zip(self.words.found(whole, run).map(sorted_run))
-            return self.words.joined(parts.map(lambda part: part["f1"] + part["f2"].fill_null("")), "")
-
-        return let(text, lambda whole: ibis.cases((whole.re_search(run), sorted_runs(whole)), else_=whole))
+        return let(
+            text,
+            lambda whole: ibis.cases(
+                (whole.re_search(run), self._rewritten(whole, run, sorted_run, lambda between: between)), else_=whole
+            ),
+        )
 
     def _bare(self, text: ir.StringValue) -> ir.StringValue:
         """Without the punctuation at either end; as it is where nothing else would be left."""
