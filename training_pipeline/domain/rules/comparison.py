@@ -60,7 +60,7 @@ class Comparison:
             *(name for name in judged.columns if name != "messages"),
             row_hash=line,
             settled=ibis.cases((table.reason.isnull(), _settled(table.messages, form))),
-            spoken=ibis.cases((has_messages(table.messages), self._spoken(table.messages, form))),
+            spoken=ibis.cases((has_messages(table.messages), self._spoken(table.messages, form, compared))),
         )
         # As a view, so that Ibis does not write what was spoken and settled at every use.
         said = hashed.view()
@@ -76,22 +76,25 @@ class Comparison:
     def questions(self, pairs: ir.Table) -> ir.Table:
         """`asked` of a table with `messages`, and nothing else."""
         table = pairs.cross_join(normal_form_table(pairs))
-        spoken = let(self._spoken(table.messages, NormalForm(self.words, table)), self._asked)
+        spoken = let(self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(False)), self._asked)
         return table.select(asked=ibis.cases((has_messages(table.messages), spoken)))
 
-    def _spoken(self, messages: ir.ArrayValue, form: NormalForm) -> ir.ArrayValue:
-        """A text for each message but those of the system."""
+    def _spoken(self, messages: ir.ArrayValue, form: NormalForm, compared: ir.BooleanValue) -> ir.ArrayValue:
+        """A text for each message but those of the system; a last answer says nothing unless examples are compared."""
+        last = messages.length() - 1
 
-        def text(message: ir.StructValue) -> ir.StringValue:
+        def text(message: ir.StructValue, place: ir.IntegerValue) -> ir.StringValue:
             role = message["role"]
+            unseen = (role == "assistant") & (place == last) & ~compared
+            content = form.loose(message["content"].fill_null(""))
             calls = self.words.without(message["tool_calls"], _CALL_ID)
             return (
                 ibis.cases((role == "user", _USER), (role == "assistant", _ANSWER), else_=_other_role(role))
-                + form.loose(message["content"].fill_null(""))
+                + ibis.cases((role == "system", ""), (unseen, ""), else_=content)
                 + ibis.cases((calls.notnull(), ibis.literal(_CALLS) + form.loose(calls)), else_="")
             )
 
-        texts = messages.filter(lambda message: message["role"].fill_null("") != "system").map(text)
+        texts = messages.map(text)
         return texts.filter(lambda spoken: ~spoken.startswith(_SYSTEM))
 
     def _hash(self, text: ir.StringValue) -> ir.StringValue:

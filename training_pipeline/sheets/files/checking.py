@@ -97,9 +97,9 @@ def check(data: Path, head: Head, *, limit: int = 100) -> CheckReport:
 
 
 def complete(values: Mapping[str, Any], head: Head) -> dict[str, Any]:
-    """A row as the gates get it: defaults where a value is missing, and question and answer as messages. Pure."""
-    stated = {name: value for name, value in values.items() if value is not None}
-    pair = {**head.defaults.stated(), **stated}
+    """A row as the gates get it: defaults where the column is missing, and question and answer as messages. Pure."""
+    filled = {name: value for name, value in head.defaults.stated().items() if name not in values}
+    pair = {**filled, **{name: value for name, value in values.items() if value is not None}}
     if "messages" not in values and ("question" in values or "answer" in values):
         pair["messages"] = [
             {"role": role, "content": values.get(column)}

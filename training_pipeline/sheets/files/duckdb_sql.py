@@ -83,7 +83,7 @@ def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, *, ev
 
 
 def select_pairs(raw: RawFile, head: Head) -> str:
-    """The SELECT that yields exactly `PAIR_SCHEMA`; defaults fill what is missing, never what is malformed. Pure."""
+    """The SELECT that yields exactly `PAIR_SCHEMA`; defaults fill columns that the file does not have. Pure."""
     defaults = head.defaults.stated()
     columns = {name: _messages(raw) if name == "messages" else _column(raw, name, defaults) for name in PAIR_SCHEMA}
     # A label's constraint that cannot be read must not pass for a label without constraints.
@@ -157,11 +157,9 @@ def _column(raw: RawFile, name: str, defaults: Mapping[str, Any]) -> str:
         filler = "NULL::VARCHAR[]" if default is None else f"[{', '.join(map(quoted, default))}]::VARCHAR[]"
         if name not in raw.types:
             return filler
-        return f"CASE WHEN {_stated(raw, name)} IS NULL THEN {filler} ELSE {_words(raw, name)} END"
+        return _words(raw, name)
     filler = "NULL::VARCHAR" if default is None else quoted(default)
-    if name not in raw.types:
-        return filler
-    return f"coalesce({_text(raw, name)}, {filler})"
+    return _text(raw, name) if name in raw.types else filler
 
 
 def _text(raw: RawFile, name: str) -> str:

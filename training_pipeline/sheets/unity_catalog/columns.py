@@ -120,7 +120,7 @@ def pair_problems(columns: Columns, defaults: Mapping[str, Any]) -> list[Problem
 def select_pairs(columns: Columns, defaults: Mapping[str, Any], relation: str) -> str:
     """The SELECT that yields exactly `PAIR_SCHEMA` from `relation`; the parameter `sheet_id` says of which sheet. Pure.
 
-    Defaults fill what is missing, never what is malformed.
+    Defaults fill columns that the table does not have.
     """
     made = {name: _column(columns, name, defaults) for name in PAIR_SCHEMA if name != "messages"}
     made["messages"] = _question_answer(columns) if "messages" not in columns.names else str(_messages(columns))
@@ -144,9 +144,9 @@ def _column(columns: Columns, name: str, defaults: Mapping[str, Any]) -> str:
         filler = "CAST(NULL AS ARRAY<STRING>)" if default is None else sql.texts(list(default))
         if name not in columns.names:
             return filler
-        return f"CASE WHEN {_stated(columns, name)} IS NULL THEN {filler} ELSE {_words(columns, name)} END"
+        return _words(columns, name)
     filler = "CAST(NULL AS STRING)" if default is None else sql.literal(str(default))
-    return filler if name not in columns.names else f"coalesce({text(columns, name)}, {filler})"
+    return text(columns, name) if name in columns.names else filler
 
 
 def text(columns: Columns, thing: str) -> str:

@@ -14,9 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.gates import judge_each, judge_together
+from training_pipeline.domain.rules.comparison import Comparison
+from training_pipeline.domain.rules.engine_words import DUCKDB
+from training_pipeline.domain.rules.gates import judge_each
+from training_pipeline.domain.rules.neighbours import judge_together
+from training_pipeline.domain.rules.normal_form import normal_form_table
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
-from training_pipeline.domain.rules.rendering import prompt_hash, rendered, row_hash
+from training_pipeline.domain.rules.rendering import rendered
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.testing import oracle
 from training_pipeline.testing.pairs import Row, arrow, chat, odd_sheets, pair
@@ -31,12 +35,14 @@ def judge() -> Judge:
     """Judges rows with queries that are compiled once, because that takes far longer than running them."""
     engine = ibis.duckdb.connect().con
     pairs = ibis.table(PAIR_SCHEMA, name="pairs")
+    forms = normal_form_table(ibis.table(PAIR_SCHEMA, name="pairs"))
+    engine.register("pairs", arrow([]))
+    engine.execute(f"CREATE TEMP TABLE forms AS {ibis.to_sql(forms, dialect='duckdb')}")
 
     @cache
     def queries(tags: str, items: int) -> tuple[str, str]:
         each = judge_each(pairs, constraints_from_tags(tags.split(",")))
-        hashes = {"row_hash": row_hash(rendered(each.messages)), "prompt_hash": prompt_hash(each.messages)}
-        hashed = each.mutate(**hashes).drop("messages")
+        hashed = Comparison(DUCKDB, rendered).of(each, keep=lambda _: ibis.table(forms.schema(), name="forms"))
         together = judge_together(
             ibis.table(hashed.schema(), name="hashed"), GatePolicy(instruction_prompt_items=items)
         )
@@ -182,9 +188,8 @@ def test_an_ineligible_copy_takes_nothing_away(judge: Judge) -> None:
 def test_the_gates_compile_for_databricks() -> None:
     """The verdict of each pair runs in the warehouse; so does the comparison, on hashes made here."""
     each = judge_each(ibis.table(PAIR_SCHEMA, name="pairs"), constraints_from_tags(["PHI"]))
-    hashed = ibis.table(
-        {**each.drop("messages").schema(), "row_hash": "string", "prompt_hash": "string"}, name="hashed"
-    )
+    texts = dict.fromkeys(("row_hash", "copy_hash", "asked", "shown"), "string")
+    hashed = ibis.table({**each.drop("messages").schema(), **texts}, name="hashed")
     for gate in (each, judge_together(hashed, GatePolicy())):
         sql = str(ibis.to_sql(gate, dialect="databricks"))
         parsed = sqlglot.parse_one(sql, dialect="databricks")
