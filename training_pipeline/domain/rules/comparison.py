@@ -83,9 +83,9 @@ class Comparison:
         """A text for each message but those of the system; a last answer says nothing unless examples are compared."""
         last = messages.length() - 1
 
-        def text(message: ir.StructValue, place: ir.IntegerValue) -> ir.StringValue:
+        def text(message: ir.StructValue, turn: ir.IntegerValue) -> ir.StringValue:
             role = message["role"]
-            unseen = (role == "assistant") & (place == last) & ~compared
+            unseen = (role == "assistant") & (turn == last) & ~compared
             content = form.loose(message["content"].fill_null(""))
             calls = self.words.without(message["tool_calls"], _CALL_ID)
             return (
@@ -206,4 +206,4 @@ def _answers(parts: ir.ArrayValue) -> ir.ArrayValue:
 
 def _latest(answers: ir.ArrayValue) -> ir.ArrayValue:
     """The last few of the places."""
-    return answers.filter(lambda _, place: place >= answers.length() - _LATEST)
+    return answers.filter(lambda _, number: number >= answers.length() - _LATEST)

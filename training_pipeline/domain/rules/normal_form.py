@@ -98,8 +98,10 @@ def mark_ranks() -> Mapping[int, str]:
     return {code: f"{int(rank):03d}" for rank, ranges in _table()["marks"].items() for code in codes(ranges)}
 
 
-def _paged(values: Mapping[int, str]) -> tuple[str, str]:
+@cache
+def _paged(lookup: str) -> tuple[str, str]:
     """Where the page of each 128 code points begins, and what stands on the pages, both between blanks."""
+    values = _LOOKUPS[lookup]()
     pages: dict[tuple[str, ...], int] = {(_SAME,) * _PAGE: 0}
     numbers = [
         pages.setdefault(tuple(values.get(code, _SAME) for code in range(start, start + _PAGE)), len(pages))
@@ -117,8 +119,8 @@ def normal_form_table(beside: ir.Table) -> ir.Table:
     An engine holds it once; written into an expression, DuckDB would make it anew for every few thousand characters.
     """
     columns: dict[str, ir.Value] = {}
-    for name, values in _LOOKUPS.items():
-        numbers, texts = _paged(values())
+    for name in _LOOKUPS:
+        numbers, texts = _paged(name)
         columns[f"{name}_pages"] = ibis.literal(numbers).split(" ").cast("array<int64>")
         columns[f"{name}_texts"] = ibis.literal(texts).split(" ")
     return beside.limit(0).agg(rows=lambda table: table.count()).select(**columns)
@@ -197,7 +199,7 @@ class NormalForm:
             keyed = (
                 marks.split("")
                 .filter(lambda mark: mark != "")
-                .map(lambda mark, place: self._value(mark, "rank") + (place + 1_000_000).cast("string") + mark)
+                .map(lambda mark, order: self._value(mark, "rank") + (order + 1_000_000).cast("string") + mark)
             )
             return self.words.joined(keyed.sort().map(lambda key: key.substr(10)), "")
 
