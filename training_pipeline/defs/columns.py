@@ -29,7 +29,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "constraints_set_by": "Who set its usage constraints.",
     "constraints_set_at": "When they were set.",
     "row_hash": "SHA-256 of the example, by which it is known again; null where no rule needed it.",
-    "prompt_hash": "SHA-256 of the normalised question.",
+    "prompt_hash": "Hashes of the questions in normal form that tie the pair, between blanks.",
     "reason": "Why the pair is left out; null if it is included.",
     "may_validate": "Whether it may stand in the validation split.",
     "instruction": "The question is put to so many items that it ties nothing.",

@@ -22,14 +22,14 @@ _duckdb_aggregate = engine_function(
 )
 _duckdb_replace = engine_function("regexp_replace", {**_REPLACE, "options": dt.string}, dt.string)
 _duckdb_slice = engine_function("list_slice", {"texts": _STRINGS, "first": dt.int64, "last": dt.int64}, _STRINGS)
-_spark_slice = engine_function("slice", {"texts": _STRINGS, "first": dt.int64, "length": dt.int64}, _STRINGS)
+_spark_slice = engine_function("slice", {"texts": _STRINGS, "first": dt.int32, "length": dt.int32}, _STRINGS)
 _spark_split = engine_function("split", _TEXT_AND_PATTERN, _STRINGS)
 _spark_find_all = engine_function("regexp_extract_all", {**_TEXT_AND_PATTERN, "group": dt.int64}, _STRINGS)
 
 
 @dataclass(frozen=True, slots=True)
 class EngineWords:
-    """Functions of one engine. Places in lists are counted from 0, and must be there."""
+    """Functions of one engine. Spark takes places only as INT. Places in lists are counted from 0, and must be there."""
 
     #: (texts, separator): the texts in one, empty where there are none.
     joined: Callable[[ir.ArrayValue, str], ir.StringValue]
@@ -58,15 +58,15 @@ _left = _one("left", dt.string, text=dt.string, length=dt.int64)
 
 
 def _counted_from_one(at: Callable[..., ir.Value]) -> Callable[..., ir.Value]:
-    return lambda values, place: at(values, place + 1)
+    return lambda values, place: at(values, (place + 1).cast("int32"))
 
 
 DUCKDB: Final = EngineWords(
     # Not `join`: in DuckDB that is a macro that computes its texts twice, at every level anew.
     joined=lambda texts, separator: _duckdb_aggregate(texts, "string_agg", separator).fill_null(""),
     between=lambda texts, first, behind: _duckdb_slice(texts, first + 1, behind),
-    text_at=_counted_from_one(_one("list_extract", dt.string, texts=_STRINGS, place=dt.int64)),
-    number_at=_counted_from_one(_one("list_extract", dt.int64, numbers=_INTEGERS, place=dt.int64)),
+    text_at=_counted_from_one(_one("list_extract", dt.string, texts=_STRINGS, place=dt.int32)),
+    number_at=_counted_from_one(_one("list_extract", dt.int64, numbers=_INTEGERS, place=dt.int32)),
     code=_one("unicode", dt.int64, text=dt.string),
     found=_one("regexp_extract_all", _STRINGS, **_TEXT_AND_PATTERN),
     around=_one("regexp_split_to_array", _STRINGS, **_TEXT_AND_PATTERN),
@@ -76,9 +76,9 @@ DUCKDB: Final = EngineWords(
 
 DATABRICKS: Final = EngineWords(
     joined=_one("array_join", dt.string, texts=_STRINGS, separator=dt.string),
-    between=lambda texts, first, behind: _spark_slice(texts, first + 1, behind - first),
-    text_at=_counted_from_one(_one("element_at", dt.string, texts=_STRINGS, place=dt.int64)),
-    number_at=_counted_from_one(_one("element_at", dt.int64, numbers=_INTEGERS, place=dt.int64)),
+    between=lambda texts, first, behind: _spark_slice(texts, (first + 1).cast("int32"), (behind - first).cast("int32")),
+    text_at=_counted_from_one(_one("element_at", dt.string, texts=_STRINGS, place=dt.int32)),
+    number_at=_counted_from_one(_one("element_at", dt.int64, numbers=_INTEGERS, place=dt.int32)),
     code=_one("ascii", dt.int64, text=dt.string),
     found=lambda text, pattern: _spark_find_all(text, pattern, 0),
     around=_spark_split,
