@@ -29,7 +29,7 @@ _spark_find_all = engine_function("regexp_extract_all", {**_TEXT_AND_PATTERN, "g
 
 @dataclass(frozen=True, slots=True)
 class EngineWords:
-    """Functions of one engine. Spark takes places only as INT. Places in lists are counted from 0, and must be there."""
+    """Functions of one engine. Places in lists are counted from 0, and must be there (an INT, for Spark)."""
 
     #: (texts, separator): the texts in one, empty where there are none.
     joined: Callable[[ir.ArrayValue, str], ir.StringValue]

@@ -1,0 +1,65 @@
+"""The normal form on every code point and on random texts, against Python's own Unicode of the same version."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Callable
+
+import ibis
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training_pipeline.domain.rules.engine_words import DUCKDB
+from training_pipeline.domain.rules.normal_form import NormalForm, normal_form_table
+from training_pipeline.testing import oracle
+
+Forms = Callable[[list[str]], list[tuple[str, str]]]
+
+pytestmark = pytest.mark.skipif(unicodedata.unidata_version != "14.0.0", reason="the table is of Unicode 14")
+
+
+@pytest.fixture(scope="module")
+def forms() -> Forms:
+    """The loose and the strict form of texts, from DuckDB."""
+    engine = ibis.duckdb.connect().con
+    texts = ibis.table({"text": "string", "place": "int64"}, name="texts")
+    engine.execute("CREATE TABLE texts (text VARCHAR, place BIGINT)")
+    engine.execute(f"CREATE TEMP TABLE forms AS {ibis.to_sql(normal_form_table(texts), dialect='duckdb')}")
+    beside = texts.cross_join(ibis.table(normal_form_table(texts).schema(), name="forms"))
+    form = NormalForm(DUCKDB, beside)
+    selected = beside.select("place", loose=form.loose(beside.text), strict=form.strict(beside.text))
+    query = ibis.to_sql(selected.order_by("place"), dialect="duckdb")
+
+    def run(many: list[str]) -> list[tuple[str, str]]:
+        engine.execute("DELETE FROM texts")
+        engine.execute(
+            "INSERT INTO texts SELECT unnest($1::VARCHAR[]), unnest($2::BIGINT[])", [many, list(range(len(many)))]
+        )
+        return [(loose, strict) for _, loose, strict in engine.execute(query).fetchall()]
+
+    return run
+
+
+def expected(text: str) -> tuple[str, str]:
+    return oracle.loose(text), unicodedata.normalize("NFD", oracle.strict(text) or "")
+
+
+def test_every_code_point(forms: Forms) -> None:
+    codes = (code for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000)
+    texts = [f"x{chr(code)}y" for code in codes if unicodedata.category(chr(code)) != "Co"]
+    found = forms(texts)
+    other = [ascii(text) for text, both in zip(texts, found, strict=True) if both != expected(text)]
+    assert not other, (len(other), other[:10])
+
+
+_NOTABLE = "aAzZ \n-?!=" + (
+    "\u00a8\u00df\u1e9e\u0345\u0301\u0323\u0307\u0130\u03a3\u03c2\ufb01\ufdfa\u1f80\uac01\u1100\u200b\ufeff\u00ad\uff1f\u212b"
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(many=st.lists(st.text(st.one_of(st.sampled_from(_NOTABLE), st.characters(codec="utf-8")), max_size=12)))
+def test_random_texts(forms: Forms, many: list[str]) -> None:
+    assert forms(many) == [expected(text) for text in many]
