@@ -40,8 +40,8 @@ from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.schemas import paging
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.store import queries
-from training_pipeline.training_jobs.store.jobs import job_from_row
 from training_pipeline.training_jobs.store.metric_series import metric_series
+from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 sys.path.insert(0, str(Path(__file__).parent.parent))

@@ -29,6 +29,7 @@ from training_pipeline.settings import Settings
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.rows import row_of
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -93,7 +94,7 @@ def measure(database: Database, scratch: Path, arguments: argparse.Namespace) ->
         runs = {job.id: tracking.start_run(job.id, params={}, tags={})[1] for job in jobs}
         jobs = [job.model_copy(update={"mlflow_run_id": runs[job.id]}) for job in jobs]
     with store.begin() as connection:
-        connection.execute(insert(training_jobs), [job.model_dump() for job in jobs])
+        connection.execute(insert(training_jobs), [row_of(job) for job in jobs])
         connection.execute(text("ANALYZE training_jobs"))
     statements: list[str] = []
     event.listen(store.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))

@@ -11,6 +11,7 @@ from sqlalchemy import insert, text
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.rows import job_from_row, row_of
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 MODELS = ("triage-model", "invoice-router", "boiler-notes", "contract-clauses", "support-intent")
@@ -28,8 +29,8 @@ def stored(number: int, chance: random.Random, *, now: datetime, **values: Any) 
     config = TrainingConfig(
         epochs=3, learning_rate=2e-4, batch_size=8, method="lora", max_length=1024, precision="bf16"
     )
-    return TrainingJob(
-        **{
+    return job_from_row(
+        {
             "id": f"tj-{created:%Y%m%d-%H%M%S}-{chance.randrange(16**6):06x}",
             "training_sheet_id": "sheet-123",
             "training_sheet_name": "Document triage",
@@ -61,7 +62,7 @@ def stored(number: int, chance: random.Random, *, now: datetime, **values: Any) 
 def store_jobs(store: JobStore, count: int) -> list[str]:
     """So many jobs, all of them over; their ids, newest first."""
     chance, now = random.Random(7), datetime.now(UTC)
-    jobs = [stored(number, chance, now=now).model_dump() for number in range(1, count + 1)]
+    jobs = [row_of(stored(number, chance, now=now)) for number in range(1, count + 1)]
     with store.begin() as connection:
         for start in range(0, count, 1000):
             connection.execute(insert(training_jobs), jobs[start : start + 1000])

@@ -29,7 +29,7 @@ from sqlalchemy import text
 
 from training_pipeline.app.container import Services, open_services
 from training_pipeline.cli.system.serve import allow_descriptors
-from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.job import JobStatus, ResolvedRequest, TrainingJob
 from training_pipeline.domain.job_id import new_job_id
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.settings import Settings
@@ -169,19 +169,21 @@ def active_jobs(services: Services, count: int) -> list[str]:
         now = datetime.now(UTC)
         job = TrainingJob(
             id=new_job_id(now),
-            training_sheet_id="sheet-123",
-            training_sheet_name="Triage",
-            model_name="triage",
-            base_model="builtin:tiny",
-            requested_config={},
-            training_config=TrainingConfig(epochs=1).model_dump(),
-            train_val_split=0.8,
-            split_seed="sheet-123",
-            created_by="bench",
             status=JobStatus.RUNNING,
+            backend="none",
+            created_by="bench",
             created_at=now,
             updated_at=now,
-            backend="none",
+            request=ResolvedRequest(
+                training_sheet_id="sheet-123",
+                training_sheet_name="Triage",
+                model_name="triage",
+                base_model="builtin:tiny",
+                requested_config={},
+                training_config=TrainingConfig(epochs=1).model_dump(),
+                train_val_split=0.8,
+                split_seed="sheet-123",
+            ),
         )
         made.append(services.store.create(job, message="Created.").id)
     return made

@@ -55,7 +55,7 @@ def training(environment: dict[str, str], services: Services, log: Path) -> Iter
 
     def far_enough() -> bool:
         jobs, _ = services.jobs.list(search="triage-longer")
-        return bool(jobs) and (jobs[0].current_step or 0) > 300
+        return bool(jobs) and (jobs[0].progress.current_step or 0) > 300
 
     with log.open("wb") as out, subprocess.Popen(run, env=environment, stdout=out, stderr=out) as process:
         try:
@@ -107,11 +107,11 @@ def taken(page: Page, name: str, theme: str, *, height: int) -> None:
 def pictures(done: str, running: TrainingJob, failed: TrainingJob) -> list[tuple[str, str, str, int]]:
     """Name, address, what shows that it is complete, and height of each picture; first what will be over soon."""
     return [
-        ("job-running", f"/train/jobs/{running.id}/metrics", "Figures", 1150),
+        ("job-running", f"/train/jobs/{running.id}/metrics", "Training time", 1150),
         ("train-page", "/train", "398", 900),
         ("new-job", "/train/new?sheet=sheet-123&model_name=triage-model", "Optimizer steps", 1690),
         ("job-overview", f"/train/jobs/{done}", "Configuration", 1360),
-        ("job-metrics", f"/train/jobs/{done}/metrics", "Figures", 1180),
+        ("job-metrics", f"/train/jobs/{done}/metrics", "Training time", 1180),
         ("job-events", f"/train/jobs/{done}/events", "Created.", 800),
         ("job-lineage", f"/train/jobs/{done}/lineage?open=gates,train&search=qa-000", "qa-0003", 1470),
         ("job-failed", f"/train/jobs/{failed.id}", "What to do", 800),

@@ -1,4 +1,4 @@
-"""The one entry Dagster loads; everything it sees, on one screen."""
+"""The module that Dagster loads: all assets, jobs, sensors, schedules and resources."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def _fresh(settings: Settings) -> dg.FreshnessPolicy:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What Dagster loads: the configured installation. Looks at the heads of sheets on this machine, for their owners.
+    """What Dagster loads: the configured installation. Reads the heads of sheets on this machine, for their owners.
 
-    Sheets that are kept elsewhere are not asked for: loading must neither wait nor fail for another system's sake.
+    Sheets in other systems are not read: loading must neither wait for another system nor fail because of it.
     """
     settings = Settings()
     owners = graph.owners_of(FileTrainingSheets([settings.sheets, SAMPLES]).list())

@@ -13,17 +13,17 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from training_pipeline.datasets.store import read_dataset, read_manifest, verify
+from training_pipeline.datasets.store import read_dataset, verify
 from training_pipeline.defs.partitions import run_tags
 from training_pipeline.defs.provenance import asset_records, input_versions
-from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
+from training_pipeline.domain.refs import required
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.local_backend import starts
+from training_pipeline.testing.manifests import read_manifest
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.running_system import ASSETS, RunningSystem, temporary_state
 from training_pipeline.testing.small_sheet import rows, write_sheet
-from training_pipeline.training_jobs.lifecycle.claims import Phase
 from training_pipeline.training_jobs.lifecycle.provenance import disagreements
 from training_pipeline.training_jobs.store import lineage
 
@@ -78,7 +78,9 @@ def create(system: RunningSystem, sheet: str) -> TrainingJob:
 
 
 def succeeded(system: RunningSystem, job: TrainingJob) -> TrainingJob:
-    return system.until(job.id, lambda now: now.status is JobStatus.SUCCEEDED and now.finalized_at, "the success", 400)
+    return system.until(
+        job.id, lambda now: now.status is JobStatus.SUCCEEDED and now.finalize.done_at, "the success", 400
+    )
 
 
 def four_records(system: RunningSystem, job: TrainingJob, template: str, labels: int) -> None:
@@ -87,21 +89,21 @@ def four_records(system: RunningSystem, job: TrainingJob, template: str, labels:
     record = lineage.read(services.store, job.id)
     dataset = read_dataset(Path(record.dataset_path))
     verify(dataset)
-    tags = services.finisher.tags(services.store.get(job.id))
+    tags = services.finalizer.tags(services.store.get(job.id))
     materialized = asset_records(system.instance, [dg.AssetKey(name) for name in ASSETS], job.id)
     inputs = input_versions(system.instance, dg.AssetKey("training_sheet"), job.id)
     assert disagreements(record, materialized=materialized, inputs=inputs, dataset=dataset, tags=tags) == []
     assert set(materialized) == set(ASSETS)
 
-    assert record.training_sheet_id == job.training_sheet_id
+    assert record.training_sheet_id == job.request.training_sheet_id
     assert f"{record.template_id}@{record.template_version}" == template
     assert materialized["prompt_template"].data_version == template
     assert tags["training_pipeline.prompt_template"] == template
-    assert tags["training_pipeline.training_sheet_id"] == job.training_sheet_id
+    assert tags["training_pipeline.training_sheet_id"] == job.request.training_sheet_id
     assert tags["training_pipeline.canonical_labels"] == materialized["canonical_labels"].data_version
     manifest = read_manifest(dataset)
     assert manifest["canonical_label_id"].nunique() == labels
-    assert DatasetRef.model_validate(job.dataset).sheet_digest == materialized["training_sheet"].data_version
+    assert required(job.data.dataset, "dataset").sheet_digest == materialized["training_sheet"].data_version
 
 
 def test_two_jobs_on_two_sheets_are_each_traced_to_their_own_before_and_after_a_restart(system: RunningSystem) -> None:
@@ -109,11 +111,11 @@ def test_two_jobs_on_two_sheets_are_each_traced_to_their_own_before_and_after_a_
     done = {job.id: succeeded(system, job) for job in (first, second, third)}
     expected = {"small": ("triage@v2", 0), "other": ("other@v9", 30)}
     for job in done.values():
-        four_records(system, job, *expected[job.training_sheet_id])
+        four_records(system, job, *expected[job.request.training_sheet_id])
     system.interrupt()
     system.up()
     for job in done.values():
-        four_records(system, job, *expected[job.training_sheet_id])
+        four_records(system, job, *expected[job.request.training_sheet_id])
 
 
 def test_terminating_the_launch_run_before_the_submit_cancels_the_job(system: RunningSystem) -> None:
@@ -125,8 +127,8 @@ def test_terminating_the_launch_run_before_the_submit_cancels_the_job(system: Ru
         ask(system.port, TERMINATE, run=run.run_id)
     until(lambda: system.job(job.id).status is JobStatus.CANCELLED, seconds=240, what="the cancel")
     now = system.job(job.id)
-    assert now.cancel_requested_by == "dagster"
-    assert "terminated in Dagster" in (now.cancel_reason or "")
+    assert now.cancellation.requested_by == "dagster"
+    assert "terminated in Dagster" in (now.cancellation.reason or "")
     assert system.services.backend.find(job.id, 1) is None
 
 
@@ -151,7 +153,7 @@ def test_a_backfill_of_a_finished_job_never_submits_again_and_says_what_to_do(sy
     assert len(failures) == 1
     assert failures[0] is not None
     said = failures[0].description or ""
-    assert f"Training job {job.id} is over (succeeded)" in said
+    assert f"Training job {job.id} has ended (succeeded)" in said
     assert "retry_training_job" in said
     directory = system.services.backend._directory(job.id, 1)  # type: ignore[attr-defined]
     assert len(starts(directory)) == 1
@@ -169,7 +171,7 @@ def test_runs_are_found_by_job_sheet_model_backend_and_person(system: RunningSys
         "attempt": "1",
     }.items():
         runs = system.instance.get_runs(dg.RunsFilter(tags={f"training_pipeline/{tag}": value}))
-        assert {job.launch_run_id, job.finalize_run_id} <= {run.run_id for run in runs}, tag
+        assert {job.launch.run_id, job.finalize.run_id} <= {run.run_id for run in runs}, tag
 
 
 def test_whoever_comes_from_outside_may_look_and_not_touch(system: RunningSystem) -> None:

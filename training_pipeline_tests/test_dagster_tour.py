@@ -79,7 +79,7 @@ def test_a_person_works_with_mouse_and_keyboard_only(system: RunningSystem, imag
     with dagster_ui(f"http://127.0.0.1:{system.port}", images) as ui:
         config: dict[str, Any] = {"epochs": 10, "exact_match_questions": 10} if images else {"epochs": 1}
         good = created(ui, system, 1, model_name="triage-model", training_config=config, picture="launchpad")
-        ui.sees(re.compile("sensor launch_pending_jobs starts it"))
+        ui.sees(re.compile("sensor launch_pending_jobs will start it"))
         ui.picture("run")
         see_it_turn_green(ui, system, good)  # before there is another job, whose checks would be the latest
         bad = created(ui, system, 2, model_name="triage-broken", base_model="broken-model")
@@ -99,13 +99,13 @@ def see_it_turn_green(ui: DagsterUI, system: RunningSystem, job: TrainingJob) ->
     ui.sees("model_version")
     ui.picture("model")
     ui.asset("governed_pairs", partition=job.id)
-    ui.sees("left out because")
+    ui.sees("excluded because")
     ui.sees("contains PHI")
     ui.picture("governed-pairs")
     ui.show_loss_curve(job.id)
     ui.asset("fine_tuned_model", view="checks")
     ui.click(re.compile("^provenance_equ.*lineage_record$"))  # shortened in the middle where it does not fit
-    ui.sees(re.compile("name the same versions"))
+    ui.sees(re.compile("agree on all versions"))
     ui.sees("Passed")
     ui.picture("checks")
     ui.show_graph()
@@ -113,15 +113,17 @@ def see_it_turn_green(ui: DagsterUI, system: RunningSystem, job: TrainingJob) ->
 
 def find_the_cause(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:
     """From the red partition of the asset to the sentence that says what is wrong."""
-    until(lambda: system.job(job.id).finalized_at is not None, seconds=600, what="the end of the job that must fail")
+    until(
+        lambda: system.job(job.id).finalize.done_at is not None, seconds=600, what="the end of the job that must fail"
+    )
     failed = system.job(job.id)
     assert failed.status is JobStatus.FAILED
     assert failed.error_message
     ui.asset("training_metrics", partition=job.id)
     ui.sees("Failed")
     ui.picture("red-asset")
-    assert failed.finalize_run_id is not None
-    ui.page.get_by_role("link", name=failed.finalize_run_id[:8]).first.click()
+    assert failed.finalize.run_id is not None
+    ui.page.get_by_role("link", name=failed.finalize.run_id[:8]).first.click()
     ui.until_run("Failure")
     ui.sees(re.compile(re.escape(failed.error_message[:40])))
     ui.picture("cause", above="Stack Trace:")  # Dagster shows one, of itself
@@ -135,7 +137,7 @@ def cancel(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:
     ui.until_run("Success")
     until(lambda: system.job(job.id).status is JobStatus.CANCELLED, seconds=240, what="the cancel")
     now = system.job(job.id)
-    assert (now.cancel_requested_by, now.cancel_reason) == (PERSON, "wrong sheet")
+    assert (now.cancellation.requested_by, now.cancellation.reason) == (PERSON, "wrong sheet")
 
 
 def retry(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:
@@ -144,7 +146,11 @@ def retry(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:
     ui.launch("retry_training_job", "retry", asked, picture="retry")
     ui.until_run("Success")
     again = newest(system, 4)
-    assert (again.retry_of, again.created_by, again.training_config["epochs"]) == (job.id, "grace@example.org", 1)
+    assert (again.retry_of, again.created_by, again.request.training_config["epochs"]) == (
+        job.id,
+        "grace@example.org",
+        1,
+    )
     system.until(again.id, lambda now: now.status is JobStatus.SUCCEEDED, "the success of the retry", seconds=600)
     ui.asset("fine_tuned_model", partition=again.id)
     ui.sees("Materialized")

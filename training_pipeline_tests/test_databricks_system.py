@@ -92,8 +92,8 @@ def test_sensors_alone_take_a_job_from_a_table_to_a_registered_version(
     job_id = create(system, training_config=config)
     job, run, version = system.succeeded(job_id, seconds=800)
     total = len(pairs())
-    assert (job.total_pairs, job.train_pairs, job.val_pairs) == (total, total * 0.8, total * 0.2)
-    assert (job.uc_model_name, job.uc_model_version) == ("main.ml.maths", "1")
+    assert (job.data.total_pairs, job.data.train_pairs, job.data.val_pairs) == (total, total * 0.8, total * 0.2)
+    assert (job.result.uc_model_name, job.result.uc_model_version) == ("main.ml.maths", "1")
     assert version.tags["training_pipeline.job_id"] == job.id
     frame = metrics.series(system.services.store, job.id)
     assert frame["train_loss"].notna().sum() >= 2
@@ -167,9 +167,9 @@ def test_a_daemon_killed_around_the_submit_leaves_one_run_of_each_job(system: Da
         system.kill()
     for job_id in both:
         job = system.job(job_id)
-        assert (job.status, job.backend_run_id) == ("pending", None)
-        assert job.submit_intended_at is not None
+        assert (job.status, job.handles.backend_run_id) == ("pending", None)
+        assert job.handles.submit_intended_at is not None
     system.up()
     for job_id in both:
         job, _, _ = system.succeeded(job_id)
-        assert job.launch_attempt == 2
+        assert job.launch.attempt == 2

@@ -1,1 +1,1 @@
-"""What needs a person: noticed once, delivered to every target."""
+"""Alerts: each cause is recorded once and delivered once to every target."""

@@ -1,4 +1,4 @@
-"""What needs a person: noticed once, told to every target once, and remembered in the database whatever restarts.
+"""Alerts: each cause is recorded once in the database and delivered once to every target, across restarts.
 
 An alert names jobs, sheets and causes, never the text of a pair: causes are the sentences that a job stores as its
 `error_message`, which hold none.
@@ -18,7 +18,8 @@ from sqlalchemy.dialects.postgresql import insert
 from training_pipeline.alerts.targets import AlertTarget, Undelivered
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.retry import RetryPolicy
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore, job_from_row, record_event
+from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import alerts, training_jobs
 from training_pipeline.training_jobs.urls import Addresses
 
@@ -31,12 +32,12 @@ _MOST_CAUSE: Final = 300
 _CHECKS: Final[Mapping[str, str]] = {
     "gate_refused": "the gates",
     "split_refused": "the split",
-    "governance_changed": "the last look at the source before the submit",
+    "governance_changed": "the last check of the source before submission",
 }
 
 
 class Kind(StrEnum):
-    """Why somebody is told."""
+    """What an alert is about."""
 
     FAILED = "failed"
     TIMED_OUT = "timed_out"
@@ -48,7 +49,7 @@ class Kind(StrEnum):
 
 
 class Alert(BaseModel):
-    """One cause, one message. `key` identifies the cause: the same one is never told twice."""
+    """One message about one cause. `key` identifies the cause: each key is sent once."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,28 +62,29 @@ class Alert(BaseModel):
 
 
 def of_job(job: TrainingJob, links: Addresses, *, now: datetime, pending: timedelta) -> Alert | None:
-    """The alert about a job as it is now, None where nobody needs to be told. Pure.
+    """The alert about a job in its present state, or None if there is none. Reads nothing.
 
     A job that failed because a check blocked it has one alert, not two.
     """
-    about = f"(training sheet {job.training_sheet_id}, model {job.model_name}, requested by {job.created_by})"
+    wanted = job.request
+    about = f"(training sheet {wanted.training_sheet_id}, model {wanted.model_name}, requested by {job.created_by})"
     cause = _first_line(job.error_message)
     if job.status is JobStatus.FAILED:
         check = _CHECKS.get(str((job.error_details or {}).get("code")))
         kind = Kind.BLOCKED if check else Kind.FAILED
         what = f"was blocked by {check}" if check else "failed"
-        message = f"Training job {job.id} {what} {about}: {cause or 'its cause is not known'}"
+        message = f"Training job {job.id} {what} {about}: {cause or 'cause unknown'}"
     elif job.status is JobStatus.TIMEOUT:
         kind, message = Kind.TIMED_OUT, f"Training job {job.id} timed out {about}: {cause or 'it ran too long'}"
     elif job.status is JobStatus.PENDING and now - job.created_at > pending:
         kind, minutes = Kind.PENDING, (now - job.created_at).total_seconds() / 60
         message = (
-            f"Training job {job.id} has been pending for {minutes:.0f} minutes {about}. Does Dagster's daemon run, and "
-            "is the sensor launch_pending_jobs on?"
+            f"Training job {job.id} has been pending for {minutes:.0f} minutes {about}. Check that Dagster's daemon "
+            "is running and the sensor launch_pending_jobs is on."
         )
     else:
         return None
-    run_id = job.finalize_run_id or job.launch_run_id
+    run_id = job.finalize.run_id or job.launch.run_id
     found = {"training job": links.job(job.id), **({"Dagster run": links.run(run_id)} if run_id else {})}
     return Alert(key=f"job:{job.id}:{kind}", kind=kind, message=message, job_id=job.id, links=found)
 
@@ -104,7 +106,7 @@ def _first_line(text: str | None) -> str:
 
 
 def notice(store: JobStore, alert: Alert, *, as_event: bool = False) -> bool:
-    """Remember that this must be told; false, and nothing is written, where its cause is known. Writes.
+    """Record an alert for delivery. Returns false and writes nothing if its cause is recorded already.
 
     With `as_event` a cause that is new also becomes an event of its job, in the same transaction.
     """
@@ -122,7 +124,7 @@ def notice(store: JobStore, alert: Alert, *, as_event: bool = False) -> bool:
 
 
 def notice_jobs(store: JobStore, links: Addresses, *, now: datetime, pending: timedelta) -> int:
-    """Notice every job that failed, timed out or is stuck in pending, and was not noticed yet; how many. Writes."""
+    """Record an alert for each job that failed, timed out or is stuck in pending and has none. Returns how many."""
     table = training_jobs.c
     over = and_(table.status.in_([JobStatus.FAILED, JobStatus.TIMEOUT]), table.completed_at > now - NEWS)
     stuck = and_(table.status == JobStatus.PENDING, table.created_at < now - pending)
@@ -139,7 +141,7 @@ def notice_jobs(store: JobStore, links: Addresses, *, now: datetime, pending: ti
 
 
 class Delivery(BaseModel):
-    """What came of one round of telling."""
+    """The result of one round of deliveries."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -149,10 +151,10 @@ class Delivery(BaseModel):
 
 
 def deliver(store: JobStore, targets: Sequence[AlertTarget], *, enough: Any = lambda: False) -> Delivery:
-    """Tell what is due to every target that was not told yet, until `enough()`. Writes what was told right after it.
+    """Deliver due alerts to every target that has not got them, until `enough()`. Records each delivery at once.
 
-    A target that fails is asked again after a pause that doubles; the others are not told again meanwhile. A death
-    between the telling and the writing tells it twice, under the same key.
+    A target that fails is retried after a pause that doubles; other targets get nothing twice. If the process dies
+    between delivery and record, the alert is sent twice, under the same key.
     """
     table = alerts.c
     due = and_(table.done_at.is_(None), or_(table.after.is_(None), table.after <= func.clock_timestamp()))

@@ -1,4 +1,4 @@
-"""Where alerts go: a log, a webhook, Slack or what takes the same, a mailbox. A further target is one class more."""
+"""The targets of alerts: log, webhook, Slack-compatible webhook, e-mail. Another target is one more class."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ _log = logging.getLogger("training_pipeline.alerts")
 
 
 class Undelivered(Exception):
-    """A target did not take an alert; says why in a few words, without its address, which may hold a secret."""
+    """A target did not accept an alert. Names the reason, never the target's URL, which may hold a secret."""
 
 
 class AlertTarget(Protocol):
-    """Takes alerts. Its name is remembered beside what it was told."""
+    """Receives alerts. Its name is stored with each delivery."""
 
     @property
     def name(self) -> str:
-        """What it is called in the database."""
+        """The target's name in the database."""
         ...
 
     def send(self, alert: Mapping[str, Any]) -> None:
-        """Tell it; raises `Undelivered`. `alert` has the fields of `Alert` as JSON values."""
+        """Deliver one alert; raises `Undelivered`. `alert` has the fields of `Alert` as JSON values."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class LogTarget:
-    """The log of Dagster's daemon, as a warning. It never fails."""
+    """Writes a warning to the log of Dagster's daemon. Never fails."""
 
     name: str = "log"
 
     def send(self, alert: Mapping[str, Any]) -> None:
-        """One line."""
+        """Write one line."""
         _log.warning("%s [%s]", alert["message"], alert["key"])
 
 
@@ -58,26 +58,26 @@ class WebhookTarget:
     name: str = "webhook"
 
     def send(self, alert: Mapping[str, Any]) -> None:
-        """One POST."""
+        """Send one POST."""
         _post(self.url, dict(alert))
 
 
 @dataclass(frozen=True, slots=True)
 class SlackTarget:
-    """Posts a message to an incoming webhook of Slack, Mattermost or anything else that takes `{"text": …}`."""
+    """Posts a message to an incoming webhook of Slack, Mattermost or any service that accepts `{"text": …}`."""
 
     url: SecretStr
     name: str = "slack"
 
     def send(self, alert: Mapping[str, Any]) -> None:
-        """One POST."""
+        """Send one POST."""
         links = " · ".join(f"<{address}|{_escaped(name)}>" for name, address in alert["links"].items())
         _post(self.url, {"text": f"{_escaped(alert['message'])}\n{links}".strip()})
 
 
 @dataclass(frozen=True, slots=True)
 class MailTarget:
-    """Sends a mail through SMTP, encrypted where the address says so or the server offers it."""
+    """Sends a mail through SMTP, encrypted if the URL says so or the server offers it."""
 
     url: SecretStr
     sender: str
@@ -86,7 +86,7 @@ class MailTarget:
     context: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
     def send(self, alert: Mapping[str, Any]) -> None:
-        """One mail to all receivers."""
+        """Send one mail to all recipients."""
         mail = EmailMessage()
         mail["From"], mail["To"] = self.sender, ", ".join(self.receivers)
         mail["Subject"] = f"[training_pipeline] {alert['kind'].replace('_', ' ')}: {alert['job_id'] or alert['key']}"
@@ -113,7 +113,7 @@ class MailTarget:
                 server.starttls(context=self.context)
                 secure = True
             if where.username and not secure:
-                raise Undelivered("the mail server offers no encryption, without which no password is sent")
+                raise Undelivered("the mail server offers no encryption, so the password is not sent")
             if where.username:
                 server.login(unquote(where.username), unquote(where.password or ""))
         except BaseException:
@@ -123,7 +123,7 @@ class MailTarget:
 
 
 def targets_of(settings: Settings) -> list[AlertTarget]:
-    """The targets that are configured; the log always. Pure."""
+    """The configured targets, and always the log."""
     targets: list[AlertTarget] = [LogTarget()]
     if settings.alert_webhook_url is not None:
         targets.append(WebhookTarget(settings.alert_webhook_url))

@@ -1,1 +1,1 @@
-"""The REST API: a thin shell over the services of `training_jobs`."""
+"""The REST API: a thin layer over the services of `training_jobs`."""

@@ -1,4 +1,4 @@
-"""The application: routes, limits and problem documents around one installation's services."""
+"""The FastAPI application: routes, middleware and error handlers around one installation's services."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BODY_SECONDS: Final = 15.0
 
 
 def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
-    """The application on `services`; where none are given, on those of the settings, opened while it runs.
+    """The application on `services`. Without `services` it opens those of the settings while it runs.
 
     Nothing is read or written before it runs.
     """

@@ -1,4 +1,4 @@
-"""What routes are given: the services, who is asking, and the client for whoever that is."""
+"""Dependencies of routes: the services, the caller, and the client that acts for the caller."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ async def services(request: Request) -> Services:  # async, like all of these: i
 
 
 async def live(request: Request) -> Live:
-    """What tells of jobs as they change."""
+    """The live updates of jobs."""
     found: Live = request.app.state.live
     return found
 
 
 async def caller(request: Request) -> Caller:
-    """Who is asking, as it was found at the door; raises `Unauthenticated` for what did not come through it."""
+    """The caller that the access middleware has found; raises `Unauthenticated` if there is none."""
     found: Caller | None = getattr(request.state, "caller", None)
     if found is None:
-        raise Unauthenticated("Nobody knows who asks.")
+        raise Unauthenticated("Authentication required.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Logs as JSON, a line a record, each with the id of the request that it belongs to."""
+"""Logs as JSON lines, each with the id of the request it belongs to."""
 
 from __future__ import annotations
 

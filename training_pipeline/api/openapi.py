@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI makes of the routes, with every error as the problem document that it is."""
+"""The OpenAPI document: FastAPI's own, with every error declared as a problem document."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ DESCRIPTION: Final = (
 BEARER: Final = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A token that `training-pipeline tokens create` has printed. Viewers read and poll; operators also "
-    "create, and cancel and retry their own jobs; admins do everything. Installations for one machine need none.",
+    "description": "A token created with `training-pipeline tokens create`. Viewers read and poll; operators also "
+    "create, and cancel and retry their own jobs; admins do everything. Not required if authentication is off.",
 }
 _HEADERS: Final = {
-    401: {"WWW-Authenticate": {"description": "Bearer, and what is wrong.", "schema": {"type": "string"}}},
-    429: {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
-    503: {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
+    401: {"WWW-Authenticate": {"description": "Bearer challenge with the error.", "schema": {"type": "string"}}},
+    429: {"Retry-After": {"description": "Seconds to wait before retrying.", "schema": {"type": "integer"}}},
+    503: {"Retry-After": {"description": "Seconds to wait before retrying.", "schema": {"type": "integer"}}},
 }
 _TEMPLATE: Final = "#/components/schemas/{model}"
 

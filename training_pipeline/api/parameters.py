@@ -20,12 +20,12 @@ SheetId = Annotated[
 PageNumber = Annotated[
     int | None, Query(ge=1, le=100_000, description="Number of the page, from 1; not with a cursor.", examples=[1])
 ]
-PageRows = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Most rows on a page.", examples=[50])]
+PageRows = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Maximum number of rows per page.", examples=[50])]
 Cursor = Annotated[
     str | None,
     Query(
         max_length=1000,
-        description="The `next_cursor` of the page before: no row is skipped or repeated while others are added.",
+        description="The `next_cursor` of the previous page. No row is skipped or repeated while others are added.",
         examples=["eyJpZCI6NDcxMX0"],
     ),
 ]

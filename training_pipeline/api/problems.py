@@ -1,4 +1,4 @@
-"""Answers that are problem documents, and the one place that makes every error of an app one."""
+"""Problem documents as responses, and the error handlers of an app."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ NOT_GOOD: Final = ', error="invalid_token"'
 
 #: Codes and sentences of what FastAPI and Starlette refuse by themselves.
 _PLAIN: Final[Mapping[int, tuple[str, str]]] = {
-    400: ("malformed", "The request cannot be read."),
-    404: ("no_such_path", "There is nothing at this path."),
-    405: ("method_not_allowed", "This path does not take this method."),
+    400: ("malformed", "The request is malformed."),
+    404: ("no_such_path", "Nothing exists at this path."),
+    405: ("method_not_allowed", "This path does not support this method."),
 }
 
 
@@ -61,7 +61,7 @@ def of_pipeline_error(path: str, error: PipelineError) -> Response:
 def of_validation(path: str, found: Sequence[Any]) -> Response:
     """The response to a request in which FastAPI found something wrong."""
     if any(error["type"] == "json_invalid" for error in found):
-        return problem(path, 400, "malformed", "The body is no JSON.")
+        return problem(path, 400, "malformed", "The body is not valid JSON.")
     errors = []
     for error in found:
         location, *loc = error["loc"]
@@ -69,7 +69,7 @@ def of_validation(path: str, found: Sequence[Any]) -> Response:
         errors.append(ProblemField.of(field, str(location)))
     unknown = [e for e in errors if e.code == "extra_forbidden" and e.pointer.startswith("/training_config/")]
     hint = f"Known keys of training_config: {', '.join(TrainingConfig.model_fields)}." if unknown else ""
-    return problem(path, 422, "invalid_request", "The request cannot be accepted as it is.", hint=hint, errors=errors)
+    return problem(path, 422, "invalid_request", "The request is invalid.", hint=hint, errors=errors)
 
 
 def install(app: FastAPI) -> None:

@@ -1,4 +1,4 @@
-"""uvicorn, with streams in mind: they end when it is to end, and a client that is gone is noticed."""
+"""uvicorn, adapted to streams: it ends them on shutdown, and notices clients that are gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One call for all who ask for the same thing at the same moment, without a thread for each of them."""
+"""Shares one call among all who ask for the same thing at the same moment."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The parts of one installation, wired together, and whether they are ready."""
+"""Composition root: the services of one installation, and whether they are ready."""

@@ -1,4 +1,4 @@
-"""The parts of one installation, put together once by each entry point and passed down."""
+"""The services of one installation, created once by each entry point and passed down."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 from training_pipeline.tracking.mlflow import RunTracking, Tracking
 from training_pipeline.training_jobs.lifecycle.catalog_lineage import CatalogLineage
 from training_pipeline.training_jobs.lifecycle.failures import Failures
-from training_pipeline.training_jobs.lifecycle.finalize import Finisher
+from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
 from training_pipeline.training_jobs.lifecycle.launch import Launcher
 from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.polling.poller import Poller
@@ -47,7 +47,7 @@ class Services:
     jobs: JobService
     poller: Poller
     launcher: Launcher
-    finisher: Finisher
+    finalizer: Finalizer
     failures: Failures
     retrainer: Retrainer
     #: Null where nothing of a job is in Unity Catalog.
@@ -75,8 +75,8 @@ def databricks_backend(settings: Settings) -> DatabricksBackend:
     """Fine-tuning on Databricks AI Runtime."""
     if settings.databricks_volume is None:
         raise InvalidRequest(
-            "The databricks backend needs a Unity Catalog volume, and TRAINING_PIPELINE_DATABRICKS_VOLUME is not set.",
-            hint="Set it to catalog.schema.volume; docs/databricks.md says what else is needed.",
+            "The databricks backend needs a Unity Catalog volume, but TRAINING_PIPELINE_DATABRICKS_VOLUME is not set.",
+            hint="Set it to catalog.schema.volume. See docs/databricks.md for all requirements.",
         )
     return DatabricksBackend(
         RunOptions(
@@ -94,7 +94,7 @@ def databricks_backend(settings: Settings) -> DatabricksBackend:
 
 
 def tracking_of(settings: Settings, database: Database, backend: FineTuningBackend) -> RunTracking:
-    """MLflow as the backend has it: its own where its runs log there by themselves, else ours."""
+    """The MLflow tracking to use: the backend's if its runs log to it themselves, else ours."""
     if isinstance(backend, DatabricksBackend):
         return DatabricksTracking(backend.connection)
     return Tracking(
@@ -141,7 +141,7 @@ def assemble(
             datasets=settings.datasets,
             min_pairs=settings.min_pairs,
         ),
-        finisher=Finisher(store, backend, tracking),
+        finalizer=Finalizer(store, backend, tracking),
         failures=Failures(store, backend, max_attempts=settings.max_attempts, patience_seconds=patience),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, Addresses.of(settings)),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,

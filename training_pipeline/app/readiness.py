@@ -1,4 +1,4 @@
-"""Whether an installation can do its work now, and what is wrong where it cannot."""
+"""Readiness checks of an installation: database, backend and Dagster's daemon."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HEARTBEAT: Final = text(
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that is needed; `detail` says what is wrong, and is empty where nothing is."""
+    """The check of one dependency; `detail` says what is wrong, and is empty if nothing is."""
 
     name: str
     ok: bool
@@ -31,11 +31,11 @@ class Check:
 
 
 def readiness(services: Services) -> list[Check]:
-    """Ask the database, the backend and Dagster's daemon. Reads only; never raises. Says nothing internal."""
+    """Check the database, the backend and Dagster's daemon. Reads only; never raises; reveals no internals."""
     checks = [_check("database", lambda: _database(services)), _check("backend", lambda: _backend(services))]
     if checks[0].ok:
         return [*checks, _check("dagster_daemon", lambda: _daemon(services))]
-    return [*checks, Check("dagster_daemon", ok=False, detail="Not known while the database cannot be used.")]
+    return [*checks, Check("dagster_daemon", ok=False, detail="Unknown while the database is not available.")]
 
 
 def daemon_runs(services: Services) -> bool:
@@ -56,18 +56,18 @@ def _check(name: str, problem: Callable[[], str]) -> Check:
 def _database(services: Services) -> str:
     if is_migrated(services.database):
         return ""
-    return "Its tables are not those of this release; `training-pipeline up` or `serve` brings them up to date."
+    return "Its tables are of another release. Run `training-pipeline up` or `serve` to migrate them."
 
 
 def _backend(services: Services) -> str:
-    return "" if services.backend.base_models() else "It offers no base model."
+    return "" if services.backend.base_models() else "It offers no base models."
 
 
 def _daemon(services: Services) -> str:
     with services.store.begin() as connection:
         seconds = connection.execute(_HEARTBEAT).scalar_one()
     if seconds is None:
-        return "It has never run; `training-pipeline up` starts it. Jobs can be created, and wait."
+        return "It has never run. Start it with `training-pipeline up`. New jobs will wait."
     if seconds > MOST_SECONDS:
-        return f"Its last heartbeat was {float(seconds):.0f} seconds ago. Jobs can be created, and wait."
+        return f"Its last heartbeat was {float(seconds):.0f} seconds ago. New jobs will wait."
     return ""

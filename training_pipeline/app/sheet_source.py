@@ -1,4 +1,4 @@
-"""Where an installation reads its training sheets from, by its settings."""
+"""Opens the configured source of training sheets."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def table_sheets(settings: Settings) -> UnityCatalogSheets:
     }
     if missing := [name for name, value in needed.items() if value is None]:
         raise InvalidRequest(
-            f"Training sheets are to be read from Unity Catalog, and {' and '.join(missing)} is not set.",
-            hint="docs/unity_catalog.md has the layout of the tables, the grants and the settings.",
+            f"Training sheets are read from Unity Catalog, but {' and '.join(missing)} is not set.",
+            hint="See docs/unity_catalog.md for the tables, grants and settings.",
         )
     connection = workspace(settings)
     return UnityCatalogSheets(

@@ -1,7 +1,7 @@
 """The text of an API token: `tpk_<id>_<secret><checksum>`.
 
 The prefix is for those who look for leaked secrets, the id for finding the token's row. The secret has 256 random bits.
-The checksum tells a token that was cut or mistyped without asking anybody.
+The checksum reveals a truncated or mistyped token without a look-up.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FORM: Final = re.compile(
 
 
 def new_token() -> tuple[str, str]:
-    """A new id and the token's whole text, which is told once and stored nowhere."""
+    """A new id and the token's whole text, which is shown once and stored nowhere."""
     token_id = secrets.token_hex(ID_BYTES)
     secret = "".join(secrets.choice(ALPHABET) for _ in range(SECRET_CHARACTERS))
     stem = f"{PREFIX}_{token_id}_{secret}"
@@ -44,8 +44,8 @@ def id_of(text: str) -> str | None:
 def digest(text: str) -> str:
     """What is stored of a token: its SHA-256 (hex). Pure.
 
-    Slow hashes and salts protect what people choose, because that can be guessed. Nobody guesses 256 random bits, and
-    what is slow would be slow for every request, and a means to keep the service busy.
+    Slow hashes and salts protect what people choose, because that can be guessed. 256 random bits cannot be
+    guessed, and a slow hash would slow down every request and help to overload the service.
     """
     return hashlib.sha256(text.encode()).hexdigest()
 

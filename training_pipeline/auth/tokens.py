@@ -1,6 +1,6 @@
-"""The tokens with which clients say who they are: made, looked up for every request, revoked.
+"""API tokens: created, checked on every request, revoked.
 
-Nothing is remembered between two requests, and times are the database's, so what is revoked or over is so at once and
+Nothing is cached between requests, and times are the database's, so a revoked or expired token stops working at once
 in every process. Rows are never deleted: who had a token, and until when, is part of who allowed something.
 """
 
@@ -26,29 +26,29 @@ LONGEST: Final = timedelta(days=3650)
 #: When a token was last used is written this often at most.
 USE_NOTED: Final = timedelta(minutes=5)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,62}")
-_HINT: Final = "Whoever runs this service creates tokens: `training-pipeline tokens create`."
+_HINT: Final = "Ask an administrator for a token (`training-pipeline tokens create`)."
 
 
 class InvalidToken(Unauthenticated):
-    """There is no such token: it was mistyped, cut, or never made here."""
+    """Unknown token: mistyped, truncated, or not created here."""
 
     code = "token_invalid"
 
 
 class ExpiredToken(Unauthenticated):
-    """The token was good once."""
+    """The token has expired."""
 
     code = "token_expired"
 
 
 class RevokedToken(Unauthenticated):
-    """The token was taken back."""
+    """The token was revoked."""
 
     code = "token_revoked"
 
 
 class TokenState(StrEnum):
-    """Whether a token is good."""
+    """The state of a token."""
 
     ACTIVE = "active"
     EXPIRED = "expired"
@@ -57,7 +57,7 @@ class TokenState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """What is known of a token. Its text is not."""
+    """A stored token, without its secret."""
 
     id: str
     name: str
@@ -72,7 +72,7 @@ class ApiToken:
 
     @property
     def caller(self) -> Caller:
-        """Who bears it; raises `RevokedToken` or `ExpiredToken` where it is not good any more."""
+        """The token's owner as a caller; raises `RevokedToken` or `ExpiredToken` if it is no longer valid."""
         if self.state is TokenState.REVOKED:
             raise RevokedToken(f"This token (id {self.id}) was revoked.", hint=_HINT)
         if self.state is TokenState.EXPIRED:
@@ -87,7 +87,7 @@ class ApiTokens:
         self._store = store
 
     def create(self, name: str, role: Role, lifetime: timedelta, *, created_by: str) -> tuple[ApiToken, str]:
-        """A new token and its text, which cannot be told again. Raises `InvalidRequest`."""
+        """A new token and its text, which cannot be shown again. Raises `InvalidRequest`."""
         _check(name, lifetime)
         token_id, text = token_format.new_token()
         values = {
@@ -104,40 +104,42 @@ class ApiTokens:
             return _token(_row(connection, token_id)), text
 
     def list(self) -> Sequence[ApiToken]:
-        """Every token that there ever was, the newest first."""
+        """All tokens, including revoked and expired ones, newest first."""
         with self._store.begin() as connection:
             rows = connection.execute(_select().order_by(api_tokens.c.created_at.desc(), api_tokens.c.id)).mappings()
             return [_token(row) for row in rows]
 
     def revoke(self, token_id: str, *, by: str) -> ApiToken:
-        """Take a token back; idempotent, the first time and person stay. Raises `NotFound`."""
+        """Revoke a token. Idempotent: the first time and person are kept. Raises `NotFound`."""
         with self._store.begin() as connection:
             _revoke(connection, api_tokens.c.id == token_id, by)
             return _token(_row(connection, token_id))
 
     def revoke_all_of(self, name: str, *, by: str) -> Sequence[ApiToken]:
-        """Take back every token of a name; those that were not revoked yet. Raises `NotFound` for an unknown name."""
+        """Revoke all tokens of a name; returns those not revoked before. Raises `NotFound` for an unknown name."""
         of_name = api_tokens.c.name == name
         with self._store.begin() as connection:
             ids = _revoke(connection, of_name, by)
             rows = list(connection.execute(_select().where(of_name)).mappings())
         if not rows:
-            raise NotFound(f"There is no token of {name!r}.", hint="`training-pipeline tokens list` shows them.")
+            raise NotFound(
+                f"There is no token of {name!r}.", hint="Run `training-pipeline tokens list` to see all tokens."
+            )
         return [_token(row) for row in rows if row["id"] in ids]
 
     def caller_of(self, text: str) -> Caller:
-        """Who bears the token with this text; notes its use, sparingly.
+        """The caller with this token; records its use, at intervals.
 
-        Raises `InvalidToken`, `RevokedToken` or `ExpiredToken`. Only to who has the whole token it is told what
-        became of it.
+        Raises `InvalidToken`, `RevokedToken` or `ExpiredToken`. Only a caller with the
+        whole token learns whether it was revoked or has expired.
         """
         token_id = token_format.id_of(text)
         if token_id is None:
-            raise InvalidToken("This is no token of training_pipeline, or not all of it.", hint=_HINT)
+            raise InvalidToken("This is not a complete token of training_pipeline.", hint=_HINT)
         with self._store.begin() as connection:
             row = connection.execute(_select().where(api_tokens.c.id == token_id)).mappings().first()
             if row is None or not token_format.matches(text, row["digest"]):
-                raise InvalidToken("There is no such token.", hint=_HINT)
+                raise InvalidToken("Unknown token.", hint=_HINT)
             caller = _token(row).caller
             if row["use_is_to_be_noted"]:
                 noted = update(api_tokens).where(api_tokens.c.id == token_id)
@@ -145,11 +147,11 @@ class ApiTokens:
         return caller
 
     def bearer_of(self, token_id: str) -> Caller:
-        """Who bears the token with this id, for those who have proved before that they do; raises as `caller_of`."""
+        """The caller with the token of this id, after an earlier check of its text; raises as `caller_of`."""
         with self._store.begin() as connection:
             row = connection.execute(_select().where(api_tokens.c.id == token_id)).mappings().first()
         if row is None:
-            raise InvalidToken("There is no such token.", hint=_HINT)
+            raise InvalidToken("Unknown token.", hint=_HINT)
         return _token(row).caller
 
 
@@ -157,12 +159,12 @@ def _check(name: str, lifetime: timedelta) -> None:
     problems = []
     if not _NAME.fullmatch(name) or name == SYSTEM:
         expected = "expected up to 63 letters, digits and ._@+-, the first one a letter or digit"
-        taken = f", and not {SYSTEM!r}, which stands for what nobody asked for"
+        taken = f", and not {SYSTEM!r}, which is the pipeline itself"
         problems.append(FieldProblem("/name", "name", f"{expected}{taken}"))
     if not timedelta() < lifetime <= LONGEST:
         problems.append(FieldProblem("/days", "range", f"expected more than 0 and at most {LONGEST.days}"))
     if problems:
-        raise InvalidRequest("The token cannot be created as asked.", problems=problems)
+        raise InvalidRequest("The token cannot be created.", problems=problems)
 
 
 def _select() -> Select[Any]:
@@ -178,7 +180,7 @@ def _select() -> Select[Any]:
 def _row(connection: Connection, token_id: str) -> RowMapping:
     row = connection.execute(_select().where(api_tokens.c.id == token_id)).mappings().first()
     if row is None:
-        raise NotFound(f"There is no token {token_id!r}.", hint="`training-pipeline tokens list` shows their ids.")
+        raise NotFound(f"There is no token {token_id!r}.", hint="Run `training-pipeline tokens list` to see all ids.")
     return row
 
 

@@ -1,4 +1,4 @@
-"""The seam between a training job and whatever trains it.
+"""The interface between a training job and the backend that trains it.
 
 All verbs are idempotent by job id and attempt: calling one again, from any process, after any crash, never starts a
 second training.

@@ -26,21 +26,21 @@ COMMANDS: Final = {
         "commands.run:demo",
         "Train a small model on the bundled sample sheet, from the sheet to the registered model version.",
     ),
-    "run": ("commands.run:run", "Train one job on a training sheet, here and now."),
-    "sheets": ("commands.sheets:app", "Look at training sheets, check them, and make one of any file."),
+    "run": ("commands.run:run", "Train one job on a training sheet in this process."),
+    "sheets": ("commands.sheets:app", "List, check, preview and import training sheets."),
     "jobs": (
         "commands.jobs:app",
-        "Create training jobs, look at them, cancel and retry them, here or behind a REST API.",
+        "Create, list, watch, cancel and retry training jobs, here or through a REST API.",
     ),
     "tokens": ("commands.tokens:app", "Create, list and revoke the tokens of the REST API."),
     "serve": ("system.serve:serve", "Serve the REST API and the TRAIN page until Ctrl-C."),
     "up": (
         "system.commands:up",
-        "Run everything for daily use: database, Dagster's webserver and daemon, the REST API, until Ctrl-C.",
+        "Start the database, Dagster's webserver and daemon and the REST API; stop them with Ctrl-C.",
     ),
-    "down": ("system.commands:down", "Stop a running `up`, and then our own PostgreSQL."),
-    "status": ("system.commands:status", "Show what runs, and where."),
-    "env": ("system.commands:env", "Print the `export` lines with which other tools work on this installation."),
+    "down": ("system.commands:down", "Stop a running `up` and the embedded PostgreSQL."),
+    "status": ("system.commands:status", "Show which services run, and where."),
+    "env": ("system.commands:env", "Print `export` lines that point other tools to this installation."),
 }
 
 
@@ -48,7 +48,7 @@ class Commands(TyperGroup):
     """The commands, known by name and help line until one of them is called."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is Typer's
-        """All names, in the order of the help."""
+        """All command names, in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature is Typer's
@@ -81,12 +81,12 @@ def _root() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 what a person can mend, 2 wrong usage, 130 interrupted."""
+    """Run the command line and exit: 0 success, 1 an error the user can fix, 2 wrong usage, 130 interrupted."""
     sys.exit(guarded(lambda: app(prog_name="training-pipeline")))
 
 
 def guarded(command: Callable[[], Any]) -> Any:
-    """What `command` exits with. No error leaves it as a traceback: one that nobody foresaw is written to a file."""
+    """The exit code of `command`. Errors are shown without a traceback; that of an unexpected one goes to a file."""
     try:
         command()
     except SystemExit as done:
@@ -118,7 +118,7 @@ def _of_settings(error: ValidationError) -> str:
     names = [f"{PREFIX}{str(problem['loc'][0]).upper()}: " if problem["loc"] else "" for problem in error.errors()]
     said = [problem["msg"].removeprefix("Value error, ") for problem in error.errors()]
     lines = [f"  {name}{what}" for name, what in zip(names, said, strict=True)]
-    return "\n".join(["The settings (environment variables, or lines in .env) cannot be used:", *lines])
+    return "\n".join(["The settings (environment variables, or lines in .env) are invalid:", *lines])
 
 
 def _unforeseen(error: Exception) -> str:
@@ -132,4 +132,4 @@ def _unforeseen(error: Exception) -> str:
         descriptor, path = tempfile.mkstemp(prefix="training-pipeline-", suffix=".log")
     with os.fdopen(descriptor, "w") as file:
         file.write(written)
-    return f"Something unforeseen went wrong ({type(error).__name__}); the details are in {path}."
+    return f"An unexpected error occurred ({type(error).__name__}); the details are in {path}."

@@ -37,7 +37,7 @@ def _remote(remote: RemoteService) -> Iterator[RemoteClient]:
     from training_pipeline.client.remote import RemoteClient
 
     if remote.exposes_token:
-        typer.echo(f"Warning: the token travels unencrypted to {remote.url}; use https://.", err=True)
+        typer.echo(f"Warning: the token is sent unencrypted to {remote.url}; use https://.", err=True)
     with HttpService(remote) as service:
         yield RemoteClient(service)
 

@@ -1,4 +1,4 @@
-"""Who types here: the actor of what commands do on this machine."""
+"""The user at this terminal: the actor recorded for commands on this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from training_pipeline.domain.access import Caller, Role
 
 
 def user() -> str:
-    """Who types here: the name of the account, or its number where it has no name."""
+    """The name of the account, or its number if it has no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -17,5 +17,5 @@ def user() -> str:
 
 
 def caller() -> Caller:
-    """The same as whom the rules of access know: who can reach the database may do everything."""
+    """The local user as a caller: an admin, since whoever can reach the database may do everything."""
     return Caller(user(), Role.ADMIN)

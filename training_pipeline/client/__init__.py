@@ -1,1 +1,1 @@
-"""The one way in for every face: training jobs of this installation, or behind a REST API."""
+"""The client of training jobs: of this installation, or of a remote REST API."""

@@ -31,7 +31,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something about the watching itself that a person should know, such as a lost connection."""
+    """A message about the watching itself, such as a lost connection."""
 
     message: str
 
@@ -47,7 +47,7 @@ class Client(Protocol):
         """Create a job. With a key that was used for the same body: the job that it made."""
 
     def plan(self, body: Mapping[str, Any]) -> DryRun:
-        """What `create` would come to. Stores nothing."""
+        """The dry run of `create`; stores nothing."""
 
     def list(
         self,
@@ -68,7 +68,7 @@ class Client(Protocol):
         """
 
     def active(self) -> ActiveTrainingJobs:
-        """Every pending, queued or running job."""
+        """List all pending, queued or running jobs."""
 
     def get(self, job_id: str) -> TrainingJob:
         """One job."""
@@ -92,7 +92,7 @@ class Client(Protocol):
     def metrics(
         self, job_id: str, *, from_step: int | None = None, to_step: int | None = None, resolution: int = 500
     ) -> TrainingJobMetrics:
-        """The figures of a job so far, and its series."""
+        """The latest metrics of a job, and its series."""
 
     def lineage(
         self,
@@ -109,13 +109,13 @@ class Client(Protocol):
         """The events with an id above `after`, and the job whenever it changed, to its end: that comes, too."""
 
     def training_sheets(self) -> TrainingSheets:
-        """Every training sheet whose head can be read."""
+        """List all training sheets whose head can be read."""
 
     def training_sheet(self, sheet_id: str) -> TrainingSheetDetails:
-        """A training sheet with its export summary: every pair is put before both gates now."""
+        """Get a training sheet with its export summary. Both gates are applied to every pair now."""
 
     def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:
-        """The JSONL that would be trained on; nothing of a sheet that may not be trained on itself."""
+        """Preview the training data as JSONL; empty if the sheet itself may not be trained on."""
 
     def base_models(self) -> BaseModels:
-        """The base models that a job can start from, the default first."""
+        """The base models that can be fine-tuned, the default first."""

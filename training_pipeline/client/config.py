@@ -1,4 +1,4 @@
-"""Which REST API the commands work on: `--url` and `--token`, or what the environment says; none means this machine."""
+"""The REST API that commands use: from `--url` and `--token`, or the environment; none means this machine."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ API_PATH: Final = "/api/v1/training"
 
 
 class RemoteSettings(BaseSettings):
-    """Where commands find the REST API that they work on, instead of this machine."""
+    """The settings of a remote REST API for commands."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
-    url: str | None = Field(
-        None, description="REST API that commands on jobs work on, as https://host; the option `--url` replaces it."
-    )
-    token: SecretStr | None = Field(None, description="Token for it; the option `--token` replaces it.")
+    url: str | None = Field(None, description="REST API for commands on jobs, as https://host; overridden by `--url`.")
+    token: SecretStr | None = Field(None, description="Token for that API; overridden by `--token`.")
 
 
 class RemoteService(BaseModel):
@@ -57,7 +55,7 @@ def remote_service(url: str | None, token: str | None) -> RemoteService | None:
     if not address:
         if token is not None:
             raise InvalidRequest(
-                "A token is for a remote service, and none is named.", hint=f"Add --url, or set {PREFIX}URL."
+                "A token was given without the URL of a service.", hint=f"Add --url or set {PREFIX}URL."
             )
         return None
     return RemoteService(url=_address(address), token=_token(stated))
@@ -75,15 +73,15 @@ def _address(address: str) -> str:
         usable = False
     if not usable:
         raise InvalidRequest(
-            "The address of the service cannot be used.", hint="Write it as https://host or http://127.0.0.1:8000."
+            "The URL of the service is invalid.", hint="Write it as https://host or http://127.0.0.1:8000."
         )
     if parts.username is not None or parts.password is not None:
         raise InvalidRequest(
-            "The address of the service must hold no user and no password.",
-            hint=f"Give a token in the environment variable {PREFIX}TOKEN.",
+            "The URL of the service must not contain a user or password.",
+            hint=f"Set a token in the environment variable {PREFIX}TOKEN.",
         )
     if parts.query or parts.fragment:
-        raise InvalidRequest("The address of the service must end with its path: no ? and no #.")
+        raise InvalidRequest("The URL of the service must not contain ? or #.")
     path = parts.path.rstrip("/").removesuffix(API_PATH).rstrip("/")
     return f"{parts.scheme}://{parts.netloc}{path}"
 
@@ -91,5 +89,5 @@ def _address(address: str) -> str:
 def _token(token: SecretStr | None) -> SecretStr | None:
     text = "" if token is None else token.get_secret_value().strip()
     if not all("!" <= character <= "~" for character in text):
-        raise InvalidRequest("The token holds a character that no token has.", hint="Copy it again, as it was shown.")
+        raise InvalidRequest("The token contains an invalid character.", hint="Copy it again exactly as shown.")
     return SecretStr(text) if text else None

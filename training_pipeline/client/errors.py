@@ -1,4 +1,4 @@
-"""What can go wrong with a remote service, as the sentences that a person reads. None of them bears the token."""
+"""Errors of requests to a remote service. None of them contains the token."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from training_pipeline.domain.errors import FieldProblem, PipelineError, Unavail
 from training_pipeline.schemas.problem import MEDIA_TYPE, Problem
 from training_pipeline.settings import PREFIX
 
-_NOT_IT: Final = "That is not the REST API of training_pipeline, or something stands between: check the address."
+_NOT_IT: Final = "This is not the REST API of training_pipeline, or a proxy is in between. Check the URL."
 _INSTALL: Final = "Install the release of training_pipeline that the service runs."
 _HINTS: Final = {
-    401: f"Set {PREFIX}TOKEN to a token of this service; whoever runs it makes one.",
-    403: "Ask whoever runs the service for a token with the role that this needs.",
+    401: f"Set {PREFIX}TOKEN to a token of this service. Its administrator creates tokens.",
+    403: "Ask the administrator of the service for a token with the required role.",
 }
 
 
@@ -44,31 +44,31 @@ def of_response(url: str, response: httpx2.Response) -> PipelineError:
             return _other_release(url) if said.code == "no_such_path" else _of_problem(said)
     shown = media_type or "nothing"
     if response.is_redirect:
-        return NotTheService(f"{url} sends its callers elsewhere (HTTP {response.status_code}).", hint=_NOT_IT)
+        return NotTheService(f"{url} redirects to another address (HTTP {response.status_code}).", hint=_NOT_IT)
     if response.status_code in {401, 403, 407}:
         return NotTheService(
-            f"{url} lets nobody through (HTTP {response.status_code}, {shown} instead of a problem document).",
-            hint=f"A proxy or a gate may stand before the service. {_NOT_IT}",
+            f"{url} denied access (HTTP {response.status_code}, {shown} instead of a problem document).",
+            hint=f"There may be a proxy in front of the service. {_NOT_IT}",
         )
     error = f"{url} answered with HTTP {response.status_code} and {shown}, which the REST API never does."
     if response.status_code in {502, 503, 504}:
-        return Unavailable(error, hint="A proxy may stand before a service that is down; try again in a moment.")
+        return Unavailable(error, hint="A proxy may be in front of a service that is down. Try again in a moment.")
     return NotTheService(error, hint=_NOT_IT)
 
 
 def of_transport(url: str, error: httpx2.RequestError) -> Unavailable:
     """The error behind a request that got no answer. Pure."""
     if isinstance(error, httpx2.ConnectTimeout):
-        return Unavailable(f"{url} does not answer: no connection within its time.", hint="Check the address.")
+        return Unavailable(f"{url} does not answer: connecting timed out.", hint="Check the URL.")
     if isinstance(error, httpx2.TimeoutException):
-        return Unavailable(f"{url} did not answer in time.", hint="What was asked for may still be carried out.")
+        return Unavailable(f"{url} did not answer in time.", hint="The request may still be carried out.")
     if isinstance(error, httpx2.ProxyError):
-        return Unavailable(f"The proxy does not lead to {url}.", hint="Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.")
+        return Unavailable(f"The proxy cannot reach {url}.", hint="Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.")
     if isinstance(error, httpx2.ConnectError):
         return _of_connect(url, error)
     if isinstance(error, httpx2.RemoteProtocolError | httpx2.DecodingError | httpx2.UnsupportedProtocol):
-        return Unavailable(f"{url} broke off in the middle of its answer, or does not speak HTTP.", hint=_NOT_IT)
-    return Unavailable(f"The connection to {url} was lost.", hint="What was asked for may still be carried out.")
+        return Unavailable(f"{url} closed the connection during its answer, or does not speak HTTP.", hint=_NOT_IT)
+    return Unavailable(f"The connection to {url} was lost.", hint="The request may still be carried out.")
 
 
 def of_other_version(url: str, theirs: str | None, ours: str, error: ValidationError) -> PipelineError:
@@ -84,7 +84,7 @@ def of_other_version(url: str, theirs: str | None, ours: str, error: ValidationE
 
 
 def _other_release(url: str) -> PipelineError:
-    return NotTheService(f"{url} does not know what this command asks for: it is of another release.", hint=_INSTALL)
+    return NotTheService(f"{url} does not support this command: it runs another release.", hint=_INSTALL)
 
 
 def _problem(response: httpx2.Response) -> Problem:
@@ -127,14 +127,12 @@ def _of_connect(url: str, error: httpx2.ConnectError) -> Unavailable:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return Unavailable(
             f"The certificate of {url} cannot be trusted: {cause.verify_message}.",
-            hint="Where your organisation signs its own, name its certificates in SSL_CERT_FILE.",
+            hint="If your organisation has its own certificate authority, set SSL_CERT_FILE.",
         )
     if isinstance(cause, ssl.SSLError):
-        return Unavailable(
-            f"{url} does not speak TLS ({cause.reason}).", hint="Is it http:// there? A proxy may be in between, too."
-        )
+        return Unavailable(f"{url} does not speak TLS ({cause.reason}).", hint="Check for http:// or a proxy.")
     why = (cause.strerror if isinstance(cause, OSError) else None) or "no connection"
     return Unavailable(
         f"{url} cannot be reached: {why}.",
-        hint="Check the address, and that the service runs: `training-pipeline serve` or `up`.",
+        hint="Check the URL, and that the service is running (`training-pipeline serve` or `up`).",
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection
-
 from training_pipeline.app.container import Services
 from training_pipeline.client.base import Created
 from training_pipeline.domain.job import TrainingJob as StoredJob
@@ -32,11 +30,13 @@ def create_once(
     """
     if key is None:
         return Created(shown(create(None)), replayed=False)
-    with idempotency.turn(services.store, services.database, who=who, key=key, body_hash=body_hash) as turn:
-        if turn.first_answer is not None:
-            return Created(TrainingJob.model_validate_json(turn.first_answer.body), replayed=True)
-
-        def remember(connection: Connection, job: StoredJob) -> None:
-            turn.remember(connection, idempotency.Answer(_CREATED, shown(job).model_dump_json()))
-
-        return Created(shown(create(remember)), replayed=False)
+    answer, replayed = idempotency.once(
+        services.store,
+        services.database,
+        who=who,
+        key=key,
+        body_hash=body_hash,
+        create=create,
+        answer=lambda job: idempotency.Answer(_CREATED, shown(job).model_dump_json()),
+    )
+    return Created(TrainingJob.model_validate_json(answer.body), replayed)

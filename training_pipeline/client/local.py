@@ -159,7 +159,7 @@ class LocalClient:
 
     @needs(Role.OPERATOR)
     def plan_retry(self, job_id: str, *, changes: Mapping[str, Any] | None = None) -> DryRun:
-        """What `retry` would come to; the REST API has none of it. Stores nothing."""
+        """The dry run of `retry`, which the REST API does not have; stores nothing."""
         stated = _changes(changes)
         self._require(Action.RETRY, job_id)
         return DryRun.of(self._services.jobs.plan_retry(job_id, changes=stated))
@@ -201,12 +201,12 @@ class LocalClient:
 
     @needs(Role.VIEWER)
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
-        """See `Client`. Where no daemon of Dagster works on the jobs, and there is a `drive`, that does the work."""
+        """See `Client`. Without a running daemon, `drive` runs the job if it is given."""
         drive = None if self._drive is None or daemon_runs(self._services) else self._drive
         if drive is not None and self.get(job_id).status not in TERMINAL:
             yield Notice(
-                "No daemon of Dagster is at work here, so this command drives the job itself; "
-                "what is left of it when you stop waits for `training-pipeline up`."
+                "Dagster's daemon is not running, so this command runs the job itself. If you stop it, "
+                "the job continues with the next `training-pipeline up`."
             )
         seen: set[int] = set()
         last: TrainingJob | None = None

@@ -8,7 +8,7 @@ from training_pipeline.client.base import Pairs
 from training_pipeline.datasets.manifest_page import manifest_page
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
-from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.refs import required
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
@@ -92,7 +92,7 @@ def lineage_page(
     """
     job = store.get(job_id)
     record = lineage.read(store, job_id)
-    dataset, part = DatasetRef.model_validate(job.dataset), pairs or "included"
+    dataset, part = required(job.data.dataset, "dataset"), pairs or "included"
     start = paging.PairPosition(dataset=dataset.digest, part=part, row=0)
     if cursor is not None:
         given = paging.decode(paging.PairPosition, cursor)

@@ -136,7 +136,7 @@ class RemoteClient:
         try:
             response = self._service.send("POST", path, body=body, headers={"Idempotency-Key": key})
         except Unavailable as error:
-            again = f"Sent again with `--idempotency-key {key}`, it makes no second job."
+            again = f"Repeat it with `--idempotency-key {key}` to avoid a second job."
             raise Unavailable(error.message, hint="\n".join(filter(None, [error.hint, again]))) from None
         job = self._service.read(TrainingJob, response.content)
         return Created(job, replayed=response.headers.get("Idempotent-Replayed") == "true")

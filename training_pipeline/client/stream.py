@@ -1,4 +1,4 @@
-"""Following a job over the live stream of a service, across whatever happens to the connection."""
+"""Follows a job over the event stream of a service, and reconnects when the connection is lost."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from training_pipeline.client.base import Notice, Update
 from training_pipeline.client.http import HttpService
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import TERMINAL
+from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob
 
-FIRST_PAUSE: Final = 1.0
-MOST_PAUSE: Final = 10.0
+#: The pauses between two connections, for as long as none brings anything.
+RECONNECTS: Final = RetryPolicy(first=1.0, longest=10.0)
 #: A service that does not come back for this long is given up.
-PATIENCE_SECONDS: Final = 600.0
+OUTAGE_SECONDS: Final = 600.0
 END: Final = "end"
 
 
@@ -36,9 +37,9 @@ def follow(
 
     A connection that breaks is said to have, and is taken up again after the last event that came; one that the service
     ends before the job is over, as it does after a while, is taken up silently. Raises `PipelineError` where the first
-    connection fails, where the service is away for `PATIENCE_SECONDS`, and for whatever else it answers.
+    connection fails, where the service is away for `OUTAGE_SECONDS`, and for whatever else it answers.
     """
-    last, pause, connected = after, 0.0, False
+    last, failures, connected = after, 0, False
     seen: TrainingJob | None = None
     away_since: float | None = None
     while True:
@@ -46,10 +47,10 @@ def follow(
         try:
             with service.stream(f"/jobs/{job_id}/events/stream", last_event_id=last) as messages:
                 if away_since is not None:
-                    yield Notice("Connected again.")
+                    yield Notice("Reconnected.")
                 connected, away_since, over = True, None, messages is None
                 for message in messages or ():
-                    pause, over = 0.0, message.event == END
+                    failures, over = 0, message.event == END
                     if over:
                         break
                     update = _update(service, message)
@@ -70,17 +71,17 @@ def follow(
             lost = errors.of_transport(service.url, error)
         except Unavailable as error:
             lost = error
-        pause = min(MOST_PAUSE, 2 * pause) or FIRST_PAUSE
+        failures += 1
         if lost is not None:
             if not connected:
                 raise lost
             if away_since is None:
                 away_since = clock()
-                minutes = PATIENCE_SECONDS / 60
-                yield Notice(f"{lost.message} Trying for {minutes:.0f} minutes to go on after event {last}.")
-            elif clock() - away_since > PATIENCE_SECONDS:
+                minutes = OUTAGE_SECONDS / 60
+                yield Notice(f"{lost.message} Reconnecting after event {last} for up to {minutes:.0f} minutes.")
+            elif clock() - away_since > OUTAGE_SECONDS:
                 raise lost
-        sleep(pause)
+        sleep(RECONNECTS.pause(failures))
 
 
 def _update(service: HttpService, message: httpx2.ServerSentEvent) -> Update | None:

@@ -1,1 +1,1 @@
-"""One home for everything that speaks to a Databricks workspace."""
+"""All code that talks to a Databricks workspace."""

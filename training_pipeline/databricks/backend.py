@@ -97,7 +97,7 @@ class DatabricksBackend:
             return found
         model = self._models.choose(submission.base_model)
         if isinstance(model, FieldProblem):
-            raise BackendFailed(f"{submission.base_model} is not on offer any more.", hint="Choose another base model.")
+            raise BackendFailed(f"{submission.base_model} is no longer available.", hint="Choose another base model.")
         places = self._places()
         dataset = submission.dataset_digest
         train, validation = (
@@ -200,7 +200,9 @@ class DatabricksBackend:
     def _why(self, key: Key, message: str, output: jobs.RunOutput | None) -> str:
         """The cause that the program told, else what Databricks says."""
         told = _parsed(self._uploads.read(f"{self._places().run(*key)}/result.json")).get("error")
-        return told or (output.error if output else None) or message or "Databricks ended the run without saying why."
+        return (
+            told or (output.error if output else None) or message or "Databricks ended the run without giving a reason."
+        )
 
     def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:
         """Points logged since `offset`; see `databricks_curves` for what it means. Reads."""
@@ -232,7 +234,7 @@ class DatabricksBackend:
         path = f"{self._places().run(*key)}/result.json"
         result = _parsed(self._uploads.read(path))
         if result.get("status") != "succeeded":
-            raise BackendFailed(f"Databricks run {run.run_id} ended well, but left no result in {path}.")
+            raise BackendFailed(f"Databricks run {run.run_id} succeeded, but left no result in {path}.")
         fields = {name: result[name] for name in TrainingResult.model_fields if result.get(name) is not None}
         try:
             return TrainingResult(**{**fields, "tokens": result.get("tokens")})

@@ -106,13 +106,13 @@ def _read(path: Path) -> list[OfferedModel]:
     except OSError as error:
         raise InvalidRequest(
             f"The base models in {path} cannot be read: {error.strerror}.",
-            hint="Mend TRAINING_PIPELINE_DATABRICKS_MODELS_FILE, or unset it.",
+            hint="Fix TRAINING_PIPELINE_DATABRICKS_MODELS_FILE, or unset it.",
         ) from error
     except ValidationError as error:
         problems = [
             FieldProblem("/" + "/".join(map(str, each["loc"])), each["type"], each["msg"]) for each in error.errors()
         ]
-        raise InvalidRequest(f"The base models in {path} are not as they must be.", problems=problems) from None
+        raise InvalidRequest(f"The base models in {path} are invalid.", problems=problems) from None
     except ValueError as error:
         raise InvalidRequest(f"{path} is not JSON: {error}.") from None
     return entries

@@ -50,5 +50,5 @@ def resolved_plan(
     )
     found += more
     if found:
-        raise InvalidRequest("Databricks cannot run the training as asked for.", problems=found)
+        raise InvalidRequest("Databricks cannot run the requested training.", problems=found)
     return model.id, resolved

@@ -81,12 +81,12 @@ def meaning(run: Run | BaseRun) -> Meaning:
     if status is not None and (status is JobStatus.FAILED or not over):
         return Meaning(status, message, code)
     if not over:
-        return Meaning(JobStatus.QUEUED, message or "Databricks names a state that this version does not know.", code)
+        return Meaning(JobStatus.QUEUED, message or "Databricks reports a state that this version does not know.", code)
     if life == "INTERNAL_ERROR" and result not in {"CANCELED", "TIMEDOUT"}:
         return Meaning(JobStatus.FAILED, message or "An internal error of Databricks.", code)
     ended = RESULT.get(result or "") or CODE.get(code or "") or JobStatus.FAILED
     if result is None and code is None:
-        message = message or "Databricks names a result that this version does not know."
+        message = message or "Databricks reports a result that this version does not know."
     return Meaning(ended, message, code)
 
 

@@ -61,7 +61,7 @@ class Runs:
         """The run of an attempt; raises `NotFound`."""
         known = self.find(key)
         if known is None:
-            raise NotFound(f"Databricks knows no run named {program.run_name(*key)!r}.")
+            raise NotFound(f"Databricks has no run named {program.run_name(*key)!r}.")
         return known
 
     def _listed(self, key: Key) -> Known | None:

@@ -54,7 +54,7 @@ def failed_statement(status: StatementStatus | None, warehouse_id: str) -> Pipel
     shown = name[0].replace("`", "").replace("'", "") if name else ""
     if condition in _MISSING:
         return SheetUnreadable(
-            f"The {_MISSING[condition]} {shown} does not exist, or we may not see it.",
+            f"The {_MISSING[condition]} {shown} does not exist, or is not visible with these credentials.",
             hint="Check the tables and columns in the settings; grant SELECT on the table, USE SCHEMA on its schema "
             "and USE CATALOG on its catalog.",
         )
@@ -63,12 +63,12 @@ def failed_statement(status: StatementStatus | None, warehouse_id: str) -> Pipel
         what = f"{privilege[1]} on {privilege[2].lower()} {shown}" if privilege else f"what it takes to read {shown}"
         return BackendDenied(
             f"Databricks does not let us read {shown or 'a table'}: we do not have {what}.",
-            hint=f"Grant {what} to the identity that runs this; it is tried again by itself.",
+            hint=f"Grant {what} to the identity that runs this; it is retried automatically.",
         )
     why = condition or code
     if code in _PASSING and not condition:
         return Unavailable(f"SQL warehouse {warehouse_id} could not finish a statement ({why}).", hint="Try again.")
     return SheetUnreadable(
-        f"SQL warehouse {warehouse_id} could not work through the pairs ({why}).",
+        f"SQL warehouse {warehouse_id} could not process the pairs ({why}).",
         hint="The warehouse's query history shows the statement and its full message.",
     )

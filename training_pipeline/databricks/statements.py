@@ -193,7 +193,7 @@ def _without_authorization(request: requests.PreparedRequest) -> requests.Prepar
 
 def _manifest(response: StatementResponse) -> ResultManifest:
     if response.manifest is None:
-        raise Unavailable("A SQL warehouse finished a statement without saying what came out.", hint="Try again.")
+        raise Unavailable("A SQL warehouse finished a statement without a result.", hint="Try again.")
     return response.manifest
 
 

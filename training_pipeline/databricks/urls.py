@@ -22,25 +22,25 @@ class DatabricksPages:
         Jobs tells the run's page (`run_page_url`); the others are addressed as MLflow's client addresses them when it
         tells a user where to look (mlflow 3.17, `utils/databricks_utils.py`).
         """
-        if job.backend_run_url is None or not is_page(job.backend_run_url):
+        if job.handles.backend_run_url is None or not is_page(job.handles.backend_run_url):
             return None
-        page = urlsplit(job.backend_run_url)
+        page = urlsplit(job.handles.backend_run_url)
         workspace_id = parse_qs(page.query).get("o", [""])[0]
         return cls(f"{page.scheme}://{page.netloc}", workspace_id if workspace_id.isdecimal() else "")
 
     def mlflow_run(self, job: TrainingJob) -> str | None:
         """The job's run in MLflow; null until there is one. Pure."""
-        if job.mlflow_experiment_id is None or job.mlflow_run_id is None:
+        if job.handles.mlflow_experiment_id is None or job.handles.mlflow_run_id is None:
             return None
-        path = f"mlflow/experiments/{quote(job.mlflow_experiment_id)}/runs/{quote(job.mlflow_run_id)}"
+        path = f"mlflow/experiments/{quote(job.handles.mlflow_experiment_id)}/runs/{quote(job.handles.mlflow_run_id)}"
         return f"{self.host}/{self._workspace}#{path}"
 
     def model_version(self, job: TrainingJob) -> str | None:
         """The job's model version in Unity Catalog; null until it is registered. Pure."""
-        if job.uc_model_name is None or job.uc_model_version is None:
+        if job.result.uc_model_name is None or job.result.uc_model_version is None:
             return None
-        name = "/".join(quote(part, safe="") for part in job.uc_model_name.split("."))
-        return f"{self.host}/explore/data/models/{name}/version/{quote(job.uc_model_version)}{self._workspace}"
+        name = "/".join(quote(part, safe="") for part in job.result.uc_model_name.split("."))
+        return f"{self.host}/explore/data/models/{name}/version/{quote(job.result.uc_model_version)}{self._workspace}"
 
     @property
     def _workspace(self) -> str:

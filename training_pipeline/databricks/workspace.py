@@ -108,15 +108,22 @@ class Connection:
             raise _silent(what, why) from error
         except (RequestException, ConnectionError) as error:
             raise _silent(what, f"no answer ({type(error).__name__})") from error
-        except ValueError as error:  # the SDK's word for credentials that it does not find
-            if "auth" not in str(error):
+        except ValueError as error:
+            if not is_about_credentials(error):
                 raise
             self.forget()
             raise _refused(what, said(error)) from error
 
 
+def is_about_credentials(error: ValueError) -> bool:
+    """Whether the SDK found no credentials: it raises a bare ValueError then, told from others by its message alone
+    (databricks-sdk 0.156).
+    """
+    return "auth" in str(error)
+
+
 def said(error: BaseException) -> str:
-    """What the API said, without the SDK's appendix about configuration, and not endlessly. Pure."""
+    """What the API said, without the SDK's appendix about configuration, and not endlessly."""
     text = _APPENDIX.sub("", str(error)).strip() or type(error).__name__
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
@@ -132,5 +139,5 @@ def _refused(what: str, why: str) -> BackendDenied:
 def _silent(what: str, why: str) -> BackendUnreachable:
     return BackendUnreachable(
         f"Databricks does not answer as it should, so we cannot {what}: {why}",
-        hint="Check DATABRICKS_HOST and the network; it is tried again by itself.",
+        hint="Check DATABRICKS_HOST and the network; it is retried automatically.",
     )

@@ -172,8 +172,8 @@ def _write_lines(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, directo
     if changed or missing:
         raise GovernanceChanged(
             f"Training sheet {taken.sheet_id!r} changed while its dataset was prepared: of {len(included):,} pairs "
-            f"that were judged, {changed:,} have another text now and {max(missing, 0):,} are gone.",
-            hint="Retry the job: it judges the pairs as they are now.",
+            f"that were judged, {changed:,} have changed and {max(missing, 0):,} are gone.",
+            hint="Retry the job: the pairs are then checked again.",
         )
     return files
 

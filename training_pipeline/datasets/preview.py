@@ -1,4 +1,4 @@
-"""The JSONL that would be trained on, for people to look at: only pairs that pass both gates."""
+"""The preview of the training data as JSONL: only pairs that pass both gates."""
 
 from __future__ import annotations
 

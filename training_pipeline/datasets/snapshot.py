@@ -34,7 +34,7 @@ def require_trainable(sheet: TrainingSheet) -> None:
     if sheet.status not in TRAINABLE_SHEETS:
         allowed = " or ".join(f"`{status}`" for status in sorted(TRAINABLE_SHEETS))
         raise GateRefused(
-            f"Training sheet {sheet.id!r} has status `{sheet.status}` and is not trained on; it must be {allowed}.",
+            f"Training sheet {sheet.id!r} has status `{sheet.status}` and cannot be trained on; it must be {allowed}.",
             hint="Finish its review and approve the training sheet.",
         )
 

@@ -9,11 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
 
-import pandas as pd
-import pyarrow.compute as pc
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.errors import NotFound, Unavailable
@@ -34,33 +30,9 @@ def read_dataset(path: Path) -> DatasetRef:
         head = json.loads((path / HEAD).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NotFound(
-            f"There is no dataset in {path}.", hint="Run the job again: the dataset is prepared anew from its sheet."
+            f"There is no dataset in {path}.", hint="Retry the job: the dataset is then prepared again from its sheet."
         ) from None
     return DatasetRef.model_validate({**head, "path": path})
-
-
-def read_manifest(
-    dataset: DatasetRef,
-    *,
-    split: Literal["train", "validation", "excluded"] | None = None,
-    after: str | None = None,
-    limit: int = 1000,
-) -> pd.DataFrame:
-    """At most `limit` rows of the manifest with pair ids greater than `after`, in their order. Reads only.
-
-    `split` keeps only the pairs of one side, or only those left out. Pairs without an id come only where `after` is
-    None.
-    """
-    rows = pads.dataset(dataset.manifest_file, format="parquet")
-    keep = pc.scalar(True)
-    if split == "excluded":
-        keep = keep & pc.field("split").is_null()
-    elif split is not None:
-        keep = keep & (pc.field("split") == split)
-    if after is not None:
-        keep = keep & (pc.field("pair_id") > after)
-    page: pd.DataFrame = rows.scanner(filter=keep).head(limit).to_pandas()
-    return page
 
 
 def verify(dataset: DatasetRef) -> None:
@@ -83,7 +55,7 @@ def verify(dataset: DatasetRef) -> None:
     if damaged:
         raise Unavailable(
             f"Dataset {dataset.path} is damaged: {reason}.",
-            hint="Run the job again: a damaged dataset is replaced by one prepared anew from its sheet.",
+            hint="Retry the job: a damaged dataset is then prepared again from its sheet.",
         )
 
 

@@ -124,13 +124,13 @@ def _warnings(warned: dict[str, int], policy: GatePolicy, *, kept_from_validatio
         SheetWarning(
             code=_ITEM_HELD_OUT,
             count=beside_held_out,
-            message=f"{beside_held_out:,} included pairs share their item, though not their question, with a held-out "
+            message=f"{beside_held_out:,} included pairs share their item, but not their question, with a held-out "
             "pair.",
         ),
         SheetWarning(
             code=_SEVERAL_ANSWERS,
             count=prompts,
-            message=f"{prompts:,} questions have more than one answer among the included pairs.",
+            message=f"{prompts:,} questions have different answers among the included pairs.",
         ),
         SheetWarning(
             code="validation_not_permitted",
@@ -141,7 +141,7 @@ def _warnings(warned: dict[str, int], policy: GatePolicy, *, kept_from_validatio
         SheetWarning(
             code=_INSTRUCTIONS,
             count=instructions,
-            message=f"{instructions:,} prompts are put to more than {policy.instruction_prompt_items:,} items: they "
+            message=f"{instructions:,} prompts are used for more than {policy.instruction_prompt_items:,} items: they "
             "count as instructions, which tie nothing and hold nothing out.",
         ),
     ]

@@ -1,4 +1,4 @@
-"""A dataset looked at once more before it is trained on, by other means than those it was made with.
+"""An independent check of a dataset before it is trained on, by other means than those it was made with.
 
 The gates and the split decide; this asks, in plainer words and from what is stored, whether they kept their promises.
 """

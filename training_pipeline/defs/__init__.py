@@ -1,1 +1,1 @@
-"""What Dagster sees: thin shells over the steps of a training job."""
+"""Dagster definitions: thin wrappers around the steps of a training job."""

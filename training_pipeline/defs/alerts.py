@@ -1,4 +1,4 @@
-"""The sensor that tells people what needs them."""
+"""The sensor that sends alerts."""
 
 # No postponed annotations here: Dagster reads those of what it decorates.
 import time
@@ -30,21 +30,21 @@ LOCK: Final = "alerts"
 @dg.sensor(
     minimum_interval_seconds=INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells the alert targets what needs a person: training jobs that failed, timed out, were blocked by a "
-    "check or are stuck in pending, models that were trained on pairs that may no longer be, sensors and schedules "
-    "that fail. One message a cause.",
+    description="Sends an alert for each training job that failed, timed out, was blocked by a check or is stuck in "
+    "pending, for each model trained on pairs that may no longer be used, and for each sensor or schedule that keeps "
+    "failing. One message per cause.",
 )
 def tell_people(context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]) -> dg.SkipReason:
-    """Notice what is new and tell what is due."""
+    """Record new alerts and deliver those that are due."""
     try:
         with advisory_lock.hold(services.database, LOCK):
             return dg.SkipReason(tell(context.instance, services))
     except Conflict:
-        return dg.SkipReason("Another process is just telling people.")
+        return dg.SkipReason("Another process is sending alerts.")
 
 
 def tell(instance: dg.DagsterInstance, services: Services) -> str:
-    """One round of noticing and telling; what was done, in words. Writes."""
+    """Record new alerts and deliver due ones. Returns a summary for the tick."""
     deadline = time.monotonic() + TELL_SECONDS
     now, links, store = datetime.now(UTC), Addresses.of(services.settings), services.store
     pending = timedelta(minutes=services.settings.alert_pending_minutes)
@@ -54,16 +54,16 @@ def tell(instance: dg.DagsterInstance, services: Services) -> str:
     )
     targets = targets_of(services.settings)
     done = alerts.deliver(store, targets, enough=lambda: time.monotonic() > deadline)
-    told = f"Looked at training jobs, sensors and schedules: {noticed} new to tell; told {done.told} to "
+    told = f"Checked training jobs, sensors and schedules: {noticed} new alerts; sent {done.told} to "
     told += ", ".join(target.name for target in targets)
-    failed = "; ".join(f"{name} could not be told, it is tried again: {why}" for name, why in done.failed.items())
+    failed = "; ".join(f"{name} failed and will be retried: {why}" for name, why in done.failed.items())
     return f"{told}. {failed}" if failed else f"{told}."
 
 
 def failing(instance: dg.DagsterInstance, links: Addresses) -> Iterator[Alert]:
     """An alert for each sensor and schedule whose latest ticks all failed. Reads only.
 
-    It is told once for a row of failures: the key names the last tick before it. What the error says is in the UI.
+    One alert per row of failures: the key names the last good tick before it. The error itself is in the UI.
     """
     for state in instance.all_instigator_state():
         arguments = (state.instigator_origin_id, state.selector_id)
@@ -76,13 +76,13 @@ def failing(instance: dg.DagsterInstance, links: Addresses) -> Iterator[Alert]:
         yield Alert(
             key=f"{word}:{state.instigator_name}:{good[0].tick_id if good else 0}",
             kind=Kind.FAILING,
-            message=f"The {word} {state.instigator_name} has failed {FAILURES_IN_A_ROW} times in a row or more.",
+            message=f"The {word} {state.instigator_name} has failed at least {FAILURES_IN_A_ROW} times in a row.",
             links={word: link(state.instigator_name)},
         )
 
 
 def _failed_looks(instance: dg.DagsterInstance, links: Addresses) -> Iterator[Alert]:
-    """An alert for each run of the retraining that failed: nobody looks at it, for it was started by the clock."""
+    """An alert for each failed run of the retraining schedule, which no person has started."""
     failed = dg.RunsFilter(
         job_name=RETRAINING, statuses=[dg.DagsterRunStatus.FAILURE], created_after=datetime.now(UTC) - NEWS
     )
@@ -90,7 +90,7 @@ def _failed_looks(instance: dg.DagsterInstance, links: Addresses) -> Iterator[Al
         yield Alert(
             key=f"run:{run.run_id}",
             kind=Kind.RETRAINING,
-            message=f"A run of {RETRAINING} failed: some training sheets could not be looked at.",
+            message=f"A run of {RETRAINING} failed: some training sheets could not be checked.",
             links={"Dagster run": links.run(run.run_id)},
         )
 

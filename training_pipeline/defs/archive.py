@@ -1,4 +1,4 @@
-"""All that is known of a training job, in files: before its runs are deleted, and their events with them.
+"""Archives a training job as files, for instance before its Dagster runs and their events are deleted.
 
 What is written holds identifiers, versions, counts, verdicts and hashes, and no text of a pair.
 """
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import dagster as dg
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_jsonable_python
 
 from training_pipeline.defs.assets import FINISHED, LAUNCHED
 from training_pipeline.defs.graph import EXTERNAL
@@ -24,13 +25,14 @@ from training_pipeline.infra.files import new_private_file
 from training_pipeline.infra.staging import disk_errors, publish, staging
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.rows import row_of
 
 HEAD: Final = "archive.json"
 _BATCH: Final = 1000
 
 
 class Archive(BaseModel):
-    """An archive that was written: where it is, and how much of what is in it."""
+    """A written archive: its path, and the number of records of each kind."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,12 +53,12 @@ def archive(store: JobStore, instance: dg.DagsterInstance, job_id: str, *, root:
     """
     job = store.get(job_id)
     if job.status not in TERMINAL:
-        raise Conflict(f"Training job {job_id} is {job.status}: what is still being written is not archived.")
+        raise Conflict(f"Training job {job_id} is {job.status}: only finished jobs can be archived.")
     runs = instance.get_runs(dg.RunsFilter(tags={JOB_TAG: job_id}))
     target = root / job_id
     _require_no_loss(target, {run.run_id for run in runs})
     files: dict[str, Iterable[Any]] = {
-        "training_job.jsonl": [job.model_dump(mode="json")],
+        "training_job.jsonl": [to_jsonable_python(row_of(job))],
         "training_job_events.jsonl": (
             _plain(event) for event in store.events(job_id, limit=None, newest_first=False)[0]
         ),
@@ -92,8 +94,8 @@ def _require_no_loss(path: Path, runs: set[str]) -> None:
     gone = sorted(set(older.runs) - runs) if older is not None else []
     if gone:
         raise Conflict(
-            f"{path} holds events of runs that Dagster has no more ({', '.join(gone)}); it is not replaced.",
-            hint="It is what remains of them: keep it. To write another archive, give another directory.",
+            f"{path} holds events of runs that Dagster has deleted ({', '.join(gone)}); it was not replaced.",
+            hint="Keep it: it is the only copy of them. Choose another directory to write a new archive.",
         )
 
 

@@ -1,4 +1,4 @@
-"""The assets of a training job, from the training sheet to the registered model. Each is a shell over one step."""
+"""The assets of a training job, from the training sheet to the registered model. Each wraps one step."""
 
 # No postponed annotations here: Dagster reads those of what it decorates.
 from collections.abc import Iterator, Mapping
@@ -14,8 +14,8 @@ from training_pipeline.defs.partitions import training_job_partitions
 from training_pipeline.defs.provenance import asset_records, input_versions
 from training_pipeline.defs.resources import JobRun
 from training_pipeline.domain.errors import BackendFailed, GateRefused, GovernanceChanged, SplitRefused, Unavailable
-from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
-from training_pipeline.training_jobs.lifecycle.claims import Phase
+from training_pipeline.domain.job import Phase
+from training_pipeline.domain.refs import required
 from training_pipeline.training_jobs.lifecycle.provenance import disagreements
 from training_pipeline.training_jobs.store import lineage, metrics
 
@@ -49,7 +49,7 @@ def governed_pairs(context: dg.AssetExecutionContext, job_run: JobRunParam) -> R
     """Judge every pair and store the verdicts."""
     with job_run.step(context, Phase.LAUNCH) as job:
         launcher = job_run.services.launcher
-        taken = launcher.judge(job, SheetRef.model_validate(job.sheet))
+        taken = launcher.judge(job, required(job.data.sheet, "training sheet"))
         summary = taken.summary
         excluded = sum(summary.excluded.values())
         counts = {"total": summary.total, "included": summary.eligible, "excluded": excluded}
@@ -61,14 +61,14 @@ def governed_pairs(context: dg.AssetExecutionContext, job_run: JobRunParam) -> R
         failures = launcher.gate_failures(job, taken)
         yield checks.of_finding("no_pair_fails_a_gate", "governed_pairs", failures)
         if not adds_up:
-            raise GateRefused(f"The accounting does not add up: {counts}. Nothing is trained on.")
+            raise GateRefused(f"The counts of pairs do not add up: {counts}. Nothing was trained.")
         if not enough:
             raise GateRefused(
                 f"Only {summary.eligible} of {summary.total} pairs may be trained on; {launcher.min_pairs} are needed."
                 f"\n{summary.to_text()}",
-                hint="Have more pairs reviewed, or their usage constraints changed, then retry.",
+                hint="Review more pairs or change their usage constraints, then retry.",
             )
-        _require_kept(failures, "are not approved, or not allowed to be trained on, by the source's own words")
+        _require_kept(failures, "are not approved or not allowed for training according to the source")
         yield dg.MaterializeResult(
             metadata=md.of_snapshot(job, taken, job_run.links), data_version=dg.DataVersion(taken.digest)
         )
@@ -88,7 +88,7 @@ def governed_pairs(context: dg.AssetExecutionContext, job_run: JobRunParam) -> R
 def splits(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
     """Split the included pairs and store the dataset under its digest."""
     with job_run.step(context, Phase.LAUNCH) as job:
-        launcher, taken = job_run.services.launcher, SnapshotRef.model_validate(job.snapshot)
+        launcher, taken = job_run.services.launcher, required(job.data.snapshot, "snapshot")
         try:
             dataset = launcher.split(job, taken)
         except SplitRefused:
@@ -101,7 +101,7 @@ def splits(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
         yield checks.of_finding("no_component_torn", "train_split", torn)
         yield checks.result("both_sides_filled", "validation_split", min(sides.values()) > 0, **sides)
         _require_kept(held_out, "ask a question that is held out for evaluation or testing")
-        _require_kept(torn, "groups of pairs stand on both sides of the split", of="")
+        _require_kept(torn, "groups of related pairs are in both splits", of="")
         for name, digest in (("train", dataset.train_sha256), ("validation", dataset.validation_sha256)):
             yield dg.MaterializeResult(
                 asset_key=f"{name}_split",
@@ -111,13 +111,13 @@ def splits(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
 
 
 def _require_kept(finding: Finding | None, what: str, *, of: str = " included pairs") -> None:
-    """Raise `GateRefused` where a promise was broken; a fault of ours, or a source that says two things at once."""
+    """Raise `GateRefused` if a rule was broken: a bug, or a source that contradicts itself."""
     if finding is None or not finding.broken:
         return
     named = f" (such as {', '.join(finding.pair_ids)})" if finding.pair_ids else ""
     raise GateRefused(
-        f"{finding.broken:,}{of} {what}{named}. Nothing is trained on.",
-        hint="Check the training sheet with `training-pipeline sheets check`; if it is sound, report this as a fault.",
+        f"{finding.broken:,}{of} {what}{named}. Nothing was trained.",
+        hint="Check the training sheet with `training-pipeline sheets check`. If it has no problems, report a bug.",
     )
 
 
@@ -132,7 +132,7 @@ def fine_tuning_run(context: dg.AssetExecutionContext, job_run: JobRunParam) -> 
     """Hand the dataset to the backend and return at once."""
     with job_run.step(context, Phase.LAUNCH) as job:
         services = job_run.services
-        launcher, dataset = services.launcher, DatasetRef.model_validate(job.dataset)
+        launcher, dataset = services.launcher, required(job.data.dataset, "dataset")
         try:
             launcher.unchanged(job, dataset)
         except GovernanceChanged:
@@ -140,7 +140,7 @@ def fine_tuning_run(context: dg.AssetExecutionContext, job_run: JobRunParam) -> 
             raise
         yield checks.result("unchanged_since_snapshot", "fine_tuning_run", True)
         launcher.record_lineage(
-            job, SheetRef.model_validate(job.sheet), SnapshotRef.model_validate(job.snapshot), dataset
+            job, required(job.data.sheet, "training sheet"), required(job.data.snapshot, "snapshot"), dataset
         )
         job = launcher.submit(job, dataset)
         yield dg.MaterializeResult(
@@ -161,16 +161,16 @@ def fine_tuning_run(context: dg.AssetExecutionContext, job_run: JobRunParam) -> 
     **about("training_metrics"),
 )
 def training_metrics(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
-    """Store the final figures; for a job that failed or timed out, fail with its cause."""
+    """Store the final metrics; for a job that failed or timed out, fail with its cause."""
     with job_run.step(context, Phase.FINALIZE) as job:
         services, asset = job_run.services, "training_metrics"
         try:
-            services.finisher.require_trained(job)
+            services.finalizer.require_trained(job)
         except BackendFailed:
             if (job.error_details or {}).get("error_type") == "NothingToTrain":
                 yield checks.result("trained_tokens_in_every_example", asset, False)
             raise
-        result = services.finisher.store_metrics(job)
+        result = services.finalizer.store_metrics(job)
         frame = metrics.series(services.store, job.id)
         # Only a training that found trained tokens in every example gets this far: the trainer counts them first.
         trained = {name: result.custom_metrics.get(name) for name in ("trained_tokens", "train_examples")}
@@ -182,7 +182,7 @@ def training_metrics(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
             **counted,
         )
         first, last = result.train_loss_first, result.train_loss
-        not_finite = services.finisher.not_finite(job)
+        not_finite = services.finalizer.not_finite(job)
         lower = first is not None and last is not None and last < first
         losses = {"train_loss_first": first, "train_loss": last}
         yield checks.result(
@@ -212,12 +212,12 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
     with job_run.step(context, Phase.FINALIZE) as job:
         services, asset = job_run.services, "fine_tuned_model"
         result = services.backend.result(job.id, job.attempt)
-        job = services.finisher.register(job, result)
-        problems = services.finisher.model_problems(job, result)
-        files = {"files": f"{len(result.model_files)} looked at"}
+        job = services.finalizer.register(job, result)
+        problems = services.finalizer.model_problems(job, result)
+        files = {"files": f"{len(result.model_files)} checked"}
         yield checks.result("model_registered_and_files_match", asset, not problems, **files, **_told(problems))
         if problems:
-            raise Unavailable(f"The model of training job {job.id} is not what it should be: {'; '.join(problems)}.")
+            raise Unavailable(f"The model of training job {job.id} does not match its record: {'; '.join(problems)}.")
         keys = [dg.AssetKey(name) for name in (*EXTERNAL, *LAUNCHED, *FINISHED)]
         materialized = asset_records(context.instance, keys, job.id)
         # What a launch run that died after its submit, or an earlier attempt of this one, did not get to write.
@@ -229,8 +229,8 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
             record,
             materialized=materialized,
             inputs=input_versions(context.instance, dg.AssetKey("training_sheet"), job.id),
-            dataset=read_dataset(DatasetRef.model_validate(job.dataset).path),
-            tags=services.finisher.tags(job),
+            dataset=read_dataset(required(job.data.dataset, "dataset").path),
+            tags=services.finalizer.tags(job),
         )
         yield checks.result("provenance_equals_lineage_record", asset, not found, **_told(found))
         if found:
@@ -241,7 +241,7 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
         )
         records = asset_records(context.instance, [context.asset_key], job.id)
         lineage.add_assets(services.store, job.id, records)
-        services.finisher.succeed(job.id)
+        services.finalizer.succeed(job.id)
 
 
 def _told(problems: list[str]) -> Mapping[str, dg.MetadataValue]:

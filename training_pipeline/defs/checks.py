@@ -1,4 +1,4 @@
-"""The asset checks: what each promises, and whether its failure stops the training job.
+"""The asset checks: what each verifies, and whether its failure stops the training job.
 
 A check that blocks is yielded as failed, and then the step raises: so the reason is on record, nothing is materialized,
 and no later run goes on where this one stopped.
@@ -13,28 +13,28 @@ import dagster as dg
 
 from training_pipeline.datasets.verify import Finding
 
-BLOCKS: Final = "Blocks: nothing is trained on."
-BLOCKS_SUCCESS: Final = "Blocks: the training job does not succeed."
-WARNS: Final = "Warns only."
+BLOCKS: Final = "Blocks training."
+BLOCKS_SUCCESS: Final = "Blocks the job from succeeding."
+WARNS: Final = "Warning only."
 
 GOVERNED_PAIRS: Final = (
     dg.AssetCheckSpec(
         "accounting_adds_up",
         asset="governed_pairs",
         blocking=True,
-        description=f"All pairs = included pairs + pairs left out for exactly one reason each. {BLOCKS}",
+        description=f"All pairs = included pairs + pairs excluded for exactly one reason each. {BLOCKS}",
     ),
     dg.AssetCheckSpec(
         "enough_pairs",
         asset="governed_pairs",
         blocking=True,
-        description=f"At least as many pairs pass both gates as the settings ask for. {BLOCKS}",
+        description=f"At least the minimum number of pairs in the settings passes both gates. {BLOCKS}",
     ),
     dg.AssetCheckSpec(
         "no_pair_fails_a_gate",
         asset="governed_pairs",
         blocking=True,
-        description=f"Asked again, the source calls every included pair approved and lets it be trained on. {BLOCKS}",
+        description=f"Read again from the source, every included pair is approved and allowed for training. {BLOCKS}",
     ),
 )
 SPLITS: Final = (
@@ -42,20 +42,19 @@ SPLITS: Final = (
         "no_held_out_prompt_in_train",
         asset="train_split",
         blocking=True,
-        description=f"No question of a pair that is held out for evaluation or testing is trained on. {BLOCKS}",
+        description=f"No question of a pair held out for evaluation or testing is in the training data. {BLOCKS}",
     ),
     dg.AssetCheckSpec(
         "no_component_torn",
         asset="train_split",
         blocking=True,
-        description="Pairs that share an item, a canonical label or a question stand on the same side of the split. "
-        f"{BLOCKS}",
+        description=f"Pairs that share an item, a canonical label or a question are in the same split. {BLOCKS}",
     ),
     dg.AssetCheckSpec(
         "both_sides_filled",
         asset="validation_split",
         blocking=True,
-        description=f"Both sides of the split have pairs. {BLOCKS}",
+        description=f"Neither split is empty. {BLOCKS}",
     ),
 )
 FINE_TUNING_RUN: Final = (
@@ -63,7 +62,7 @@ FINE_TUNING_RUN: Final = (
         "unchanged_since_snapshot",
         asset="fine_tuning_run",
         blocking=True,
-        description=f"Right before submitting, the source still allows every included pair, word for word. {BLOCKS}",
+        description=f"Right before submission, the source still allows every included pair, unchanged. {BLOCKS}",
     ),
 )
 TRAINING_METRICS: Final = (
@@ -71,13 +70,13 @@ TRAINING_METRICS: Final = (
         "trained_tokens_in_every_example",
         asset="training_metrics",
         blocking=True,
-        description=f"Every example has tokens that were trained on; the trainer refuses others. {BLOCKS_SUCCESS}",
+        description=f"Every example has tokens to train on; the trainer refuses others. {BLOCKS_SUCCESS}",
     ),
     dg.AssetCheckSpec(
         "metrics_finite_and_loss_lower",
         asset="training_metrics",
         blocking=False,
-        description=f"Every measured value is a number, and the training loss is lower than at the start. {WARNS}",
+        description=f"Every metric is finite, and the training loss is lower than at the start. {WARNS}",
     ),
 )
 FINE_TUNED_MODEL: Final = (
@@ -85,13 +84,13 @@ FINE_TUNED_MODEL: Final = (
         "model_registered_and_files_match",
         asset="fine_tuned_model",
         blocking=True,
-        description=f"The registry has the model version, and its files are those that were trained. {BLOCKS_SUCCESS}",
+        description=f"The model version is in the registry, with the files that were trained. {BLOCKS_SUCCESS}",
     ),
     dg.AssetCheckSpec(
         "provenance_equals_lineage_record",
         asset="fine_tuned_model",
         blocking=True,
-        description="Dagster's event log, the lineage record, the stored dataset and MLflow name the same versions. "
+        description="Dagster's event log, the lineage record, the stored dataset and MLflow agree on all versions. "
         f"{BLOCKS_SUCCESS}",
     ),
 )
@@ -99,7 +98,7 @@ ALL: Final = (*GOVERNED_PAIRS, *SPLITS, *FINE_TUNING_RUN, *TRAINING_METRICS, *FI
 
 
 def result(name: str, asset: str, passed: bool, **metadata: Any) -> dg.AssetCheckResult:
-    """The result of one of our checks; a failure is an error if the check blocks, else a warning. Pure."""
+    """The result of one of these checks: a failure is an error if the check blocks, else a warning."""
     blocking = next(spec.blocking for spec in ALL if spec.name == name)
     severity = dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN
     return dg.AssetCheckResult(
@@ -110,7 +109,7 @@ def result(name: str, asset: str, passed: bool, **metadata: Any) -> dg.AssetChec
 def of_finding(name: str, asset: str, finding: Finding | None) -> dg.AssetCheckResult:
     """The result of a check that counts pairs; without a finding an earlier attempt had it, before it submitted."""
     if finding is None:
-        return result(name, asset, True, checked="by an earlier attempt, before it was submitted")
+        return result(name, asset, True, checked="by an earlier attempt, before submission")
     shown: Mapping[str, Any] = {"checked": finding.checked, "broken": finding.broken}
     named = {"pair_ids": ", ".join(finding.pair_ids)} if finding.pair_ids else {}
     return result(name, asset, finding.broken == 0, **shown, **named)

@@ -1,4 +1,4 @@
-"""What the columns of pairs and verdicts mean, for people who look at a schema in the Dagster UI."""
+"""Descriptions of the columns of pairs and verdicts, for table schemas in the Dagster UI."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ MEANINGS: Final[Mapping[str, str]] = {
     "pair_id": "Identifies the pair in its training sheet.",
     "messages": "The chat example: a list of {role, content}.",
     "item_ref": "The item of the source sheet that the pair is about.",
-    "status": "The experts' word: unlabeled, labeled, rejected or flagged.",
+    "status": "Review status: unlabeled, labeled, rejected or flagged.",
     "allowed_uses": "What the pair may be used for.",
     "prohibited_uses": "What the pair may not be used for; wins over what is allowed.",
-    "usage_reason": "The data steward's own words.",
+    "usage_reason": "The data steward's reason for the allowed and prohibited uses.",
     "data_classification": "public, internal, confidential or restricted.",
     "canonical_label_id": "The canonical label that the pair was approved from.",
     "label_allowed_uses": "What the canonical label may be used for.",
     "label_prohibited_uses": "What the canonical label may not be used for.",
     "label_data_classification": "The canonical label's classification.",
-    "label_usage_reason": "The steward's words on the canonical label.",
+    "label_usage_reason": "The data steward's reason on the canonical label.",
     "reviewed_by": "The expert who reviewed the pair.",
     "reviewed_at": "When it was reviewed.",
     "constraints_set_by": "Who set its usage constraints.",
     "constraints_set_at": "When they were set.",
-    "row_hash": "SHA-256 of the example, by which it is known again; null where no rule needed it.",
-    "prompt_hash": "Hashes of the questions in normal form that tie the pair, between blanks.",
-    "reason": "Why the pair is left out; null if it is included.",
-    "may_validate": "Whether it may stand in the validation split.",
-    "instruction": "The question is put to so many items that it ties nothing.",
-    "classification": "The strictest of the pair's, the label's and the source table's.",
+    "row_hash": "SHA-256 of the example; null if no rule needed it.",
+    "prompt_hash": "Hashes of the questions, in normal form, that tie the pair; separated by blanks.",
+    "reason": "Reason for the exclusion; null if the pair is included.",
+    "may_validate": "Whether it may be in the validation split.",
+    "instruction": "Whether the question is asked of so many items that it counts as an instruction.",
+    "classification": "The strictest of the classifications of pair, label and source table.",
 }
 
 

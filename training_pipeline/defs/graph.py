@@ -1,4 +1,4 @@
-"""How the assets present themselves: where in the story they stand, what they are made of, who answers for them."""
+"""How the assets appear in Dagster: group, kinds, description and owners."""
 
 from __future__ import annotations
 
@@ -26,78 +26,76 @@ _ASSETS: Final[dict[str, tuple[str, tuple[str, ...], str, str]]] = {
         "source",
         (),
         _NO_TEXT,
-        "The source dataset that the questions were asked about: a table, or a folder of documents. It lives "
-        "outside of this system; a training job reports here which version of it stands behind its training sheet.",
+        "The source dataset that the questions were asked about: a table, or a folder of documents. It is kept "
+        "outside this system. Each training job reports the version that its training sheet was made from.",
     ),
     "prompt_template": (
         "source",
         (),
         _NO_TEXT,
-        "The versioned prompt that turned the items of the source sheet into questions. It lives outside of this "
-        "system; a training job reports here which version of it made its training sheet.",
+        "The versioned prompt that turned the items of the source sheet into questions. It is kept outside this "
+        "system. Each training job reports the version that its training sheet was made with.",
     ),
     "canonical_labels": (
         "source",
         (),
         _NO_TEXT,
         "The experts' ground truth for items of the source sheet, from which pairs were approved, with usage "
-        "constraints that the pairs inherit. A training job reports here the digest of those that its training "
-        "sheet refers to.",
+        "constraints that the pairs inherit. Each training job reports the digest of those that its training sheet "
+        "refers to.",
     ),
     "training_sheet": (
         "source",
         ("ibis",),
         _NO_TEXT,
         "The Q&A pairs generated from one source sheet with one prompt template and reviewed by experts, as the "
-        "training job read them: who made them of what, their review status, and the digest of everything stored in "
-        "the sheet.",
+        "training job read them: their sources, the sheet's review status, and the digest of everything stored in it.",
     ),
     "governed_pairs": (
         "governance",
         ("ibis", "parquet"),
         _NO_TEXT,
         "The verdict of two gates on every pair. The quality gate lets only expert-approved pairs through, the "
-        "usage gate only those that may be trained on and are not prohibited; a forgotten constraint denies. Every "
-        "pair that is left out is counted under exactly one reason, beside the stewards' own words. Stored are "
-        "identifiers, hashes and verdicts, no text.",
+        "usage gate only those that may be trained on and are not prohibited; a missing constraint denies. Every "
+        "excluded pair is counted under exactly one reason, with the stewards' usage reason. Only identifiers, hashes "
+        "and verdicts are stored, no text.",
     ),
     "train_split": (
         "governance",
         ("file", "parquet"),
         _INCLUDED,
-        "The pairs that the model is trained on, one chat example a line, and the manifest that names every pair of "
+        "The pairs that the model is trained on, one chat example per line, and the manifest that lists every pair of "
         "the sheet with its verdict and who allowed it. The split is deterministic and leak-proof: pairs that share "
-        "an item, a canonical label or a question stand on the same side.",
+        "an item, a canonical label or a question are in the same split.",
     ),
     "validation_split": (
         "governance",
         ("file", "parquet"),
         _INCLUDED,
         "The pairs that the model is validated on. Nothing in it is tied to the train split, and every pair in it "
-        "may be used for validation; one that may not goes to train, with whatever is tied to it.",
+        "may be used for validation. Pairs that may not be go to train, with whatever is tied to them.",
     ),
     "fine_tuning_run": (
         "training",
         ("transformers",),
         _NO_TEXT,
-        "The run at the backend that fine-tunes the base model on the train split. Right before it is submitted the "
-        "source is asked once more about every included pair. Its progress is observed here while it trains.",
+        "The backend's run that fine-tunes the base model on the train split. Right before submission, every "
+        "included pair is checked against the source again. Progress is reported here as observations.",
     ),
     "training_metrics": (
         "training",
         ("pandas",),
         _NO_TEXT,
-        "What the training came to: losses, token accuracy, steps, tokens and time as plain numbers, which the "
-        "plots compare across training jobs, and the loss curve. Red with the cause where the training failed or "
-        "ran out of time.",
+        "The final metrics: losses, token accuracy, steps, tokens and time as plain numbers, which can be plotted "
+        "across training jobs, and the loss curve. Fails with the cause if the training failed or timed out.",
     ),
     "fine_tuned_model": (
         "registry",
         ("mlflow",),
         _NO_TEXT,
         "The model version that the training job registered, with the hashes of its files and what it was trained "
-        "on. It is green only once Dagster, the lineage record, the stored dataset and MLflow say the same; only "
-        "then has the job succeeded.",
+        "on. It is materialized, and the job succeeds, only once Dagster, the lineage record, the stored dataset and "
+        "MLflow agree.",
     ),
 }
 

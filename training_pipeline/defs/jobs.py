@@ -1,4 +1,4 @@
-"""What can be run: the two runs of a training job, and the verbs of a training job for the Launchpad."""
+"""The Dagster jobs: the two runs of a training job, and create, cancel and retry for the Launchpad."""
 
 # No postponed annotations here: Dagster reads those of what it decorates.
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ finalize_training = dg.define_asset_job(
 
 @contextmanager
 def in_one_sentence() -> Iterator[None]:
-    """What a person can mend ends the run with its sentences instead of a stack trace."""
+    """Ends the run with the message of a `PipelineError` instead of a stack trace."""
     try:
         yield
     except PipelineError as error:
@@ -44,10 +44,10 @@ def in_one_sentence() -> Iterator[None]:
     config_schema={
         **form(JobRequest, left_out=["training_config"]),
         "requested_by": REQUESTED_BY,
-        "dry_run": dg.Field(bool, default_value=False, description="Say what would happen, and store nothing."),
+        "dry_run": dg.Field(bool, default_value=False, description="Show the plan without creating a job."),
         "training_config": dg.Field(form(TrainingConfig), description="How to fine-tune."),
     },
-    description="Validate the request, resolve every auto, and store the training job as pending.",
+    description="Validate the request, resolve every auto and create the training job as pending.",
 )
 def create(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     """Create the job; its run is launched by the sensor."""
@@ -59,26 +59,26 @@ def create(context: dg.OpExecutionContext, services: ServicesParam) -> None:
             plan = services.jobs.plan(request)
             context.add_output_metadata(of_plan(plan))
             counts = f"{plan.summary.eligible} of {plan.summary.total} pairs may be trained on"
-            context.log.info(f"{counts}. This was a dry run: nothing is stored.")
+            context.log.info(f"{counts}. Dry run: nothing was stored.")
             return
         job = services.jobs.create(request, created_by=requested_by)
-    _tell(context, job, f"Created training job {job.id}; the sensor launch_pending_jobs starts it.")
+    _tell(context, job, f"Created training job {job.id}; the sensor launch_pending_jobs will start it.")
 
 
 @dg.op(
     config_schema={
         "job_id": JOB_ID,
         "requested_by": REQUESTED_BY,
-        "reason": dg.Field(str, default_value="no reason given", description="Kept with the job."),
+        "reason": dg.Field(str, default_value="no reason given", description="Stored with the job."),
     },
-    description="Cancel a training job that was not submitted yet; ask the backend to stop one that was.",
+    description="Cancel a training job. If it was submitted already, the backend is asked to stop it.",
 )
 def cancel(context: dg.OpExecutionContext, services: ServicesParam) -> None:
-    """Cancel the job, or ask for it."""
+    """Cancel the job, or request its cancel."""
     asked: Mapping[str, str] = context.op_config
     with in_one_sentence():
         job = services.jobs.cancel(asked["job_id"], actor=asked["requested_by"], reason=asked["reason"])
-    done = "is asked to stop; it is cancelled once its backend confirms it" if job.status in ACTIVE else "is cancelled"
+    done = "was asked to stop and is cancelled once its backend confirms it" if job.status in ACTIVE else "is cancelled"
     _tell(context, job, f"Training job {job.id} {done}.")
 
 
@@ -88,10 +88,10 @@ def cancel(context: dg.OpExecutionContext, services: ServicesParam) -> None:
         "requested_by": REQUESTED_BY,
         "training_config": dg.Field(form(TrainingConfig, changes=True), description="What to change."),
     },
-    description="Create a training job like one that failed, was cancelled or timed out.",
+    description="Create a training job from one that failed, was cancelled or timed out.",
 )
 def retry(context: dg.OpExecutionContext, services: ServicesParam) -> None:
-    """A new job that names the one it retries."""
+    """The new job; `retry_of` is the job it retries."""
     asked: Mapping[str, Any] = context.op_config
     changes = changed(asked["training_config"])
     with in_one_sentence():
@@ -100,22 +100,22 @@ def retry(context: dg.OpExecutionContext, services: ServicesParam) -> None:
 
 
 def _tell(context: dg.OpExecutionContext, job: TrainingJob, message: str) -> None:
-    """Say what came of it where a person looks: the run's log, its outputs and its tags."""
+    """Report the job in the run's log and in the op's output metadata."""
     context.log.info(message)
     context.add_output_metadata(
         {
             "training_job": job.id,
             "status": str(job.status),
-            "training_sheet": f"{job.training_sheet_name} ({job.training_sheet_id})",
-            "model": job.model_name,
-            "base_model": job.base_model,
-            "configuration": dg.MetadataValue.json(job.training_config),
+            "training_sheet": f"{job.request.training_sheet_name} ({job.request.training_sheet_id})",
+            "model": job.request.model_name,
+            "base_model": job.request.base_model,
+            "configuration": dg.MetadataValue.json(job.request.training_config),
         }
     )
     context.instance.add_run_tags(context.run_id, job_tags(job))
 
 
-@dg.job(description="Create a training job, or with `dry_run` only say what it would come to.")
+@dg.job(description="Create a training job, or with `dry_run` show the plan only.")
 def create_training_job() -> None:
     """One op: create."""
     create()
@@ -127,7 +127,7 @@ def cancel_training_job() -> None:
     cancel()
 
 
-@dg.job(description="Train again after a failure, a cancel or a timeout: a new training job that names the old one.")
+@dg.job(description="Train again after a failure, a cancel or a timeout, as a new training job linked to the old one.")
 def retry_training_job() -> None:
     """One op: retry."""
     retry()

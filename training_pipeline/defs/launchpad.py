@@ -18,12 +18,12 @@ UNCHANGED: Final = "unchanged"
 _SCALARS: Final[Mapping[str, Any]] = {"integer": int, "number": float, "boolean": bool, "string": str}
 
 #: Open-source Dagster does not know its users.
-REQUESTED_BY: Final = dg.Field(str, description="Who asks: Dagster does not know its users. It is kept with the job.")
+REQUESTED_BY: Final = dg.Field(str, description="Your name, stored with the job: Dagster does not know its users.")
 JOB_ID: Final = dg.Field(str, description="The training job, such as tj-20261123-072145-9f3a2c.")
 
 
 def form(model: type[BaseModel], *, left_out: Collection[str] = (), changes: bool = False) -> dict[str, dg.Field]:
-    """A field for each of the model's. Pure.
+    """A Launchpad field for each field of the model.
 
     With `changes` every one of them is "unchanged" by default.
     """
@@ -37,7 +37,7 @@ def form(model: type[BaseModel], *, left_out: Collection[str] = (), changes: boo
 
 
 def stated(config: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
-    """What a person said in a form: without what is empty or as by default. Pure."""
+    """The values of a form without those that are empty or equal to the default."""
     return {
         name: value
         for name, value in config.items()
@@ -46,7 +46,7 @@ def stated(config: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
 
 
 def changed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a person changed in a form of changes. Pure."""
+    """The values of a form of changes without those left unchanged."""
     return {name: value for name, value in config.items() if value != UNCHANGED}
 
 

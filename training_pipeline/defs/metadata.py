@@ -1,4 +1,4 @@
-"""What a person sees on a materialization: counts, tables, links and pictures. Never the text of a pair."""
+"""The metadata of materializations: counts, tables, links and plots. Never the text of a pair."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from training_pipeline.training_jobs.urls import Addresses
 
 Metadata = dict[str, Any]
 
-_EXCLUSIONS = "| pairs | left out because | the stewards' reason |"
+_EXCLUSIONS = "| pairs | excluded because | usage reason |"
 
 
 def of_sheet(job: TrainingJob, sheet: SheetRef, links: Addresses) -> Metadata:
@@ -37,7 +37,7 @@ def of_sheet(job: TrainingJob, sheet: SheetRef, links: Addresses) -> Metadata:
         "prompt_template": named(head.prompt_template),
         "canonical_labels": sheet.labels.count,
         "tags": ", ".join(head.tags) or "none",
-        "owner": head.owner or "not named",
+        "owner": head.owner or "none",
         "digest": sheet.digest,
         "dagster/column_schema": columns.PAIRS,
         "training_job": _job(job, links),
@@ -46,11 +46,11 @@ def of_sheet(job: TrainingJob, sheet: SheetRef, links: Addresses) -> Metadata:
 
 def named(reference: Reference) -> str:
     """A source sheet or prompt template, with its version. Pure."""
-    return f"{reference.name or reference.id} ({reference.id}), version {reference.version or 'not stated'}"
+    return f"{reference.name or reference.id} ({reference.id}), version {reference.version or 'unknown'}"
 
 
 def of_snapshot(job: TrainingJob, taken: SnapshotRef, links: Addresses) -> Metadata:
-    """What the gates decided."""
+    """The verdicts of both gates."""
     summary = taken.summary
     return {
         "dagster/row_count": summary.total,
@@ -61,7 +61,7 @@ def of_snapshot(job: TrainingJob, taken: SnapshotRef, links: Addresses) -> Metad
         "training_allowed": summary.training_allowed,
         "training_prohibited": summary.training_prohibited,
         "classifications": counts("classification", summary.classifications),
-        "approvers": counts("approved by", summary.approvers, unknown="not known"),
+        "approvers": counts("approved by", summary.approvers, unknown="unknown"),
         "warnings": _warnings(summary.warnings),
         "gate_policy": taken.policy_version,
         "digest": taken.digest,
@@ -72,12 +72,12 @@ def of_snapshot(job: TrainingJob, taken: SnapshotRef, links: Addresses) -> Metad
 
 
 def exclusions(summary: ExportSummary) -> dg.MetadataValue[Any]:
-    """Why pairs were left out, with the stewards' own words; the counts add up to all that were. Pure.
+    """The exclusions by reason, with the stewards' usage reasons; the counts add up to all excluded pairs.
 
     The counts come first: the UI shows the beginning of a wide table.
     """
     rows = [f"| {row.count:,} | {row.reason} | {_cell(row.usage_reason or '')} |" for row in summary.reasons]
-    total = f"| **{summary.total - summary.eligible:,}** | **all that are left out** | |"
+    total = f"| **{summary.total - summary.eligible:,}** | **all excluded pairs** | |"
     return dg.MetadataValue.md("\n".join([_EXCLUSIONS, "| ---: | --- | --- |", *rows, total]))
 
 
@@ -89,7 +89,7 @@ def counts(title: str, found: Mapping[str, int], *, unknown: str = "") -> dg.Met
 
 
 def of_split(job: TrainingJob, dataset: DatasetRef, side: str, links: Addresses) -> Metadata:
-    """One side of the dataset."""
+    """One split of the dataset."""
     report = dataset.report
     return {
         "dagster/row_count": report.train if side == "train" else report.validation,
@@ -113,19 +113,19 @@ def of_submission(job: TrainingJob, links: Addresses) -> Metadata:
     return {
         "backend": job.backend,
         "backend_run": _backend_run(job),
-        "base_model": job.base_model,
-        "configuration": dg.MetadataValue.json(job.training_config),
+        "base_model": job.request.base_model,
+        "configuration": dg.MetadataValue.json(job.request.training_config),
         "requested_by": job.created_by,
         "attempt": job.attempt,
-        "retry_of": job.retry_of or "nothing: this is the first attempt",
-        "dataset": job.dataset_digest or "",
+        "retry_of": job.retry_of or "none: this is the first attempt",
+        "dataset": job.data.dataset_digest or "",
         "mlflow_run": _mlflow(job, links),
         "training_job": _job(job, links),
     }
 
 
 def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, links: Addresses) -> Metadata:
-    """The final figures as plain numbers, which the UI plots across jobs, and the loss curve as a picture."""
+    """The final metrics as plain numbers, which the UI plots across jobs, and the loss curve as a plot."""
     figures = {
         "train_loss": result.train_loss,
         "val_loss": result.val_loss,
@@ -136,7 +136,7 @@ def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, li
         "epochs": result.epochs_completed,
         "tokens": result.tokens,
         "duration_seconds": result.duration_seconds,
-        "cost_dbu": job.cost_dbu,
+        "cost_dbu": job.result.cost_dbu,
         **dict(sorted(result.custom_metrics.items())),
         "truncated_examples": result.truncated_examples,
     }
@@ -146,7 +146,7 @@ def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, li
     shown |= {name: _figure(value) for name, value in figures.items() if value is not None}
     return {
         **shown,
-        "model": job.model_name,
+        "model": job.request.model_name,
         "backend_run": _backend_run(job),
         "mlflow_run": _mlflow(job, links),
         "training_job": _job(job, links),
@@ -155,7 +155,7 @@ def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, li
 
 def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, links: Addresses) -> Metadata:
     """The registered model and what it was trained on."""
-    name, version = job.uc_model_name or job.model_name, job.uc_model_version
+    name, version = job.result.uc_model_name or job.request.model_name, job.result.uc_model_version
     page = links.model_version(job)
     sheet = Reference(id=record.sheet_id, name=record.sheet_name, version=record.sheet_version)
     template = Reference(id=record.template_id, name=record.template_name, version=record.template_version)
@@ -164,13 +164,13 @@ def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, li
         "model": name,
         "model_version": version or "kept as an artifact",
         **({"model_page": dg.MetadataValue.url(page)} if page else {}),
-        "base_model": job.base_model,
+        "base_model": job.request.base_model,
         "training_sheet": f"{record.training_sheet_name} ({record.training_sheet_id})",
         "training_sheet_digest": record.training_sheet_digest,
         "source_sheet": named(sheet),
         "prompt_template": named(template),
-        "train_pairs": job.train_pairs or 0,
-        "validation_pairs": job.val_pairs or 0,
+        "train_pairs": job.data.train_pairs or 0,
+        "validation_pairs": job.data.val_pairs or 0,
         "dataset": record.dataset_digest,
         "files": dg.MetadataValue.md("\n".join(["| file | SHA-256 |", "| --- | --- |", *files])),
         "model_dir": dg.MetadataValue.path(str(result.model_dir)),
@@ -181,7 +181,7 @@ def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, li
 
 
 def of_plan(plan: DryRun) -> Metadata:
-    """What creating a job would come to."""
+    """The plan of a dry run."""
     return {
         "training_sheet": f"{plan.sheet.name} ({plan.sheet.id})",
         "included": plan.summary.eligible,
@@ -207,12 +207,16 @@ def _job(job: TrainingJob, links: Addresses) -> dg.MetadataValue[Any]:
 
 
 def _backend_run(job: TrainingJob) -> Any:
-    return dg.MetadataValue.url(job.backend_run_url) if job.backend_run_url else job.backend_run_id or ""
+    return (
+        dg.MetadataValue.url(job.handles.backend_run_url)
+        if job.handles.backend_run_url
+        else job.handles.backend_run_id or ""
+    )
 
 
 def _mlflow(job: TrainingJob, links: Addresses) -> Any:
     page = links.mlflow_run(job)
-    return dg.MetadataValue.url(page) if page else job.mlflow_run_id or ""
+    return dg.MetadataValue.url(page) if page else job.handles.mlflow_run_id or ""
 
 
 def _warnings(warnings: tuple[SheetWarning, ...]) -> dg.MetadataValue[Any]:
@@ -220,7 +224,7 @@ def _warnings(warnings: tuple[SheetWarning, ...]) -> dg.MetadataValue[Any]:
 
 
 def _figure(value: float | int) -> float | int:
-    """A measured number as people read it: six digits that count."""
+    """A number rounded to six significant digits."""
     return value if isinstance(value, int) else float(f"{value:.6g}")
 
 

@@ -6,8 +6,8 @@ from typing import Final
 
 import dagster as dg
 
-from training_pipeline.domain.job import TrainingJob
-from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of, run_key
+from training_pipeline.domain.job import Phase, TrainingJob
+from training_pipeline.training_jobs.lifecycle.claims import run_key
 
 training_job_partitions = dg.DynamicPartitionsDefinition(name="training_job")
 
@@ -27,8 +27,8 @@ def job_tags(job: TrainingJob) -> dict[str, str]:
     """The tags by which people find the runs of a job, a sheet, a model, a backend or a person."""
     return {
         JOB_TAG: job.id,
-        f"{_OURS}training_sheet": job.training_sheet_id,
-        f"{_OURS}model": job.model_name,
+        f"{_OURS}training_sheet": job.request.training_sheet_id,
+        f"{_OURS}model": job.request.model_name,
         f"{_OURS}backend": job.backend,
         f"{_OURS}requested_by": job.created_by,
     }
@@ -36,7 +36,7 @@ def job_tags(job: TrainingJob) -> dict[str, str]:
 
 def run_request(phase: Phase, job: TrainingJob) -> dg.RunRequest:
     """The request for the run of the attempt that was claimed; its run key is never requested twice."""
-    attempt = attempt_of(job, phase)
+    attempt = job.phase(phase).attempt
     return dg.RunRequest(
         run_key=run_key(phase, job.id, attempt),
         partition_key=job.id,

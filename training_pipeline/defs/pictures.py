@@ -1,4 +1,4 @@
-"""Pictures for a materialization."""
+"""Plots for materializations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where Dagster's event log says what: versions of external assets in, records of materializations out.
+"""Versions in Dagster's event log: those of external assets are written, those of materializations read.
 
 The names of the tags are Dagster's own but not exported by it; a test compares them with the installed ones.
 """

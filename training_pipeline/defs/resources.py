@@ -1,4 +1,4 @@
-"""What assets and sensors are given: the services, and the run's claim on its training job."""
+"""The resources of assets and sensors: the services, and the run's claim on its training job."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from training_pipeline.defs.graph import EXTERNAL
 from training_pipeline.defs.partitions import ATTEMPT_TAG, JOB_TAG, PHASE_TAG
 from training_pipeline.defs.provenance import report_version
 from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
-from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.domain.job import TERMINAL, Phase, TrainingJob
 from training_pipeline.domain.lineage import version_of
 from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra import advisory_lock
-from training_pipeline.training_jobs.lifecycle.claims import Phase, lock_key
+from training_pipeline.training_jobs.lifecycle.claims import lock_key
 from training_pipeline.training_jobs.urls import Addresses
 
 SOURCE_SHEET, PROMPT_TEMPLATE, CANONICAL_LABELS = (dg.AssetKey(name) for name in EXTERNAL)
@@ -43,21 +43,21 @@ class JobRun:
 
     @property
     def links(self) -> Addresses:
-        """Where people find more about the job."""
+        """The URLs of the job's pages."""
         return Addresses.of(self.services.settings)
 
     @contextmanager
     def step(self, context: dg.AssetExecutionContext, phase: Phase) -> Iterator[TrainingJob]:
-        """The job, if this run may work on it now. What goes wrong inside is settled with the job, then raised.
+        """The job, if this run may work on it now. An error inside is first recorded with the job, then raised.
 
-        A `PipelineError` becomes a Dagster failure with its sentence; anything else passes as it is.
+        A `PipelineError` becomes a Dagster failure with its message; any other error passes unchanged.
         """
         self._require_unfinished(context.partition_key, phase)
         if self.job_id is None or self.phase is not phase or context.partition_key != self.job_id:
             raise dg.Failure(BY_HAND, allow_retries=False)
         if not self.locked:
-            raise dg.Failure(f"Another run is working on training job {self.job_id}.", allow_retries=False)
-        begin = self.services.launcher.begin if phase is Phase.LAUNCH else self.services.finisher.begin
+            raise dg.Failure(f"Another run is already working on training job {self.job_id}.", allow_retries=False)
+        begin = self.services.launcher.begin if phase is Phase.LAUNCH else self.services.finalizer.begin
         try:
             job = begin(self.job_id, self.attempt, run_id=self.run_id)
         except PipelineError as error:  # the claim is not ours, or not known to be: the job is left alone
@@ -74,16 +74,16 @@ class JobRun:
             raise
 
     def _require_unfinished(self, job_id: str, phase: Phase) -> None:
-        """End the run of a partition whose job is over, as by a re-execution or a backfill, in one sentence."""
+        """End the run of a partition whose job has ended, as by a re-execution or a backfill, with one sentence."""
         try:
             job = self.services.store.get(job_id)
         except NotFound:  # a partition that was added by hand
             raise dg.Failure(BY_HAND, allow_retries=False) from None
         except PipelineError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
-        if job.finalized_at is not None or (phase is Phase.LAUNCH and job.status in TERMINAL):
+        if job.finalize.done_at is not None or (phase is Phase.LAUNCH and job.status in TERMINAL):
             raise dg.Failure(
-                f"Training job {job_id} is over ({job.status}) and is never trained again under its own name: use "
+                f"Training job {job_id} has ended ({job.status}) and cannot run again: use "
                 "`retry_training_job` for a training job that did not succeed, `create_training_job` to train anew.",
                 allow_retries=False,
             )

@@ -1,4 +1,4 @@
-"""The schedule `retrain_changed_sheets`: its tick only launches a run, and the run looks at the training sheets."""
+"""The schedule `retrain_changed_sheets`: its tick only launches a run, and the run checks the training sheets."""
 
 # No postponed annotations here: Dagster reads those of what it decorates.
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from training_pipeline.settings import Settings
         "tick": dg.Field(
             dg.Noneable(str),
             default_value=None,
-            description="Names this look: the same one creates one job a sheet, however often it runs. Null: this run.",
+            description="Idempotency key: the same key creates at most one job per sheet. Null: the id of this run.",
         ),
-        "dry_run": dg.Field(bool, default_value=False, description="Say what is due, and create nothing."),
+        "dry_run": dg.Field(bool, default_value=False, description="Report what is due without creating jobs."),
     },
-    description="Look at every training sheet: say why it is due or not, and create the training jobs that are.",
+    description="Check every training sheet, report why it is due or not, and create the training jobs that are due.",
 )
 def look(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -> None:
-    """Create what is due. A sheet that could not be looked at fails the run after all others were."""
+    """Create the jobs that are due. If a sheet cannot be checked, the run fails after all others were."""
     asked = context.op_config
     tick = asked["tick"] or f"run {context.run.root_run_id or context.run_id}"
     create = not asked["dry_run"]
@@ -38,7 +38,7 @@ def look(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -
     if failed:
         names = ", ".join(one.training_sheet_id for one in failed)
         raise dg.Failure(
-            f"{len(failed)} of {len(looks)} training sheets could not be looked at: {names}. The others were.",
+            f"{len(failed)} of {len(looks)} training sheets could not be checked: {names}. All others were checked.",
             metadata=_report(looks),
             allow_retries=False,
         )
@@ -47,8 +47,8 @@ def look(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -
 
 @dg.job(
     name=NAME,
-    description="Look at every training sheet and train again those whose governed pairs changed enough, by the rule "
-    "that their owners state in the block `retraining` of their metadata. Started by the schedule of the same name.",
+    description="Check every training sheet and retrain those whose eligible pairs changed enough, by the rule that "
+    "owners set in the block `retraining` of the sheet's metadata. Started by the schedule of the same name.",
 )
 def retrain_changed_sheets() -> None:
     """One op: look."""
@@ -56,7 +56,7 @@ def retrain_changed_sheets() -> None:
 
 
 def make_schedule(settings: Settings) -> dg.ScheduleDefinition:
-    """The schedule, stopped until somebody starts it."""
+    """The schedule, stopped by default."""
 
     @dg.schedule(
         name=NAME,
@@ -64,10 +64,10 @@ def make_schedule(settings: Settings) -> dg.ScheduleDefinition:
         cron_schedule=settings.retrain_cron,
         execution_timezone=settings.retrain_timezone,
         default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Looks at the training sheets and retrains those that changed. Off until you turn it on.",
+        description="Checks the training sheets and retrains those that changed. Off by default.",
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        """One run a tick, which looks at the sheets."""
+        """One run per tick, which checks the sheets."""
         tick = context.scheduled_execution_time.isoformat()
         config = {"requested_by": f"schedule {NAME}", "tick": tick}
         return dg.RunRequest(run_key=tick, run_config={"ops": {"look": {"config": config}}})
@@ -75,12 +75,12 @@ def make_schedule(settings: Settings) -> dg.ScheduleDefinition:
     return schedule
 
 
-_HEAD: Final = ("| training sheet | retrained | why |", "| --- | --- | --- |")
+_HEAD: Final = ("| training sheet | retrained | reason |", "| --- | --- | --- |")
 
 
 def _line(one: SheetCheck) -> str:
     if one.failed:
-        return f"{one.training_sheet_id}: could not be looked at: {one.why}"
+        return f"{one.training_sheet_id}: could not be checked: {one.why}"
     what = f"retrained as {one.created}" if one.created else "due (dry run)" if one.due else "not retrained"
     return f"{one.training_sheet_id}: {what}: {one.why}"
 
@@ -97,4 +97,4 @@ def _report(looks: Sequence[SheetCheck]) -> dict[str, dg.MetadataValue]:
 
 
 def _what(one: SheetCheck) -> str:
-    return one.created or ("could not be looked at" if one.failed else "due" if one.due else "no")
+    return one.created or ("could not be checked" if one.failed else "due" if one.due else "no")

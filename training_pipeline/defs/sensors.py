@@ -1,4 +1,4 @@
-"""What moves training jobs along: launch what is pending, poll what runs, and settle runs that died."""
+"""The sensors that drive training jobs: launch pending jobs, poll running ones, and recover from dead runs."""
 
 # No postponed annotations here: Dagster reads those of what it decorates.
 import time
@@ -17,9 +17,9 @@ from training_pipeline.defs.partitions import (
     training_job_partitions,
 )
 from training_pipeline.defs.progress import observations
-from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.job import Phase, TrainingJob
 from training_pipeline.infra import advisory_lock
-from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of, claim, claimed, lock_key
+from training_pipeline.training_jobs.lifecycle.claims import claim, claimed, lock_key
 from training_pipeline.training_jobs.lifecycle.liveness import Liveness, liveness
 
 ServicesParam = dg.ResourceParam[Services]
@@ -35,14 +35,14 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
         job=launch_training,
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts the launch run of each pending training job.",
+        description="Launches each pending training job.",
     )
     def launch_pending_jobs(services: ServicesParam) -> dg.SensorResult:
         """Claim pending jobs, add their partitions, request their runs."""
         jobs = claim(services.store, Phase.LAUNCH, limit=JOBS_A_TICK)
         if not jobs:
             waiting = len(claimed(services.store, Phase.LAUNCH))
-            looked = f"Looked for pending training jobs: none is to be launched now, {waiting} being launched."
+            looked = f"No pending training jobs to launch; {waiting} already being launched."
             return dg.SensorResult(skip_reason=dg.SkipReason(looked))
         return dg.SensorResult(
             run_requests=[run_request(Phase.LAUNCH, job) for job in jobs],
@@ -53,10 +53,10 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
         job=finalize_training,
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Asks the backends about queued and running training jobs and starts the finish run of those done.",
+        description="Polls the backends about queued and running training jobs, and starts finish runs.",
     )
     def poll_training_jobs(context: dg.SensorEvaluationContext, services: ServicesParam) -> dg.SensorResult:
-        """Poll, report progress sparingly, request the runs that finish jobs; write what lineage is due elsewhere."""
+        """Poll, report progress at milestones, request finish runs, and write lineage that is due in Unity Catalog."""
         seen = services.poller.poll_due(seconds=POLL_SECONDS)
         observed = observations(context.instance, services.store, seen)
         if services.catalog_lineage is not None:
@@ -66,28 +66,28 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
         if requests:
             return dg.SensorResult(run_requests=requests, asset_events=observed)
         return dg.SensorResult(
-            skip_reason=dg.SkipReason(f"Looked at {len(seen)} training job(s); none is ready to be finished."),
+            skip_reason=dg.SkipReason(f"Polled {len(seen)} training job(s); none is ready to finish."),
             asset_events=observed,
         )
 
     @dg.sensor(
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Finds launch and finish runs that failed, were cancelled or died, and settles their jobs.",
+        description="Finds launch and finish runs that ended early, and retries or fails their training jobs.",
     )
     def watch_training_runs(context: dg.SensorEvaluationContext, services: ServicesParam) -> dg.SkipReason:
-        """Give dead claims back, so that the next attempt follows, or fail the job."""
+        """Release dead claims, so that the next attempt follows, or fail the job."""
         launches, finishes = (len(claimed(services.store, phase)) for phase in Phase)
         settled = settle_runs(context.instance, services)
         return dg.SkipReason(
-            f"Looked at {launches} launch and {finishes} finish run(s); settled {settled} that had ended early."
+            f"Checked {launches} launch and {finishes} finish run(s); recovered {settled} that ended early."
         )
 
     return [launch_pending_jobs, poll_training_jobs, watch_training_runs]
 
 
 def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:
-    """Report dead runs failed and settle the claims of runs that are over or missing; how many. Idempotent."""
+    """Fail dead runs and release the claims of runs that ended or are missing. Returns how many. Idempotent."""
     grace = services.settings.run_grace_seconds
     settled = 0
     started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING])
@@ -99,12 +99,12 @@ def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:
         # A run is without its lock for a moment when it has begun and when it is about to end, and then has news.
         if held or time.time() - _last_news(instance, record.dagster_run.run_id) < grace:
             continue
-        why = f"The process of this run died; attempt {tags.get(ATTEMPT_TAG)} of its training job is given back."
+        why = f"The process of this run died; attempt {tags.get(ATTEMPT_TAG)} of its training job was released."
         instance.report_run_failed(record.dagster_run, why)
     for phase in Phase:
         for job in claimed(services.store, phase):
             status = _run_status(instance, phase, job)
-            since = getattr(job, f"{phase}_claimed_at")
+            since = job.phase(phase).claimed_at or datetime.now(UTC)
             found = liveness(
                 status,
                 lock_held=advisory_lock.is_held(services.database, lock_key(phase, job.id)),
@@ -112,11 +112,11 @@ def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:
                 grace_seconds=grace,
             )
             if found is Liveness.OVER and status == dg.DagsterRunStatus.CANCELED.value:
-                services.failures.terminated(phase, job.id, attempt_of(job, phase))
+                services.failures.terminated(phase, job.id, job.phase(phase).attempt)
                 settled += 1
             elif found in {Liveness.OVER, Liveness.MISSING}:
                 why = f"its run ended as {status.lower()}" if status else "its run was never started"
-                services.failures.interrupted(phase, job.id, attempt_of(job, phase), why=why)
+                services.failures.interrupted(phase, job.id, job.phase(phase).attempt, why=why)
                 settled += 1
     return settled
 
@@ -128,5 +128,5 @@ def _last_news(instance: dg.DagsterInstance, run_id: str) -> float:
 
 
 def _run_status(instance: dg.DagsterInstance, phase: Phase, job: TrainingJob) -> str | None:
-    runs = instance.get_runs(dg.RunsFilter(tags=run_tags(phase, job.id, attempt_of(job, phase))), limit=1)
+    runs = instance.get_runs(dg.RunsFilter(tags=run_tags(phase, job.id, job.phase(phase).attempt)), limit=1)
     return runs[0].status.value if runs else None

@@ -1,4 +1,4 @@
-"""Who may do what: three roles, and one rule about whose job it is. What is not allowed here is refused."""
+"""Who may do what: three roles, and the rule that operators may change only their own jobs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training_pipeline.domain.job import Action, TrainingJob
 
 
 class Role(StrEnum):
-    """What a caller may do, from the least to the most."""
+    """What a caller may do, from least to most."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -33,7 +33,7 @@ ON_ANY_JOB: Final = frozenset({Action.POLL})
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking; the name is the actor of whatever comes of it."""
+    """An authenticated caller; the name is recorded as the actor of what it does."""
 
     name: str
     role: Role
@@ -51,24 +51,25 @@ class Caller:
 
 
 def require_role(caller: Caller, role: Role) -> None:
-    """Raise `Forbidden`, which says what is missing, where the caller's role is below `role`."""
+    """Raise `Forbidden` if the caller's role is below `role`."""
     if not caller.may_act_as(role):
         raise Forbidden(
-            f"This needs the role {role}; {caller.name} has {caller.role}.",
-            hint="Whoever runs this service creates tokens with other roles: `training-pipeline tokens create`.",
+            f"This requires the role {role}; {caller.name} has the role {caller.role}.",
+            hint="Ask an administrator for a token with that role (`training-pipeline tokens create`).",
         )
 
 
 def require(caller: Caller, action: Action, job: TrainingJob) -> None:
-    """Raise `Forbidden` or `NotYours`, which say what is missing, where the caller may not do this with the job."""
+    """Raise `Forbidden` or `NotYours` if the caller may not do this with the job."""
     require_role(caller, LEAST.get(action, Role.ADMIN))
     if not caller.may(action, job):
         raise NotYours(
-            f"Training job {job.id} is {job.created_by}'s; to {action} it, {caller.name} needs the role {Role.ADMIN}.",
+            f"Training job {job.id} belongs to {job.created_by}; {caller.name} needs the role {Role.ADMIN} "
+            f"to {action} it.",
             hint=f"Ask {job.created_by} or an admin.",
         )
 
 
 def allowed_actions(caller: Caller, job: TrainingJob) -> tuple[Action, ...]:
-    """What this caller may ask of this job now: what its status allows, as far as the caller may. Pure."""
+    """The actions that this caller may take on this job in its present status."""
     return tuple(action for action in job.allowed_actions if caller.may(action, job))

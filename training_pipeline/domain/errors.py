@@ -8,6 +8,7 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
 
     PipelineError               error
       InvalidRequest            invalid_request           422
+        InvalidParameter        invalid_request           422   schemas.paging
         KeyReused               idempotency_key_reused    422   training_jobs.store.idempotency
       NotFound                  not_found                 404
       Conflict                  conflict                  409
@@ -45,7 +46,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """One thing that is wrong with one field; `pointer` is a JSON pointer such as `/training_config/epochs`."""
+    """A problem with one field; `pointer` is a JSON pointer such as `/training_config/epochs`."""
 
     pointer: str
     code: str
@@ -53,10 +54,10 @@ class FieldProblem:
 
 
 class PipelineError(Exception):
-    """What a user can mend. `code` is stable, `hint` says what to do, `problems` lists every field at once."""
+    """An error that a user can fix. `code` is stable, `hint` says what to do, `problems` lists every field at once."""
 
     code = "error"
-    #: Would the same attempt fail again for the same reason? Then a job fails at once instead of being tried again.
+    #: Whether a retry would fail for the same reason. Then a job fails at once instead of being retried.
     recurs = True
     #: Is a backend out of reach? Then a job waits up to a stated time before it fails, whatever its number of attempts.
     is_outage = False
@@ -73,31 +74,31 @@ class PipelineError(Exception):
 
 
 class InvalidRequest(PipelineError):
-    """What was asked for cannot be accepted; `problems` names each field."""
+    """The request is invalid; `problems` names each field."""
 
     code = "invalid_request"
 
 
 class NotFound(PipelineError):
-    """There is no such job, training sheet or model."""
+    """The job, training sheet or model does not exist."""
 
     code = "not_found"
 
 
 class Conflict(PipelineError):
-    """The state of the thing does not allow this now, such as cancelling a job that is over."""
+    """The current state does not allow this, such as cancelling a job that has ended."""
 
     code = "conflict"
 
 
 class Unauthenticated(PipelineError):
-    """Nobody knows who asks."""
+    """Authentication required: the request has no valid token or session."""
 
     code = "unauthenticated"
 
 
 class Forbidden(PipelineError):
-    """Whoever asks may not do this."""
+    """The caller may not do this."""
 
     code = "forbidden"
 
@@ -115,7 +116,7 @@ class SheetUnreadable(PipelineError):
 
 
 class GateRefused(PipelineError):
-    """Governance says no: too few pairs pass the gates, or the sheet itself may not be trained on."""
+    """Governance does not allow it: too few pairs pass the gates, or the sheet itself may not be trained on."""
 
     code = "gate_refused"
 
@@ -139,14 +140,14 @@ class BackendFailed(PipelineError):
 
 
 class Unavailable(PipelineError):
-    """Something we depend on does not answer: the database, the backend, a full disk. Worth trying again."""
+    """A dependency is not available: the database, the backend, disk space. May be retried."""
 
     code = "unavailable"
     recurs = False
 
 
 class BackendUnreachable(Unavailable):
-    """The backend does not answer, or refuses our credentials: jobs wait until somebody has mended that."""
+    """The backend does not answer or rejects the credentials. Jobs wait until that is fixed."""
 
     code = "backend_unreachable"
     is_outage = True

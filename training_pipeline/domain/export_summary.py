@@ -1,4 +1,4 @@
-"""What would be trained on, what would not, and why: the numbers that must add up."""
+"""The export summary: how many pairs may be trained on, how many are excluded, and why. The numbers must add up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEANINGS: Final = {
     Reason.UNLABELED: "not reviewed yet",
     Reason.REJECTED: "rejected by a reviewer",
     Reason.FLAGGED: "flagged by a reviewer",
-    Reason.TRAINING_NOT_ALLOWED: "training is not among the allowed uses",
+    Reason.TRAINING_NOT_ALLOWED: "training is not an allowed use",
     Reason.TRAINING_PROHIBITED: "training is prohibited",
     Reason.IDENTICAL_TO_PROHIBITED: "the same example is prohibited elsewhere in the sheet",
     Reason.HELD_OUT_PROMPT: "the same question is held out for evaluation or testing",
@@ -23,7 +23,7 @@ MEANINGS: Final = {
 
 
 class ReasonCount(BaseModel):
-    """How many pairs were left out for a reason, with the stewards' own words where a use was denied."""
+    """How many pairs are excluded for a reason, with the stewards' usage reason if a use was denied."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,7 +33,7 @@ class ReasonCount(BaseModel):
 
 
 class SheetWarning(BaseModel):
-    """Something that does not keep pairs out and that a person should know."""
+    """A warning that excludes no pairs."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -12,9 +12,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef, UnreadableRef
+
 
 class JobStatus(StrEnum):
-    """Where a job is in its life."""
+    """The status of a job."""
 
     PENDING = "pending"
     QUEUED = "queued"
@@ -29,7 +31,7 @@ ACTIVE: Final = frozenset({JobStatus.PENDING, JobStatus.QUEUED, JobStatus.RUNNIN
 TERMINAL: Final = frozenset(JobStatus) - ACTIVE
 
 #: From each status, the ones it may change to. Terminal is terminal. A job may skip `queued` or `running` where the
-#: backend was faster than our look at it; only a job the backend has accepted can time out.
+#: backend was faster than we asked; only a job the backend has accepted can time out.
 TRANSITIONS: Final[Mapping[JobStatus, frozenset[JobStatus]]] = {
     JobStatus.PENDING: frozenset({JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.FAILED, JobStatus.CANCELLED}),
     JobStatus.QUEUED: frozenset(
@@ -46,7 +48,7 @@ def may_become(old: JobStatus, new: JobStatus) -> bool:
 
 
 class Action(StrEnum):
-    """What may be done with a job now."""
+    """The actions on a job."""
 
     CANCEL = "cancel"
     RETRY = "retry"
@@ -54,18 +56,30 @@ class Action(StrEnum):
 
 
 def allowed_actions(status: JobStatus, *, cancel_requested: bool) -> tuple[Action, ...]:
-    """The verbs that a job in `status` accepts. Pure."""
+    """The actions that a job in `status` allows."""
     if status in ACTIVE:
         return (Action.POLL,) if cancel_requested else (Action.CANCEL, Action.POLL)
     return () if status is JobStatus.SUCCEEDED else (Action.RETRY,)
 
 
-class TrainingJob(BaseModel):
-    """One row of `training_jobs`, as everything above the store sees it. Times are aware; durations are seconds."""
+class Phase(StrEnum):
+    """The two phases of a job that a Dagster run works on."""
+
+    #: From the training sheet to the backend.
+    LAUNCH = "launch"
+    #: From the backend's result to the registered model.
+    FINALIZE = "finalize"
+
+
+class Value(BaseModel):
+    """A part of a job. Times are aware; durations are seconds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str
+
+class ResolvedRequest(Value):
+    """What was asked for, with every "auto" replaced. It never changes."""
+
     training_sheet_id: str
     training_sheet_name: str
     model_name: str
@@ -77,12 +91,20 @@ class TrainingJob(BaseModel):
     register_to_uc: bool = True
     uc_catalog: str | None = None
     uc_schema: str | None = None
-    created_by: str
-    retry_of: str | None = None
-    attempt: int = 1
 
-    status: JobStatus
-    progress_percent: float = 0.0
+
+class Cancellation(Value):
+    """Who asked to cancel the job, when and why; nothing where nobody did."""
+
+    requested_at: datetime | None = None
+    requested_by: str | None = None
+    reason: str | None = None
+
+
+class Progress(Value):
+    """How far the training is, and what was measured last."""
+
+    percent: float = 0.0
     current_step: int | None = None
     planned_steps: int | None = None
     current_epoch: float | None = None
@@ -92,16 +114,10 @@ class TrainingJob(BaseModel):
     val_loss: float | None = None
     train_accuracy: float | None = None
     val_accuracy: float | None = None
-    error_message: str | None = None
-    error_details: dict[str, Any] | None = None
-    cancel_requested_at: datetime | None = None
-    cancel_requested_by: str | None = None
-    cancel_reason: str | None = None
-    created_at: datetime
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    updated_at: datetime
-    duration_seconds: float | None = None
+
+
+class TrainingData(Value):
+    """What it is trained on: counts of pairs, and the references that the assets exchange."""
 
     total_pairs: int | None = None
     eligible_pairs: int | None = None
@@ -110,44 +126,87 @@ class TrainingJob(BaseModel):
     val_pairs: int | None = None
     achieved_ratio: float | None = None
     dataset_digest: str | None = None
-    sheet: dict[str, Any] | None = Field(None, description="Reference to the training sheet as it was read.")
-    snapshot: dict[str, Any] | None = Field(None, description="Reference to the snapshot of verdicts.")
-    dataset: dict[str, Any] | None = Field(None, description="Reference to the stored dataset.")
+    sheet: SheetRef | UnreadableRef | None = Field(None, description="The training sheet as it was read.")
+    snapshot: SnapshotRef | UnreadableRef | None = Field(None, description="The snapshot of verdicts.")
+    dataset: DatasetRef | UnreadableRef | None = Field(None, description="The stored dataset.")
 
-    backend: str
+
+class Handles(Value):
+    """Where the training runs: its ids at the backend and in MLflow."""
+
+    submit_intended_at: datetime | None = Field(None, description="Stored before the backend is called.")
     backend_job_id: str | None = None
     backend_run_id: str | None = None
     backend_run_url: str | None = Field(None, description="The run's page, where the backend has pages.")
-    backend_status: JobStatus | None = Field(None, description="What the backend said last.")
-    submit_intended_at: datetime | None = Field(None, description="Stored before the backend is called.")
-    metrics_offset: int = Field(0, description="Where the next look at the backend's metrics starts.")
-    mlflow_offset: int = Field(0, description="The same for the mirror in MLflow.")
     mlflow_experiment_id: str | None = None
     mlflow_run_id: str | None = None
+
+
+class Result(Value):
+    """What came of the training."""
+
     uc_model_name: str | None = None
     uc_model_version: str | None = None
     tokens_processed: int | None = None
     cost_dbu: float | None = None
     custom_metrics: dict[str, float] | None = None
 
-    launch_attempt: int = 0
-    launch_claimed_at: datetime | None = None
-    launch_after: datetime | None = None
-    launched_at: datetime | None = Field(None, description="When the launch run had materialized all its assets.")
-    launch_run_id: str | None = None
-    finalize_attempt: int = 0
-    finalize_claimed_at: datetime | None = None
-    finalize_after: datetime | None = None
-    finalized_at: datetime | None = None
-    finalize_run_id: str | None = None
 
+class PhaseState(Value):
+    """Which Dagster run works on a phase. A claim is a compare-and-set on the number of the attempt."""
+
+    attempt: int = Field(0, description="Number of the attempt that was claimed last; 0 if none was.")
+    claimed_at: datetime | None = Field(None, description="Since when an attempt has the job; null where none has.")
+    after: datetime | None = Field(None, description="The next attempt may not start before.")
+    run_id: str | None = Field(None, description="Dagster run of the attempt that began last.")
+    done_at: datetime | None = Field(None, description="When the phase was over.")
+
+
+class PollingState(Value):
+    """What the poller remembers."""
+
+    backend_status: JobStatus | None = Field(None, description="What the backend said last.")
+    metrics_offset: int = Field(0, description="Where the next observation of the backend's metrics starts.")
+    mlflow_offset: int = Field(0, description="The same for the mirror in MLflow.")
     polled_at: datetime | None = None
-    poll_after: datetime | None = None
-    poll_errors: int = 0
-    lost_since: datetime | None = None
-    reported_progress: float = 0.0
+    after: datetime | None = Field(None, description="Not polled before; set after an error.")
+    errors: int = Field(0, description="Observations in a row that failed.")
+    lost_since: datetime | None = Field(None, description="Since when the backend does not know the job.")
+    reported_progress: float = Field(0.0, description="The progress that Dagster was told last, in percent.")
+
+
+class TrainingJob(Value):
+    """One training job, as everything above the store sees it."""
+
+    id: str
+    status: JobStatus
+    backend: str
+    created_by: str
+    retry_of: str | None = None
+    attempt: int = 1
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    duration_seconds: float | None = None
+    error_message: str | None = None
+    error_details: dict[str, Any] | None = None
+
+    request: ResolvedRequest
+    data: TrainingData = TrainingData()
+    progress: Progress = Progress()
+    result: Result = Result()
+    cancellation: Cancellation = Cancellation()
+    handles: Handles = Handles()
+    launch: PhaseState = PhaseState()
+    finalize: PhaseState = PhaseState()
+    polling: PollingState = PollingState()
 
     @property
     def allowed_actions(self) -> tuple[Action, ...]:
-        """The verbs that this job accepts now."""
-        return allowed_actions(self.status, cancel_requested=self.cancel_requested_at is not None)
+        """The actions that this job allows now."""
+        return allowed_actions(self.status, cancel_requested=self.cancellation.requested_at is not None)
+
+    def phase(self, phase: Phase) -> PhaseState:
+        """The state of one of the two phases."""
+        return self.launch if phase is Phase.LAUNCH else self.finalize

@@ -6,10 +6,11 @@ The assets of a job exchange them, and the job's row keeps them. Text is in none
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.split_report import SplitReport
@@ -103,3 +104,38 @@ class DatasetRef(BaseModel):
     def manifest_file(self) -> Path:
         """Parquet with `MANIFEST_SCHEMA`, in the order of the pair ids."""
         return self.path / MANIFEST
+
+
+class UnreadableRef(BaseModel):
+    """A stored reference that is none: it stands for itself, so that it stops nothing but what needs it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stored: Any
+    problem: str
+
+
+R = TypeVar("R", SheetRef, SnapshotRef, DatasetRef)
+
+
+def parsed(kind: type[R], stored: Any) -> R | UnreadableRef | None:
+    """The reference in a stored JSON value, None for null. Never raises: see `UnreadableRef`."""
+    if stored is None or isinstance(stored, (kind, UnreadableRef)):
+        return stored
+    try:
+        return kind.model_validate(stored)
+    except ValidationError as error:
+        fields = sorted({".".join(str(part) for part in problem["loc"]) or "the whole" for problem in error.errors()})
+        return UnreadableRef(stored=stored, problem=f"{kind.__name__} is wrong in {', '.join(fields)}")
+
+
+def required(ref: R | UnreadableRef | None, what: str) -> R:
+    """The reference; raises `Unavailable` where there is none yet, or none that can be read."""
+    if ref is None:
+        raise Unavailable(f"The training job names no {what} yet.")
+    if isinstance(ref, UnreadableRef):
+        raise Unavailable(
+            f"The {what} that the training job names cannot be read: {ref.problem}.",
+            hint="Retry the training job: everything is prepared anew.",
+        )
+    return ref

@@ -1,4 +1,4 @@
-"""Is a training sheet due to be trained again? The rule its owner states, and the decision with its reasons in numbers.
+"""Whether a training sheet is due for retraining: the rule its owner sets, and the decision with its numbers.
 
 A sheet opts in with a block `retraining` in the metadata of its head. What changed is counted against the pairs that
 its model was trained on, by pair and not by file: a file that was only sorted has not changed.
@@ -21,24 +21,24 @@ BLOCK: Final = "retraining"
 
 
 class Retraining(JobRequest):
-    """The block: what to ask for, and when. Everything but the training sheet is asked for as in a request."""
+    """The block: what to train, and when. Its fields are those of a job request, without the training sheet."""
 
     training_sheet_id: str = Field("", exclude=True, max_length=0, description="The sheet with this block.")
     min_changed_pairs: int = Field(
         1,
         ge=1,
-        description="Least number of pairs that were added, removed, edited or newly prohibited.",
+        description="Minimum number of pairs added, removed, edited or newly prohibited.",
         examples=[50],
     )
     min_days: float = Field(
         7.0,
         ge=0,
-        description="Least days between two training jobs for this model, whatever came of them.",
+        description="Minimum days between two training jobs for this model, whatever their status.",
         examples=[7],
     )
 
     def request(self, sheet: TrainingSheet) -> JobRequest:
-        """What is asked for when the sheet is due. Pure."""
+        """The request for the job when the sheet is due."""
         own = {"min_changed_pairs", "min_days", "training_sheet_id"}
         # Only what was stated: a job remembers which values were asked for and which were left to it.
         stated = self.model_dump(exclude_unset=True, exclude=own)
@@ -54,14 +54,14 @@ def retraining_of(sheet: TrainingSheet) -> Retraining | None:
         return Retraining.model_validate(block)
     except ValidationError as error:
         raise InvalidRequest(
-            f"The block `{BLOCK}` in the metadata of training sheet {sheet.id} cannot be used.",
+            f"The block `{BLOCK}` in the metadata of training sheet {sheet.id} is invalid.",
             problems=problems_from_validation(list(error.errors())),
             hint=f"Known keys: {', '.join(name for name in Retraining.model_fields if name != 'training_sheet_id')}.",
         ) from None
 
 
 class Changes(BaseModel):
-    """What became of a training sheet since a model was trained on it. Counts are pairs; each counts once."""
+    """What changed in a training sheet since a model was trained on it. Counts are pairs; each counts once."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -125,11 +125,11 @@ def decide(
     if rule is None:
         return Decision(due=False, why=f"not opted in: its metadata has no block `{BLOCK}`")
     if sheet.status not in TRAINABLE_SHEETS:
-        return Decision(due=False, why=f"its status is `{sheet.status}`, and such a sheet is not trained on")
+        return Decision(due=False, why=f"a sheet with status `{sheet.status}` cannot be trained on")
     if active is not None:
         return Decision(due=False, why=f"training job {active.id} is {active.status}")
     if changes is not None and changes.eligible < min_pairs:
-        few = f"only {changes.eligible:,} pairs may be trained on, and {min_pairs:,} are needed ({changes})"
+        few = f"only {changes.eligible:,} pairs may be trained on, at least {min_pairs:,} are needed ({changes})"
         return Decision(due=False, why=few)
     since = f"{changes} since training job" if changes is not None else "no training job has succeeded yet"
     if latest is not None:
@@ -137,14 +137,14 @@ def decide(
         if days < rule.min_days:
             return Decision(
                 due=False,
-                why=f"its last training job is {days:.1f} days old, and {rule.min_days:g} days are to lie between two"
+                why=f"its last training job is {days:.1f} days old, and the rule requires {rule.min_days:g} days"
                 + (f" ({changes})" if changes is not None else ""),
             )
     if changes is None:
         return Decision(due=True, why=since)
     if changes.total < rule.min_changed_pairs:
-        return Decision(due=False, why=f"{changes}: {changes.total:,} changed of {rule.min_changed_pairs:,} wanted")
-    return Decision(due=True, why=f"{changes}: {changes.total:,} changed, {rule.min_changed_pairs:,} wanted")
+        return Decision(due=False, why=f"{changes}: {changes.total:,} changed, {rule.min_changed_pairs:,} required")
+    return Decision(due=True, why=f"{changes}: {changes.total:,} changed, {rule.min_changed_pairs:,} required")
 
 
 def lost_permission(changes: Changes | None, model: str) -> str | None:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class SplitReport(BaseModel):
-    """What a split came to. Ratios are the share of pairs in train; counts are pairs unless they say otherwise."""
+    """The result of a split. Ratios are the share of pairs in train; counts are pairs unless stated otherwise."""
 
     model_config = ConfigDict(frozen=True)
 

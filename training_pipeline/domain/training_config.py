@@ -10,7 +10,7 @@ Auto = Literal["auto"]
 
 
 class TrainingConfig(BaseModel):
-    """How to fine-tune. Every "auto" is replaced by the value used before the job is stored as resolved.
+    """The fine-tuning configuration. Every "auto" is replaced by the value used before the job is stored.
 
     A value out of its bounds is refused when the job is created.
     """
@@ -18,7 +18,7 @@ class TrainingConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: Annotated[int, Field(ge=1, le=50)] | Auto = Field(
-        "auto", description="Passes over the training split.", examples=[3]
+        "auto", description="Number of passes over the training split.", examples=[3]
     )
     learning_rate: Annotated[float, Field(ge=1e-7, le=1e-1)] | Auto = Field(
         "auto", description="Peak learning rate.", examples=[0.0001]
@@ -37,33 +37,33 @@ class TrainingConfig(BaseModel):
         0.0, description="LoRA: dropout in the adapters.", examples=[0.05]
     )
     max_length: Annotated[int, Field(ge=16, le=131072)] | Auto = Field(
-        "auto", description="Tokens per example; longer ones are cut at the end, counted and reported.", examples=[1024]
+        "auto", description="Maximum tokens per example; longer ones are truncated and counted.", examples=[1024]
     )
     gradient_accumulation_steps: Annotated[int, Field(ge=1, le=256)] = Field(
         1, description="Backward passes per optimizer step; must divide batch_size.", examples=[1]
     )
     warmup_ratio: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        0.05, description="Share of the steps that warm up.", examples=[0.05]
+        0.05, description="Share of the steps used for warm-up.", examples=[0.05]
     )
     lr_scheduler: Literal["cosine", "linear", "constant"] = Field(
-        "cosine", description="Schedule after warm-up.", examples=["cosine"]
+        "cosine", description="Learning rate schedule after warm-up.", examples=["cosine"]
     )
     weight_decay: Annotated[float, Field(ge=0, le=1)] = Field(
         0.0, description="Decoupled weight decay of AdamW.", examples=[0.01]
     )
     max_grad_norm: Annotated[float, Field(gt=0, le=100)] = Field(
-        1.0, description="Gradients are clipped to this norm.", examples=[1.0]
+        1.0, description="Maximum norm for gradient clipping.", examples=[1.0]
     )
     early_stopping_patience: Annotated[int, Field(ge=0, le=100)] = Field(
         0,
-        description="Stop after this many evaluations without a better validation loss; 0 never stops early.",
+        description="Stop after this many evaluations without a better validation loss; 0 disables early stopping.",
         examples=[3],
     )
     evaluations_per_epoch: Annotated[int, Field(ge=1, le=20)] = Field(
-        1, description="Evaluations in each epoch.", examples=[2]
+        1, description="Evaluations per epoch.", examples=[2]
     )
     checkpoint_minutes: Annotated[float, Field(gt=0, le=1440)] = Field(
-        5.0, description="At most this much training is lost when the trainer is killed.", examples=[5.0]
+        5.0, description="Time between checkpoints, lost at most if the trainer is killed.", examples=[5.0]
     )
     precision: Literal["bf16", "fp32"] | Auto = Field(
         "auto", description="Number format of the computation.", examples=["bf16"]
@@ -74,26 +74,26 @@ class TrainingConfig(BaseModel):
         examples=[50],
     )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
-        42, description="Seed of initialisation and shuffling.", examples=[42]
+        42, description="Seed for initialisation and shuffling.", examples=[42]
     )
     accelerator: Literal["GPU_1xA10", "GPU_1xH100", "GPU_8xH100", "GPU_8xB300"] | Auto | None = Field(
-        "auto", description="Databricks: type of the GPU node; null on this machine.", examples=["GPU_1xH100"]
+        "auto", description="Databricks: type of the GPU node; null for the local backend.", examples=["GPU_1xH100"]
     )
     accelerator_count: Annotated[int, Field(ge=1, le=64)] | Auto | None = Field(
-        "auto", description="Databricks: GPUs in all; null on this machine.", examples=[1]
+        "auto", description="Databricks: total number of GPUs; null for the local backend.", examples=[1]
     )
     timeout_minutes: Annotated[float, Field(gt=0, le=43200)] = Field(
-        1440.0, description="The job ends as `timeout` after this much running time.", examples=[120.0]
+        1440.0, description="Time limit in minutes; after it the job ends as `timeout`.", examples=[120.0]
     )
 
 
 class JobRequest(BaseModel):
-    """What a user asks for."""
+    """A user's request for a training job."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     training_sheet_id: str = Field(
-        min_length=1, max_length=128, description="The training sheet to train on.", examples=["sheet-123"]
+        min_length=1, max_length=128, description="Id of the training sheet to train on.", examples=["sheet-123"]
     )
     model_name: str = Field(
         pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="Name of the model to register.", examples=["triage-model"]
@@ -102,29 +102,29 @@ class JobRequest(BaseModel):
         None,
         min_length=1,
         max_length=512,
-        description="The model to start from; the backend's default where left out.",
+        description="Base model to fine-tune. Default: the backend's default model.",
         examples=["builtin:tiny"],
     )
     training_config: TrainingConfig = Field(
         TrainingConfig(),
-        description='How to fine-tune; what is left out is "auto" or has its default.',
+        description='Fine-tuning configuration; missing keys are "auto" or have their default.',
         examples=[{"epochs": 3, "learning_rate": 0.0001}],
     )
     train_val_split: float = Field(
-        0.8, ge=0.1, le=0.95, description="Share of the pairs that goes to training.", examples=[0.8]
+        0.8, ge=0.1, le=0.95, description="Share of the pairs in the training split.", examples=[0.8]
     )
     split_seed: str | None = Field(
         None,
         max_length=128,
-        description="Seed of the split; the training sheet's id where left out.",
+        description="Seed of the split. Default: derived from the training sheet's id.",
         examples=["2026-11"],
     )
     register_to_uc: bool = Field(
-        True, description="Register a model version; else the model is kept as an artifact.", examples=[True]
+        True, description="Register a model version; otherwise the model is kept as an artifact.", examples=[True]
     )
     uc_catalog: str | None = Field(
-        None, min_length=1, max_length=255, description="Unity Catalog: catalog of the model.", examples=["ml"]
+        None, min_length=1, max_length=255, description="Unity Catalog: catalog for the model.", examples=["ml"]
     )
     uc_schema: str | None = Field(
-        None, min_length=1, max_length=255, description="Unity Catalog: schema of the model.", examples=["models"]
+        None, min_length=1, max_length=255, description="Unity Catalog: schema for the model.", examples=["models"]
     )

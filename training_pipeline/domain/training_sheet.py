@@ -26,7 +26,7 @@ TRAINABLE_SHEETS: Final = frozenset({SheetStatus.APPROVED, SheetStatus.EXPORTED}
 
 
 class Reference(BaseModel):
-    """A thing a training sheet was made from: its source sheet or its prompt template."""
+    """What a training sheet was made from: its source sheet or its prompt template."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

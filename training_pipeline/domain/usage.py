@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Status(StrEnum):
-    """The quality gate's word for a pair. Only `labeled` passes."""
+    """The review status of a pair. Only `labeled` passes the quality gate."""
 
     UNLABELED = "unlabeled"
     LABELED = "labeled"
@@ -54,7 +54,7 @@ STRICTNESS: Final[tuple[DataClassification, ...]] = tuple(DataClassification)
 
 
 class TagRule(BaseModel):
-    """What a tag on the source table takes away from every pair made from it."""
+    """The restrictions that a tag on the source table puts on every pair made from it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,7 +72,7 @@ TAG_RULES: Final[Mapping[str, TagRule]] = {
 
 
 class TagConstraints(BaseModel):
-    """What all tags of a source table take away together."""
+    """The combined restrictions of all tags of a source table."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -82,7 +82,7 @@ class TagConstraints(BaseModel):
 
 
 def constraints_from_tags(tags: Iterable[str]) -> TagConstraints:
-    """Unite the rules of `tags` (matched without regard to case; tags without a rule take nothing away). Pure."""
+    """Unite the rules of `tags` (case-insensitive; tags without a rule restrict nothing). Pure."""
     rules = {tag.upper(): TAG_RULES[tag.upper()] for tag in tags if tag.upper() in TAG_RULES}
     if not rules:
         return TagConstraints()

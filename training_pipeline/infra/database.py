@@ -95,7 +95,7 @@ class Database:
             reason = reason.replace(str(self._url.password), "***")
         return Unavailable(
             f"The database {self.location} does not answer: {reason}",
-            hint=f"Start it, or check {PREFIX}DATABASE_URL (leave that unset to use a PostgreSQL of our own).",
+            hint=f"Start it, or check {PREFIX}DATABASE_URL (leave it unset to use the embedded PostgreSQL).",
         )
 
 

@@ -95,7 +95,7 @@ class EmbeddedPostgres:
         except OSError as error:
             raise Unavailable(
                 f"PostgreSQL cannot be started in {self.directory}: {error}.",
-                hint="Free space or mend the permissions there, or set TRAINING_PIPELINE_STATE_DIR or "
+                hint="Free disk space or fix the permissions there, or set TRAINING_PIPELINE_STATE_DIR or "
                 "TRAINING_PIPELINE_DATABASE_URL.",
             ) from error
 

@@ -15,7 +15,7 @@ def is_loopback(address: str | None) -> bool | None:
 
 
 def resolves_to_loopback(host: str) -> bool:
-    """Whether every address behind `host` is of this machine alone. A name that leads nowhere is not. Asks DNS."""
+    """Whether `host` resolves to loopback addresses only; false for a name that does not resolve. Asks DNS."""
     try:
         addresses = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
     except OSError:

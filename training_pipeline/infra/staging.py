@@ -21,8 +21,6 @@ from training_pipeline.infra.files import sync
 _PREFIX: Final = ".staging-"
 #: A staging directory younger than this may not have its lock yet.
 _YOUNG_SECONDS: Final = 60.0
-#: How DuckDB says that it cannot write to disk.
-_NO_SPACE: Final = ("No space left", "Could not write all bytes", "File too large")
 
 
 @contextmanager
@@ -38,16 +36,22 @@ def disk_errors(doing: str) -> Iterator[None]:
     except duckdb.OutOfMemoryException:
         raise _unavailable(doing, "the engine has neither memory nor disk left") from None
     except duckdb.IOException as error:
-        if not any(sign in str(error) for sign in _NO_SPACE):
+        if not is_out_of_space(error):
             raise
         raise _unavailable(doing, "no space left on the device that the engine spills to") from None
+
+
+def is_out_of_space(error: duckdb.IOException) -> bool:
+    """Whether DuckDB could not write for want of room. Only its message says so: there is no code (DuckDB 1.5)."""
+    said = str(error)
+    return any(sign in said for sign in ("No space left", "Could not write all bytes", "File too large"))
 
 
 def _unavailable(doing: str, why: str) -> Unavailable:
     return Unavailable(
         f"Cannot {doing}: {why}",
         hint="Free some disk space or memory (TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT) and try again. "
-        "Nothing half-written was left behind.",
+        "No partial files were left.",
     )
 
 

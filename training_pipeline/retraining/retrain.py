@@ -1,4 +1,4 @@
-"""Checks all training sheets: which of them are due, which jobs are created for them, and what somebody must know."""
+"""Checks all training sheets: decides which are due, creates jobs for them, and collects warnings."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, select
 
 from training_pipeline.alerts import alerts
-from training_pipeline.datasets.changes import changes
+from training_pipeline.datasets.compare import changes
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
-from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.refs import required
 from training_pipeline.domain.retraining import (
     Changes,
     Decision,
@@ -30,8 +30,9 @@ from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.service import JobService
-from training_pipeline.training_jobs.store.idempotency import Answer, body_hash, turn
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, job_from_row, record_event
+from training_pipeline.training_jobs.store.idempotency import Answer, Remember, body_hash, once
+from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 from training_pipeline.training_jobs.urls import Addresses
 
@@ -149,13 +150,12 @@ def _known(job: TrainingJob | None) -> LastJob | None:
 
 def _changes(retrainer: Retrainer, sheet: TrainingSheet, models: _Models) -> dict[str, Changes]:
     """What changed since each current model of the sheet was trained."""
-    datasets = {name: job.dataset for name, job in models.succeeded.items() if job.dataset is not None}
+    datasets = {name: job.data.dataset for name, job in models.succeeded.items() if job.data.dataset is not None}
     if not datasets:
         return {}
     with retrainer.source.open(sheet.id) as opened:
         return {
-            name: changes(opened, DatasetRef.model_validate(dataset), retrainer.policy)
-            for name, dataset in datasets.items()
+            name: changes(opened, required(dataset, "dataset"), retrainer.policy) for name, dataset in datasets.items()
         }
 
 
@@ -177,25 +177,32 @@ def _warn(retrainer: Retrainer, changed: dict[str, Changes], models: _Models) ->
 
 
 def _model(job: TrainingJob) -> str:
-    version = f" version {job.uc_model_version}" if job.uc_model_version else ""
-    return f"Model {job.uc_model_name or job.model_name}{version} (training job {job.id})"
+    version = f" version {job.result.uc_model_version}" if job.result.uc_model_version else ""
+    return f"Model {job.result.uc_model_name or job.request.model_name}{version} (training job {job.id})"
 
 
 def _create(
     retrainer: Retrainer, sheet: TrainingSheet, rule: Retraining, decision: Decision, tick: str, requested_by: str
 ) -> str:
     """The id of the job that is created for this tick, or was."""
-    asked = body_hash(NAME, [tick, sheet.id])
-    key = f"{tick}:{sheet.id}"
-    with turn(retrainer.store, retrainer.database, who=NAME, key=key, body_hash=asked) as ours:
-        if ours.first_answer is not None:
-            return ours.first_answer.body
 
+    def create(remember: Remember) -> TrainingJob:
         def also(connection: Connection, job: TrainingJob) -> None:
-            ours.remember(connection, Answer(_STORED, job.id))
+            remember(connection, job)
             record_event(connection, job.id, EventType.INFO, f"Retraining: {decision.why}.", SYSTEM)
 
-        return retrainer.jobs.create(rule.request(sheet), created_by=requested_by, also=also).id
+        return retrainer.jobs.create(rule.request(sheet), created_by=requested_by, also=also)
+
+    answer, _ = once(
+        retrainer.store,
+        retrainer.database,
+        who=NAME,
+        key=f"{tick}:{sheet.id}",
+        body_hash=body_hash(NAME, [tick, sheet.id]),
+        create=create,
+        answer=lambda job: Answer(_STORED, job.id),
+    )
+    return answer.body
 
 
 def _jobs(store: JobStore) -> dict[str, _Models]:
@@ -206,11 +213,11 @@ def _jobs(store: JobStore) -> dict[str, _Models]:
         return found.setdefault(sheet_id, _Models({}, {}, {}))
 
     for job in _latest(store, list(JobStatus)):
-        models(job.training_sheet_id).latest[job.model_name] = job
+        models(job.request.training_sheet_id).latest[job.request.model_name] = job
     for job in _latest(store, ACTIVE):
-        models(job.training_sheet_id).active[job.model_name] = job
+        models(job.request.training_sheet_id).active[job.request.model_name] = job
     for job in _latest(store, [JobStatus.SUCCEEDED]):
-        models(job.training_sheet_id).succeeded[job.model_name] = job
+        models(job.request.training_sheet_id).succeeded[job.request.model_name] = job
     return found
 
 

@@ -1,1 +1,1 @@
-"""What every face speaks: the models of the OpenAPI document, so that a table may change without a client noticing."""
+"""The models of the OpenAPI document, shared by API, command line and pages, and independent of the tables."""

@@ -1,4 +1,4 @@
-"""Health as clients see it."""
+"""Response models of the health checks."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from training_pipeline.schemas.base import Answer
 
 
 class Health(Answer):
-    """The process answers."""
+    """The process is alive."""
 
     status: Literal["ok"] = Field("ok", description="Always `ok`.", examples=["ok"])
 
 
 class Check(Answer):
-    """One thing that is needed."""
+    """The check of one dependency."""
 
     name: str = Field(description="database, backend or dagster_daemon.", examples=["database"])
-    ok: bool = Field(description="Whether it is there.", examples=[True])
-    detail: str = Field(description="What is wrong; empty where nothing is.", examples=[""])
+    ok: bool = Field(description="Whether it is available.", examples=[True])
+    detail: str = Field(description="What is wrong; empty if nothing is.", examples=[""])
 
 
 class Readiness(Answer):
-    """Everything that is needed is there."""
+    """All dependencies are available."""
 
     status: Literal["ready"] = Field("ready", description="Always `ready`.", examples=["ready"])
-    checks: list[Check] = Field(description="What was looked at.")
+    checks: list[Check] = Field(description="The checks that were made.")

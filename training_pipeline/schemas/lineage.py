@@ -1,4 +1,4 @@
-"""The lineage record as clients see it: what exactly a model was trained on, and who allowed it."""
+"""Response models of the lineage record: what exactly a model was trained on, and who allowed it."""
 
 from __future__ import annotations
 
@@ -17,29 +17,31 @@ DIGEST = "3b1f0d2c" * 8
 
 
 class LineagePair(Answer):
-    """One Q&A pair of the manifest. No text."""
+    """One Q&A pair of the manifest, without its text."""
 
-    pair_id: str | None = Field(description="Id of the pair; null only for an invalid one.", examples=["p-0001"])
-    split: Literal["train", "validation"] | None = Field(description="Its side; null if excluded.", examples=["train"])
-    reason: str | None = Field(description="Why it was left out; null if it was not.", examples=["unlabeled"])
-    item_ref: str | None = Field(description="The item of the source sheet.", examples=["item-0001"])
-    canonical_label_id: str | None = Field(description="The label it was approved from.", examples=["label-17"])
+    pair_id: str | None = Field(description="Id of the pair; null only for an invalid pair.", examples=["p-0001"])
+    split: Literal["train", "validation"] | None = Field(
+        description="Split of the pair; null if it was excluded.", examples=["train"]
+    )
+    reason: str | None = Field(description="Reason for the exclusion; null if it was included.", examples=["unlabeled"])
+    item_ref: str | None = Field(description="Item of the source sheet.", examples=["item-0001"])
+    canonical_label_id: str | None = Field(description="Canonical label it was approved from.", examples=["label-17"])
     classification: str | None = Field(description="Effective data classification.", examples=["internal"])
     reviewed_by: str | None = Field(description="Who approved it.", examples=["grace"])
-    reviewed_at: str | None = Field(description="When, as the source says it.", examples=["2026-11-02"])
-    constraints_set_by: str | None = Field(description="Who decided on its use.", examples=["sam"])
-    constraints_set_at: str | None = Field(description="When, as the source says it.", examples=["2026-11-03"])
+    reviewed_at: str | None = Field(description="When, as stated by the source.", examples=["2026-11-02"])
+    constraints_set_by: str | None = Field(description="Who set its usage constraints.", examples=["sam"])
+    constraints_set_at: str | None = Field(description="When, as stated by the source.", examples=["2026-11-03"])
     row_hash: str | None = Field(description="SHA-256 (hex) of the example as trained on.", examples=[DIGEST])
 
 
 class AssetRecord(Answer):
-    """Where in Dagster's event log an asset of the job was materialized, and what it then was."""
+    """The materialization of one of the job's assets in Dagster's event log."""
 
     asset_key: str = Field(description="Key of the asset.", examples=["train_split"])
     partition: str = Field(description="Its partition: the job's id.", examples=["tj-20261123-072145-9f3a2c"])
     run_id: str = Field(description="Dagster run.", examples=["0b7a3c52-6a8e-4f0e-9a56-6d8a1f1b2c3d"])
     storage_id: int = Field(description="Id of the event in Dagster's event log.", examples=[815])
-    data_version: str = Field(description="Data version, from the content.", examples=[DIGEST])
+    data_version: str = Field(description="Data version, derived from the content.", examples=[DIGEST])
 
 
 class TrainingJobLineage(Answer):
@@ -48,14 +50,14 @@ class TrainingJobLineage(Answer):
     job_id: str = Field(description="The job.", examples=["tj-20261123-072145-9f3a2c"])
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     training_sheet_name: str = Field(description="Its name.", examples=["Document triage"])
-    training_sheet_digest: str = Field(description="Its version: SHA-256 (hex) of what was stored.", examples=[DIGEST])
+    training_sheet_digest: str = Field(description="Its version: SHA-256 (hex) of its content.", examples=[DIGEST])
     sheet_id: str = Field(description="The source sheet.", examples=["incoming-documents"])
     sheet_name: str = Field(description="Its name.", examples=["Incoming documents"])
-    sheet_version: str = Field(description="Its version; empty where the source has none.", examples=["7"])
+    sheet_version: str = Field(description="Its version; empty if the source has none.", examples=["7"])
     template_id: str = Field(description="The prompt template.", examples=["triage"])
     template_name: str = Field(description="Its name.", examples=["Triage questions"])
-    template_version: str = Field(description="Its version; empty where the source has none.", examples=["3"])
-    gate_policy_version: str = Field(description="Version of the policy that judged the pairs.", examples=["1"])
+    template_version: str = Field(description="Its version; empty if the source has none.", examples=["3"])
+    gate_policy_version: str = Field(description="Version of the gate policy that was applied.", examples=["1"])
     snapshot_digest: str = Field(description="SHA-256 (hex) of the verdicts on all pairs.", examples=[DIGEST])
     dataset_digest: str = Field(description="SHA-256 (hex) of the dataset.", examples=[DIGEST])
     model_name: str = Field(description="The model.", examples=["triage-model"])
@@ -64,16 +66,16 @@ class TrainingJobLineage(Answer):
         description="SHA-256 (hex) of each file of the model; null until it is registered.",
         examples=[{"model.safetensors": DIGEST}],
     )
-    assets: list[AssetRecord] = Field(description="The Dagster materializations that prove it.")
+    assets: list[AssetRecord] = Field(description="The Dagster materializations of the job's assets.")
 
-    train_pairs: int = Field(description="Pairs trained on.", examples=[248])
-    validation_pairs: int = Field(description="Pairs validated on.", examples=[62])
-    excluded_pairs: int = Field(description="Pairs left out.", examples=[130])
-    canonical_labels: int = Field(description="Canonical labels behind the included pairs.", examples=[40])
-    pairs: list[LineagePair] = Field(description="This page of the pairs asked for, by pair id.")
+    train_pairs: int = Field(description="Number of pairs in the training split.", examples=[248])
+    validation_pairs: int = Field(description="Number of pairs in the validation split.", examples=[62])
+    excluded_pairs: int = Field(description="Number of excluded pairs.", examples=[130])
+    canonical_labels: int = Field(description="Number of canonical labels used by the included pairs.", examples=[40])
+    pairs: list[LineagePair] = Field(description="This page of the requested pairs, by pair id.")
     qa_pair_ids: list[str] = Field(description="The ids of the pairs on this page.", examples=[["p-0001"]])
     canonical_label_ids: list[str] = Field(
-        description="The canonical labels behind the pairs on this page, without repetition.", examples=[["label-17"]]
+        description="The distinct canonical labels of the pairs on this page.", examples=[["label-17"]]
     )
     next_cursor: NextCursor
 

@@ -1,4 +1,4 @@
-"""A job's metrics as clients see them: the figures so far, and the series."""
+"""Response models of a job's metrics: latest values and series."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class MetricPoint(Answer):
-    """What was measured at one step; null is what was not measured there, or was no finite number."""
+    """The metrics at one step; null if not measured there, or not finite."""
 
-    step: int = Field(description="Optimizer steps done.", examples=[170])
-    epoch: float | None = Field(description="Epochs done, with fractions.", examples=[1.25])
+    step: int = Field(description="Optimizer step.", examples=[170])
+    epoch: float | None = Field(description="Epochs completed, fractional.", examples=[1.25])
     train_loss: float | None = Field(description=f"{LOSS}, on training pairs.", examples=[0.42])
     val_loss: float | None = Field(description=f"{LOSS}, on validation pairs.", examples=[0.51])
     train_accuracy: float | None = Field(description=f"{ACCURACY}, in training.", examples=[0.88])
@@ -27,11 +27,11 @@ class MetricPoint(Answer):
     learning_rate: float | None = Field(description="Learning rate at this step.", examples=[0.0001])
     grad_norm: float | None = Field(description="Norm of the gradient before clipping.", examples=[0.7])
     tokens: int | None = Field(description="Tokens processed since the start of the job.", examples=[44120])
-    measured_at: datetime = Field(description="When.", examples=["2026-11-23T07:22:30Z"])
+    measured_at: datetime = Field(description="Time of the measurement.", examples=["2026-11-23T07:22:30Z"])
 
 
 class TrainingJobMetrics(Answer):
-    """The figures of a job so far, and the series beside them."""
+    """The latest metrics of a job, and its series."""
 
     job_id: str = Field(description="The job.", examples=["tj-20261123-072145-9f3a2c"])
     train_loss: float | None = Field(description=f"{LOSS}, on training pairs.", examples=[0.42])
@@ -39,38 +39,36 @@ class TrainingJobMetrics(Answer):
     train_accuracy: float | None = Field(description=f"{ACCURACY}, in training.", examples=[0.88])
     val_accuracy: float | None = Field(description=f"{ACCURACY}, in validation.", examples=[0.85])
     learning_rate: float | None = Field(description="Learning rate, last measured.", examples=[0.0001])
-    epochs_completed: float | None = Field(description="Epochs done, with fractions.", examples=[3.0])
-    training_duration_seconds: float | None = Field(
-        description="Seconds of training, up to now while it runs.", examples=[198.2]
-    )
-    tokens_processed: int | None = Field(description="Tokens, up to now while it runs.", examples=[104520])
-    cost_dbu: float | None = Field(description="Cost in Databricks units, where known.", examples=[1.5])
+    epochs_completed: float | None = Field(description="Epochs completed, fractional.", examples=[3.0])
+    training_duration_seconds: float | None = Field(description="Seconds of training so far.", examples=[198.2])
+    tokens_processed: int | None = Field(description="Tokens processed so far.", examples=[104520])
+    cost_dbu: float | None = Field(description="Cost in Databricks units (DBU), if known.", examples=[1.5])
     custom_metrics: dict[str, float] | None = Field(
-        description="Other final figures, by name.", examples=[{"exact_match_after": 0.9}]
+        description="Other final metrics, by name.", examples=[{"exact_match_after": 0.9}]
     )
-    series: list[MetricPoint] = Field(description="By step, the steps asked for.")
-    series_total: int = Field(description="Steps with a measurement in the stretch asked for.", examples=[403])
+    series: list[MetricPoint] = Field(description="The requested steps, in order.")
+    series_total: int = Field(description="Number of measured steps in the requested range.", examples=[403])
     sampled: bool = Field(
-        description="Whether steps were left out to keep the resolution; the extremes of each series are kept.",
+        description="Whether the series was downsampled; minima and maxima are kept.",
         examples=[False],
     )
 
     @classmethod
     def of(cls, job: StoredJob, series: MetricSeries) -> TrainingJobMetrics:
         """The figures that stand in a job, and a stretch of its series. Reads the clock while the job runs."""
-        tokens = series.latest["tokens"] if job.tokens_processed is None else job.tokens_processed
+        tokens = series.latest["tokens"] if job.result.tokens_processed is None else job.result.tokens_processed
         return cls(
             job_id=job.id,
-            train_loss=job.train_loss,
-            val_loss=job.val_loss,
-            train_accuracy=job.train_accuracy,
-            val_accuracy=job.val_accuracy,
+            train_loss=job.progress.train_loss,
+            val_loss=job.progress.val_loss,
+            train_accuracy=job.progress.train_accuracy,
+            val_accuracy=job.progress.val_accuracy,
             learning_rate=series.latest["learning_rate"],
-            epochs_completed=job.current_epoch,
+            epochs_completed=job.progress.current_epoch,
             training_duration_seconds=_duration(job),
             tokens_processed=tokens,
-            cost_dbu=job.cost_dbu,
-            custom_metrics=job.custom_metrics,
+            cost_dbu=job.result.cost_dbu,
+            custom_metrics=job.result.custom_metrics,
             series=[MetricPoint.model_validate(row) for row in series.rows],
             series_total=series.total,
             sampled=series.sampled,

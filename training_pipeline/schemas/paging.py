@@ -1,4 +1,4 @@
-"""Which page is asked for: a page's number, or an opaque cursor that the page before has given."""
+"""Paging: by page number, or by the opaque cursor that the previous page returned."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class InvalidParameter(InvalidRequest):
 
 
 class Position(BaseModel):
-    """A place in a list; what a cursor hides."""
+    """A position in a list, encoded in a cursor."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -72,4 +72,4 @@ def page_number(page: int | None, cursor: str | None) -> int:
 def invalid(name: str, code: str, message: str) -> InvalidParameter:
     """The error for one parameter; `message` says what was expected."""
     problem = FieldProblem(pointer=f"/{name}", code=code, message=message)
-    return InvalidParameter("The request cannot be accepted as it is.", problems=[problem])
+    return InvalidParameter("The request is invalid.", problems=[problem])

@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import BaseModel, Field
 
 from training_pipeline.domain.errors import (
+    BackendDenied,
     BackendFailed,
     BackendUnreachable,
     Conflict,
@@ -43,6 +44,7 @@ STATUSES: Final[Sequence[tuple[type[PipelineError], int]]] = (
     (GateRefused, 422),
     (SplitRefused, 422),
     (BackendFailed, 422),
+    (BackendDenied, 503),
     (BackendUnreachable, 503),
     (Unavailable, 503),
 )
@@ -50,11 +52,11 @@ _log = logging.getLogger(__name__)
 
 
 class ProblemField(BaseModel):
-    """One thing that is wrong with one field."""
+    """A problem with one field."""
 
     pointer: str = Field(description="JSON pointer to the field.", examples=["/training_config/epochs"])
     location: str = Field(description="Where the field is: body, query, path or header.", examples=["body"])
-    code: str = Field(description="Stable.", examples=["less_than_equal"])
+    code: str = Field(description="Stable code of the problem.", examples=["less_than_equal"])
     detail: str = Field(
         description="What was expected.", examples=["input should be less than or equal to 50 (got 51)"]
     )
@@ -66,16 +68,20 @@ class ProblemField(BaseModel):
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 (problem details) has it."""
+    """An error as RFC 9457 problem details."""
 
-    type: str = Field(description="URN of the kind of problem.", examples=["urn:training-pipeline:problem:not_found"])
-    title: str = Field(description="The kind of problem, for people.", examples=["Not Found"])
+    type: str = Field(description="URN of the type of problem.", examples=["urn:training-pipeline:problem:not_found"])
+    title: str = Field(description="Human-readable title of the type of problem.", examples=["Not Found"])
     status: int = Field(description="HTTP status.", examples=[404])
-    detail: str = Field(description="What happened, for people.", examples=["There is no training job 'tj-1'."])
+    detail: str = Field(
+        description="Human-readable description of the error.", examples=["There is no training job 'tj-1'."]
+    )
     instance: str = Field(description="Path of the request.", examples=["/api/v1/training/jobs/tj-1"])
-    code: str = Field(description="Kind of problem; stable, for programs.", examples=["not_found"])
-    hint: str = Field("", description="What to do; may be empty.", examples=["GET /api/v1/training/jobs lists them."])
-    errors: list[ProblemField] = Field([], description="Every field that is wrong.")
+    code: str = Field(description="Stable code of the type of problem, for programs.", examples=["not_found"])
+    hint: str = Field(
+        "", description="Recommended action; may be empty.", examples=["GET /api/v1/training/jobs lists them."]
+    )
+    errors: list[ProblemField] = Field([], description="All invalid fields.")
     request_id: str | None = Field(
         description="Id of the request, as in X-Request-ID and in the service's log.", examples=["req-2f9c41d0b7a3"]
     )
@@ -111,7 +117,7 @@ def problem_of(error: PipelineError, *, path: str = "") -> Problem:
     if type(error) is Unavailable:
         # It may name hosts and paths.
         _log.warning("unavailable", extra={"detail": error.message})
-        detail, hint = "Something that this service depends on does not answer.", "Try again in a moment."
+        detail, hint = "A dependency of this service is not available.", "Try again in a moment."
     location = "query" if isinstance(error, InvalidParameter) else "body"
     errors = [ProblemField.of(found, location) for found in error.problems]
     return problem(status, error.code, detail, path=path, hint=hint, errors=errors)

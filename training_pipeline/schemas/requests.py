@@ -1,4 +1,4 @@
-"""What clients send. Types are strict: a text is not taken for a number."""
+"""Request bodies. Types are strict: a text is not accepted for a number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from training_pipeline.domain import training_config as domain
 
 
 class TrainingConfig(domain.TrainingConfig):
-    """How to fine-tune. What is left out is "auto" or has its default; unknown keys are refused."""
+    """Fine-tuning configuration. Missing keys are "auto" or have their default; unknown keys are refused."""
 
     model_config = ConfigDict(strict=True)
 
@@ -36,7 +36,7 @@ class CreateTrainingJob(domain.JobRequest):
 
     training_config: Config = Field(
         TrainingConfig(),
-        description='How to fine-tune; what is left out is "auto" or has its default.',
+        description='Fine-tuning configuration; missing keys are "auto" or have their default.',
         examples=[{"epochs": 3, "learning_rate": 0.0001}],
     )
 
@@ -46,16 +46,18 @@ class CancelTrainingJob(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
-    reason: str = Field("no reason given", max_length=1000, description="Kept with the job.", examples=["wrong sheet"])
+    reason: str = Field(
+        "no reason given", max_length=1000, description="Stored with the job.", examples=["wrong sheet"]
+    )
 
 
 class RetryTrainingJob(BaseModel):
-    """What to change in a retry."""
+    """Changes for a retry."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
     training_config: Config = Field(
         TrainingConfig(),
-        description="Keys that replace those of the job that is retried; the others stay as they were asked for.",
+        description="Keys that replace those of the retried job; all others stay as requested there.",
         examples=[{"learning_rate": 0.00005}],
     )

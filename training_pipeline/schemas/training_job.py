@@ -1,4 +1,4 @@
-"""A training job as clients see it."""
+"""Response models of training jobs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from training_pipeline.domain.access import Caller, allowed_actions
 from training_pipeline.domain.advice import what_to_do
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.training_jobs.links import links
+from training_pipeline.training_jobs.store.rows import columns_of
 from training_pipeline.training_jobs.urls import Addresses
 
 LOSS = "Cross-entropy in nats per trained token"
@@ -20,12 +21,12 @@ ACCURACY = "Mean token accuracy, 0 to 1"
 
 
 class TrainingJobLink(Answer):
-    """Where else a job can be looked at."""
+    """A link to a page about the job in another system."""
 
-    label: str = Field(description="What is there, for people.", examples=["MLflow run"])
-    name: str = Field(description="Its id or name there.", examples=["8c1f0a3be1d34c2f8f6f0b7f4f2a9d10"])
+    label: str = Field(description="Label of the link.", examples=["MLflow run"])
+    name: str = Field(description="Id or name in that system.", examples=["8c1f0a3be1d34c2f8f6f0b7f4f2a9d10"])
     url: str | None = Field(
-        description="Its page; null where it has none, or none that the service knows.",
+        description="URL of the page; null if there is none or it is not known.",
         examples=["https://dagster.example.com/runs/0b7a3c52-6a8e-4f0e-9a56-6d8a1f1b2c3d"],
     )
 
@@ -34,101 +35,108 @@ class TrainingJob(Answer):
     """One attempt to fine-tune one base model on one training sheet. Times are ISO 8601 with an offset."""
 
     id: str = Field(description="Id of the job; sorts by creation.", examples=["tj-20261123-072145-9f3a2c"])
-    status: domain.JobStatus = Field(description="Where the job is in its life.", examples=["running"])
+    status: domain.JobStatus = Field(description="Status of the job.", examples=["running"])
     allowed_actions: tuple[domain.Action, ...] = Field(
-        description="What whoever asks may ask of the job now.", examples=[["cancel", "poll"]]
+        description="Actions that the caller may take now.", examples=[["cancel", "poll"]]
     )
 
-    training_sheet_id: str = Field(description="The training sheet it is trained on.", examples=["sheet-123"])
-    training_sheet_name: str = Field(description="Name of that sheet.", examples=["Document triage"])
+    training_sheet_id: str = Field(description="Id of the training sheet.", examples=["sheet-123"])
+    training_sheet_name: str = Field(description="Name of the training sheet.", examples=["Document triage"])
     model_name: str = Field(description="Name of the model to register.", examples=["triage-model"])
-    base_model: str = Field(description="The model to start from.", examples=["builtin:tiny"])
+    base_model: str = Field(description="Base model to fine-tune.", examples=["builtin:tiny"])
     training_config: dict[str, Any] = Field(
-        description='The configuration as resolved: the value used for every key, no "auto" left.',
+        description='The resolved configuration: the value used for every key, without "auto".',
         examples=[{"epochs": 3, "learning_rate": 0.0001, "batch_size": 8}],
     )
     requested_config: dict[str, Any] = Field(
-        description="The keys of the configuration as asked for, with their autos.", examples=[{"epochs": 3}]
+        description='The configuration as requested, including "auto".', examples=[{"epochs": 3}]
     )
-    train_val_split: float = Field(description="Share of the pairs asked for in training, 0.1 to 0.95.", examples=[0.8])
+    train_val_split: float = Field(description="Requested share of training pairs, 0.1 to 0.95.", examples=[0.8])
     split_seed: str = Field(description="Seed of the split.", examples=["sheet-123"])
     achieved_ratio: float | None = Field(
-        description="Share of the pairs in training that came out; null until the split is made.", examples=[0.8]
+        description="Achieved share of training pairs; null until the split is made.", examples=[0.8]
     )
     register_to_uc: bool = Field(description="Whether a model version is registered.", examples=[True])
-    uc_catalog: str | None = Field(description="Unity Catalog: catalog of the model.", examples=["ml"])
-    uc_schema: str | None = Field(description="Unity Catalog: schema of the model.", examples=["models"])
+    uc_catalog: str | None = Field(description="Unity Catalog: catalog for the model.", examples=["ml"])
+    uc_schema: str | None = Field(description="Unity Catalog: schema for the model.", examples=["models"])
     uc_model_name: str | None = Field(
         description="Full name of the registered model; null until then.", examples=["ml.models.triage-model"]
     )
     uc_model_version: str | None = Field(description="The registered version; null until then.", examples=["2"])
 
     pairs_counted: bool = Field(
-        description="Whether the gates have counted the pairs: at once for a sheet up to a size, else in the launch "
-        "run. While false, the counts of pairs are null.",
+        description="Whether the pairs have been counted: at once for small sheets, otherwise in the launch run. While "
+        "false, the counts of pairs are null.",
         examples=[True],
     )
     total_pairs: int | None = Field(description="Pairs in the training sheet.", examples=[440])
     eligible_pairs: int | None = Field(description="Pairs that pass both gates.", examples=[310])
     excluded_counts: dict[str, int] | None = Field(
-        description="Pairs left out, by the one reason each is counted under.",
+        description="Excluded pairs by reason; each pair is counted under one reason.",
         examples=[{"unlabeled": 24, "training_prohibited": 40}],
     )
-    train_pairs: int | None = Field(description="Pairs trained on; null until the split is made.", examples=[248])
-    val_pairs: int | None = Field(description="Pairs validated on; null until the split is made.", examples=[62])
+    train_pairs: int | None = Field(
+        description="Pairs in the training split; null until the split is made.", examples=[248]
+    )
+    val_pairs: int | None = Field(
+        description="Pairs in the validation split; null until the split is made.", examples=[62]
+    )
     dataset_digest: str | None = Field(
         description="SHA-256 (hex) of the dataset; null until it is stored.", examples=["3b1f0d2c" * 8]
     )
 
     progress_percent: float = Field(
-        description="Steps done of steps planned, in percent; 99 at most until the job has succeeded.", examples=[42.5]
+        description="Completed steps in percent of planned steps; at most 99 until the job has succeeded.",
+        examples=[42.5],
     )
-    current_step: int | None = Field(description="Optimizer steps done.", examples=[170])
+    current_step: int | None = Field(description="Optimizer steps completed.", examples=[170])
     planned_steps: int | None = Field(description="Optimizer steps planned.", examples=[400])
-    current_epoch: float | None = Field(description="Epochs done, with fractions.", examples=[1.25])
+    current_epoch: float | None = Field(description="Epochs completed, fractional.", examples=[1.25])
     total_epochs: float | None = Field(description="Epochs planned.", examples=[3.0])
-    eta_seconds: float | None = Field(description="Seconds left, as estimated by the backend.", examples=[95.0])
+    eta_seconds: float | None = Field(description="Estimated seconds left.", examples=[95.0])
     train_loss: float | None = Field(description=f"{LOSS}, last measured on training pairs.", examples=[0.42])
     val_loss: float | None = Field(description=f"{LOSS}, last measured on validation pairs.", examples=[0.51])
     train_accuracy: float | None = Field(description=f"{ACCURACY}, last measured in training.", examples=[0.88])
     val_accuracy: float | None = Field(description=f"{ACCURACY}, last measured in validation.", examples=[0.85])
     error_message: str | None = Field(
         description="Why the job failed or timed out; null otherwise.",
-        examples=["The job ran longer than its time limit."],
+        examples=["The job exceeded its time limit."],
     )
     error_details: dict[str, Any] | None = Field(
-        description="More about the cause, for engineers.", examples=[{"error_type": "OutOfMemory"}]
+        description="Technical details of the cause.", examples=[{"error_type": "OutOfMemory"}]
     )
 
     advice: str | None = Field(
         None,
-        description="What to do about it; null for a job that did not fail or time out.",
-        examples=["Mend the cause, then retry: the retry starts with this job's configuration."],
+        description="Recommended action; null unless the job failed or timed out.",
+        examples=["Fix the cause, then retry. The retry starts with this job's configuration."],
     )
 
     created_by: str = Field(description="Who created the job.", examples=["ada"])
     created_at: datetime = Field(description="When it was created.", examples=["2026-11-23T07:21:45Z"])
-    started_at: datetime | None = Field(description="When training began.", examples=["2026-11-23T07:21:52Z"])
-    completed_at: datetime | None = Field(description="When the job was over.", examples=["2026-11-23T07:25:10Z"])
-    updated_at: datetime = Field(description="When anything about it changed last.", examples=["2026-11-23T07:25:10Z"])
-    duration_seconds: float | None = Field(description="Seconds of training; null until it is over.", examples=[198.2])
+    started_at: datetime | None = Field(description="When training started.", examples=["2026-11-23T07:21:52Z"])
+    completed_at: datetime | None = Field(description="When the job ended.", examples=["2026-11-23T07:25:10Z"])
+    updated_at: datetime = Field(description="When the job last changed.", examples=["2026-11-23T07:25:10Z"])
+    duration_seconds: float | None = Field(
+        description="Seconds of training; null until it has ended.", examples=[198.2]
+    )
     cancel_requested_at: datetime | None = Field(
-        description="When a cancel was asked for; the job is over once the backend confirms it.",
+        description="When a cancel was requested; the job ends once the backend confirms it.",
         examples=["2026-11-23T07:23:00Z"],
     )
-    cancel_requested_by: str | None = Field(description="Who asked for it.", examples=["grace"])
-    cancel_reason: str | None = Field(description="Why.", examples=["wrong sheet"])
+    cancel_requested_by: str | None = Field(description="Who requested the cancel.", examples=["grace"])
+    cancel_reason: str | None = Field(description="Reason for the cancel.", examples=["wrong sheet"])
     retry_of: str | None = Field(description="The job that this one retries.", examples=["tj-20261123-070000-1b2c3d"])
     attempt: int = Field(description="1, or one more than the job that it retries.", examples=[1])
 
-    backend: str = Field(description="Where it is trained.", examples=["local"])
+    backend: str = Field(description="Backend that trains it.", examples=["local"])
     backend_job_id: str | None = Field(
         description="The backend's id of the job.", examples=["tj-20261123-072145-9f3a2c"]
     )
     backend_run_id: str | None = Field(description="The backend's id of the run.", examples=["1"])
     backend_run_url: str | None = Field(
         None,
-        description="Page of the run, where the backend has pages; null until it is known.",
+        description="URL of the run's page, if the backend has one; null until it is known.",
         examples=["https://adb-605.12.azuredatabricks.net/jobs/1/runs/2?o=605"],
     )
     mlflow_experiment_id: str | None = Field(description="Experiment in MLflow.", examples=["1"])
@@ -151,7 +159,7 @@ class TrainingJob(Answer):
     )
     links: tuple[TrainingJobLink, ...] = Field(
         (),
-        description="Where else it can be looked at: its runs in Dagster, on Databricks and in MLflow, and its model.",
+        description="Links to its runs in Dagster, Databricks and MLflow, and to its model.",
     )
 
     @classmethod
@@ -161,26 +169,27 @@ class TrainingJob(Answer):
         worked_out = {
             "mlflow_run_url": pages.mlflow_run(job) if pages else None,
             "model_url": pages.model_version(job) if pages else None,
-            "pairs_counted": job.eligible_pairs is not None,
+            "pairs_counted": job.data.eligible_pairs is not None,
             "allowed_actions": allowed_actions(caller, job),
             "advice": what_to_do(job),
             "links": tuple(TrainingJobLink.model_validate(found) for found in links(job, at)),
         }
-        return cls(**{name: getattr(job, name) for name in cls.model_fields if name not in worked_out}, **worked_out)
+        columns = columns_of(job)
+        return cls(**{name: columns[name] for name in cls.model_fields if name not in worked_out}, **worked_out)
 
 
 class TrainingJobPage(Answer):
     """A page of training jobs, newest first."""
 
     jobs: list[TrainingJob] = Field(description="The jobs of this page, newest first.")
-    total: int = Field(description="Jobs that pass the filters, on all pages.", examples=[1])
+    total: int = Field(description="Number of matching jobs on all pages.", examples=[1])
     page: Page
     page_size: PageSize
     next_cursor: NextCursor
 
 
 class ActiveTrainingJobs(Answer):
-    """Every training job that is not over."""
+    """All training jobs that have not ended."""
 
-    jobs: list[TrainingJob] = Field(description="Every pending, queued or running job, newest first.")
-    total: int = Field(description="How many they are.", examples=[1])
+    jobs: list[TrainingJob] = Field(description="All pending, queued or running jobs, newest first.")
+    total: int = Field(description="Number of jobs.", examples=[1])

@@ -1,4 +1,4 @@
-"""Training sheets and what creating a job on one would come to, as clients see them."""
+"""Response models of training sheets, their export summaries and dry runs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:  # what only computes it is heavy, and a command that asks a r
 
 
 class Reference(Answer):
-    """A thing that a training sheet was made from."""
+    """A source of a training sheet."""
 
     id: str = Field(description="Its id.", examples=["incoming-documents"])
-    name: str = Field(description="Its name; empty where the source has none.", examples=["Incoming documents"])
-    version: str = Field(description="Its version; empty where the source has none.", examples=["7"])
+    name: str = Field(description="Its name; empty if the source has none.", examples=["Incoming documents"])
+    version: str = Field(description="Its version; empty if the source has none.", examples=["7"])
 
 
 class TrainingSheet(Answer):
@@ -27,15 +27,15 @@ class TrainingSheet(Answer):
 
     id: str = Field(description="Id of the training sheet.", examples=["sheet-123"])
     name: str = Field(description="Its name.", examples=["Document triage"])
-    status: training_sheet.SheetStatus = Field(description="Status of the sheet as a whole.", examples=["approved"])
+    status: training_sheet.SheetStatus = Field(description="Status of the training sheet.", examples=["approved"])
     trainable: bool = Field(description="Whether that status lets it be trained on.", examples=[True])
     source_sheet: Reference = Field(description="The source dataset.")
-    prompt_template: Reference = Field(description="The prompt that made the questions.")
+    prompt_template: Reference = Field(description="The prompt that generated the questions.")
     tags: tuple[str, ...] = Field(description="Tags of the source table.", examples=[["FINANCE"]])
-    description: str = Field(description="What the sheet is about.", examples=["Which desk takes a document?"])
-    owner: str = Field(description="Who answers for it.", examples=["document-operations"])
-    created_at: datetime | None = Field(description="When it was made, where known.", examples=["2026-11-01T09:00:00Z"])
-    metadata: dict[str, Any] = Field(description="Whatever else the source says.", examples=[{"language": "en"}])
+    description: str = Field(description="Description of the sheet.", examples=["Which desk takes a document?"])
+    owner: str = Field(description="Owner of the sheet.", examples=["document-operations"])
+    created_at: datetime | None = Field(description="When it was created, if known.", examples=["2026-11-01T09:00:00Z"])
+    metadata: dict[str, Any] = Field(description="Further metadata from the source.", examples=[{"language": "en"}])
 
     @classmethod
     def fields_of(cls, sheet: training_sheet.TrainingSheet) -> dict[str, Any]:
@@ -47,23 +47,29 @@ class TrainingSheets(Answer):
     """All training sheets whose heads can be read."""
 
     training_sheets: list[TrainingSheet] = Field(description="The sheets, by id.")
-    total: int = Field(description="How many they are.", examples=[1])
+    total: int = Field(description="Number of training sheets.", examples=[1])
 
 
 class ReasonCount(Answer):
-    """How many pairs are left out for a reason."""
+    """Number of pairs excluded for one reason."""
 
-    reason: str = Field(description="The first reason that applies.", examples=["training_prohibited"])
-    usage_reason: str | None = Field(description="The stewards' own words.", examples=["contains PHI"])
-    count: int = Field(description="Pairs.", examples=[12])
+    reason: str = Field(
+        description="Reason for the exclusion: the first that applies.", examples=["training_prohibited"]
+    )
+    usage_reason: str | None = Field(
+        description="Reason that the data steward gave for the usage constraints.", examples=["contains PHI"]
+    )
+    count: int = Field(description="Number of pairs.", examples=[12])
 
 
 class Warned(Answer):
-    """Something that keeps nothing out and that a person should know."""
+    """A warning that excludes no pairs."""
 
-    code: str = Field(description="Stable.", examples=["validation_not_permitted"])
-    count: int = Field(description="How many things it is about.", examples=[8])
-    message: str = Field(description="In a sentence.", examples=["8 included pairs may not be used for validation."])
+    code: str = Field(description="Stable code.", examples=["validation_not_permitted"])
+    count: int = Field(description="Number of pairs or groups it concerns.", examples=[8])
+    message: str = Field(
+        description="The warning in one sentence.", examples=["8 included pairs may not be used for validation."]
+    )
 
 
 class ExportSummary(Answer):
@@ -73,19 +79,19 @@ class ExportSummary(Answer):
     labeled: int = Field(description="Valid pairs that experts approved.", examples=[398])
     training_allowed: int = Field(description="Of these, pairs that may be trained on.", examples=[324])
     training_prohibited: int = Field(description="Of these, pairs that may not.", examples=[74])
-    eligible: int = Field(description="Pairs that would be trained or validated on.", examples=[310])
+    eligible: int = Field(description="Pairs eligible for training or validation.", examples=[310])
     excluded: dict[str, int] = Field(
-        description="Pairs left out, by the one reason each is counted under; every reason is named.",
+        description="Excluded pairs by reason; each pair is counted under one reason, and every reason is listed.",
         examples=[{"invalid": 0, "unlabeled": 24, "rejected": 10}],
     )
-    reasons: list[ReasonCount] = Field(description="The most frequent reasons, with the stewards' words.")
+    reasons: list[ReasonCount] = Field(description="The most frequent reasons, with the stewards' usage reasons.")
     classifications: dict[str, int] = Field(
         description="Eligible pairs by effective data classification.", examples=[{"internal": 310}]
     )
     approvers: dict[str, int] = Field(
         description='Eligible pairs by who approved them; "" where that is not known.', examples=[{"grace": 310}]
     )
-    warnings: list[Warned] = Field(description="What a person should know.")
+    warnings: list[Warned] = Field(description="Warnings.")
 
     @classmethod
     def of(cls, summary: export_summary.ExportSummary) -> ExportSummary:
@@ -96,49 +102,51 @@ class ExportSummary(Answer):
 class TrainingSheetDetails(TrainingSheet):
     """A training sheet with its export summary."""
 
-    digest: str = Field(description="Its version: SHA-256 (hex) of what is stored.", examples=["3b1f0d2c" * 8])
-    export_summary: ExportSummary = Field(description="What may be trained on, and why the rest may not.")
+    digest: str = Field(description="Its version: SHA-256 (hex) of its content.", examples=["3b1f0d2c" * 8])
+    export_summary: ExportSummary = Field(description="How many pairs may be trained on, and why others may not.")
 
 
 class TrainingSheetPreview(Answer):
-    """The first lines of what would be trained on: only pairs that pass both gates."""
+    """The first lines of the training data: only pairs that pass both gates."""
 
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     trainable: bool = Field(description="Whether the sheet's status lets it be trained on.", examples=[True])
     lines: list[str] = Field(
-        description="JSONL, a chat example a line, by pair id; none where the sheet may not be trained on.",
+        description="JSONL lines, one chat example each, by pair id; none if the sheet may not be trained on.",
         examples=[['{"messages":[{"role":"user","content":"Who?"},{"role":"assistant","content":"Tax desk"}]}']],
     )
 
 
 class PlannedSplit(Answer):
-    """How many pairs a split would put where, and why."""
+    """A planned split: how many pairs are in each part."""
 
-    train: int = Field(description="Pairs to train on.", examples=[248])
-    validation: int = Field(description="Pairs to validate on.", examples=[62])
-    requested_ratio: float = Field(description="Share of train asked for.", examples=[0.8])
-    achieved_ratio: float = Field(description="Share of train that comes out.", examples=[0.8])
-    components: int = Field(description="Groups of pairs that must stay together.", examples=[290])
-    largest_component: int = Field(description="Pairs in the largest of them.", examples=[3])
-    kept_from_validation: int = Field(description="Pairs sent to train for their constraints.", examples=[8])
+    train: int = Field(description="Pairs in the training split.", examples=[248])
+    validation: int = Field(description="Pairs in the validation split.", examples=[62])
+    requested_ratio: float = Field(description="Requested share of training pairs.", examples=[0.8])
+    achieved_ratio: float = Field(description="Achieved share of training pairs.", examples=[0.8])
+    components: int = Field(description="Groups of pairs that must stay in one split.", examples=[290])
+    largest_component: int = Field(description="Pairs in the largest group.", examples=[3])
+    kept_from_validation: int = Field(
+        description="Pairs moved to training because they may not be used for validation.", examples=[8]
+    )
     seed: str = Field(description="Seed of the split.", examples=["sheet-123"])
 
 
 class DryRun(Answer):
-    """What creating this job would come to. Nothing was stored."""
+    """The plan of a job. Nothing was stored."""
 
     dry_run: bool = Field(True, description="Always true.", examples=[True])
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     training_sheet_name: str = Field(description="Its name.", examples=["Document triage"])
     training_sheet_digest: str = Field(description="Its version: SHA-256 (hex).", examples=["3b1f0d2c" * 8])
-    export_summary: ExportSummary = Field(description="What would be trained on, and what not.")
-    split: PlannedSplit = Field(description="The split that would be made.")
-    base_model: str = Field(description="The model to start from.", examples=["builtin:tiny"])
+    export_summary: ExportSummary = Field(description="Export summary of the training sheet.")
+    split: PlannedSplit = Field(description="The planned split.")
+    base_model: str = Field(description="Base model to fine-tune.", examples=["builtin:tiny"])
     training_config: dict[str, Any] = Field(
-        description='The configuration as it would be resolved: no "auto" left.', examples=[{"epochs": 3}]
+        description='The resolved configuration, without "auto".', examples=[{"epochs": 3}]
     )
     planned_steps: int = Field(description="Optimizer steps, before any early stopping.", examples=[403])
-    warnings: list[Warned] = Field(description="What a person should know.")
+    warnings: list[Warned] = Field(description="Warnings.")
 
     @classmethod
     def of(cls, found: DryRunFound) -> DryRun:

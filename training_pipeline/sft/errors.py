@@ -1,4 +1,4 @@
-"""What went wrong, said to the person who reads it, and never with the text of a pair in it."""
+"""Errors of the training program, worded for users. They never contain the text of a pair."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FULL_DISK_BYTES: Final = 1 << 20
 
 
 class TrainingFailed(Exception):
-    """A cause that a person can mend: one readable sentence with what to do. Never quotes a pair."""
+    """A cause that a user can fix: one readable sentence with what to do. Never quotes a pair."""
 
     def __init__(self, message: str, *, recurs: bool = True) -> None:
         super().__init__(message)

@@ -22,6 +22,7 @@ RESERVE_BYTES: Final = 64 << 10
 
 def write_json(path: Path, value: Any) -> None:
     """Replace `path` atomically: a reader sees the old or the new file, never half of one. NaN becomes null."""
+    # Like `infra.json_file.write_json`, of which this program, which imports nothing of ours, cannot make use.
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("w", encoding="utf-8") as file:
         json.dump(finite(value), file, allow_nan=False)

@@ -69,7 +69,7 @@ def _mlflow() -> dict[str, str] | None:
     """The MLflow run that was made for this run; null, and no curves, where the platform made none."""
     run_id = os.environ.get("MLFLOW_RUN_ID")
     if not run_id:
-        sys.stderr.write("MLFLOW_RUN_ID is not set: nobody will see the curves of this training.\n")
+        sys.stderr.write("MLFLOW_RUN_ID is not set: the metrics of this training are not logged to MLflow.\n")
         return None
     uri = os.environ.get("MLFLOW_TRACKING_URI") or "databricks"
     return {"tracking_uri": uri, "experiment_id": os.environ.get("MLFLOW_EXPERIMENT_ID") or "-", "run_id": run_id}

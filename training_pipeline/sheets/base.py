@@ -1,4 +1,4 @@
-"""The seam between us and wherever training sheets are kept."""
+"""The interface to the sources of training sheets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which columns a file of pairs may have, and what is wrong with the ones it has."""
+"""The columns that a file of pairs may have, and the validation of those it has."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def column_problems(columns: Mapping[str, int | None], head: Head) -> Iterator[P
         if name not in KNOWN_COLUMNS and name not in head.ignored_columns:
             yield Problem(name, "unknown_column", f"is not a known column{_near(name)}", line)
         elif (other := seen.setdefault(name.lower(), name)) != name:
-            yield Problem(name, "repeated_column", f"differs from column '{other}' only in capitals", line)
+            yield Problem(name, "repeated_column", f"differs from column '{other}' only in case", line)
     for name in REQUIRED_COLUMNS:
         if name not in columns:
             yield Problem(name, "missing_column", "is missing; every pair needs it, and it has no default")
@@ -48,7 +48,7 @@ def known_columns_hint() -> str:
     """What to do about an unknown column."""
     return (
         f"Known columns: {', '.join(KNOWN_COLUMNS)}. "
-        "List columns to leave aside under `ignored_columns` in the sheet's YAML."
+        "List columns to ignore under `ignored_columns` in the sheet's YAML."
     )
 
 

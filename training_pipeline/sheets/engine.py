@@ -1,4 +1,4 @@
-"""What works out expressions over the pairs of an open sheet, and brings the results to our DuckDB.
+"""The interface to the engine that evaluates expressions over the pairs of an open sheet.
 
 The rules and everything that counts, splits and writes are the same expressions whatever the engine is.
 """

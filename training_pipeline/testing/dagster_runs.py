@@ -8,9 +8,9 @@ import dagster as dg
 
 from training_pipeline.app.container import Services
 from training_pipeline.defs.partitions import run_tags, training_job_partitions
-from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.domain.job import TERMINAL, Phase, TrainingJob
 from training_pipeline.testing.polling import until
-from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of, claim
+from training_pipeline.training_jobs.lifecycle.claims import claim
 
 RUNS = {Phase.LAUNCH: "launch_training", Phase.FINALIZE: "finalize_training"}
 
@@ -28,7 +28,7 @@ def execute(
     return definitions.resolve_job_def(RUNS[phase]).execute_in_process(
         instance=instance,
         partition_key=job.id,
-        tags=run_tags(phase, job.id, attempt_of(job, phase)),
+        tags=run_tags(phase, job.id, job.phase(phase).attempt),
         raise_on_error=False,
     )
 
@@ -49,7 +49,7 @@ def finish(
 
     def done() -> bool:
         now = services.poller.poll(job.id)
-        return now.backend_status in TERMINAL
+        return now.polling.backend_status in TERMINAL
 
     until(done, what="the end of the training run")
     claimed = claim(services.store, Phase.FINALIZE, job_id=job.id)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from sqlalchemy import update
 
 from training_pipeline.app.container import Services
-from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.domain.job import TERMINAL, Phase, TrainingJob
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
-from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of, claim
+from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
 
@@ -29,7 +29,9 @@ def drive(services: Services, job_id: str, *, seconds: float = 240.0, prepare: P
         for job in claim(store, Phase.FINALIZE, job_id=job_id):
             finish(services, job)
         job = store.get(job_id)
-        if job.status in TERMINAL and (job.finalized_at is not None or job.backend_status in {None, "cancelled"}):
+        if job.status in TERMINAL and (
+            job.finalize.done_at is not None or job.polling.backend_status in {None, "cancelled"}
+        ):
             return job
         time.sleep(0.03)
     raise AssertionError(f"The job is still {store.get(job_id).status}: {store.events(job_id, limit=20)[0]}")
@@ -47,7 +49,7 @@ def prepared(services: Services, job: TrainingJob) -> tuple[SheetRef, SnapshotRe
 
 def launch(services: Services, job: TrainingJob, prepare: Prepare = prepared) -> None:
     """The steps of `launch_training`, and what becomes of an error in them."""
-    attempt, launcher, store = attempt_of(job, Phase.LAUNCH), services.launcher, services.store
+    attempt, launcher, store = job.phase(Phase.LAUNCH).attempt, services.launcher, services.store
     try:
         begun = launcher.begin(job.id, attempt, run_id="driven")
         sheet, taken, dataset = prepare(services, begun)
@@ -60,13 +62,13 @@ def launch(services: Services, job: TrainingJob, prepare: Prepare = prepared) ->
 
 def finish(services: Services, job: TrainingJob) -> None:
     """The steps of `finalize_training`, and what becomes of an error in them."""
-    attempt, finisher = attempt_of(job, Phase.FINALIZE), services.finisher
+    attempt, finalizer = job.phase(Phase.FINALIZE).attempt, services.finalizer
     try:
-        begun = finisher.begin(job.id, attempt, run_id="driven")
-        finisher.require_trained(begun)
-        result = finisher.store_metrics(begun)
-        finisher.register(services.store.get(job.id), result)
-        finisher.succeed(job.id)
+        begun = finalizer.begin(job.id, attempt, run_id="driven")
+        finalizer.require_trained(begun)
+        result = finalizer.store_metrics(begun)
+        finalizer.register(services.store.get(job.id), result)
+        finalizer.succeed(job.id)
     except Exception as error:  # noqa: BLE001 - what the run of Dagster does with any error
         services.failures.raised(Phase.FINALIZE, job.id, attempt, error)
 

@@ -40,14 +40,14 @@ class DatabricksSystem(RunningSystem):
 
     def succeeded(self, job_id: str, seconds: float = 240) -> tuple[TrainingJob, Run, Version]:
         """The job once it has succeeded, with its one run and the one model version of that run."""
-        job = self.until(job_id, lambda job: job.finalized_at is not None, "the success", seconds=seconds)
+        job = self.until(job_id, lambda job: job.finalize.done_at is not None, "the success", seconds=seconds)
         assert job.status is JobStatus.SUCCEEDED, self.story(job_id)
         (run,) = self.runs(job_id)
-        assert job.backend_run_id == str(run.run_id)
-        assert job.mlflow_run_id == run.mlflow["mlflow_run_id"]
-        versions = registry(self.workspace).models[str(job.uc_model_name)]
-        (version,) = [version for version in versions if version.run_id == job.mlflow_run_id]
-        assert (str(version.version), version.status) == (job.uc_model_version, "READY")
+        assert job.handles.backend_run_id == str(run.run_id)
+        assert job.handles.mlflow_run_id == run.mlflow["mlflow_run_id"]
+        versions = registry(self.workspace).models[str(job.result.uc_model_name)]
+        (version,) = [version for version in versions if version.run_id == job.handles.mlflow_run_id]
+        assert (str(version.version), version.status) == (job.result.uc_model_version, "READY")
         self.assert_on_record(job_id)
         return job, run, version
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from training_pipeline.app.container import Services, assemble
 from training_pipeline.app.sheet_source import sheet_source
-from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.database import Database
@@ -27,9 +27,9 @@ from training_pipeline.testing.databricks_workspace.models import registry
 from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.testing.small_sheet import rows, write_sheet
-from training_pipeline.training_jobs.lifecycle.claims import Phase, claim
+from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.lifecycle.failures import Failures
-from training_pipeline.training_jobs.lifecycle.finalize import Finisher
+from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
 from training_pipeline.training_jobs.lifecycle.launch import Launcher
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -136,7 +136,7 @@ class Walk:
         services = assemble(self._settings, self._database, backend=ScriptedBackend(), source=self._source)
         job = self._store.create(new_job(training_sheet_id="small"), message="Created.")
         (claimed,) = claim(self._store, Phase.LAUNCH, job_id=job.id)
-        begun = services.launcher.begin(job.id, claimed.launch_attempt, run_id="walk")
+        begun = services.launcher.begin(job.id, claimed.launch.attempt, run_id="walk")
         return prepared(services, begun)
 
     def _services(self, workspace: Workspace) -> Services:
@@ -158,7 +158,7 @@ class Walk:
                 min_pairs=10,
             ),
             poller=Poller(store, backend, tracking, patience_seconds=PATIENCE),
-            finisher=Finisher(store, backend, tracking),
+            finalizer=Finalizer(store, backend, tracking),
             failures=Failures(store, backend, max_attempts=3, patience_seconds=PATIENCE),
         )
 

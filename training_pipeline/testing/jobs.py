@@ -21,13 +21,14 @@ from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.job_id import new_job_id
 from training_pipeline.domain.training_config import TrainingConfig
+from training_pipeline.training_jobs.store.rows import job_from_row
 
 
 def new_job(**values: Any) -> TrainingJob:
-    """A pending job; `values` replace its fields."""
+    """A pending job; `values` replace its columns."""
     now = datetime.now(UTC)
-    return TrainingJob(
-        **{
+    return job_from_row(
+        {
             "id": new_job_id(now),
             "training_sheet_id": "sheet-123",
             "training_sheet_name": "Triage",

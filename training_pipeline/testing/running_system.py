@@ -203,7 +203,7 @@ class RunningSystem:
     def assert_succeeded_once(self, job_id: str, *, trainer_starts: int | None = 1) -> None:
         """Released, it succeeds: submitted once, one model version, and the lineage that Dagster's event log tells."""
         self.release(job_id)
-        job = self.until(job_id, lambda job: job.finalized_at is not None, "the success", seconds=240)
+        job = self.until(job_id, lambda job: job.finalize.done_at is not None, "the success", seconds=240)
         assert job.status is JobStatus.SUCCEEDED, self.story(job_id)
         run = self.services.backend._directory(job.id, job.attempt)  # type: ignore[attr-defined]
         begun = starts(run)
@@ -212,13 +212,13 @@ class RunningSystem:
             assert len(begun) == trainer_starts, begun
         self.assert_on_record(job_id)
         client = self.tracking.client
-        every_step = list(range(1, (job.planned_steps or 0) + 1))
+        every_step = list(range(1, (job.progress.planned_steps or 0) + 1))
         assert metrics.series(self.services.store, job_id)["step"].tolist() == every_step
-        assert job.mlflow_run_id is not None
-        mirrored = [point.step for point in client.get_metric_history(job.mlflow_run_id, "train_loss")]
+        assert job.handles.mlflow_run_id is not None
+        mirrored = [point.step for point in client.get_metric_history(job.handles.mlflow_run_id, "train_loss")]
         assert mirrored == every_step
-        versions = client.search_model_versions(f"run_id = '{job.mlflow_run_id}'")
-        assert [str(version.version) for version in versions] == [job.uc_model_version]
+        versions = client.search_model_versions(f"run_id = '{job.handles.mlflow_run_id}'")
+        assert [str(version.version) for version in versions] == [job.result.uc_model_version]
 
     def assert_on_record(self, job_id: str) -> None:
         """Its lineage is what Dagster's event log says, and it went through its life once."""

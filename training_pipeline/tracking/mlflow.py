@@ -31,7 +31,7 @@ _EXISTS: Final = "RESOURCE_ALREADY_EXISTS"
 
 
 class RunTracking(Protocol):
-    """What the life of a job needs of MLflow, whether it is ours or that of a backend whose runs log by themselves."""
+    """What a job needs from MLflow, whether it is ours or that of a backend whose runs log to it themselves."""
 
     def start_run(
         self, job_id: str, *, params: Mapping[str, Any], tags: Mapping[str, str]

@@ -1,1 +1,1 @@
-"""The life of a training job: what is stored, the verbs, and the poller."""
+"""Training jobs: store, life cycle and polling."""

@@ -20,16 +20,16 @@ class Link:
 def links(job: TrainingJob, at: Addresses) -> tuple[Link, ...]:
     """The places where this job has left something, in the order of its life. Pure."""
     found = []
-    for label, run_id in (("Dagster launch run", job.launch_run_id), ("Dagster finish run", job.finalize_run_id)):
+    for label, run_id in (("Dagster launch run", job.launch.run_id), ("Dagster finish run", job.finalize.run_id)):
         if run_id is not None:
             found.append(Link(label, run_id, at.run(run_id)))
-    if job.launch_run_id is not None:
+    if job.launch.run_id is not None:
         found.append(Link("Dagster asset lineage", job.id, at.asset("fine_tuned_model", job.id)))
-    if job.backend_run_url is not None:
-        found.append(Link("Databricks run", job.backend_run_id or "", job.backend_run_url))
-    if job.mlflow_run_id is not None:
-        found.append(Link("MLflow run", job.mlflow_run_id, at.mlflow_run(job)))
-    if job.uc_model_name is not None and job.uc_model_version is not None:
-        name, version = job.uc_model_name, job.uc_model_version
+    if job.handles.backend_run_url is not None:
+        found.append(Link("Databricks run", job.handles.backend_run_id or "", job.handles.backend_run_url))
+    if job.handles.mlflow_run_id is not None:
+        found.append(Link("MLflow run", job.handles.mlflow_run_id, at.mlflow_run(job)))
+    if job.result.uc_model_name is not None and job.result.uc_model_version is not None:
+        name, version = job.result.uc_model_name, job.result.uc_model_version
         found.append(Link("Registered model", f"{name} version {version}", at.model_version(job)))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""Where a person finds more about a training job: its page, its runs in the Dagster UI, in MLflow
+"""URLs of pages about a training job: its page, its runs in the Dagster UI, in MLflow
 and on Databricks, and its model."""
 
 from __future__ import annotations
@@ -55,18 +55,18 @@ class Addresses:
         workspace = DatabricksPages.of(job)
         if workspace is not None:
             return workspace.mlflow_run(job)
-        if not self.mlflow or job.mlflow_run_id is None:
+        if not self.mlflow or job.handles.mlflow_run_id is None:
             return None
-        return f"{self.mlflow}/#/experiments/{job.mlflow_experiment_id}/runs/{job.mlflow_run_id}"
+        return f"{self.mlflow}/#/experiments/{job.handles.mlflow_experiment_id}/runs/{job.handles.mlflow_run_id}"
 
     def model_version(self, job: TrainingJob) -> str | None:
         """The job's model version, in Unity Catalog or in MLflow where that has pages."""
         workspace = DatabricksPages.of(job)
         if workspace is not None:
             return workspace.model_version(job)
-        if not self.mlflow or job.uc_model_name is None or job.uc_model_version is None:
+        if not self.mlflow or job.result.uc_model_name is None or job.result.uc_model_version is None:
             return None
-        return f"{self.mlflow}/#/models/{job.uc_model_name}/versions/{job.uc_model_version}"
+        return f"{self.mlflow}/#/models/{job.result.uc_model_name}/versions/{job.result.uc_model_version}"
 
 
 def address(host: str, port: int) -> str:

@@ -1,1 +1,1 @@
-"""The pages of the TRAIN stage, on the REST API's own app: they show what its service says, and hold nothing."""
+"""The web pages of the TRAIN stage, on the REST API's app. They show what the service answers and store nothing."""

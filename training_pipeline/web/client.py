@@ -1,4 +1,4 @@
-"""What a page asks of the service, for the one who looks at it: the client of this installation, called in threads."""
+"""The client of the pages: calls the client of this installation in threads, for the caller of the page."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class PageClient:
         return await self._shared(f"job {job_id} of {self.caller.name}", partial(self.local.get, job_id))
 
     async def metrics(self, job_id: str, *, from_step: int, to_step: int, resolution: int) -> TrainingJobMetrics:
-        """Figures and series of a job."""
+        """Metrics and series of a job."""
         call = partial(self.local.metrics, job_id, from_step=from_step, to_step=to_step, resolution=resolution)
         return await self._shared(f"metrics {job_id} {from_step} {to_step} {resolution}", call)
 
@@ -105,11 +105,11 @@ class PageClient:
         return await _thread(self.local.base_models)
 
     async def plan(self, request: Mapping[str, Any]) -> DryRun:
-        """What creating a job would come to."""
+        """The dry run of a new job."""
         return await _thread(self.local.plan, request)
 
     async def plan_retry(self, job_id: str, changes: Mapping[str, Any]) -> DryRun:
-        """What retrying a job would come to."""
+        """The dry run of a retry."""
         return await _thread(self.local.plan_retry, job_id, changes=changes)
 
     async def create(self, request: Mapping[str, Any], *, draft: str) -> TrainingJob:
@@ -123,7 +123,7 @@ class PageClient:
         return (await _thread(self.local.retry, job_id, changes=changes, idempotency_key=key)).job
 
     async def cancel(self, job_id: str, *, reason: str) -> None:
-        """Cancel a job, or ask for it."""
+        """Cancel a job, or request a cancel."""
         await _thread(self.local.cancel, job_id, reason=reason)
 
     async def _shared(self, what: str, call: Callable[[], T]) -> T:

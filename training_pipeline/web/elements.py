@@ -61,12 +61,12 @@ class Tag(Element):
 
 
 def icon(name: str, **attributes: Any) -> Tag:
-    """A picture that a word stands beside: readers skip it."""
+    """A decorative icon beside a text; screen readers skip it."""
     return Tag("span", classes=f"icon i-{name}", aria_hidden="true", **attributes)
 
 
 class BadgeWords(NamedTuple):
-    """How a status is shown: the end of its class, its icon, its word."""
+    """How a status is shown: the suffix of its CSS class, its icon and its label."""
 
     look: str
     picture: str
@@ -85,12 +85,12 @@ _ICONS: Final = {
 
 
 def badge_of(status: JobStatus, *, stopping: bool = False) -> BadgeWords:
-    """The badge of a status; `stopping` says that a cancel is asked for and not confirmed. Pure."""
+    """The badge of a status; `stopping` means that a cancel is requested and not confirmed yet."""
     return BadgeWords("stopping", "stop", "cancelling") if stopping else BadgeWords(status, _ICONS[status], status)
 
 
 class Badge:
-    """A status: its word, its icon and its colour."""
+    """A status badge: label, icon and colour."""
 
     def __init__(self, status: JobStatus, *, stopping: bool = False) -> None:
         self._whole = Tag("span")
@@ -108,7 +108,7 @@ class Badge:
 
 
 class Bar:
-    """How far something is, as a bar with a name."""
+    """A progress bar with an accessible name."""
 
     def __init__(self, name: str, percent: float, *, classes: str = "") -> None:
         self._bar = Tag(
@@ -124,7 +124,7 @@ class Bar:
         self.show(percent)
 
     def show(self, percent: float, *, visible: bool = True) -> None:
-        """Show another share."""
+        """Show another percentage."""
         self._bar.set(aria_valuenow=f"{percent:.0f}")
         self._fill.set(style=f"width: {percent:.1f}%")
         self._bar.set_visibility(visible)
@@ -150,7 +150,7 @@ def button(text: str, *, kind: str = "", picture: str | None = None, **attribute
 
 
 def link(text: str, address: str, *, classes: str = "", picture: str | None = None, **attributes: Any) -> Tag:
-    """A link; one that leaves the pages opens beside them and says so."""
+    """A link; one that leaves the pages opens in a new tab and says so."""
     away = not address.startswith("/") and not address.startswith("?")
     if away:
         attributes |= {"target": "_blank", "rel": "noreferrer"}
@@ -180,7 +180,7 @@ def code(text: str, *, copied_as: str | None = None) -> None:
 
 @contextmanager
 def panel(title: str, *, name: str, level: str = "h2") -> Iterator[Tag]:
-    """A section with a title; gives its head, for what stands beside the title."""
+    """A section with a title. Yields its head, for elements beside the title."""
     with Tag("section", classes="panel", aria_labelledby=f"{name}-title"):
         with Tag("div", classes="panel-head") as head:
             Tag(level, title, id_=f"{name}-title")
@@ -198,13 +198,13 @@ def fact(name: str) -> Iterator[None]:
 
 
 def text_fact(name: str, value: str) -> None:
-    """A fact that is a word or a number."""
+    """One fact whose value is a text or a number."""
     with fact(name):
         Tag("span", value)
 
 
 def empty(picture: str, title: str, detail: str = "") -> None:
-    """What stands where there is nothing yet."""
+    """The placeholder of a list or table without rows."""
     with Tag("div", classes="empty"):
         icon(picture)
         Tag("p", title, classes="empty-title")
@@ -216,9 +216,9 @@ def empty(picture: str, title: str, detail: str = "") -> None:
 def small_table(
     name: str, titles: Sequence[str], *, numbers: Collection[str] = (), classes: str = ""
 ) -> Iterator[None]:
-    """A table that can be scrolled, with these heads; its rows are made inside."""
+    """A scrollable table with these column titles; its rows are created inside."""
     with (
-        Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label=f"{name}, a table"),
+        Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label=f"{name} table"),
         Tag("table", classes=f"small {classes}"),
     ):
         with Tag("thead"), Tag("tr"):

@@ -1,4 +1,4 @@
-"""How numbers are written. Pure."""
+"""How numbers, durations and names are formatted for display. No I/O."""
 
 from __future__ import annotations
 

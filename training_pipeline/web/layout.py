@@ -1,4 +1,4 @@
-"""The frame of every page: skip link, header, main part, messages; and the way a page stays fresh."""
+"""The frame of every page: skip link, header, main part and messages; and how an open page is kept up to date."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ASSETS: Final = (
 
 @contextmanager
 def frame(title: str, site: Site, caller: Caller | None) -> Iterator[None]:
-    """A page with this title; what is made inside is its main part."""
+    """A page with this title; what is created inside is its main part."""
     ui.page_title(f"{title} · training_pipeline")
     ui.add_head_html(_ASSETS.format(version=site.app.version))
     client = ui.context.client
@@ -50,7 +50,7 @@ def frame(title: str, site: Site, caller: Caller | None) -> Iterator[None]:
         stale.set_visibility(False)
         with stale:
             icon("alert")
-            Tag("span", "The service cannot be asked right now. What is shown may be out of date.")
+            Tag("span", "The service is not responding. This page may be out of date.")
         Tag("div", classes="messages", id_="messages", role="status", aria_live="polite")
     yield
 
@@ -66,7 +66,7 @@ def _header(site: Site, caller: Caller | None) -> None:
                 link("Train", urls.HOME)
                 link("Dagster", Addresses.of(site.settings).dagster)
         Tag("span", classes="grow")
-        theme = Tag("button", classes="icon-button", type="button", aria_label="Theme: as the system", title="Theme")
+        theme = Tag("button", classes="icon-button", type="button", aria_label="Theme: system", title="Theme")
         theme.set(data_theme_button="")
         with theme:
             icon("theme")
@@ -96,8 +96,8 @@ def _js(text: str) -> str:
     return json.dumps(text)
 
 
-def problem(error: PipelineError, *, title: str = "This did not work") -> None:
-    """What went wrong, as the service words it."""
+def problem(error: PipelineError, *, title: str = "Something went wrong") -> None:
+    """An error with its field problems and hint, as worded by the service."""
     found = problem_of(error)
     with Tag("div", classes="notice bad", role="alert"):
         icon("alert")
@@ -113,14 +113,14 @@ def problem(error: PipelineError, *, title: str = "This did not work") -> None:
 
 
 def _unforeseen(error: Exception) -> None:
-    found = problem_of(error).detail if isinstance(error, PipelineError) else "Something unforeseen went wrong."
+    found = problem_of(error).detail if isinstance(error, PipelineError) else "An unexpected error occurred."
     say(found, bad=True)
 
 
 class Watch:
-    """Whether a job, or any, has changed since this was made: before the page of this context reads what it shows.
+    """Watches one job, or all, for changes. To be created before the page of this context reads what it shows.
 
-    Where too many follow jobs already the page is shown all the same, and says that it does not follow them.
+    If too many clients follow jobs already, the page is shown all the same and says that it is not live.
     """
 
     def __init__(self, site: Site, caller: Caller, job_id: str = ANY_JOB) -> None:

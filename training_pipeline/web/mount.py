@@ -1,4 +1,4 @@
-"""Puts the pages on the REST API's app. NiceGUI is one app a process, so this is called once, by what serves."""
+"""Mounts the pages on the REST API's app. NiceGUI allows one app per process, so the server calls this once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ASGI middleware around the pages: their addresses, who may see them, what browsers may do with them, compression."""
+"""ASGI middleware around the pages: routing, sessions, security headers, caching and compression."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _OPEN: Final = re.compile(rf"{BASE}/(_nicegui/|static/|favicon\.ico$|login$)")
 
 
 class Shell:
-    """Lets every path that is no page's through as it is. Who opens a page's websocket is asked elsewhere."""
+    """Passes every path that is not a page's through unchanged. Websockets are checked by `PageSockets`."""
 
     def __init__(self, app: ASGIApp, site: Site) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What every page stands on: the app's services, who is looking, and news of changes."""
+"""What every page needs: the app's services, the caller, and live updates."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ class Site:
 
     @property
     def services(self) -> Services:
-        """The parts of the installation; there only while the app runs."""
+        """The services of the installation; available only while the app runs."""
         found: Services = self.app.state.services
         return found
 
     @property
     def live(self) -> Live:
-        """What tells of jobs as they change; there only while the app runs."""
+        """Live updates of jobs; available only while the app runs."""
         found: Live = self.app.state.live
         return found
 
     async def ask(self, scope: Scope) -> Caller:
-        """Who sent this; raises `Unauthenticated` for one that is from nobody it knows."""
+        """The caller of this request; raises `Unauthenticated` without a valid session."""
         return await to_thread.run_sync(page_caller, HTTPConnection({**scope, "app": self.app}))
 
     def client(self, connection: HTTPConnection) -> PageClient:

@@ -1,4 +1,4 @@
-"""What the addresses of the pages say. Pure."""
+"""The URLs of the pages: built here, and read back. No I/O."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class JobFilters(BaseModel):
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
-        """The filters that a query names. What is none is left out: a page opens for every address."""
+        """The filters that a query names. Unknown values are ignored, so that a page opens for every URL."""
         found: dict[str, object] = {}
         for name in ("sheet", "creator", "search", "sort", "page"):
             if name in query:
@@ -63,7 +63,7 @@ class JobFilters(BaseModel):
                     found.pop(str(each["loc"][0]))
 
     def query(self) -> str:
-        """The query that says what differs from a plain list; empty where nothing does."""
+        """The query with what differs from the unfiltered list; empty if nothing does."""
         stated = {
             "status": ",".join(self.statuses),
             "sheet": self.sheet,
@@ -86,5 +86,5 @@ class JobFilters(BaseModel):
 
     @property
     def filtered(self) -> bool:
-        """Whether some jobs may be left out."""
+        """Whether any filter is set."""
         return bool(self.statuses or self.sheet or self.creator or self.search)

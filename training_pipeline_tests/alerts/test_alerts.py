@@ -49,7 +49,7 @@ def about(**values: Any) -> Alert | None:
             Kind.FAILED,
             "base model is broken",
         ),
-        ({"status": JobStatus.FAILED}, Kind.FAILED, "its cause is not known"),
+        ({"status": JobStatus.FAILED}, Kind.FAILED, "cause unknown"),
         (
             {"status": JobStatus.FAILED, "error_details": {"code": "gate_refused"}, "error_message": "Only 3 of 9."},
             Kind.BLOCKED,

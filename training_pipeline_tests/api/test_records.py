@@ -95,7 +95,7 @@ def test_the_pairs_of_a_lineage_come_in_pages(client: TestClient, services: Serv
 
 def test_a_manifest_that_is_gone_is_503_and_its_path_is_not_told(client: TestClient, services: Services) -> None:
     job = prepared(services, post(client)["id"])
-    assert job.dataset is not None
+    assert job.data.dataset is not None
     for path in services.settings.datasets.glob("*/manifest.parquet"):
         path.unlink()
     answer = client.get(f"{JOBS}/{job.id}/lineage")

@@ -99,7 +99,7 @@ def test_operators_cancel_and_retry_their_own_jobs_and_admins_everybodys(
     client.headers.update(bearer(services, "ada", Role.OPERATOR))
     job = post(client)
     found = problem(client.post(f"{JOBS}/{job['id']}/cancel", headers=eve), 403, "not_your_job")
-    assert found["detail"] == f"Training job {job['id']} is ada's; to cancel it, eve needs the role admin."
+    assert found["detail"] == f"Training job {job['id']} belongs to ada; eve needs the role admin to cancel it."
     assert client.get(f"{JOBS}/{job['id']}").json()["status"] == "pending"
     assert client.post(f"{JOBS}/{job['id']}/cancel").status_code == 200
     problem(client.post(f"{JOBS}/{job['id']}/retry", headers=eve), 403, "not_your_job")

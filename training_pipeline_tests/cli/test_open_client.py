@@ -29,7 +29,7 @@ def test_a_token_that_anybody_on_the_way_can_read_is_worth_a_warning(
     with open_client(url, token) as client:
         assert isinstance(client, RemoteClient)
     told = capsys.readouterr().err
-    assert told == (f"Warning: the token travels unencrypted to {url}; use https://.\n" if exposed else "")
+    assert told == (f"Warning: the token is sent unencrypted to {url}; use https://.\n" if exposed else "")
 
 
 def test_without_an_address_the_client_is_of_this_installation(installed: Settings) -> None:
@@ -41,6 +41,6 @@ def test_without_an_address_the_client_is_of_this_installation(installed: Settin
 
 
 def test_a_token_without_a_service_is_refused_before_anything_is_opened(installed: Settings) -> None:
-    with pytest.raises(InvalidRequest, match="none is named"), open_client(None, "secret"):
+    with pytest.raises(InvalidRequest, match="without the URL"), open_client(None, "secret"):
         pass
     assert not installed.state_dir.exists()

@@ -173,7 +173,7 @@ def test_a_job_is_polled_and_cancelled(client: Client, services: Services, backe
     job = client.create(REQUEST).job
     accepted(services, backend, job.id, JobStatus.RUNNING)
     polled = client.poll(job.id)
-    assert (polled.id, polled.backend_run_id) == (job.id, services.jobs.get(job.id).backend_run_id)
+    assert (polled.id, polled.backend_run_id) == (job.id, services.jobs.get(job.id).handles.backend_run_id)
     asked = client.cancel(job.id, reason="wrong sheet")
     assert (asked.cancel_reason, asked.cancel_requested_by) == ("wrong sheet", services.settings.local_user)
     assert backend.cancelled == [job.id]

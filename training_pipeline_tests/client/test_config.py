@@ -88,7 +88,7 @@ def test_whether_anybody_on_the_way_can_read_the_token(url: str, token: str | No
 
 
 def test_a_token_without_a_service_is_a_mistake() -> None:
-    with pytest.raises(InvalidRequest, match="none is named"):
+    with pytest.raises(InvalidRequest, match="without the URL"):
         remote_service(None, "secret")
 
 

@@ -25,7 +25,7 @@ class Shop:
 def test_a_verb_is_for_its_role_and_those_above_it() -> None:
     for role in (Role.OPERATOR, Role.ADMIN):
         assert Shop(Caller("ada", role)).sell("tea", times=2) == "tea tea "
-    with pytest.raises(Forbidden, match="needs the role operator; eve has viewer"):
+    with pytest.raises(Forbidden, match="requires the role operator; eve has the role viewer"):
         Shop(Caller("eve", Role.VIEWER)).sell("tea")
 
 

@@ -112,8 +112,8 @@ def test_a_broken_connection_is_taken_up_after_the_last_event() -> None:
     assert played.last_ids == [None, "5", "5", "5"]
     assert played.pauses == [1.0, 2.0, 4.0]
     assert notices == [
-        "The connection to https://train.example.org was lost. Trying for 10 minutes to go on after event 5.",
-        "Connected again.",
+        "The connection to https://train.example.org was lost. Reconnecting after event 5 for up to 10 minutes.",
+        "Reconnected.",
     ]
 
 
@@ -144,8 +144,8 @@ def test_a_service_that_stays_away_is_given_up_at_last() -> None:
     played = Played(Broken(told(RUNNING)), *[httpx2.ConnectError("refused")] * 100)
     with pytest.raises(PipelineError, match="cannot be reached"):
         played.follow()
-    assert max(played.pauses) == stream.MOST_PAUSE
-    assert stream.PATIENCE_SECONDS < played.now < 2 * stream.PATIENCE_SECONDS
+    assert max(played.pauses) == stream.RECONNECTS.longest
+    assert stream.OUTAGE_SECONDS < played.now < 2 * stream.OUTAGE_SECONDS
 
 
 def test_what_is_refused_meanwhile_ends_it() -> None:

@@ -114,15 +114,15 @@ def test_its_run_directories_are_read(state: Path) -> None:
 
 def assert_trained_for_real(system: RunningSystem, job_id: str) -> None:
     """Trained by the real program, on the configuration that was written for it, with all that a model needs."""
-    job = system.until(job_id, lambda job: job.finalized_at is not None, "the success", seconds=600)
+    job = system.until(job_id, lambda job: job.finalize.done_at is not None, "the success", seconds=600)
     assert job.status is JobStatus.SUCCEEDED, system.story(job_id)
     assert starts(run_of(system.settings.state_dir, "queued")) == []
-    assert job.planned_steps is not None
-    assert metrics.series(system.services.store, job_id)["step"].tolist()[-1] == job.planned_steps
+    assert job.progress.planned_steps is not None
+    assert metrics.series(system.services.store, job_id)["step"].tolist()[-1] == job.progress.planned_steps
     system.assert_on_record(job_id)
     assert isinstance(system.services.tracking, Tracking)
-    version = system.services.tracking.client.search_model_versions(f"run_id = '{job.mlflow_run_id}'")
-    assert [str(one.version) for one in version] == [job.uc_model_version] == ["1"]
+    version = system.services.tracking.client.search_model_versions(f"run_id = '{job.handles.mlflow_run_id}'")
+    assert [str(one.version) for one in version] == [job.result.uc_model_version] == ["1"]
 
 
 @pytest.mark.slow
@@ -148,9 +148,9 @@ def test_what_it_had_begun_succeeds(empty_database: Database, tmp_path: Path) ->
                 system.assert_succeeded_once(COPY.jobs[what], trainer_starts=trainer_starts)
             assert [start["from_step"] for start in starts(run_of(state, "running"))] == [0, 3]
             assert_trained_for_real(system, COPY.jobs["queued"])
-            assert system.job(COPY.jobs["submitted"]).launch_attempt == 2
+            assert system.job(COPY.jobs["submitted"]).launch.attempt == 2
             assert system.job(COPY.jobs["succeeded"]) == finished
             system.assert_on_record(COPY.jobs["succeeded"])
-            versions = {what: system.job(job).uc_model_version for what, job in COPY.jobs.items()}
+            versions = {what: system.job(job).result.uc_model_version for what, job in COPY.jobs.items()}
             assert versions["succeeded"] == "1"
             assert sorted(str(versions[what]) for what in ("running", "submitted")) == ["2", "3"]  # of the same model

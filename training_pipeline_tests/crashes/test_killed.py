@@ -41,11 +41,13 @@ def test_processes_of_a_job_and_the_database_are_killed_while_it_runs(system: Ru
     loses_trainer, loses_supervisor = system.create().id, system.create().id
     from_launchpad = launched_from_the_launchpad(system)
     for job_id, victim in ((loses_trainer, trainer_pid), (loses_supervisor, supervisor_pid)):
-        system.until(job_id, lambda job: job.status == "running" and (job.current_step or 0) > 0, "the training")
+        system.until(
+            job_id, lambda job: job.status == "running" and (job.progress.current_step or 0) > 0, "the training"
+        )
         os.kill(victim(system.services.backend._directory(job_id, 1)), signal.SIGKILL)  # type: ignore[attr-defined]
     launching = system.create().id
     system.until(from_launchpad, lambda job: job.status == "running", "the training")
-    system.until(launching, lambda job: job.dataset_digest is not None, "the dataset")
+    system.until(launching, lambda job: job.data.dataset_digest is not None, "the dataset")
     server = EmbeddedPostgres(system.settings.state_dir / "postgres")
     postmaster = server.pid()
     assert postmaster is not None
@@ -61,39 +63,39 @@ def test_processes_of_a_job_and_the_database_are_killed_while_it_runs(system: Ru
     system.assert_succeeded_once(loses_trainer, trainer_starts=2)
     system.assert_succeeded_once(loses_supervisor)
     system.assert_succeeded_once(launching)
-    assert system.job(launching).launch_attempt == 2
+    assert system.job(launching).launch.attempt == 2
 
 
 def test_the_run_worker_is_killed_before_and_after_the_submit(system: RunningSystem) -> None:
     killed_before = system.create().id
     with system.held_events():  # the first event of the launch is what the gates counted
-        job = system.until(killed_before, lambda job: job.launch_run_id is not None, "the launch run")
-        os.kill(system.worker(job.launch_run_id), signal.SIGKILL)
+        job = system.until(killed_before, lambda job: job.launch.run_id is not None, "the launch run")
+        os.kill(system.worker(job.launch.run_id), signal.SIGKILL)
     killed_after = system.create().id
-    system.until(killed_after, lambda job: job.dataset_digest is not None, "the dataset")
+    system.until(killed_after, lambda job: job.data.dataset_digest is not None, "the dataset")
     with system.held_events():  # the next event is that the backend has accepted the job
         find = system.services.backend.find
         until(lambda: find(killed_after, 1) is not None, seconds=60, what="the submit")
         job = system.job(killed_after)
-        assert (job.status, job.backend_run_id) == ("pending", None)
-        os.kill(system.worker(job.launch_run_id), signal.SIGKILL)
+        assert (job.status, job.handles.backend_run_id) == ("pending", None)
+        os.kill(system.worker(job.launch.run_id), signal.SIGKILL)
     for job_id in (killed_before, killed_after):
         system.assert_succeeded_once(job_id)
-        assert system.job(job_id).launch_attempt == 2
+        assert system.job(job_id).launch.attempt == 2
 
 
 def test_everything_is_killed_in_the_middle_of_launch_and_of_finish(system: RunningSystem) -> None:
     job_id = system.create().id
-    system.until(job_id, lambda job: job.dataset_digest is not None, "the dataset")
+    system.until(job_id, lambda job: job.data.dataset_digest is not None, "the dataset")
     with system.held_events():
         until(lambda: system.services.backend.find(job_id, 1) is not None, seconds=60, what="the submit")
         system.kill()
     system.up()
     system.release(job_id)
-    system.until(job_id, lambda job: job.finalize_run_id is not None, "the finish run")
+    system.until(job_id, lambda job: job.finalize.run_id is not None, "the finish run")
     with system.held_events():  # the next event is that the model has been registered
         client = system.tracking.client
-        run_id = system.job(job_id).mlflow_run_id
+        run_id = system.job(job_id).handles.mlflow_run_id
         until(lambda: client.search_model_versions(f"run_id = '{run_id}'"), seconds=60, what="the registration")
         assert system.job(job_id).status == "running"
         system.kill()

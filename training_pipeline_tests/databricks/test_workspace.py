@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from training_pipeline.databricks.workspace import Connection, Gone, said
+from training_pipeline.databricks.workspace import Connection, Gone, is_about_credentials, said
 from training_pipeline.domain.errors import BackendDenied, BackendFailed, BackendUnreachable, PipelineError
 from training_pipeline.testing.databricks_backend import connection_to
 from training_pipeline.testing.databricks_workspace.app import serve
@@ -92,6 +93,17 @@ def test_renewed_credentials_are_taken_up(workspace: Workspace) -> None:
     renewed = connection_to(workspace)
     object.__setattr__(connection, "options", renewed.options)
     ask(connection)
+
+
+def test_the_sdk_still_says_auth_of_credentials_that_it_does_not_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prose decides here, for want of a code: written for databricks-sdk 0.156. Another release may word it anew."""
+    for name in ("HOST", "TOKEN", "CLIENT_ID", "CONFIG_PROFILE"):
+        monkeypatch.delenv(f"DATABRICKS_{name}", raising=False)
+    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(ValueError, match="auth") as raised:
+        Connection(2, 2).client()
+    assert is_about_credentials(raised.value), f"databricks-sdk {version('databricks-sdk')} says it otherwise"
+    assert not is_about_credentials(ValueError("ours"))
 
 
 def test_a_programming_error_stays_one(workspace: Workspace) -> None:

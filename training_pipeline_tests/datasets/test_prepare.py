@@ -20,12 +20,13 @@ from hypothesis import strategies as st
 
 from training_pipeline.datasets.prepare import split_snapshot, write_dataset
 from training_pipeline.datasets.snapshot import snapshot
-from training_pipeline.datasets.store import read_dataset, read_manifest, verify
+from training_pipeline.datasets.store import read_dataset, verify
 from training_pipeline.domain.errors import GateRefused, GovernanceChanged, SplitRefused, Unavailable
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.testing import oracle
+from training_pipeline.testing.manifests import read_manifest
 from training_pipeline.testing.pairs import Row, chat, eligible_pairs, odd_pairs, open_sheet, pair, table
 from training_pipeline.testing.soak import examples
 

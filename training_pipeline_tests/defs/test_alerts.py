@@ -38,8 +38,8 @@ def test_a_failed_job_is_told_once_and_the_tick_says_what_was_done(
 ) -> None:
     services.store.change(create(services), JobStatus.FAILED, message="Failed.", values={"error_message": "It broke."})
     with caplog.at_level(logging.WARNING, "training_pipeline.alerts"):
-        assert "1 new to tell; told 1 to log" in told(services, instance)
-        assert "0 new to tell; told 0 to log" in told(services, instance)
+        assert "1 new alerts; sent 1 to log" in told(services, instance)
+        assert "0 new alerts; sent 0 to log" in told(services, instance)
     messages = [record.getMessage() for record in caplog.records if record.name == "training_pipeline.alerts"]
     assert len(messages) == 1
     assert "It broke." in messages[0]
@@ -103,5 +103,5 @@ def test_a_failed_look_at_the_sheets_is_told(
     config = {"ops": {"look": {"config": {"requested_by": "clock"}}}}
     job = definitions.resolve_job_def("retrain_changed_sheets")
     assert not job.execute_in_process(instance=instance, run_config=config, raise_on_error=False).success
-    assert "1 new to tell" in told(services, instance)
-    assert "0 new to tell" in told(services, instance)
+    assert "1 new alerts" in told(services, instance)
+    assert "0 new alerts" in told(services, instance)

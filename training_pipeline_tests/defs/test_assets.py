@@ -8,7 +8,7 @@ import pytest
 from training_pipeline.app.container import Services
 from training_pipeline.definitions import build
 from training_pipeline.defs.provenance import asset_records
-from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
@@ -16,7 +16,7 @@ from training_pipeline.testing.dagster_runs import create, execute, finish, laun
 from training_pipeline.testing.installation import stand_in_services
 from training_pipeline.testing.local_backend import starts
 from training_pipeline.testing.small_sheet import rows, write_sheet
-from training_pipeline.training_jobs.lifecycle.claims import Phase, claim, lock_key, release
+from training_pipeline.training_jobs.lifecycle.claims import claim, lock_key, release
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.metrics import series
 
@@ -58,13 +58,17 @@ def test_a_job_goes_from_its_sheet_to_a_registered_model(
     assert all(checks(instance, launched).values())
     queued = services.store.get(job.id)
     assert queued.status is JobStatus.QUEUED
-    assert (queued.train_pairs, queued.val_pairs, queued.achieved_ratio) == (32, 8, 0.8)
+    assert (queued.data.train_pairs, queued.data.val_pairs, queued.data.achieved_ratio) == (32, 8, 0.8)
 
     finished = finish(services, definitions, instance, job)
     assert finished.success
     done = services.store.get(job.id)
-    assert (done.status, done.uc_model_name, done.uc_model_version) == (JobStatus.SUCCEEDED, "triage", "1")
-    assert done.progress_percent == 100.0
+    assert (done.status, done.result.uc_model_name, done.result.uc_model_version) == (
+        JobStatus.SUCCEEDED,
+        "triage",
+        "1",
+    )
+    assert done.progress.percent == 100.0
     assert len(series(services.store, job.id)) == 5
 
     record = lineage.read(services.store, job.id)
@@ -167,7 +171,7 @@ def test_the_partition_of_a_finished_job_is_never_trained_again(
     for phase in Phase:
         result = execute(definitions, instance, phase, done)
         assert not result.success
-        assert f"Training job {job.id} is over (succeeded)" in failure(result)
+        assert f"Training job {job.id} has ended (succeeded)" in failure(result)
         assert "retry_training_job" in failure(result)
     assert services.store.get(job.id).model_copy(update={"updated_at": done.updated_at}) == done
 
@@ -186,7 +190,7 @@ def test_a_failed_training_ends_in_a_red_finish_run_with_its_cause(
         assert not result.success
         assert now.error_message
         assert now.error_message in failure(result)
-        assert now.finalized_at is not None
+        assert now.finalize.done_at is not None
 
 
 def test_a_job_whose_launch_died_after_the_submit_is_taken_up_and_submitted_once(
@@ -203,14 +207,14 @@ def test_a_job_whose_launch_died_after_the_submit_is_taken_up_and_submitted_once
     monkeypatch.setattr(services.backend, "submit", submit_then_die)
     launch(services, definitions, instance, job)
     died = services.store.get(job.id)
-    assert (died.status, died.launch_attempt) == (JobStatus.PENDING, 1)
+    assert (died.status, died.launch.attempt) == (JobStatus.PENDING, 1)
     monkeypatch.undo()
     write_sheet(services.settings.sheets, "small", rows(20))
     services.store.update(job.id, {"launch_after": None})
     assert launch(services, definitions, instance, job).success
     assert finish(services, definitions, instance, job).success
     done = services.store.get(job.id)
-    assert (done.status, done.train_pairs) == (JobStatus.SUCCEEDED, 32)
+    assert (done.status, done.data.train_pairs) == (JobStatus.SUCCEEDED, 32)
     run = services.backend._directory(job.id, job.attempt)  # type: ignore[attr-defined]
     assert len(starts(run)) == 1
     assert "Reattached" in " ".join(event.message for event in services.store.events(job.id)[0])
@@ -237,7 +241,7 @@ def test_a_second_run_of_a_live_attempt_is_turned_away_and_leaves_the_job_alone(
     with advisory_lock.hold(services.database, lock_key(Phase.LAUNCH, job.id)):
         result = execute(definitions, instance, Phase.LAUNCH, claimed)
     assert not result.success
-    assert "Another run is working" in failure(result)
+    assert "Another run is already working" in failure(result)
     assert services.store.get(job.id) == claimed
 
 

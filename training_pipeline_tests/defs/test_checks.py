@@ -92,26 +92,26 @@ def test_an_example_without_a_trained_token_is_red_on_its_check(
 def test_a_model_whose_files_were_changed_is_not_a_success(
     services: Services, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register = services.finisher.register
+    register = services.finalizer.register
 
     def register_then_change(job: Any, result: Any) -> Any:
         done = register(job, result)
         (Path(result.model_dir) / "model.safetensors").write_bytes(b"another model")
         return done
 
-    monkeypatch.setattr(services.finisher, "register", register_then_change)
+    monkeypatch.setattr(services.finalizer, "register", register_then_change)
     job, result = run(services, instance)
     assert checks(instance, result)["model_registered_and_files_match"] is False
-    assert "model.safetensors is not what was trained" in failure(result)
+    assert "model.safetensors differs from what was trained" in failure(result)
     assert services.store.get(job.id).status is JobStatus.RUNNING, "another attempt follows"
 
 
 def test_records_that_disagree_are_not_a_success(
     services: Services, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tags = services.finisher.tags
+    tags = services.finalizer.tags
     lie = {"training_pipeline.prompt_template": "another@v1"}
-    monkeypatch.setattr(services.finisher, "tags", lambda job: {**tags(job), **lie})
+    monkeypatch.setattr(services.finalizer, "tags", lambda job: {**tags(job), **lie})
     job, result = run(services, instance)
     assert checks(instance, result)["provenance_equals_lineage_record"] is False
     assert "MLflow says 'another@v1'" in failure(result)

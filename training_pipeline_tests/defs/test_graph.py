@@ -93,5 +93,5 @@ def test_every_check_says_what_it_promises_and_whether_it_blocks() -> None:
     ]
     for spec in checks.ALL:
         assert spec.description
-        assert ("Blocks:" in spec.description) == spec.blocking
-        assert ("Warns only." in spec.description) != spec.blocking
+        assert ("Blocks " in spec.description) == spec.blocking
+        assert ("Warning only." in spec.description) != spec.blocking

@@ -24,9 +24,9 @@ def test_every_field_of_a_request_is_in_the_form_with_one_line_of_help() -> None
         assert field.description, name
         assert field.description.endswith("."), name
         assert "\n" not in field.description, name
-    assert fields["epochs"].description == "Passes over the training split (1 to 50, or auto)."
+    assert fields["epochs"].description == "Number of passes over the training split (1 to 50, or auto)."
     assert fields["lora_dropout"].description == "LoRA: dropout in the adapters (0 to 0.9)."
-    assert fields["max_grad_norm"].description == "Gradients are clipped to this norm (over 0, at most 100)."
+    assert fields["max_grad_norm"].description == "Maximum norm for gradient clipping (over 0, at most 100)."
     assert fields["seed"].default_value == 42
 
 
@@ -72,7 +72,7 @@ def test_create_says_which_job_it_made_and_tags_its_run(
 ) -> None:
     done = run(definitions, instance, "create_training_job", "create", **ASKED, training_config={"epochs": 3})
     (job,), _ = services.jobs.list()
-    assert (job.created_by, job.requested_config, job.status) == (ADA, {"epochs": 3}, JobStatus.PENDING)
+    assert (job.created_by, job.request.requested_config, job.status) == (ADA, {"epochs": 3}, JobStatus.PENDING)
     assert shown(done)["training_job"] == job.id
     tags = instance.get_run_by_id(done.run_id).tags  # type: ignore[union-attr]
     assert {name.partition("/")[2]: value for name, value in tags.items() if name.startswith("training_pipeline/")} == {
@@ -120,11 +120,15 @@ def test_cancel_and_retry_name_who_asked(
     asked = {"job_id": job.id, "requested_by": ADA}
     assert run(definitions, instance, "cancel_training_job", "cancel", **asked, reason="wrong sheet").success
     now = services.store.get(job.id)
-    assert (now.status, now.cancel_requested_by, now.cancel_reason) == (JobStatus.CANCELLED, ADA, "wrong sheet")
+    assert (now.status, now.cancellation.requested_by, now.cancellation.reason) == (
+        JobStatus.CANCELLED,
+        ADA,
+        "wrong sheet",
+    )
     config = {"epochs": "auto", "learning_rate": 5e-5}
     done = run(definitions, instance, "retry_training_job", "retry", **asked, training_config=config)
     again = services.store.get(shown(done)["training_job"])
     assert (again.retry_of, again.attempt, again.created_by) == (job.id, 2, ADA)
-    assert again.requested_config == {"epochs": "auto", "seed": 7, "learning_rate": 5e-5}
+    assert again.request.requested_config == {"epochs": "auto", "seed": 7, "learning_rate": 5e-5}
     said = failure(run(definitions, instance, "retry_training_job", "retry", job_id=again.id, requested_by=ADA))
     assert "is pending" in said

@@ -26,7 +26,7 @@ def test_dagster_hears_of_each_milestone_once_whoever_dies_in_between(
     assert told(13.0) == [13.0]  # the tick died before its events were stored: it is told again
     instance.report_runless_asset_event(dg.AssetObservation(ASSET, partition=job.id, metadata={PROGRESS: 13.0}))
     assert told(14.0) == []  # after any restart: Dagster's log has it
-    assert store.get(job.id).reported_progress == 13.0
+    assert store.get(job.id).polling.reported_progress == 13.0
     assert told(51.0) == [51.0]  # an epoch is over
     instance.report_runless_asset_event(dg.AssetObservation(ASSET, partition=job.id, metadata={PROGRESS: 51.0}))
     assert told(30.0) == []  # thrown back to a checkpoint

@@ -50,10 +50,10 @@ def test_a_changed_sheet_is_retrained_once_a_tick_with_its_numbers(services: Ser
     sheet(services, pairs)
     first = look(services)
     assert first.created is not None
-    assert first.why == "3 added, 1 removed, 1 newly prohibited: 5 changed, 3 wanted"
+    assert first.why == "3 added, 1 removed, 1 newly prohibited: 5 changed, 3 required"
     job = services.store.get(first.created)
-    assert (job.created_by, job.model_name, job.training_config["epochs"]) == ("clock", "triage", 1)
-    assert job.requested_config == {"epochs": 1}
+    assert (job.created_by, job.request.model_name, job.request.training_config["epochs"]) == ("clock", "triage", 1)
+    assert job.request.requested_config == {"epochs": 1}
     told = [event.message for event in services.store.events(job.id)[0]]
     assert f"Retraining: {first.why}." in told
     again = look(services)
@@ -68,11 +68,11 @@ def test_a_changed_sheet_is_retrained_once_a_tick_with_its_numbers(services: Ser
 
 
 def test_an_unchanged_sheet_is_not_and_one_that_is_too_young_waits(services: Services, trained: TrainingJob) -> None:
-    assert look(services).why == "0 added, 0 removed, 0 newly prohibited: 0 changed of 3 wanted"
+    assert look(services).why == "0 added, 0 removed, 0 newly prohibited: 0 changed, 3 required"
     sheet(services, rows(60))
     young = look(services, now=datetime.now(UTC))
     assert not young.due
-    assert "0.0 days old, and 7 days are to lie between two (20 added" in young.why
+    assert "0.0 days old, and the rule requires 7 days (20 added" in young.why
     assert services.jobs.list()[1] == 1
 
 
@@ -146,7 +146,7 @@ def test_the_run_reports_every_sheet_and_is_red_where_one_could_not_be_looked_at
     assert not red.success
     failed = next(event for event in red.all_events if event.is_step_failure).step_failure_data
     assert failed.user_failure_data is not None
-    assert "1 of 2 training sheets could not be looked at: small" in (failed.user_failure_data.description or "")
+    assert "1 of 2 training sheets could not be checked: small" in (failed.user_failure_data.description or "")
     assert services.store.list()[1] == 0
 
 

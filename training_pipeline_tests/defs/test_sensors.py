@@ -8,11 +8,11 @@ import dagster as dg
 from training_pipeline.app.container import Services
 from training_pipeline.defs.partitions import run_tags
 from training_pipeline.defs.sensors import make_sensors, settle_runs
-from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.infra import advisory_lock
 from training_pipeline.testing.dagster_runs import create, launch
 from training_pipeline.testing.polling import until
-from training_pipeline.training_jobs.lifecycle.claims import Phase, claim, lock_key
+from training_pipeline.training_jobs.lifecycle.claims import claim, lock_key
 
 
 def evaluate(name: str, services: Services, instance: dg.DagsterInstance) -> dg.SensorResult:
@@ -74,15 +74,15 @@ def test_a_dead_run_is_reported_and_its_claim_given_back(
     run_id = started_run(instance, definitions, Phase.LAUNCH, job.id)
     with advisory_lock.hold(services.database, lock_key(Phase.LAUNCH, job.id)):
         assert settle_runs(instance, impatient) == 0
-        assert services.store.get(job.id).launch_claimed_at is not None
+        assert services.store.get(job.id).launch.claimed_at is not None
     assert settle_runs(instance, impatient) == 1
     run = instance.get_run_by_id(run_id)
     assert run is not None
     assert run.status is dg.DagsterRunStatus.FAILURE
     now = services.store.get(job.id)
-    assert (now.status, now.launch_claimed_at) == (JobStatus.PENDING, None)
+    assert (now.status, now.launch.claimed_at) == (JobStatus.PENDING, None)
     services.store.update(job.id, {"launch_after": None})
-    assert claim(services.store, Phase.LAUNCH)[0].launch_attempt == 2
+    assert claim(services.store, Phase.LAUNCH)[0].launch.attempt == 2
 
 
 def test_a_run_without_its_lock_is_dead_once_it_has_no_news(
@@ -107,7 +107,7 @@ def test_a_claim_whose_run_was_never_started_is_given_back_after_the_grace(
     assert settle_runs(instance, services) == 0
     services.store.update(job.id, {"launch_claimed_at": job.created_at.replace(year=2020)})
     assert settle_runs(instance, services) == 1
-    assert services.store.get(job.id).launch_claimed_at is None
+    assert services.store.get(job.id).launch.claimed_at is None
 
 
 def terminated(instance: dg.DagsterInstance, definitions: dg.Definitions, phase: Phase, job_id: str) -> None:
@@ -126,7 +126,7 @@ def test_terminating_the_launch_run_before_the_submit_cancels_the_job(
     terminated(instance, definitions, Phase.LAUNCH, job.id)
     assert settle_runs(instance, services) == 1
     now = services.store.get(job.id)
-    assert (now.status, now.cancel_requested_by) == (JobStatus.CANCELLED, "dagster")
+    assert (now.status, now.cancellation.requested_by) == (JobStatus.CANCELLED, "dagster")
     assert settle_runs(instance, services) == 0
 
 
@@ -140,7 +140,7 @@ def test_terminating_it_after_the_submit_only_gives_the_claim_back(
     terminated(instance, definitions, Phase.LAUNCH, job.id)
     assert settle_runs(instance, services) == 1
     now = services.store.get(job.id)
-    assert (now.status, now.launch_claimed_at, now.cancel_requested_at) == (JobStatus.PENDING, None, None)
+    assert (now.status, now.launch.claimed_at, now.cancellation.requested_at) == (JobStatus.PENDING, None, None)
 
 
 def test_a_sensor_says_what_it_looked_at(services: Services, instance: dg.DagsterInstance) -> None:
@@ -148,12 +148,12 @@ def test_a_sensor_says_what_it_looked_at(services: Services, instance: dg.Dagste
     claim(services.store, Phase.LAUNCH)
     skipped = evaluate("launch_pending_jobs", services, instance).skip_reason
     assert skipped is not None
-    assert skipped.skip_message == "Looked for pending training jobs: none is to be launched now, 1 being launched."
+    assert skipped.skip_message == "No pending training jobs to launch; 1 already being launched."
     sensor = next(sensor for sensor in make_sensors(5) if sensor.name == "watch_training_runs")
     with dg.build_sensor_context(instance=instance, resources={"services": services}) as context:
         said = sensor(context)
     assert isinstance(said, dg.SkipReason)
-    assert said.skip_message == "Looked at 1 launch and 0 finish run(s); settled 0 that had ended early."
+    assert said.skip_message == "Checked 1 launch and 0 finish run(s); recovered 0 that ended early."
 
 
 def test_the_run_that_is_asked_for_can_be_found_by_whom_and_what_it_is_for(

@@ -52,9 +52,9 @@ def test_each_verb_has_a_rule_and_one_without_is_for_admins() -> None:
 
 def test_a_refusal_says_what_is_missing() -> None:
     job = new_job(created_by="ada")
-    with pytest.raises(Forbidden, match=r"needs the role operator; ada has viewer(.|\n)*tokens create"):
+    with pytest.raises(Forbidden, match=r"requires the role operator; ada has the role viewer(.|\n)*tokens create"):
         require(Caller("ada", Role.VIEWER), Action.CANCEL, job)
-    with pytest.raises(NotYours, match=r"is ada's; to cancel it, eve needs the role admin(.|\n)*Ask ada"):
+    with pytest.raises(NotYours, match=r"belongs to ada; eve needs the role admin to cancel it(.|\n)*Ask ada"):
         require(Caller("eve", Role.OPERATOR), Action.CANCEL, job)
-    with pytest.raises(Forbidden, match="needs the role admin; ada has operator"):
+    with pytest.raises(Forbidden, match="requires the role admin; ada has the role operator"):
         require_role(Caller("ada", Role.OPERATOR), Role.ADMIN)

@@ -17,7 +17,7 @@ def test_there_is_advice_where_something_went_wrong_and_nowhere_else(status: Job
 def test_advice_is_about_the_cause() -> None:
     refused = new_job(status=JobStatus.FAILED, error_details={"code": "gate_refused", "phase": "launch"})
     killed = new_job(status=JobStatus.FAILED, error_details={"error_type": "TrainerDied"})
-    assert "reviewed" in (what_to_do(refused) or "")
+    assert "Review more pairs" in (what_to_do(refused) or "")
     assert "log" in (what_to_do(killed) or "")
     assert what_to_do(new_job(status=JobStatus.FAILED, error_details={"code": "x"})) == what_to_do(
         new_job(status=JobStatus.FAILED)

@@ -74,3 +74,18 @@ def test_an_error_is_read_whole() -> None:
 def test_what_may_pass_need_not_recur(error: type[PipelineError]) -> None:
     assert not error("x").recurs
     assert error("x").is_outage is issubclass(error, errors.BackendUnreachable)
+
+
+def test_an_error_names_every_field_and_says_what_to_do() -> None:
+    problems = [
+        errors.FieldProblem("/model_name", "missing", "is missing"),
+        errors.FieldProblem("/epochs", "type", "is no number"),
+    ]
+    error = errors.InvalidRequest("The request is wrong in 2 places.", hint="Mend them.", problems=problems)
+    assert str(error).splitlines() == [
+        "The request is wrong in 2 places.",
+        "  /model_name: is missing",
+        "  /epochs: is no number",
+        "Mend them.",
+    ]
+    assert str(errors.PipelineError("It broke.")) == "It broke."

@@ -92,11 +92,11 @@ def test_one_that_has_not_opted_in_is_not_due_and_says_how() -> None:
 @pytest.mark.parametrize(
     ("facts", "why"),
     [
-        ({"status": SheetStatus.REVIEW}, "its status is `review`"),
+        ({"status": SheetStatus.REVIEW}, "a sheet with status `review`"),
         ({"active": job(0.1, JobStatus.RUNNING)}, "training job tj-1 is running"),
-        ({"changes": Changes(removed=95, eligible=5)}, "only 5 pairs may be trained on, and 10 are needed"),
-        ({"latest": job(2), "changes": Changes(added=50, eligible=90)}, "2.0 days old, and 7 days are to lie between"),
-        ({"changes": Changes(eligible=90)}, "0 added, 0 removed, 0 newly prohibited: 0 changed of 1 wanted"),
+        ({"changes": Changes(removed=95, eligible=5)}, "only 5 pairs may be trained on, at least 10 are needed"),
+        ({"latest": job(2), "changes": Changes(added=50, eligible=90)}, "2.0 days old, and the rule requires 7 days"),
+        ({"changes": Changes(eligible=90)}, "0 added, 0 removed, 0 newly prohibited: 0 changed, 1 required"),
     ],
 )
 def test_what_keeps_a_sheet_from_being_due(facts: dict[str, Any], why: str) -> None:
@@ -109,7 +109,7 @@ def test_a_sheet_that_changed_enough_is_due_with_its_numbers() -> None:
     changed = Changes(added=12, removed=3, newly_prohibited=2, edited=1, eligible=90)
     found = decision({"min_changed_pairs": 18}, latest=job(8), changes=changed)
     assert found.due
-    assert found.why == "12 added, 3 removed, 2 newly prohibited, 1 edited: 18 changed, 18 wanted"
+    assert found.why == "12 added, 3 removed, 2 newly prohibited, 1 edited: 18 changed, 18 required"
     assert decision({"min_changed_pairs": 19}, latest=job(8), changes=changed).due is False
 
 

@@ -12,11 +12,11 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from training_pipeline.defs.partitions import JOB_TAG, PHASE_TAG
+from training_pipeline.domain.job import Phase
 from training_pipeline.infra.dagster_storage import URL_VARIABLE, OurStorage
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.migrations import is_migrated
 from training_pipeline.testing.polling import until
-from training_pipeline.training_jobs.lifecycle.claims import Phase
 
 CLONE = Path(__file__).parents[2]
 

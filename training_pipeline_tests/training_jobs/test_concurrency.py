@@ -20,8 +20,8 @@ from sqlalchemy import text
 from training_pipeline.app.container import Services, assemble
 from training_pipeline.backends.base import Handle, RunState
 from training_pipeline.domain.errors import Conflict, GateRefused, NotFound, Unavailable
-from training_pipeline.domain.job import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, TrainingJob, may_become
-from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.job import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Phase, TrainingJob, may_become
+from training_pipeline.domain.refs import required
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
@@ -29,7 +29,6 @@ from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.small_sheet import rows, write_sheet
-from training_pipeline.training_jobs.lifecycle.claims import Phase
 from training_pipeline.training_jobs.lifecycle.launch import accepted
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -70,16 +69,16 @@ def assert_consistent(store: JobStore, job_id: str) -> TrainingJob:
     assert told[-1].new_status is job.status, story
     over = job.status in TERMINAL
     assert (job.completed_at is not None) == over, story
-    assert (job.progress_percent == 100.0) == (job.status is JobStatus.SUCCEEDED), (story, job.progress_percent)
+    assert (job.progress.percent == 100.0) == (job.status is JobStatus.SUCCEEDED), (story, job.progress.percent)
     if over:
         assert events[-1] is told[-1], story
-        assert job.eta_seconds is None, story
+        assert job.progress.eta_seconds is None, story
     asked = [event for event in events if event.message.startswith("Cancel requested")]
     assert len(asked) <= 1, story
     if asked:
-        assert job.cancel_requested_at is not None
+        assert job.cancellation.requested_at is not None
     if job.status is not JobStatus.CANCELLED:
-        assert (job.cancel_requested_at is not None) == bool(asked), story
+        assert (job.cancellation.requested_at is not None) == bool(asked), story
     return job
 
 
@@ -91,7 +90,7 @@ def cancel(services: Services, job: TrainingJob) -> None:
         assert services.store.get(job.id).status in TERMINAL - {JobStatus.CANCELLED}
     else:
         now = services.store.get(job.id)
-        assert answer.cancel_requested_at is not None or answer.status is JobStatus.CANCELLED
+        assert answer.cancellation.requested_at is not None or answer.status is JobStatus.CANCELLED
         assert answer.status is not JobStatus.CANCELLED or now.status is JobStatus.CANCELLED
 
 
@@ -111,7 +110,7 @@ def poll(services: Services, job: TrainingJob) -> None:
 
 def finish(services: Services, job: TrainingJob) -> None:
     if job.status is not JobStatus.PENDING:  # one that was not submitted is not finished
-        services.finisher.succeed(job.id)
+        services.finalizer.succeed(job.id)
 
 
 def fail(services: Services, job: TrainingJob) -> None:
@@ -230,7 +229,7 @@ def test_everything_at_once(services: Services, old: JobStatus) -> None:
 def test_a_job_is_cancelled_or_submitted_and_never_both(services: Services, backend: ScriptedBackend) -> None:
     """The launch run means to submit just when somebody cancels."""
     store = services.store
-    dataset = DatasetRef.model_validate(prepared(services, job_in(services, JobStatus.PENDING).id).dataset)
+    dataset = required(prepared(services, job_in(services, JobStatus.PENDING).id).data.dataset, "dataset")
     for number in range(8):
         job = job_in(services, JobStatus.PENDING)
 
@@ -246,7 +245,7 @@ def test_a_job_is_cancelled_or_submitted_and_never_both(services: Services, back
         together([submit, cancelled] if number % 2 else [cancelled, submit])
         job = assert_consistent(store, job.id)
         assert ((job.id, 1) in backend.known) == (job.status is not JobStatus.CANCELLED)
-        assert job.cancel_requested_at is not None
+        assert job.cancellation.requested_at is not None
 
 
 def together(calls: list[Callable[[], Any]]) -> None:

@@ -32,9 +32,8 @@ def test_runs_in_dagster_and_on_a_server_have_a_page_and_those_in_our_database_o
 
 
 def test_a_job_on_databricks_is_linked_to_its_run_and_its_model_there() -> None:
-    job = TRAINED.model_copy(
-        update={"backend_run_id": "42", "backend_run_url": "https://dbc.example/jobs/1/runs/42?o=605"}
-    )
+    run = {"backend_run_id": "42", "backend_run_url": "https://dbc.example/jobs/1/runs/42?o=605"}
+    job = TRAINED.model_copy(update={"handles": TRAINED.handles.model_copy(update=run)})
     found = {link.label: (link.name, link.url) for link in links(job, Addresses.of(Settings()))}
     assert found["Databricks run"] == ("42", "https://dbc.example/jobs/1/runs/42?o=605")
     assert found["MLflow run"] == ("abc", "https://dbc.example/?o=605#mlflow/experiments/7/runs/abc")

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
-from training_pipeline.testing import browsers
+from training_pipeline.testing import browsers, either_trainer
 from training_pipeline.testing.browsers import Serving, Visitor, alive, serious
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.polling import until
@@ -43,7 +43,7 @@ def system(prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory)
     with temporary_state(prepared) as state, closing(RunningSystem(state, output)) as running:
         del running.environment["PYTEST_CURRENT_TEST"]  # NiceGUI would believe that it is tested itself
         behaviour = json.dumps({"steps": 9000, "seconds_per_step": 0.1})
-        trainer = [sys.executable, str(Path(__file__).parent / "either_trainer.py"), behaviour]
+        trainer = [sys.executable, either_trainer.__file__, behaviour]
         running.environment["TRAINING_PIPELINE_LOCAL_TRAINER"] = shlex.join(trainer)
         running.up()
         yield running
@@ -102,20 +102,20 @@ def test_a_job_from_the_form_to_a_pair_of_its_lineage(visitor: Visitor, system: 
     page.get_by_role("link", name="Train on Document triage").click()
     expect(page.get_by_text("Approved: 398 | Training allowed: 324 | Training prohibited: 74")).to_be_visible()
     expect(page.get_by_role("row", name="training is prohibited contains PHI 40")).to_be_visible()
-    expect(page.get_by_text("248 to train on, 62 to validate on")).to_be_visible()
+    expect(page.get_by_text("248 training pairs, 62 validation pairs")).to_be_visible()
     page.get_by_label("Model name").fill("Real Model")
     expect(page.get_by_label("Model name")).to_have_attribute("aria-invalid", "true")
     page.get_by_label("Model name").fill("real-model")
     expect(page.get_by_label("Model name")).not_to_have_attribute("aria-invalid", "true")
     page.get_by_label("Epochs", exact=True).fill("6")
     page.get_by_label("Share of the pairs").fill("0.7")
-    expect(page.get_by_text("217 to train on, 93 to validate on")).to_be_visible()
+    expect(page.get_by_text("217 training pairs, 93 validation pairs")).to_be_visible()
     expect(page.get_by_text("168")).to_be_visible()  # ceil(217 / 8) steps an epoch
     page.reload()
     expect(page.get_by_label("Model name")).to_have_value("real-model")
     expect(page.get_by_label("Share of the pairs")).to_have_value("0.7")
-    expect(page.get_by_text("217 to train on, 93 to validate on")).to_be_visible()
-    page.get_by_text("Preview of exactly what would be trained on").click()
+    expect(page.get_by_text("217 training pairs, 93 validation pairs")).to_be_visible()
+    page.get_by_text("Preview of the training data").click()
     expect(page.get_by_text("assistant").first).to_be_visible()
     page.get_by_role("button", name="Create training job").dblclick()
 
@@ -153,7 +153,7 @@ def test_a_job_from_the_form_to_a_pair_of_its_lineage(visitor: Visitor, system: 
     page.reload()
     expect(page.locator(".pair-table tbody tr")).to_have_count(1)
     expect(page.get_by_role("searchbox", name="Search pair ids")).to_have_value("qa-0003")
-    page.locator("summary", has_text="Left out").click()
+    page.locator("summary", has_text="Excluded").click()
     expect(page.get_by_role("row", name=re.compile("training is prohibited")).first).to_be_visible()
     excluded = page.locator("main").inner_text()
     assert "Invoice from" not in excluded
@@ -207,7 +207,7 @@ def test_a_viewer_logs_in_and_can_change_nothing(
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         expect(page.get_by_text(absent, exact=True)).to_have_count(0)
     page.goto(f"{asking.base}/train/new?retry={failed.id}")
-    expect(page.get_by_text("This needs the role operator; eve has viewer.")).to_be_visible()
+    expect(page.get_by_text("This requires the role operator; eve has the role viewer.")).to_be_visible()
     refused = page.evaluate(
         f"fetch('/api/v1/training/jobs/{under_way}/cancel', {{method: 'POST'}}).then((r) => r.status)"
     )
@@ -244,7 +244,7 @@ def test_cancel_and_retry_with_another_learning_rate_while_a_second_browser_look
     dialog.get_by_role("button", name="Cancel job").click()
     expect(page.get_by_role("heading", name="Cancelled by local: wrong sheet")).to_be_visible(timeout=LAUNCH)
     expect(second.get_by_role("link", name="triage", exact=True)).to_have_count(0)
-    assert system.job(under_way).cancel_reason == "wrong sheet"
+    assert system.job(under_way).cancellation.reason == "wrong sheet"
 
     page.get_by_role("link", name="Retry").click()
     page.get_by_label("Learning rate", exact=True).fill("5")
@@ -257,7 +257,7 @@ def test_cancel_and_retry_with_another_learning_rate_while_a_second_browser_look
     expect(page.get_by_text(f"retry of {under_way}")).to_be_visible()
     rate = page.locator(".fact", has=page.get_by_text("Learning rate", exact=True))
     expect(rate).to_contain_text("0.0005")
-    assert system.job(retried).requested_config == {"learning_rate": 0.0005}
+    assert system.job(retried).request.requested_config == {"learning_rate": 0.0005}
     expect(second.get_by_role("link", name="triage", exact=True)).to_have_count(1, timeout=LAUNCH)
     second.goto(page.url)
     expect(second.get_by_text(f"retry of {under_way}")).to_be_visible()
@@ -282,7 +282,7 @@ def test_filters_live_in_the_address(visitor: Visitor, system: RunningSystem) ->
     page.go_back()
     expect(page.get_by_label("Search jobs")).to_have_value("")
     page.get_by_label("Search jobs").fill("no such job")
-    expect(page.get_by_text("No job passes these filters.")).to_be_visible()
+    expect(page.get_by_text("No jobs match these filters.")).to_be_visible()
     page.goto(f"{visitor.base}/train?status=nonsense&page=0&sort=price")
     expect(page.locator("table.jobs tbody tr").first).to_be_visible()
 
@@ -294,7 +294,7 @@ def test_a_failed_job_says_its_cause_first(visitor: Visitor, system: RunningSyst
     page = alive(visitor.open(f"/train/jobs/{failed.id}"))
     cause = page.locator(".cause")
     expect(cause.get_by_role("heading")).to_have_text("The training program was killed. The last lines of its log:")
-    expect(cause).to_contain_text("What to do: Look at the end of its log.")
+    expect(cause).to_contain_text("What to do: Check the end of the log.")
     expect(cause.locator("time, local-time")).to_have_count(0)
     expect(page.locator(".meta local-time")).to_have_attribute("title", re.compile("20\\d\\d.*(GMT|CET|CEST)"))
 
@@ -321,10 +321,10 @@ def test_everybody_can_use_every_page(chromium: Browser, base: str, system: Runn
         (f"/train/new?retry={failed.id}", "Optimizer steps"),
         (f"/train/jobs/{failed.id}", "What to do"),
         (f"/train/jobs/{shown.id}", "Configuration"),
-        (f"/train/jobs/{shown.id}/metrics", "Figures"),
+        (f"/train/jobs/{shown.id}/metrics", "Training time"),
         (f"/train/jobs/{shown.id}/events", re.compile("^Created")),  # a retry says of what
         (f"/train/jobs/{shown.id}/lineage?open=train,gates", "Lineage"),
-        ("/train/nowhere", "There is nothing here."),
+        ("/train/nowhere", "Page not found"),
     ):
         page.goto(f"{base}{path}")
         if not path.endswith("login"):

@@ -1,1 +1,1 @@
-"""Who sends a request: bearer tokens, and sessions of pages."""
+"""Authentication of requests: bearer tokens, and sessions of pages."""

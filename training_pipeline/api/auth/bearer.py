@@ -1,4 +1,4 @@
-"""Who sends a request. On the API that is said by a bearer token in the request itself, and by nothing else."""
+"""Authentication of API requests: by a bearer token in the request, and by nothing else."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Authenticate = Callable[[HTTPConnection], Caller]
 
 
 def authentication(settings: Settings) -> Authenticate:
-    """How requests are authenticated under these settings. With `none` everybody is the local user, an admin."""
+    """The authentication that the settings ask for. With `none` every caller is the local user, an admin."""
     if settings.auth == "token":
         return by_token
     return as_local_user(settings)
 
 
 def as_local_user(settings: Settings) -> Authenticate:
-    """Everybody is the local user."""
+    """Every caller is the local user."""
     local = Caller(settings.local_user, Role.ADMIN)
     return lambda _: local
 
 
 def by_token(connection: HTTPConnection) -> Caller:
-    """The bearer of the token in the header Authorization, as the database has it now.
+    """The owner of the token in the header Authorization, as the database has it now.
 
-    Cookies and the query are not looked at. Raises `Unauthenticated` with a code that says what is wrong.
+    Cookies and the query are ignored. Raises `Unauthenticated` with a code that says what is wrong.
     """
     services: Services = connection.app.state.services
     return services.tokens.caller_of(bearer_token(connection))
@@ -41,12 +41,12 @@ def by_token(connection: HTTPConnection) -> Caller:
 def bearer_token(connection: HTTPConnection) -> str:
     """The token in the header Authorization; raises `Unauthenticated` where there is not exactly one."""
     given = connection.headers.getlist("authorization")
-    hint = "Send the header Authorization: Bearer <token>."
+    hint = "Send the header `Authorization: Bearer <token>`."
     if not given:
-        raise Unauthenticated("This needs a token.", hint=hint)
+        raise Unauthenticated("Authentication required.", hint=hint)
     scheme, _, token = given[0].partition(" ")
     if len(given) > 1 or scheme.lower() != "bearer" or not token.strip():
-        raise MalformedAuthorization("The header Authorization does not hold one bearer token.", hint=hint)
+        raise MalformedAuthorization("The Authorization header must contain exactly one bearer token.", hint=hint)
     return token.strip()
 
 

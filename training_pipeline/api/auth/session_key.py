@@ -14,7 +14,7 @@ KEY_BYTES: Final = 32
 
 
 def session_key(state_dir: Path) -> bytes:
-    """The installation's key, made where there is none yet; readable by its owner only.
+    """The installation's key, created if there is none yet; readable by its owner only.
 
     Idempotent, and safe from several processes at once: the file appears complete or not at all. Not in the database:
     whoever could read that, and the tokens' digests with it, must not be able to sign sessions.

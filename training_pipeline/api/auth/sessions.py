@@ -1,7 +1,7 @@
-"""Sessions of pages: a browser exchanges a token for a cookie, which is good for pages and their websocket only.
+"""Sessions of pages: a browser exchanges a token for a cookie, which is valid for pages and their websocket only.
 
-The cookie is signed and names the token; it holds nothing else. Each look at it asks the database whether that token is
-still good, so a session ends with its token. The API never looks at cookies: see `authentication`.
+The cookie is signed and names the token; it holds nothing else. Each check asks the database whether that token is
+still valid, so a session ends with its token. The API ignores cookies: see `bearer`.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ SECONDS: Final = 12 * 60 * 60
 
 
 class NoSession(Unauthenticated):
-    """A page was asked for without a session, or with one that is over."""
+    """A page was requested without a session, or with one that has ended."""
 
     code = "no_session"
 
 
 class Sessions:
-    """Makes and reads the cookie. The key is read, and made where there is none, when it is first needed."""
+    """Creates and reads the cookie. The key is read, and created if there is none, when first needed."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def begin(self, connection: HTTPConnection, response: Response, caller: Caller) -> None:
-        """Set the cookie of a session that is as good as the token of `caller`."""
+        """Set the cookie of a session that stands for the token of `caller`."""
         public = self._settings.api_public_url or ""
         response.set_cookie(
             COOKIE,
@@ -51,15 +51,15 @@ class Sessions:
         )
 
     def end(self, response: Response) -> None:
-        """Make the browser forget the cookie."""
+        """Delete the cookie from the browser."""
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
 
     def caller(self, connection: HTTPConnection) -> Caller:
-        """Whose session it is, as the database has their token now. Raises `Unauthenticated`."""
+        """The caller whose session it is, with the role the token has now. Raises `Unauthenticated`."""
         try:
             token_id = self._signer.loads(connection.cookies.get(COOKIE, ""), max_age=SECONDS)
         except BadSignature:  # also where it is too old
-            raise NoSession("This needs a session.", hint="Log in with a token.") from None
+            raise NoSession("Login required.", hint="Log in with a token.") from None
         services: Services = connection.app.state.services
         return services.tokens.bearer_of(token_id)
 
@@ -70,12 +70,12 @@ class Sessions:
 
 
 def page_authentication(settings: Settings, sessions: Sessions) -> Authenticate:
-    """How pages know who looks at them under these settings. With `none` everybody is the local user, an admin."""
+    """The authentication of pages that the settings ask for. With `none` every caller is the local user, an admin."""
     return sessions.caller if settings.auth == "token" else as_local_user(settings)
 
 
 def page_caller(connection: HTTPConnection) -> Caller:
-    """Who looks at the page. Raises `Unauthenticated`, where a page would show how to log in."""
+    """The caller of the page. Raises `Unauthenticated`; pages then redirect to the login."""
     found: Caller = connection.app.state.authenticate_page(connection)
     connection.state.actor = found.name
     return found

@@ -1,4 +1,4 @@
-"""One connection to the database that listens for what is announced of training jobs, however many wait for it."""
+"""One database connection that listens for notifications about training jobs, for any number of followers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _log = logging.getLogger(__name__)
 
 
 class Listener:
-    """Tells `announced` the ids of jobs that have changed.
+    """Calls `announced` with the ids of jobs that have changed.
 
-    Where the connection is lost it is made anew, after pauses that double up to a limit. What was announced meanwhile
-    went by unheard: `resumed` is called whenever listening has begun, and whoever waits must then look for themselves.
+    A lost connection is reopened, after pauses that double up to a limit. Notifications sent meanwhile are lost, so
+    `resumed` is called whenever listening starts, and followers must then read the jobs themselves.
     """
 
     def __init__(self, database: Database, *, announced: Callable[[str], None], resumed: Callable[[], None]) -> None:
@@ -52,9 +52,9 @@ class Listener:
                     connection.close()
             except (Unavailable, DBAPIError):
                 if not failures:
-                    _log.warning("the database does not answer: streams wait for it")
-            except Exception:  # noqa: BLE001 - streams would otherwise wait for ever, and nobody know why
-                _log.exception("unforeseen, while listening to the database")
+                    _log.warning("the database does not answer; streams wait for it")
+            except Exception:  # noqa: BLE001 - otherwise streams would wait for ever without a log entry
+                _log.exception("unexpected error while listening to the database")
             failures += 1
             await asyncio.sleep(RECONNECTS.pause(failures))
 
@@ -64,7 +64,7 @@ class Listener:
         return connection
 
     async def _hear(self, connection: Connection) -> None:
-        """Pass on what is announced, until the connection is lost."""
+        """Pass on notifications until the connection is lost."""
         loop = asyncio.get_running_loop()
         driver: Any = connection.connection.driver_connection
         descriptor, lost = driver.fileno(), loop.create_future()

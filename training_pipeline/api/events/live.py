@@ -1,8 +1,8 @@
-"""Jobs as they change: whoever follows one is told what is new about it, whichever process wrote it.
+"""Live updates: followers of a job get what is new about it, whichever process wrote it.
 
-The database announces that a job has changed; then the job is looked at, once for all who follow it and have seen the
-same events. It is looked at once a second at most, so a job that changes all the time costs no more than that, and one
-that does not change costs nothing. Nothing is kept for anyone who is slow: they are shown what is new when they ask.
+The database notifies that a job has changed; then the job is read, once for all followers that have seen the same
+events. It is read once a second at most, so a job that changes all the time costs no more than that, and one that
+does not change costs nothing. Nothing is buffered for slow followers: they get what is new when they ask.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from training_pipeline.training_jobs.store.jobs import Event, JobStore
 
 #: A job is looked at once in this time at most.
 PACE_SECONDS: Final = 1.0
-#: Whoever follows a job hears at least that there is nothing new.
+#: How often a follower hears at least that there is nothing new.
 HEARTBEAT_SECONDS: Final = 15.0
 #: A database that does not answer is asked again after this long, or as soon as the listener has reached it.
 RETRY_SECONDS: Final = 5.0
-#: Nobody follows a job for longer than this without asking again, for what they may see can have changed.
+#: A stream ends after this long; the follower reconnects, and its permissions are checked again.
 MOST_SECONDS: Final = 900.0
 #: So many may follow jobs at the same time; the server has room for some more requests than that.
 MOST_FOLLOWERS: Final = 1500
-#: So many of them for one token, so that nobody keeps the others out.
+#: Limit of streams for one token, so that no token can lock out the others.
 MOST_OF_ONE: Final = 300
 EVENTS_AT_ONCE: Final = 100
 #: Stands for every job where changes are waited for.
@@ -44,14 +44,14 @@ _LOOKS: Final = 4
 
 
 class TooManyFollowers(Unavailable):
-    """Nobody else can follow a job now."""
+    """Too many clients follow jobs already."""
 
     code = "too_many_streams"
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """A job as it is, and the oldest of its events that were not told yet."""
+    """A job as it is, and the oldest of its events that were not sent yet."""
 
     job: TrainingJob
     events: Sequence[Event]
@@ -63,7 +63,7 @@ class News:
 
     @property
     def over(self) -> bool:
-        """Whether the job is over, and all its events have been told with these."""
+        """Whether the job has ended and these are the last of its events."""
         return self.job.status in TERMINAL and not self.more
 
 
@@ -79,13 +79,13 @@ class _Topic:
         self.round = next(rounds)
 
     def changed(self) -> None:
-        """Wake everyone: now, or as soon as the pace allows it."""
+        """Wake all followers: now, or as soon as the pace allows."""
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(max(loop.time(), self._last + PACE_SECONDS), self._wake)
 
     def close(self) -> None:
-        """Wake nobody any more."""
+        """Stop waking followers."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -117,7 +117,7 @@ class Live:
             tasks.cancel_scope.cancel()
 
     def end(self) -> None:
-        """Let everyone who follows a job come to an end at once. They may go on elsewhere."""
+        """End all streams at once. Followers may reconnect to another server."""
         self._ended = True
         for topic in self._topics.values():
             for follower in topic.followers:
@@ -126,7 +126,7 @@ class Live:
     async def follow(
         self, job_id: str, after: int, *, token_id: str | None = None
     ) -> AsyncGenerator[News | None, None]:
-        """What is known of a job now, then what is new: every event with a greater id than `after`, in order, once.
+        """The state of a job now, then what is new: every event with a greater id than `after`, in order, once.
 
         None where there was nothing for a while. Comes to an end when the job is over, when `end` is called, and after
         `MOST_SECONDS`. The first step raises `NotFound`, `TooManyFollowers` and `Unavailable`; after it, a database
@@ -172,8 +172,8 @@ class Live:
             return
         if self._followers_of[token_id] >= MOST_OF_ONE:
             raise TooManyFollowers(
-                f"{MOST_OF_ONE:,} streams are open with this token, and there cannot be more.",
-                hint="Close some, or get the job itself now and then.",
+                f"{MOST_OF_ONE:,} streams are open with this token, which is the limit.",
+                hint="Close some, or poll the job instead.",
             )
         self._followers_of[token_id] += 1
         try:
@@ -188,8 +188,8 @@ class Live:
         following = sum(len(topic.followers) for topic in self._topics.values())
         if following >= MOST_FOLLOWERS:
             raise TooManyFollowers(
-                f"{following:,} streams are open, and there cannot be more.",
-                hint="Close some, or get the job itself now and then.",
+                f"{following:,} streams are open, which is the limit.",
+                hint="Close some, or poll the job instead.",
             )
         topic, wake = self._topics.setdefault(job_id, _Topic(self._rounds)), asyncio.Event()
         topic.followers.add(wake)

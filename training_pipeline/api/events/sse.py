@@ -1,4 +1,4 @@
-"""Server-sent events: how a job that is followed is told to a client, as the HTML standard has it."""
+"""Server-sent events, in the format of the HTML standard, from the live updates of a job."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _log = logging.getLogger(__name__)
 
 
 class EventStream(StreamingResponse):
-    """Sends what is told as long as the client takes it: the next piece is only asked for when the last one is gone.
+    """Sends updates as fast as the client reads: the next one is only requested when the last one is sent.
 
-    A client that has stopped reading is cut off. Like any other that lost its connection it goes on, when it comes
-    back, with the last message that it has in full.
+    A client that has stopped reading is disconnected. When it reconnects it continues after the last complete
+    message it received.
     """
 
     media_type = "text/event-stream"
@@ -39,7 +39,7 @@ class EventStream(StreamingResponse):
         self._told = told
 
     async def stream_response(self, send: Send) -> None:
-        """Send everything that is told, then the end."""
+        """Send all updates, then the end."""
         async with aclosing(self._told):
             try:
                 async with asyncio.timeout(SEND_SECONDS) as limit:
@@ -52,7 +52,7 @@ class EventStream(StreamingResponse):
                         if piece is None:
                             return
             except TimeoutError:
-                _log.info("a stream was cut off: its client had stopped reading")
+                _log.info("a stream was closed: its client had stopped reading")
 
 
 async def told(

@@ -1,4 +1,4 @@
-"""At the door: whom a request is from, before anything of it is read, and how often they may come."""
+"""Authentication and rate limits of requests, before anything of a request's body is read."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _PROVEN: Final = 10_000
 
 
 class CrossOrigin(Forbidden):
-    """A page of another origin made the browser send this."""
+    """The request was sent by a page of another origin."""
 
     code = "cross_origin"
 
 
 class ForeignHost(Forbidden):
-    """The request was meant for another host, or came from outside to where nobody is asked who they are."""
+    """The request was meant for another host, or came from another machine while authentication is off."""
 
     code = "foreign_host"
 
@@ -47,10 +47,10 @@ class ForeignHost(Forbidden):
 class Access:
     """ASGI middleware: sets `caller` in the request's state, or answers 401, 403 or 429 itself.
 
-    An answer that goes on for long, such as a stream, ends when its caller's token does.
+    A long response, such as a stream, ends when its caller's token does.
 
-    What it counts it counts for this process. A token that was good here before is looked up even while its address
-    sends too many that are not, so that nobody is shut out by a neighbour.
+    Counts are per process. A token that was valid here before is checked even while its address sends too many
+    invalid ones, so that callers are not locked out by others behind the same address.
     """
 
     def __init__(self, app: ASGIApp, *, api: FastAPI, settings: Settings) -> None:
@@ -78,7 +78,7 @@ class Access:
         await self._app(scope, receive, self._while_known(connection, send) if lasting else send)
 
     def _while_known(self, connection: HTTPConnection, send: Send) -> Send:
-        """Sends until it is found that nobody knows the caller any more: what has more to come is looked at again."""
+        """Sends until the caller's token is no longer valid: long responses are checked again from time to time."""
         looked, over = time.monotonic(), False
 
         async def sent(message: Message) -> None:
@@ -90,7 +90,7 @@ class Access:
                 except Unauthenticated:
                     over = True
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
-                except Unavailable:  # whoever sends this will notice
+                except Unavailable:  # the handler of the request will notice
                     pass
             if not over:
                 await send(message)
@@ -115,7 +115,7 @@ class Access:
     async def _caller(self, connection: HTTPConnection, client: str, proof: bytes) -> Caller:
         authenticate = self._api.state.authenticate
         try:
-            # Where nobody is asked, there is nothing to wait for either.
+            # Without authentication there is no rate limit either.
             caller: Caller = (
                 authenticate(connection) if self._open else await to_thread.run_sync(authenticate, connection)
             )
@@ -135,28 +135,28 @@ class Access:
 def require_same_origin(
     connection: HTTPConnection, trusted: frozenset[str], *, open_to_all: bool, writes: bool
 ) -> None:
-    """Raise `CrossOrigin` or `ForeignHost` for what a stranger's page, or a stranger, may have sent.
+    """Raise `CrossOrigin` or `ForeignHost` for requests from pages of other origins or for other hosts.
 
-    Where nobody is asked who they are, everything must be meant for this machine and have come to it from itself.
+    Without authentication, requests must be addressed to this machine and come from it.
     """
     if open_to_all and is_loopback((connection.scope.get("server") or ("",))[0]) is False:
-        raise ForeignHost("Without authentication this service is for its own machine only.")
+        raise ForeignHost("Without authentication this service only answers requests from its own machine.")
     if open_to_all and not is_for_us(connection, trusted):
         raise ForeignHost(
-            "The header Host names another machine.",
-            hint="Use localhost, or name the address in TRAINING_PIPELINE_API_PUBLIC_URL.",
+            "The Host header names another machine.",
+            hint="Use localhost, or set TRAINING_PIPELINE_API_PUBLIC_URL to this address.",
         )
     if writes and is_cross_origin(connection, trusted):
-        raise CrossOrigin("A page of another origin may not do this.")
+        raise CrossOrigin("Pages of other origins may not do this.")
 
 
 def too_many(path: str, wait: float, what: str) -> Response | None:
-    """429 with the seconds to wait; None where there are none. Pure."""
+    """The 429 response with the seconds to wait; None if there are none."""
     if not wait:
         return None
     said = {
-        "requests": "More requests have come than this service takes from one caller.",
-        "failures": "Too many requests without a good token have come from this address.",
+        "requests": "Too many requests from this caller.",
+        "failures": "Too many requests without a valid token from this address.",
     }
     seconds = str(math.ceil(wait))
     hint = f"Try again in {seconds} s."

@@ -1,4 +1,4 @@
-"""What a request may be and how long it may take: its body's size and form, and the time until it is answered."""
+"""Limits of requests: size and form of the body, and the time until it is answered."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class _Disconnected(Exception):
-    """The client has gone before its body had come."""
+    """The client disconnected before its body was complete."""
 
 
 class Bodies:
-    """ASGI middleware: reads a request's body, and lets nothing through but JSON of a bearable size.
+    """ASGI middleware: reads the body of a request, and accepts JSON up to a maximum size only.
 
     Text must be such that the database can hold it: no NUL, no half of a surrogate pair.
     """
@@ -47,7 +47,7 @@ class Bodies:
             return
         except TimeoutError:
             refused: Response | None = problem(
-                scope["path"], 408, "body_too_slow", f"The body did not come within {self._seconds:g} seconds."
+                scope["path"], 408, "body_too_slow", f"The body was not received within {self._seconds:g} seconds."
             )
         else:
             refused = self._refused(scope, body)
@@ -77,32 +77,32 @@ class Bodies:
     def _refused(self, scope: Scope, body: bytes | None) -> Response | None:
         path = scope["path"]
         if body is None:
-            return problem(path, 413, "body_too_large", f"A body may have {self._max_bytes:,} bytes at most.")
+            return problem(path, 413, "body_too_large", f"The body must not be larger than {self._max_bytes:,} bytes.")
         if not body:
             return None
         headers = Headers(scope=scope)
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json" or headers.get("content-encoding", "identity") != "identity":
-            hint = "Send the header Content-Type: application/json, and the body as it is."
-            return problem(path, 415, "unsupported_media_type", "A body must be plain JSON.", hint=hint)
+            hint = "Send the header Content-Type: application/json, and do not compress the body."
+            return problem(path, 415, "unsupported_media_type", "The body must be uncompressed JSON.", hint=hint)
         try:
             parsed = json.loads(body.decode())
         except (ValueError, RecursionError):
-            return problem(path, 400, "malformed", "The body is no JSON in UTF-8.")
+            return problem(path, 400, "malformed", "The body is not valid JSON in UTF-8.")
         errors = [
             ProblemField(pointer=pointer, location="body", code="unstorable_text", detail=detail)
             for pointer, detail in _unstorable(parsed, "")
         ]
         if errors:
-            return problem(path, 422, "invalid_request", "The request cannot be accepted as it is.", errors=errors)
+            return problem(path, 422, "invalid_request", "The request is invalid.", errors=errors)
         return None
 
 
 class TimeLimit:
     """ASGI middleware: a request that is not being answered in time is answered with 503.
 
-    What was begun goes on in its thread, so that nothing is left half done; its late answer is dropped. An answer that
-    has begun, such as a stream, takes as long as it takes.
+    The work continues in its thread, so that nothing is left half done; its late answer is dropped. A response that
+    has started, such as a stream, has no time limit.
     """
 
     def __init__(self, app: ASGIApp, *, seconds: float) -> None:
@@ -140,15 +140,15 @@ class TimeLimit:
         closed = True
         self._late.add(task)
         task.add_done_callback(self._forget)
-        detail = f"The request was not answered within {self._seconds:g} seconds. It may still be carried out."
-        hint = "Look at what it was to change before sending it again; an Idempotency-Key makes that safe."
+        detail = f"The request timed out after {self._seconds:g} seconds. It may still be carried out."
+        hint = "Check its effect before sending it again, or use an Idempotency-Key."
         late = problem(scope["path"], 503, "time_limit", detail, hint=hint, headers={"Retry-After": "10"})
         await late(scope, receive, send)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._late.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("unforeseen, after the time limit", exc_info=error)
+            _log.error("unexpected error after the time limit", exc_info=error)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -169,11 +169,11 @@ def _unstorable(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
         if "\0" in value:
             yield pointer, "must not contain the character NUL"
         elif any("\ud800" <= character <= "\udfff" for character in value):
-            yield pointer, "must not contain half of a surrogate pair"
+            yield pointer, "must not contain an unpaired surrogate"
     elif isinstance(value, dict):
         for key, inner in value.items():
             if any(_unstorable(key, "")):
-                yield pointer, "has a name that is no text"
+                yield pointer, "has an invalid name"
             else:
                 yield from _unstorable(inner, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}")
     elif isinstance(value, list):

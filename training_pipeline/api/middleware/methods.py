@@ -1,4 +1,4 @@
-"""HEAD and OPTIONS for every path of the API, and which methods a path takes."""
+"""HEAD and OPTIONS for every path of the API, and the methods each path accepts."""
 
 from __future__ import annotations
 

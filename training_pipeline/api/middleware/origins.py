@@ -1,8 +1,8 @@
-"""Which requests a browser was led to send by somebody else's page.
+"""Detects requests that a browser was made to send by a page of another origin.
 
 A page anywhere can make a browser send requests to this machine, under the page's own name too, if that is made to
-resolve to this machine (DNS rebinding). Where nobody is asked for a token, and where a cookie is sent along, this is
-all that stands between such a page and us.
+resolve to this machine (DNS rebinding). Without tokens, and wherever a cookie is sent along, this check is
+the only protection against such a page.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The websockets of pages: opened for a session only, and closed when it ends. The API has none."""
+"""Websockets of pages: opened with a valid session only, and closed when it ends. The API has none."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from training_pipeline.settings import Settings
 
 _log = logging.getLogger(__name__)
 REFUSED: Final[Message] = {"type": "websocket.close", "code": 1008, "reason": "no session"}
-GONE: Final[Message] = {"type": "websocket.disconnect", "code": 1008, "reason": "the session is over"}
+GONE: Final[Message] = {"type": "websocket.disconnect", "code": 1008, "reason": "the session has ended"}
 
 
 class PageSockets:
-    """ASGI middleware: asks who opens a websocket, and again while it is open."""
+    """ASGI middleware: checks the session when a websocket opens, and again while it is open."""
 
     def __init__(self, app: ASGIApp, *, api: FastAPI, settings: Settings, look_seconds: float = LOOK_SECONDS) -> None:
         self._app = app
@@ -60,8 +60,8 @@ class PageSockets:
                 continue
             except Unauthenticated:
                 break
-            except Exception:  # noqa: BLE001 - logged, and then nobody is let through
-                _log.exception("a page's websocket is closed: nobody can say whose it is")
+            except Exception:  # noqa: BLE001 - logged, and access is denied
+                _log.exception("a page's websocket is closed: its session could not be checked")
                 break
         await socket.close()
 
@@ -70,7 +70,7 @@ class PageSockets:
 
 
 class _Watched:
-    """A websocket that ends for both sides when it is told to."""
+    """A websocket that can be closed for both sides."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive

@@ -1,4 +1,4 @@
-"""Token buckets: how often each of many may do something. In this process's memory, a bounded part of it."""
+"""Rate limits by token buckets, one per key, in a bounded part of this process's memory."""
 
 from __future__ import annotations
 

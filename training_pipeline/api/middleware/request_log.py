@@ -1,4 +1,4 @@
-"""Every request has an id, ends in one line of the log, and is answered whatever happens inside."""
+"""Request ids, one log line per request, and an answer to every request even after an unexpected error."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Requests:
             _log.exception("unforeseen")
             if status:
                 raise
-            detail = "Something unforeseen went wrong. The service's log says more under the id of this request."
+            detail = "An unexpected error occurred. Find details in the service's log under the id of this request."
             await problem(scope["path"], 500, "internal", detail)(scope, receive, named)
         finally:
             _log.info(

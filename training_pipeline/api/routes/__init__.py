@@ -1,1 +1,1 @@
-"""The routes, a file for each thing they are about."""
+"""The routes of the REST API, one module per resource."""

@@ -1,4 +1,4 @@
-"""What happened to a job: its events in pages, and as they come."""
+"""A job's events: paged, and as a live stream."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ router = APIRouter(tags=["training jobs"])
 
 STREAM: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "Messages as they come. `job`: the job (a TrainingJob), at the start and whenever it has "
-        "changed, once a second at most; it bears no id. `status_change`, `progress_update`, `metric_update`, "
+        "description": "Server-sent events. `job`: the job (a TrainingJob), at the start and whenever it has "
+        "changed, at most once a second, without an id. `status_change`, `progress_update`, `metric_update`, "
         "`error`, `info`: an event (a TrainingJobEvent) with its id, in the order of the ids. `end`: the last message; "
-        "the job is over. A stream that ends without it, as all do after a while, is to be continued: connect again "
-        "with the last id. A comment comes every 15 seconds.",
+        "the job has ended. Streams are closed after a while: if `end` has not been received, reconnect with the last "
+        "id. A comment is sent every 15 seconds.",
         "content": {
             "text/event-stream": {
                 "schema": {"type": "string"},
@@ -32,16 +32,16 @@ STREAM: Final[dict[int | str, dict[str, Any]]] = {
             }
         },
     },
-    204: {"description": "The job is over, and has no event after the last one received: do not come again."},
+    204: {"description": "The job has ended and has no events after the last one received: do not reconnect."},
 }
 _ID: Final[dict[str, Any]] = {"ge": 0, "lt": 2**63, "examples": [4711]}
 LastEventIdHeader = Annotated[
     int | None,
-    Header(alias="Last-Event-ID", description="Id of the last event received: only later ones are sent.", **_ID),
+    Header(alias="Last-Event-ID", description="Id of the last event received; only later events are sent.", **_ID),
 ]
 LastEventId = Annotated[
     int | None,
-    Query(description="The same, for clients that cannot set the header; where both are given that counts.", **_ID),
+    Query(description="For clients that cannot set the header; if both are given, the header counts.", **_ID),
 ]
 
 
@@ -71,12 +71,12 @@ async def stream_training_job_events(
     last_event_id_header: LastEventIdHeader = None,
     last_event_id: LastEventId = None,
 ) -> Response:
-    """A job's events so far, or after the last one received, and then live; with the job itself as it changes."""
+    """Stream a job's events so far, or after the last one received, and then live, with the job as it changes."""
     after = last_event_id_header if last_event_id_header is not None else last_event_id
     news = live.follow(job_id, after or 0, token_id=client.caller.token_id)
     first = await anext(news, None)
     if first is None:
-        raise Unavailable("This server is being stopped.")
+        raise Unavailable("This server is shutting down.")
     if first.over and not first.events:
         return Response(status_code=204)
     return EventStream(told(news, first, client.shown))

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether the installation can do its work. Open to everybody: probes have no token."""
+"""Liveness and readiness. No authentication, since probes have no token."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz", operation_id="getHealth")
 async def get_health() -> Health:
-    """This process answers; asks nothing of anything else."""
+    """Liveness of this process; checks no dependencies."""
     return Health()
 
 
 @router.get("/readyz", operation_id="getReadiness", response_model=Readiness)
 def get_readiness(request: Request, services: CurrentServices) -> Readiness | Response:
-    """Database and migrations, backend, and Dagster's daemon, each with what is wrong."""
+    """Readiness: database and migrations, backend, and Dagster's daemon, each with what is wrong."""
     checks = readiness(services)
     wrong = [f"{check.name}: {check.detail}" for check in checks if not check.ok]
     if wrong:

@@ -1,4 +1,4 @@
-"""Training jobs: create, list, look at, poll, cancel, retry."""
+"""Training jobs: create, list, get, poll, cancel, retry."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from training_pipeline.training_jobs.store.queries import JobSort
 router = APIRouter(tags=["training jobs"])
 
 NAME = r"^[^\x00-\x1f\x7f]{1,128}$"
-SEARCH = "Only with this text in the id, the model, the base model, the training sheet or the creator; any case."
-SORT = "What to order by; jobs without a value come last."
+SEARCH = "Filter: text in the id, model, base model, training sheet or creator; case-insensitive."
+SORT = "Field to order by; jobs without a value come last."
 LOCATION: dict[str, Any] = {
     "Location": {"description": "Path of the new job.", "schema": {"type": "string", "examples": ["/api/v1/…"]}}
 }
@@ -32,7 +32,7 @@ LOCATION: dict[str, Any] = {
     status_code=201,
     response_model=TrainingJob,
     responses={
-        200: {"model": DryRun, "description": "With `dry_run`: what would happen. Nothing was stored."},
+        200: {"model": DryRun, "description": "With `dry_run`: the plan of the job. Nothing was stored."},
         201: {"description": "The job, stored as pending.", "headers": LOCATION},
         404: {},
         409: {},
@@ -42,10 +42,10 @@ def create_training_job(
     request: Request,
     client: Annotated[LocalClient, client_for(LocalClient.create)],
     body: Annotated[CreateTrainingJob, Body(strict=False)],
-    dry_run: Annotated[bool, Query(description="Only say what would happen.", examples=[True])] = False,
+    dry_run: Annotated[bool, Query(description="Return the plan without creating a job.", examples=[True])] = False,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Create a training job. The whole request is checked at once, and every "auto" replaced by the value used."""
+    """Create a training job. All fields are validated at once, and every "auto" is replaced by the value used."""
     if dry_run:
         return Response(client.plan(body).model_dump_json(), media_type="application/json")
     return _created(request, client.create(body, idempotency_key=idempotency_key))
@@ -54,17 +54,19 @@ def create_training_job(
 @router.get("/jobs", operation_id="listTrainingJobs")
 def list_training_jobs(
     client: Annotated[LocalClient, client_for(LocalClient.list)],
-    training_sheet_id: Annotated[str | None, Query(pattern=NAME, description="Only on this training sheet.")] = None,
-    status: Annotated[list[JobStatus] | None, Query(description="Only in one of these.")] = None,
-    created_by: Annotated[str | None, Query(pattern=NAME, description="Only by this creator.")] = None,
+    training_sheet_id: Annotated[
+        str | None, Query(pattern=NAME, description="Filter: id of the training sheet.")
+    ] = None,
+    status: Annotated[list[JobStatus] | None, Query(description="Filter: statuses.")] = None,
+    created_by: Annotated[str | None, Query(pattern=NAME, description="Filter: creator.")] = None,
     search: Annotated[str | None, Query(pattern=NAME, description=SEARCH, examples=["triage"])] = None,
     sort: Annotated[JobSort, Query(description=SORT)] = JobSort.CREATED_AT,
-    descending: Annotated[bool, Query(description="From the last to the first of that order.")] = True,
+    descending: Annotated[bool, Query(description="Descending order.")] = True,
     page: PageNumber = None,
     page_size: PageRows = 50,
     cursor: Cursor = None,
 ) -> TrainingJobPage:
-    """List training jobs, newest first unless told otherwise."""
+    """List training jobs, newest first by default."""
     return client.list(
         statuses=status or (),
         training_sheet_id=training_sheet_id,
@@ -82,13 +84,13 @@ def list_training_jobs(
 def get_active_training_jobs(
     client: Annotated[LocalClient, client_for(LocalClient.active)],
 ) -> ActiveTrainingJobs:
-    """Every pending, queued or running job."""
+    """List all pending, queued or running jobs."""
     return client.active()
 
 
 @router.get("/jobs/{job_id}", operation_id="getTrainingJob")
 def get_training_job(client: Annotated[LocalClient, client_for(LocalClient.get)], job_id: JobId) -> TrainingJob:
-    """One training job."""
+    """Get one training job."""
     return client.get(job_id)
 
 
@@ -96,7 +98,7 @@ def get_training_job(client: Annotated[LocalClient, client_for(LocalClient.get)]
 async def poll_training_job(
     request: Request, client: Annotated[LocalClient, client_for(LocalClient.poll)], job_id: JobId
 ) -> TrainingJob:
-    """Ask the backend now. However many ask at the same moment, the backend is asked once."""
+    """Poll the backend now and return the updated job. Simultaneous requests share one poll."""
     asking = client.caller
     polled: TrainingJob = await request.app.state.polls.run(
         f"{job_id} {asking.role} {asking.name}", lambda: client.poll(job_id)
@@ -109,7 +111,7 @@ async def poll_training_job(
     operation_id="cancelTrainingJob",
     responses={
         200: {"description": "The job is cancelled."},
-        202: {"model": TrainingJob, "description": "The cancel is requested; the backend has yet to confirm it."},
+        202: {"model": TrainingJob, "description": "The cancel is requested and not yet confirmed by the backend."},
         409: {},
     },
 )
@@ -119,7 +121,7 @@ def cancel_training_job(
     job_id: JobId,
     body: Annotated[CancelTrainingJob | None, Body(strict=False)] = None,
 ) -> TrainingJob:
-    """Cancel a training job. Idempotent; 409 for a job that is over otherwise."""
+    """Cancel a training job. Idempotent; 409 if the job has ended in another way."""
     job = client.cancel(job_id, reason=(body or CancelTrainingJob.model_validate({})).reason)
     response.status_code = 200 if job.status is JobStatus.CANCELLED else 202
     return job
@@ -130,7 +132,7 @@ def cancel_training_job(
     operation_id="retryTrainingJob",
     status_code=201,
     response_model=TrainingJob,
-    responses={201: {"description": "A new job that names the one it retries.", "headers": LOCATION}, 409: {}},
+    responses={201: {"description": "The new job; `retry_of` is the job it retries.", "headers": LOCATION}, 409: {}},
 )
 def retry_training_job(
     request: Request,
@@ -139,7 +141,7 @@ def retry_training_job(
     body: Annotated[RetryTrainingJob | None, Body(strict=False)] = None,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Create a new job like one that failed, was cancelled or timed out, with optional changes."""
+    """Create a new job from one that failed, was cancelled or timed out, with optional changes."""
     changes = {} if body is None else body.training_config.model_dump(exclude_unset=True)
     return _created(request, client.retry(job_id, changes=changes, idempotency_key=idempotency_key))
 

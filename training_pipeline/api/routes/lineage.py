@@ -15,8 +15,8 @@ from training_pipeline.schemas.lineage import TrainingJobLineage
 router = APIRouter(tags=["training jobs"])
 
 MOST_PAIRS: Final = 10_000
-SEARCH = "Only pairs with this text in the id of the pair, its item or its canonical label."
-PAIRS = Query(description="Which pairs to list: of one side, or those left out; both sides where not given.")
+SEARCH = "Filter: text in the id of the pair, its item or its canonical label."
+PAIRS = Query(description="Which pairs to list: one split, or the excluded pairs. Default: both splits.")
 
 
 @router.get("/jobs/{job_id}/lineage", operation_id="getTrainingJobLineage")
@@ -25,7 +25,9 @@ def get_training_job_lineage(
     job_id: JobId,
     pairs: Annotated[Pairs | None, PAIRS] = None,
     search: Annotated[str | None, Query(max_length=200, description=SEARCH, examples=["p-0001"])] = None,
-    page_size: Annotated[int, Query(ge=1, le=MOST_PAIRS, description="Most pairs on a page.", examples=[1000])] = 1000,
+    page_size: Annotated[
+        int, Query(ge=1, le=MOST_PAIRS, description="Maximum number of pairs per page.", examples=[1000])
+    ] = 1000,
     cursor: Cursor = None,
 ) -> TrainingJobLineage:
     """What exactly the job was trained on, and who allowed it."""

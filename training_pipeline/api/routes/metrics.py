@@ -1,4 +1,4 @@
-"""A job's metrics: the figures so far, and the series."""
+"""A job's metrics: latest values and series."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST
 
 router = APIRouter(tags=["training jobs"])
 
-Step = Annotated[int, Query(ge=FIRST_STEP, le=LAST_STEP, description="A step, itself included.", examples=[100])]
+Step = Annotated[int, Query(ge=FIRST_STEP, le=LAST_STEP, description="A step (inclusive).", examples=[100])]
 Resolution = Annotated[
     int,
     Query(
@@ -35,5 +35,5 @@ def get_training_job_metrics(
     to_step: Step = LAST_STEP,
     resolution: Resolution = 500,
 ) -> TrainingJobMetrics:
-    """The figures of a job so far, also while it runs, and its series."""
+    """Get the latest metrics of a job and its series, also while it runs."""
     return client.metrics(job_id, from_step=from_step, to_step=to_step, resolution=resolution)

@@ -15,5 +15,5 @@ router = APIRouter(tags=["base models"])
 
 @router.get("/models", operation_id="listBaseModels")
 def list_base_models(client: Annotated[LocalClient, client_for(LocalClient.base_models)]) -> BaseModels:
-    """The base models that a job can start from."""
+    """List the base models that can be fine-tuned."""
     return client.base_models()

@@ -1,4 +1,4 @@
-"""Logging in to pages, and out: a token is exchanged for a session. No part of the API, which knows no sessions."""
+"""Login and logout of the pages: exchanges a token for a session. Not part of the API, which has no sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.post(SESSION, status_code=204)
 def begin_session(request: Request, response: Response, caller: CurrentCaller) -> None:
-    """Exchange the token in the header Authorization for the cookie of a session. Where none is needed, do nothing."""
+    """Exchange the token in the Authorization header for a session cookie. Without authentication, do nothing."""
     sessions: Sessions = request.app.state.sessions
     if caller.token_id is not None:
         sessions.begin(request, response, caller)
@@ -21,11 +21,11 @@ def begin_session(request: Request, response: Response, caller: CurrentCaller) -
 
 @router.get(SESSION, status_code=204, dependencies=[Depends(page_caller)])
 def look_at_session() -> None:
-    """Say whether pages are shown to who asks: 204, or 401 where they must log in."""
+    """Check the session: 204 if pages may be shown, 401 if the caller must log in."""
 
 
 @router.delete(SESSION, status_code=204)
 def end_session(request: Request, response: Response) -> None:
-    """Make the browser forget its session."""
+    """Delete the session cookie."""
     sessions: Sessions = request.app.state.sessions
     sessions.end(response)

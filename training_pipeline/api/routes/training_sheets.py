@@ -1,4 +1,4 @@
-"""Training sheets: what there is, what may be trained on and why the rest may not."""
+"""Training sheets, their export summaries and previews."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from training_pipeline.schemas.training_sheet import TrainingSheetDetails, Train
 
 router = APIRouter(tags=["training sheets"])
 
-Lines = Annotated[int, Query(ge=1, le=1000, description="Most lines.", examples=[5])]
+Lines = Annotated[int, Query(ge=1, le=1000, description="Maximum number of lines.", examples=[5])]
 
 
 @router.get("/training-sheets", operation_id="listTrainingSheets")
 def list_training_sheets(
     client: Annotated[LocalClient, client_for(LocalClient.training_sheets)],
 ) -> TrainingSheets:
-    """Every training sheet whose head can be read."""
+    """List all training sheets whose head can be read."""
     return client.training_sheets()
 
 
@@ -28,7 +28,7 @@ def list_training_sheets(
 def get_training_sheet(
     client: Annotated[LocalClient, client_for(LocalClient.training_sheet)], training_sheet_id: SheetId
 ) -> TrainingSheetDetails:
-    """A training sheet with its export summary: every pair is put before both gates now."""
+    """Get a training sheet with its export summary. Both gates are applied to every pair now."""
     return client.training_sheet(training_sheet_id)
 
 
@@ -36,5 +36,5 @@ def get_training_sheet(
 def preview_training_sheet(
     client: Annotated[LocalClient, client_for(LocalClient.preview)], training_sheet_id: SheetId, limit: Lines = 5
 ) -> TrainingSheetPreview:
-    """The JSONL that would be trained on; nothing of a sheet that may not be trained on itself."""
+    """Preview the training data as JSONL; empty if the sheet itself may not be trained on."""
     return client.preview(training_sheet_id, limit=limit)

@@ -102,7 +102,7 @@ class LocalBackend:
         )
         problems += more
         if problems:
-            raise InvalidRequest("This machine cannot run the training as asked for.", problems=problems)
+            raise InvalidRequest("This machine cannot run the requested training.", problems=problems)
         return Plan(base_model=model.id, config=resolved)
 
     def submit(self, submission: Submission) -> Handle:
@@ -161,7 +161,7 @@ class LocalBackend:
             return read_points(run.progress, offset)
 
     def cancel(self, job_id: str, attempt: int) -> None:
-        """Leave word for the supervisor, which ends the run within seconds. Idempotent."""
+        """Request a cancel; the supervisor ends the run within seconds. Idempotent."""
         run = self._submitted(job_id, attempt)
         with _using(run):
             if run.outcome() is None and not run.cancel.exists():
@@ -195,7 +195,7 @@ class LocalBackend:
         with _using(run):
             outcome = run.outcome()
             if outcome is None:
-                raise BackendFailed(f"The run {run.path.name} is not over yet, so it has no result.")
+                raise BackendFailed(f"The run {run.path.name} has not ended yet, so it has no result.")
             if outcome.status != JobStatus.SUCCEEDED:
                 raise BackendFailed(outcome.error or f"The run {run.path.name} ended as {outcome.status}.")
             return training_result(read_json(run.result) or {}, run.path)
@@ -287,7 +287,7 @@ def _give_up(run: RunDirectory, recoveries: int) -> None:
 
 def _other_request(run: RunDirectory, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     differ = ", ".join(sorted(name for name in {*before, *now} if before.get(name) != now.get(name)))
-    return f"{run.path.name} was submitted before with another {differ}."
+    return f"{run.path.name} was submitted before with a different {differ}."
 
 
 @contextmanager
@@ -299,5 +299,5 @@ def _using(run: RunDirectory) -> Iterator[None]:
         raise BackendFailed(f"The run {run.path.name} cannot be read: {error}.") from error
     except OSError as error:
         what = f"The run directory {error.filename or run.path} cannot be used: {error.strerror or error}."
-        hint = "Make room on the disk, or check who owns it and TRAINING_PIPELINE_STATE_DIR; it is tried again."
+        hint = "Free disk space, or check its owner and TRAINING_PIPELINE_STATE_DIR. It is retried automatically."
         raise Unavailable(what, hint=hint) from error

@@ -1,4 +1,4 @@
-"""What a run came to: from the trainer's result, or from the way it ended. All times from the clock."""
+"""The outcome of a run: from the trainer's result, or from the way it ended. Times are wall-clock times."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def of_result(result: Mapping[str, Any] | None, *, ran_seconds: float) -> Outcom
     if status == "succeeded":
         return Outcome("succeeded", time.time(), ran_seconds)
     if status == "failed":
-        error = str(result.get("error") or "The training program failed without saying why.")
+        error = str(result.get("error") or "The training program failed without giving a reason.")
         return Outcome("failed", time.time(), ran_seconds, error, {"error_type": result.get("error_type")})
     error = (
         f"The training program wrote a result with the status {status!r}; succeeded, failed or stopped was expected."
@@ -45,7 +45,7 @@ def cancelled(*, ran_seconds: float) -> Outcome:
 def timed_out(timeout_seconds: float, *, ran_seconds: float) -> Outcome:
     """The outcome of a run that took too long."""
     error = (
-        f"The training ran longer than its time limit of {timeout_seconds / 60:g} minutes and was stopped. Retry it"
+        f"The training exceeded its time limit of {timeout_seconds / 60:g} minutes and was stopped. Retry it"
         " with a larger timeout_minutes, or with fewer epochs."
     )
     return Outcome("timeout", time.time(), ran_seconds, error, {"timeout_seconds": timeout_seconds})
@@ -70,7 +70,7 @@ def abandoned(run: RunDirectory, recoveries: int, *, ran_seconds: float) -> Outc
     """The outcome of a run whose supervisors died too often. Reads its logs."""
     path = run.supervisor_log
     tail = log_tail(path)
-    times = f", although it was taken up again {recoveries} time{'s' if recoveries > 1 else ''}" if recoveries else ""
+    times = f", although it was resumed {recoveries} time{'s' if recoveries > 1 else ''}" if recoveries else ""
     error = with_tail(f"The supervisor of this run was killed{times}.", log=str(path), tail=tail)
     details = {"error_type": "SupervisorLost", "log": str(path), "log_tail": tail, "recoveries": recoveries}
     return Outcome("failed", time.time(), ran_seconds, error, details)
@@ -81,7 +81,7 @@ def how_it_ended(exit_code: int | None) -> str:
     if exit_code is None:
         return "ended without a result"
     if exit_code == -signal.SIGKILL:
-        return "was killed (SIGKILL: by someone, or by the system because memory ran out)"
+        return "was killed (SIGKILL: by a person, or by the system because memory ran out)"
     if exit_code < 0:
         return f"was killed by signal {-exit_code} ({signal.strsignal(-exit_code) or 'unknown'})"
     return f"ended with exit code {exit_code} and without a result"

@@ -1,4 +1,4 @@
-"""The body of a request for a training job, from what was typed. Values are checked by the service, all at once."""
+"""The request for a training job, built from command line options. The service validates all values at once."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import typer
 
 from training_pipeline.domain.validation import as_number
 
-BaseModelId = Annotated[str | None, typer.Option(help="The model to start from; else the backend's default.")]
-ModelName = Annotated[str | None, typer.Option(help="Name of the model; else made from the sheet's id.")]
-Split = Annotated[float, typer.Option(help="Share of the pairs that goes to training.")]
+BaseModelId = Annotated[str | None, typer.Option(help="Base model to fine-tune. Default: the backend's default model.")]
+ModelName = Annotated[str | None, typer.Option(help="Name of the model. Default: derived from the sheet's id.")]
+Split = Annotated[float, typer.Option(help="Share of the pairs in the training split.")]
 Epochs = Annotated[str, typer.Option(help='Passes over the training split, or "auto".')]
 LearningRate = Annotated[str, typer.Option(help='Peak learning rate, or "auto".')]
 BatchSize = Annotated[str, typer.Option(help='Examples per optimizer step, or "auto".')]
 Config = Annotated[
     list[str] | None, typer.Option(help="Any other key of training_config, as key=value; may be repeated.")
 ]
-Register = Annotated[bool, typer.Option(help="Register a model version; else the model is kept only.")]
-UcCatalog = Annotated[str | None, typer.Option(help="Unity Catalog: catalog of the model.")]
-UcSchema = Annotated[str | None, typer.Option(help="Unity Catalog: schema of the model.")]
-SplitSeed = Annotated[str | None, typer.Option(help="Seed of the split; else the sheet's id.")]
+Register = Annotated[bool, typer.Option(help="Register a model version, or only keep the model as an artifact.")]
+UcCatalog = Annotated[str | None, typer.Option(help="Unity Catalog: catalog for the model.")]
+UcSchema = Annotated[str | None, typer.Option(help="Unity Catalog: schema for the model.")]
+SplitSeed = Annotated[str | None, typer.Option(help="Seed of the split. Default: derived from the sheet's id.")]
 
 
 def config_of(pairs: Iterable[str], **stated: str) -> dict[str, Any]:
-    """`training_config` of `key=value` pairs, and of options; an "auto" is left to the service. Pure.
+    """`training_config` from `key=value` pairs and options; an "auto" is left to the service.
 
     Raises a usage error for a pair without "=".
     """
@@ -39,7 +39,7 @@ def config_of(pairs: Iterable[str], **stated: str) -> dict[str, Any]:
 
 
 def request_of(sheet: str, model_name: str | None, config: Mapping[str, Any], **stated: Any) -> dict[str, Any]:
-    """The body of a request; what was not stated (None) is left out. Pure."""
+    """The request body without the options that were not given (None)."""
     return {
         "training_sheet_id": sheet,
         "model_name": model_name or sheet.lower().replace(".", "-")[:63],

@@ -1,4 +1,4 @@
-"""`training-pipeline jobs`: create training jobs, look at them, cancel and retry them, here or behind a REST API."""
+"""`training-pipeline jobs`: create, list, watch, cancel and retry training jobs, here or through a REST API."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from training_pipeline.domain.job import ACTIVE, JobStatus
 from training_pipeline.settings import Settings
 
 app = typer.Typer(
-    help="Create training jobs, look at them, cancel and retry them, here or behind a REST API.", no_args_is_help=True
+    help="Create, list, watch, cancel and retry training jobs, here or through a REST API.", no_args_is_help=True
 )
 
-Watch = Annotated[bool, typer.Option("--watch", help="Follow the new job until it is over.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Follow the new job until it ends.")]
 
 
 @app.command()
 def create(
-    sheet: Annotated[str, typer.Argument(help="The training sheet to train on.")],
+    sheet: Annotated[str, typer.Argument(help="Id of the training sheet to train on.")],
     model_name: ModelName = None,
     base_model: BaseModelId = None,
     split: Split = 0.8,
@@ -50,16 +50,16 @@ def create(
     register: Register = True,
     uc_catalog: UcCatalog = None,
     uc_schema: UcSchema = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen; store nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan without creating a job.")] = False,
     idempotency_key: Key = None,
     watch: Watch = False,
     json: Json = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Create a training job. It is trained by the system that is up; `training-pipeline run` trains here and now."""
+    """Create a training job. The running system trains it; to train in this process use `training-pipeline run`."""
     if dry_run and watch:
-        raise typer.BadParameter("There is nothing to watch after a dry run.", param_hint="--watch")
+        raise typer.BadParameter("A dry run creates no job to watch.", param_hint="--watch")
     body = request_of(
         sheet,
         model_name,
@@ -91,7 +91,7 @@ def list_jobs(
     active: Annotated[bool, typer.Option("--active", help="Only jobs that are pending, queued or running.")] = False,
     sheet: Annotated[str | None, typer.Option(help="Only jobs on this training sheet.")] = None,
     by: Annotated[str | None, typer.Option(help="Only jobs that this person created.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most jobs to list.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of jobs to list.")] = 20,
     cursor: Cursor = None,
     json: Json = False,
     url: Url = None,
@@ -113,14 +113,14 @@ def list_jobs(
     elif page.jobs:
         say(jobs.table(page))
     elif status or active or sheet or by:
-        say("There are no such training jobs.")
+        say("No training jobs match.")
     else:
-        say("There are no training jobs yet. `training-pipeline demo` makes one.")
+        say("No training jobs yet. `training-pipeline demo` creates one.")
 
 
 @app.command()
 def show(job_id: JobId, json: Json = False, url: Url = None, token: Token = None) -> None:
-    """Show one training job: configuration, figures, events."""
+    """Show one training job: configuration, metrics, events."""
     with open_client(url, token) as client:
         job = client.get(job_id)
         if json:
@@ -132,12 +132,12 @@ def show(job_id: JobId, json: Json = False, url: Url = None, token: Token = None
 @app.command()
 def cancel(
     job_id: JobId,
-    reason: Annotated[str, typer.Option(help="Why; it is kept with the job.")] = "cancelled on the command line",
+    reason: Annotated[str, typer.Option(help="Reason, stored with the job.")] = "cancelled on the command line",
     json: Json = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Cancel a training job. One that runs is asked to stop; it is cancelled once the backend confirms it."""
+    """Cancel a training job. A running job is asked to stop and is cancelled once the backend confirms it."""
     with open_client(url, token) as client:
         job = client.cancel(job_id, reason=reason)
     if json:
@@ -151,10 +151,10 @@ def cancel(
 def archive(
     job_id: JobId,
     to: Annotated[
-        Path | None, typer.Option(file_okay=False, help="Directory of archives; archive/ in the state directory.")
+        Path | None, typer.Option(file_okay=False, help="Directory for archives. Default: archive/ in the state.")
     ] = None,
 ) -> None:
-    """Write all that is known of a job to files, before its Dagster runs are deleted and their events with them."""
+    """Write all records of a job to files, for instance before its Dagster runs and their events are deleted."""
     from training_pipeline.cli.system.installation import installation
     from training_pipeline.defs.archive import archive as write
 
@@ -178,7 +178,7 @@ def retry(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Create a new training job like one that failed, was cancelled or timed out."""
+    """Create a new training job from one that failed, was cancelled or timed out."""
     changes = config_of(config or [])
     with open_client(url, token) as client:
         job = client.retry(job_id, changes=changes, idempotency_key=idempotency_key).job

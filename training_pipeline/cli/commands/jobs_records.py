@@ -1,4 +1,4 @@
-"""`training-pipeline jobs events`, `metrics` and `lineage`: what is on record about a training job."""
+"""`training-pipeline jobs events`, `metrics` and `lineage`: the records of a training job."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from training_pipeline.cli.commands import paging
 from training_pipeline.cli.commands.options import Cursor, JobId, Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
 from training_pipeline.cli.render import jobs
-from training_pipeline.cli.render import lineage as show_lineage
-from training_pipeline.cli.render import metrics as show_metrics
+from training_pipeline.cli.render.lineage import lineage_pairs, lineage_record
+from training_pipeline.cli.render.metrics import metric_figures
 from training_pipeline.client.base import Client, Pairs
 from training_pipeline.schemas.metrics import MetricPoint
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
@@ -26,13 +26,13 @@ MOST_PAIRS: Final = 10_000
 
 def events(
     job_id: JobId,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most events to list.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of events to list.")] = 20,
     cursor: Cursor = None,
     json: Json = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """List what happened to a training job, newest first."""
+    """List the events of a training job, newest first."""
     with open_client(url, token) as client:
         page = paging.rows(
             lambda size, at: client.events(job_id, page_size=size, cursor=at), "events", limit=limit, cursor=cursor
@@ -49,16 +49,16 @@ def metrics(
         int, typer.Option(min=FIRST_STEP, max=LAST_STEP, help="Last step of the series.", show_default=False)
     ] = LAST_STEP,
     resolution: Annotated[
-        int, typer.Option(min=2, max=MOST_POINTS, help="Most steps of the series; the extremes are kept.")
+        int, typer.Option(min=2, max=MOST_POINTS, help="Maximum number of steps; minima and maxima are kept.")
     ] = 500,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print every step of the series as CSV.")] = False,
     json: Json = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show a training job's figures so far and how they went, also while it runs."""
+    """Show a training job's metrics, also while it runs."""
     if as_csv and json:
-        raise typer.BadParameter("Choose one of --csv and --json.", param_hint="--csv")
+        raise typer.BadParameter("Use either --csv or --json, not both.", param_hint="--csv")
     with open_client(url, token) as client:
         if as_csv:
             writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -67,13 +67,13 @@ def metrics(
                 writer.writerow(point.model_dump(mode="json").values())
             return
         found = client.metrics(job_id, from_step=from_step, to_step=to_step, resolution=resolution)
-    print_json(found) if json else say(show_metrics.figures(found))
+    print_json(found) if json else say(metric_figures(found))
 
 
 def lineage(
     job_id: JobId,
-    pairs: Annotated[Pairs | None, typer.Option(help="List the pairs of one part, by id.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=MOST_PAIRS, help="Most pairs to list.")] = 1000,
+    pairs: Annotated[Pairs | None, typer.Option(help="List the pairs of one split, or excluded ones, by id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_PAIRS, help="Maximum number of pairs to list.")] = 1000,
     cursor: Cursor = None,
     json: Json = False,
     url: Url = None,
@@ -85,13 +85,13 @@ def lineage(
     if json:
         print_json(record)
     elif pairs is None and cursor is None:
-        say(show_lineage.record(record))
+        say(lineage_record(record))
     else:
-        say(show_lineage.pairs(record))
+        say(lineage_pairs(record))
 
 
 def every_step(client: Client, job_id: str, from_step: int, to_step: int) -> Iterator[MetricPoint]:
-    """Every step of the stretch that has a measurement, in order; a stretch with too many of them is halved."""
+    """Every measured step of the range, in order; a range with too many steps is fetched in halves."""
     found = client.metrics(job_id, from_step=from_step, to_step=to_step, resolution=MOST_POINTS)
     if not found.sampled:
         yield from found.series

@@ -1,4 +1,4 @@
-"""`training-pipeline jobs watch`: follow a training job until it is over."""
+"""`training-pipeline jobs watch`: follow a training job until it ends."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ PAST_EVENTS: Final = 10
 
 def watch(
     job_id: JobId,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON lines, as the messages of the live stream.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the messages of the event stream as JSON lines.")] = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Follow a training job until it is over, driving it on where no daemon does. Ctrl-C ends the watching only.
+    """Follow a training job until it ends; without a daemon, run it from here. Ctrl-C only stops watching.
 
     The exit code is 0 for a job that succeeded, 1 for any other end, and 130 after Ctrl-C.
     """
@@ -37,7 +37,7 @@ def watch(
 
 
 def follow(client: Client, job: TrainingJob, *, json: bool) -> None:
-    """Show the job's last events and then what comes, until it is over. Raises `typer.Exit` as `watch` says."""
+    """Show the job's last events and then new ones until it ends. Raises `typer.Exit` as `watch` says."""
     display: _Display = _JsonLines() if json else LiveProgress(console())
     try:
         with display.running():

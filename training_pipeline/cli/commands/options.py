@@ -1,4 +1,4 @@
-"""What the commands on training jobs have in common: their options, and how they print."""
+"""The options that commands on training jobs share, and how they print."""
 
 from __future__ import annotations
 
@@ -18,30 +18,32 @@ _WIDE: Final = 400
 
 def _job_id(value: str) -> str:
     if not is_job_id(value):
-        raise NotFound(f"There is no training job {value[:80]!r}.", hint="`training-pipeline jobs list` shows them.")
+        raise NotFound(
+            f"There is no training job {value[:80]!r}.", hint="Run `training-pipeline jobs list` to see all jobs."
+        )
     return value
 
 
 JobId = Annotated[str, typer.Argument(help="Id of the training job.", callback=_job_id)]
-Json = Annotated[bool, typer.Option("--json", help="Print what the REST API answers, as JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the REST API's answer as JSON.")]
 Url = Annotated[
     str | None,
     typer.Option(
-        help="REST API to work on, as https://host; else TRAINING_PIPELINE_URL, else this machine.", metavar="URL"
+        help="REST API to use, as https://host. Default: TRAINING_PIPELINE_URL, else this machine.", metavar="URL"
     ),
 ]
 Token = Annotated[
     str | None,
     typer.Option(
-        help="Token for it. Better set TRAINING_PIPELINE_TOKEN: others on this machine can see what is typed here.",
+        help="Token for that API. Prefer TRAINING_PIPELINE_TOKEN: other users of this machine can see command lines.",
         metavar="TOKEN",
     ),
 ]
 Key = Annotated[
     str | None,
-    typer.Option(help="With the same key and the same request no second job is made.", metavar="KEY"),
+    typer.Option(help="Idempotency key: the same key and request create one job only.", metavar="KEY"),
 ]
-Cursor = Annotated[str | None, typer.Option(help="Go on where the page with this next_cursor ended.")]
+Cursor = Annotated[str | None, typer.Option(help="Continue after the page with this next_cursor.")]
 
 
 def print_json(answer: BaseModel) -> None:
@@ -50,7 +52,7 @@ def print_json(answer: BaseModel) -> None:
 
 
 def console() -> Console:
-    """Where tables and sentences go."""
+    """The console for tables and messages."""
     return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
 
 

@@ -1,4 +1,4 @@
-"""As many rows as were asked for, however many pages of the REST API they are on."""
+"""Collects the requested number of rows over as many pages of the REST API as needed."""
 
 from __future__ import annotations
 

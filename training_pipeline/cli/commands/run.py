@@ -27,7 +27,7 @@ from training_pipeline.cli.commands.job_request import (
     config_of,
     request_of,
 )
-from training_pipeline.cli.render import job as show_job
+from training_pipeline.cli.render.job import as_json, of_answers, of_gates, of_lineage, of_result, public
 from training_pipeline.cli.render.progress import LiveProgress
 from training_pipeline.cli.user import user
 from training_pipeline.domain.errors import BackendFailed, PipelineError
@@ -49,7 +49,7 @@ class DemoBackend(StrEnum):
 
 
 def run(
-    sheet: Annotated[str, typer.Argument(help="The training sheet to train on.")],
+    sheet: Annotated[str, typer.Argument(help="Id of the training sheet to train on.")],
     base_model: BaseModelId = None,
     model_name: ModelName = None,
     split: Split = 0.8,
@@ -58,10 +58,10 @@ def run(
     batch_size: BatchSize = "auto",
     config: Config = None,
     register: Register = True,
-    wait: Annotated[bool, typer.Option(help="Stay until the job is over; else return once it is submitted.")] = True,
-    json: Annotated[bool, typer.Option("--json", help="Print the job as JSON at the end.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait until the job ends, or return once it is submitted.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="Print the finished job as JSON.")] = False,
 ) -> None:
-    """Train one job on a training sheet, here and now."""
+    """Train one job on a training sheet in this process."""
     stated = config_of(config or [], epochs=epochs, learning_rate=learning_rate, batch_size=batch_size)
     request = request_of(
         sheet, model_name, stated, base_model=base_model, train_val_split=split, register_to_uc=register
@@ -72,16 +72,16 @@ def run(
         console.print(f"Training job [bold]{job.id}[/] on {job.training_sheet_name}, from {job.base_model}.")
         job = _drive(services, instance, job, console, wait=wait)
         if json:
-            typer.echo(show_job.as_json(job, services.settings))
+            typer.echo(as_json(job, services.settings))
         _require(job, wait=wait)
         if not json and wait:
             console.print(_summary(services, job))
         elif not json:
-            console.print(f"Submitted; `training-pipeline up` or `training-pipeline jobs watch {job.id}` follow it.")
+            console.print(f"Submitted. Follow it with `training-pipeline jobs watch {job.id}` or `up`.")
 
 
 def demo(
-    backend: Annotated[DemoBackend, typer.Option(help="Where to train: here, or on a stand-in for Databricks.")] = (
+    backend: Annotated[DemoBackend, typer.Option(help="Where to train: locally, or on a simulated Databricks.")] = (
         DemoBackend.LOCAL
     ),
 ) -> None:
@@ -93,12 +93,12 @@ def demo(
 
     console = Console()
     with stand_in_workspace(Settings()) as settings:
-        notice = "[yellow]This is not Databricks[/]: a stand-in workspace on this machine answers its API"
+        notice = "[yellow]This is not Databricks[/]: a simulated workspace on this machine answers its API"
         console.print(f"{notice} ({os.environ['DATABRICKS_HOST']}), and this machine runs what is submitted to it.\n")
         _demo(settings, more=False)
         console.print(f"\n{notice}. Nothing left this machine.")
         stop = f"TRAINING_PIPELINE_STATE_DIR={settings.state_dir} {_program()} down"
-        console.print(f"Its database still runs; this stops it: [bold]{stop}[/]", highlight=False, soft_wrap=True)
+        console.print(f"Its database is still running. To stop it: [bold]{stop}[/]", highlight=False, soft_wrap=True)
 
 
 def _demo(settings: Settings, *, more: bool = True) -> None:
@@ -118,14 +118,14 @@ def _demo(settings: Settings, *, more: bool = True) -> None:
         _require(job, wait=True)
         console.print(_summary(services, job, answers=3))
     seconds = time.monotonic() - started
-    console.print(f"\nDone in {seconds:.0f} s." + " What to try next:" * more)
+    console.print(f"\nDone in {seconds:.0f} s." + " Try next:" * more)
     if not more:
         return
     for arguments, why in (
-        ("up", "the Dagster UI with this job's lineage, checks and curves"),
-        (f"sheets show {DEMO_SHEET}", "what the gates say about the pairs, and why"),
-        ("sheets import --help", "bring your own questions and answers"),
-        (f"jobs show {job.id}", "this job again"),
+        ("up", "open the Dagster UI with this job's lineage, checks and curves"),
+        (f"sheets show {DEMO_SHEET}", "see which pairs may be trained on, and why"),
+        ("sheets import --help", "import your own questions and answers"),
+        (f"jobs show {job.id}", "show this job again"),
     ):
         console.print(f"  [bold]{_program()} {arguments}[/]  [dim]{why}[/]", highlight=False)
 
@@ -148,29 +148,35 @@ def _drive(services: Services, instance: Any, job: TrainingJob, console: Console
     from training_pipeline.cli.system.driver import drive
 
     with LiveProgress(console).running() as progress:
-        return drive(services, instance, job.id, seen=progress.seen, wait=wait)
+        return drive(
+            services,
+            instance,
+            job.id,
+            seen=lambda now: progress.seen(public(now, services.settings)),
+            wait=wait,
+        )
 
 
 def _require(job: TrainingJob, *, wait: bool) -> None:
     if wait and job.status is not JobStatus.SUCCEEDED:
-        cause = job.error_message or job.cancel_reason or ""
+        cause = job.error_message or job.cancellation.reason or ""
         raise BackendFailed(f"Training job {job.id} is {job.status}. {cause}".strip())
 
 
 def _summary(services: Services, job: TrainingJob, *, answers: int = 0) -> Group:
-    from training_pipeline.domain.refs import DatasetRef, SnapshotRef
+    from training_pipeline.domain.refs import required
     from training_pipeline.training_jobs.store import lineage
 
-    dataset = DatasetRef.model_validate(job.dataset)
+    dataset = required(job.data.dataset, "dataset")
     result = services.backend.result(job.id, job.attempt)
     parts = [
-        show_job.of_gates(SnapshotRef.model_validate(job.snapshot).summary),
-        show_job.of_result(job, dataset, result.train_loss_first),
+        of_gates(required(job.data.snapshot, "snapshot").summary),
+        of_result(job, dataset, result.train_loss_first),
     ]
     try:
         if answers and (asked := services.backend.answers(job.id, job.attempt)):
-            parts.append(show_job.of_answers(asked[:answers]))
+            parts.append(of_answers(asked[:answers]))
     except PipelineError as error:  # the model is registered all the same
-        parts.append(Text(f"What it answers now could not be had: {error}"))
-    parts.append(show_job.of_lineage(job, lineage.read(services.store, job.id)))
+        parts.append(Text(f"The sample answers could not be loaded: {error}"))
+    parts.append(of_lineage(job, lineage.read(services.store, job.id)))
     return Group(*parts)

@@ -1,4 +1,4 @@
-"""`training-pipeline sheets`: look at training sheets, check them, and make one of any file."""
+"""`training-pipeline sheets`: list, check, preview and import training sheets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from training_pipeline.sheets.head import Head, read_head
 from training_pipeline.sheets.importing.importer import import_sheet
 from training_pipeline.sheets.importing.request import ImportRequest
 
-app = typer.Typer(help="Look at training sheets, check them, and make one of any file.", no_args_is_help=True)
+app = typer.Typer(help="List, check, preview and import training sheets.", no_args_is_help=True)
 
 SheetId = Annotated[str, typer.Argument(help="The training sheet's id.", metavar="ID")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -34,7 +34,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command("list")
 def list_sheets(json: Json = False) -> None:
-    """List training sheets, the bundled sample among them."""
+    """List training sheets, including the bundled sample."""
     sheets = sheet_source(Settings())
     heads = sheets.list()
     broken = sheets.unreadable() if isinstance(sheets, FileTrainingSheets) else {}
@@ -49,13 +49,13 @@ def list_sheets(json: Json = False) -> None:
         source, template = (reference.name or reference.id for reference in (head.source_sheet, head.prompt_template))
         table.add_row(head.id, head.name, head.status, source, template, ", ".join(head.tags))
     for sheet_id in sorted(broken):
-        table.add_row(sheet_id, f"[red]cannot be read[/]: training-pipeline sheets check {sheet_id}")
+        table.add_row(sheet_id, f"[red]cannot be read[/], run: training-pipeline sheets check {sheet_id}")
     Console().print(table)
 
 
 @app.command()
 def show(sheet_id: SheetId, json: Json = False) -> None:
-    """Show a training sheet: what it was made from, and what both gates let through, with the reasons."""
+    """Show a training sheet: its sources, how many pairs may be trained on, and why others may not."""
     settings = Settings()
     policy = GatePolicy(instruction_prompt_items=settings.instruction_prompt_items)
     with sheet_source(settings).open(sheet_id) as opened:
@@ -70,14 +70,14 @@ def show(sheet_id: SheetId, json: Json = False) -> None:
 @app.command()
 def preview(
     sheet_id: SheetId,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Lines at most.")] = 5,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of lines.")] = 5,
 ) -> None:
-    """Print the JSONL that would be trained on: only pairs that pass both gates."""
+    """Print the training data as JSONL: only pairs that pass both gates."""
     settings = Settings()
     policy = GatePolicy(instruction_prompt_items=settings.instruction_prompt_items)
     with sheet_source(settings).open(sheet_id) as opened:
         if opened.sheet.status not in TRAINABLE_SHEETS:
-            typer.echo(f"Nothing is trained on while the sheet's status is '{opened.sheet.status}'.", err=True)
+            typer.echo(f"This sheet cannot be trained on while its status is '{opened.sheet.status}'.", err=True)
         for line in preview_lines(opened, policy, limit):
             typer.echo(line)
 
@@ -85,7 +85,7 @@ def preview(
 @app.command()
 def check(
     sheet: Annotated[str, typer.Argument(help="A training sheet's id, or a file.", metavar="ID|FILE")],
-    limit: Annotated[int, typer.Option(min=0, help="Problems shown at most; all are counted.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, help="Maximum number of problems to show; all are counted.")] = 50,
     json: Json = False,
 ) -> None:
     """Report every problem of every row; the exit code is 1 if there is an error."""
@@ -100,7 +100,7 @@ def check(
 
 
 def _files(sheets: FileTrainingSheets, named: str) -> tuple[Path, Head]:
-    """The file of pairs and the head; a file without a head beside it is checked as if its head said nothing."""
+    """The file of pairs and its head. A file without a head is checked with an empty head."""
     path = Path(named)
     if path.suffix not in (*SUFFIXES, ".yaml"):
         files = sheets.files(named)
@@ -128,41 +128,43 @@ def _silent_head(name: str) -> Head:
 def import_file(
     file: Annotated[Path, typer.Argument(help="A .jsonl, .csv or .parquet file.", metavar="FILE")],
     sheet_id: Annotated[str, typer.Option("--id", help="Id of the new training sheet.")],
-    name: Annotated[str | None, typer.Option(help="Its name; the id where left out.")] = None,
-    sheet_status: Annotated[SheetStatus | None, typer.Option(help="Status of the sheet as a whole.")] = None,
-    status: Annotated[str | None, typer.Option(help="Status of every pair, as labeled.")] = None,
+    name: Annotated[str | None, typer.Option(help="Its name. Default: the id.")] = None,
+    sheet_status: Annotated[SheetStatus | None, typer.Option(help="Status of the training sheet.")] = None,
+    status: Annotated[str | None, typer.Option(help="Status of every pair, such as labeled.")] = None,
     status_column: Annotated[str | None, typer.Option(help="Column with each pair's status.")] = None,
-    allow: Annotated[list[str] | None, typer.Option(help="A use allowed for every pair; may be repeated.")] = None,
+    allow: Annotated[list[str] | None, typer.Option(help="Use allowed for every pair; may be repeated.")] = None,
     allowed_uses_column: Annotated[str | None, typer.Option(help="Column with each pair's allowed uses.")] = None,
     prohibit: Annotated[
-        list[str] | None, typer.Option(help="A use prohibited for every pair, or none; may be repeated.")
+        list[str] | None, typer.Option(help="Use prohibited for every pair, or none; may be repeated.")
     ] = None,
     prohibited_uses_column: Annotated[str | None, typer.Option(help="Column with each pair's prohibited uses.")] = None,
     classification: Annotated[DataClassification | None, typer.Option(help="Classification of every pair.")] = None,
     classification_column: Annotated[str | None, typer.Option(help="Column with each pair's classification.")] = None,
-    usage_reason: Annotated[str | None, typer.Option(help="Why the uses are as they are.")] = None,
-    question_column: Annotated[str | None, typer.Option(help="Column of the questions; else `question`.")] = None,
-    answer_column: Annotated[str | None, typer.Option(help="Column of the answers; else `answer`.")] = None,
-    system_column: Annotated[str | None, typer.Option(help="Column of system messages; else `system`.")] = None,
-    pair_id_column: Annotated[str | None, typer.Option(help="Column of pair ids; numbered where left out.")] = None,
-    item_column: Annotated[str | None, typer.Option(help="Column of the source items; else each pair its own.")] = None,
+    usage_reason: Annotated[str | None, typer.Option(help="Reason for the allowed and prohibited uses.")] = None,
+    question_column: Annotated[str | None, typer.Option(help="Column of the questions. Default: `question`.")] = None,
+    answer_column: Annotated[str | None, typer.Option(help="Column of the answers. Default: `answer`.")] = None,
+    system_column: Annotated[str | None, typer.Option(help="Column of system messages. Default: `system`.")] = None,
+    pair_id_column: Annotated[str | None, typer.Option(help="Column of pair ids. Default: numbered rows.")] = None,
+    item_column: Annotated[
+        str | None, typer.Option(help="Column of the source items. Default: one item per pair.")
+    ] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of canonical label ids.")] = None,
     reviewed_by: Annotated[str | None, typer.Option(help="Who reviewed the pairs.")] = None,
-    constraints_set_by: Annotated[str | None, typer.Option(help="Who decided what they may be used for.")] = None,
-    source_name: Annotated[str | None, typer.Option(help="Name of the sheet the items come from.")] = None,
-    source_id: Annotated[str | None, typer.Option(help="Its id; the name where left out.")] = None,
+    constraints_set_by: Annotated[str | None, typer.Option(help="Who decided on their allowed uses.")] = None,
+    source_name: Annotated[str | None, typer.Option(help="Name of the source sheet.")] = None,
+    source_id: Annotated[str | None, typer.Option(help="Its id. Default: the name.")] = None,
     source_version: Annotated[str, typer.Option(help="Its version.")] = "",
     template_name: Annotated[str | None, typer.Option(help="Name of the prompt template.")] = None,
-    template_id: Annotated[str | None, typer.Option(help="Its id; the name where left out.")] = None,
+    template_id: Annotated[str | None, typer.Option(help="Its id. Default: the name.")] = None,
     template_version: Annotated[str, typer.Option(help="Its version.")] = "",
-    tag: Annotated[list[str] | None, typer.Option(help="A tag of the source table, as PHI; may be repeated.")] = None,
-    owner: Annotated[str, typer.Option(help="Who answers for the sheet.")] = "",
-    description: Annotated[str, typer.Option(help="What the sheet is about.")] = "",
-    delimiter: Annotated[str, typer.Option(help="CSV: character between two fields.")] = ",",
-    list_separator: Annotated[str, typer.Option(help="CSV: character between two words of a list.")] = ";",
-    replace: Annotated[bool, typer.Option("--replace", help="Replace the sheet of this id.")] = False,
+    tag: Annotated[list[str] | None, typer.Option(help="Tag of the source table, as PHI; may be repeated.")] = None,
+    owner: Annotated[str, typer.Option(help="Owner of the training sheet.")] = "",
+    description: Annotated[str, typer.Option(help="Description of the training sheet.")] = "",
+    delimiter: Annotated[str, typer.Option(help="CSV: field separator.")] = ",",
+    list_separator: Annotated[str, typer.Option(help="CSV: separator between the words of a list.")] = ";",
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing sheet with this id.")] = False,
 ) -> None:
-    """Make a training sheet of any file. What its pairs may be used for must be stated: nothing is by default."""
+    """Create a training sheet from a file. Allowed uses must be given: nothing is allowed by default."""
     settings = Settings()
     request = ImportRequest(
         file=file,
@@ -199,11 +201,11 @@ def import_file(
     console = Console()
     console.print(f"Training sheet [bold]{sheet_id}[/] has {imported.rows:,} pairs: {imported.head_file}")
     if imported.left_out:
-        console.print(f"Columns left out: {', '.join(imported.left_out)}", style="dim")
+        console.print(f"Columns not imported: {', '.join(imported.left_out)}", style="dim")
     if report.errors or report.warnings:
         found = f"{report.errors:,} errors and {report.warnings:,} warnings"
-        console.print(f"[yellow]{found}[/]: training-pipeline sheets check {sheet_id}")
-    console.print(f"What may be trained on: training-pipeline sheets show {sheet_id}")
+        console.print(f"[yellow]{found}[/]; see training-pipeline sheets check {sheet_id}")
+    console.print(f"See what may be trained on: training-pipeline sheets show {sheet_id}")
 
 
 def _reference(identifier: str | None, name: str | None, version: str) -> Reference | None:

@@ -1,4 +1,4 @@
-"""`training-pipeline tokens`: who may use the REST API, and as what."""
+"""`training-pipeline tokens`: who may use the REST API, and in which role."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def _tokens(settings: Settings) -> ApiTokens:
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="Who will bear it: the actor of everything that is done with it.")],
+    name: Annotated[str, typer.Argument(help="Who will use it: recorded as the actor of everything done with it.")],
     role: Annotated[
         Role,
         typer.Option(
-            help="Viewers read; operators also create jobs, and cancel and retry their own; admins do everything."
+            help="Viewers read. Operators also create jobs, and cancel and retry their own. Admins may do everything."
         ),
     ] = Role.VIEWER,
-    days: Annotated[int, typer.Option(min=1, max=LONGEST.days, help="How long it is good for.")] = 90,
+    days: Annotated[int, typer.Option(min=1, max=LONGEST.days, help="How long it is valid.")] = 90,
     json: Json = False,
 ) -> None:
-    """Create a token and print it, this once: only its hash is stored."""
+    """Create a token and print it once: only its hash is stored."""
     settings = Settings()
     token, text = _tokens(settings).create(name, role, timedelta(days=days), created_by=user())
     if json:
@@ -51,40 +51,40 @@ def create(
         return
     typer.echo(text)
     typer.echo(
-        f"Token {token.id} of {token.name}, {token.role}, good until {_day(token.expires_at)}. It is not shown again.",
+        f"Token {token.id} of {token.name}, {token.role}, valid until {_day(token.expires_at)}. It is not shown again.",
         err=True,
     )
     if settings.auth == "none":
-        typer.echo(f"No token is asked for yet: set {PREFIX}AUTH=token.", err=True)
+        typer.echo(f"Tokens are not required yet: set {PREFIX}AUTH=token.", err=True)
 
 
 @app.command("list")
 def list_tokens(json: Json = False) -> None:
-    """List every token that there ever was, newest first; never what they read."""
+    """List all tokens, expired and revoked ones too, newest first; never their secrets."""
     tokens = _tokens(Settings()).list()
     if json:
         typer.echo(jsonlib.dumps({"tokens": [_as_json(token) for token in tokens]}, indent=2))
         return
     table = Table(box=None, header_style="dim")
-    for column in ("id", "name", "role", "state", "created", "by", "good until", "last used"):
+    for column in ("id", "name", "role", "state", "created", "by", "valid until", "last used"):
         table.add_column(column, no_wrap=column in {"id", "name", "state"})
     for token in tokens:
         state = f"[{_COLOURS[token.state]}]{token.state}[/]"
         days = (token.created_at, token.expires_at, token.last_used_at)
         created, good_until, last_used = ("-" if day is None else _day(day) for day in days)
         table.add_row(token.id, token.name, token.role, state, created, token.created_by, good_until, last_used)
-    Console().print(table if tokens else "There are no tokens yet. `training-pipeline tokens create` makes one.")
+    Console().print(table if tokens else "No tokens yet. Create one with `training-pipeline tokens create`.")
 
 
 @app.command()
 def revoke(
     token_id: Annotated[str | None, typer.Argument(help="Id of the token.", metavar="[ID]")] = None,
-    all_of: Annotated[str | None, typer.Option(metavar="NAME", help="Revoke every token of this name.")] = None,
+    all_of: Annotated[str | None, typer.Option(metavar="NAME", help="Revoke all tokens with this name.")] = None,
     json: Json = False,
 ) -> None:
-    """Revoke a token, at once and for ever, and with it the sessions that were begun with it."""
+    """Revoke a token permanently, and end the sessions that were started with it."""
     if (token_id is None) == (all_of is None):
-        raise InvalidRequest("Name one token by its id, or everybody's who bears a name with --all-of.")
+        raise InvalidRequest("Give the id of one token, or a name with --all-of.")
     tokens, by = _tokens(Settings()), user()
     revoked = [tokens.revoke(token_id, by=by)] if token_id is not None else tokens.revoke_all_of(all_of or "", by=by)
     if json:
@@ -93,7 +93,7 @@ def revoke(
     for token in revoked:
         typer.echo(f"Token {token.id} of {token.name} is revoked.")
     if not revoked:
-        typer.echo(f"Every token of {all_of} was revoked before.")
+        typer.echo(f"Every token of {all_of} was revoked already.")
 
 
 def _as_json(token: ApiToken) -> dict[str, str | None]:

@@ -1,1 +1,1 @@
-"""How things are shown in a terminal."""
+"""Rendering for the terminal."""

@@ -1,4 +1,4 @@
-"""A training job as a person at a terminal wants to see it: what went into it, and what came of it."""
+"""A finished training job in a terminal: export summary, result, lineage and sample answers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def facts() -> Table:
 
 
 def of_gates(summary: ExportSummary | PublicSummary) -> RenderableType:
-    """The export summary with its reasons, in the stewards' own words."""
+    """The export summary, with the usage reasons that the stewards gave."""
     head = Text.assemble(
         ("Approved: ", "dim"),
         (str(summary.labeled), "bold"),
@@ -70,44 +70,50 @@ def of_gates(summary: ExportSummary | PublicSummary) -> RenderableType:
         (str(summary.training_prohibited), "bold red"),
     )
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("left out because")
-    table.add_column("the stewards' reason")
+    table.add_column("excluded because")
+    table.add_column("usage reason")
     table.add_column("pairs", justify="right")
     for row in summary.reasons:
         table.add_row(str(row.reason), Text(row.usage_reason or "-"), str(row.count))
-    foot = Text(f"{summary.total} pairs = {summary.eligible} included + {sum(summary.excluded.values())} left out")
+    foot = Text(f"{summary.total} pairs = {summary.eligible} included + {sum(summary.excluded.values())} excluded")
     warnings = [Text(f"! {warning.message}", style="yellow") for warning in summary.warnings]
-    return Panel(
-        Group(head, Text(), table, Text(), foot, *warnings), title="What may be trained on", title_align="left"
-    )
+    return Panel(Group(head, Text(), table, Text(), foot, *warnings), title="Export summary", title_align="left")
 
 
 def of_result(job: TrainingJob, dataset: DatasetRef, first_loss: float | None) -> RenderableType:
     """Split, losses, accuracies and the model version."""
-    report, custom = dataset.report, job.custom_metrics or {}
+    report, custom = dataset.report, job.result.custom_metrics or {}
     grid = facts()
     grid.add_row("job", Text.assemble(job.id, "  ", badge(job.status)))
     grid.add_row(
         "split",
         f"{report.train} train + {report.validation} validation "
-        f"(asked for {report.requested_ratio:.0%}, achieved {report.achieved_ratio:.1%})",
+        f"(requested {report.requested_ratio:.0%}, achieved {report.achieved_ratio:.1%})",
     )
-    grid.add_row("training loss", f"{figure(first_loss)} → {figure(job.train_loss)}")
-    grid.add_row("validation loss", f"{figure(custom.get('val_loss_before'))} → {figure(job.val_loss)}")
+    grid.add_row("training loss", f"{figure(first_loss)} → {figure(job.progress.train_loss)}")
+    grid.add_row("validation loss", f"{figure(custom.get('val_loss_before'))} → {figure(job.progress.val_loss)}")
     grid.add_row(
-        "token accuracy", f"{figure(job.val_accuracy)} on validation, {figure(job.train_accuracy)} in training"
+        "token accuracy",
+        f"{figure(job.progress.val_accuracy)} on validation, {figure(job.progress.train_accuracy)} in training",
     )
     if "exact_match_after" in custom:
         before, after = custom.get("exact_match_before"), custom["exact_match_after"]
         grid.add_row("exact match", f"{figure(before, 2)} → {figure(after, 2)} of the validation questions")
-    grid.add_row("steps, tokens", f"{job.current_step} steps, {job.tokens_processed or 0:,} tokens")
-    grid.add_row("model", f"{job.uc_model_name} version {job.uc_model_version}" if job.uc_model_version else "artifact")
-    return Panel(grid, title="What came of it", title_align="left")
+    grid.add_row("steps, tokens", f"{job.progress.current_step} steps, {job.result.tokens_processed or 0:,} tokens")
+    grid.add_row(
+        "model",
+        f"{job.result.uc_model_name} version {job.result.uc_model_version}"
+        if job.result.uc_model_version
+        else "artifact",
+    )
+    return Panel(grid, title="Result", title_align="left")
 
 
 def of_lineage(job: TrainingJob, record: LineageRecord) -> RenderableType:
     """The chain from the source sheet to the model version."""
-    model = f"{job.uc_model_name or job.model_name} version {job.uc_model_version or '(artifact)'}"
+    model = (
+        f"{job.result.uc_model_name or job.request.model_name} version {job.result.uc_model_version or '(artifact)'}"
+    )
     template = f"{record.template_name} ({record.template_id}, {record.template_version})"
     sheet = f"{record.training_sheet_name} ({record.training_sheet_id}, {record.training_sheet_digest[:12]})"
     chain = {
@@ -123,10 +129,10 @@ def of_lineage(job: TrainingJob, record: LineageRecord) -> RenderableType:
         for depth, (name, what) in enumerate(chain.items())
     ]
     proof = (
-        f"{len(record.assets)} assets stand in Dagster under partition {job.id}; every pair's verdict in the manifest:"
+        f"{len(record.assets)} assets in Dagster under partition {job.id}. The verdict on each pair is in the manifest:"
     )
     foot = [Text(proof, style="dim"), Text(f"{record.dataset_path}/manifest.parquet", style="dim", overflow="fold")]
-    return Panel(Group(*lines, Text(), *foot), title="Where it comes from", title_align="left")
+    return Panel(Group(*lines, Text(), *foot), title="Lineage", title_align="left")
 
 
 def of_answers(asked: Sequence[AnsweredQuestion]) -> RenderableType:
@@ -139,9 +145,14 @@ def of_answers(asked: Sequence[AnsweredQuestion]) -> RenderableType:
         after = Text(answer[:60], style="green" if answer == each.expected.strip() else "red")
         before = Text((each.before or "").strip()[:40], style="dim")
         table.add_row(Text(each.question), Text(each.expected), before, after)
-    return Panel(table, title="What it answers now", title_align="left")
+    return Panel(table, title="Sample answers", title_align="left")
+
+
+def public(job: TrainingJob, settings: Settings) -> PublicJob:
+    """The job as clients see it."""
+    return PublicJob.of(job, caller(), Addresses.of(settings))
 
 
 def as_json(job: TrainingJob, settings: Settings) -> str:
     """The job as the REST API answers it."""
-    return PublicJob.of(job, caller(), Addresses.of(settings)).model_dump_json(indent=2)
+    return public(job, settings).model_dump_json(indent=2)

@@ -18,7 +18,7 @@ from training_pipeline.schemas.training_sheet import DryRun
 
 
 def table(page: TrainingJobPage) -> RenderableType:
-    """Jobs, a line each."""
+    """Jobs, one per line."""
     shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     # In a narrow terminal only columns that may wrap are made narrower: ids and statuses are never cut off.
     for column in ("job", "status"):
@@ -42,7 +42,7 @@ def table(page: TrainingJobPage) -> RenderableType:
 
 
 def details(job: TrainingJob, happened: TrainingJobEventPage) -> RenderableType:
-    """One job: what it was asked for, how far it is, what came of it, its last events."""
+    """One job: configuration, progress, result and its last events."""
     grid = facts()
     grid.add_row("job", Text.assemble(job.id, "  ", badge(job.status)))
     grid.add_row("training sheet", Text(f"{job.training_sheet_name} ({job.training_sheet_id})"))
@@ -63,7 +63,7 @@ def details(job: TrainingJob, happened: TrainingJobEventPage) -> RenderableType:
     if job.advice:
         grid.add_row("what to do", Text(job.advice))
     if job.allowed_actions:
-        grid.add_row("you can", ", ".join(job.allowed_actions))
+        grid.add_row("actions", ", ".join(job.allowed_actions))
     lines = [event_line(event) for event in reversed(happened.events)]
     left = happened.total - len(lines)
     foot = [Text(f"the last {len(lines)} of {happened.total} events", style="dim")] if left else []
@@ -84,32 +84,32 @@ def events(page: TrainingJobEventPage) -> RenderableType:
 
 
 def created(job: TrainingJob) -> RenderableType:
-    """What a person who has created a job wants to know next."""
+    """The message after a job was created: its id, its pairs, and how to follow it."""
     said = "created" if job.retry_of is None else f"created as a retry of {job.retry_of}"
     counted = f"; {job.eligible_pairs} of {job.total_pairs} pairs may be trained on" if job.pairs_counted else ""
     return Group(
         Text.assemble((job.id, "bold"), f": {said}, from {job.base_model}{counted}."),
-        Text(f"`training-pipeline jobs watch {job.id}` follows it.", style="dim"),
+        Text(f"Follow it with `training-pipeline jobs watch {job.id}`.", style="dim"),
     )
 
 
 def plan(found: DryRun) -> RenderableType:
-    """What creating a job would come to."""
+    """The plan of a dry run."""
     split = found.split
     grid = facts()
     grid.add_row("training sheet", Text(f"{found.training_sheet_name} ({found.training_sheet_id})"))
     grid.add_row("base model", Text(found.base_model))
     grid.add_row(
         "split",
-        f"{split.train} train + {split.validation} validation (asked for {split.requested_ratio:.0%}, "
-        f"achieved {split.achieved_ratio:.1%}; {split.components} groups that stay together, the largest of "
-        f"{split.largest_component})",
+        f"{split.train} train + {split.validation} validation (requested {split.requested_ratio:.0%}, "
+        f"achieved {split.achieved_ratio:.1%}; {split.components} groups kept together, the largest with "
+        f"{split.largest_component} pairs)",
     )
     grid.add_row("steps", f"{found.planned_steps:,} at most")
     grid.add_row("configuration", _configuration(found.training_config))
     known = {warning.code for warning in found.export_summary.warnings}
     warnings = [Text(f"! {warning.message}", style="yellow") for warning in found.warnings if warning.code not in known]
-    return Group(of_gates(found.export_summary), grid, *warnings, Text("Nothing was stored.", style="dim"))
+    return Group(of_gates(found.export_summary), grid, *warnings, Text("Dry run: nothing was stored.", style="dim"))
 
 
 def _cut(text: str) -> Text:
@@ -129,7 +129,7 @@ def _configuration(config: Mapping[str, Any]) -> Text:
 def _pairs(job: TrainingJob) -> str:
     if not job.pairs_counted:
         return "not counted yet"
-    counted = f"{job.total_pairs} in all, {job.eligible_pairs} may be trained on"
+    counted = f"{job.total_pairs} total, {job.eligible_pairs} may be trained on"
     split = f": {job.train_pairs} train + {job.val_pairs} validation" if job.train_pairs is not None else ""
     return counted + split
 
@@ -137,9 +137,9 @@ def _pairs(job: TrainingJob) -> str:
 def _more(shown: int, total: int, cursor: str | None) -> list[Text]:
     if cursor is None:
         return []
-    return [go_on(f"{shown} of {total}; --limit shows more, and the next ones: --cursor {cursor}")]
+    return [go_on(f"{shown} of {total}. Show more with --limit, or the next page with --cursor {cursor}")]
 
 
 def go_on(text: str) -> Text:
-    """A line with a cursor, which must be copied in one piece: only the terminal breaks it."""
+    """A line with a cursor. It is not wrapped, so that the cursor can be copied in one piece."""
     return Text(text, style="dim", no_wrap=True, overflow="ignore")

@@ -14,8 +14,8 @@ SHORT = 12
 SHA256 = 64
 
 
-def record(found: TrainingJobLineage) -> RenderableType:
-    """The chain from the model to what it was made from, and what proves it."""
+def lineage_record(found: TrainingJobLineage) -> RenderableType:
+    """The tree from the model to its sources, with the Dagster records that prove it."""
     version = f"version {found.model_version}" if found.model_version else "not registered"
     root = Tree(_node("model", found.model_name, version))
     job = root.add(_node("training job", found.job_id))
@@ -25,13 +25,13 @@ def record(found: TrainingJobLineage) -> RenderableType:
     gates = dataset.add(
         _node("gates", f"policy {found.gate_policy_version}", f"verdicts {_short(found.snapshot_digest)}")
     )
-    gates.add(_node("left out", f"{found.excluded_pairs:,} pairs"))
+    gates.add(_node("excluded", f"{found.excluded_pairs:,} pairs"))
     sheet = gates.add(
         _node("training sheet", f"{found.training_sheet_name} ({found.training_sheet_id})", found.training_sheet_digest)
     )
     sheet.add(_node("source sheet", f"{found.sheet_name} ({found.sheet_id})", found.sheet_version))
     sheet.add(_node("prompt template", f"{found.template_name} ({found.template_id})", found.template_version))
-    sheet.add(_node("canonical labels", f"{found.canonical_labels:,} behind the included pairs"))
+    sheet.add(_node("canonical labels", f"{found.canonical_labels:,} used by the included pairs"))
     if found.model_files:
         files = root.add(Text("files", style="dim"))
         for name, digest in sorted(found.model_files.items()):
@@ -40,11 +40,11 @@ def record(found: TrainingJobLineage) -> RenderableType:
     for asset in found.assets:
         run = f"run {asset.run_id[:8]}, " if asset.run_id else ""
         proof.add(_node("", asset.asset_key, f"{run}data version {_short(asset.data_version)}"))
-    foot = Text("The pairs: --pairs train, --pairs validation, --pairs excluded.", style="dim")
+    foot = Text("List the pairs with --pairs train, --pairs validation or --pairs excluded.", style="dim")
     return Group(root, foot)
 
 
-def pairs(found: TrainingJobLineage) -> RenderableType:
+def lineage_pairs(found: TrainingJobLineage) -> RenderableType:
     """A page of pairs: ids and verdicts, never text."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("pair", no_wrap=True)
@@ -55,10 +55,10 @@ def pairs(found: TrainingJobLineage) -> RenderableType:
         cells = (pair.item_ref, pair.canonical_label_id, pair.classification, pair.reviewed_by)
         table.add_row(Text(pair.pair_id or "(invalid)"), side, *(Text(cell or "-") for cell in cells))
     if not found.pairs:
-        return Text("There are no such pairs.")
+        return Text("No pairs.")
     if found.next_cursor is None:
         return table
-    return Group(table, go_on(f"The next ones: --cursor {found.next_cursor}"))
+    return Group(table, go_on(f"Next page: --cursor {found.next_cursor}"))
 
 
 def _node(name: str, what: str, more: str = "") -> Text:

@@ -1,4 +1,4 @@
-"""A job's metrics in a terminal: the figures so far, each series as a line of bars, and a few of its steps."""
+"""A job's metrics in a terminal: latest values, each series as a line of bars, and some of its steps."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ SERIES: Final = {
 }
 
 
-def figures(found: TrainingJobMetrics) -> RenderableType:
-    """The figures, the lines and the steps."""
+def metric_figures(found: TrainingJobMetrics) -> RenderableType:
+    """The latest values, the series and the steps."""
     grid = facts()
     grid.add_row("job", found.job_id)
     grid.add_row("loss", f"{figure(found.train_loss)}, validation {figure(found.val_loss)}")
@@ -44,7 +44,7 @@ def figures(found: TrainingJobMetrics) -> RenderableType:
     for name, value in (found.custom_metrics or {}).items():
         grid.add_row(name, figure(value))
     if not found.series:
-        return Group(grid, Text("No step has been measured yet.", style="dim"))
+        return Group(grid, Text("No metrics yet.", style="dim"))
     lines = facts()
     for name, label in SERIES.items():
         values = [value for point in found.series if (value := getattr(point, name)) is not None]
@@ -89,5 +89,5 @@ def _steps(found: TrainingJobMetrics) -> RenderableType:
         )
     if len(shown) == found.series_total:
         return table
-    foot = f"{len(shown)} of {found.series_total:,} steps; --csv and --json give them all."
+    foot = f"{len(shown)} of {found.series_total:,} steps. Get all of them with --csv or --json."
     return Group(table, Text(foot, style="dim"))

@@ -13,21 +13,19 @@ from rich.table import Table
 from rich.text import Text
 
 from training_pipeline.cli.render.job import badge, event_line
-from training_pipeline.domain import job as domain
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob
 
-AnyJob = TrainingJob | domain.TrainingJob
 BAR_WIDTH = 40
 
 
 class LiveProgress:
-    """A display that is told of the job and its events as they come. In a pipe it prints a line for each change."""
+    """A live display of a job and its events. In a pipe it prints a line for each change."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._job: AnyJob | None = None
+        self._job: TrainingJob | None = None
         self._tenth = 0
 
     @contextmanager
@@ -39,7 +37,7 @@ class LiveProgress:
         with Live(console=self._console, refresh_per_second=4, get_renderable=self._drawn):
             yield self
 
-    def seen(self, job: AnyJob) -> None:
+    def seen(self, job: TrainingJob) -> None:
         """Show the job as it is now."""
         before, self._job = self._job, job
         if self._console.is_terminal:
@@ -57,14 +55,14 @@ class LiveProgress:
         self._console.print(event_line(event))
 
     def notice(self, message: str) -> None:
-        """Print a word about the watching itself."""
+        """Print a message about the watching itself, such as a lost connection."""
         self._console.print(Text(message, style="yellow"))
 
     def _drawn(self) -> RenderableType:
         return Group(Text(), Text()) if self._job is None else drawn(self._job, datetime.now(UTC))
 
 
-def drawn(job: AnyJob, now: datetime) -> RenderableType:
+def drawn(job: TrainingJob, now: datetime) -> RenderableType:
     """The live part: badge, bar, percent, time so far and left; and below what was measured. Pure."""
     waiting = job.status in {JobStatus.PENDING, JobStatus.QUEUED}
     grid = Table.grid(padding=(0, 1))
@@ -77,7 +75,7 @@ def drawn(job: AnyJob, now: datetime) -> RenderableType:
     return Group(grid, Text(measured(job), style="dim"))
 
 
-def measured(job: AnyJob) -> str:
+def measured(job: TrainingJob) -> str:
     """How far the job is and what was measured last, in one line; empty where nothing was. Pure."""
     parts = [reached(job)] if reached(job) else []
     if job.train_loss is not None:
@@ -87,7 +85,7 @@ def measured(job: AnyJob) -> str:
     return " · ".join(parts)
 
 
-def reached(job: AnyJob) -> str:
+def reached(job: TrainingJob) -> str:
     """Epochs and steps done of those planned; empty where nothing is known. Pure."""
     parts = []
     if job.current_epoch is not None and job.total_epochs:
@@ -103,6 +101,6 @@ def clock(seconds: float) -> str:
     return text.removeprefix("0:0") if text.startswith("0:0") else text.removeprefix("0:")
 
 
-def _seconds(job: AnyJob, now: datetime) -> float:
+def _seconds(job: TrainingJob, now: datetime) -> float:
     begun = job.started_at or job.created_at
     return ((job.completed_at or now) - begun).total_seconds()

@@ -1,4 +1,4 @@
-"""How training sheets and what was found in them are shown in a terminal, and as JSON."""
+"""Training sheets and the reports of `sheets check`, for a terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def report_as_json(data: Path, report: CheckReport) -> dict[str, Any]:
 
 
 def show_report(console: Console, data: Path, report: CheckReport) -> None:
-    """Print the first problems, the counts of all, and a verdict."""
+    """Print the first problems, the counts of all problems, and whether the sheet is usable."""
     if report.problems:
         table = Table(box=None, header_style="dim", title=data.name, title_justify="left")
         table.add_column("line", justify="right")
@@ -37,7 +37,7 @@ def show_report(console: Console, data: Path, report: CheckReport) -> None:
             table.add_row(line, escape(problem.path), f"[{color}]{problem.code}[/]", escape(problem.message))
         console.print(table)
     if report.not_shown:
-        console.print(f"{report.not_shown:,} more are not shown; --limit shows more.", style="dim")
+        console.print(f"{report.not_shown:,} more are not shown. Show more with --limit.", style="dim")
     if report.counts:
         counts = Table(box=None, header_style="dim")
         counts.add_column("code")
@@ -50,12 +50,12 @@ def show_report(console: Console, data: Path, report: CheckReport) -> None:
 
 
 def show_head(console: Console, sheet: TrainingSheet, digest: str, summary: ExportSummary) -> None:
-    """Print what a sheet was made from and its export summary."""
+    """Print a sheet's head and its export summary."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column()
     grid.add_row("training sheet", f"{escape(sheet.name)} ({sheet.id})")
-    note = "" if sheet.status in TRAINABLE_SHEETS else ": nothing is trained on until it is approved"
+    note = "" if sheet.status in TRAINABLE_SHEETS else ": cannot be trained on until it is approved"
     grid.add_row("status", f"{sheet.status}{note}")
     grid.add_row("source sheet", _reference(sheet.source_sheet))
     grid.add_row("prompt template", _reference(sheet.prompt_template))

@@ -1,1 +1,1 @@
-"""The system for daily use: start, stop, health, environment."""
+"""Start, stop, health and environment of the system."""

@@ -1,4 +1,4 @@
-"""`training-pipeline up`, `down`, `status` and `env`: the system for daily use."""
+"""`training-pipeline up`, `down`, `status` and `env`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 def up(
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the Dagster UI.")] = None,
     workspace: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, resolve_path=True, help="Another workspace.yaml.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, resolve_path=True, help="Path of another workspace.yaml."),
     ] = None,
 ) -> None:
-    """Run everything for daily use: database, Dagster's webserver and daemon, the REST API, until Ctrl-C."""
+    """Start the database, Dagster's webserver and daemon and the REST API; stop them with Ctrl-C."""
     from training_pipeline.cli.system import supervise
     from training_pipeline.cli.system.environment import WORKSPACE_YAML
 
@@ -37,24 +38,24 @@ def up(
         ready=lambda record: console.print(_welcome(settings, record)),
     )
     if settings.database_url is None:
-        console.print("Stopped. PostgreSQL runs on; `training-pipeline down` stops it.")
+        console.print("Stopped. PostgreSQL is still running; stop it with `training-pipeline down`.")
     else:
         console.print("Stopped.")
 
 
 def down() -> None:
-    """Stop a running `up`, and then our own PostgreSQL."""
+    """Stop a running `up` and the embedded PostgreSQL."""
     from training_pipeline.cli.system import supervise
 
     settings = Settings()
     stopped = supervise.down(settings)
     typer.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
     if settings.database_url is not None:
-        typer.echo("The database is not ours to stop: TRAINING_PIPELINE_DATABASE_URL is set.")
+        typer.echo("The database was not stopped: it is set by TRAINING_PIPELINE_DATABASE_URL.")
 
 
 def env() -> None:
-    """Print the `export` lines with which other tools work on this installation: eval "$(training-pipeline env)"."""
+    """Print `export` lines that point other tools to this installation: eval "$(training-pipeline env)"."""
     from training_pipeline.cli.system.environment import prepare_environment
 
     for name, value in prepare_environment(Settings()).items():
@@ -62,7 +63,7 @@ def env() -> None:
 
 
 def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show what runs, and where."""
+    """Show which services run, and where."""
     found = _status(Settings())
     if json:
         typer.echo(jsonlib.dumps(found, indent=2))
@@ -71,9 +72,11 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     running = {True: "[green]running[/]", False: "[dim]not running[/]"}
     table.add_row("State directory", "", found["state_dir"])
     table.add_row("Database", running[found["database"]["running"]], found["database"]["location"])
-    table.add_row("Dagster UI", running[found["up"]["running"]], found["up"]["url"] or "start it: training-pipeline up")
+    table.add_row(
+        "Dagster UI", running[found["up"]["running"]], found["up"]["url"] or "start it with training-pipeline up"
+    )
     if found["up"]["read_only_url"]:
-        table.add_row("  to look at only", running[True], found["up"]["read_only_url"])
+        table.add_row("  read-only", running[True], found["up"]["read_only_url"])
     if found["up"]["api_url"]:
         table.add_row("REST API", running[True], found["up"]["api_url"])
     for child in found["up"]["processes"]:
@@ -123,7 +126,7 @@ def _welcome(settings: Settings, record: Record) -> Panel:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_row("Dagster UI", f"[bold link={record.url}]{record.url}[/]")
     if record.read_only_url:
-        table.add_row("  to look at only", f"[bold link={record.read_only_url}]{record.read_only_url}[/]")
+        table.add_row("  read-only", f"[bold link={record.read_only_url}]{record.read_only_url}[/]")
     table.add_row("TRAIN page", f"[bold link={record.api_url}/train]{record.api_url}/train[/]")
     table.add_row("REST API", f"[bold link={record.api_url}]{record.api_url}[/]")
     table.add_row("State", str(settings.state_dir))

@@ -1,6 +1,6 @@
-"""Drives one training job in this process: the same claims, the same Dagster runs, no daemon.
+"""Runs one training job in this process, without Dagster's daemon: the same claims and the same Dagster runs.
 
-Beside a running daemon nothing is done twice: whoever claims a phase first works on it, the other one watches.
+Nothing is done twice beside a running daemon: whichever claims a phase first works on it, the other watches.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from training_pipeline.definitions import build
 from training_pipeline.defs.partitions import RUNS, job_tags, run_tags, training_job_partitions
 from training_pipeline.defs.sensors import settle_runs
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
-from training_pipeline.training_jobs.lifecycle.claims import attempt_of, claim
+from training_pipeline.training_jobs.lifecycle.claims import claim
 
 LOOK_SECONDS = 0.5
 SETTLE_SECONDS = 10.0
@@ -30,19 +30,19 @@ def drive(
     seen: Callable[[TrainingJob], None] = lambda _: None,
     wait: bool = True,
 ) -> TrainingJob:
-    """Launch the job, and with `wait` poll and finish it until it is over; the job as it then is.
+    """Launch the job and, with `wait`, poll and finish it until it ends. Returns the job as it then is.
 
-    `seen` is told of the job after every look. An interruption leaves the job to the next driver or daemon.
+    `seen` is called with the job after every poll. After an interruption the next driver or daemon takes over.
     """
     for job in driven(services, instance, job_id):
         seen(job)
-        if not wait and job.launched_at is not None:
+        if not wait and job.launch.done_at is not None:
             break
     return job
 
 
 def driven(services: Services, instance: dg.DagsterInstance, job_id: str) -> Iterator[TrainingJob]:
-    """The job after every look at it, while it is launched, polled and finished, until it is over."""
+    """Yields the job after every poll while it is launched, polled and finished, until it ends."""
     definitions = build(services.settings, lambda: services)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
@@ -55,12 +55,12 @@ def driven(services: Services, instance: dg.DagsterInstance, job_id: str) -> Ite
                     run_config=quiet,
                     instance=instance,
                     partition_key=job_id,
-                    tags={**job_tags(job), **run_tags(phase, job_id, attempt_of(job, phase))},
+                    tags={**job_tags(job), **run_tags(phase, job_id, job.phase(phase).attempt)},
                     raise_on_error=False,
                 )
         job = services.poller.poll_if_due(job_id)
         yield job
-        unfinished = job.backend_status not in {None, JobStatus.CANCELLED} and job.finalized_at is None
+        unfinished = job.polling.backend_status not in {None, JobStatus.CANCELLED} and job.finalize.done_at is None
         if job.status in TERMINAL and not unfinished:
             if services.catalog_lineage is not None:
                 services.catalog_lineage.write_due()

@@ -1,4 +1,4 @@
-"""What a process needs in its environment to work on an installation, and making sure that all of it exists."""
+"""The environment variables a process needs to work on an installation, and the set-up of what they point to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether Dagster's webserver and daemon and the REST API answer, and whether their ports are free."""
+"""Health checks of Dagster's webserver and daemon and of the REST API, and of their ports."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def require_free_port(host: str, port: int, *, setting: str = "WEBSERVER") -> No
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise Conflict(
-                f"Port {port} on {host} is taken by another program.",
-                hint=f"End that program, or choose another port with `--port` or {PREFIX}{setting}_PORT.",
+                f"Port {port} on {host} is in use by another program.",
+                hint=f"Stop that program, or choose another port with `--port` or {PREFIX}{setting}_PORT.",
             ) from None
         raise PipelineError(f"Nothing can listen on {host}:{port}: {error}.", hint=f"Check {variables}.") from None
 

@@ -50,7 +50,7 @@ def serve(
 
 
 def allow_descriptors(count: int) -> None:
-    """Let this process have so many files and connections open, or as many as it may; it often starts with 1,024."""
+    """Raise this process's limit of open files and connections to this number, or as far as allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -58,9 +58,9 @@ def allow_descriptors(count: int) -> None:
 
 
 def require_safe_address(settings: Settings) -> None:
-    """Raise `InvalidRequest` where nobody is asked who they are, and others than this machine could come."""
+    """Raise `InvalidRequest` if authentication is off and the host can be reached from other machines."""
     if settings.auth == "none" and not resolves_to_loopback(settings.api_host):
         raise InvalidRequest(
-            f"Without authentication the REST API is for this machine only, and {settings.api_host} is open to others.",
-            hint=f"Listen on 127.0.0.1 ({PREFIX}API_HOST), or have everybody asked for a token: {PREFIX}AUTH=token.",
+            f"Without authentication the REST API is for this machine only; {settings.api_host} is open to others.",
+            hint=f"Set {PREFIX}API_HOST=127.0.0.1, or require tokens with {PREFIX}AUTH=token.",
         )

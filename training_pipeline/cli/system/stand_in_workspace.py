@@ -1,4 +1,4 @@
-"""A stand-in for a Databricks workspace on this machine, for `demo --backend databricks`."""
+"""A simulated Databricks workspace on this machine, for `demo --backend databricks`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _await(process: subprocess.Popen[bytes], address: Path, log: Path) -> None:
     while not address.exists():
         if process.poll() is not None or time.monotonic() > deadline:
             raise Unavailable(
-                f"The stand-in workspace does not start; {log} says why.",
+                f"The simulated workspace did not start. See {log}.",
                 hint="It needs the development packages: pip install -e '.[local,dev]'.",
             )
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The system for daily use: Dagster's webserver and daemon, the REST API and the database, from start to end."""
+"""Starts, watches and stops the system: database, Dagster's webserver and daemon, and the REST API."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Child(BaseModel):
 
 
 class Record(BaseModel):
-    """Who runs the system, where and since when; kept in the state directory while it runs, and after a crash."""
+    """Which processes run the system, where and since when; stored in the state directory, also after a crash."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -92,8 +92,8 @@ def is_up(settings: Settings) -> bool:
 def up(settings: Settings, workspace: Path, *, say: Callable[[str], None], ready: Callable[[Record], None]) -> None:
     """Run the system until SIGINT, SIGTERM or SIGHUP, then end its processes in order; the database stays.
 
-    `say` is told what happens, `ready` once everything answers. Raises `Conflict` if it runs already or the port is
-    taken, `PipelineError` with the end of a log if a process ends by itself.
+    `say` is called with each progress message, `ready` once everything answers. Raises `Conflict` if it runs already
+    or the port is taken, `PipelineError` with the end of a log if a process ends unexpectedly.
     """
     ensure_state_directory(settings)
     with ExitStack() as stack:
@@ -102,7 +102,7 @@ def up(settings: Settings, workspace: Path, *, say: Callable[[str], None], ready
         except Conflict:
             raise _already_up(read_record(settings)) from None
         if end_children(settings):
-            say("Ended what an `up` that was killed had left behind.")
+            say("Stopped processes left behind by an `up` that was killed.")
         require_safe_address(settings)
         require_loopback(settings)
         health.require_free_port(settings.webserver_host, settings.webserver_port)
@@ -116,13 +116,13 @@ def up(settings: Settings, workspace: Path, *, say: Callable[[str], None], ready
             api_url=address(settings.api_host, settings.api_port),
             read_only_url=read_only_url(settings),
         ).stored(settings)
-        say("Preparing the database.")
+        say("Preparing the database …")
         environment = os.environ | prepare_environment(settings)
         with _stop_requests() as stop:
             try:
                 _run(settings, workspace, environment, record, stop, say, ready)
             finally:
-                say("Stopping.")
+                say("Stopping …")
                 end_children(settings, hurry=lambda: len(stop) > 1)
 
 
@@ -172,7 +172,7 @@ def _run(
     if settings.read_only_host is not None:
         listening = _listening(settings.read_only_host, settings.read_only_port)
         commands["read_only"] = [*webserver, *listening, "--read-only"]
-    say("Starting Dagster's webserver and daemon, and the REST API.")
+    say("Starting Dagster's webserver and daemon, and the REST API …")
     running: list[tuple[Child, subprocess.Popen[bytes]]] = []
     for name, command in commands.items():
         if stop:
@@ -189,39 +189,39 @@ def _run(
         for child, process in running:
             if process.poll() is not None:
                 raise PipelineError(
-                    f"{NAMES[child.name]} has ended by itself (exit code {process.returncode}). Its last lines:\n"
+                    f"{NAMES[child.name]} ended unexpectedly (exit code {process.returncode}). Its last lines:\n"
                     + tail(child.log, 15),
-                    hint=f"Its log is {child.log}. Everything else was stopped; `training-pipeline up` starts anew.",
+                    hint=f"Its log is {child.log}. Everything else was stopped. Restart with `training-pipeline up`.",
                 )
         if deadline is not None and healthy():
             deadline = None
             ready(record)
         elif deadline is not None and time.monotonic() > deadline:
             raise PipelineError(
-                f"Dagster and the REST API did not get ready within {START_SECONDS:.0f} seconds.",
-                hint=f"Its logs are in {settings.logs}.",
+                f"Dagster and the REST API were not ready within {START_SECONDS:.0f} seconds.",
+                hint=f"See the logs in {settings.logs}.",
             )
         server = EmbeddedPostgres(settings.state_dir / "postgres")
         if settings.database_url is None and server.pid() is None and not stop:
             server.start()
-            say("PostgreSQL had ended, and was started again.")
+            say("PostgreSQL had stopped and was restarted.")
         time.sleep(LOOK_SECONDS)
 
 
 def read_only_url(settings: Settings) -> str:
-    """Where the read-only UI is found from this machine; empty where there is none. Pure."""
+    """The read-only UI's URL on this machine; empty if there is none."""
     host = settings.read_only_host
     return "" if host is None else address(host, settings.read_only_port)
 
 
 def require_loopback(settings: Settings) -> None:
-    """Raise `InvalidRequest` where others than this machine could come to the UI in which everything may be done."""
+    """Raise `InvalidRequest` if the full UI, which has no authentication, can be reached from other machines."""
     if not resolves_to_loopback(settings.webserver_host):
         raise InvalidRequest(
-            "Dagster's UI asks nobody who they are, and whoever reaches it may do everything: it is for this machine "
-            f"only, and {settings.webserver_host} is open to others.",
-            hint=f"Leave {PREFIX}WEBSERVER_HOST at 127.0.0.1, behind something that asks who is there; for a UI in "
-            f"which nothing can be changed set {PREFIX}READ_ONLY_HOST.",
+            "Dagster's UI has no authentication, and who reaches it may do everything. It may only listen on this "
+            f"machine; {settings.webserver_host} is open to others.",
+            hint=f"Leave {PREFIX}WEBSERVER_HOST at 127.0.0.1, behind a proxy that authenticates. For a read-only "
+            f"UI set {PREFIX}READ_ONLY_HOST.",
         )
 
 
@@ -250,10 +250,10 @@ def _lock(settings: Settings) -> Path:
 
 def _already_up(record: Record | None) -> Conflict:
     if record is None:
-        return Conflict("Another `training-pipeline up` is just starting.", hint="`training-pipeline status` shows it.")
+        return Conflict("Another `training-pipeline up` is starting.", hint="Check with `training-pipeline status`.")
     children = ", ".join(f"{child.name} (pid {child.process.pid})" for child in record.children) or "nothing yet"
     return Conflict(
-        f"`training-pipeline up` runs already (pid {record.up.pid}, since {record.since:%Y-%m-%d %H:%M} UTC):"
+        f"`training-pipeline up` is already running (pid {record.up.pid}, since {record.since:%Y-%m-%d %H:%M} UTC):"
         f" {children}, on {record.url}",
-        hint="`training-pipeline down` stops it.",
+        hint="Stop it with `training-pipeline down`.",
     )

@@ -1,4 +1,4 @@
-"""What may be wrong with one Q&A pair: every problem of a row, each with its path, a stable code and a severity.
+"""Validation of one Q&A pair: every problem of a row, each with its path, a stable code and a severity.
 
 The codes of the chat format follow the checks of OpenAI's fine-tuning cookbook, with `tool_calls`, `weight` and the
 order of the roles added. A row with a problem whose code is in `INVALIDATING` is `invalid` at the gates, and no other
@@ -21,7 +21,7 @@ from training_pipeline.domain.usage import REVIEW_WORDS, DataClassification, Sta
 
 
 class Severity(StrEnum):
-    """An error keeps a row, or the whole sheet, from being trained on; a warning only wants to be looked at."""
+    """An error excludes a row, or the whole sheet, from training; a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -78,7 +78,7 @@ _CLASSIFICATIONS: Final = frozenset(DataClassification)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong; `line` counts from 1 (rows, for Parquet) and is null for the file as a whole."""
+    """One problem; `line` counts from 1 (rows, for Parquet) and is null for the file as a whole."""
 
     path: str
     code: str
@@ -126,7 +126,7 @@ def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
     """
     pair_id, item_ref = text_of(row.get("pair_id")), text_of(row.get("item_ref"))
     if is_blank(pair_id):
-        yield Problem("pair_id", "missing_pair_id", "is missing or blank; every pair needs an id of its own")
+        yield Problem("pair_id", "missing_pair_id", "is missing or blank; every pair needs a unique id")
     yield from message_problems(row.get("messages"))
     if is_blank(item_ref):
         yield Problem("item_ref", "missing_item_ref", "is missing or blank; name the item of the source sheet")
@@ -184,7 +184,7 @@ def message_problems(messages: object) -> Iterator[Problem]:
 
 def _one_message(path: str, index: int, message: Mapping[str, object]) -> Iterator[Problem]:
     for key in sorted(message.keys() - MESSAGE_KEYS):
-        yield Problem(path, "message_unrecognized_key", f"key {_shown(key)} is not known and is left out")
+        yield Problem(path, "message_unrecognized_key", f"unknown key {_shown(key)} is ignored")
     role, content, weight = message.get("role"), message.get("content"), message.get("weight")
     if "role" not in message:
         yield Problem(f"{path}.role", "message_missing_key", "is missing")
@@ -192,7 +192,7 @@ def _one_message(path: str, index: int, message: Mapping[str, object]) -> Iterat
         shown = _shown(role) if isinstance(role, str) else "what is there"
         yield Problem(f"{path}.role", "unrecognized_role", f"{shown} is not one of {', '.join(ROLES)}")
     elif role == "system" and index > 0:
-        yield Problem(f"{path}.role", "system_not_first", "a system message may only be the first")
+        yield Problem(f"{path}.role", "system_not_first", "a system message must come first")
     if isinstance(content, str) and not is_blank(content):
         if special := SPECIAL_TOKENS.search(content):
             yield Problem(f"{path}.content", "special_token", f"contains the special token {special.group()}")
@@ -203,15 +203,15 @@ def _one_message(path: str, index: int, message: Mapping[str, object]) -> Iterat
             found = "is blank" if isinstance(content, str) else "is null" if content is None else "is not text"
             yield Problem(f"{path}.content", "missing_content", f"{found}; expected text")
     elif content is not None and not isinstance(content, str):
-        yield Problem(f"{path}.content", "not_text", "is not text and is left out")
+        yield Problem(f"{path}.content", "not_text", "is not text and is ignored")
     if weight is not None:
         if role != "assistant":
-            yield Problem(f"{path}.weight", "invalid_weight", "only assistant messages carry a weight")
+            yield Problem(f"{path}.weight", "invalid_weight", "only assistant messages may have a weight")
         elif _weight(weight) not in (0, 1):
-            yield Problem(f"{path}.weight", "invalid_weight", "is neither 0 nor 1")
+            yield Problem(f"{path}.weight", "invalid_weight", "must be 0 or 1")
     for key in ("name", "tool_call_id"):
         if not isinstance(message.get(key), str | None):
-            yield Problem(f"{path}.{key}", "not_text", "is not text and is left out")
+            yield Problem(f"{path}.{key}", "not_text", "is not text and is ignored")
 
 
 def _weight(weight: object) -> float | None:
@@ -222,7 +222,7 @@ def _example_problems(messages: list[dict[str, object]], last: object) -> Iterat
     roles = [message.get("role") for message in messages]
     answers = [message for message in messages if message.get("role") == "assistant"]
     if not answers:
-        yield Problem("messages", "example_missing_assistant_message", "has no assistant message to learn from")
+        yield Problem("messages", "example_missing_assistant_message", "has no assistant message to train on")
     if not (isinstance(last, dict) and last.get("role") == "assistant"):
         yield Problem("messages", "last_message_not_assistant", "does not end with an assistant message")
     if answers and all(answer.get("weight") is not None and _weight(answer["weight"]) == 0 for answer in answers):
@@ -233,11 +233,11 @@ def _example_problems(messages: list[dict[str, object]], last: object) -> Iterat
     if (turns and turns[0] == "assistant") or any(
         before == after and after in ("user", "assistant") for before, after in itertools.pairwise(turns)
     ):
-        yield Problem("messages", "roles_do_not_alternate", "user and assistant do not take turns")
+        yield Problem("messages", "roles_do_not_alternate", "user and assistant messages do not alternate")
 
 
 def _shown(word: str) -> str:
-    """A single word in quotes; anything longer only by its length, as it may be a pair's text in the wrong column."""
+    """A single word in quotes. Longer text is shown by its length, as it may be a pair's text in the wrong column."""
     return f"'{word}'" if re.fullmatch(r"[\w.-]{1,30}", word) else f"a text of {len(word)} characters"
 
 

@@ -31,7 +31,7 @@ _CARRIED: Final = ("reviewed_by", "reviewed_at", "constraints_set_by", "constrai
 
 
 def _status(word: ir.StringValue) -> ir.StringValue:
-    """The word of `Status`; null for a word that is unknown."""
+    """The `Status` that a word stands for; null for an unknown word."""
     return ibis.cases(
         (word == "", str(Status.UNLABELED)),
         (word.isin([str(known) for known in Status]), word),
@@ -40,7 +40,7 @@ def _status(word: ir.StringValue) -> ir.StringValue:
 
 
 def _facts(pairs: ir.Table) -> ir.Table:
-    """What each pair says, as short texts that are cheap to look at more than once."""
+    """The constraints of each pair as short texts, which are cheap to compare more than once."""
     return pairs.select(
         "pair_id",
         "messages",

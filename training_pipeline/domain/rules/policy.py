@@ -12,18 +12,20 @@ GATE_POLICY_VERSION: Final = "3"
 
 
 class GatePolicy(BaseModel):
-    """What the gates were told, beside the sheet."""
+    """The parameters of the gates, beside the sheet."""
 
     model_config = ConfigDict(frozen=True)
 
     version: str = GATE_POLICY_VERSION
     instruction_prompt_items: int = Field(
-        20, ge=1, description="A prompt put to more items than this is an instruction: it ties and holds out nothing."
+        20,
+        ge=1,
+        description="A prompt used for more items than this is an instruction: it ties and holds out no pairs.",
     )
 
 
 class Reason(StrEnum):
-    """Why a pair is left out. The first that applies, in this order, is the one it is counted under."""
+    """Why a pair is excluded. A pair is counted under the first reason that applies, in this order."""
 
     INVALID = "invalid"
     UNLABELED = "unlabeled"

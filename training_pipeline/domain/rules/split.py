@@ -107,8 +107,8 @@ def plan_split(
 def _refuse_hopeless(n: int, sizes: Integers, barred: NDArray[np.bool_]) -> None:
     if n < 2:
         raise SplitRefused(
-            f"{n} pair(s) may be trained on, and a split needs at least 2: one to train on and one to validate on.",
-            hint="Review and label more pairs of this training sheet.",
+            f"{n} pair(s) may be trained on, but a split needs at least 2: one for training and one for validation.",
+            hint="Review more pairs of this training sheet.",
         )
     if barred.all():
         raise SplitRefused(
@@ -120,9 +120,9 @@ def _refuse_hopeless(n: int, sizes: Integers, barred: NDArray[np.bool_]) -> None
     if len(sizes) == 1:
         raise SplitRefused(
             f"One side of the split would be empty: all {n} pairs are tied together by shared items, canonical labels "
-            f"or prompts, and tied pairs must fall on the same side.",
-            hint="Add pairs on other items, or check whether `item_ref` and `canonical_label_id` are what they should "
-            "be. A prompt put to many items ties nothing: see TRAINING_PIPELINE_INSTRUCTION_PROMPT_ITEMS.",
+            f"or prompts, and tied pairs must be in the same split.",
+            hint="Add pairs on other items, or check whether `item_ref` and `canonical_label_id` are correct. "
+            "A prompt used for many items ties no pairs: see TRAINING_PIPELINE_INSTRUCTION_PROMPT_ITEMS.",
         )
 
 

@@ -8,7 +8,7 @@ list of objects becomes null, and null denies.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,10 +16,10 @@ from typing import Any, Final
 import duckdb
 import pyarrow.parquet as pq
 
-from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.sheets.columns import KNOWN_COLUMNS, LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
+from training_pipeline.sheets.columns import KNOWN_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.files.rows import declared_columns
 from training_pipeline.sheets.head import Head
+from training_pipeline.sheets.pair_columns import pair_expressions
 
 MESSAGES_TYPE: Final = (
     "STRUCT(role VARCHAR, content VARCHAR, name VARCHAR, weight DOUBLE, tool_calls VARCHAR, tool_call_id VARCHAR)[]"
@@ -66,6 +66,52 @@ class RawFile:
     #: Parquet: no message calls a tool, by the file's own statistics.
     no_tool_calls: bool = False
 
+    def __contains__(self, name: str) -> bool:
+        return name in self.types
+
+    def is_json(self, name: str) -> bool:
+        """Whether the column is read as JSON."""
+        return str(self.types[name]) == "JSON"
+
+    def text(self, name: str) -> str:
+        """See `PairColumns`."""
+        return f"text_of({name})" if self.is_json(name) else f"CAST({name} AS VARCHAR)"
+
+    def stated(self, name: str) -> str:
+        """See `PairColumns`."""
+        return f"stated({name})" if self.is_json(name) else name
+
+    def words(self, name: str) -> str:
+        """See `PairColumns`."""
+        if self.is_json(name):
+            return f"words_of({name})"
+        if str(self.types[name]) == "VARCHAR[]":
+            return f"CASE WHEN list_count({name}) = len({name}) THEN {name} END"
+        if self.list_separator is not None:
+            parts = f"[trim(w) FOR w IN string_split({name}, {quoted(self.list_separator)})]"
+            split = f"list_filter({parts}, lambda w: w <> '')"
+            words = f"CASE WHEN len({split}) > 0 THEN {split} END"
+            return f"CASE WHEN ltrim({name}) LIKE '[%' THEN words_of(TRY_CAST({name} AS JSON)) ELSE {words} END"
+        return f"words_of(to_json({name}))"
+
+    def messages(self) -> str:
+        """See `PairColumns`."""
+        if "messages" not in self.types:
+            return _question_answer(self)
+        if self.is_json("messages"):
+            return "messages_of(messages)"
+        if self.types["messages"].id == "varchar":
+            return "messages_of(TRY_CAST(messages AS JSON))"
+        return f"CAST(messages AS {MESSAGES_TYPE})" if _passes_through(self) else "messages_of(to_json(messages))"
+
+    def text_literal(self, text: str | None) -> str:
+        """See `PairColumns`."""
+        return "NULL::VARCHAR" if text is None else quoted(text)
+
+    def words_literal(self, words: Sequence[str] | None) -> str:
+        """See `PairColumns`."""
+        return "NULL::VARCHAR[]" if words is None else f"[{', '.join(map(quoted, words))}]::VARCHAR[]"
+
 
 def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, *, every_column: bool = False) -> RawFile:
     """Look at a file: its columns, whether it has rows, and for JSONL whether every line is a sound object.
@@ -83,14 +129,9 @@ def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, *, ev
 
 
 def select_pairs(raw: RawFile, head: Head) -> str:
-    """The SELECT that yields exactly `PAIR_SCHEMA`; defaults fill columns that the file does not have. Pure."""
-    defaults = head.defaults.stated()
-    columns = {name: _messages(raw) if name == "messages" else _column(raw, name, defaults) for name in PAIR_SCHEMA}
-    # A label's constraint that cannot be read must not pass for a label without constraints.
-    broken = [_malformed_words(raw, name) for name in LIST_COLUMNS if name.startswith("label_") and name in raw.types]
-    if broken:
-        columns["allowed_uses"] = f"CASE WHEN NOT ({' OR '.join(broken)}) THEN {columns['allowed_uses']} END"
-    selected = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
+    """The SELECT that yields exactly `PAIR_SCHEMA`; defaults fill missing columns, never a null or malformed value. Pure."""
+    made = pair_expressions(raw, head.defaults.stated())
+    selected = ", ".join(f"{expression} AS {name}" for name, expression in made.items())
     return f"SELECT {selected} FROM {raw.relation}"  # noqa: S608 - built from our own names and quoted values
 
 
@@ -151,53 +192,6 @@ def _pattern(path: Path) -> str:
     return "".join(f"[{character}]" if character in "*?[" else character for character in str(path))
 
 
-def _column(raw: RawFile, name: str, defaults: Mapping[str, Any]) -> str:
-    default = defaults.get(name)
-    if name in LIST_COLUMNS:
-        filler = "NULL::VARCHAR[]" if default is None else f"[{', '.join(map(quoted, default))}]::VARCHAR[]"
-        if name not in raw.types:
-            return filler
-        return _words(raw, name)
-    filler = "NULL::VARCHAR" if default is None else quoted(default)
-    return _text(raw, name) if name in raw.types else filler
-
-
-def _text(raw: RawFile, name: str) -> str:
-    return f"text_of({name})" if _is_json(raw, name) else f"CAST({name} AS VARCHAR)"
-
-
-def _stated(raw: RawFile, name: str) -> str:
-    return f"stated({name})" if _is_json(raw, name) else name
-
-
-def _words(raw: RawFile, name: str) -> str:
-    kind = raw.types[name]
-    if _is_json(raw, name):
-        return f"words_of({name})"
-    if str(kind) == "VARCHAR[]":
-        return f"CASE WHEN list_count({name}) = len({name}) THEN {name} END"
-    if raw.list_separator is not None:
-        split = f"list_filter([trim(w) FOR w IN string_split({name}, {quoted(raw.list_separator)})], lambda w: w <> '')"
-        words = f"CASE WHEN len({split}) > 0 THEN {split} END"
-        return f"CASE WHEN ltrim({name}) LIKE '[%' THEN words_of(TRY_CAST({name} AS JSON)) ELSE {words} END"
-    return f"words_of(to_json({name}))"
-
-
-def _malformed_words(raw: RawFile, name: str) -> str:
-    return f"({_stated(raw, name)} IS NOT NULL AND {_words(raw, name)} IS NULL)"
-
-
-def _messages(raw: RawFile) -> str:
-    if "messages" not in raw.types:
-        return _question_answer(raw)
-    if _is_json(raw, "messages"):
-        return "messages_of(messages)"
-    kind = raw.types["messages"]
-    if kind.id == "varchar":
-        return "messages_of(TRY_CAST(messages AS JSON))"
-    return f"CAST(messages AS {MESSAGES_TYPE})" if _passes_through(raw) else "messages_of(to_json(messages))"
-
-
 def _passes_through(raw: RawFile) -> bool:
     """Whether `messages` is a list of structs whose fields already have the right types."""
     kind = raw.types["messages"]
@@ -225,18 +219,14 @@ def _question_answer(raw: RawFile) -> str:
     system = messages.pop("system", None)
     pair = f"[{', '.join(messages.values())}]"
     if system:
-        pair = f"CASE WHEN {_stated(raw, 'system')} IS NULL THEN {pair} ELSE list_prepend({system}, {pair}) END"
+        pair = f"CASE WHEN {raw.stated('system')} IS NULL THEN {pair} ELSE list_prepend({system}, {pair}) END"
     return f"CAST({pair} AS {MESSAGES_TYPE})"
 
 
 def _string(raw: RawFile, name: str) -> str:
-    if _is_json(raw, name):
+    if raw.is_json(name):
         return f"string_of({name})"
     return name if raw.types[name].id == "varchar" else "NULL"
-
-
-def _is_json(raw: RawFile, name: str) -> bool:
-    return str(raw.types[name]) == "JSON"
 
 
 def wrong_types(raw: RawFile) -> dict[str, str]:

@@ -85,7 +85,7 @@ class FileTrainingSheets:
         known = f"There are: {', '.join(sorted(heads))}." if heads else f"There are none in {places}."
         lonely = [] if not SHEET_ID.fullmatch(sheet_id) else self._data_files(sheet_id)
         if lonely:
-            known = f"{lonely[0]} has no {sheet_id}.yaml beside it: `training-pipeline sheets import` makes one."
+            known = f"{lonely[0]} has no {sheet_id}.yaml beside it: create one with `training-pipeline sheets import`."
         raise NotFound(f"There is no training sheet '{sheet_id}'.", hint=known)
 
     def files(self, sheet_id: str) -> SheetFiles:
@@ -129,8 +129,8 @@ class FileTrainingSheets:
                     raise unreadable(sheet_id, files.data.name, faults) from None
                 # What the engine says may quote the text of the pairs: its kind is all that may be told.
                 raise Unavailable(
-                    f"Training sheet '{sheet_id}' could not be worked through ({type(error).__name__}).",
-                    hint="If that was for want of memory, raise TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT.",
+                    f"Training sheet '{sheet_id}' could not be processed ({type(error).__name__}).",
+                    hint="If memory ran out, raise TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT.",
                 ) from None
         finally:
             connection.disconnect()

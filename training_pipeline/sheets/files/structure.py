@@ -51,7 +51,7 @@ def unreadable(sheet_id: str, file: str, problems: Iterable[Problem]) -> SheetUn
 def table_unreadable(table: str, problems: Iterable[Problem], *, setting: str) -> SheetUnreadable:
     """The error for a table that does not hold training sheets or pairs as it is; `setting` names its columns. Pure."""
     fields = [FieldProblem(f"{table}, {problem.path}", problem.code, problem.message) for problem in problems]
-    hint = f"Columns that are called otherwise are named by {setting}; docs/unity_catalog.md has the layout."
+    hint = f"Set {setting} for columns with other names; see docs/unity_catalog.md for the layout."
     return SheetUnreadable(f"Table {table} cannot be read.", hint=hint, problems=fields)
 
 

@@ -88,7 +88,7 @@ def import_sheet(request: ImportRequest, directory: Path, *, overwrite: bool = F
                 raise unreadable(request.id, request.file.name, faults) from None
             why = error.strerror if isinstance(error, OSError) else str(error)
             raise Unavailable(
-                f"{directory} cannot be written: {why}.", hint="Make room there and try again."
+                f"{directory} cannot be written: {why}.", hint="Free disk space there and try again."
             ) from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -170,5 +170,5 @@ def _faults(file: Path, head: Head) -> Iterator[Problem]:
 
 
 def _refused(problems: list[FieldProblem]) -> InvalidRequest:
-    hint = "Nothing was written. Nothing is approved or allowed by default: state it, or name the column that does."
-    return InvalidRequest("The file cannot be imported as it was asked for.", hint=hint, problems=problems)
+    hint = "Nothing was written. Nothing is approved or allowed by default: give a value, or the column that has it."
+    return InvalidRequest("The file cannot be imported.", hint=hint, problems=problems)

@@ -1,4 +1,4 @@
-"""What must be stated to make a training sheet of a foreign file, and what is wrong with what was stated."""
+"""The options for importing a file as a training sheet, and their validation."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ImportRequest(BaseModel):
 
 
 def unstated(request: ImportRequest) -> Iterator[FieldProblem]:
-    """Everything that must be stated and is not, or is stated twice, or in a word that means nothing."""
+    """Everything that must be stated and is not, or is stated twice, or in an unknown word."""
     for flag, given, other, words, example in (
         ("--status", request.status, "--status-column", {*Status, *REVIEW_WORDS}, "labeled"),
         ("--allow", request.allow, "--allowed-uses-column", {*Use}, "training --allow validation"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,7 +11,8 @@ from sqlglot.errors import SqlglotError
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.chat_format import Problem
-from training_pipeline.sheets.columns import LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
+from training_pipeline.sheets.columns import QUESTION_ANSWER, TEXT_COLUMNS
+from training_pipeline.sheets.pair_columns import pair_expressions
 from training_pipeline.sheets.unity_catalog import sql
 
 #: The column that says which training sheet a pair belongs to.
@@ -41,6 +42,50 @@ class Columns:
     def quoted(self, thing: str) -> str:
         """The column that holds `thing`, in backticks."""
         return sql.column_of(self.names[thing])
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+    def text(self, name: str) -> str:
+        """See `PairColumns`; the same text in every session."""
+        column = self.quoted(name)
+        match self.type(name).this:
+            case _TYPE.VARIANT:
+                return sql.text(column)
+            case _TYPE.TIMESTAMP | _TYPE.TIMESTAMPTZ | _TYPE.TIMESTAMPLTZ:
+                return sql.utc(column)
+            case _TYPE.TIMESTAMPNTZ:
+                return sql.local(column)
+            case _:
+                return f"CAST({column} AS STRING)"
+
+    def stated(self, name: str) -> str:
+        """See `PairColumns`."""
+        column = self.quoted(name)
+        return sql.stated(column) if self.type(name).this is _TYPE.VARIANT else column
+
+    def words(self, name: str) -> str:
+        """See `PairColumns`."""
+        column, kind = self.quoted(name), self.type(name)
+        if kind.this is _TYPE.VARIANT:
+            return sql.words(column)
+        if kind.this is _TYPE.ARRAY and kind.expressions and kind.expressions[0].this in exp.DataType.TEXT_TYPES:
+            return f"CASE WHEN size(filter({column}, e -> e IS NULL)) = 0 THEN {column} END"
+        if kind.this in exp.DataType.TEXT_TYPES:
+            return sql.words(sql.from_json(column))
+        return "CAST(NULL AS ARRAY<STRING>)"
+
+    def messages(self) -> str:
+        """See `PairColumns`."""
+        return _question_answer(self) if "messages" not in self else str(_messages(self))
+
+    def text_literal(self, text: str | None) -> str:
+        """See `PairColumns`; raises `ValueError` for characters that are not plain ASCII."""
+        return "CAST(NULL AS STRING)" if text is None else sql.literal(str(text))
+
+    def words_literal(self, words: Sequence[str] | None) -> str:
+        """See `PairColumns`; raises `ValueError` as `text_literal` does."""
+        return "CAST(NULL AS ARRAY<STRING>)" if words is None else sql.texts(list(words))
 
 
 def columns_of(
@@ -120,68 +165,18 @@ def pair_problems(columns: Columns, defaults: Mapping[str, Any]) -> list[Problem
 def select_pairs(columns: Columns, defaults: Mapping[str, Any], relation: str) -> str:
     """The SELECT that yields exactly `PAIR_SCHEMA` from `relation`; the parameter `sheet_id` says of which sheet. Pure.
 
-    Defaults fill columns that the table does not have.
+    Defaults fill missing columns, never a null or malformed value.
     """
-    made = {name: _column(columns, name, defaults) for name in PAIR_SCHEMA if name != "messages"}
-    made["messages"] = _question_answer(columns) if "messages" not in columns.names else str(_messages(columns))
-    # A label's constraint that cannot be read must not pass for a label without constraints.
-    broken = [
-        f"({_stated(columns, name)} IS NOT NULL AND {_words(columns, name)} IS NULL)"
-        for name in LIST_COLUMNS
-        if name.startswith("label_") and name in columns.names
-    ]
-    if broken:
-        made["allowed_uses"] = f"CASE WHEN NOT ({' OR '.join(broken)}) THEN {made['allowed_uses']} END"
+    made = pair_expressions(columns, defaults)
     selected = ", ".join(f"{made[name]} AS {sql.column_of(name)}" for name in PAIR_SCHEMA)
     # Both sides as plain strings: a collation of the column must not make two ids one.
     wanted = f"CAST({columns.quoted(SHEET_ID)} AS STRING) = :sheet_id"
     return f"SELECT {selected} FROM {relation} WHERE {wanted}"  # noqa: S608 - quoted names and literals of our own
 
 
-def _column(columns: Columns, name: str, defaults: Mapping[str, Any]) -> str:
-    default = defaults.get(name)
-    if name in LIST_COLUMNS:
-        filler = "CAST(NULL AS ARRAY<STRING>)" if default is None else sql.texts(list(default))
-        if name not in columns.names:
-            return filler
-        return _words(columns, name)
-    filler = "CAST(NULL AS STRING)" if default is None else sql.literal(str(default))
-    return text(columns, name) if name in columns.names else filler
-
-
-def text(columns: Columns, thing: str) -> str:
-    """The column that holds `thing`, as text: the same text in every session. Pure."""
-    column, kind = columns.quoted(thing), columns.type(thing).this
-    match kind:
-        case _TYPE.VARIANT:
-            return sql.text(column)
-        case _TYPE.TIMESTAMP | _TYPE.TIMESTAMPTZ | _TYPE.TIMESTAMPLTZ:
-            return sql.utc(column)
-        case _TYPE.TIMESTAMPNTZ:
-            return sql.local(column)
-        case _:
-            return f"CAST({column} AS STRING)"
-
-
 def words_json(columns: Columns, thing: str) -> str:
     """The column that holds a list of words, as JSON text; null where it is no such list. Pure."""
-    return f"to_json({_words(columns, thing)})"
-
-
-def _stated(columns: Columns, name: str) -> str:
-    column = columns.quoted(name)
-    return sql.stated(column) if columns.type(name).this is _TYPE.VARIANT else column
-
-
-def _words(columns: Columns, name: str) -> str:
-    column, kind = columns.quoted(name), columns.type(name)
-    if kind.this is _TYPE.VARIANT:
-        return sql.words(column)
-    if kind.this is _TYPE.ARRAY and kind.expressions and kind.expressions[0].this in exp.DataType.TEXT_TYPES:
-        return f"CASE WHEN size(filter({column}, e -> e IS NULL)) = 0 THEN {column} END"
-    if kind.this in exp.DataType.TEXT_TYPES:
-        return sql.words(sql.from_json(column))
-    return "CAST(NULL AS ARRAY<STRING>)"
+    return f"to_json({columns.words(thing)})"
 
 
 def _messages(columns: Columns) -> str | None:

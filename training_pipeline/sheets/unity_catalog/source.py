@@ -118,8 +118,8 @@ class UnityCatalogSheets:
             yield OpenSheet(sheet, _digest(sheet, version), warehouse.table(), warehouse)
         except (duckdb.Error, pa.ArrowException) as error:  # what it says may quote the text of the pairs
             raise Unavailable(
-                f"Training sheet '{sheet_id}' could not be worked through ({type(error).__name__}).",
-                hint="If that was for want of memory, raise TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT.",
+                f"Training sheet '{sheet_id}' could not be processed ({type(error).__name__}).",
+                hint="If memory ran out, raise TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT.",
             ) from None
         finally:
             here.disconnect()
@@ -136,7 +136,7 @@ class UnityCatalogSheets:
             raise NotFound(f"There is no training sheet '{sheet_id}'.", hint=hint)
         if len(rows) > 1:
             raise SheetUnreadable(
-                f"Training sheet '{sheet_id}' stands twice in table {self.sheets_table}.",
+                f"Training sheet '{sheet_id}' is twice in table {self.sheets_table}.",
                 hint="Keep the row that counts.",
             )
         found = head_of(columns, rows[0])

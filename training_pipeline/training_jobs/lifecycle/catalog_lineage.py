@@ -1,6 +1,6 @@
 """The lineage of a succeeded job in Unity Catalog: tables → an external metadata object for the job → model version.
 
-It is a copy for those who look there: our own lineage record is the one that counts. So a failure to write it fails
+It is a copy for users of Unity Catalog: our own lineage record is authoritative. So a failure to write it fails
 nothing; it is an event, and is tried again for a week. That it is written is an event too, so that any process may do
 it, and go on where another one died.
 
@@ -27,9 +27,11 @@ from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import BackendUnreachable, PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
+from training_pipeline.domain.refs import required
 from training_pipeline.sheets.unity_catalog.source import TABLES
 from training_pipeline.training_jobs.store import lineage
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore, job_from_row
+from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_job_events, training_jobs
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 
 class CatalogLineage:
-    """Writes lineage to the workspace of `connection`. `clock` counts seconds, for tests."""
+    """Writes lineage to the workspace of `connection`. `clock` returns seconds, replaced in tests."""
 
     def __init__(self, store: JobStore, connection: Connection, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
@@ -157,11 +159,11 @@ def _facts(job: TrainingJob, record: LineageRecord) -> dict[str, str]:
         "training_sheet_digest": record.training_sheet_digest,
         "dataset_digest": record.dataset_digest,
         "gate_policy_version": record.gate_policy_version,
-        "base_model": job.base_model,
-        "model": job.uc_model_name,
-        "model_version": job.uc_model_version,
-        "train_pairs": job.train_pairs,
-        "validation_pairs": job.val_pairs,
+        "base_model": job.request.base_model,
+        "model": job.result.uc_model_name,
+        "model_version": job.result.uc_model_version,
+        "train_pairs": job.data.train_pairs,
+        "validation_pairs": job.data.val_pairs,
     }
     return {name: str(value) for name, value in facts.items() if value is not None}
 
@@ -176,9 +178,9 @@ def _relationships(job: TrainingJob) -> Iterator[tuple[ExternalLineageObject, Ex
     )
 
     middle = ExternalLineageObject(external_metadata=ExternalLineageExternalMetadata(name_of(job)))
-    for table in (job.sheet or {})["sheet"]["metadata"][TABLES]:
+    for table in required(job.data.sheet, "training sheet").sheet.metadata[TABLES]:
         yield ExternalLineageObject(table=ExternalLineageTable(table)), middle
     # Another backend's models are registered elsewhere.
-    if job.backend == "databricks" and job.uc_model_name and job.uc_model_version:
-        made = ExternalLineageModelVersion(job.uc_model_name, job.uc_model_version)
+    if job.backend == "databricks" and job.result.uc_model_name and job.result.uc_model_version:
+        made = ExternalLineageModelVersion(job.result.uc_model_name, job.result.uc_model_version)
         yield middle, ExternalLineageObject(model_version=made)

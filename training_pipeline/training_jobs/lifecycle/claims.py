@@ -7,22 +7,15 @@ superseded and stops. A claim that is given back may be claimed again, as the ne
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Interval, and_, bindparam, cast, func, or_, select, update
 
-from training_pipeline.domain.job import ACTIVE, TERMINAL, JobStatus, TrainingJob
+from training_pipeline.domain.job import ACTIVE, TERMINAL, JobStatus, Phase, TrainingJob
 from training_pipeline.training_jobs.backoff import RUNS
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, job_from_row, record_event
+from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.rows import PHASES, job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
-
-
-class Phase(StrEnum):
-    """The two phases that a Dagster run works on."""
-
-    LAUNCH = "launch"
-    FINALIZE = "finalize"
 
 
 def lock_key(phase: Phase, job_id: str) -> str:
@@ -33,11 +26,6 @@ def lock_key(phase: Phase, job_id: str) -> str:
 def run_key(phase: Phase, job_id: str, attempt: int) -> str:
     """Dagster's run key; it is never requested twice."""
     return f"{job_id}:{phase}:{attempt}"
-
-
-def attempt_of(job: TrainingJob, phase: Phase) -> int:
-    """The number of the attempt that was claimed last; 0 if none was."""
-    return int(getattr(job, f"{phase}_attempt"))
 
 
 def _unfinished(phase: Phase) -> ColumnElement[bool]:
@@ -55,9 +43,9 @@ def claim(store: JobStore, phase: Phase, *, job_id: str | None = None, limit: in
 
     Any number of processes may call it at the same moment: a job goes to one of them.
     """
-    table = training_jobs.c
-    paused = or_(table[f"{phase}_after"].is_(None), table[f"{phase}_after"] <= func.clock_timestamp())
-    candidates = select(table.id).where(_unfinished(phase), table[f"{phase}_claimed_at"].is_(None), paused)
+    table, names = training_jobs.c, PHASES[phase]
+    due = or_(table[names.after].is_(None), table[names.after] <= func.clock_timestamp())
+    candidates = select(table.id).where(_unfinished(phase), table[names.claimed_at].is_(None), due)
     if job_id is not None:
         candidates = candidates.where(table.id == job_id)
     candidates = candidates.order_by(table.created_at).limit(limit).with_for_update(skip_locked=True)
@@ -65,12 +53,7 @@ def claim(store: JobStore, phase: Phase, *, job_id: str | None = None, limit: in
         rows = connection.execute(
             update(training_jobs)
             .where(table.id.in_(candidates.scalar_subquery()))
-            .values(
-                {
-                    f"{phase}_attempt": table[f"{phase}_attempt"] + 1,
-                    f"{phase}_claimed_at": func.clock_timestamp(),
-                }
-            )
+            .values({names.attempt: table[names.attempt] + 1, names.claimed_at: func.clock_timestamp()})
             .returning(training_jobs)
         ).mappings()
         return sorted((job_from_row(row) for row in rows), key=lambda job: job.created_at)
@@ -78,11 +61,11 @@ def claim(store: JobStore, phase: Phase, *, job_id: str | None = None, limit: in
 
 def claimed(store: JobStore, phase: Phase) -> list[TrainingJob]:
     """Jobs that are claimed and whose phase is not over. Reads only."""
-    table = training_jobs.c
+    table, names = training_jobs.c, PHASES[phase]
     with store.begin() as connection:
         rows = connection.execute(
             select(training_jobs)
-            .where(_unfinished(phase), table[f"{phase}_claimed_at"].is_not(None))
+            .where(_unfinished(phase), table[names.claimed_at].is_not(None))
             .order_by(table.created_at)
         ).mappings()
         return [job_from_row(row) for row in rows]
@@ -94,19 +77,19 @@ def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: st
     False, and nothing is written, if that attempt no longer holds the claim or the phase is over.
     """
     pause = RUNS.pause(attempt)
+    table, names = training_jobs.c, PHASES[phase]
     values: dict[str, Any] = {
-        f"{phase}_claimed_at": None,
-        f"{phase}_after": func.clock_timestamp() + cast(bindparam("pause", f"{pause} seconds"), Interval),
+        names.claimed_at: None,
+        names.after: func.clock_timestamp() + cast(bindparam("pause", f"{pause} seconds"), Interval),
         "updated_at": func.clock_timestamp(),
     }
-    table = training_jobs.c
     with store.begin() as connection:
         row = connection.execute(
             update(training_jobs)
             .where(
                 table.id == job_id,
-                table[f"{phase}_attempt"] == attempt,
-                table[f"{phase}_claimed_at"].is_not(None),
+                table[names.attempt] == attempt,
+                table[names.claimed_at].is_not(None),
                 _unfinished(phase),
             )
             .values(values)
@@ -114,6 +97,6 @@ def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: st
         ).first()
         if row is None:
             return False
-        message = f"Attempt {attempt} to {phase} ended early ({why}); the next one follows in {pause:.0f} s."
+        message = f"Attempt {attempt} to {phase} ended early ({why}); the next one starts in {pause:.0f} s."
         record_event(connection, job_id, EventType.INFO, message, SYSTEM, data={"phase": phase, "attempt": attempt})
     return True

@@ -1,4 +1,4 @@
-"""What creating a job would come to: the gates, the real split and the resolved configuration. Nothing is stored."""
+"""The dry run of a job: the gates, the real split and the resolved configuration. Nothing is stored."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FEW_STEPS: Final = 20
 
 
 class DryRun(BaseModel):
-    """What would happen. `planned_steps` counts optimizer steps, before any early stopping."""
+    """The plan of a job. `planned_steps` counts optimizer steps, before any early stopping."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -78,18 +78,18 @@ def _warnings(split: SplitReport, steps: int) -> Iterator[SheetWarning]:
         yield SheetWarning(
             code="few_validation_pairs",
             count=split.validation,
-            message=f"{split.validation} validation pairs say little about the model.",
+            message=f"{split.validation} validation pairs are too few for reliable metrics.",
         )
     if steps < FEW_STEPS:
         yield SheetWarning(
             code="few_steps",
             count=steps,
-            message=f"{steps} optimizer steps are few: most of them are warm-up. More epochs or a smaller batch help.",
+            message=f"{steps} optimizer steps are few, most of them warm-up. Use more epochs or a smaller batch.",
         )
     if abs(split.achieved_ratio - split.requested_ratio) > 0.01:
         yield SheetWarning(
             code="ratio_missed",
             count=split.components,
-            message=f"The split comes to {split.achieved_ratio:.1%} instead of {split.requested_ratio:.1%}: "
-            f"{split.components:,} groups of pairs must stay together.",
+            message=f"The achieved split is {split.achieved_ratio:.1%} instead of {split.requested_ratio:.1%}: "
+            f"{split.components:,} groups of related pairs must stay together.",
         )

@@ -1,4 +1,4 @@
-"""What the end of a launch or finish run means for its job.
+"""Handles launch and finish runs that failed or ended early: retry, or fail the job.
 
 A reason that would recur (a gate, a bad configuration) fails the job at once. An interruption only gives the claim
 back, so that the next attempt follows; after the last attempt the job fails, and what was trained is kept. A job that
@@ -13,18 +13,19 @@ from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
+from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
 from training_pipeline.training_jobs import backoff
-from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of, release
+from training_pipeline.training_jobs.lifecycle.claims import release
 from training_pipeline.training_jobs.lifecycle.launch import accepted
 from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.rows import PHASES
 
 #: The actor of what somebody did in Dagster, which does not know who.
 DAGSTER: Final = "dagster"
 
 
 class Failures:
-    """Decides between trying again and failing; `max_attempts` runs are tried in each phase.
+    """Decides between a retry and failure; each phase gets up to `max_attempts` runs.
 
     For a backend that does not answer or refuses our credentials a job waits for `patience_seconds` instead.
     """
@@ -51,7 +52,7 @@ class Failures:
         elif isinstance(error, PipelineError):
             self.interrupted(phase, job_id, attempt, why=error.message)
         else:
-            self.interrupted(phase, job_id, attempt, why=f"{type(error).__name__} in the run; its log has the details")
+            self.interrupted(phase, job_id, attempt, why=f"{type(error).__name__} in the run; see its log")
 
     def interrupted(self, phase: Phase, job_id: str, attempt: int, *, why: str) -> None:
         """A run ended without finishing its phase, for a reason that need not recur."""
@@ -59,20 +60,20 @@ class Failures:
             release(self._store, phase, job_id, attempt, why=why)
             return
         what = {
-            Phase.LAUNCH: "It was not launched",
-            Phase.FINALIZE: "Its model was trained and is kept, but it was not registered",
+            Phase.LAUNCH: "It could not be launched",
+            Phase.FINALIZE: "Its model was trained and is kept, but could not be registered",
         }[phase]
-        message = f"{what}: {attempt} attempts to {phase} ended early, the last one because of: {why}."
+        message = f"{what}: {attempt} attempts to {phase} ended early, the last one because: {why}."
         self._fail(phase, job_id, attempt, message, code="interrupted")
 
     def terminated(self, phase: Phase, job_id: str, attempt: int) -> None:
-        """Somebody terminated the run in the Dagster UI.
+        """The run was terminated in the Dagster UI.
 
         A job that was not submitted yet is cancelled by that. One whose backend may have it is not: its training goes
         on, and the next attempt takes it up; `cancel` is the verb that ends it.
         """
         job = self._store.get(job_id)
-        if phase is Phase.LAUNCH and job.status is JobStatus.PENDING and job.submit_intended_at is None:
+        if phase is Phase.LAUNCH and job.status is JobStatus.PENDING and job.handles.submit_intended_at is None:
             reason = "its launch run was terminated in Dagster"
             values = {"cancel_requested_at": datetime.now(UTC), "cancel_requested_by": DAGSTER, "cancel_reason": reason}
             held = {"launch_attempt": attempt, "submit_intended_at": None}
@@ -83,15 +84,15 @@ class Failures:
 
     def _fail(self, phase: Phase, job_id: str, attempt: int, message: str, *, code: str) -> None:
         job = self._store.get(job_id)
-        claimed_at = getattr(job, f"{phase}_claimed_at")
-        if attempt_of(job, phase) != attempt or claimed_at is None:
+        claim, names = job.phase(phase), PHASES[phase]
+        if claim.attempt != attempt or claim.claimed_at is None:
             return
         if phase is Phase.LAUNCH and job.status in ACTIVE and self._adopted(job):
             return
         values: dict[str, Any] = {"error_message": message, "error_details": {"code": code, "phase": phase}}
         if phase is Phase.FINALIZE:
             values["finalized_at"] = datetime.now(UTC)
-        held = {f"{phase}_attempt": attempt, f"{phase}_claimed_at": claimed_at}
+        held = {names.attempt: attempt, names.claimed_at: claim.claimed_at}
         if job.status in ACTIVE:
             self._store.change(job, JobStatus.FAILED, message=message, values=values, where=held)
         elif phase is Phase.FINALIZE:  # it had failed before; only its finish run is left, and given up
@@ -100,7 +101,7 @@ class Failures:
     def _adopted(self, job: TrainingJob) -> bool:
         """Take up the run of a job that its backend has accepted; whether there is one."""
         try:
-            handle = self._backend.find(job.id, job.attempt) if job.submit_intended_at else None
+            handle = self._backend.find(job.id, job.attempt) if job.handles.submit_intended_at else None
         except PipelineError as error:
             if not error.is_outage:
                 raise

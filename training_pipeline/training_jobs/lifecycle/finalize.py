@@ -5,23 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, or_, select
 
 from training_pipeline.backends.base import FineTuningBackend, TrainingResult
 from training_pipeline.domain.errors import BackendFailed, Conflict
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
+from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra.files import sha256
 from training_pipeline.tracking.mlflow import RunTracking
-from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of
 from training_pipeline.training_jobs.lifecycle.launch import registered_name
 from training_pipeline.training_jobs.lifecycle.provenance import source_version, template_version
-from training_pipeline.training_jobs.polling.metrics_sync import collect_points
+from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, collect_points
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 from training_pipeline.training_jobs.store.tables import training_job_events
 
 
-class Finisher:
+class Finalizer:
     """The steps of `finalize_training`, free of Dagster."""
 
     def __init__(self, store: JobStore, backend: FineTuningBackend, tracking: RunTracking) -> None:
@@ -32,26 +32,26 @@ class Finisher:
     def begin(self, job_id: str, attempt: int, *, run_id: str) -> TrainingJob:
         """The job, if this attempt may finish it; names the Dagster run in it. Raises `Conflict` otherwise."""
         job = self._store.get(job_id)
-        if job.finalized_at is not None:
-            raise Conflict(f"Training job {job_id} is {job.status}: it has been finished already.")
-        if attempt_of(job, Phase.FINALIZE) != attempt or job.finalize_claimed_at is None:
+        if job.finalize.done_at is not None:
+            raise Conflict(f"Training job {job_id} is {job.status}: it has ended already.")
+        if job.finalize.attempt != attempt or job.finalize.claimed_at is None:
             raise Conflict(f"Finish attempt {attempt} of training job {job_id} has been superseded.")
-        claimed = {"finalize_attempt": attempt, "finalize_claimed_at": job.finalize_claimed_at}
+        claimed = {"finalize_attempt": attempt, "finalize_claimed_at": job.finalize.claimed_at}
         updated = self._store.update(job_id, {"finalize_run_id": run_id}, where=claimed)
         if updated is None:
             raise Conflict(f"Finish attempt {attempt} of training job {job_id} has been superseded.")
         return updated
 
     def require_trained(self, job: TrainingJob) -> None:
-        """Close the books on a job that failed or timed out, and raise `BackendFailed` with its cause."""
-        if job.backend_status is JobStatus.SUCCEEDED:
+        """End a job that failed or timed out, and raise `BackendFailed` with its cause."""
+        if job.polling.backend_status is JobStatus.SUCCEEDED:
             return
-        if job.mlflow_run_id is not None:
-            self._tracking.end_run(job.mlflow_run_id, "FAILED")
+        if job.handles.mlflow_run_id is not None:
+            self._tracking.end_run(job.handles.mlflow_run_id, "FAILED")
         self._store.update(job.id, {"finalized_at": datetime.now(UTC)})
         raise BackendFailed(
             f"Training job {job.id}: {job.error_message or job.status}",
-            hint="Mend the cause and retry the training job.",
+            hint="Fix the cause and retry the training job.",
         )
 
     def store_metrics(self, job: TrainingJob) -> TrainingResult:
@@ -79,20 +79,23 @@ class Finisher:
         return result
 
     def _collect(self, job: TrainingJob) -> TrainingJob:
-        """Store all points that are left, however many looks at the backend it takes."""
+        """Store all points that are left, however many requests to the backend it takes."""
         while True:
             collect_points(self._store, self._backend, self._tracking, job)
             now = self._store.get(job.id)
-            if (now.metrics_offset, now.mlflow_offset) == (job.metrics_offset, job.mlflow_offset):
+            if (now.polling.metrics_offset, now.polling.mlflow_offset) == (
+                job.polling.metrics_offset,
+                job.polling.mlflow_offset,
+            ):
                 return now
             job = now
 
     def register(self, job: TrainingJob, result: TrainingResult) -> TrainingJob:
         """Register the model version, or keep the model as an artifact where that was asked for. Idempotent."""
         if result.model_dir is None:
-            raise BackendFailed(f"Training job {job.id} left no model behind.")
+            raise BackendFailed(f"Training job {job.id} has produced no model.")
         record = lineage.read(self._store, job.id)
-        if job.mlflow_run_id is None:
+        if job.handles.mlflow_run_id is None:
             raise BackendFailed(f"Training job {job.id} has no MLflow run to register its model from.")
         name = registered_name(job)
         tags = {
@@ -101,48 +104,56 @@ class Finisher:
             "training_pipeline.dataset_digest": record.dataset_digest,
             "training_pipeline.source_sheet": source_version(record),
             "training_pipeline.prompt_template": template_version(record),
-            "training_pipeline.canonical_labels": (job.sheet or {}).get("labels", {}).get("digest", ""),
+            "training_pipeline.canonical_labels": job.data.sheet.labels.digest
+            if isinstance(job.data.sheet, SheetRef)
+            else "",
             "training_pipeline.gate_policy": record.gate_policy_version,
-            "training_pipeline.base_model": job.base_model,
+            "training_pipeline.base_model": job.request.base_model,
         }
-        self._tracking.tag_run(job.mlflow_run_id, {**tags, "training_pipeline.model_dir": str(result.model_dir)})
+        self._tracking.tag_run(
+            job.handles.mlflow_run_id, {**tags, "training_pipeline.model_dir": str(result.model_dir)}
+        )
         version: str | None = None
-        if job.register_to_uc:
+        if job.request.register_to_uc:
             version = self._tracking.register(
                 name,
                 source=result.model_dir,
-                run_id=job.mlflow_run_id,
+                run_id=job.handles.mlflow_run_id,
                 job_id=job.id,
                 tags=tags,
-                description=f"Fine-tuned from {job.base_model} on training sheet {record.training_sheet_name}.",
+                description=f"Fine-tuned from {job.request.base_model} on training sheet {record.training_sheet_name}.",
             )
-        self._tracking.end_run(job.mlflow_run_id, "FINISHED")
+        self._tracking.end_run(job.handles.mlflow_run_id, "FINISHED")
         lineage.set_model(self._store, job.id, version=version, files=result.model_files)
-        values = {"uc_model_name": name if job.register_to_uc else None, "uc_model_version": version}
+        values = {"uc_model_name": name if job.request.register_to_uc else None, "uc_model_version": version}
         message = f"Registered {name} version {version}." if version else f"Kept the model at {result.model_dir}."
         return self._store.update(job.id, values, event=(EventType.INFO, message)) or job
 
     def model_problems(self, job: TrainingJob, result: TrainingResult) -> list[str]:
         """What is wrong with the model and its registration, in words; nothing where all is well. Reads only."""
         problems = []
-        if job.uc_model_name and job.uc_model_version:
-            if not self._tracking.has_version(job.uc_model_name, job.uc_model_version):
-                problems.append(f"the registry has no version {job.uc_model_version} of {job.uc_model_name}")
-        elif job.register_to_uc:
+        if job.result.uc_model_name and job.result.uc_model_version:
+            if not self._tracking.has_version(job.result.uc_model_name, job.result.uc_model_version):
+                problems.append(
+                    f"the registry has no version {job.result.uc_model_version} of {job.result.uc_model_name}"
+                )
+        elif job.request.register_to_uc:
             problems.append("no model version is registered")
         return problems + file_problems(result, here=job.backend == "local")
 
     def not_finite(self, job: TrainingJob) -> int:
-        """How often the job's events tell of a measured value that was no finite number. Reads only."""
+        """How many of the job's events warn of a measured value that was not a finite number. Reads only."""
         events = training_job_events.c
-        told = and_(events.type == EventType.METRIC_UPDATE, events.message.contains("not a finite number"))
+        code = events.data["code"].astext
+        # Events of version 0.1.0 have no code, only this sentence.
+        in_words = and_(code.is_(None), events.message.contains("not a finite number"))
+        warns = and_(events.type == EventType.METRIC_UPDATE, or_(code == NOT_FINITE_CODE, in_words))
         with self._store.begin() as connection:
-            found = connection.execute(select(func.count()).where(events.job_id == job.id, told)).scalar_one()
-        return int(found)
+            return int(connection.execute(select(func.count()).where(events.job_id == job.id, warns)).scalar_one())
 
     def tags(self, job: TrainingJob) -> dict[str, str]:
         """The tags of the job's MLflow run. Reads only."""
-        return self._tracking.tags(job.mlflow_run_id) if job.mlflow_run_id else {}
+        return self._tracking.tags(job.handles.mlflow_run_id) if job.handles.mlflow_run_id else {}
 
     def succeed(self, job_id: str) -> TrainingJob:
         """Close a job whose metrics are stored and whose model is registered. Idempotent."""
@@ -160,7 +171,7 @@ def file_problems(result: TrainingResult, *, here: bool) -> list[str]:
     nothing is found, and the hashes are those that the trainer took.
     """
     if result.model_dir is None:
-        return ["the trainer left no model behind"]
+        return ["the trainer has produced no model"]
     if not result.model_dir.is_dir():
         return [f"there is no model in {result.model_dir}"] if here else []
     problems = []
@@ -169,8 +180,8 @@ def file_problems(result: TrainingResult, *, here: bool) -> list[str]:
         if not path.is_file():
             problems.append(f"{name} is missing")
         elif sha256(path) != expected:
-            problems.append(f"{name} is not what was trained")
-    return problems or ([] if result.model_files else ["the trainer named no files"])
+            problems.append(f"{name} differs from what was trained")
+    return problems or ([] if result.model_files else ["the trainer listed no files"])
 
 
 def _about_truncation(result: TrainingResult) -> tuple[EventType, str] | None:
@@ -178,4 +189,4 @@ def _about_truncation(result: TrainingResult) -> tuple[EventType, str] | None:
     if not result.truncated_examples:
         return None
     many = f"{result.truncated_examples} training examples were"
-    return EventType.INFO, f"Warning: {many} longer than max_length; their ends were cut off and not trained on."
+    return EventType.INFO, f"Warning: {many} longer than max_length and were truncated."

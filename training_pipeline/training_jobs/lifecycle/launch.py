@@ -12,20 +12,19 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from training_pipeline.backends.base import FineTuningBackend, Handle, Submission
+from training_pipeline.datasets.compare import recheck
 from training_pipeline.datasets.labels import labels_of
 from training_pipeline.datasets.prepare import split_snapshot, write_dataset
-from training_pipeline.datasets.recheck import recheck
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
 from training_pipeline.domain.errors import Conflict, GovernanceChanged
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
-from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
+from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef, required
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.tracking.mlflow import RunTracking
-from training_pipeline.training_jobs.lifecycle.claims import Phase, attempt_of
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 
@@ -57,12 +56,12 @@ class Launcher:
     def begin(self, job_id: str, attempt: int, *, run_id: str) -> TrainingJob:
         """The job, if this attempt may work on it; names the Dagster run in it. Raises `Conflict` otherwise."""
         job = self._store.get(job_id)
-        if job.status not in ACTIVE or job.launched_at is not None:
+        if job.status not in ACTIVE or job.launch.done_at is not None:
             hint = "Retry it to train again." if job.status not in ACTIVE else ""
-            raise Conflict(f"Training job {job_id} is {job.status}: it is not launched a second time.", hint=hint)
-        if attempt_of(job, Phase.LAUNCH) != attempt or job.launch_claimed_at is None:
+            raise Conflict(f"Training job {job_id} is {job.status} and cannot be launched again.", hint=hint)
+        if job.launch.attempt != attempt or job.launch.claimed_at is None:
             raise Conflict(f"Launch attempt {attempt} of training job {job_id} has been superseded.")
-        claimed = {"launch_attempt": attempt, "launch_claimed_at": job.launch_claimed_at}
+        claimed = {"launch_attempt": attempt, "launch_claimed_at": job.launch.claimed_at}
         updated = self._store.update(job_id, {"launch_run_id": run_id}, where=claimed)
         if updated is None:
             raise Conflict(f"Launch attempt {attempt} of training job {job_id} has been superseded.")
@@ -70,18 +69,18 @@ class Launcher:
 
     def read_sheet(self, job: TrainingJob) -> SheetRef:
         """The training sheet as it is now, noted in the job. Idempotent until the job is submitted."""
-        if job.sheet is not None and self._submitted(job):
-            return SheetRef.model_validate(job.sheet)
-        with self._source.open(job.training_sheet_id) as opened:
+        if job.data.sheet is not None and self._submitted(job):
+            return required(job.data.sheet, "training sheet")
+        with self._source.open(job.request.training_sheet_id) as opened:
             found = SheetRef(sheet=opened.sheet, digest=opened.digest, labels=labels_of(opened))
         self._note(job, {"sheet": found.model_dump(mode="json")})
         return found
 
     def judge(self, job: TrainingJob, sheet: SheetRef) -> SnapshotRef:
-        """Put every pair before the gates and store the verdicts; the counts go to the job. Idempotent."""
-        if job.snapshot is not None and self._submitted(job):
-            return SnapshotRef.model_validate(job.snapshot)
-        with self._source.open(job.training_sheet_id) as opened:
+        """Apply the gates to every pair, store the verdicts, and note the counts in the job. Idempotent."""
+        if job.data.snapshot is not None and self._submitted(job):
+            return required(job.data.snapshot, "snapshot")
+        with self._source.open(job.request.training_sheet_id) as opened:
             if opened.digest != sheet.digest:
                 raise GovernanceChanged(
                     f"Training sheet {sheet.sheet.id} changed while it was being read.", hint="Retry the training job."
@@ -105,14 +104,14 @@ class Launcher:
         """Included pairs that fail a gate by the source's own words; None once the job is submitted. Reads only."""
         if self._submitted(job):
             return None
-        with self._source.open(job.training_sheet_id) as opened:
+        with self._source.open(job.request.training_sheet_id) as opened:
             return gate_failures(opened, taken)
 
     def held_out_in_train(self, job: TrainingJob, taken: SnapshotRef) -> Finding | None:
         """Included pairs that ask a held-out question; None once the job is submitted. Reads only."""
         if self._submitted(job):
             return None
-        with self._source.open(job.training_sheet_id) as opened:
+        with self._source.open(job.request.training_sheet_id) as opened:
             return held_out_in_train(opened, taken)
 
     def torn_ties(self, taken: SnapshotRef, dataset: DatasetRef) -> Finding:
@@ -124,10 +123,12 @@ class Launcher:
 
         Raises `GateRefused` or `SplitRefused` with the reason, `GovernanceChanged` if the source changed meanwhile.
         """
-        if job.dataset is not None and self._submitted(job):
-            return DatasetRef.model_validate(job.dataset)
-        plan = split_snapshot(taken, ratio=job.train_val_split, seed=job.split_seed, min_pairs=self.min_pairs)
-        with self._source.open(job.training_sheet_id) as opened:
+        if job.data.dataset is not None and self._submitted(job):
+            return required(job.data.dataset, "dataset")
+        plan = split_snapshot(
+            taken, ratio=job.request.train_val_split, seed=job.request.split_seed, min_pairs=self.min_pairs
+        )
+        with self._source.open(job.request.training_sheet_id) as opened:
             dataset = write_dataset(opened, taken, plan, root=self._datasets)
         report = dataset.report
         self._note(
@@ -148,8 +149,8 @@ class Launcher:
         """Ask the source once more about the included pairs; raises `GovernanceChanged` with counts. Reads only."""
         if self._submitted(job):
             return
-        with self._source.open(job.training_sheet_id) as opened:
-            recheck(opened, dataset, self._policy).require_unchanged(job.training_sheet_id)
+        with self._source.open(job.request.training_sheet_id) as opened:
+            recheck(opened, dataset, self._policy).require_unchanged(job.request.training_sheet_id)
 
     def record_lineage(self, job: TrainingJob, sheet: SheetRef, taken: SnapshotRef, dataset: DatasetRef) -> None:
         """Write the lineage record, before the backend is called. Idempotent."""
@@ -171,7 +172,7 @@ class Launcher:
                 snapshot_digest=taken.digest,
                 dataset_digest=dataset.digest,
                 dataset_path=str(dataset.path),
-                model_name=job.model_name,
+                model_name=job.request.model_name,
             ),
         )
 
@@ -183,16 +184,16 @@ class Launcher:
         """
         intended = self._store.update(
             job.id,
-            {"submit_intended_at": job.submit_intended_at or datetime.now(UTC)},
-            where={"status": JobStatus.PENDING, "launch_attempt": job.launch_attempt, "cancel_requested_at": None},
+            {"submit_intended_at": job.handles.submit_intended_at or datetime.now(UTC)},
+            where={"status": JobStatus.PENDING, "launch_attempt": job.launch.attempt, "cancel_requested_at": None},
         )
         if intended is None and not self._submitted(job):
             self._cancelled_or_superseded(job)
         experiment_id, run_id = self._tracking.start_run(
             job.id,
-            params={"base_model": job.base_model, **job.training_config},
+            params={"base_model": job.request.base_model, **job.request.training_config},
             tags={
-                "training_pipeline.training_sheet_id": job.training_sheet_id,
+                "training_pipeline.training_sheet_id": job.request.training_sheet_id,
                 "training_pipeline.dataset_digest": dataset.digest,
                 "training_pipeline.sheet_digest": dataset.sheet_digest,
             },
@@ -200,18 +201,18 @@ class Launcher:
         if run_id is not None:
             self._note(job, {"mlflow_experiment_id": experiment_id, "mlflow_run_id": run_id})
         if self._submitted(job):
-            self._store.record(job.id, EventType.INFO, "Reattached to the run that an earlier attempt had submitted.")
+            self._store.record(job.id, EventType.INFO, "Reattached to the run submitted by an earlier attempt.")
         handle = self._backend.submit(
             Submission(
                 job_id=job.id,
                 attempt=job.attempt,
-                model_name=job.model_name,
-                base_model=job.base_model,
-                config=TrainingConfig.model_validate(job.training_config),
+                model_name=job.request.model_name,
+                base_model=job.request.base_model,
+                config=TrainingConfig.model_validate(job.request.training_config),
                 train_file=dataset.train_file,
                 validation_file=dataset.validation_file,
                 dataset_digest=dataset.digest,
-                register_as=registered_name(job) if job.register_to_uc else None,
+                register_as=registered_name(job) if job.request.register_to_uc else None,
             )
         )
         return accepted(self._store, self._store.get(job.id), handle)
@@ -219,8 +220,8 @@ class Launcher:
     def _cancelled_or_superseded(self, job: TrainingJob) -> NoReturn:
         """Confirm a cancel that was asked for after an earlier attempt had meant to submit; raises `Conflict`."""
         now = self._store.get(job.id)
-        if now.status is JobStatus.PENDING and now.cancel_requested_at is not None:
-            held = {"launch_attempt": job.launch_attempt, "cancel_requested_at": now.cancel_requested_at}
+        if now.status is JobStatus.PENDING and now.cancellation.requested_at is not None:
+            held = {"launch_attempt": job.launch.attempt, "cancel_requested_at": now.cancellation.requested_at}
             self._store.change(now, JobStatus.CANCELLED, message="Cancelled before it was submitted.", where=held)
         raise Conflict(f"Training job {job.id} was cancelled, or taken over by another run, before it was submitted.")
 
@@ -233,16 +234,16 @@ class Launcher:
         data: Mapping[str, Any] | None = None,
     ) -> None:
         """Set columns of the job while this attempt has it; raises `Conflict` where another one has taken over."""
-        held = {"launch_attempt": job.launch_attempt, "launch_claimed_at": job.launch_claimed_at}
+        held = {"launch_attempt": job.launch.attempt, "launch_claimed_at": job.launch.claimed_at}
         if self._store.update(job.id, values, where=held, event=event, data=data) is None:
-            raise Conflict(f"Launch attempt {job.launch_attempt} of training job {job.id} has been superseded.")
+            raise Conflict(f"Launch attempt {job.launch.attempt} of training job {job.id} has been superseded.")
 
     def launched(self, job_id: str) -> None:
         """Close the launch: its assets are materialized. Idempotent."""
         self._store.update(job_id, {"launched_at": datetime.now(UTC)}, where={"launched_at": None})
 
     def _submitted(self, job: TrainingJob) -> bool:
-        return job.submit_intended_at is not None and self._backend.find(job.id, job.attempt) is not None
+        return job.handles.submit_intended_at is not None and self._backend.find(job.id, job.attempt) is not None
 
 
 def accepted(store: JobStore, job: TrainingJob, handle: Handle) -> TrainingJob:
@@ -255,4 +256,4 @@ def accepted(store: JobStore, job: TrainingJob, handle: Handle) -> TrainingJob:
 
 def registered_name(job: TrainingJob) -> str:
     """The full name of the model that a job registers. Pure."""
-    return ".".join(part for part in (job.uc_catalog, job.uc_schema, job.model_name) if part)
+    return ".".join(part for part in (job.request.uc_catalog, job.request.uc_schema, job.request.model_name) if part)

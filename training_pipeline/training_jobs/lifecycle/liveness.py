@@ -1,4 +1,4 @@
-"""Is the Dagster run that works on a job alive? A dead run is not a failed job.
+"""Whether the Dagster run that works on a job is alive. A dead run is not a failed job.
 
 Dagster's own status does not tell: a run whose whole process group was killed stays STARTED for good. The advisory lock
 that each run holds on a connection of its own does: it is free within a moment of the death.

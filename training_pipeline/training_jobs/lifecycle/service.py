@@ -1,4 +1,4 @@
-"""The verbs of a training job. Everything that creates, cancels or retries a job goes through here."""
+"""The operations on training jobs: all code that creates, cancels or retries a job uses this service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training_pipeline.backends.base import FineTuningBackend, Plan
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import Conflict, InvalidRequest
 from training_pipeline.domain.export_summary import ExportSummary
-from training_pipeline.domain.job import ACTIVE, TERMINAL, JobStatus, TrainingJob
+from training_pipeline.domain.job import ACTIVE, TERMINAL, JobStatus, ResolvedRequest, TrainingData, TrainingJob
 from training_pipeline.domain.job_id import new_job_id
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
@@ -21,7 +21,7 @@ from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, split_of
-from training_pipeline.training_jobs.polling.poll_once import look
+from training_pipeline.training_jobs.polling.poll_once import poll_once
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 
@@ -67,7 +67,7 @@ class JobService:
         return self._create(_validated(request), created_by=created_by, also=also)
 
     def plan(self, request: JobRequest | Mapping[str, Any]) -> DryRun:
-        """What `create` and the launch after it would come to; stores nothing.
+        """The dry run of `create` and the launch after it; stores nothing.
 
         Raises what they would: also `GateRefused` and `SplitRefused`.
         """
@@ -95,7 +95,7 @@ class JobService:
         if job.status is JobStatus.CANCELLED:
             return job
         if job.status in TERMINAL:
-            raise Conflict(f"Training job {job_id} is over ({job.status}); it cannot be cancelled.")
+            raise Conflict(f"Training job {job_id} has ended ({job.status}) and cannot be cancelled.")
         asked = {
             "cancel_requested_at": self._clock(),
             "cancel_requested_by": actor,
@@ -113,7 +113,7 @@ class JobService:
             )
             if done is not None:
                 return done
-        if job.cancel_requested_at is None:
+        if job.cancellation.requested_at is None:
             seen = {"status": job.status, "cancel_requested_at": None}
             event = (EventType.INFO, f"Cancel requested: {reason}")
             if self._store.update(job_id, asked, where=seen, event=event, actor=actor) is None:
@@ -132,12 +132,12 @@ class JobService:
         return self._create(_retried(job, changes), created_by=actor, retry_of=job, also=also)
 
     def plan_retry(self, job_id: str, *, changes: Mapping[str, Any] | None = None) -> DryRun:
-        """What `retry` and the launch after it would come to; stores nothing. Raises what they would."""
+        """The dry run of `retry` and the launch after it; stores nothing. Raises what they would."""
         return self.plan(_retried(self._store.get(job_id), changes))
 
     def poll(self, job_id: str) -> TrainingJob:
-        """Ask the backend now, once for all who ask at this moment; see `shared_look.look`."""
-        return look(self._store, self._database, self._poller, job_id)
+        """Ask the backend now, once for all who ask at this moment; see `poll_once`."""
+        return poll_once(self._store, self._database, self._poller, job_id)
 
     def _create(
         self,
@@ -153,27 +153,33 @@ class JobService:
         now = self._clock()
         job = TrainingJob(
             id=new_job_id(now),
-            training_sheet_id=sheet.id,
-            training_sheet_name=sheet.name,
-            model_name=request.model_name,
-            base_model=plan.base_model,
-            requested_config=request.training_config.model_dump(exclude_unset=True),
-            training_config=plan.config.model_dump(),
-            train_val_split=request.train_val_split,
-            split_seed=request.split_seed or sheet.id,
-            register_to_uc=request.register_to_uc,
-            uc_catalog=request.uc_catalog or plan.uc_catalog,
-            uc_schema=request.uc_schema or plan.uc_schema,
+            status=JobStatus.PENDING,
+            backend=self._backend.name,
             created_by=created_by,
             retry_of=None if retry_of is None else retry_of.id,
             attempt=1 if retry_of is None else retry_of.attempt + 1,
-            status=JobStatus.PENDING,
             created_at=now,
             updated_at=now,
-            backend=self._backend.name,
-            total_pairs=None if summary is None else summary.total,
-            eligible_pairs=None if summary is None else summary.eligible,
-            excluded_counts=None if summary is None else {str(key): n for key, n in summary.excluded.items()},
+            request=ResolvedRequest(
+                training_sheet_id=sheet.id,
+                training_sheet_name=sheet.name,
+                model_name=request.model_name,
+                base_model=plan.base_model,
+                requested_config=request.training_config.model_dump(exclude_unset=True),
+                training_config=plan.config.model_dump(),
+                train_val_split=request.train_val_split,
+                split_seed=request.split_seed or sheet.id,
+                register_to_uc=request.register_to_uc,
+                uc_catalog=request.uc_catalog or plan.uc_catalog,
+                uc_schema=request.uc_schema or plan.uc_schema,
+            ),
+            data=TrainingData()
+            if summary is None
+            else TrainingData(
+                total_pairs=summary.total,
+                eligible_pairs=summary.eligible,
+                excluded_counts={str(reason): count for reason, count in summary.excluded.items()},
+            ),
         )
         message = "Created." if retry_of is None else f"Created as a retry of {retry_of.id}."
         return self._store.create(job, message=message, also=also)
@@ -194,26 +200,26 @@ def refused(found: ValidationError) -> InvalidRequest:
     if any(item["type"] == "extra_forbidden" for item in found.errors()):
         hint = f"Known keys of training_config: {', '.join(TrainingConfig.model_fields)}."
     problems = problems_from_validation(list(found.errors()))
-    return InvalidRequest("The training job cannot be created as asked.", problems=problems, hint=hint)
+    return InvalidRequest("The training job cannot be created.", problems=problems, hint=hint)
 
 
 def _retried(job: TrainingJob, changes: Mapping[str, Any] | None) -> JobRequest:
     """What is asked for when `job` is retried."""
     if job.status in ACTIVE:
-        raise Conflict(f"Training job {job.id} is {job.status}.", hint="Cancel it first, or wait for its end.")
+        raise Conflict(f"Training job {job.id} is {job.status}.", hint="Cancel it first, or wait until it ends.")
     if job.status is JobStatus.SUCCEEDED:
-        raise Conflict(f"Training job {job.id} has succeeded; there is nothing to retry.", hint="Create a new one.")
+        raise Conflict(f"Training job {job.id} has succeeded and cannot be retried.", hint="Create a new job.")
     return _validated(
         {
-            "training_sheet_id": job.training_sheet_id,
-            "model_name": job.model_name,
-            "base_model": job.base_model,
-            "training_config": {**job.requested_config, **(changes or {})},
-            "train_val_split": job.train_val_split,
-            "split_seed": job.split_seed,
-            "register_to_uc": job.register_to_uc,
-            "uc_catalog": job.uc_catalog,
-            "uc_schema": job.uc_schema,
+            "training_sheet_id": job.request.training_sheet_id,
+            "model_name": job.request.model_name,
+            "base_model": job.request.base_model,
+            "training_config": {**job.request.requested_config, **(changes or {})},
+            "train_val_split": job.request.train_val_split,
+            "split_seed": job.request.split_seed,
+            "register_to_uc": job.request.register_to_uc,
+            "uc_catalog": job.request.uc_catalog,
+            "uc_schema": job.request.uc_schema,
         }
     )
 

@@ -1,1 +1,1 @@
-"""Asking the backends how training jobs are doing, and storing the answers."""
+"""Polls the backends for the state of training jobs and stores the answers."""

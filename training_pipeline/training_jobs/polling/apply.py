@@ -1,8 +1,8 @@
-"""What a look means for the stored job: one transaction, and one row of events for each thing that changed.
+"""Writes an observation of the backend to the stored job: one transaction, and one event for each change.
 
-Any number of pollers may look at one job. A look is written only if the job is as it was when the look began, and if no
-later look has been written: `polled_at` is when the latest one began, by the database's clock. What is dropped for that
-is seen again by the next look.
+Any number of pollers may poll one job. An observation is written only if the job is as it was when the observation
+began, and if no later one has been written: `polled_at` is when the latest one began, by the database's clock. What is
+dropped for that is seen again by the next observation.
 """
 
 from __future__ import annotations
@@ -20,43 +20,42 @@ from training_pipeline.backends.base import MetricPoint, RunState
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.training_jobs import backoff
-from training_pipeline.training_jobs.polling.metrics_sync import warning_of
-from training_pipeline.training_jobs.polling.observe import Look, progress_values
+from training_pipeline.training_jobs.polling.metrics_sync import JobEvent, warning_of
+from training_pipeline.training_jobs.polling.observe import Observation, progress_values
 from training_pipeline.training_jobs.store import metrics
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, job_from_row, record_event
+from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
 from training_pipeline.training_jobs.store.notify import announce
+from training_pipeline.training_jobs.store.rows import columns_of, job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 #: A job that its backend does not know any more is failed after this long.
 LOST_SECONDS: Final = 300.0
-#: What must be as it was seen, or a look is dropped: everything that it decides by.
+#: What must be as it was seen, or an observation is dropped: everything that it decides by.
 _SEEN: Final = ("status", "backend_status", "metrics_offset", "mlflow_offset", "poll_errors", "lost_since")
 
-EventText = tuple[EventType, str]
 
-
-class Found(NamedTuple):
-    """What came of a look that began when the job was as it is here: what the backend said, or what it raised."""
+class Answer(NamedTuple):
+    """What the backend said, or what it raised, when it was asked about the job as it is here."""
 
     job: TrainingJob
     began: datetime
-    outcome: Look | Exception
+    outcome: Observation | Exception
 
 
-def record(store: JobStore, looks: Sequence[Found], *, patience_seconds: float = inf) -> list[TrainingJob | None]:
-    """Write what looks found, all or nothing; the jobs as they then are, None where a look was dropped.
+def record(store: JobStore, answers: Sequence[Answer], *, patience_seconds: float = inf) -> list[TrainingJob | None]:
+    """Write what was observed, all or nothing; the jobs as they then are, None where an observation was dropped.
 
     A job whose backend has not answered for `patience_seconds`, or has refused our credentials for so long, is failed.
     Rows are written by job id, as every poller does, so that two of them never wait for each other.
     """
-    looks = sorted(looks, key=lambda found: found.job.id)
+    answers = sorted(answers, key=lambda answer: answer.job.id)
     points: dict[str, Sequence[MetricPoint]] = {}
     written: list[TrainingJob | None] = []
     with store.begin() as connection:
         inside = store.within(connection)
-        for job, began, outcome in looks:
-            if isinstance(outcome, Look):
-                now = _record_look(inside, job, outcome, began)
+        for job, began, outcome in answers:
+            if isinstance(outcome, Observation):
+                now = _apply(inside, job, outcome, began)
                 if now is not None and outcome.new.points:
                     points[job.id] = outcome.new.points
             elif isinstance(outcome, NotFound):
@@ -69,22 +68,22 @@ def record(store: JobStore, looks: Sequence[Found], *, patience_seconds: float =
     return written
 
 
-def record_unchanged(store: JobStore, looks: Sequence[tuple[str, datetime]]) -> None:
-    """Note of many jobs at once that they were looked at, each with when that began; one statement.
+def record_unchanged(store: JobStore, observed: Sequence[tuple[str, datetime]]) -> None:
+    """Note that many jobs were polled, each with when that began; one statement.
 
     A job that somebody else is writing to just now is passed over.
     """
-    if not looks:
+    if not observed:
         return
     rows = (
         func.unnest(
-            bindparam("ids", [job_id for job_id, _ in looks], ARRAY(Text)),
-            bindparam("times", [began for _, began in looks], ARRAY(DateTime(timezone=True))),
+            bindparam("ids", [job_id for job_id, _ in observed], ARRAY(Text)),
+            bindparam("times", [began for _, began in observed], ARRAY(DateTime(timezone=True))),
         )
-        .table_valued("id", "began", name="looks")
+        .table_valued("id", "began", name="observed")
         .render_derived()
     )
-    free = select(training_jobs.c.id).where(training_jobs.c.id.in_([job_id for job_id, _ in looks]))
+    free = select(training_jobs.c.id).where(training_jobs.c.id.in_([job_id for job_id, _ in observed]))
     query = (
         update(training_jobs)
         .where(training_jobs.c.id == rows.c.id, _not_seen_since(rows.c.began))
@@ -103,75 +102,78 @@ def record_error(
     *,
     patience_seconds: float = inf,
 ) -> TrainingJob | None:
-    """Note that a look failed, and pause; an event where it is the first one in a row. None if it was dropped.
+    """Note that an observation failed, and pause; an event where it is the first one in a row. None if it was dropped.
 
-    Without `began` the look is still under way, and its answer will yet be taken.
+    Without `began` the observation is still under way, and its answer will yet be taken.
     """
-    errors = job.poll_errors + 1
+    errors = job.polling.errors + 1
     pause = timedelta(seconds=backoff.POLLS.pause(errors))
     values: dict[str, Any] = {"poll_errors": errors, "poll_after": func.clock_timestamp() + pause}
     said = backoff.describe(error)
     retries = replace(backoff.POLLS, deadline=patience_seconds)
     if began is not None and backoff.is_outage(error) and retries.gives_up(errors):
         waited = backoff.duration(patience_seconds)
-        message = f"Gave up after {waited} without the backend; the run may go on there. {said}"
+        message = f"Gave up after {waited} without an answer of the backend; the run may continue there. {said}"
         failed = {"backend_status": JobStatus.FAILED, "error_message": message}
         written = _update(store, job, {**values, **failed}, began)
         return written and store.change(written, JobStatus.FAILED, message=message)
-    events = [] if job.poll_errors else [(EventType.ERROR, f"Could not look at the backend ({said}); trying again.")]
+    events = (
+        [] if job.polling.errors else [JobEvent(EventType.ERROR, f"Could not poll the backend ({said}); retrying.")]
+    )
     return _update(store, job, values, began, events)
 
 
-def _record_look(store: JobStore, job: TrainingJob, look: Look, began: datetime) -> TrainingJob | None:
+def _apply(store: JobStore, job: TrainingJob, observation: Observation, began: datetime) -> TrainingJob | None:
     values: dict[str, Any] = {
         "poll_errors": 0,
         "poll_after": None,
         "lost_since": None,
-        "metrics_offset": look.new.offset,
-        "mlflow_offset": look.mlflow_offset,
-        **metrics.latest(look.new.points),
+        "metrics_offset": observation.new.offset,
+        "mlflow_offset": observation.mlflow_offset,
+        **metrics.latest(observation.new.points),
     }
-    done = look.state is not None and look.state.status is JobStatus.SUCCEEDED
-    if look.state is not None:
-        values |= progress_values(look.state)
+    done = observation.state is not None and observation.state.status is JobStatus.SUCCEEDED
+    if observation.state is not None:
+        values |= progress_values(observation.state)
         values |= {"backend_status": JobStatus.SUCCEEDED} if done else {}
-    written = _update(store, job, values, began, _events(job, look))
-    if written is not None and look.state is not None:
-        written = _change(store, written, look.state)
+    written = _update(store, job, values, began, _events(job, observation))
+    if written is not None and observation.state is not None:
+        written = _change(store, written, observation.state)
     if written is not None and done:
-        store.record(job.id, EventType.INFO, "Training is done; metrics and model version are being stored.")
+        store.record(job.id, EventType.INFO, "Training is complete; storing metrics and registering the model.")
     return written
 
 
 def _record_lost(store: JobStore, job: TrainingJob, began: datetime) -> TrainingJob | None:
     """Note that the backend does not know the job; fail it once that has been so for `LOST_SECONDS`."""
     values: dict[str, Any] = {"poll_errors": 0, "poll_after": None}
-    if job.lost_since is None:
-        message = f"The backend does not know this job; it is failed in {LOST_SECONDS:.0f} s if that stays so."
-        return _update(store, job, {**values, "lost_since": began}, began, [(EventType.ERROR, message)])
-    if (began - job.lost_since).total_seconds() < LOST_SECONDS:
+    if job.polling.lost_since is None:
+        message = f"The backend does not know this job; it will fail in {LOST_SECONDS:.0f} s if that stays so."
+        return _update(store, job, {**values, "lost_since": began}, began, [JobEvent(EventType.ERROR, message)])
+    if (began - job.polling.lost_since).total_seconds() < LOST_SECONDS:
         return _update(store, job, values, began)
-    message = "The backend has lost this job. Retry it; what was trained is gone."
+    message = "The backend has lost this job and what it had trained. Retry the job."
     failed = {"backend_status": JobStatus.FAILED, "error_message": message}
     written = _update(store, job, {**values, **failed}, began)
     return written and store.change(written, JobStatus.FAILED, message=message)
 
 
-def _events(job: TrainingJob, look: Look) -> list[EventText]:
-    found: list[EventText] = []
-    if job.poll_errors:
-        found.append((EventType.INFO, f"The backend answers again, after {job.poll_errors} look(s) that failed."))
-    if job.lost_since is not None:
-        found.append((EventType.INFO, "The backend knows this job again."))
-    if look.state is None:
-        found.append((EventType.INFO, "The training process was lost and has been taken up again."))
-    warning = warning_of(look.new.points)
+def _events(job: TrainingJob, observation: Observation) -> list[JobEvent]:
+    events: list[JobEvent] = []
+    if job.polling.errors:
+        events.append(JobEvent(EventType.INFO, f"The backend answers again after {job.polling.errors} failed poll(s)."))
+    if job.polling.lost_since is not None:
+        events.append(JobEvent(EventType.INFO, "The backend knows this job again."))
+    if observation.state is None:
+        events.append(JobEvent(EventType.INFO, "The training process was lost and has been resumed."))
+    warning = warning_of(observation.new.points)
     if warning is not None:
-        found.append((EventType.METRIC_UPDATE, warning))
-    if look.mirror_error is not None and job.mlflow_offset == job.metrics_offset:  # else it is behind already
-        said = f"Metrics could not be copied to MLflow ({look.mirror_error}); trying again."
-        found.append((EventType.ERROR, said))
-    return found
+        events.append(warning)
+    behind = job.polling.mlflow_offset != job.polling.metrics_offset
+    if observation.mirror_error is not None and not behind:
+        said = f"Metrics could not be copied to MLflow ({observation.mirror_error}); retrying."
+        events.append(JobEvent(EventType.ERROR, said))
+    return events
 
 
 def _change(store: JobStore, job: TrainingJob, state: RunState) -> TrainingJob:
@@ -182,9 +184,9 @@ def _change(store: JobStore, job: TrainingJob, state: RunState) -> TrainingJob:
     if state.status in ACTIVE or state.status is JobStatus.SUCCEEDED:
         return job
     message = {
-        JobStatus.CANCELLED: f"Cancelled: {job.cancel_reason or state.message or 'the backend ended the run'}",
-        JobStatus.TIMEOUT: state.error or "The job ran longer than its time limit.",
-    }.get(state.status, state.error or "The backend ended the run without saying why.")
+        JobStatus.CANCELLED: f"Cancelled: {job.cancellation.reason or state.message or 'the backend ended the run'}",
+        JobStatus.TIMEOUT: state.error or "The job exceeded its time limit.",
+    }.get(state.status, state.error or "The backend ended the run without giving a reason.")
     values: dict[str, Any] = {"backend_status": state.status}
     if state.status is not JobStatus.CANCELLED:
         values |= {"error_message": message, "error_details": state.error_details}
@@ -196,10 +198,11 @@ def _update(
     job: TrainingJob,
     values: dict[str, Any],
     began: datetime | None,
-    events: Sequence[EventText] = (),
+    events: Sequence[JobEvent] = (),
 ) -> TrainingJob | None:
-    """Set columns and append events, if the job is as it was seen and no later look was written; else None."""
-    as_seen = [training_jobs.c[name].is_not_distinct_from(getattr(job, name)) for name in _SEEN]
+    """Set columns and append events, if the job is as it was seen and no later observation was written; else None."""
+    seen = columns_of(job)
+    as_seen = [training_jobs.c[name].is_not_distinct_from(seen[name]) for name in _SEEN]
     columns = {**values, "updated_at": func.clock_timestamp()}
     if began is not None:
         as_seen.append(_not_seen_since(began))
@@ -209,8 +212,8 @@ def _update(
         row = connection.execute(query.returning(training_jobs)).mappings().first()
         if row is None:
             return None
-        for kind, message in events:
-            record_event(connection, job.id, kind, message, SYSTEM)
+        for event in events:
+            record_event(connection, job.id, event.type, event.message, SYSTEM, data=event.data)
     return job_from_row(row)
 
 

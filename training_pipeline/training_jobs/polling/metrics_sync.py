@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 from training_pipeline.backends.base import NOT_FINITE, FineTuningBackend, MetricPoint
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.store import metrics
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+
+#: In the data of the event about a measured value that is no finite number.
+NOT_FINITE_CODE: Final = "not_finite"
+
+
+class JobEvent(NamedTuple):
+    """An event to append to a job's journal."""
+
+    type: EventType
+    message: str
+    data: Mapping[str, Any] | None = None
 
 
 class NewPoints(NamedTuple):
@@ -24,30 +35,35 @@ def mirror(backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob, 
 
     The backend is asked again only where MLflow had fallen behind the series.
     """
-    if job.mlflow_run_id is None:
-        return job.mlflow_offset
-    behind = job.mlflow_offset != job.metrics_offset
-    points, offset = backend.metrics(job.id, job.attempt, job.mlflow_offset) if behind else new
+    if job.handles.mlflow_run_id is None:
+        return job.polling.mlflow_offset
+    behind = job.polling.mlflow_offset != job.polling.metrics_offset
+    points, offset = backend.metrics(job.id, job.attempt, job.polling.mlflow_offset) if behind else new
     if points:
-        tracking.log_points(job.mlflow_run_id, points)
+        tracking.log_points(job.handles.mlflow_run_id, points)
     return offset
 
 
-def warning_of(points: Iterable[MetricPoint]) -> str | None:
-    """The sentence about the first of the points that stands for a value that was no number; None without one. Pure."""
+def warning_of(points: Iterable[MetricPoint]) -> JobEvent | None:
+    """The event about the first of the points that stands for a value that was no number; None without one. Pure."""
     broken = next((point for point in points if point.name.endswith(NOT_FINITE)), None)
     if broken is None:
         return None
-    return f"Warning: {broken.name.removesuffix(NOT_FINITE)} is not a finite number at step {broken.step}."
+    metric = broken.name.removesuffix(NOT_FINITE)
+    return JobEvent(
+        EventType.METRIC_UPDATE,
+        f"Warning: {metric} is not a finite number at step {broken.step}.",
+        {"code": NOT_FINITE_CODE, "metric": metric, "step": broken.step},
+    )
 
 
 def collect_points(store: JobStore, backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob) -> None:
     """Take the next points from the backend into the store and into MLflow. Idempotent; raises what they raise."""
-    new = NewPoints(*backend.metrics(job.id, job.attempt, job.metrics_offset))
-    if new.offset != job.metrics_offset and metrics.add_points(store, job, new.points, new.offset):
+    new = NewPoints(*backend.metrics(job.id, job.attempt, job.polling.metrics_offset))
+    if new.offset != job.polling.metrics_offset and metrics.add_points(store, job, new.points, new.offset):
         warning = warning_of(new.points)
         if warning is not None:
-            store.record(job.id, EventType.METRIC_UPDATE, warning)
+            store.record(job.id, warning.type, warning.message, data=warning.data)
     offset = mirror(backend, tracking, job, new)
-    if offset != job.mlflow_offset:
-        store.update(job.id, {"mlflow_offset": offset}, where={"mlflow_offset": job.mlflow_offset})
+    if offset != job.polling.mlflow_offset:
+        store.update(job.id, {"mlflow_offset": offset}, where={"mlflow_offset": job.polling.mlflow_offset})

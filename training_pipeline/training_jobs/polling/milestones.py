@@ -1,4 +1,4 @@
-"""When a job has come so far that somebody should hear of it: with each epoch, and each tenth of its steps."""
+"""Milestones of a job's progress: each epoch, and each tenth of its steps."""
 
 from __future__ import annotations
 

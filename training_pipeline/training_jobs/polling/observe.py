@@ -1,4 +1,4 @@
-"""One look at the backend of a job: what it says, and the points that are new. Nothing is written but MLflow's copy."""
+"""Observes a job's backend: its state and new metric points. Writes nothing but MLflow's copy of the points."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from training_pipeline.backends.base import FineTuningBackend, RunState
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.polling.metrics_sync import NewPoints, mirror
+from training_pipeline.training_jobs.store.rows import columns_of
 
 #: Progress is 99 % at most until the job has succeeded, for until then it may still fail.
 MOST_PROGRESS: Final = 99.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Observation:
     """What a backend said about a job; `state` is null where a lost run has just been taken up again."""
 
     state: RunState | None
@@ -25,45 +26,53 @@ class Look:
     mirror_error: str | None = None
 
     def has_news(self, job: TrainingJob) -> bool:
-        """Whether anything would change in the job as it was when the look began. Pure."""
-        if self.state is None or self.mirror_error is not None or job.poll_errors or job.lost_since is not None:
+        """Whether anything would change in the job as it was when the observation began. Pure."""
+        if (
+            self.state is None
+            or self.mirror_error is not None
+            or job.polling.errors
+            or job.polling.lost_since is not None
+        ):
             return True
-        if (self.new.offset, self.mlflow_offset) != (job.metrics_offset, job.mlflow_offset):
+        if (self.new.offset, self.mlflow_offset) != (job.polling.metrics_offset, job.polling.mlflow_offset):
             return True
         if self.state.status not in ACTIVE or (job.status, self.state.status) == (JobStatus.QUEUED, JobStatus.RUNNING):
             return True
-        return any(getattr(job, name) != value for name, value in progress_values(self.state).items())
+        seen = columns_of(job)
+        return any(seen[name] != value for name, value in progress_values(self.state).items())
 
 
 def is_watched(job: TrainingJob) -> bool:
     """Whether its backend has anything to say about the job: it has been accepted, and was not seen to end. Pure."""
-    return job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.backend_status is None
+    return job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.polling.backend_status is None
 
 
-def look_at(backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob, state: RunState | None = None) -> Look:
+def observe(
+    backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob, state: RunState | None = None
+) -> Observation:
     """Ask the backend about one job; `state` is its status where that is known already.
 
     Passes a requested cancel on, and has a lost run recovered. Raises whatever the backend raises; what MLflow raises
-    is a part of the look, for the job goes on without it.
+    is a part of the observation, for the job goes on without it.
     """
-    if job.cancel_requested_at is not None:
+    if job.cancellation.requested_at is not None:
         backend.cancel(job.id, job.attempt)
         state = None
     state = state or backend.status(job.id, job.attempt)
-    nothing = NewPoints([], job.metrics_offset)
+    nothing = NewPoints([], job.polling.metrics_offset)
     if state.lost:
         if backend.recover(job.id, job.attempt):
-            return Look(None, nothing, job.mlflow_offset)
+            return Observation(None, nothing, job.polling.mlflow_offset)
         state = backend.status(job.id, job.attempt)
     waits = state.status is JobStatus.QUEUED
-    new = nothing if waits else NewPoints(*backend.metrics(job.id, job.attempt, job.metrics_offset))
+    new = nothing if waits else NewPoints(*backend.metrics(job.id, job.attempt, job.polling.metrics_offset))
     try:
-        mlflow_offset = job.mlflow_offset if waits else mirror(backend, tracking, job, new)
-        if state.status is JobStatus.CANCELLED and job.mlflow_run_id is not None:
-            tracking.end_run(job.mlflow_run_id, "KILLED")
+        mlflow_offset = job.polling.mlflow_offset if waits else mirror(backend, tracking, job, new)
+        if state.status is JobStatus.CANCELLED and job.handles.mlflow_run_id is not None:
+            tracking.end_run(job.handles.mlflow_run_id, "KILLED")
     except Exception as error:  # noqa: BLE001 - whatever MLflow raises: it is recorded, and tried again
-        return Look(state, new, job.mlflow_offset, mirror_error=type(error).__name__)
-    return Look(state, new, mlflow_offset)
+        return Observation(state, new, job.polling.mlflow_offset, mirror_error=type(error).__name__)
+    return Observation(state, new, mlflow_offset)
 
 
 def progress_values(state: RunState) -> dict[str, Any]:

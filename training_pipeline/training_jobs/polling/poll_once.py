@@ -1,4 +1,4 @@
-"""One look at a backend for all who ask at the same moment, in whatever process they are."""
+"""Shares one observation of a backend among all who ask at the same moment, across processes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from training_pipeline.infra.database import Database
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.jobs import JobStore
 
-#: How long the look of another process is waited for.
+#: How long the observation of another process is waited for.
 MOST_SECONDS: Final = 30.0
 
 
 class BackendSilent(Unavailable):
-    """The backend was asked about a job and did not answer."""
+    """The backend did not answer a poll."""
 
     code = "backend_unavailable"
 
 
-def look(store: JobStore, database: Database, poller: Poller, job_id: str) -> TrainingJob:
+def poll_once(store: JobStore, database: Database, poller: Poller, job_id: str) -> TrainingJob:
     """Ask the backend now, or wait for the answer that another process is just getting; the job as it then is.
 
     Raises `NotFound`, and `BackendSilent` where the backend did not answer: the stored job is then as it was before.
@@ -38,9 +38,7 @@ def look(store: JobStore, database: Database, poller: Poller, job_id: str) -> Tr
         with advisory_lock.hold(database, _key(job_id), wait=MOST_SECONDS):
             return _answered(store.get(job_id))
     except Conflict:
-        raise BackendSilent(
-            f"The backend is still being asked about training job {job_id}.", hint="Try again."
-        ) from None
+        raise BackendSilent(f"Training job {job_id} is still being polled.", hint="Try again.") from None
 
 
 def _key(job_id: str) -> str:
@@ -48,9 +46,9 @@ def _key(job_id: str) -> str:
 
 
 def _answered(job: TrainingJob) -> TrainingJob:
-    if job.poll_errors and job.status in ACTIVE:
+    if job.polling.errors and job.status in ACTIVE:
         raise BackendSilent(
             f"The {job.backend} backend does not answer about training job {job.id}.",
-            hint="It is asked again by itself; its events say what went wrong.",
+            hint="It is retried automatically. See the job's events for details.",
         )
     return job

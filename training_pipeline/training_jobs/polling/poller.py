@@ -1,6 +1,6 @@
-"""Which jobs are looked at when, how many at once, and for how long anybody waits for a backend.
+"""Polls jobs: which ones are due, how many at once, and how long a backend may take.
 
-A look never fails a job because looking went wrong: that is an event, and the next look comes after a pause. Backends
+A poll that goes wrong never fails a job: that is an event, and the next poll comes after a pause. Backends
 are asked in threads, so that one that hangs holds up neither the others nor whoever polls; all that is written is
 written by the thread that polls, on one connection.
 """
@@ -24,38 +24,39 @@ from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.polling import apply
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls, Call
-from training_pipeline.training_jobs.polling.observe import Look, is_watched, look_at
-from training_pipeline.training_jobs.store.jobs import JobStore, job_from_row
+from training_pipeline.training_jobs.polling.observe import Observation, is_watched, observe
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 
-#: How long one look that somebody asked for is waited for. The request that asks may take 60 s.
-LOOK_SECONDS: Final = 20.0
-#: A look that takes longer counts as one that failed; its answer is still taken when it comes.
+#: How long one observation that somebody asked for is waited for. The request that asks may take 60 s.
+POLL_SECONDS: Final = 20.0
+#: An observation that takes longer counts as one that failed; its answer is still taken when it comes.
 HUNG_SECONDS: Final = 60.0
 #: Of a tick's time, the share in which all states at once must come; what is left is for asking one by one.
 BULK_SHARE: Final = 0.5
-#: Jobs considered in one tick: they are looked at in 20 s only where a backend tells all states at once.
+#: Jobs considered in one tick: they are polled in 20 s only where a backend tells all states at once.
 MOST_JOBS: Final = 10_000
 #: Jobs read at once: as few as keep the threads at work, for what was read grows old.
 ROWS: Final = 64
-#: Looks without news that are noted in one statement.
+#: Observations without news that are noted in one statement.
 UNCHANGED: Final = 200
 
 _log = logging.getLogger(__name__)
 
 
 class Subject(NamedTuple):
-    """A job as it was when a look at it began, by the database's clock."""
+    """A job as it was when an observation of it began, by the database's clock."""
 
     job: TrainingJob
     began: datetime
 
 
-LookCall = Call[Subject, Look]
+ObservationCall = Call[Subject, Observation]
 
 
 class Poller:
-    """Polls jobs that the backend has accepted, with at most `threads` looks at work in this process."""
+    """Polls jobs that the backend has accepted, with at most `threads` observations at work in this process."""
 
     def __init__(
         self,
@@ -71,36 +72,36 @@ class Poller:
         self._store = store
         self._backend = backend
         self._tracking = tracking
-        self._looks: BoundedCalls[Subject, Look] = BoundedCalls(threads, hung_after=hung_seconds)
+        self._observations: BoundedCalls[Subject, Observation] = BoundedCalls(threads, hung_after=hung_seconds)
         self._bulk: BoundedCalls[None, Mapping[Run, RunState]] = BoundedCalls(1, hung_after=hung_seconds)
 
     def poll_due(self, *, seconds: float = 20.0) -> list[TrainingJob]:
-        """Look at the jobs that are due, the longest unseen first, for so many seconds; those seen, as they are now.
+        """Poll the jobs that are due, the longest unseen first, for so many seconds; those seen, as they now are.
 
-        Returns in time whatever the backend does: a look that has no answer yet is left to a later call.
+        Returns in time whatever the backend does: an observation that has no answer yet is left to a later call.
         """
         deadline = time.monotonic() + seconds
         tick = _Tick(self._store)
-        self._settle_all(self._looks.left(), tick)
-        for call in self._looks.hanging():
+        self._settle_all(self._observations.left(), tick)
+        for call in self._observations.hanging():
             self._tell(call, HUNG_SECONDS)
-        runs = [run for run in self._due() if not self._looks.is_under_way(run[0])]
+        runs = [run for run in self._due() if not self._observations.is_under_way(run[0])]
         states = self._states_of_all(runs, deadline - seconds * (1 - BULK_SHARE))
         try:
-            self._look_at_all(runs, states, deadline, tick)
+            self._observe_all(runs, states, deadline, tick)
         finally:
             tick.flush()
         return tick.seen
 
     def poll_if_due(self, job_id: str) -> TrainingJob:
-        """Look at one job, unless its pause after an error is not over yet; the job as it then is."""
+        """Poll one job, unless its pause after an error is not over yet; the job as it then is."""
         for job, now in self._read([job_id]):
-            if job.poll_after is not None and job.poll_after > now:
+            if job.polling.after is not None and job.polling.after > now:
                 return job
         return self.poll(job_id)
 
-    def poll(self, job_id: str, *, seconds: float = LOOK_SECONDS) -> TrainingJob:
-        """Look at one job now and return it as it then is; `poll_errors` says whether that went wrong.
+    def poll(self, job_id: str, *, seconds: float = POLL_SECONDS) -> TrainingJob:
+        """Poll one job now and return it as it then is; `poll_errors` says whether that went wrong.
 
         Raises `NotFound` for a job that is not stored, never for a fault of the backend.
         """
@@ -112,10 +113,10 @@ class Poller:
             left = deadline - time.monotonic()
             call = self._begin(subjects[0], {})
             if call is None and left > 0:
-                self._looks.wait(min(left, 1.0))
+                self._observations.wait(min(left, 1.0))
                 continue
             if call is None:
-                busy = Unavailable("too many looks wait for its answer")
+                busy = Unavailable("too many polls are waiting for its answer")
                 return apply.record_error(self._store, subjects[0].job, busy) or self._store.get(job_id)
             if call.given_up and call.answer.done():  # the late answer to an earlier question
                 self._settle(call)
@@ -126,9 +127,9 @@ class Poller:
                 return self._tell(call, seconds)
             return self._settle(call)
 
-    def _look_at_all(self, runs: Sequence[Run], states: Mapping[Run, RunState], deadline: float, tick: _Tick) -> None:
-        """Look at the jobs of these runs in turn, as threads are free, and take what is answered by the deadline."""
-        queue, rows, mine = deque(runs), deque[Subject](), set[LookCall]()
+    def _observe_all(self, runs: Sequence[Run], states: Mapping[Run, RunState], deadline: float, tick: _Tick) -> None:
+        """Poll the jobs of these runs in turn, as threads are free, and take what is answered by the deadline."""
+        queue, rows, mine = deque(runs), deque[Subject](), set[ObservationCall]()
         read_at = 0.0
         try:
             while (left := deadline - time.monotonic()) > 0:
@@ -142,8 +143,8 @@ class Poller:
                     continue
                 if not rows and not mine:
                     return
-                if not mine:  # the looks of others have all the threads
-                    self._looks.wait(min(left, 1.0))
+                if not mine:  # the observations of others have all the threads
+                    self._observations.wait(min(left, 1.0))
                     continue
                 wait([call.answer for call in mine], timeout=left, return_when=FIRST_COMPLETED)
                 done = {call for call in mine if call.answer.done()}
@@ -153,21 +154,21 @@ class Poller:
             for call in mine:
                 call.given_up = True
 
-    def _begin(self, subject: Subject, states: Mapping[Run, RunState]) -> LookCall | None:
+    def _begin(self, subject: Subject, states: Mapping[Run, RunState]) -> ObservationCall | None:
         job = subject.job
         state = states.get((job.id, job.attempt))
-        return self._looks.begin(job.id, subject, lambda: look_at(self._backend, self._tracking, job, state))
+        return self._observations.begin(job.id, subject, lambda: observe(self._backend, self._tracking, job, state))
 
-    def _settle(self, call: LookCall) -> TrainingJob:
-        """Write what a finished look found, unless somebody else does; the job as it then is."""
-        written = self._written([call]) if self._looks.take(call) else [None]
+    def _settle(self, call: ObservationCall) -> TrainingJob:
+        """Write what a finished observation found, unless somebody else does; the job as it then is."""
+        written = self._written([call]) if self._observations.take(call) else [None]
         return written[0] or self._store.get(call.subject.job.id)
 
-    def _settle_all(self, done: Collection[LookCall], tick: _Tick) -> None:
-        """Write what finished looks found, together: what is slow about a small transaction is its end."""
-        news: list[LookCall] = []
+    def _settle_all(self, done: Collection[ObservationCall], tick: _Tick) -> None:
+        """Write what finished observations found, together: what is slow about a small transaction is its end."""
+        news: list[ObservationCall] = []
         for call in done:
-            if self._looks.take(call):
+            if self._observations.take(call):
                 job, began = call.subject
                 if call.answer.exception() is None and not call.answer.result().has_news(job):
                     tick.unchanged(job, began)
@@ -175,18 +176,18 @@ class Poller:
                     news.append(call)
         tick.seen += [job for job in self._written(news) if job is not None]
 
-    def _written(self, calls: Collection[LookCall]) -> list[TrainingJob | None]:
-        """The jobs as they are after these looks, None where one was dropped. One transaction, if all can be had."""
-        found = [apply.Found(*call.subject, _outcome(call)) for call in calls]
+    def _written(self, calls: Collection[ObservationCall]) -> list[TrainingJob | None]:
+        """The jobs as they then are, None where an observation was dropped. One transaction, if all can be had."""
+        answers = [apply.Answer(*call.subject, _outcome(call)) for call in calls]
         try:
-            return apply.record(self._store, found, patience_seconds=self._patience_seconds) if found else []
+            return apply.record(self._store, answers, patience_seconds=self._patience_seconds) if answers else []
         except DBAPIError as refused:  # a value that no column holds is the trouble of one job
             if len(calls) > 1:
                 return [job for call in calls for job in self._written([call])]
-            return apply.record(self._store, [found[0]._replace(outcome=refused)])
+            return apply.record(self._store, [answers[0]._replace(outcome=refused)])
 
-    def _tell(self, call: LookCall, seconds: float) -> TrainingJob:
-        """Note, once, that a look has no answer. When it comes it is taken all the same."""
+    def _tell(self, call: ObservationCall, seconds: float) -> TrainingJob:
+        """Note, once, that an observation has no answer. When it comes it is taken all the same."""
         job, began = call.subject
         silent = Unavailable(f"it has not answered for {seconds:.0f} s")
         if not call.told and (now := apply.record_error(self._store, job, silent)) is not None:
@@ -208,17 +209,17 @@ class Poller:
         wait([call.answer], timeout=max(0.0, deadline - time.monotonic()))
         if not call.answer.done():
             call.given_up = True
-            _log.warning("the backend did not tell all states in time; it is asked about each job")
+            _log.warning("the backend did not list all states in time; polling each job")
             return {}
         self._bulk.take(call)
         error = call.answer.exception()
         if error is None:
             return call.answer.result()
-        _log.warning("the backend could not tell all states (%s); it is asked about each job", type(error).__name__)
+        _log.warning("the backend could not list all states (%s); polling each job", type(error).__name__)
         return {}
 
     def _due(self) -> list[Run]:
-        """The runs of jobs to look at, the longest unseen first."""
+        """The runs of jobs to poll, the longest unseen first."""
         table = training_jobs.c
         query = (
             select(table.id, table.attempt)
@@ -262,7 +263,7 @@ class _Tick:
         apply.record_unchanged(self._store, noted)
 
 
-def _outcome(call: LookCall) -> Look | Exception:
+def _outcome(call: ObservationCall) -> Observation | Exception:
     error = call.answer.exception()
     if error is None:
         return call.answer.result()
@@ -272,5 +273,5 @@ def _outcome(call: LookCall) -> Look | Exception:
 
 
 def _later(subject: Subject, read_at: float) -> Subject:
-    """The subject of a look that begins now, of a row that was read at `read_at` by the monotonic clock."""
+    """The subject of an observation that begins now, of a row that was read at `read_at` by the monotonic clock."""
     return Subject(subject.job, subject.began + timedelta(seconds=time.monotonic() - read_at))

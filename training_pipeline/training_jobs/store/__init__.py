@@ -1,1 +1,1 @@
-"""What is stored of training jobs: tables, jobs, events, metrics, lineage."""
+"""The database tables of training jobs, and access to jobs, events, metrics and lineage."""

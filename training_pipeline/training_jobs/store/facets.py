@@ -1,4 +1,4 @@
-"""What the jobs there are can be told apart by: the values that a list may be filtered by, with how many have them."""
+"""The values by which the list of jobs can be filtered, with their counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that may be repeated: one that bears a key makes one job, however often and from wherever it is sent.
+"""Idempotency keys: requests with the same key create one job, however often they are sent.
 
 A key belongs to whoever sent it. The first answer is stored in the transaction that stores the job, so no crash makes
 two jobs of one key; while the first request is being worked on its key is locked. A request that was refused leaves
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +18,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, func, insert, select, tuple_
 
 from training_pipeline.domain.errors import Conflict, InvalidRequest
+from training_pipeline.domain.job import TrainingJob
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -26,6 +27,8 @@ from training_pipeline.training_jobs.store.tables import idempotency_keys
 #: An answer is kept at least this long.
 KEPT: Final = timedelta(hours=48)
 _SWEPT_AT_ONCE: Final = 100
+#: Stores the first answer on the connection that stores the job.
+Remember = Callable[[Connection, TrainingJob], None]
 
 
 class KeyReused(InvalidRequest):
@@ -71,6 +74,26 @@ class Turn:
         _sweep(connection)
 
 
+def once(
+    store: JobStore,
+    database: Database,
+    *,
+    who: str,
+    key: str,
+    body_hash: str,
+    create: Callable[[Remember], TrainingJob],
+    answer: Callable[[TrainingJob], Answer],
+) -> tuple[Answer, bool]:
+    """The answer to a request that creates a job, and whether it was given before, to the same key.
+
+    `create` stores the job, and calls what it is given in the same transaction. Raises what `turn` and `create` do.
+    """
+    with turn(store, database, who=who, key=key, body_hash=body_hash) as ours:
+        if ours.first_answer is not None:
+            return ours.first_answer, True
+        return answer(create(lambda connection, job: ours.remember(connection, answer(job)))), False
+
+
 def body_hash(operation: str, body: Any) -> str:
     """SHA-256 (hex) of what is asked for: the operation and its JSON value, without regard to order and space. Pure."""
     return hashlib.sha256(json.dumps([operation, body], sort_keys=True).encode()).hexdigest()
@@ -92,7 +115,7 @@ def turn(store: JobStore, database: Database, *, who: str, key: str, body_hash: 
             held.enter_context(advisory_lock.hold(database, f"idempotency:{name}"))
         except Conflict:
             raise KeyInUse(
-                "Another request with this Idempotency-Key is being worked on.", hint="Send it again in a moment."
+                "Another request with this Idempotency-Key is in progress.", hint="Retry in a moment."
             ) from None
         yield Turn(who, key, body_hash, _look(store, who, key, body_hash))
 
@@ -105,7 +128,7 @@ def _look(store: JobStore, who: str, key: str, body_hash: str) -> Answer | None:
         return None
     if row["body_hash"] != body_hash:
         raise KeyReused(
-            "This Idempotency-Key was used for another request.", hint="Use a new key for every request that differs."
+            "This Idempotency-Key was used for another request.", hint="Use a new key for a different request."
         )
     return Answer(row["response_status"], row["response_body"])
 

@@ -17,6 +17,7 @@ from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob, may_b
 from training_pipeline.training_jobs.store import queries
 from training_pipeline.training_jobs.store.notify import announce, is_seen
 from training_pipeline.training_jobs.store.request_id import with_request_id
+from training_pipeline.training_jobs.store.rows import job_from_row, row_of
 from training_pipeline.training_jobs.store.tables import training_job_events, training_jobs
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ SYSTEM = "system"  # the actor of what nobody asked for
 
 
 class EventType(StrEnum):
-    """What kind of thing happened to a job."""
+    """The type of an event."""
 
     STATUS_CHANGE = "status_change"
     PROGRESS_UPDATE = "progress_update"
@@ -85,9 +86,9 @@ class JobStore:
         """
         with self.begin() as connection:
             try:
-                connection.execute(insert(training_jobs).values(job.model_dump()))
+                connection.execute(insert(training_jobs).values(row_of(job)))
             except IntegrityError as error:
-                raise Conflict(f"A training job {job.id} exists already.") from error
+                raise Conflict(f"Training job {job.id} already exists.") from error
             record_event(connection, job.id, EventType.STATUS_CHANGE, message, job.created_by, new=job.status)
             if also is not None:
                 also(connection, job)
@@ -114,7 +115,7 @@ class JobStore:
         offset: int = 0,
         after: tuple[datetime, str] | None = None,
     ) -> tuple[list[TrainingJob], int]:
-        """A page of jobs, newest first unless told otherwise, and how many there are in all; see `pages.jobs`."""
+        """A page of jobs, newest first unless told otherwise, and how many there are in all; see `queries.jobs`."""
         query = queries.jobs(
             statuses=statuses,
             training_sheet_id=training_sheet_id,
@@ -148,7 +149,7 @@ class JobStore:
         database's clock. Raises `Conflict` for an illegal transition.
         """
         if not may_become(job.status, status):
-            raise Conflict(f"Training job {job.id} is {job.status}; it cannot become {status}.")
+            raise Conflict(f"Training job {job.id} is {job.status} and cannot become {status}.")
         columns: dict[str, Any] = {"status": status, "updated_at": func.clock_timestamp(), **(values or {})}
         if status is JobStatus.RUNNING:
             columns["started_at"] = func.coalesce(training_jobs.c.started_at, func.clock_timestamp())
@@ -226,7 +227,7 @@ class JobStore:
         newest_first: bool = True,
         before: int | None = None,
     ) -> tuple[Sequence[Event], int]:
-        """A page of a job's events and how many there are in all; see `pages.events`."""
+        """A page of a job's events and how many there are in all; see `queries.events`."""
         query = queries.events(job_id, limit=limit, offset=offset, newest_first=newest_first, before=before)
         rows, total = self._page(query)
         return [_event_from_row(row) for row in rows], total
@@ -253,11 +254,6 @@ class JobStore:
         return [row for row in rows if row["id"] is not None], total[0]
 
 
-def job_from_row(row: Mapping[str, Any] | RowMapping) -> TrainingJob:
-    """A row of `training_jobs` as the frozen model. Pure."""
-    return TrainingJob.model_validate(dict(row))
-
-
 def _event_from_row(row: Mapping[str, Any] | RowMapping) -> Event:
     old, new = row["old_status"], row["new_status"]
     return Event(
@@ -271,7 +267,7 @@ def _event_from_row(row: Mapping[str, Any] | RowMapping) -> Event:
 
 
 def _no_such_job(job_id: str) -> NotFound:
-    return NotFound(f"There is no training job {job_id!r}.", hint="`training-pipeline jobs list` shows them.")
+    return NotFound(f"There is no training job {job_id!r}.", hint="Run `training-pipeline jobs list` to see all jobs.")
 
 
 def record_event(

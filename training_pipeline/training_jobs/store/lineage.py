@@ -50,7 +50,7 @@ def read(store: JobStore, job_id: str) -> LineageRecord:
     with store.begin() as connection:
         row = connection.execute(select(table).where(table.c.job_id == job_id)).mappings().first()
     if row is None:
-        raise NotFound(f"Training job {job_id} has no lineage record: it was never handed to a backend.")
+        raise NotFound(f"Training job {job_id} has no lineage record: it was never submitted to a backend.")
     return LineageRecord.model_validate(dict(row))
 
 

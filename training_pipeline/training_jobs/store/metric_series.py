@@ -1,4 +1,4 @@
-"""The metric series of a job as a chart wants it: a stretch of steps, and no more of them than can be seen.
+"""The metric series of a job for charts: a range of steps, downsampled to a resolution.
 
 Down-sampling is done by the database, in one pass over the job's steps. The stretch is cut into equal intervals of
 steps; in each of them every series keeps the first step with its lowest and the first with its highest value, so that

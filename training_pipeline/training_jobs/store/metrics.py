@@ -28,7 +28,7 @@ def add_points(store: JobStore, job: TrainingJob, points: Sequence[MetricPoint],
     """
     with store.begin() as connection:
         values = {"metrics_offset": next_offset, **latest(points)}
-        where = {"metrics_offset": job.metrics_offset}
+        where = {"metrics_offset": job.polling.metrics_offset}
         if store.within(connection).update(job.id, values, where=where) is None:
             return False
         write_points(connection, {job.id: points})

@@ -1,4 +1,4 @@
-"""What is announced of training jobs: that something about one has changed, in the transaction that changes it.
+"""Database notifications about training jobs, sent in the transaction that changes a job.
 
 PostgreSQL delivers a notification once its transaction is committed, so what is announced is there. A notification is
 the id of a job and nothing else; whoever listens reads the job and the events that come after the last one it has seen.

@@ -1,4 +1,4 @@
-"""What is typed in the form, as it stands in the address, and what it asks of the service. Pure."""
+"""The values typed into the form, as kept in the page's URL, and the requests made from them. No I/O."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ANY_NAME: Final = "m"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The texts of the fields by name; an empty one, or none, is left to the service. `key` names the draft."""
+    """The texts of the fields by name; an empty or missing one is left to the service. `key` names the draft."""
 
     sheet: str
     retried: TrainingJob | None = None
@@ -29,7 +29,7 @@ class Draft:
 
     @classmethod
     def parse(cls, query: Mapping[str, str], retried: TrainingJob | None) -> Self:
-        """The draft that a query holds. A retry begins with the configuration that its job was asked for with."""
+        """The draft in a URL query. A retry starts with the configuration its job was requested with."""
         known = {*REQUEST, *(found.name for found in config_fields())}
         asked = {} if retried is None else retried.requested_config
         return cls(
@@ -53,7 +53,7 @@ class Draft:
         return f"{urls.HOME}/new?{urlencode({name: value for name, value in query.items() if value})}"
 
     def request(self, *, without: Collection[str] = ()) -> dict[str, Any]:
-        """The request for a new job; with fields left out it is one to be planned only."""
+        """The request for a new job. With fields left out it is good for a dry run only."""
         config = {
             found.name: typed(found, text)
             for found in config_fields()

@@ -1,4 +1,4 @@
-"""The fields of the form, from the models of the service: titles, help, ranges, defaults and choices. Pure."""
+"""The fields of the form, read from the service's models: titles, help, ranges, defaults and choices. No I/O."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def request_fields() -> dict[str, Field]:
 
 
 def typed(field: Field, text: str) -> Any:
-    """The value that a text stands for; what is no number stays text, for the service to say what it should be."""
+    """The value a text stands for. What is not a number stays text, so that the service reports what it expected."""
     if field.kind != "number" or text == "auto":
         return text
     value = as_number(text)

@@ -1,4 +1,4 @@
-"""The form for a new job or a retry. What is typed stands in the address; all that is said about it, in the service."""
+"""The form for a new job or a retry. Its values are kept in the page's URL; the service validates and plans."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from training_pipeline.web.form.sheet import SheetPanel
 from training_pipeline.web.form.widgets import Widget
 from training_pipeline.web.layout import go
 
-#: Whoever types is asked about after a pause of this long.
+#: A dry run starts this long after the last key stroke.
 PAUSE_SECONDS: Final = 0.25
 
 
 class JobForm:
-    """Asks the service after every change what would happen, and shows its answer."""
+    """Sends every change to the service as a dry run and shows the answer."""
 
     def __init__(
         self,
@@ -64,13 +64,13 @@ class JobForm:
                 self._training()
                 if retried is None:
                     self._registration()
-            with Tag("aside", classes="form-side", aria_label="What would happen"):
+            with Tag("aside", classes="form-side", aria_label="Summary"):
                 words, picture = ("Create training job", "plus") if retried is None else ("Create retry", "retry")
                 self._plan = PlanPanel(words, picture)
         form.when("submit.prevent", self._submitted)
 
     async def begin(self, client: Client) -> None:
-        """Fill in what the service has to say, once the page is there."""
+        """Run the first dry run once the page is open."""
         await client.connected()
         with client:
             self._write_address()
@@ -84,7 +84,7 @@ class JobForm:
                     self._widget(name)
             opened = any(self._draft.values.get(name) for name in further)
             with Tag("details", open=opened or None):
-                Tag("summary", f"{len(further)} more settings")
+                Tag("summary", f"{len(further)} advanced settings")
                 with Tag("div", classes="fields"):
                     for name in further:
                         self._widget(name)
@@ -168,7 +168,7 @@ class JobForm:
         problems: Sequence[FieldProblem] = ()
         plan, trouble = await self._planned(())
         if trouble is not None and trouble.problems:
-            problems = trouble.problems  # what is wrong is left out, so that the rest can be shown
+            problems = trouble.problems  # planned again without the invalid fields, so that the rest can be shown
             plan, trouble = await self._planned({_name(found) for found in problems})
         if number != self._number:
             return  # a later question is on its way
@@ -208,7 +208,7 @@ class JobForm:
 
 
 def _kept(retried: TrainingJob) -> None:
-    with panel("What a retry keeps", name="kept"), Tag("dl", classes="facts"):
+    with panel("Kept from the original job", name="kept"), Tag("dl", classes="facts"):
         text_fact("Training sheet", f"{retried.training_sheet_name} ({retried.training_sheet_id})")
         text_fact("Base model", retried.base_model)
         text_fact("Model name", retried.model_name)

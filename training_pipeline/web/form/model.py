@@ -1,4 +1,4 @@
-"""The parts of the form about the model and the split: what is trained, under which name, on how many of the pairs."""
+"""The form's panels for the base model and the split."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Changed = Callable[[str, str], Any]
 
 
 class Complaint:
-    """What the service says is wrong with a field that is no text to type."""
+    """The validation message of a field that is not a text input."""
 
     def __init__(self) -> None:
         self._place = Tag("p", classes="field-problem", role="alert")
@@ -25,13 +25,13 @@ class Complaint:
         self.complain(())
 
     def complain(self, problems: Sequence[str]) -> None:
-        """Say what is wrong, or that nothing is."""
+        """Show the message, or none."""
         self._place.set_visibility(bool(problems))
         self._words.say("; ".join(problems))
 
 
 class BaseModelChoice(Complaint):
-    """The base models on offer as cards, the recommended one chosen at first."""
+    """The base models on offer as cards; the recommended one is preselected."""
 
     def __init__(self, models: BaseModels, asked: str, changed: Changed) -> None:
         with Tag("fieldset", classes="cards"):
@@ -58,7 +58,7 @@ def _card(offer: BaseModelOffer, *, chosen: bool, changed: Changed) -> None:
 
 
 class SplitPanel:
-    """A slider, with the counts that the service makes of it."""
+    """The slider for the split, with the resulting counts from the service."""
 
     def __init__(self, asked: str, changed: Changed) -> None:
         self._field = field = request_fields()["train_val_split"]
@@ -75,12 +75,12 @@ class SplitPanel:
         self.show(asked)
 
     def show(self, asked: str) -> None:
-        """Say where the slider is."""
+        """Show the slider's value."""
         value = typed(self._field, asked or self._field.default)
         self._value.say(formats.share(value) if isinstance(value, float | int) else asked)
 
     def count(self, plan: DryRun) -> None:
-        """Say how many pairs fall on each side."""
+        """Show how many pairs are in each split."""
         split = plan.split
-        counts = f"{split.train:,} to train on, {split.validation:,} to validate on"
+        counts = f"{split.train:,} training pairs, {split.validation:,} validation pairs"
         self._counts.say(f"{counts}; {formats.share(split.achieved_ratio)} achieved")

@@ -1,4 +1,4 @@
-"""The part of the form that says what would happen, and the button that makes it happen."""
+"""The form's summary of the planned job, and the button that creates it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from training_pipeline.web.sheets.export_summary import show_warnings
 
 
 class PlanPanel:
-    """Shows what the service last said."""
+    """Shows the latest dry run."""
 
     def __init__(self, words: str, picture: str) -> None:
-        with panel("What would happen", name="plan") as head:
+        with panel("Summary", name="plan") as head:
             with head:
                 self._busy = Tag("span", "", classes="muted", role="status")
             self._place = Tag("div", classes="plan")
@@ -25,35 +25,35 @@ class PlanPanel:
                 Tag("span", words)
 
     def ask(self, *, asking: bool) -> None:
-        """Say that the service is being asked, or is not any more."""
-        self._busy.say("asking …" if asking else "")
+        """Show whether a dry run is in progress."""
+        self._busy.say("Updating…" if asking else "")
         if asking and not self._place.default_slot.children:
             with self._place:
                 Tag("div", classes="skeleton block")
 
     def lock(self, *, locked: bool) -> None:
-        """Let the form be sent, or not now."""
+        """Disable or enable the button."""
         self._send.set(disabled=locked or None)
 
     def wait_for_a_sheet(self) -> None:
-        """Say what is missing."""
+        """Ask for a training sheet."""
         self._place.clear()
         with self._place:
-            Tag("p", "Choose a training sheet to see the split, the steps and what to know.", classes="muted")
+            Tag("p", "Choose a training sheet to see the split, the number of steps and any warnings.", classes="muted")
 
     def refuse(self, error: PipelineError) -> None:
-        """Say why no job was created."""
+        """Show why no job was created."""
         self._trouble.clear()
         with self._trouble:
-            problem(error, title="No job was created")
+            problem(error, title="The job was not created")
 
     def show(self, plan: DryRun | None, trouble: PipelineError | None) -> None:
-        """Show what would happen, or why it cannot."""
+        """Show the plan, or why the job cannot be created."""
         self._trouble.clear()
         self._place.clear()
         with self._place:
             if trouble is not None:
-                problem(trouble, title="This cannot be trained")
+                problem(trouble, title="This job cannot be created")
             if plan is None:
                 return
             with Tag("dl", classes="facts"):

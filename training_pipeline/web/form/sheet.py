@@ -1,4 +1,4 @@
-"""The part of the form that chooses the training sheet: what may be trained on, and exactly what would be."""
+"""The form's panel for the training sheet: its export summary and a preview of the training data."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ class SheetPanel:
                 Tag("option", "Choose a training sheet", value="", selected=not sheet or None)
                 for found in sheets.training_sheets:
                     words = f"{found.name} ({found.id})"
-                    words += "" if found.trainable else f", {found.status}: not trained on"
+                    words += "" if found.trainable else f", {found.status}: cannot be trained on"
                     picked, barred = found.id == sheet or None, not found.trainable or None
                     Tag("option", words, value=found.id, selected=picked, disabled=barred)
             choice.when("change", lambda event: chosen(str(event.args)), VALUE)
             self._summary = Tag("div", classes="summary")
             with Tag("details") as details:
-                Tag("summary", "Preview of exactly what would be trained on")
+                Tag("summary", "Preview of the training data")
                 self._preview = Tag("div", classes="examples")
             details.when("toggle", self._toggled, "(event) => emit(event.target.open)")
 
     async def show(self, sheet: str) -> None:
-        """Ask the gates about a sheet, and show what they say."""
+        """Load and show the export summary of a sheet."""
         self._sheet = sheet
         self._summary.clear()
         if not sheet:
             return
-        _wait(self._summary, "The gates are being asked")
+        _wait(self._summary, "Checking which pairs may be used")
         try:
             found = (await self._client.sheet(sheet)).export_summary
         except PipelineError as error:
             with _anew(self._summary):
-                problem(error, title="The gates cannot be asked about this sheet")
+                problem(error, title="This training sheet cannot be checked")
             return
         if sheet == self._sheet:
             with _anew(self._summary):
@@ -67,7 +67,7 @@ class SheetPanel:
         if not self._previewing or not sheet:
             self._preview.clear()
             return
-        _wait(self._preview, "The preview is being read")
+        _wait(self._preview, "Loading the preview")
         try:
             found = await self._client.preview(sheet, limit=_PREVIEW_LINES)
         except PipelineError as error:

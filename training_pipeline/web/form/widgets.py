@@ -1,4 +1,4 @@
-"""One field of the form on the page, with its name, its help, and what the service says is wrong with it."""
+"""One field of the form: label, input, help text and validation message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Changed = Callable[[str, str], Any]
 
 
 class Widget:
-    """Calls `changed` with the field's name and its text whenever that is another."""
+    """Calls `changed` with the field's name and text whenever the text changes."""
 
     def __init__(self, field: Field, value: str, changed: Changed) -> None:
         self.field = field
@@ -58,7 +58,7 @@ class Widget:
         return select
 
     def resolve(self, value: object) -> None:
-        """Say what "auto" comes to."""
+        """Show the value that "auto" resolves to."""
         if not self.field.automatic:
             return
         words = f"auto: {formats.value(value)}"
@@ -68,7 +68,7 @@ class Widget:
             self._auto.say(words)
 
     def complain(self, problems: Sequence[str]) -> None:
-        """Say what is wrong, or that nothing is."""
+        """Show the validation message, or none."""
         self._place.set_visibility(bool(problems))
         self._words.say("; ".join(dict.fromkeys(problems)))
         self._input.set(aria_invalid="true" if problems else None)

@@ -1,4 +1,4 @@
-"""Asks before a job is cancelled, and why."""
+"""The dialog that confirms a cancel and asks for the reason."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class CancelDialog:
         self._job = job
         self._reason = ""
         self._trouble.clear()
-        words = "The backend is asked to stop it; a retry starts from the beginning."
+        words = "The backend will be asked to stop it. A retry starts from the beginning."
         self._what.say(f"{job.model_name} ({job.id}). {words}")
         self._confirm.set(disabled=None)
         ui.run_javascript(f"TrainPage.openDialog('{self._dialog.html_id}')")

@@ -36,7 +36,7 @@ class EventsTab:
             self._list = Tag("ol", classes="events")
             self._nothing = Tag("div")
             with self._nothing:
-                empty("clock", "Nothing has happened yet.")
+                empty("clock", "No events yet.")
             self._more = button("Show older events", kind="small").when("click", self._older)
             self._rest = Tag("p", "Older events: GET /jobs/{id}/events.", classes="muted")
 

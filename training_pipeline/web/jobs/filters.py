@@ -18,7 +18,7 @@ Apply = Callable[[JobFilters], Awaitable[None]]
 
 
 class FilterBar:
-    """Calls `apply` with other filters as they are chosen."""
+    """Calls `apply` whenever the filters change."""
 
     def __init__(self, filters: JobFilters, apply: Apply) -> None:
         self._filters = filters

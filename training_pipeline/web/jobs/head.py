@@ -1,4 +1,4 @@
-"""The head of a job's page: what it is, how far it is, what may be done with it, and why it failed."""
+"""The head of a job's page: identity, progress, actions, and the cause of a failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training_pipeline.web.elements import Badge, Bar, Tag, button, code, icon, 
 from training_pipeline.web.jobs.cancel_dialog import CancelDialog
 
 _WAITING: Final = {
-    JobStatus.PENDING: "Recorded. Dagster launches it in a moment.",
+    JobStatus.PENDING: "Waiting for Dagster to launch it.",
     JobStatus.QUEUED: "Accepted by the backend, waiting for compute.",
 }
 
@@ -38,7 +38,7 @@ class JobHead:
                     Tag("h1", job.model_name)
                     self._badge = Badge(job.status)
                 with Tag("p", classes="lede meta"):
-                    code(job.id, copied_as="the job's id")
+                    code(job.id, copied_as="job ID")
                     with Tag("span"):
                         Tag("span", "created by ")
                         Tag("span", job.created_by, classes="strong")
@@ -57,7 +57,7 @@ class JobHead:
         with self._stopping:
             icon("stop")
             with Tag("div"):
-                Tag("p", "A cancel is requested", classes="notice-title")
+                Tag("p", "Cancel requested", classes="notice-title")
                 self._stopping_words = Tag("p", "")
         with Tag("section", classes="panel progress", aria_label="Progress") as self._progress:
             with Tag("div", classes="progress-line"):
@@ -78,7 +78,7 @@ class JobHead:
         self._show_cause(job)
         self._stopping.set_visibility(stopping)
         self._stopping_words.say(
-            f"{job.cancel_requested_by}: {job.cancel_reason}. The job is over once the backend confirms it."
+            f"{job.cancel_requested_by}: {job.cancel_reason}. The job is cancelled once the backend confirms it."
         )
         self._progress.set_visibility(active)
         self._bar.show(job.progress_percent)
@@ -124,7 +124,7 @@ class JobHead:
                         Tag("span", job.advice)
                 if job.error_details:
                     with Tag("details"):
-                        Tag("summary", "Details for engineers")
+                        Tag("summary", "Technical details")
                         Tag("pre", json.dumps(job.error_details, indent=2, ensure_ascii=False), classes="json")
 
 

@@ -27,7 +27,7 @@ _OF_A_PAGE: Final = {"pairs", "qa_pair_ids", "canonical_label_ids", "next_cursor
 
 
 class LineageTab:
-    """The tree. Which nodes are open, and what pairs are looked for, stands in the address."""
+    """The lineage tree. Open nodes and the search for pairs are kept in the page's URL."""
 
     def __init__(self, client: PageClient, job_id: str, query: dict[str, str]) -> None:
         self._client = client
@@ -41,7 +41,7 @@ class LineageTab:
         self._place = Tag("div")
 
     async def show(self, job: TrainingJob) -> None:
-        """Show what there is now; the tree is made anew only where the record has changed."""
+        """Show the current record; the tree is rebuilt only when the record has changed."""
         try:
             record = await self._client.lineage(self._job_id, pairs=None, search="", page_size=1, cursor=None)
         except NotFound as error:
@@ -49,8 +49,8 @@ class LineageTab:
                 self._shown = error.message
                 self._place.clear()
                 with self._place, panel("Lineage", name="lineage"):
-                    words = "It is written when the job is handed to its backend, from what was then read."
-                    empty("split", "There is no lineage record yet.", words)
+                    words = "It is written when the job is submitted to its backend."
+                    empty("split", "No lineage record yet.", words)
             return
         seen = (record.model_dump(exclude=_OF_A_PAGE), job.excluded_counts)
         if seen == self._shown:
@@ -59,7 +59,7 @@ class LineageTab:
         self._place.clear()
         with self._place, panel("Lineage", name="lineage") as head:
             with head:
-                Tag("span", "what exactly this model was trained on, and who allowed it", classes="muted")
+                Tag("span", "What exactly this model was trained on, and who allowed it", classes="muted")
             self._tree(record, job)
         for part in PARTS:
             if part in self._open:
@@ -75,11 +75,11 @@ class LineageTab:
                 _ids(record.template_id, record.template_version)
             with self._node("sheet", "stack", "Training sheet", record.training_sheet_name), _facts():
                 text_fact("Id", record.training_sheet_id)
-                _digest("Version (digest of what was read)", record.training_sheet_digest)
+                _digest("Version (content digest)", record.training_sheet_digest)
             with self._node("gates", "gate", "Gates", f"policy {record.gate_policy_version}"):
                 self._gates(record, job)
-            with self._node("labels", "label", "Canonical labels", labels, "behind the included pairs"):
-                Tag("p", "Each pair below names the canonical label that it was approved from.")
+            with self._node("labels", "label", "Canonical labels", labels, "used by the included pairs"):
+                Tag("p", "Each pair below names the canonical label it was approved from.")
             parts: list[tuple[Pairs, str, int]] = [
                 ("train", "Train split", record.train_pairs),
                 ("validation", "Validation split", record.validation_pairs),
@@ -89,11 +89,11 @@ class LineageTab:
                 with self._node(part, "split", title, f"{count:,}", "pairs", branch=True):
                     self._pairs[part] = PairTable(self._client, self._job_id, part, self._looked_for)
             digest = record.dataset_digest
-            with self._node("dataset", "stack", "Dataset", digest[:12], "stored once under its digest"), _facts():
+            with self._node("dataset", "stack", "Dataset", digest[:12], "identified by its digest"), _facts():
                 _digest("Digest", digest)
                 text_fact("Training pairs", formats.count(record.train_pairs))
                 text_fact("Validation pairs", formats.count(record.validation_pairs))
-            with self._node("runs", "play", "Evidence in Dagster", f"{len(record.assets)}", "materializations"):
+            with self._node("runs", "play", "Dagster records", f"{len(record.assets)}", "materializations"):
                 _assets(record)
             known = f"version {version}" if version else "not registered"
             with self._node("model", "model", "Model", record.model_name, known):
@@ -119,8 +119,8 @@ class LineageTab:
     def _gates(self, record: TrainingJobLineage, job: TrainingJob) -> None:
         with _facts():
             text_fact("Included", formats.count(record.train_pairs + record.validation_pairs))
-            text_fact("Left out", formats.count(record.excluded_pairs))
-            _digest("Snapshot of all verdicts", record.snapshot_digest)
+            text_fact("Excluded", formats.count(record.excluded_pairs))
+            _digest("Digest of all verdicts", record.snapshot_digest)
         left_out = {reason: count for reason in Reason if (count := (job.excluded_counts or {}).get(reason))}
         with Tag("ul", classes="reasons"):
             for reason, count in left_out.items():
@@ -166,7 +166,7 @@ def _facts() -> Tag:
 def _ids(identity: str, version: str) -> None:
     with _facts():
         text_fact("Id", identity)
-        text_fact("Version", version or "none stated by the source")
+        text_fact("Version", version or "not provided by the source")
 
 
 def _digest(name: str, digest: str) -> None:
@@ -182,12 +182,12 @@ def _model(record: TrainingJobLineage, job: TrainingJob) -> None:
         for file, digest in (record.model_files or {}).items():
             _digest(file, digest)
     if record.model_files is None:
-        Tag("p", "Its files and version stand here once it is registered.", classes="muted")
+        Tag("p", "Its version and files appear here once it is registered.", classes="muted")
 
 
 def _assets(record: TrainingJobLineage) -> None:
     if not record.assets:
-        Tag("p", "Nothing is materialized yet.", classes="muted")
+        Tag("p", "No materializations yet.", classes="muted")
         return
     columns: tuple[tuple[str, Callable[[Any], str]], ...] = (
         ("Asset", lambda found: found.asset_key),

@@ -69,7 +69,7 @@ class MetricChart:
             for line in drawn
             if line["values"]
         )
-        label = f"{self._title} over {x}s: {summary or 'nothing measured'}".replace("tokenss", "tokens")
+        label = f"{self._title} over {x}s: {summary or 'no data yet'}".replace("tokenss", "tokens")
         data: dict[str, Any] = {"x": x, "lines": drawn}
         if self._chart.props.get("data") != data:
             self._chart.props.update({"data": data, "aria-label": label})

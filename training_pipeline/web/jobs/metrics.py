@@ -1,4 +1,4 @@
-"""The tab Metrics: the series as charts, the figures so far, and all steps as a file."""
+"""The tab Metrics: the series as charts, the latest values, and all steps as a CSV file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _CHARTS: Final = (
 
 
 class View(BaseModel):
-    """What of the series is shown; stands in the address."""
+    """Which part of the series is shown; kept in the page's URL."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -57,7 +57,7 @@ class View(BaseModel):
 
 
 class MetricsTab:
-    """Charts that grow while the job runs. Zooming in asks the service for the steps between."""
+    """Charts that grow while the job runs. Zooming in loads the steps in between from the service."""
 
     def __init__(self, client: PageClient, job_id: str, query: dict[str, str]) -> None:
         self._client = client
@@ -76,14 +76,14 @@ class MetricsTab:
                 link("CSV", file, classes="button small", picture="download", download="", aria_label="Download as CSV")
             self._nothing = Tag("div")
             with self._nothing:
-                empty("chart", "Nothing has been measured yet.", "Curves appear with the first steps of the training.")
+                empty("chart", "No metrics yet.", "Charts appear after the first training steps.")
             self._area = Tag("div", classes="charts")
             with self._area:
                 for title, numbers, lines in _CHARTS:
                     chart = MetricChart(title, numbers, [name for name, _ in lines], self._zoomed)
                     self._charts.append((chart, lines))
-            self._hint = Tag("p", "Drag across a chart to look closer.", classes="help")
-        with panel("Figures", name="figures"):
+            self._hint = Tag("p", "Drag across a chart to zoom in.", classes="help")
+        with panel("Metrics", name="latest"):
             self._figures = Tag("dl", classes="facts wide")
         self._shown: dict[str, str] = {}
         self._show_view()
@@ -100,7 +100,7 @@ class MetricsTab:
         self._nothing.set_visibility(not some)
         self._area.set_visibility(some)
         self._hint.set_visibility(some)
-        sampled = f", thinned to {len(found.series):,} with their extremes" if found.sampled else ""
+        sampled = f", downsampled to {len(found.series):,} (lows and highs kept)" if found.sampled else ""
         self._count.say(f"{found.series_total:,} steps measured{sampled}" if some else "")
         for chart, lines in self._charts:
             chart.show(found.series, view.x, lines)

@@ -1,4 +1,4 @@
-"""The tab Overview: what came of the job, its configuration as resolved, its pairs, and where else to look."""
+"""The tab Overview: results, resolved configuration, counts of pairs and links."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training_pipeline.web.form.fields import config_fields
 
 
 class OverviewTab:
-    """Made anew where anything that it shows has changed."""
+    """Rebuilt when anything it shows has changed."""
 
     def __init__(self, *_: object) -> None:
         self._place = Tag("div")
@@ -33,7 +33,7 @@ class OverviewTab:
                     _configuration(job)
                 with Tag("div"):
                     _pairs(job)
-                    _elsewhere(job)
+                    _links(job)
                     _times(job)
 
 
@@ -69,15 +69,15 @@ def _configuration(job: TrainingJob) -> None:
 def _pairs(job: TrainingJob) -> None:
     with panel("Pairs", name="pairs"):
         if not job.pairs_counted:
-            Tag("p", "The launch run counts the pairs of a sheet of this size.", classes="muted")
+            Tag("p", "The sheet is large: its pairs are counted when the job is launched.", classes="muted")
             return
         with Tag("dl", classes="facts"):
             text_fact("In the training sheet", formats.count(job.total_pairs))
-            text_fact("May be trained on", formats.count(job.eligible_pairs))
-            text_fact("Trained on", formats.count(job.train_pairs))
-            text_fact("Validated on", formats.count(job.val_pairs))
-            text_fact("Split asked for", formats.share(job.train_val_split))
-            text_fact("Split achieved", formats.share(job.achieved_ratio))
+            text_fact("Eligible for training", formats.count(job.eligible_pairs))
+            text_fact("Training pairs", formats.count(job.train_pairs))
+            text_fact("Validation pairs", formats.count(job.val_pairs))
+            text_fact("Requested split", formats.share(job.train_val_split))
+            text_fact("Achieved split", formats.share(job.achieved_ratio))
             with fact("Dataset"):
                 if job.dataset_digest:
                     link(f"{job.dataset_digest[:12]}…", urls.job(job.id, "lineage"), classes="mono")
@@ -85,7 +85,7 @@ def _pairs(job: TrainingJob) -> None:
                     Tag("span", formats.NONE)
         left_out = {reason: count for reason in Reason if (count := (job.excluded_counts or {}).get(reason))}
         if left_out:
-            Tag("h3", f"Left out: {sum(left_out.values()):,}", classes="after")
+            Tag("h3", f"Excluded: {sum(left_out.values()):,}", classes="after")
             with Tag("ul", classes="reasons"):
                 for reason, count in left_out.items():
                     with Tag("li"):
@@ -93,11 +93,11 @@ def _pairs(job: TrainingJob) -> None:
                         Tag("span", MEANINGS[reason])
 
 
-def _elsewhere(job: TrainingJob) -> None:
-    with panel("Elsewhere", name="elsewhere"):
+def _links(job: TrainingJob) -> None:
+    with panel("Links", name="links"):
         if not job.links:
             over = job.status in TERMINAL
-            words = "It left nothing elsewhere." if over else "Nothing yet: its runs are linked here once they exist."
+            words = "No links." if over else "No links yet. Its runs are linked here once they exist."
             Tag("p", words, classes="muted")
             return
         with Tag("ul", classes="links"):

@@ -1,4 +1,4 @@
-"""The pairs of one side of the split, or those left out, in pages and searchable. Identifiers only, never text."""
+"""The pairs of one split, or the excluded ones: paged and searchable. Identifiers only, never text."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from training_pipeline.web.elements import VALUE, Tag, button, icon, small_table
 from training_pipeline.web.layout import problem
 
 PAGE: Final = 25
-_COLUMNS: Final = ("Pair", "Item", "Canonical label", "Classification", "Approved by", "Use decided by")
+_COLUMNS: Final = ("Pair", "Item", "Canonical label", "Classification", "Approved by", "Usage set by")
 
 
 class PairTable:
-    """Empty until it is loaded. `looked_for` is told what is searched for and where the page starts."""
+    """Empty until `load` is called. `looked_for` is called with the search text and the page's cursor."""
 
     def __init__(
         self, client: PageClient, job_id: str, part: Pairs, looked_for: Callable[[str, str], Awaitable[None]]
@@ -49,7 +49,7 @@ class PairTable:
             self._further = button("Next", kind="small", picture="right").when("click", self._on)
 
     async def load(self, search: str, cursor: str) -> None:
-        """Show a page of what is searched for."""
+        """Show a page of the pairs that match."""
         self._search, self._cursor, self._before = search, cursor, []
         if search:
             ui.run_javascript(f"TrainPage.setValue({json.dumps(self._field.html_id)}, {json.dumps(search)})")
@@ -82,7 +82,7 @@ class PairTable:
         except PipelineError as error:
             self._place.clear()
             with self._place:
-                problem(error, title="The pairs cannot be read")
+                problem(error, title="The pairs cannot be loaded")
             return
         if asked != (self._search, self._cursor):
             return
@@ -95,10 +95,10 @@ class PairTable:
             if found.pairs:
                 self._table(found.pairs)
             else:
-                Tag("p", "No pair has this text in an id." if self._search else "No pairs.", classes="muted")
+                Tag("p", "No pairs match this search." if self._search else "No pairs.", classes="muted")
 
     def _table(self, pairs: list[LineagePair]) -> None:
-        columns = (*_COLUMNS, "Left out because") if self._part == "excluded" else _COLUMNS
+        columns = (*_COLUMNS, "Excluded because") if self._part == "excluded" else _COLUMNS
         with small_table("Pairs", columns, classes="pair-table"):
             for pair in pairs:
                 _row(pair)

@@ -1,4 +1,4 @@
-"""The table of jobs. A row stays the same while its job is shown, so that focus and place are kept."""
+"""The table of jobs. A job keeps its row element while it is shown, so that focus and scroll position are kept."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class JobTable:
         self._filters = JobFilters()
         self._jobs: dict[str, TrainingJob] = {}
         self._cancel = CancelDialog(client, refresh)
-        with Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label="Jobs, a table"):
+        with Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label="Jobs table"):
             self._table = Tag("table", classes="jobs", role="table")
             with self._table:
                 with Tag("thead", role="rowgroup"), Tag("tr", role="row"):
@@ -72,13 +72,13 @@ class JobTable:
         with self._nothing:
             icon("stack")
             if page.total:
-                Tag("p", "There are not that many pages.", classes="empty-title")
+                Tag("p", "This page does not exist.", classes="empty-title")
                 link("Go to the first page", self._filters.with_().address(), classes="button")
             elif self._filters.filtered:
-                Tag("p", "No job passes these filters.", classes="empty-title")
-                Tag("p", "Clear a filter, or search for another text.", classes="muted")
+                Tag("p", "No jobs match these filters.", classes="empty-title")
+                Tag("p", "Clear a filter or change the search.", classes="muted")
             else:
-                Tag("p", "No training job yet.", classes="empty-title")
+                Tag("p", "No training jobs yet.", classes="empty-title")
                 Tag("p", "Choose a training sheet above to create the first one.", classes="muted")
 
     def _asked(self, job_id: str) -> None:
@@ -110,13 +110,13 @@ class _Head:
                 icon("sort")
 
     def show(self, filters: JobFilters) -> None:
-        """Say whether and how the table is sorted by this column."""
+        """Show whether and how the table is sorted by this column."""
         ways = {True: "descending", False: "ascending"}
         self._cell.set(aria_sort=ways[filters.descending] if self._sort is filters.sort else None)
 
 
 class _Rows(Element, component=STATIC / "job_rows.js"):
-    """The rows, drawn by one component; nothing is sent where they are the same."""
+    """The rows, drawn by one component; nothing is sent if they are unchanged."""
 
     def show(self, jobs: Sequence[TrainingJob]) -> None:
         """Show these jobs, in this order."""
@@ -163,7 +163,7 @@ class _Pager:
             self._next.when("click", lambda: turned(self._page + 1))
 
     def show(self, page: int, total: int, size: int) -> None:
-        """Say where the table is among all jobs."""
+        """Show which of all jobs are listed."""
         self._page = page
         last = max(1, -(-total // size))
         first = (page - 1) * size + 1

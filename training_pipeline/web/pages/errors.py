@@ -1,4 +1,4 @@
-"""What is shown where there is nothing at an address, and where a page could not be made."""
+"""The pages for unknown addresses and for errors while a page is built."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training_pipeline.web.site import Site
 
 
 def register(site: Site) -> None:
-    """Answer every address under the pages that none of them has, and every error that making a page meets."""
+    """Register the handlers of unknown addresses under /train and of errors while a page is built."""
 
     @pages.exception_handler(404)
     async def not_found(request: Request, _: Exception) -> Response:
@@ -29,11 +29,11 @@ def register(site: Site) -> None:
         asked = ui.context.client.request
         with frame("Error", site, getattr(asked.state, "page_caller", None)):
             if isinstance(error, PipelineError):
-                problem(error, title="This page cannot be shown now")
+                problem(error, title="This page cannot be shown right now")
             else:
                 with Tag("div", classes="notice bad", role="alert"):
                     icon("alert")
-                    Tag("p", "Something unforeseen went wrong. The service's log says more.")
+                    Tag("p", "An unexpected error occurred. See the service's log for details.")
             with Tag("p", classes="after"):
                 link("Try again", str(asked.url.path), classes="button")
 
@@ -43,6 +43,6 @@ def show_not_found(site: Site, caller: Caller, error: PipelineError | None = Non
     ui.status_code(404)
     with frame("Not found", site, caller), Tag("div", classes="empty whole"):
         icon("search")
-        Tag("h1", "There is nothing here.")
-        Tag("p", error.message if error else "The address may be mistyped, or of an older version.", classes="muted")
-        link("Go to the jobs", urls.HOME, classes="button primary")
+        Tag("h1", "Page not found")
+        Tag("p", error.message if error else "Check the address: it may be mistyped or outdated.", classes="muted")
+        link("Go to jobs", urls.HOME, classes="button primary")

@@ -1,4 +1,4 @@
-"""/train/jobs/{id}: one job, on four tabs that have an address each."""
+"""/train/jobs/{id}: one job, on four tabs with a URL each."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class JobPage:
         await self._tab.show(job)
 
     async def go(self, event: Any) -> None:
-        """Open what the address says after the browser went back or forth."""
+        """Open the tab in the URL after the browser went back or forward."""
         query = {str(name): str(value) for name, value in event.args.items()}
         tab = query.pop("path").removeprefix(urls.job(self._id)).strip("/")
         self._open(tab if tab in self._links else "", query)

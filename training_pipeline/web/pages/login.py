@@ -1,4 +1,4 @@
-"""/train/login: a token is exchanged for a session. A plain page, for a live one has a session already."""
+"""/train/login: exchanges a token for a session. A static page, since live pages need a session."""
 
 from __future__ import annotations
 

@@ -39,14 +39,14 @@ def register(site: Site) -> None:
                 Tag("span", "Retry" if retried else "New job", aria_current="page")
             with Tag("div", classes="page-head"), Tag("div"):
                 Tag("h1", title)
-                words = "Choose what to train on; the service says what would happen before anything does."
+                words = "Choose what to train on. The summary shows the plan before anything is created."
                 if retried is not None:
-                    words = "A new job like this one. Its sheet, model and split stay; change its configuration."
+                    words = "A new job with the same sheet, model and split. Change its configuration below."
                 Tag("p", words, classes="lede")
             try:
                 client.require_create()
                 form = JobForm(client, query, retried, await client.sheets(), await client.base_models())
             except PipelineError as error:
-                problem(error, title="No job can be created here")
+                problem(error, title="You cannot create a job")
                 return
         background_tasks.create(form.begin(ui.context.client), name="ask what a job would come to")

@@ -1,4 +1,4 @@
-"""/train: the training sheets with what may be trained on, and the jobs."""
+"""/train: the training sheets with their counts of pairs, and the jobs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def register(site: Site) -> None:
 
 
 class JobList:
-    """The jobs that pass the filters; where the filters change, so does the address."""
+    """The jobs that match the filters; the filters are kept in the page's URL."""
 
     def __init__(self, client: PageClient, filters: JobFilters) -> None:
         self._client = client
@@ -59,11 +59,11 @@ class JobList:
             self._table = JobTable(client, self.apply, self.refresh)
 
     async def refresh(self) -> None:
-        """Show what there is now, leaving what has not changed."""
+        """Show the current jobs, leaving rows that have not changed."""
         await asyncio.gather(self._offer(), self._show())
 
     async def apply(self, filters: JobFilters) -> None:
-        """Show other jobs, and say so in the address."""
+        """Show the jobs for other filters, and put the filters into the URL."""
         if filters != self._filters:
             self._filters = filters
             ui.navigate.history.push(filters.address())
@@ -71,7 +71,7 @@ class JobList:
             await self._show()
 
     async def go(self, filters: JobFilters) -> None:
-        """Show what the address says after the browser went back or forth."""
+        """Show what the URL says after the browser went back or forward."""
         self._filters = filters
         self._bar.show(filters, typed=True)
         await self._show()

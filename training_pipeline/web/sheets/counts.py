@@ -16,14 +16,14 @@ KEPT: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What the gates said of a sheet, and when; or why they could not be asked."""
+    """The export summary of a sheet and its time; or the error that kept it from being computed."""
 
     at: datetime
     details: TrainingSheetDetails | PipelineError
 
 
 class SheetCounts:
-    """Asks the gates about one sheet at a time, once for all pages that want to know. For one event loop."""
+    """Computes one export summary at a time, once for all pages that ask. For one event loop."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Counted] = {}

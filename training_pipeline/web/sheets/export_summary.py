@@ -1,4 +1,4 @@
-"""What may be trained on and why the rest may not, and exactly what would be."""
+"""The export summary of a training sheet, its warnings, and a preview of the training data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training_pipeline.web.elements import Tag, icon, small_table
 
 
 def show_summary(summary: ExportSummary) -> None:
-    """The counts, and each reason with the stewards' own words."""
+    """Show the counts, and each reason for exclusion with the stewards' usage reason."""
     with Tag("p", classes="summary-line"):
         for place, (name, count) in enumerate(
             (
@@ -28,12 +28,11 @@ def show_summary(summary: ExportSummary) -> None:
             Tag("strong", formats.count(count))
     Tag(
         "p",
-        f"{summary.total:,} pairs = {summary.eligible:,} that would be used"
-        f" + {summary.total - summary.eligible:,} left out",
+        f"{summary.total:,} pairs = {summary.eligible:,} eligible + {summary.total - summary.eligible:,} excluded",
         classes="muted",
     )
     if summary.reasons:
-        titles = ("Left out because", "The stewards' reason", "Pairs")
+        titles = ("Excluded because", "Usage reason", "Pairs")
         with small_table("Reasons", titles, numbers={"Pairs"}):
             for row in summary.reasons:
                 with Tag("tr"):
@@ -44,7 +43,7 @@ def show_summary(summary: ExportSummary) -> None:
 
 
 def show_warnings(warnings: list[Warned]) -> None:
-    """What a person should know."""
+    """Show the warnings as a list; nothing if there are none."""
     if warnings:
         with Tag("ul", classes="warnings"):
             for warning in warnings:
@@ -54,20 +53,20 @@ def show_warnings(warnings: list[Warned]) -> None:
 
 
 def show_preview(preview: TrainingSheetPreview) -> None:
-    """The first lines as conversations, and as the JSONL that they are."""
+    """Show the first lines as conversations and as JSONL."""
     if not preview.lines:
-        Tag("p", "Nothing of this sheet would be trained on.", classes="muted")
+        Tag("p", "No pair of this sheet may be trained on.", classes="muted")
         return
     for number, line in enumerate(preview.lines, start=1):
         with Tag("div", classes="example"):
             for message in json.loads(line)["messages"]:
                 _message(message)
             with Tag("details"):
-                Tag("summary", f"Line {number} as it is")
+                Tag("summary", f"Line {number} as JSON")
                 Tag("pre", line, classes="json")
 
 
 def _message(message: dict[str, Any]) -> None:
     with Tag("div", classes=f"says says-{message['role']}"):
         Tag("span", message["role"], classes="says-who")
-        Tag("span", message.get("content") or "(a tool is called)", classes="says-what")
+        Tag("span", message.get("content") or "(tool call)", classes="says-what")

@@ -1,4 +1,4 @@
-"""The training sheets, with what the gates say of each."""
+"""The table of training sheets, with the counts of pairs of each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training_pipeline.web.sheets.counts import SheetCounts
 _FIRST: Final = 5
 _COLUMNS: Final = (
     ("Training sheet", "wide"),
-    ("Made from", ""),
+    ("Source", ""),
     ("Pairs", "number"),
     ("Approved", "number"),
     ("Allowed", "number"),
@@ -28,7 +28,7 @@ _COLUMNS: Final = (
 
 
 class SheetTable:
-    """Lists the sheets at once; their counts follow as the gates have been asked."""
+    """Lists the sheets at once; their counts are filled in as they are computed."""
 
     def __init__(self, client: PageClient, counts: SheetCounts) -> None:
         self._client = client
@@ -38,7 +38,7 @@ class SheetTable:
             with Tag("div", classes="panel-head"):
                 Tag("h2", "Training sheets", id_="sheets-title")
                 self._total = Tag("span", "", classes="muted")
-            with Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label="Training sheets, a table"):
+            with Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label="Training sheets table"):
                 self._table = Tag("table", classes="sheets", role="table")
                 with self._table:
                     with Tag("thead", role="rowgroup"), Tag("tr", role="row"):
@@ -68,8 +68,8 @@ class SheetTable:
             self._table.set_visibility(False)
             with self._foot, Tag("div", classes="empty"):
                 icon("sheet")
-                Tag("p", "No training sheet yet.", classes="empty-title")
-                Tag("p", "Bring one in with `training-pipeline sheets import`.", classes="muted")
+                Tag("p", "No training sheets yet.", classes="empty-title")
+                Tag("p", "Import one with `training-pipeline sheets import`.", classes="muted")
 
     def _add(self, sheets: list[TrainingSheet]) -> None:
         with self._body:
@@ -93,7 +93,7 @@ class _Row:
             with _cell("Training sheet", "wide"):
                 Tag("span", sheet.name, classes="strong")
                 Tag("span", sheet.id, classes="sub mono")
-            with _cell("Made from"):
+            with _cell("Source"):
                 Tag("span", sheet.source_sheet.name or sheet.source_sheet.id)
                 template = sheet.prompt_template
                 version = f", version {template.version}" if template.version else ""
@@ -101,16 +101,16 @@ class _Row:
             self._figures = [_cell(title, "number") for title, _ in _COLUMNS[2:6]]
             for figure in self._figures:
                 with figure:
-                    Tag("span", classes="skeleton", aria_label="being counted", role="img")
+                    Tag("span", classes="skeleton", aria_label="counting…", role="img")
             with _cell("Actions", "actions") as actions:
                 self._actions = actions
                 if not sheet.trainable:
-                    Tag("span", f"{sheet.status}: not trained on", classes="muted")
+                    Tag("span", f"{sheet.status}: cannot be trained on", classes="muted")
                 elif may_train:
                     link("Train", urls.new_job(sheet.id), classes="button small", aria_label=f"Train on {sheet.name}")
 
     def show(self, details: TrainingSheetDetails | PipelineError) -> None:
-        """Show what the gates said."""
+        """Show the counts of a sheet, or why there are none."""
         for figure in self._figures:
             figure.clear()
         if isinstance(details, PipelineError):

@@ -1,5 +1,5 @@
-// The rows of the table of jobs. One component for all of them: an element of the server for each cell would cost it,
-// and the browser, more than everything else on the page together. Every word comes from the server.
+// The rows of the table of jobs. One component for all of them: a server-side element for each cell would cost the server,
+// and the browser, more than everything else on the page together. Every text comes from the server.
 export default {
   template: `
     <tbody role="rowgroup">

@@ -21,7 +21,7 @@ export default {
     try {
       ({ echarts } = await loading);
     } catch {
-      this.$el.textContent = "The curves could not be drawn: reload the page."; // a module that failed is not asked for again
+      this.$el.textContent = "The charts could not be drawn. Reload the page."; // a module that failed is not asked for again
       return;
     }
     if (!this.$el.isConnected) return; // another tab was opened meanwhile

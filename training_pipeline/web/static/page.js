@@ -1,12 +1,12 @@
 // What only the browser can do: the viewer's time zone, theme, clipboard, dialogs and the address bar.
-// It calculates nothing about jobs; every figure comes from the service.
+// It calculates nothing about jobs; every number comes from the service.
 "use strict";
 
 const TrainPage = (() => {
   const THEMES = ["auto", "light", "dark"];
   const LOGIN = "/train/login";
   const sessions = new BroadcastChannel("training_pipeline session");
-  const NAMES = { auto: "as the system", light: "light", dark: "dark" };
+  const NAMES = { auto: "system", light: "light", dark: "dark" };
 
   function theme() {
     const stored = localStorage.getItem("theme");
@@ -36,7 +36,7 @@ const TrainPage = (() => {
       await navigator.clipboard.writeText(button.dataset.copy);
       say("Copied.", "good");
     } catch {
-      say("The browser does not let this page copy.", "bad");
+      say("The browser does not allow this page to copy.", "bad");
     }
   }
 
@@ -56,7 +56,7 @@ const TrainPage = (() => {
       return;
     }
     const problem = await answer?.json().catch(() => null);
-    trouble.textContent = problem?.detail ?? "The service does not answer. Try again in a moment.";
+    trouble.textContent = problem?.detail ?? "The service is not responding. Try again in a moment.";
     trouble.classList.remove("hidden");
     form.elements.token.setAttribute("aria-invalid", "true");
     form.elements.token.focus();

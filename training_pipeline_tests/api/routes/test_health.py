@@ -48,5 +48,5 @@ def test_what_is_missing_is_said(client: TestClient, services: Services, monkeyp
     assert "10.0.0.7" not in wrong(client)["backend"]
     with services.store.begin() as connection:
         connection.execute(text("COMMENT ON SCHEMA training IS 'another release'"))
-    assert "not those of this release" in wrong(client)["database"]
+    assert "tables are of another release" in wrong(client)["database"]
     assert client.get("/healthz").status_code == 200

@@ -250,7 +250,7 @@ class TestPoll:
             with pytest.raises(TimeoutError):
                 second.result(timeout=0.3)
             backend.let.set()
-            assert first.result().progress_percent == second.result().progress_percent == 50.0
+            assert first.result().progress.percent == second.result().progress.percent == 50.0
         assert backend.asked == 1
 
 

@@ -18,7 +18,7 @@ def test_a_run_without_a_result_may_go_on(result: dict[str, object] | None) -> N
     [
         ({"status": "succeeded"}, "succeeded", None),
         ({"status": "failed", "error": "No.", "error_type": "X"}, "failed", "No."),
-        ({"status": "failed"}, "failed", "The training program failed without saying why."),
+        ({"status": "failed"}, "failed", "The training program failed without giving a reason."),
     ],
 )
 def test_a_result_settles_it(result: dict[str, object], status: str, error: str | None) -> None:

@@ -113,15 +113,24 @@ def test_a_job_is_created_cancelled_and_retried(command: Command, url: str, serv
     code, out, _ = command("jobs", *asked, "--epochs", "2", "--split-seed", "s", "--uc-catalog", "ml", *at, "--json")
     job = json.loads(out)
     stored = services.store.get(job["id"])
-    assert (code, stored.train_val_split, stored.split_seed, stored.uc_catalog) == (0, 0.75, "s", "ml")
-    assert (stored.requested_config, stored.register_to_uc) == ({"epochs": 2, "seed": 7}, False)
+    assert (code, stored.request.train_val_split, stored.request.split_seed, stored.request.uc_catalog) == (
+        0,
+        0.75,
+        "s",
+        "ml",
+    )
+    assert (stored.request.requested_config, stored.request.register_to_uc) == ({"epochs": 2, "seed": 7}, False)
     assert stored.created_by == (services.settings.local_user if where == "remote" else user())
     code, out, _ = command("jobs", "cancel", stored.id, "--reason", "wrong sheet", *at)
     assert (code, out) == (0, f"{stored.id}: cancelled\n")
     assert json.loads(command("jobs", "cancel", stored.id, *at, "--json")[1])["cancel_reason"] == "wrong sheet"
     code, out, _ = command("jobs", "retry", stored.id, "--config", "learning_rate=0.00005", *at, "--json")
     again = services.store.get(json.loads(out)["id"])
-    assert (again.retry_of, again.requested_config["learning_rate"], again.requested_config["seed"]) == (
+    assert (
+        again.retry_of,
+        again.request.requested_config["learning_rate"],
+        again.request.requested_config["seed"],
+    ) == (
         stored.id,
         0.00005,
         7,
@@ -152,7 +161,7 @@ def test_a_plan_stores_nothing(command: Command, url: str, services: Services) -
     _, here, _ = command("jobs", "create", "small", "--dry-run")
     _, there, _ = command("jobs", "create", "small", "--dry-run", "--url", url)
     assert here == there
-    assert all(word in here for word in ("31 train + 8 validation", "rejected", "8 validation pairs say little"))
+    assert all(word in here for word in ("31 train + 8 validation", "rejected", "8 validation pairs are too few"))
     assert services.jobs.list()[1] == 0
     assert command("jobs", "create", "small", "--dry-run", "--watch")[0] == 2
 

@@ -34,7 +34,7 @@ def test_a_job_is_driven_to_its_end(installed: Settings, command: Command) -> No
 
 
 REFUSED = {
-    "nothing-labeled": (rows(30, status="pending"), ["unlabeled", "30", "Have more pairs reviewed"]),
+    "nothing-labeled": (rows(30, status="pending"), ["unlabeled", "30", "Review more pairs"]),
     "one-component": (rows(30, item_ref="the same"), ["One side of the split would be empty"]),
 }
 

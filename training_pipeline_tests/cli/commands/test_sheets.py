@@ -51,7 +51,7 @@ def test_show_counts_what_the_gates_let_through() -> None:
         "Document triage",
         "Triage questions 3",
         "contains PHI",
-        "440 pairs = 310 included + 130 left out",
+        "440 pairs = 310 included + 130 excluded",
     ):
         assert expected in text
     shown = json.loads(run("show", "sheet-123", "--json").stdout)
@@ -78,15 +78,15 @@ def test_import_then_show_preview_and_check() -> None:
 def test_import_says_what_is_wrong_with_the_rows() -> None:
     Path("x.jsonl").write_text('{"question": "q", "answer": " ", "colour": 1}\n')
     text = run("import", "x.jsonl", "--id", "x", *STATED).stdout
-    assert "Columns left out: colour" in text
+    assert "Columns not imported: colour" in text
     assert "1 errors and 0 warnings: training-pipeline sheets check x" in text
 
 
 def test_a_sheet_that_may_not_be_trained_on_says_so() -> None:
     stated = [word if word != "approved" else "review" for word in STATED]
     run("import", foreign(), "--id", "sums", *stated)
-    assert "nothing is trained on until it is approved" in run("show", "sums").stdout
-    assert "Nothing is trained on" in run("preview", "sums").stderr
+    assert "cannot be trained on until it is approved" in run("show", "sums").stdout
+    assert "cannot be trained on" in run("preview", "sums").stderr
 
 
 def test_nothing_is_approved_or_allowed_by_default() -> None:

@@ -37,7 +37,7 @@ def test_a_token_is_shown_once_and_can_be_piped(tokens: ApiTokens) -> None:
     secret = done.stdout.strip()
     assert done.stdout == f"{secret}\n"
     assert tokens.caller_of(secret).role is Role.OPERATOR
-    assert f"Token {id_of(secret)} of ada, operator, good until" in done.stderr
+    assert f"Token {id_of(secret)} of ada, operator, valid until" in done.stderr
     assert "set TRAINING_PIPELINE_AUTH=token" in done.stderr
     listed = run("list").output + run("list", "--json").output + run("revoke", str(id_of(secret)), "--json").output
     assert secret[-20:] not in listed
@@ -46,7 +46,7 @@ def test_a_token_is_shown_once_and_can_be_piped(tokens: ApiTokens) -> None:
 
 
 def test_what_there_is_is_listed(tokens: ApiTokens) -> None:
-    assert "There are no tokens yet" in run("list").output
+    assert "No tokens yet" in run("list").output
     made = json.loads(run("create", "ada", "--json").stdout)
     assert (made["name"], made["role"], made["state"]) == ("ada", "viewer", "active")
     assert tokens.caller_of(made["token"]).name == "ada"
@@ -66,11 +66,11 @@ def test_tokens_are_revoked_by_id_or_by_name(tokens: ApiTokens) -> None:
     with pytest.raises(RevokedToken):
         tokens.caller_of(secrets[0])
     assert run("revoke", "--all-of", "ada").output.count("is revoked") == 2
-    assert run("revoke", "--all-of", "ada").output == "Every token of ada was revoked before.\n"
+    assert run("revoke", "--all-of", "ada").output == "Every token of ada was revoked already.\n"
     with pytest.raises(NotFound):
         run("revoke", "000000000000")
     for arguments in ([], ["x", "--all-of", "ada"]):
-        with pytest.raises(InvalidRequest, match="Name one token"):
+        with pytest.raises(InvalidRequest, match="Give the id of one token"):
             run("revoke", *arguments)
 
 

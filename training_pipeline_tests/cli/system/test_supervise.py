@@ -105,7 +105,7 @@ def test_a_day(installation: Installation) -> None:
 
     second = installation.command("up")
     assert second.returncode == 1
-    assert f"runs already (pid {up.pid}" in second.stderr
+    assert f"is already running (pid {up.pid}" in second.stderr
     assert f"http://127.0.0.1:{installation.port}" in second.stderr
 
     server = EmbeddedPostgres(installation.settings.state_dir / "postgres")
@@ -118,7 +118,7 @@ def test_a_day(installation: Installation) -> None:
     os.killpg(up.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
     assert up.wait(timeout=60) == 0
     assert living(pids) == []
-    assert "PostgreSQL runs on" in installation.output.read_text()
+    assert "PostgreSQL is still running" in installation.output.read_text()
     assert installation.status()["database"]["running"]
     assert not installation.status()["up"]["running"]
 
@@ -154,7 +154,7 @@ def test_a_child_that_dies_takes_the_rest_along_and_its_log_is_shown(installatio
     os.kill(record.children[1].process.pid, signal.SIGKILL)
     assert up.wait(timeout=60) == 1
     output = installation.output.read_text()
-    assert "Dagster's daemon has ended by itself (exit code -9)" in output
+    assert "Dagster's daemon ended unexpectedly (exit code -9)" in output
     assert str(record.children[1].log) in output
     assert living(pids) == []
 
@@ -174,7 +174,7 @@ def test_a_taken_port_is_noticed_before_anything_is_started(installation: Instal
     with socket.create_server(("127.0.0.1", getattr(installation, which))):
         up = installation.up()
         assert up.wait(timeout=60) == 1
-    assert "is taken by another program" in installation.output.read_text()
+    assert "is in use by another program" in installation.output.read_text()
     assert EmbeddedPostgres(installation.settings.state_dir / "postgres").pid() is None
     assert list(installation.settings.logs.iterdir()) == []
 

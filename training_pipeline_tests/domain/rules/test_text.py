@@ -6,8 +6,9 @@ import re
 import sys
 
 import ibis
+import pytest
 
-from training_pipeline.domain.rules.text import VISIBLE, WHITE_SPACE, is_blank, trimmed
+from training_pipeline.domain.rules.text import VISIBLE, WHITE_SPACE, is_blank, lowered, trimmed
 
 #: str.isspace() also counts the information separators, which are not White_Space.
 SEPARATORS = set("\x1c\x1d\x1e\x1f")
@@ -31,3 +32,22 @@ def test_blank_and_trimmed_in_the_engine() -> None:
     found = rows.to_pyarrow().to_pydict()
     assert found["blank"] == [True, True, True, False, False, False]
     assert found["trimmed"][-1] == "a b"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("What IS it?", "what is it?"),
+        ("ÄRGER", "ärger"),
+        ("\u0130stanbul", "i\u0307stanbul"),
+        ("X\u03a3 X\u03c2", "x\u03c3 x\u03c3"),  # a final sigma like any other
+        ("ß", "ß"),
+    ],
+)
+def test_letters_become_the_same_in_every_engine(text: str, expected: str) -> None:
+    assert ibis.duckdb.connect().execute(lowered(ibis.literal(text))) == expected
+
+
+def test_null_stays_null() -> None:
+    missing = lowered(ibis.null("string")).isnull()
+    assert ibis.duckdb.connect().execute(missing)

@@ -110,7 +110,7 @@ def test_ignored_columns_are_left_aside(put: Put, sheets: FileTrainingSheets) ->
 @pytest.mark.parametrize("column", ["Pair_ID", "STATUS"])
 def test_columns_that_differ_in_capitals_only(put: Put, sheets: FileTrainingSheets, column: str) -> None:
     put([{column: "x"} | ROW], head=HEAD + f"ignored_columns: [{column}]\n")
-    assert "only in capitals" in refusal(sheets)
+    assert "only in case" in refusal(sheets)
 
 
 def test_a_text_column_that_holds_lists(put: Put, sheets: FileTrainingSheets) -> None:

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from training_pipeline.datasets.compare import recheck
 from training_pipeline.datasets.labels import labels_of
 from training_pipeline.datasets.prepare import split_snapshot, write_dataset
 from training_pipeline.datasets.preview import preview
-from training_pipeline.datasets.recheck import recheck
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.datasets.verdicts import texts, verdicts
@@ -388,7 +388,7 @@ def test_unknown_and_repeated_and_broken_heads(workspace: Workspace) -> None:
         pass
     with pytest.raises(NotFound), sheets.open("x' OR '1'='1"):
         pass
-    with pytest.raises(SheetUnreadable, match="stands twice"), sheets.open("twice"):
+    with pytest.raises(SheetUnreadable, match="is twice"), sheets.open("twice"):
         pass
     with pytest.raises(SheetUnreadable, match="status"):
         sheets.get("odd")

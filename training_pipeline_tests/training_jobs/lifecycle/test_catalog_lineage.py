@@ -13,6 +13,8 @@ import pytest
 
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
+from training_pipeline.domain.refs import LabelsRef, SheetRef
+from training_pipeline.domain.training_sheet import Reference, SheetStatus, TrainingSheet
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.faults import FaultKind
 from training_pipeline.testing.databricks_workspace.lineage import lineage
@@ -45,7 +47,15 @@ class Clock:
 
 def succeeded(store: JobStore, *, names: tuple[str, ...] = (SOURCE, PAIRS), **values: Any) -> TrainingJob:
     given = {"backend": "databricks", "uc_model_name": "main.models.triage", "uc_model_version": "3", **values}
-    sheet = {"sheet": {"name": "Patients of ward 7", "metadata": {"tables": list(names)} if names else {}}}
+    head = TrainingSheet(
+        id="sheet-123",
+        name="Patients of ward 7",
+        status=SheetStatus.APPROVED,
+        source_sheet=Reference(id="source"),
+        prompt_template=Reference(id="template"),
+        metadata={"tables": list(names)} if names else {},
+    )
+    sheet = SheetRef(sheet=head, digest="d", labels=LabelsRef(count=0, digest="l"))
     facts = {"status": JobStatus.SUCCEEDED, "finalized_at": datetime.now(UTC), "sheet": sheet, "train_pairs": 400}
     job = store.create(new_job(**{**facts, **given}), message="Created.")
     record: dict[str, Any] = {

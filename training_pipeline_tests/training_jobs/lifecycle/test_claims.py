@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.testing.jobs import new_job
-from training_pipeline.training_jobs.lifecycle.claims import Phase, claim, claimed, release
+from training_pipeline.training_jobs.lifecycle.claims import claim, claimed, release
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 NOW = new_job().created_at
@@ -16,7 +16,7 @@ def test_each_pending_job_goes_to_one_claimant(store: JobStore) -> None:
         results = list(pool.map(lambda _: claim(store, Phase.LAUNCH, limit=3), range(6)))
     got = [job.id for jobs in results for job in jobs]
     assert sorted(got) == sorted(ids)
-    assert all(job.launch_attempt == 1 for jobs in results for job in jobs)
+    assert all(job.launch.attempt == 1 for jobs in results for job in jobs)
     assert claim(store, Phase.LAUNCH) == []
 
 
@@ -27,7 +27,7 @@ def test_a_released_claim_is_claimed_again_after_a_pause_as_the_next_attempt(sto
     assert claim(store, Phase.LAUNCH) == []
     assert claimed(store, Phase.LAUNCH) == []
     store.update(job.id, {"launch_after": None})
-    assert claim(store, Phase.LAUNCH)[0].launch_attempt == 2
+    assert claim(store, Phase.LAUNCH)[0].launch.attempt == 2
     assert "killed" in store.events(job.id)[0][0].message
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from training_pipeline.backends.base import Handle
 from training_pipeline.domain.errors import GateRefused, Unavailable
-from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
 from training_pipeline.testing.jobs import ScriptedBackend, new_job
-from training_pipeline.training_jobs.lifecycle.claims import Phase, claim
+from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.lifecycle.failures import Failures
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -34,7 +34,7 @@ def test_an_interruption_counts_an_attempt_and_the_last_one_fails(store: JobStor
     store.update(job.id, {"launch_after": None})
     claim(store, Phase.LAUNCH)
     failures.raised(Phase.LAUNCH, job.id, 1, Unavailable("late news of the first attempt"))
-    assert store.get(job.id).launch_claimed_at is not None
+    assert store.get(job.id).launch.claimed_at is not None
     failures.interrupted(Phase.LAUNCH, job.id, 2, why="its run ended as failure")
     now = store.get(job.id)
     assert now.status is JobStatus.FAILED
@@ -54,8 +54,8 @@ def test_a_job_that_the_backend_has_is_taken_up_instead_of_failed(store: JobStor
     backend.known[(job.id, 1)] = Handle(backend_job_id="b", backend_run_id="r")
     Failures(store, backend, max_attempts=1).interrupted(Phase.LAUNCH, job.id, 1, why="killed")
     now = store.get(job.id)
-    assert (now.status, now.backend_run_id) == (JobStatus.QUEUED, "r")
-    assert now.launched_at is not None
+    assert (now.status, now.handles.backend_run_id) == (JobStatus.QUEUED, "r")
+    assert now.launch.done_at is not None
 
 
 def test_a_finish_that_fails_for_good_keeps_what_was_trained(store: JobStore, backend: ScriptedBackend) -> None:
@@ -70,7 +70,7 @@ def test_a_finish_that_fails_for_good_keeps_what_was_trained(store: JobStore, ba
     now = store.get(job.id)
     assert now.status is JobStatus.FAILED
     assert "is kept" in (now.error_message or "")
-    assert now.finalized_at is not None
+    assert now.finalize.done_at is not None
 
 
 def test_a_finish_run_of_a_failed_job_is_given_up_at_last(store: JobStore, backend: ScriptedBackend) -> None:
@@ -80,7 +80,7 @@ def test_a_finish_run_of_a_failed_job_is_given_up_at_last(store: JobStore, backe
     Failures(store, backend, max_attempts=1).interrupted(Phase.FINALIZE, job.id, 1, why="killed")
     now = store.get(job.id)
     assert (now.status, now.error_message) == (JobStatus.FAILED, "Out of memory.")
-    assert now.finalized_at is not None
+    assert now.finalize.done_at is not None
 
 
 def test_news_of_a_claim_that_was_given_back_changes_nothing(store: JobStore, backend: ScriptedBackend) -> None:

@@ -8,13 +8,13 @@ import pytest
 from training_pipeline.app.container import Services, assemble, local_backend
 from training_pipeline.backends.base import Handle, RunState
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, SheetUnreadable
-from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs import ScriptedBackend
 from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle import service as service_module
-from training_pipeline.training_jobs.lifecycle.claims import Phase, claim
+from training_pipeline.training_jobs.lifecycle.claims import claim
 
 
 @pytest.fixture
@@ -43,19 +43,24 @@ def submitted(services: Services, backend: ScriptedBackend, status: JobStatus = 
 
 def test_a_job_is_created_resolved_and_counted(services: Services) -> None:
     job = create(services, training_config={"learning_rate": 0.001})
-    assert (job.status, job.created_by, job.base_model, job.split_seed) == ("pending", "ada", "builtin:tiny", "small")
-    assert job.training_config["learning_rate"] == 0.001
-    assert "auto" not in {job.training_config["epochs"], job.training_config["batch_size"]}
-    assert job.requested_config == {"learning_rate": 0.001}
-    assert (job.total_pairs, job.eligible_pairs) == (40, 39)
-    assert job.excluded_counts is not None
-    assert job.excluded_counts["rejected"] == 1
+    assert (job.status, job.created_by, job.request.base_model, job.request.split_seed) == (
+        "pending",
+        "ada",
+        "builtin:tiny",
+        "small",
+    )
+    assert job.request.training_config["learning_rate"] == 0.001
+    assert "auto" not in {job.request.training_config["epochs"], job.request.training_config["batch_size"]}
+    assert job.request.requested_config == {"learning_rate": 0.001}
+    assert (job.data.total_pairs, job.data.eligible_pairs) == (40, 39)
+    assert job.data.excluded_counts is not None
+    assert job.data.excluded_counts["rejected"] == 1
     assert services.jobs.get(job.id) == job
 
 
 def test_a_large_sheet_is_counted_by_its_launch(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_module, "COUNTED_AT_ONCE", 5)
-    assert create(services).eligible_pairs is None
+    assert create(services).data.eligible_pairs is None
 
 
 @pytest.fixture
@@ -72,7 +77,7 @@ def test_a_plan_resolves_what_creating_the_job_would(
     monkeypatch.setattr(service_module, "COUNTED_AT_ONCE", counted_at_once)
     plan = services.jobs.plan({"training_sheet_id": "small", "model_name": "triage"})
     job = create(services)
-    assert plan.config.model_dump() == job.training_config
+    assert plan.config.model_dump() == job.request.training_config
     assert (plan.summary.total, plan.summary.eligible) == (40, 39)
 
 
@@ -121,7 +126,11 @@ def test_a_pending_job_is_cancelled_at_once(services: Services, backend: Scripte
     job = create(services)
     claim(services.store, Phase.LAUNCH)
     done = services.jobs.cancel(job.id, actor="bob", reason="wrong sheet")
-    assert (done.status, done.cancel_requested_by, done.cancel_reason) == ("cancelled", "bob", "wrong sheet")
+    assert (done.status, done.cancellation.requested_by, done.cancellation.reason) == (
+        "cancelled",
+        "bob",
+        "wrong sheet",
+    )
     assert services.jobs.cancel(job.id, actor="eve", reason="again") == done
     assert backend.cancelled == []
 
@@ -130,10 +139,10 @@ def test_a_running_job_is_cancelled_when_its_backend_says_so(services: Services,
     job = submitted(services, backend)
     backend.state = RunState(status=JobStatus.RUNNING)
     asked = services.jobs.cancel(job.id, actor="bob", reason="wrong sheet")
-    assert (asked.status, asked.cancel_reason) == ("running", "wrong sheet")
+    assert (asked.status, asked.cancellation.reason) == ("running", "wrong sheet")
     assert asked.allowed_actions == ("poll",)
     again = services.jobs.cancel(job.id, actor="eve", reason="me too")
-    assert again.cancel_requested_by == "bob"
+    assert again.cancellation.requested_by == "bob"
     backend.state = RunState(status=JobStatus.CANCELLED)
     assert services.jobs.poll(job.id).status is JobStatus.CANCELLED
 
@@ -143,7 +152,7 @@ def test_a_cancel_after_the_intention_to_submit_is_a_request(services: Services,
     services.store.update(job.id, {"submit_intended_at": job.created_at})
     asked = services.jobs.cancel(job.id, actor="bob", reason="wrong sheet")
     assert asked.status is JobStatus.PENDING
-    assert asked.cancel_requested_at is not None
+    assert asked.cancellation.requested_at is not None
 
 
 def test_a_job_that_is_over_cannot_be_cancelled(services: Services, backend: ScriptedBackend) -> None:
@@ -159,14 +168,14 @@ def test_a_retry_is_a_new_job_that_names_the_one_it_retries(services: Services, 
     services.jobs.cancel(job.id, actor="bob", reason="too slow")
     again = services.jobs.retry(job.id, actor="bob", changes={"learning_rate": 0.01})
     assert (again.retry_of, again.attempt, again.status, again.created_by) == (job.id, 2, "pending", "bob")
-    assert again.requested_config == {"epochs": 3, "learning_rate": 0.01}
+    assert again.request.requested_config == {"epochs": 3, "learning_rate": 0.01}
     with pytest.raises(InvalidRequest, match="training_config/epochs"):
         services.jobs.retry(job.id, actor="bob", changes={"epochs": 0})
 
 
 def test_what_succeeded_is_not_retried(services: Services, backend: ScriptedBackend) -> None:
     job = submitted(services, backend, JobStatus.SUCCEEDED)
-    with pytest.raises(Conflict, match="nothing to retry"):
+    with pytest.raises(Conflict, match="cannot be retried"):
         services.jobs.retry(job.id, actor="bob")
 
 

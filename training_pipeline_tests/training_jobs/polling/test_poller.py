@@ -78,7 +78,7 @@ def poller(make: Callable[..., Poller], backend: UnevenBackend) -> Poller:
 
 @pytest.fixture
 def hang() -> Iterator[Callable[[], RunState]]:
-    """A look that has no answer until the test is over."""
+    """An observation that has no answer until the test is over."""
     over = threading.Event()
 
     def answer() -> RunState:
@@ -103,7 +103,7 @@ def ago(seconds: float) -> datetime:
     return datetime.now(UTC) - timedelta(seconds=seconds)
 
 
-# What a look means for a job.
+# What an observation means for a job.
 
 
 def test_a_run_is_followed_from_queued_to_done(store: JobStore, backend: UnevenBackend, poller: Poller) -> None:
@@ -112,12 +112,12 @@ def test_a_run_is_followed_from_queued_to_done(store: JobStore, backend: UnevenB
     backend.state = RunState(status=JobStatus.RUNNING, step=1, planned_steps=4, epoch=0.25)
     backend.points = [point("train_loss", 1, 6.0)]
     job = poller.poll(job.id)
-    assert (job.status, job.progress_percent, job.train_loss) == (JobStatus.RUNNING, 25.0, 6.0)
+    assert (job.status, job.progress.percent, job.progress.train_loss) == (JobStatus.RUNNING, 25.0, 6.0)
     backend.state = RunState(status=JobStatus.SUCCEEDED, step=4, planned_steps=4)
     backend.points.append(point("train_loss", 4, 3.0))
     job = poller.poll(job.id)
-    assert (job.status, job.backend_status) == (JobStatus.RUNNING, JobStatus.SUCCEEDED)
-    assert job.progress_percent == 99.0
+    assert (job.status, job.polling.backend_status) == (JobStatus.RUNNING, JobStatus.SUCCEEDED)
+    assert job.progress.percent == 99.0
     assert series(store, job.id)["train_loss"].tolist() == [6.0, 3.0]
     before, asked = store.events(job.id)[1], len(backend.asked)
     assert poller.poll(job.id) == job
@@ -131,7 +131,7 @@ def test_a_run_that_ended_badly_ends_the_job_with_its_cause(
 ) -> None:
     backend.state = RunState(status=end, error="Out of memory at step 3.", error_details={"step": 3})
     job = poller.poll(stored(store).id)
-    assert (job.status, job.backend_status) == (end, end)
+    assert (job.status, job.polling.backend_status) == (end, end)
     assert (job.error_message, job.error_details) == ("Out of memory at step 3.", {"step": 3})
     assert happened(store, job, EventType.STATUS_CHANGE) == ["Training has started."]
     assert happened(store, job, EventType.ERROR) == ["Out of memory at step 3."]
@@ -161,16 +161,16 @@ def test_a_job_that_its_backend_has_lost_fails_after_the_stated_time(
 ) -> None:
     backend.state = NotFound("no such run")
     job = poller.poll(stored(store, status=JobStatus.RUNNING).id)
-    assert (job.status, job.poll_errors) == (JobStatus.RUNNING, 0)
+    assert (job.status, job.polling.errors) == (JobStatus.RUNNING, 0)
     store.update(job.id, {"lost_since": ago(LOST_SECONDS - 60)})
     assert poller.poll(job.id).status is JobStatus.RUNNING
     store.update(job.id, {"lost_since": ago(LOST_SECONDS + 1)})
     job = poller.poll(job.id)
     # The finish run shows the cause in Dagster, and closes the MLflow run.
-    assert (job.status, job.backend_status) == (JobStatus.FAILED, JobStatus.FAILED)
+    assert (job.status, job.polling.backend_status) == (JobStatus.FAILED, JobStatus.FAILED)
     assert [message.split(";")[0] for message in happened(store, job, EventType.ERROR)] == [
         "The backend does not know this job",
-        "The backend has lost this job. Retry it",
+        "The backend has lost this job and what it had trained. Retry the job.",
     ]
 
 
@@ -181,7 +181,7 @@ def test_a_run_that_is_found_again_is_not_counted_as_lost(
     job = poller.poll(stored(store, status=JobStatus.RUNNING).id)
     store.update(job.id, {"lost_since": ago(LOST_SECONDS - 1)})
     backend.state = RUNNING
-    assert poller.poll(job.id).lost_since is None
+    assert poller.poll(job.id).polling.lost_since is None
     assert happened(store, job, EventType.INFO) == ["The backend knows this job again."]
     backend.state = NotFound("no such run")
     assert poller.poll(job.id).status is JobStatus.RUNNING
@@ -198,7 +198,7 @@ def test_points_reach_mlflow_once(store: JobStore, backend: UnevenBackend, polle
     poller.poll(job.id)
     history = tracking.client.get_metric_history(run_id, "train_loss")
     assert [(metric.step, metric.value) for metric in history] == [(1, 6.0), (2, 5.0)]
-    assert store.get(job.id).mlflow_offset == 2
+    assert store.get(job.id).polling.mlflow_offset == 2
 
 
 def test_a_job_goes_on_without_mlflow_and_its_curves_follow(
@@ -217,9 +217,9 @@ def test_a_job_goes_on_without_mlflow_and_its_curves_follow(
             backend.state = RunState(status=JobStatus.RUNNING, step=step, planned_steps=4)
             backend.points.append(point("train_loss", step, 6.0 - step))
             job = poller.poll(job.id)
-    assert (job.current_step, job.train_loss, job.poll_errors) == (2, 4.0, 0)
+    assert (job.progress.current_step, job.progress.train_loss, job.polling.errors) == (2, 4.0, 0)
     assert happened(store, job, EventType.ERROR) == [
-        "Metrics could not be copied to MLflow (ConnectionError); trying again."
+        "Metrics could not be copied to MLflow (ConnectionError); retrying."
     ]
     poller.poll(job.id)
     assert len(tracking.client.get_metric_history(run_id, "train_loss")) == 2
@@ -246,17 +246,17 @@ def test_errors_are_one_event_a_streak_and_never_fail_a_job(
         backend.state = Unavailable("The backend does not answer.")
         for _ in range(20):
             job = poller.poll(job.id)
-        assert (job.status, job.poll_errors) == (JobStatus.QUEUED, 20)
+        assert (job.status, job.polling.errors) == (JobStatus.QUEUED, 20)
         assert poller.poll_due() == []
         store.update(job.id, {"poll_after": ago(1)})
         backend.state = RunState(status=JobStatus.QUEUED)
-        assert [seen.poll_errors for seen in poller.poll_due()] == [0]
-        assert store.get(job.id).poll_after is None
+        assert [seen.polling.errors for seen in poller.poll_due()] == [0]
+        assert store.get(job.id).polling.after is None
     assert (
         happened(store, job, EventType.ERROR)
-        == ["Could not look at the backend (The backend does not answer.); trying again."] * 2
+        == ["Could not poll the backend (The backend does not answer.); retrying."] * 2
     )
-    assert happened(store, job, EventType.INFO) == ["The backend answers again, after 20 look(s) that failed."] * 2
+    assert happened(store, job, EventType.INFO) == ["The backend answers again after 20 failed poll(s)."] * 2
 
 
 def test_what_a_library_says_is_not_repeated(store: JobStore, backend: UnevenBackend, poller: Poller) -> None:
@@ -272,7 +272,7 @@ def test_a_job_whose_pause_is_not_over_is_left_alone(store: JobStore, backend: U
     assert poller.poll_if_due(job.id) == store.get(job.id)
     assert backend.asked == []
     store.update(job.id, {"poll_after": ago(1)})
-    assert poller.poll_if_due(job.id).poll_errors == 0
+    assert poller.poll_if_due(job.id).polling.errors == 0
 
 
 def test_a_value_that_no_column_holds_is_the_trouble_of_its_own_job(
@@ -282,8 +282,8 @@ def test_a_value_that_no_column_holds_is_the_trouble_of_its_own_job(
     backend.states[bad.id] = lambda: RunState(status=JobStatus.RUNNING, step=2**40)
     backend.state = RunState(status=JobStatus.RUNNING, step=7)
     poller.poll_due()
-    assert (store.get(good.id).current_step, store.get(good.id).poll_errors) == (7, 0)
-    assert (store.get(bad.id).current_step, store.get(bad.id).poll_errors) == (None, 1)
+    assert (store.get(good.id).progress.current_step, store.get(good.id).polling.errors) == (7, 0)
+    assert (store.get(bad.id).progress.current_step, store.get(bad.id).polling.errors) == (None, 1)
 
 
 # Many jobs.
@@ -299,7 +299,7 @@ def test_the_longest_unseen_come_first_and_each_once(
     jobs = [stored(store, training_sheet_id=sheet, polled_at=None if seen is None else ago(seen)) for seen in seen_at]
     make(backend, threads=1).poll_due()
     asked = [job_id for job_id in backend.asked if job_id in {job.id for job in jobs}]
-    expected = sorted(jobs, key=lambda job: (job.polled_at is not None, job.polled_at, job.id))
+    expected = sorted(jobs, key=lambda job: (job.polling.polled_at is not None, job.polling.polled_at, job.id))
     assert asked == [job.id for job in expected]
     for job in jobs:
         store.change(store.get(job.id), JobStatus.CANCELLED, message="over")
@@ -331,15 +331,15 @@ def test_jobs_without_news_cost_a_few_statements_together(
     assert Counter(text.split()[0] for text in statements) == {"SELECT": 3, "UPDATE": 1}
     after = store.get(jobs[0].id)
     assert after.updated_at == before.updated_at
-    assert before.polled_at is not None
-    assert after.polled_at is not None
-    assert after.polled_at > before.polled_at
+    assert before.polling.polled_at is not None
+    assert after.polling.polled_at is not None
+    assert after.polling.polled_at > before.polling.polled_at
 
 
 # Backends that hang.
 
 
-def test_a_look_that_hangs_holds_up_nobody_and_costs_one_thread(
+def test_an_observation_that_hangs_holds_up_nobody_and_costs_one_thread(
     store: JobStore, backend: UnevenBackend, make: Callable[..., Poller], hang: Callable[[], RunState]
 ) -> None:
     poller = make(backend, threads=2)
@@ -384,12 +384,12 @@ def test_a_late_answer_is_taken_all_the_same(
     backend.states[job.id] = late
     assert poller.poll_due(seconds=0.2) == []
     assert poller.poll_due(seconds=0.2) == []
-    assert store.get(job.id).poll_errors == 1
+    assert store.get(job.id).polling.errors == 1
     come.set()
     until(lambda: [seen.id for seen in poller.poll_due(seconds=0.2)] == [job.id], what="the late answer")
     now = store.get(job.id)
-    assert (now.status, now.current_step, now.poll_errors) == (JobStatus.RUNNING, 3, 0)
-    assert happened(store, job, EventType.INFO) == ["The backend answers again, after 1 look(s) that failed."]
+    assert (now.status, now.progress.current_step, now.polling.errors) == (JobStatus.RUNNING, 3, 0)
+    assert happened(store, job, EventType.INFO) == ["The backend answers again after 1 failed poll(s)."]
 
 
 def test_who_asks_about_one_job_does_not_wait_for_ever(
@@ -398,10 +398,10 @@ def test_who_asks_about_one_job_does_not_wait_for_ever(
     job = stored(store)
     backend.states[job.id] = hang
     for _ in range(2):
-        assert poller.poll(job.id, seconds=0.1).poll_errors == 1
+        assert poller.poll(job.id, seconds=0.1).polling.errors == 1
     assert backend.asked == [job.id]
     assert happened(store, job, EventType.ERROR) == [
-        "Could not look at the backend (it has not answered for 0 s); trying again."
+        "Could not poll the backend (it has not answered for 0 s); retrying."
     ]
 
 
@@ -416,7 +416,7 @@ def test_states_that_are_told_at_once_are_not_asked_for_singly(store: JobStore, 
     backend.all = lambda runs: {(known.id, 1): RunState(status=JobStatus.RUNNING, step=5)}
     backend.state = RunState(status=JobStatus.RUNNING, step=6)
     make(backend).poll_due()
-    assert [store.get(job.id).current_step for job in (known, unknown)] == [5, 6]
+    assert [store.get(job.id).progress.current_step for job in (known, unknown)] == [5, 6]
     assert backend.asked == [unknown.id]
 
 
@@ -451,14 +451,14 @@ def test_where_all_states_cannot_be_told_each_job_is_asked_about(
     backend.all = all_states
     job = stored(store)
     assert [seen.id for seen in make(backend).poll_due(seconds=1)] == [job.id]
-    assert (store.get(job.id).status, store.get(job.id).poll_errors) == (JobStatus.RUNNING, 0)
-    assert "asked about each job" in caplog.text
+    assert (store.get(job.id).status, store.get(job.id).polling.errors) == (JobStatus.RUNNING, 0)
+    assert "polling each job" in caplog.text
 
 
 # Two pollers.
 
 
-def test_an_older_look_never_overwrites_a_newer_one(
+def test_an_older_observation_never_overwrites_a_newer_one(
     store: JobStore, backend: UnevenBackend, make: Callable[..., Poller]
 ) -> None:
     job = stored(store, status=JobStatus.RUNNING)
@@ -474,10 +474,10 @@ def test_an_older_look_never_overwrites_a_newer_one(
         older = pool.submit(make(backend).poll, job.id)
         assert looking.wait(10)
         backend.states[job.id] = lambda: RunState(status=JobStatus.RUNNING, step=9)
-        assert make(backend).poll(job.id).current_step == 9
+        assert make(backend).poll(job.id).progress.current_step == 9
         come.set()
-        assert older.result().current_step == 9
-    assert store.get(job.id).current_step == 9
+        assert older.result().progress.current_step == 9
+    assert store.get(job.id).progress.current_step == 9
 
 
 def test_pollers_at_the_same_job_write_each_change_once(
@@ -493,8 +493,8 @@ def test_pollers_at_the_same_job_write_each_change_once(
     def go_on(number: int) -> None:
         while not over.is_set():
             now = pollers[number].poll(job.id) if number % 2 else next(iter(pollers[number].poll_due()), None)
-            if now is not None and now.current_step is not None:
-                seen[number].append(now.current_step)
+            if now is not None and now.progress.current_step is not None:
+                seen[number].append(now.progress.current_step)
 
     with ThreadPoolExecutor(len(pollers)) as pool:
         done = [pool.submit(go_on, number) for number in range(len(pollers))]
@@ -528,7 +528,7 @@ def test_a_streak_of_errors_seen_by_many_is_one_event(
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(ask, [make(backend) for _ in range(4)]))
     assert len(happened(store, job, EventType.ERROR)) == 1
-    assert 1 <= store.get(job.id).poll_errors <= 4
+    assert 1 <= store.get(job.id).polling.errors <= 4
 
 
 def test_the_backend_of_the_tests_is_one(backend: UnevenBackend) -> None:

@@ -94,7 +94,7 @@ def test_times_of_a_run_are_set_by_the_database(store: JobStore) -> None:
     assert done.started_at is not None
     assert done.completed_at >= done.started_at
     assert done.duration_seconds == pytest.approx((done.completed_at - done.started_at).total_seconds(), abs=0.1)
-    assert done.progress_percent == 100.0
+    assert done.progress.percent == 100.0
 
 
 def test_update_is_compare_and_set_and_never_touches_the_status(store: JobStore) -> None:

@@ -18,7 +18,7 @@ def test_points_of_a_step_share_its_row(store: JobStore) -> None:
     assert frame["train_loss"].tolist() == [6.0, 5.0]
     assert frame["val_loss"].isna().tolist() == [True, False]
     now = store.get(job.id)
-    assert (now.metrics_offset, now.train_loss, now.val_loss) == (4, 5.0, 5.5)
+    assert (now.polling.metrics_offset, now.progress.train_loss, now.progress.val_loss) == (4, 5.0, 5.5)
 
 
 def test_an_offset_that_has_moved_on_writes_nothing(store: JobStore) -> None:

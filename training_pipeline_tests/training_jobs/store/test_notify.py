@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.testing.jobs import new_job, point
 from training_pipeline.training_jobs.lifecycle import claims
-from training_pipeline.training_jobs.lifecycle.claims import Phase
 from training_pipeline.training_jobs.store import metrics
 from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
 from training_pipeline.training_jobs.store.notify import BOOKKEEPING, CHANNEL

@@ -13,6 +13,7 @@ from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.soak import examples
 from training_pipeline.training_jobs.store import queries
 from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.rows import columns_of, row_of
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
@@ -23,7 +24,7 @@ def stored(store: JobStore, who: str, seconds: list[int]) -> list[str]:
     jobs = [new_job(id=f"tj-{uuid4()}", created_by=who, created_at=START + timedelta(seconds=s)) for s in seconds]
     if jobs:
         with store.begin() as connection:
-            connection.execute(insert(training_jobs), [job.model_dump() for job in jobs])
+            connection.execute(insert(training_jobs), [row_of(job) for job in jobs])
     return [job.id for job in jobs]
 
 
@@ -78,9 +79,9 @@ def test_every_order_is_pythons_with_jobs_without_a_value_last(
     if sort is queries.JobSort.CREATED_AT:
         assert found == (newest_first if descending else newest_first[::-1])
         return
-    known = [job for job in newest_first if getattr(job, sort) is not None]
-    unknown = [job for job in newest_first if getattr(job, sort) is None]
-    assert found == sorted(known, key=lambda job: getattr(job, sort), reverse=descending) + unknown
+    known = [job for job in newest_first if columns_of(job)[sort] is not None]
+    unknown = [job for job in newest_first if columns_of(job)[sort] is None]
+    assert found == sorted(known, key=lambda job: columns_of(job)[sort], reverse=descending) + unknown
     assert [store.list(sort=sort, descending=descending, limit=1, offset=n)[0][0] for n in range(6)] == found
 
 
@@ -89,7 +90,10 @@ def test_a_search_takes_its_text_for_text(store: JobStore) -> None:
         store.create(
             new_job(id=f"tj-{n}", model_name=name, training_sheet_name="S", created_by="ada%"), message="Created."
         )
-    named = {text: {job.model_name for job in store.list(search=text)[0]} for text in ("TRIAGE", "_", "%", "tj-2", "x")}
+    named = {
+        text: {job.request.model_name for job in store.list(search=text)[0]}
+        for text in ("TRIAGE", "_", "%", "tj-2", "x")
+    }
     assert named == {
         "TRIAGE": {"triage-100", "Triage_a"},
         "_": {"Triage_a"},
@@ -102,7 +106,7 @@ def test_a_search_takes_its_text_for_text(store: JobStore) -> None:
 @pytest.fixture
 def many(store: JobStore) -> JobStore:
     """A store with 20,000 jobs, most of them over."""
-    job = new_job(status=JobStatus.SUCCEEDED).model_dump()
+    job = row_of(new_job(status=JobStatus.SUCCEEDED))
     with store.begin() as connection:
         connection.execute(insert(training_jobs).values(job))
         names = [column.name for column in training_jobs.columns]

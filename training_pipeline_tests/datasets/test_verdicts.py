@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from training_pipeline.datasets.verdicts import judged, texts, verdicts
+from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.testing.pairs import chat, open_sheet, pair
+
+ROWS = [
+    pair(1),
+    pair(2, status="rejected"),
+    pair(3, prohibited_uses=["training"], messages=chat("A secret?", "Yes.")),
+    pair(4, messages=pair(1)["messages"]),
+]
+
+
+def test_every_pair_has_a_verdict_and_none_its_text() -> None:
+    with verdicts(open_sheet(ROWS), GatePolicy()) as found:
+        rows = {row["pair_id"]: row for row in found.to_pyarrow().to_pylist()}
+    assert {pair_id: row["reason"] for pair_id, row in rows.items()} == {
+        "p-000001": None,
+        "p-000002": "rejected",
+        "p-000003": "training_prohibited",
+        "p-000004": "duplicate",
+    }
+    assert "messages" not in rows["p-000001"]
+    assert "secret" not in str(rows)
+
+
+def test_only_what_is_compared_with_other_pairs_is_hashed() -> None:
+    with verdicts(open_sheet(ROWS), GatePolicy()) as found:
+        hashes = {row["pair_id"]: row["row_hash"] for row in found.to_pyarrow().to_pylist()}
+    assert hashes["p-000002"] is None
+    assert hashes["p-000001"] == hashes["p-000004"] != hashes["p-000003"]
+
+
+def test_tags_of_the_source_deny_every_pair() -> None:
+    with judged(open_sheet(ROWS, tags=("PHI",)), GatePolicy()) as found:
+        reasons = sorted(found.reason.to_pyarrow().to_pylist())
+    assert reasons == ["rejected", *["training_prohibited"] * 3]
+
+
+def test_texts_of_pairs_that_pass_can_be_read() -> None:
+    with texts(open_sheet(ROWS), GatePolicy()) as found:
+        read = {row["pair_id"]: row["messages"] for row in found.to_pyarrow().to_pylist()}
+    assert [message["content"] for message in read["p-000001"]] == ["Question 1?", "Answer 1."]

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.sheets.pair_columns import pair_expressions
+
+
+class Spelled:
+    """Columns of an engine that only says what it was asked for."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self.names = names
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+    def text(self, name: str) -> str:
+        return f"text({name})"
+
+    def stated(self, name: str) -> str:
+        return f"stated({name})"
+
+    def words(self, name: str) -> str:
+        return f"words({name})"
+
+    def messages(self) -> str:
+        return "messages()"
+
+    def text_literal(self, text: str | None) -> str:
+        return "NULL" if text is None else f"'{text}'"
+
+    def words_literal(self, words: Sequence[str] | None) -> str:
+        return "NULL" if words is None else f"[{', '.join(words)}]"
+
+
+def test_every_column_of_a_pair_has_an_expression_in_its_order() -> None:
+    made = pair_expressions(Spelled(()), {"status": "labeled", "allowed_uses": ["training"]})
+    assert list(made) == list(PAIR_SCHEMA)
+    assert made["messages"] == "messages()"
+    assert (made["status"], made["allowed_uses"]) == ("'labeled'", "[training]")
+    assert set(made.values()) == {"messages()", "'labeled'", "[training]", "NULL"}
+
+
+def test_a_default_fills_what_is_missing_and_never_what_is_malformed() -> None:
+    made = pair_expressions(
+        Spelled({"status", "prohibited_uses"}), {"status": "labeled", "prohibited_uses": ["few_shot"]}
+    )
+    assert made["status"] == "coalesce(text(status), 'labeled')"
+    assert made["prohibited_uses"] == (
+        "CASE WHEN stated(prohibited_uses) IS NULL THEN [few_shot] ELSE words(prohibited_uses) END"
+    )
+
+
+def test_a_constraint_of_a_label_that_cannot_be_read_denies() -> None:
+    made = pair_expressions(Spelled({"label_prohibited_uses", "allowed_uses"}), {})
+    assert made["allowed_uses"].startswith(
+        "CASE WHEN NOT ((stated(label_prohibited_uses) IS NOT NULL AND words(label_prohibited_uses) IS NULL)) THEN "
+    )

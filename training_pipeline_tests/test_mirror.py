@@ -1,0 +1,271 @@
+"""The tests mirror the package: `sheets/head.py` is tested in `sheets/test_head.py`.
+
+Where a module has no test file of its name, `COVERED_BY` names the one that covers it. An entry has to be true: the
+test imports the module, or what it imports or drives reaches the module through imports inside the module's room or the
+test's. How much of a module is covered is what `make coverage` measures.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+TESTS: Final = Path(__file__).parent
+ROOT: Final = TESTS.parent
+PACKAGE: Final = ROOT / "training_pipeline"
+#: What is shared by tests is tested by them; the other test below asks that it is in use.
+SHARED: Final = "testing/"
+NAME: Final = r"[\w.]+(:\w+)?"
+
+#: Test files that are about more than one module, or about none: they need no module of their name.
+OF_THE_WHOLE: Final = {
+    "api/test_docs.py",
+    "api/test_fuzz.py",
+    "api/test_life.py",
+    "api/test_records.py",
+    "api/test_roles.py",
+    "api/test_schemathesis.py",
+    "cli/test_watched.py",
+    "clients/test_typescript.py",
+    "compatibility/test_v0_1_0.py",
+    "crashes/test_interrupted.py",
+    "crashes/test_killed.py",
+    "sheets/test_samples.py",
+    "test_dagster_names.py",
+    "test_dagster_system.py",
+    "test_dagster_tour.py",
+    "test_databricks_system.py",
+    "test_databricks_walk.py",
+    "test_docs.py",
+    "test_mirror.py",
+    "test_wheel.py",
+    "training_jobs/test_concurrency.py",
+    "web/test_pages.py",
+}
+
+#: Test files that work from outside, in a browser or another process, with the module where that comes in.
+DRIVES: Final = {
+    "infra/test_migrations.py": "training_jobs/migrations/env.py",
+    "sft/test_program.py": "sft/__main__.py",
+    "web/test_pages.py": "web/mount.py",
+}
+
+#: Test file: the modules that it covers and that have none of their own; a folder stands for all of those in it.
+COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
+    "api/auth/test_sessions.py": ("api/routes/session.py",),
+    "api/middleware/test_request_log.py": ("api/logs.py",),
+    "api/routes/test_health.py": ("app/readiness.py", "schemas/health.py"),
+    "api/routes/test_jobs.py": (
+        "api/app.py",
+        "api/deps.py",
+        "api/parameters.py",
+        "schemas/requests.py",
+        "schemas/training_job.py",
+        "training_jobs/lifecycle/dry_run.py",
+        "training_jobs/polling/poll_once.py",
+    ),
+    "api/routes/test_training_sheets.py": ("schemas/training_sheet.py",),
+    "api/test_openapi.py": ("schemas/base.py",),
+    "api/test_problems.py": ("api/middleware/methods.py", "schemas/problem.py"),
+    "api/test_records.py": (
+        "api/routes/events.py",
+        "api/routes/lineage.py",
+        "api/routes/metrics.py",
+        "domain/lineage.py",
+        "schemas/event.py",
+        "schemas/lineage.py",
+        "schemas/metrics.py",
+    ),
+    "api/test_roles.py": ("api/routes/models.py", "schemas/base_model.py"),
+    "backends/local/test_backend.py": (
+        "backends/base.py",
+        "backends/local/run_directory.py",
+        "backends/local/trainer_process.py",
+    ),
+    "cli/commands/test_jobs.py": ("cli/commands/jobs_records.py", "cli/render/lineage.py"),
+    "cli/commands/test_run.py": (
+        "app/container.py",
+        "cli/render/job.py",
+        "cli/system/driver.py",
+        "cli/system/installation.py",
+        "cli/system/stand_in_workspace.py",
+    ),
+    "cli/system/test_environment.py": ("settings.py",),
+    "cli/system/test_supervise.py": ("cli/system/commands.py",),
+    "client/test_errors.py": ("client/http.py", "client/remote.py"),
+    "client/test_local.py": ("client/idempotent.py", "client/pages.py"),
+    "compatibility/test_v0_1_0.py": ("backends/supervisor.py", "dagster_storage.py"),
+    "databricks/test_backend.py": ("databricks/runs.py",),
+    "datasets/test_prepare.py": ("domain/refs.py",),
+    "defs/test_assets.py": (
+        "defs/jobs.py",
+        "defs/metadata.py",
+        "defs/partitions.py",
+        "defs/provenance.py",
+        "defs/resources.py",
+    ),
+    "defs/test_retraining.py": ("retraining/retrain.py",),
+    "domain/rules/test_gates.py": ("domain/pair_schema.py", "domain/rules/policy.py", "domain/training_sheet.py"),
+    "domain/rules/test_split.py": ("domain/split_report.py",),
+    "domain/test_advice.py": ("domain/training_config.py",),
+    "domain/test_retraining.py": ("domain/validation.py",),
+    "infra/test_embedded_postgres.py": ("infra/postgres_programs.py",),
+    "infra/test_migrations.py": ("training_jobs/migrations/env.py",),
+    "sft/test_chat_format.py": ("sft/templates.py",),
+    "sft/test_program.py": ("sft/__main__.py", "sft/prepare.py", "sft/register.py", "sft/report.py"),
+    "sheets/files/test_checking.py": ("sheets/files/rows.py",),
+    "sheets/files/test_source.py": ("sheets/base.py", "sheets/engine.py"),
+    "sheets/importing/test_importer.py": ("sheets/importing/request.py",),
+    "sheets/unity_catalog/test_source.py": (
+        "sheets/unity_catalog/columns.py",
+        "sheets/unity_catalog/head.py",
+        "sheets/unity_catalog/tags.py",
+    ),
+    "sheets/unity_catalog/test_warehouse.py": ("domain/rules/rendering_databricks.py",),
+    "test_databricks_system.py": ("databricks/tracking.py",),
+    "training_jobs/polling/test_poller.py": (
+        "training_jobs/polling/apply.py",
+        "training_jobs/polling/metrics_sync.py",
+        "training_jobs/polling/observe.py",
+    ),
+    "training_jobs/store/test_jobs.py": ("domain/job.py",),
+    "training_jobs/test_concurrency.py": ("training_jobs/lifecycle/launch.py",),
+    "web/test_pages.py": (
+        "web/client.py",
+        "web/elements.py",
+        "web/form/",
+        "web/jobs/",
+        "web/layout.py",
+        "web/pages/",
+        "web/sheets/",
+        "web/shell.py",
+        "web/site.py",
+        "web/static_files.py",
+    ),
+}
+
+
+def paths(directory: Path, pattern: str) -> list[str]:
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob(pattern))
+
+
+def modules() -> list[str]:
+    """The modules of the package by path, without packages' own files, migrations and what tests share."""
+    found = [path for path in paths(PACKAGE, "*.py") if not path.endswith("__init__.py")]
+    return [path for path in found if "/migrations/versions/" not in path and not path.startswith(SHARED)]
+
+
+def mirrored(module: str) -> str:
+    """Where the tests of a module stand: `sft/__main__.py` in `sft/test_main.py`."""
+    path = Path(module)
+    return str(path.with_name(f"test_{path.stem.strip('_')}.py"))
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+@cache
+def imports(file: Path) -> frozenset[str]:
+    """The modules of the package that a file imports, wherever in it, or names in a text, as `python -m` takes one."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            start = f"{dotted(file.parents[node.level - 1])}." if node.level else ""
+            origin = f"{start}{node.module or ''}".rstrip(".")
+            names |= {origin, *(f"{origin}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and re.fullmatch(NAME, node.value):
+            text = node.value.partition(":")[0]
+            names |= {text, f"{dotted(file.parent)}.{text}"}  # the command line names its parts by their place
+    ours = {name.removeprefix("training_pipeline.") for name in names if name.startswith("training_pipeline.")}
+    return frozenset(path for name in ours if (PACKAGE / (path := name.replace(".", "/") + ".py")).is_file())
+
+
+def reached(starts: Iterable[str], *rooms: str) -> set[str]:
+    """The modules that `starts` import, themselves included; a way leads through modules of `rooms` only."""
+    seen: set[str] = set()
+    waiting = list(starts)
+    while waiting:
+        module = waiting.pop()
+        if module not in seen:
+            seen.add(module)
+            if module in starts or module.startswith(rooms):
+                waiting += imports(PACKAGE / module)
+    return seen
+
+
+def covers(test: str, module: str) -> bool:
+    """Whether the test file, its fixtures or what they share reach the module through its room or theirs."""
+    files = [TESTS / test, *(parent / "conftest.py" for parent in (TESTS / test).parents)]
+    direct = {name for file in files if file.is_file() and TESTS in file.parents for name in imports(file)}
+    direct |= {DRIVES[test]} if test in DRIVES else set()
+    shared = reached([name for name in direct if name.startswith(SHARED)], SHARED)
+    return module in reached(direct | shared, f"{module.split('/')[0]}/", f"{test.split('/')[0]}/")
+
+
+def alone(entry: str) -> list[str]:
+    """The modules of an entry of COVERED_BY: those without a test file of their own."""
+    named = [module for module in modules() if module == entry or (entry.endswith("/") and module.startswith(entry))]
+    return [module for module in named if not (TESTS / mirrored(module)).is_file()]
+
+
+def test_every_module_has_a_test_file_of_its_name_or_is_covered_by_a_named_one() -> None:
+    listed = {module for entries in COVERED_BY.values() for entry in entries for module in alone(entry)}
+    missing = [m for m in modules() if not (TESTS / mirrored(m)).is_file() and m not in listed]
+    assert not missing, "Write these tests, or name the tests that cover them in COVERED_BY:\n" + "\n".join(
+        f"  {module}: training_pipeline_tests/{mirrored(module)}" for module in missing
+    )
+
+
+def test_every_test_file_mirrors_a_module() -> None:
+    strays = set(paths(TESTS, "test_*.py")) - set(map(mirrored, modules())) - OF_THE_WHOLE
+    assert not strays, (
+        f"No module has these names: {sorted(strays)}. Rename each for the module it tests, "
+        "or list it in OF_THE_WHOLE if it tests several."
+    )
+
+
+@pytest.mark.parametrize("test", sorted(COVERED_BY))
+def test_every_entry_is_true_and_needed(test: str) -> None:
+    assert (TESTS / test).is_file(), f"COVERED_BY names {test}, which is gone: name the file that it became."
+    for entry in COVERED_BY[test]:
+        assert (PACKAGE / entry).exists(), f"COVERED_BY[{test!r}] names {entry}, which is gone: name what it became."
+        assert alone(entry), f"Remove {entry} from COVERED_BY[{test!r}]: it has a test file of its own name."
+        for module in alone(entry):
+            assert covers(test, module), f"{test} does not reach {module}: name the test that does, or write one."
+
+
+def test_no_list_names_what_is_gone_or_needs_no_name() -> None:
+    entries = [entry for covered in COVERED_BY.values() for entry in covered]
+    assert sorted(entries) == sorted(set(entries)), "An entry stands in COVERED_BY more than once."
+    gone = {test for test in (*OF_THE_WHOLE, *DRIVES) if not (TESTS / test).is_file()}
+    gone |= {module for module in DRIVES.values() if not (PACKAGE / module).is_file()}
+    assert not gone, f"These are named in OF_THE_WHOLE or DRIVES and are gone: {sorted(gone)}"
+    mirroring = OF_THE_WHOLE & set(map(mirrored, modules()))
+    assert not mirroring, f"Remove these from OF_THE_WHOLE, for they mirror a module: {sorted(mirroring)}"
+
+
+def test_what_tests_share_is_in_use() -> None:
+    outside = [*TESTS.rglob("*.py"), *(ROOT / "scripts").rglob("*.py"), *(ROOT / "bench").rglob("*.py")]
+    outside += [PACKAGE / module for module in modules()]
+    used = reached({name for file in outside for name in imports(file) if name.startswith(SHARED)}, SHARED)
+    shared = {f"{SHARED}{path}" for path in paths(PACKAGE / SHARED, "*.py") if not path.endswith("__init__.py")}
+    # These run in processes of their own, which name them by their folder.
+    programs = {f"{SHARED}{path}" for path in ("databricks_workspace/mlflow_server.py", "stand_in_worker/__main__.py")}
+    assert shared - used == programs, f"Remove what nothing uses, or import it: {sorted((shared - used) ^ programs)}"
+
+
+def test_conftests_have_fixtures_only() -> None:
+    for file in TESTS.rglob("conftest.py"):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("pytest_"):
+                assert any("fixture" in ast.unparse(one) for one in node.decorator_list), f"{file}: {node.name}"
+            assert not isinstance(node, ast.ClassDef), f"{file}: {getattr(node, 'name', '')} belongs into testing/"

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.job import JobStatus, Phase
+from training_pipeline.domain.refs import LabelsRef, SheetRef, UnreadableRef, required
+from training_pipeline.domain.training_sheet import Reference, SheetStatus, TrainingSheet
+from training_pipeline.testing.jobs import new_job
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.rows import COLUMNS, PHASES, columns_of, job_from_row, row_of
+from training_pipeline.training_jobs.store.tables import training_jobs
+
+
+def sheet_ref() -> SheetRef:
+    head = TrainingSheet(
+        id="sheet-123",
+        name="Triage",
+        status=SheetStatus.APPROVED,
+        source_sheet=Reference(id="source"),
+        prompt_template=Reference(id="template"),
+    )
+    return SheetRef(sheet=head, digest="d", labels=LabelsRef(count=1, digest="l"))
+
+
+def test_every_column_has_one_place_in_a_job() -> None:
+    grouped = [column for columns in COLUMNS.values() for column in columns.values()]
+    assert len(grouped) == len(set(grouped))
+    assert set(columns_of(new_job())) == set(training_jobs.columns.keys())
+
+
+def test_a_row_and_its_job_say_the_same() -> None:
+    job = new_job(progress_percent=12.5, launch_attempt=2, poll_errors=3, cancel_reason="wrong", sheet=sheet_ref())
+    assert (job.progress.percent, job.launch.attempt, job.polling.errors) == (12.5, 2, 3)
+    assert job_from_row(row_of(job)) == job
+    assert job.phase(Phase.LAUNCH) is job.launch
+    assert job.phase(Phase.FINALIZE) is job.finalize
+
+
+def test_the_columns_of_a_phase_are_those_of_the_table() -> None:
+    for names in PHASES.values():
+        columns = {names.attempt, names.claimed_at, names.after, names.run_id, names.done_at}
+        assert len(columns) == 5
+        assert columns <= set(training_jobs.columns.keys())
+
+
+@pytest.mark.parametrize("stored", [{}, {"sheet": {"id": "x"}}, [1], "text"])
+def test_one_unreadable_reference_is_one_unreadable_reference(store: JobStore, stored: Any) -> None:
+    sound, broken = (store.create(new_job(sheet=sheet_ref()), message="Created.") for _ in range(2))
+    store.update(broken.id, {"sheet": stored})
+    jobs = {job.id: job for job in store.list(statuses=[JobStatus.PENDING])[0]}
+    assert jobs[sound.id].data.sheet == sheet_ref()
+    assert isinstance(jobs[broken.id].data.sheet, UnreadableRef)
+    assert row_of(jobs[broken.id])["sheet"] == stored
+    with pytest.raises(Unavailable, match="training sheet that the training job names cannot be read: SheetRef"):
+        required(jobs[broken.id].data.sheet, "training sheet")
+
+
+def test_a_reference_that_is_not_there_yet_is_said() -> None:
+    with pytest.raises(Unavailable, match="names no snapshot yet"):
+        required(new_job().data.snapshot, "snapshot")
