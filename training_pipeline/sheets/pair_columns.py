@@ -45,7 +45,7 @@ class PairColumns(Protocol):
 
 
 def pair_expressions(columns: PairColumns, defaults: Mapping[str, Any]) -> dict[str, str]:
-    """An expression for every column of `PAIR_SCHEMA`; defaults fill missing columns, never a null or malformed value."""
+    """An expression for every column of `PAIR_SCHEMA`; defaults fill missing columns, never a null or wrong value."""
     made = {
         name: columns.messages() if name == "messages" else _expression(columns, name, defaults.get(name))
         for name in PAIR_SCHEMA
