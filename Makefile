@@ -28,7 +28,7 @@ soak: $(VENV)/.dev          ## the tests that make up their own input, at length
 up: $(VENV)/.local          ## PostgreSQL, migrations, Dagster webserver and daemon, REST API
 	$(BIN)/training-pipeline up
 
-check: $(VENV)/.dev         ## lint, spelling, types, import contracts
+check: $(VENV)/.dev $(VENV)/.docs  ## lint, spelling, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/typos

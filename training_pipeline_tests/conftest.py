@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,11 @@ from training_pipeline.testing.soak import SOAKING, examples
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 HERE = Path(__file__).parent
+
+# A shell that starts the suite in the background has it ignore Ctrl-C. Dagster, run in a test, then gives SIGTERM the
+# same handler, and every child of a later test would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Collecting imports the libraries of all tests: to look for garbage in them would take a third of the time.
 gc.disable()

@@ -18,6 +18,11 @@ TRIED_WITH = "1.13"
 PRIVATE = {
     "dagster._core.definitions.run_request:InstigatorType",  # dagster exports no word for sensor or schedule
     "dagster._core.run_coordinator:QueuedRunCoordinator",  # named by dagster.yaml, as Dagster's own docs do
+    "dagster._core.types.loadable_target_origin:LoadableTargetOrigin",  # what Dagster's command for a code server makes
+    "dagster._core.utils:FuturesAwareThreadPoolExecutor",
+    "dagster._grpc.server:DagsterApiServer",
+    "dagster._grpc.server:DagsterGrpcServer",
+    "dagster._utils.interrupts:setup_interrupt_handlers",
     "dagster._core.scheduler.instigation:TickStatus",  # the statuses of `DagsterInstance.get_ticks`
     "dagster._daemon",  # what the command `dagster-daemon` runs
 }

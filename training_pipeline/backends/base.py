@@ -74,7 +74,7 @@ class RunState(BaseModel):
     """What the backend says about a run now. `status` is never `pending`.
 
     `lost` with `failed` means that nobody watches over the run any more although it has no outcome: `recover` may yet
-    save it. Where it cannot, the run has failed. The MLflow ids are those of a run that logs to MLflow by itself;
+    save it. Where it cannot, the run has failed. The MLflow ids are those of a run that logs to MLflow directly;
     `run_url` is the page of the run, where the backend has pages.
     """
 

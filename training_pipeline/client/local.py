@@ -253,7 +253,7 @@ class LocalClient:
 
     @needs(Role.VIEWER)
     def facets(self) -> Facets:
-        """The values that jobs may be filtered by; the REST API has none of it."""
+        """The values that jobs may be filtered by; the REST API does not offer this."""
         return facets(self._services.store)
 
     def shown(self, job: StoredJob) -> TrainingJob:

@@ -1,4 +1,4 @@
-"""The least role that each verb of a client takes: written on the verb, and checked whenever it is called."""
+"""The least role that each verb of a client requires: declared on the verb, and checked at every call."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Uploads:
         if arrived != digest:
             raise BackendUnreachable(
                 f"{remote} arrived at Databricks as something else: its SHA-256 is {arrived} and should be {digest}.",
-                hint="It is sent again by itself.",
+                hint="It is sent again automatically.",
             )
 
     def code(self, folder: str, files: Mapping[str, bytes]) -> None:

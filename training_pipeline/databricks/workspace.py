@@ -92,7 +92,7 @@ class Connection:
         except errors.PermissionDenied as error:
             self.forget()
             message = f"Databricks does not let us {what} (403): {said(error)}"
-            hint = f"{grant or 'Grant what is missing'}; the job waits and goes on by itself."
+            hint = f"{grant or 'Grant what is missing'}; the job waits and continues automatically."
             raise BackendDenied(message, hint=hint) from error
         except (errors.InternalError, errors.TooManyRequests, errors.TemporarilyUnavailable) as error:
             raise _silent(what, said(error)) from error
@@ -132,7 +132,7 @@ def _refused(what: str, why: str) -> BackendDenied:
     return BackendDenied(
         f"Databricks refuses our credentials (401), so we cannot {what}: {why}",
         hint="Renew them where the SDK finds them (DATABRICKS_TOKEN, a profile, `databricks auth login`) and restart "
-        "the processes if they are environment variables; the job waits and goes on by itself.",
+        "the processes if they are environment variables; the job waits and continues automatically.",
     )
 
 

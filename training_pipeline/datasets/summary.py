@@ -135,8 +135,8 @@ def _warnings(warned: dict[str, int], policy: GatePolicy, *, kept_from_validatio
         SheetWarning(
             code="validation_not_permitted",
             count=kept_from_validation,
-            message=f"{kept_from_validation:,} included pairs may not be used for validation: they, and what is tied "
-            "to them, go to train.",
+            message=f"{kept_from_validation:,} included pairs may not be used for validation. They and the pairs "
+            "tied to them go to the training split.",
         ),
         SheetWarning(
             code=_INSTRUCTIONS,

@@ -78,7 +78,7 @@ class Value(BaseModel):
 
 
 class ResolvedRequest(Value):
-    """What was asked for, with every "auto" replaced. It never changes."""
+    """The request with every "auto" replaced. It never changes."""
 
     training_sheet_id: str
     training_sheet_name: str
@@ -94,7 +94,7 @@ class ResolvedRequest(Value):
 
 
 class Cancellation(Value):
-    """Who asked to cancel the job, when and why; nothing where nobody did."""
+    """Who requested a cancel, when and why; all null if there was none."""
 
     requested_at: datetime | None = None
     requested_by: str | None = None
@@ -102,7 +102,7 @@ class Cancellation(Value):
 
 
 class Progress(Value):
-    """How far the training is, and what was measured last."""
+    """Progress of the training, and its latest metrics."""
 
     percent: float = 0.0
     current_step: int | None = None
@@ -117,7 +117,7 @@ class Progress(Value):
 
 
 class TrainingData(Value):
-    """What it is trained on: counts of pairs, and the references that the assets exchange."""
+    """The training data: counts of pairs, and the references that the assets exchange."""
 
     total_pairs: int | None = None
     eligible_pairs: int | None = None
@@ -143,7 +143,7 @@ class Handles(Value):
 
 
 class Result(Value):
-    """What came of the training."""
+    """The result of the training."""
 
     uc_model_name: str | None = None
     uc_model_version: str | None = None
@@ -153,7 +153,7 @@ class Result(Value):
 
 
 class PhaseState(Value):
-    """Which Dagster run works on a phase. A claim is a compare-and-set on the number of the attempt."""
+    """The claim of a Dagster run on a phase. A claim is a compare-and-set on the number of the attempt."""
 
     attempt: int = Field(0, description="Number of the attempt that was claimed last; 0 if none was.")
     claimed_at: datetime | None = Field(None, description="Since when an attempt has the job; null where none has.")
@@ -163,7 +163,7 @@ class PhaseState(Value):
 
 
 class PollingState(Value):
-    """What the poller remembers."""
+    """The state of polling."""
 
     backend_status: JobStatus | None = Field(None, description="What the backend said last.")
     metrics_offset: int = Field(0, description="Where the next observation of the backend's metrics starts.")
@@ -176,7 +176,7 @@ class PollingState(Value):
 
 
 class TrainingJob(Value):
-    """One training job, as everything above the store sees it."""
+    """A training job, as the code above the store uses it."""
 
     id: str
     status: JobStatus

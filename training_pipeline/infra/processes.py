@@ -98,10 +98,16 @@ def start(command: Sequence[str], *, environment: Mapping[str, str], log: Path) 
     if log.exists():
         log.replace(log.with_name(f"{log.name}.1"))
     # Looked up before the fork: between fork and exec next to nothing is safe to call.
-    die_with_parent: Callable[[], object] | None = None
-    if sys.platform == "linux":
-        prctl = ctypes.CDLL(None).prctl
-        die_with_parent = lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # noqa: E731
+    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+    def in_child() -> None:
+        # A shell that starts us in the background has us ignore Ctrl-C. Dagster gives SIGTERM the same handler (1.13,
+        # `setup_interrupt_handlers`), so a child that inherited this could not be asked to end.
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sign, signal.SIG_DFL)
+        if prctl is not None:
+            prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return subprocess.Popen(
@@ -111,7 +117,7 @@ def start(command: Sequence[str], *, environment: Mapping[str, str], log: Path) 
             stdout=descriptor,
             stderr=descriptor,
             start_new_session=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=in_child,
         )
     finally:
         os.close(descriptor)

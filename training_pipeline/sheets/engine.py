@@ -1,4 +1,4 @@
-"""The interface to the engine that evaluates expressions over the pairs of an open sheet.
+"""The engine that evaluates expressions over the pairs of an open sheet: its interface, and DuckDB in this process.
 
 The rules and everything that counts, splits and writes are the same expressions whatever the engine is.
 """

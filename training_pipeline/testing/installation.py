@@ -7,10 +7,24 @@ from contextlib import contextmanager
 from typing import Any
 
 from training_pipeline.app.container import Services, assemble
+from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
 from training_pipeline.testing.local_backend import reap, stand_in_backend
+from training_pipeline.testing.small_sheet import rows, write_sheet
+
+
+@contextmanager
+def scripted_services(settings: Settings, database: Database, backend: FineTuningBackend) -> Iterator[Services]:
+    """Real services on `backend`, with a training sheet `small` of 40 pairs, one of them rejected."""
+    ensure_state_directory(settings)
+    write_sheet(settings.sheets, "small", [*rows(39), *rows(1, pair_id="x", status="rejected")])
+    services = assemble(settings, database, backend=backend)
+    try:
+        yield services
+    finally:
+        services.store.engine.dispose()
 
 
 @contextmanager

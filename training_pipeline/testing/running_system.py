@@ -20,7 +20,7 @@ import dagster as dg
 from sqlalchemy import text
 
 from training_pipeline.app.container import Services, open_services
-from training_pipeline.cli.system import supervise
+from training_pipeline.cli.system import supervise, up_record
 from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.defs.provenance import asset_records
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
@@ -122,7 +122,7 @@ class RunningSystem:
     def kill(self) -> None:
         """Kill `up` and the whole process group of each of its children, in which the run workers are."""
         assert self.process is not None
-        record = supervise.read_record(self.settings)
+        record = up_record.read_record(self.settings)
         assert record is not None
         self.process.kill()
         for child in record.children:

@@ -6,13 +6,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from training_pipeline.api.app import create_app
-from training_pipeline.app.container import Services, assemble
+from training_pipeline.app.container import Services
 from training_pipeline.infra.database import Database
-from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
-from training_pipeline.testing.installation import stand_in_services
+from training_pipeline.testing.installation import scripted_services, stand_in_services
 from training_pipeline.testing.jobs import ScriptedBackend
-from training_pipeline.testing.small_sheet import rows, write_sheet
 
 
 @pytest.fixture
@@ -22,11 +20,8 @@ def backend() -> ScriptedBackend:
 
 @pytest.fixture
 def services(settings: Settings, database: Database, backend: ScriptedBackend) -> Iterator[Services]:
-    ensure_state_directory(settings)
-    write_sheet(settings.sheets, "small", [*rows(39), *rows(1, pair_id="x", status="rejected")])
-    parts = assemble(settings, database, backend=backend)
-    yield parts
-    parts.store.engine.dispose()
+    with scripted_services(settings, database, backend) as parts:
+        yield parts
 
 
 @pytest.fixture

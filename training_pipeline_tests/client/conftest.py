@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from training_pipeline.app.container import Services, assemble
+from training_pipeline.app.container import Services
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.infra.database import Database
-from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
+from training_pipeline.testing.installation import scripted_services
 from training_pipeline.testing.job_life import succeeded
 from training_pipeline.testing.jobs import ScriptedBackend
-from training_pipeline.testing.small_sheet import rows, write_sheet
 
 
 @pytest.fixture
@@ -21,11 +20,8 @@ def backend() -> ScriptedBackend:
 
 @pytest.fixture
 def services(settings: Settings, database: Database, backend: ScriptedBackend) -> Iterator[Services]:
-    ensure_state_directory(settings)
-    write_sheet(settings.sheets, "small", [*rows(39), *rows(1, pair_id="x", status="rejected")])
-    parts = assemble(settings, database, backend=backend)
-    yield parts
-    parts.store.engine.dispose()
+    with scripted_services(settings, database, backend) as parts:
+        yield parts
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from dagster_graphql import DagsterGraphQLClient
 from sqlalchemy.exc import OperationalError
 
+from training_pipeline.cli.system import up_record
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.local_backend import supervisor_pid, trainer_pid
 from training_pipeline.testing.polling import until
@@ -51,8 +52,9 @@ def test_processes_of_a_job_and_the_database_are_killed_while_it_runs(system: Ru
     server = EmbeddedPostgres(system.settings.state_dir / "postgres")
     postmaster = server.pid()
     assert postmaster is not None
-    with suppress(OperationalError), system.held_events():  # its own connection dies with the server
-        until(lambda: system.services.backend.find(launching, 1) is not None, seconds=60, what="the submit")
+    find = system.services.backend.find
+    with suppress(OperationalError), system.held_events() as waiting:  # its own connection dies with the server
+        until(lambda: find(launching, 1) is not None and waiting(), seconds=60, what="the submit")
         os.kill(postmaster, signal.SIGKILL)
         until(
             lambda: server.pid() not in {None, postmaster} and server.accepts_connections(),
@@ -63,7 +65,7 @@ def test_processes_of_a_job_and_the_database_are_killed_while_it_runs(system: Ru
     system.assert_succeeded_once(loses_trainer, trainer_starts=2)
     system.assert_succeeded_once(loses_supervisor)
     system.assert_succeeded_once(launching)
-    assert system.job(launching).launch.attempt == 2
+    assert system.job(launching).launch.attempt <= 2  # 1 if what waited came to its lock before the server died
 
 
 def test_the_run_worker_is_killed_before_and_after_the_submit(system: RunningSystem) -> None:
@@ -101,3 +103,15 @@ def test_everything_is_killed_in_the_middle_of_launch_and_of_finish(system: Runn
         system.kill()
     system.up()
     system.assert_succeeded_once(job_id)
+
+
+def test_the_code_server_is_killed_while_a_job_trains(system: RunningSystem) -> None:
+    job_id = system.create().id
+    system.until(job_id, lambda job: job.status == "running", "the training")
+    record = up_record.read_record(system.settings)
+    assert record is not None
+    killed = next(child.process for child in record.children if child.name == "code_server")
+    os.kill(killed.pid, signal.SIGKILL)
+    until(lambda: "code server had stopped and was restarted" in system.output.read_text(), seconds=60, what="restart")
+    system.assert_succeeded_once(job_id)
+    system.assert_succeeded_once(launched_from_the_launchpad(system))

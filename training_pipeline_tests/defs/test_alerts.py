@@ -89,7 +89,7 @@ def test_a_sensor_that_fails_and_fails_is_one_cause(statuses: list[TickStatus], 
     found = list(failing(Ticks(*statuses), LINKS))  # type: ignore[arg-type]
     assert [alert.key for alert in found] == ([key] if key else [])
     for alert in found:
-        assert f"failed {FAILURES_IN_A_ROW} times in a row" in alert.message
+        assert f"failed at least {FAILURES_IN_A_ROW} times in a row" in alert.message
         assert alert.links == {"sensor": "http://dagster/locations/training_pipeline/sensors/poll_training_jobs"}
 
 

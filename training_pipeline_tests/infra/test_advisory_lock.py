@@ -21,7 +21,7 @@ from training_pipeline.testing.polling import until
 HOLD = """
 import sys, time
 from pydantic import SecretStr
-from training_pipeline import advisory_lock
+from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
 with advisory_lock.hold(Database.at(SecretStr(sys.argv[1])), "job"):
     print("held", flush=True)

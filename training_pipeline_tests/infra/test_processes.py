@@ -55,6 +55,17 @@ def test_a_child_leads_a_session_and_writes_to_a_closed_log(tmp_path: Path) -> N
     assert (tmp_path / "child.log.1").read_text() == "of the last time"
 
 
+def test_a_child_can_be_asked_to_end_where_we_ignore_it_ourselves(tmp_path: Path) -> None:
+    before = {sign: signal.signal(sign, signal.SIG_IGN) for sign in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        process = processes.start(["sleep", "600"], environment=os.environ, log=tmp_path / "log")
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
+    assert processes.end(ProcessIdentity.of(process.pid), grace=10)
+    assert process.wait() == -signal.SIGTERM
+
+
 def test_ending_takes_the_whole_group_along(tmp_path: Path) -> None:
     process, grandchild = family(tmp_path / "log")
     leader = ProcessIdentity.of(process.pid)

@@ -18,9 +18,8 @@ from training_pipeline.sft.config import BUILTIN_TINY, MIN_POSITIONS, TinySize
 _TINY_OFFER: Final = BaseModelOffer(
     id=BUILTIN_TINY,
     description=(
-        "A very small model that is made from the training split alone, offline. It proves the pipeline and learns"
-        " short answers that words in the question decide; it knows nothing else. It takes more tokens where max_length"
-        " asks for more."
+        "A very small model for testing the pipeline, created offline from the training split. It learns short answers"
+        " that follow from words in the question, and knows nothing else. max_length may raise its number of tokens."
     ),
     parameters=TinySize().parameters,
     context_length=MIN_POSITIONS,

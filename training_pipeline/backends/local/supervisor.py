@@ -169,7 +169,7 @@ class Supervisor:
         return ending, exit_code
 
     def _watch(self, trainer: TrainerProcess) -> Ending | None:
-        """Wait until the trainer has ended; why it was ended, or None if it ended by itself."""
+        """Wait until the trainer has ended; why it was ended, or None if nobody ended it."""
         ending: Ending | None = None
         kill_at = float("inf")
         while not trainer.has_ended():

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -69,7 +70,9 @@ def run(
     console = Console(stderr=json)
     with _installation() as (services, instance):
         job = services.jobs.create(request, created_by=user())
-        console.print(f"Training job [bold]{job.id}[/] on {job.training_sheet_name}, from {job.base_model}.")
+        console.print(
+            f"Training job [bold]{job.id}[/] on {job.request.training_sheet_name}, from {job.request.base_model}."
+        )
         job = _drive(services, instance, job, console, wait=wait)
         if json:
             typer.echo(as_json(job, services.settings))
@@ -113,7 +116,9 @@ def _demo(settings: Settings, *, more: bool = True) -> None:
             "training_config": {"exact_match_questions": DEMO_QUESTIONS},
         }
         job = services.jobs.create(request, created_by=user())
-        console.print(f"Training job [bold]{job.id}[/] on {job.training_sheet_name}, from {job.base_model}.\n")
+        console.print(
+            f"Training job [bold]{job.id}[/] on {job.request.training_sheet_name}, from {job.request.base_model}.\n"
+        )
         job = _drive(services, instance, job, console, wait=True)
         _require(job, wait=True)
         console.print(_summary(services, job, answers=3))
@@ -138,7 +143,7 @@ def _program() -> str:
     return os.path.relpath(called) if called.is_absolute() else str(called)
 
 
-def _installation(settings: Settings | None = None) -> Any:
+def _installation(settings: Settings | None = None) -> AbstractContextManager[tuple[Services, Any]]:
     from training_pipeline.cli.system.installation import installation
 
     return installation(settings or Settings())

@@ -1,4 +1,4 @@
-"""A finished training job in a terminal: export summary, result, lineage and sample answers."""
+"""A finished training job in a terminal, and the badges, facts and figures that other views of jobs share."""
 
 from __future__ import annotations
 

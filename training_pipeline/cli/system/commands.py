@@ -15,7 +15,7 @@ from rich.table import Table
 from training_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from training_pipeline.cli.system.supervise import Record
+    from training_pipeline.cli.system.up_record import Record
 
 
 def up(
@@ -27,13 +27,12 @@ def up(
 ) -> None:
     """Start the database, Dagster's webserver and daemon and the REST API; stop them with Ctrl-C."""
     from training_pipeline.cli.system import supervise
-    from training_pipeline.cli.system.environment import WORKSPACE_YAML
 
     settings = Settings() if port is None else Settings(webserver_port=port)
     console = Console()
     supervise.up(
         settings,
-        workspace or WORKSPACE_YAML,
+        workspace,
         say=lambda message: console.print(message, style="dim", markup=False),
         ready=lambda record: console.print(_welcome(settings, record)),
     )
@@ -85,7 +84,7 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
 
 
 def _status(settings: Settings) -> dict[str, Any]:
-    from training_pipeline.cli.system import supervise
+    from training_pipeline.cli.system import supervise, up_record
     from training_pipeline.domain.errors import Unavailable
     from training_pipeline.infra.database import Database
     from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
@@ -98,7 +97,7 @@ def _status(settings: Settings) -> dict[str, Any]:
     except Unavailable:
         answers = False
     running = supervise.is_up(settings)
-    record = supervise.read_record(settings) if running else None
+    record = up_record.read_record(settings) if running else None
     return {
         "state_dir": str(settings.state_dir),
         "database": {"running": answers, "location": database.location, "embedded": settings.database_url is None},
@@ -116,7 +115,7 @@ def _status(settings: Settings) -> dict[str, Any]:
                     "running": child.process.is_alive(),
                     "log": str(child.log),
                 }
-                for child in (record.children if record else ())
+                for child in (record.latest() if record else ())
             ],
         },
     }

@@ -13,9 +13,8 @@ from training_pipeline.infra.migrations import migrate
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import PREFIX, Settings
 
-#: What `up` and `env` link into Dagster's home, and the code location that Dagster loads where nothing else is said.
+#: What `up` and `env` link into Dagster's home.
 DAGSTER_YAML: Final = Path(__file__).with_name("dagster.yaml")
-WORKSPACE_YAML: Final = Path(__file__).with_name("workspace.yaml")
 
 
 def prepare_environment(settings: Settings) -> dict[str, str]:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
-
-from training_pipeline.cli.system import health
+from training_pipeline.cli.system import code_server, health
 from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.cli.system.serve import require_safe_address
+from training_pipeline.cli.system.up_record import Child, Record, read_record, record_file
 from training_pipeline.domain.errors import Conflict, InvalidRequest, PipelineError
 from training_pipeline.infra import file_lock
 from training_pipeline.infra.database import stop_embedded
@@ -33,7 +33,11 @@ START_SECONDS: Final = 180.0
 GRACE_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 0.2
 SERVE: Final = "from training_pipeline.cli.app import main; main()"
+#: What is started again where it dies, if it has lived for so many seconds.
+RESTARTED: Final = ("code_server",)
+RESTART_SECONDS: Final = 5.0
 NAMES: Final = {
+    "code_server": "Dagster's code server",
     "webserver": "Dagster's webserver",
     "read_only": "Dagster's read-only webserver",
     "daemon": "Dagster's daemon",
@@ -41,59 +45,19 @@ NAMES: Final = {
 }
 
 
-class Child(BaseModel):
-    """A process that `up` started, the leader of its process group."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    process: ProcessIdentity
-    log: Path
-
-
-class Record(BaseModel):
-    """Which processes run the system, where and since when; stored in the state directory, also after a crash."""
-
-    model_config = ConfigDict(frozen=True)
-
-    up: ProcessIdentity
-    since: datetime
-    url: str
-    api_url: str = ""
-    read_only_url: str = ""
-    children: tuple[Child, ...] = ()
-
-    def stored(self, settings: Settings) -> Record:
-        """This record, after it was written atomically."""
-        fresh = record_file(settings).with_suffix(".new")
-        fresh.write_text(self.model_dump_json(indent=2))
-        fresh.replace(record_file(settings))
-        return self
-
-
-def record_file(settings: Settings) -> Path:
-    """Where the record is kept."""
-    return settings.state_dir / "up.json"
-
-
-def read_record(settings: Settings) -> Record | None:
-    """The record of the system that runs or last ran, else None. Reads only."""
-    try:
-        return Record.model_validate_json(record_file(settings).read_bytes())
-    except FileNotFoundError:
-        return None
-
-
 def is_up(settings: Settings) -> bool:
     """Whether an `up` runs on this state directory. Reads only."""
     return file_lock.is_held(_lock(settings))
 
 
-def up(settings: Settings, workspace: Path, *, say: Callable[[str], None], ready: Callable[[Record], None]) -> None:
+def up(
+    settings: Settings, workspace: Path | None, *, say: Callable[[str], None], ready: Callable[[Record], None]
+) -> None:
     """Run the system until SIGINT, SIGTERM or SIGHUP, then end its processes in order; the database stays.
 
-    `say` is called with each progress message, `ready` once everything answers. Raises `Conflict` if it runs already
-    or the port is taken, `PipelineError` with the end of a log if a process ends unexpectedly.
+    Dagster loads our definitions, or what `workspace` names. `say` is called with each progress message, `ready` once
+    everything answers. Raises `Conflict` if it runs already or the port is taken, `PipelineError` with the end of a log
+    if a process ends unexpectedly.
     """
     ensure_state_directory(settings)
     with ExitStack() as stack:
@@ -156,46 +120,50 @@ def end_children(settings: Settings, *, hurry: Callable[[], bool] = lambda: Fals
 
 def _run(
     settings: Settings,
-    workspace: Path,
+    workspace: Path | None,
     environment: dict[str, str],
     record: Record,
     stop: list[int],
     say: Callable[[str], None],
     ready: Callable[[Record], None],
 ) -> None:
-    webserver = [sys.executable, "-m", "dagster_webserver", "--workspace", str(workspace)]
-    commands = {
-        "webserver": [*webserver, *_listening(settings.webserver_host, settings.webserver_port)],
-        "daemon": [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)],
-        "api": [sys.executable, "-c", SERVE, "serve"],
-    }
-    if settings.read_only_host is not None:
-        listening = _listening(settings.read_only_host, settings.read_only_port)
-        commands["read_only"] = [*webserver, *listening, "--read-only"]
     say("Starting Dagster's webserver and daemon, and the REST API …")
-    running: list[tuple[Child, subprocess.Popen[bytes]]] = []
-    for name, command in commands.items():
-        if stop:
-            return
-        log = settings.logs / f"{name}.log"
-        process = start(command, environment=environment, log=log)
-        child = Child(name=name, process=ProcessIdentity.of(process.pid), log=log)
-        running.append((child, process))
-        record = record.model_copy(update={"children": (*record.children, child)}).stored(settings)
-    webservers = [found for found in (record.url, record.read_only_url) if found]
-    healthy = health.check(webservers, record.api_url, environment["DAGSTER_POSTGRES_URL"], since=record.since)
+    children = _Children(settings, environment, record)
+    with TemporaryDirectory(prefix="training-pipeline-") as private:  # a path that is short enough for a socket
+        if workspace is None:
+            socket = Path(private) / "code"
+            workspace = code_server.write_workspace(Path(private) / "workspace.yaml", socket)
+            children.start("code_server", code_server.command(socket))
+            deadline = time.monotonic() + START_SECONDS
+            while not code_server.accepts_connections(socket) and time.monotonic() < deadline and not stop:
+                children.require_alive()
+                time.sleep(LOOK_SECONDS)
+        for name, command in _commands(settings, workspace).items():
+            if stop:
+                return
+            children.start(name, command)
+        webservers = [found for found in (record.url, record.read_only_url) if found]
+        healthy = health.check(webservers, record.api_url, environment["DAGSTER_POSTGRES_URL"], since=record.since)
+        _watch(settings, children, healthy, stop, say, ready)
+
+
+def _watch(
+    settings: Settings,
+    children: _Children,
+    healthy: Callable[[], bool],
+    stop: list[int],
+    say: Callable[[str], None],
+    ready: Callable[[Record], None],
+) -> None:
+    """Until `stop`: call `ready` once all is healthy, and start again what may be."""
     deadline: float | None = time.monotonic() + START_SECONDS
     while not stop:
-        for child, process in running:
-            if process.poll() is not None:
-                raise PipelineError(
-                    f"{NAMES[child.name]} ended unexpectedly (exit code {process.returncode}). Its last lines:\n"
-                    + tail(child.log, 15),
-                    hint=f"Its log is {child.log}. Everything else was stopped. Restart with `training-pipeline up`.",
-                )
+        for name in children.restarted() if deadline is None else ():
+            say(f"{NAMES[name]} had stopped and was restarted.")
+        children.require_alive()
         if deadline is not None and healthy():
             deadline = None
-            ready(record)
+            ready(children.record)
         elif deadline is not None and time.monotonic() > deadline:
             raise PipelineError(
                 f"Dagster and the REST API were not ready within {START_SECONDS:.0f} seconds.",
@@ -206,6 +174,62 @@ def _run(
             server.start()
             say("PostgreSQL had stopped and was restarted.")
         time.sleep(LOOK_SECONDS)
+
+
+def _commands(settings: Settings, workspace: Path) -> dict[str, list[str]]:
+    webserver = [sys.executable, "-m", "dagster_webserver", "--workspace", str(workspace)]
+    commands = {
+        "webserver": [*webserver, *_listening(settings.webserver_host, settings.webserver_port)],
+        "daemon": [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)],
+        "api": [sys.executable, "-c", SERVE, "serve"],
+    }
+    if settings.read_only_host is not None:
+        listening = _listening(settings.read_only_host, settings.read_only_port)
+        commands["read_only"] = [*webserver, *listening, "--read-only"]
+    return commands
+
+
+class _Children:
+    """The processes that this `up` has started; each is on record before anything waits for it."""
+
+    def __init__(self, settings: Settings, environment: dict[str, str], record: Record) -> None:
+        self.record = record
+        self._settings = settings
+        self._environment = environment
+        self._running: dict[str, tuple[subprocess.Popen[bytes], list[str], float]] = {}
+
+    def start(self, name: str, command: list[str]) -> None:
+        """Start a process, and put it on record in the place of one of its name that has died with all its own."""
+        log = self._settings.logs / f"{name}.log"
+        process = start(command, environment=self._environment, log=log)
+        self._running[name] = (process, command, time.monotonic())
+        child = Child(name=name, process=ProcessIdentity.of(process.pid), log=log)
+        others = tuple(one for one in self.record.children if one.name != name or one.process.group())
+        self.record = self.record.model_copy(update={"children": (*others, child)}).stored(self._settings)
+
+    def restarted(self) -> list[str]:
+        """Start again those that may die without harm to the others, unless they lived for seconds only; their names.
+
+        Dagster's webserver and daemon find a code server that is back, and its runs live on in processes of their own.
+        """
+        names = []
+        for name in RESTARTED:
+            process, command, since = self._running.get(name, (None, [], 0.0))
+            if process is not None and process.poll() is not None and time.monotonic() - since > RESTART_SECONDS:
+                self.start(name, command)
+                names.append(name)
+        return names
+
+    def require_alive(self) -> None:
+        """Raise `PipelineError` with the end of its log if one has ended."""
+        for name, (process, _, _) in self._running.items():
+            if process.poll() is not None:
+                log = self._settings.logs / f"{name}.log"
+                raise PipelineError(
+                    f"{NAMES[name]} ended unexpectedly (exit code {process.returncode}). Its last lines:\n"
+                    + tail(log, 15),
+                    hint=f"Its log is {log}. Everything else was stopped. Restart with `training-pipeline up`.",
+                )
 
 
 def read_only_url(settings: Settings) -> str:

@@ -1,7 +1,7 @@
 """Databricks SQL that we write by hand: names, literals, and JSON or VARIANT made into the types of `PAIR_SCHEMA`.
 
 Names are quoted and literals escaped here and nowhere else; what a caller chooses is bound as a parameter. Everything
-is lenient in its form and strict in its meaning: what is no text, no list of words or no list of objects becomes null,
+is lenient in its form and strict in its meaning: a value of another type than the column needs becomes null,
 and null denies.
 """
 
@@ -36,7 +36,7 @@ def texts(words: list[str]) -> str:
 
 
 def from_json(text: str) -> str:
-    """JSON text as a VARIANT; null where it is no JSON. An object in which a key stands twice is none. Pure."""
+    """JSON text as a VARIANT; null where it is no JSON. An object that repeats a key counts as no JSON. Pure."""
     return f"try_parse_json({text})"
 
 

@@ -27,7 +27,7 @@ PAIRS: Final = "pairs"
 
 @dataclass
 class Warehouse:
-    """See `engines.Engine`. `pairs` is the SELECT that yields the pairs, with the parameters it needs.
+    """See `sheets.engine.Engine`. `pairs` is the SELECT that yields the pairs, with the parameters it needs.
 
     What is kept or named becomes a common table expression: a warehouse reached by single statements holds nothing from
     one to the next, and we write no tables there.

@@ -7,15 +7,19 @@ superseded and stops. A claim that is given back may be claimed again, as the ne
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Interval, and_, bindparam, cast, func, or_, select, update
 
+from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.job import ACTIVE, TERMINAL, JobStatus, Phase, TrainingJob
 from training_pipeline.training_jobs.backoff import RUNS
 from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
 from training_pipeline.training_jobs.store.rows import PHASES, job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
+
+#: What the attempt of a phase is called in messages.
+_ATTEMPT: Final = {Phase.LAUNCH: "Launch", Phase.FINALIZE: "Finish"}
 
 
 def lock_key(phase: Phase, job_id: str) -> str:
@@ -57,6 +61,26 @@ def claim(store: JobStore, phase: Phase, *, job_id: str | None = None, limit: in
             .returning(training_jobs)
         ).mappings()
         return sorted((job_from_row(row) for row in rows), key=lambda job: job.created_at)
+
+
+def begin(store: JobStore, phase: Phase, job: TrainingJob, attempt: int, *, run_id: str) -> TrainingJob:
+    """The job, with the Dagster run that works on it named in it. Writes.
+
+    Raises `Conflict` where `attempt` does not hold the claim any more. Idempotent.
+    """
+    state, names = job.phase(phase), PHASES[phase]
+    claim_held = {names.attempt: attempt, names.claimed_at: state.claimed_at}
+    begun = None
+    if state.attempt == attempt and state.claimed_at is not None:
+        begun = store.update(job.id, {names.run_id: run_id}, where=claim_held)
+    if begun is None:
+        raise superseded(phase, job.id, attempt)
+    return begun
+
+
+def superseded(phase: Phase, job_id: str, attempt: int) -> Conflict:
+    """The error of a run whose attempt does not hold the claim any more."""
+    return Conflict(f"{_ATTEMPT[phase]} attempt {attempt} of training job {job_id} has been superseded.")
 
 
 def claimed(store: JobStore, phase: Phase) -> list[TrainingJob]:

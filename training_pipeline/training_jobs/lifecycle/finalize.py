@@ -9,10 +9,11 @@ from sqlalchemy import and_, func, or_, select
 
 from training_pipeline.backends.base import FineTuningBackend, TrainingResult
 from training_pipeline.domain.errors import BackendFailed, Conflict
-from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
+from training_pipeline.domain.job import TERMINAL, JobStatus, Phase, TrainingJob
 from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra.files import sha256
 from training_pipeline.tracking.mlflow import RunTracking
+from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.lifecycle.launch import registered_name
 from training_pipeline.training_jobs.lifecycle.provenance import source_version, template_version
 from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, collect_points
@@ -34,13 +35,7 @@ class Finalizer:
         job = self._store.get(job_id)
         if job.finalize.done_at is not None:
             raise Conflict(f"Training job {job_id} is {job.status}: it has ended already.")
-        if job.finalize.attempt != attempt or job.finalize.claimed_at is None:
-            raise Conflict(f"Finish attempt {attempt} of training job {job_id} has been superseded.")
-        claimed = {"finalize_attempt": attempt, "finalize_claimed_at": job.finalize.claimed_at}
-        updated = self._store.update(job_id, {"finalize_run_id": run_id}, where=claimed)
-        if updated is None:
-            raise Conflict(f"Finish attempt {attempt} of training job {job_id} has been superseded.")
-        return updated
+        return claims.begin(self._store, Phase.FINALIZE, job, attempt, run_id=run_id)
 
     def require_trained(self, job: TrainingJob) -> None:
         """End a job that failed or timed out, and raise `BackendFailed` with its cause."""

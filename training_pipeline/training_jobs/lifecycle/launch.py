@@ -18,13 +18,14 @@ from training_pipeline.datasets.prepare import split_snapshot, write_dataset
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
 from training_pipeline.domain.errors import Conflict, GovernanceChanged
-from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
+from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef, required
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.tracking.mlflow import RunTracking
+from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 
@@ -59,13 +60,7 @@ class Launcher:
         if job.status not in ACTIVE or job.launch.done_at is not None:
             hint = "Retry it to train again." if job.status not in ACTIVE else ""
             raise Conflict(f"Training job {job_id} is {job.status} and cannot be launched again.", hint=hint)
-        if job.launch.attempt != attempt or job.launch.claimed_at is None:
-            raise Conflict(f"Launch attempt {attempt} of training job {job_id} has been superseded.")
-        claimed = {"launch_attempt": attempt, "launch_claimed_at": job.launch.claimed_at}
-        updated = self._store.update(job_id, {"launch_run_id": run_id}, where=claimed)
-        if updated is None:
-            raise Conflict(f"Launch attempt {attempt} of training job {job_id} has been superseded.")
-        return updated
+        return claims.begin(self._store, Phase.LAUNCH, job, attempt, run_id=run_id)
 
     def read_sheet(self, job: TrainingJob) -> SheetRef:
         """The training sheet as it is now, noted in the job. Idempotent until the job is submitted."""
@@ -236,7 +231,7 @@ class Launcher:
         """Set columns of the job while this attempt has it; raises `Conflict` where another one has taken over."""
         held = {"launch_attempt": job.launch.attempt, "launch_claimed_at": job.launch.claimed_at}
         if self._store.update(job.id, values, where=held, event=event, data=data) is None:
-            raise Conflict(f"Launch attempt {job.launch.attempt} of training job {job.id} has been superseded.")
+            raise claims.superseded(Phase.LAUNCH, job.id, job.launch.attempt)
 
     def launched(self, job_id: str) -> None:
         """Close the launch: its assets are materialized. Idempotent."""

@@ -45,7 +45,7 @@ def mirror(backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob, 
 
 
 def warning_of(points: Iterable[MetricPoint]) -> JobEvent | None:
-    """The event about the first of the points that stands for a value that was no number; None without one. Pure."""
+    """The event about the first point whose value was not a finite number; None where all were."""
     broken = next((point for point in points if point.name.endswith(NOT_FINITE)), None)
     if broken is None:
         return None

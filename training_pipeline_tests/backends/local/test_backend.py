@@ -410,7 +410,7 @@ def test_a_run_lost_too_often_fails_for_good_and_leaves_no_trainer(runs: Path) -
     assert not backend.recover("tj-1", 1)
     state = backend.status("tj-1", 1)
     assert (state.status, state.lost) == (JobStatus.FAILED, False)
-    assert "taken up again 1 time" in (state.error or "")
+    assert "although it was resumed 1 time" in (state.error or "")
     until(lambda: is_gone(trainer), "the death of the trainer")
     assert not backend.recover("tj-1", 1)
 

@@ -91,7 +91,7 @@ def test_what_a_person_sees(command: Command, url: str, done: TrainingJob, where
     assert "rejected" in pairs
     _, listed, _ = command("jobs", "list", *at)
     assert all(word in listed for word in (done.id, "succeeded", "100 %", "ada"))
-    assert "no such" in command("jobs", "list", "--active", *at)[1]
+    assert "No training jobs match." in command("jobs", "list", "--active", *at)[1]
 
 
 def test_every_step_as_csv(command: Command, url: str, done: TrainingJob, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ def test_list_has_the_sample_and_names_what_cannot_be_read(tmp_path: Path) -> No
     broken = tmp_path / "state" / "sheets" / "mine.yaml"
     broken.parent.mkdir(parents=True)
     broken.write_text("name: x")
-    assert "cannot be read: training-pipeline sheets check mine" in run("list").stdout
+    assert "cannot be read, run: training-pipeline sheets check mine" in run("list").stdout
     listed = json.loads(run("list", "--json").stdout)
     assert ([sheet["id"] for sheet in listed["training_sheets"]], listed["unreadable"]) == (["sheet-123"], ["mine"])
 
@@ -79,7 +79,7 @@ def test_import_says_what_is_wrong_with_the_rows() -> None:
     Path("x.jsonl").write_text('{"question": "q", "answer": " ", "colour": 1}\n')
     text = run("import", "x.jsonl", "--id", "x", *STATED).stdout
     assert "Columns not imported: colour" in text
-    assert "1 errors and 0 warnings: training-pipeline sheets check x" in text
+    assert "1 errors and 0 warnings; see training-pipeline sheets check x" in text
 
 
 def test_a_sheet_that_may_not_be_trained_on_says_so() -> None:

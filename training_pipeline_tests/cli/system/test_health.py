@@ -11,7 +11,7 @@ from training_pipeline.domain.errors import Conflict, PipelineError
 def test_a_taken_port_is_one_clear_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(Conflict, match=f"Port {port} on 127.0.0.1 is taken") as caught:
+        with pytest.raises(Conflict, match=f"Port {port} on 127.0.0.1 is in use") as caught:
             health.require_free_port("127.0.0.1", port)
         assert "--port" in caught.value.hint
     health.require_free_port("127.0.0.1", port)

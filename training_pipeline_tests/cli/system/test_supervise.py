@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from training_pipeline.cli.system import supervise
+from training_pipeline.cli.system import supervise, up_record
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.settings import Settings
@@ -58,8 +58,9 @@ class Installation:
         found: dict[str, Any] = json.loads(self.command("status", "--json").stdout)
         return found
 
-    def up(self) -> subprocess.Popen[bytes]:
-        arguments = ["up", "--port", str(self.port), "--workspace", str(self.workspace)]
+    def up(self, *, ours: bool = False) -> subprocess.Popen[bytes]:
+        """Start it on our definitions, or on some that load faster."""
+        arguments = ["up", "--port", str(self.port), *([] if ours else ["--workspace", str(self.workspace)])]
         with self.output.open("wb") as output:
             return subprocess.Popen(
                 [*MAIN, *arguments], env=self.environment, stdout=output, stderr=output, start_new_session=True
@@ -69,7 +70,7 @@ class Installation:
         """Wait until it is up; the pids of everything that it started."""
         until(lambda: "is up" in self.output.read_text() or up.poll() is not None, seconds=120)
         assert up.poll() is None, self.output.read_text()
-        record = supervise.read_record(self.settings)
+        record = up_record.read_record(self.settings)
         assert record is not None
         return [member.pid for child in record.children for member in child.process.group()]
 
@@ -87,9 +88,9 @@ def living(pids: list[int]) -> list[int]:
 
 @pytest.mark.slow
 def test_a_day(installation: Installation) -> None:
-    up = installation.up()
+    up = installation.up(ours=True)
     pids = installation.ready(up)
-    assert len(living(pids)) >= 5  # webserver and daemon, a code server each, and the REST API
+    assert len(living(pids)) >= 5  # code server, the process that its runs are forked off, webserver, daemon, REST API
     with urllib.request.urlopen(f"http://127.0.0.1:{installation.api_port}/readyz", timeout=30) as answer:
         assert json.load(answer)["status"] == "ready"
 
@@ -97,6 +98,7 @@ def test_a_day(installation: Installation) -> None:
     assert found["database"]["running"]
     assert found["up"]["running"]
     assert [(one["name"], one["running"]) for one in found["up"]["processes"]] == [
+        ("code_server", True),
         ("webserver", True),
         ("daemon", True),
         ("api", True),
@@ -115,6 +117,16 @@ def test_a_day(installation: Installation) -> None:
     until(lambda: server.pid() not in {None, killed} and server.accepts_connections())
     assert up.poll() is None
 
+    record = up_record.read_record(installation.settings)
+    assert record is not None
+    killed = record.children[0].process.pid
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: "Dagster's code server had stopped and was restarted" in installation.output.read_text())
+    assert up.poll() is None
+    processes = installation.status()["up"]["processes"]
+    assert sorted(one["name"] for one in processes if one["running"]) == ["api", "code_server", "daemon", "webserver"]
+    assert len(processes) == 4
+
     os.killpg(up.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
     assert up.wait(timeout=60) == 0
     assert living(pids) == []
@@ -131,7 +143,7 @@ def test_a_day(installation: Installation) -> None:
 def test_what_a_killed_up_and_a_stopped_daemon_leave_behind_is_ended(installation: Installation) -> None:
     up = installation.up()
     pids = installation.ready(up)
-    record = supervise.read_record(installation.settings)
+    record = up_record.read_record(installation.settings)
     assert record is not None
     for child in record.children:
         os.kill(child.process.pid, signal.SIGSTOP)  # so that none of them can end by itself
@@ -142,14 +154,14 @@ def test_what_a_killed_up_and_a_stopped_daemon_leave_behind_is_ended(installatio
     down = installation.command("down").stdout
     assert down == "Stopped: api, daemon, webserver, PostgreSQL.\n"
     assert living(pids) == []
-    assert supervise.read_record(installation.settings) is None
+    assert up_record.read_record(installation.settings) is None
 
 
 @pytest.mark.slow
 def test_a_child_that_dies_takes_the_rest_along_and_its_log_is_shown(installation: Installation) -> None:
     up = installation.up()
     pids = installation.ready(up)
-    record = supervise.read_record(installation.settings)
+    record = up_record.read_record(installation.settings)
     assert record is not None
     os.kill(record.children[1].process.pid, signal.SIGKILL)
     assert up.wait(timeout=60) == 1
