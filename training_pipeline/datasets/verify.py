@@ -19,6 +19,7 @@ from training_pipeline.domain.refs import DatasetRef, SnapshotRef
 from training_pipeline.domain.rules.comparison import Comparison
 from training_pipeline.domain.rules.constraints import names, words
 from training_pipeline.domain.rules.gates import judge_each
+from training_pipeline.domain.rules.normal_form import normal_form_table
 from training_pipeline.domain.rules.text import word_of
 from training_pipeline.domain.usage import REVIEW_WORDS, Status, Use, constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
@@ -97,8 +98,13 @@ def held_out_in_train(opened: OpenSheet, taken: SnapshotRef) -> Finding:
     )
     engine = opened.engine
     judged = engine.name(judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags)))
-    questions = Comparison(engine.words, engine.rendered).questions(judged.filter(judged.held_out))
-    with disk_errors("look for held-out questions"), engine.fetch(questions.distinct()) as held_out:
+    with (
+        disk_errors("look for held-out questions"),
+        engine.keep(normal_form_table(opened.pairs)) as forms,
+        engine.fetch(
+            Comparison(engine.words, engine.rendered, forms).questions(judged.filter(judged.held_out)).distinct()
+        ) as held_out,
+    ):
         outright = held_out.select(asked=held_out.asked.split(" ").unnest())
         leaked = chosen.unnest("asked").semi_join(outright, "asked").distinct("included_id")
         broken = int(leaked.count().execute())

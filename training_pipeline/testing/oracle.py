@@ -75,6 +75,13 @@ def _invisible(character: str) -> bool:
     )
 
 
+def _composed(text: str) -> str:
+    """A decomposed text with the accented letters of Latin-1 as one character, where only one mark follows at first."""
+    for code in range(0xC0, 0x100):
+        text = text.replace(unicodedata.normalize("NFD", chr(code)), chr(code))
+    return text
+
+
 def loose(text: str | None) -> str:
     """The text as questions and examples are compared."""
     seen = text or ""
@@ -85,13 +92,14 @@ def loose(text: str | None) -> str:
         if (folded := unicodedata.normalize("NFKD", spelled.casefold())) == seen:
             break
         seen = folded
+    seen = _composed(seen)
     punctuation = {c for c in seen if unicodedata.category(c).startswith("P") or c in "$+<=>^`|~"}
     return seen.strip("".join(punctuation)) or seen
 
 
 def strict(text: str | None) -> str | None:
     """The text as copies are compared."""
-    return None if text is None else unicodedata.normalize("NFC", text).strip(SPACES)
+    return None if text is None else _composed(unicodedata.normalize("NFD", text)).strip(SPACES)
 
 
 Turn = tuple[str, str, str]

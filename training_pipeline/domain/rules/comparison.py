@@ -17,22 +17,20 @@ import ibis
 import ibis.expr.types as ir
 
 from training_pipeline.domain.rules.engine_words import EngineWords, let
-from training_pipeline.domain.rules.normal_form import NormalForm, normal_form_table
+from training_pipeline.domain.rules.normal_form import NormalForm
 from training_pipeline.domain.rules.rendering import row_hash
-from training_pipeline.domain.rules.text import WHITE_SPACE, word_of
+from training_pipeline.domain.rules.text import word_of
 from training_pipeline.domain.rules.validity import has_messages
 
 #: Hexadecimal digits of a hash: 128 bits, enough that no two questions of a sheet collide.
 HASH_DIGITS: Final = 32
 #: A conversation is looked at from its beginning and from this many of the turns before each question.
-_LATEST: Final = 8
+LATEST: Final = 8
 #: Roles as capital letters, which no text in its loose form has: nothing can pose as the border of two messages.
-_USER, _ANSWER, _TOOL, _SYSTEM, _UNKNOWN, _CALLS = "UATSXC"
-_VISIBLE: Final = "[^A-Z]"
-_CALL_ID: Final = '"id":"[^"]*",|,?"id":"[^"]*"'
-_SPELLED: Final = "".join(f"\\x{{{ord(character):X}}}" for character in WHITE_SPACE)
-#: A text that its strict form may differ from.
-_UNSETTLED: Final = rf"[^\x{{0}}-\x{{7F}}]|^[{_SPELLED}]|[{_SPELLED}]\z"
+USER, ANSWER, TOOL, SYSTEM, UNKNOWN, CALLS = "UATSXC"
+VISIBLE: Final = "[^A-Z]"
+_ID: Final = r'"id":"(?:[^"\\]|\\.)*"'
+CALL_ID: Final = f"{_ID},|,?{_ID}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,60 +40,69 @@ class Comparison:
     words: EngineWords
     #: Writes an example as its canonical line.
     rendered: Callable[[ir.ArrayValue], ir.StringValue]
+    #: `normal_form_table`, where the engine holds it.
+    forms: ir.Table
 
-    def of(self, judged: ir.Table, *, keep: Callable[[ir.Table], ir.Table]) -> ir.Table:
-        """The verdicts of `judge_each` with four texts in place of `messages`; `keep` may store a small table.
+    def of(self, judged: ir.Table) -> ir.Table:
+        """The verdicts of `judge_each` with four texts in place of `messages`.
 
         `row_hash`: SHA-256 of the line of the example; null where no rule compares it. `copy_hash`: the same where only
         roles, tool calls and the strict form of contents count; null where the pair has a reason. `asked`: a hash for
-        each question, the marked ones last, between blanks; null where there are none. `shown`: a hash of the whole
-        example, then of those it shows; null where no rule compares it.
+        each question, the marked ones first, between blanks; null where there are none. `shown`: a hash of the whole
+        example, then of those it shows; null where no rule compares it, and where one turn alone is enough to ask first
+        whether a prohibited pair asks the same: see `examples`.
         """
-        forms = keep(normal_form_table(judged))
-        table = judged.cross_join(forms)
+        table = judged.cross_join(self.forms)
         form = NormalForm(self.words, table)
-        compared = table.reason.isnull() | table.prohibited
-        line = row_hash(ibis.cases((compared, self.rendered(table.messages))))
+        several = table.messages.filter(lambda message: message["role"] == "assistant").length() > 1
+        shows = table.prohibited | (table.reason.isnull() & several)
         hashed = table.select(
             *(name for name in judged.columns if name != "messages"),
-            row_hash=line,
+            row_hash=row_hash(ibis.cases((table.reason.isnull() | table.prohibited, self.rendered(table.messages)))),
             settled=ibis.cases((table.reason.isnull(), _settled(table.messages, form))),
-            spoken=ibis.cases((has_messages(table.messages), self._spoken(table.messages, form, compared))),
+            spoken=ibis.cases((has_messages(table.messages), self._spoken(table.messages, form, shows))),
+            shows=shows.fill_null(False),
         )
         # As a view, so that Ibis does not write what was spoken and settled at every use.
         said = hashed.view()
         return said.select(
-            *(name for name in hashed.columns if name not in {"spoken", "settled"}),
+            *(name for name in hashed.columns if name not in {"spoken", "settled", "shows"}),
             copy_hash=ibis.cases(
                 (said.reason.isnull(), ibis.coalesce(row_hash(self.rendered(said.settled)), said.row_hash))
             ),
             asked=ibis.cases((said.spoken.notnull(), self._asked(said.spoken))),
-            shown=ibis.cases((said.reason.isnull() | said.prohibited, self._shown(said.spoken))),
+            shown=ibis.cases((said.shows, self._shown(said.spoken))),
         )
 
     def questions(self, pairs: ir.Table) -> ir.Table:
         """`asked` of a table with `messages`, and nothing else."""
-        table = pairs.cross_join(normal_form_table(pairs))
+        table = pairs.cross_join(self.forms)
         spoken = let(self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(False)), self._asked)
         return table.select(asked=ibis.cases((has_messages(table.messages), spoken)))
 
-    def _spoken(self, messages: ir.ArrayValue, form: NormalForm, compared: ir.BooleanValue) -> ir.ArrayValue:
+    def examples(self, pairs: ir.Table) -> ir.Table:
+        """`pair_id` of a table with `messages`, and as `example` the hash of the whole example."""
+        table = pairs.cross_join(self.forms)
+        spoken = self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(True))
+        return table.select("pair_id", example=self._hash(self._whole(spoken)))
+
+    def _spoken(self, messages: ir.ArrayValue, form: NormalForm, shows: ir.BooleanValue) -> ir.ArrayValue:
         """A text for each message but those of the system; a last answer says nothing unless examples are compared."""
         last = messages.length() - 1
 
         def text(message: ir.StructValue, turn: ir.IntegerValue) -> ir.StringValue:
             role = message["role"]
-            unseen = (role == "assistant") & (turn == last) & ~compared
+            unseen = (role == "assistant") & (turn == last) & ~shows
             content = form.loose(message["content"].fill_null(""))
-            calls = self.words.without(message["tool_calls"], _CALL_ID)
+            calls = self.words.without(message["tool_calls"], CALL_ID)
             return (
-                ibis.cases((role == "user", _USER), (role == "assistant", _ANSWER), else_=_other_role(role))
+                ibis.cases((role == "user", USER), (role == "assistant", ANSWER), else_=_other_role(role))
                 + ibis.cases((role == "system", ""), (unseen, ""), else_=content)
-                + ibis.cases((calls.notnull(), ibis.literal(_CALLS) + form.loose(calls)), else_="")
+                + ibis.cases((calls.notnull(), ibis.literal(CALLS) + form.loose(calls)), else_="")
             )
 
         texts = messages.map(text)
-        return texts.filter(lambda spoken: ~spoken.startswith(_SYSTEM))
+        return texts.filter(lambda spoken: ~spoken.startswith(SYSTEM))
 
     def _hash(self, text: ir.StringValue) -> ir.StringValue:
         return self.words.left(text.hexdigest("sha256"), HASH_DIGITS)
@@ -105,7 +112,7 @@ class Comparison:
 
     def _asked(self, parts: ir.ArrayValue) -> ir.StringValue:
         question = self._whole(self.words.between(parts, ibis.literal(0), parts.length() - 1))
-        alone = let(question, lambda text: ibis.cases((text.re_search(_VISIBLE), self._hash(text))))
+        alone = let(question, lambda text: ibis.cases((text.re_search(VISIBLE), self._hash(text))))
         return ibis.cases((_has_one_turn(parts), alone), else_=let(_answers(parts), lambda at: self._each(parts, at)))
 
     def _each(self, parts: ir.ArrayValue, answers: ir.ArrayValue) -> ir.StringValue:
@@ -127,7 +134,7 @@ class Comparison:
                     )
                 )
                 nothing = ibis.literal([], type="array<string>")
-                return ibis.cases((own.re_search(_VISIBLE), first.concat(later)), else_=nothing)
+                return ibis.cases((own.re_search(VISIBLE), first.concat(later)), else_=nothing)
 
             return let(answers.filter(lambda answer: answer < end), windows)
 
@@ -157,7 +164,7 @@ def _settled(messages: ir.ArrayValue, form: NormalForm) -> ir.ArrayValue:
             message["name"].notnull()
             | message["weight"].cast("string").notnull()
             | message["tool_call_id"].notnull()
-            | message["content"].re_search(_UNSETTLED).fill_null(False)
+            | ~form.is_strict(message["content"]).fill_null(True)
         )
     )
     settled = messages.map(
@@ -180,17 +187,17 @@ def _other_role(role: ir.StringValue) -> ir.StringValue:
     return let(
         word_of(role),
         lambda word: ibis.cases(
-            (word == "user", _USER),
-            (word == "assistant", _ANSWER),
-            (word == "tool", _TOOL),
-            (word == "system", _SYSTEM),
-            else_=_UNKNOWN,
+            (word == "user", USER),
+            (word == "assistant", ANSWER),
+            (word == "tool", TOOL),
+            (word == "system", SYSTEM),
+            else_=UNKNOWN,
         ),
     )
 
 
 def _is_answer(text: ir.StringValue) -> ir.BooleanValue:
-    return text.startswith(_ANSWER)
+    return text.startswith(ANSWER)
 
 
 def _has_one_turn(parts: ir.ArrayValue) -> ir.BooleanValue:
@@ -206,4 +213,4 @@ def _answers(parts: ir.ArrayValue) -> ir.ArrayValue:
 
 def _latest(answers: ir.ArrayValue) -> ir.ArrayValue:
     """The last few of the places."""
-    return answers.filter(lambda _, number: number >= answers.length() - _LATEST)
+    return answers.filter(lambda _, number: number >= answers.length() - LATEST)

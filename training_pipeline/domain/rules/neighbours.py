@@ -7,6 +7,7 @@ once for each different text of hashes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import ibis
@@ -16,14 +17,18 @@ from training_pipeline.domain.rules.comparison import HASH_DIGITS
 from training_pipeline.domain.rules.gates import Keep, unkept
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 
+#: `pair_id` and `example`, the hash of the whole example, of the pairs whose ids stand in a table.
+Examples = Callable[[ir.Table], ir.Table]
 
-def judge_together(judged: ir.Table, policy: GatePolicy, *, keep: Keep = unkept) -> ir.Table:
+
+def judge_together(judged: ir.Table, policy: GatePolicy, *, examples_of: Examples, keep: Keep = unkept) -> ir.Table:
     """Finish the verdicts of `judge_each`, to which `Comparison.of` added what is compared.
 
-    `keep` may store a small table that is read several times. Returns the columns of `judged` but for what only the
-    comparison needs, with the final `reason` and `may_validate` (false for excluded pairs), and `prompt_hash`: the
-    hashes of the questions that tie the pair, between blanks; `instruction`: they are put to so many items that they
-    tie nothing; `instructions`: all questions of the pair for which this holds.
+    `examples_of` is asked for the few pairs of one turn that ask the same as a prohibited one. `keep` may store a small
+    table that is read several times. Returns the columns of `judged` but for what only the comparison needs, with the
+    final `reason` and `may_validate` (false for excluded pairs), and `prompt_hash`: the hashes of the questions that
+    tie the pair, between blanks; `instruction`: they are put to so many items that they tie nothing; `instructions`:
+    all questions of the pair for which this holds.
     """
     several = keep(_several(judged, "asked"))
     hits = _Questions.of(judged, several, policy, keep)
@@ -31,16 +36,18 @@ def judge_together(judged: ir.Table, policy: GatePolicy, *, keep: Keep = unkept)
     shows = keep(
         _several(judged, "shown").semi_join(examples, ibis._.hash == examples.example).select("whole").distinct()
     )
+    identical = keep(_identical(judged, examples, examples_of, keep))
     joined = (
         judged.left_join(hits.instructions, judged.asked == hits.instructions.instruction_prompt)
         .left_join(hits.held_out, judged.asked == hits.held_out.held_out_prompt)
         .left_join(hits.conversations, judged.asked == hits.conversations.conversation)
         .left_join(examples, judged.shown == examples.example)
         .left_join(shows, judged.shown == shows.whole)
+        .left_join(identical, judged.pair_id == identical.identical_id)
     )
     one_question = joined.conversation.isnull()
     is_instruction = joined.instruction_prompt.notnull()
-    prohibited = joined.example.notnull() | joined.whole.notnull()
+    prohibited = joined.example.notnull() | joined.whole.notnull() | joined.identical_id.notnull()
     held_out = joined.held_out_prompt.notnull() | joined.asks_held_out.fill_null(False)
     known = joined.select(
         *(name for name in judged.columns if name not in {"reason", "asked", "shown"}),
@@ -142,3 +149,11 @@ def _listed(hashes: ir.StringColumn) -> ir.StringValue:
 def _prohibited_examples(judged: ir.Table, keep: Keep) -> ir.Table:
     prohibited = judged.filter(judged.prohibited & judged.shown.notnull())
     return keep(prohibited.select(example=prohibited.shown.left(HASH_DIGITS)).distinct())
+
+
+def _identical(judged: ir.Table, examples: ir.Table, examples_of: Examples, keep: Keep) -> ir.Table:
+    """`identical_id`: the pairs of one turn that show a prohibited example. The answers of others are not looked at."""
+    forbidden = judged.filter(judged.prohibited).select(forbidden=judged.asked.fill_null("")).distinct()
+    open_ = judged.filter(judged.reason.isnull() & judged.shown.isnull())
+    suspects = keep(open_.semi_join(forbidden, open_.asked.fill_null("") == forbidden.forbidden).select("pair_id"))
+    return examples_of(suspects).semi_join(examples, "example").select(identical_id="pair_id")

@@ -3,19 +3,21 @@
 Compatibility decomposition (NFKD) and full case folding until neither changes anything, without invisible characters
 and white space, marks in canonical order, without the punctuation at either end; a text of punctuation alone keeps it.
 The strict form, which decides what is a copy, is canonical decomposition (NFD) and no white space at either end: it
-makes the same texts equal as NFC.
+makes the same texts equal as NFC. In both, the accented letters of Latin-1 are composed again: nearly all texts in
+Western languages then stand as they are, and need no look at the table.
 
 Everything comes from `normal_form.json`, of one version of Unicode: engines have no NFKC, no case folding, and other
 versions of Unicode than the next engine. `scripts/write_normal_form.py` writes it; it is part of the gate policy.
+`plain_form.py` says the same in Python, for one text at a time.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from importlib.resources import files
 from typing import Any, Final
 
@@ -25,12 +27,13 @@ import ibis.expr.types as ir
 from training_pipeline.domain.rules.engine_words import EngineWords, let
 from training_pipeline.domain.rules.text import WHITE_SPACE
 
-#: One character that needs the table, and what is dropped of ASCII.
+#: One character that may need the table, and what is dropped of ASCII.
 _OTHER: Final = r"[^\x{0}-\x{7F}]"
 _BLANKS: Final = r"[\x{0}-\x{20}\x{7F}]+"
 #: White space that nearly every text has, and what is rare.
 _COMMON: Final = " \n"
 _RARE: Final = r"[\x{0}-\x{9}\x{B}-\x{1F}\x{7F}]"
+_WHITE: Final = " ".join(f"{ord(blank):X}" for blank in WHITE_SPACE)
 _IOTA_MARK, _IOTA = "\u0345", "\u03b9"
 
 #: Code points a page; and what stands in a page for a character that stays as it is: no image has a capital letter.
@@ -39,6 +42,12 @@ _PAGE: Final = 1 << _PAGE_BITS
 _SAME: Final = "A"
 #: Hangul syllables, which decompose by arithmetic.
 _SYLLABLES: Final = range(0xAC00, 0xD7A4)
+_ASCII: Final = 0x80
+#: Letters for which every engine knows the other case; but for the last, which has two in upper case.
+_LATIN: Final = range(0xC0, 0x100)
+_SHARP_S: Final = "\u00df"
+#: Where there are no letters with two cases, or the table has them: symbols, ideographs, emoji.
+_CASELESS: Final = "A1-BF 2010-2BFF 3001-9FFF 1F300-1FAFF"
 
 
 @cache
@@ -61,12 +70,20 @@ def _pattern(ranges: str) -> str:
     )
 
 
+def _spelled(codes: Iterable[int], gap: int = 1) -> str:
+    """Code points as a class, and what lies between two of them that are no more than `gap` apart."""
+    found: list[list[int]] = []
+    for code in sorted(codes):
+        if found and code - found[-1][1] <= gap:
+            found[-1][1] = code
+        else:
+            found.append([code, code])
+    return _pattern(" ".join(f"{first:X}-{last:X}" for first, last in found))
+
+
 @cache
 def _runs_of_marks() -> str:
-    marks = sorted(mark_ranks())
-    starts = [code for code in marks if code - 1 not in mark_ranks()]
-    ends = [code for code in marks if code + 1 not in mark_ranks()]
-    return f"[{_pattern(' '.join(f'{first:X}-{last:X}' for first, last in zip(starts, ends, strict=True)))}]{{2,}}"
+    return f"[{_spelled(mark_ranks())}]{{2,}}"
 
 
 def _jamo(syllable: int) -> str:
@@ -96,6 +113,33 @@ def decomposed_images() -> Mapping[int, str]:
 def mark_ranks() -> Mapping[int, str]:
     """The canonical combining class of each mark, in three digits."""
     return {code: f"{int(rank):03d}" for rank, ranges in _table()["marks"].items() for code in codes(ranges)}
+
+
+@cache
+def punctuation() -> frozenset[int]:
+    """The characters that are dropped at either end of a text in the loose form."""
+    return frozenset(codes(_table()["punctuation"]))
+
+
+@cache
+def composed_letters() -> Mapping[str, str]:
+    """The letters of Latin-1 that are made of two characters, by those two: both forms have them as one."""
+    return {decomposed_images()[code]: chr(code) for code in _LATIN if code in decomposed_images()}
+
+
+@cache
+def _needs_folding() -> str:
+    """A class with all that more than lower case may be needed for; so no engine's own idea of that counts."""
+    changed = folded_images().keys() | mark_ranks().keys()
+    plain = {code for code in codes(_CASELESS) if code not in changed} | set(_LATIN) | set(range(_ASCII))
+    return f"[{_spelled((code for code in range(sys.maxunicode + 1) if code not in plain), gap=3)}]"
+
+
+@cache
+def _needs_spelling() -> str:
+    """A class with all that the strict form may change."""
+    changed = {code for code in (*decomposed_images(), *mark_ranks()) if code >= _ASCII}
+    return f"[{_spelled(changed - set(_LATIN), gap=16)}]"
 
 
 @cache
@@ -135,19 +179,36 @@ class NormalForm:
 
     def loose(self, text: ir.StringValue) -> ir.StringValue:
         """`text` as questions and examples are compared; null stays null."""
-        folded = ibis.cases((self._is_other(text), self._mapped(text, "folded")), else_=text.lower())
-        squeezed = let(folded, self._squeezed)
-        ordered = let(squeezed, lambda done: ibis.cases((self._is_other(done), self._folded_marks(done)), else_=done))
-        return let(ordered, self._bare)
+        return let(let(let(text, self._squeezed), self._folded), self._bare)
 
     def strict(self, text: ir.StringValue) -> ir.StringValue:
         """`text` as copies are compared; null stays null."""
-        decomposed = ibis.cases((self._is_other(text), self._ordered(self._mapped(text, "decomposed"))), else_=text)
-        blanks = f"[{_pattern(' '.join(f'{ord(blank):X}' for blank in WHITE_SPACE))}]+"
-        return self.words.without(decomposed, f"^{blanks}|{blanks}\\z")
+        spelled = ibis.cases(
+            (text.re_search(_needs_spelling()), self._composed(self._ordered(self._mapped(text, "decomposed")))),
+            else_=text,
+        )
+        return self._without_ends(spelled, f"[{_pattern(_WHITE)}]+")
 
-    def _is_other(self, text: ir.StringValue) -> ir.BooleanValue:
-        return text.re_search(_OTHER)
+    def is_strict(self, text: ir.StringValue) -> ir.BooleanValue:
+        """Whether `text` is surely its own strict form; null where it is null."""
+        return ~text.re_search(f"{_needs_spelling()}|^[{_pattern(_WHITE)}]|[{_pattern(_WHITE)}]\\z")
+
+    def _folded(self, text: ir.StringValue) -> ir.StringValue:
+        """`text`, without white space, in the one spelling and case."""
+        plain = text.lower().replace(_SHARP_S, "ss")
+        # The mark becomes a letter once it has its place among the marks.
+        ordered = self._ordered(self._mapped(text, "folded")).replace(_IOTA_MARK, _IOTA)
+        return ibis.cases((text.re_search(_needs_folding()), self._composed(ordered)), else_=plain)
+
+    def _composed(self, text: ir.StringValue) -> ir.StringValue:
+        """With the letters of Latin-1 as one character each."""
+        marks = "".join(sorted({pair[1] for pair in composed_letters()}))
+
+        def whole(text: ir.StringValue) -> ir.StringValue:
+            composed = reduce(lambda done, pair: done.replace(*pair), composed_letters().items(), text)
+            return ibis.cases((text.re_search(f"[{_spelled(map(ord, marks))}]"), composed), else_=text)
+
+        return let(text, whole)
 
     def _value(self, character: ir.StringValue, lookup: str) -> ir.StringValue:
         """What the table says of a character; `_SAME` where it says nothing."""
@@ -187,9 +248,6 @@ class NormalForm:
             common = self.words.joined(common.split(character), "")
         return ibis.cases((text.re_search(_RARE), self.words.without(text, _BLANKS)), else_=common)
 
-    def _folded_marks(self, text: ir.StringValue) -> ir.StringValue:
-        return self._ordered(text).replace(_IOTA_MARK, _IOTA)
-
     def _ordered(self, text: ir.StringValue) -> ir.StringValue:
         """Marks that stand side by side in the order of their canonical combining class."""
         run = _runs_of_marks()
@@ -212,6 +270,9 @@ class NormalForm:
 
     def _bare(self, text: ir.StringValue) -> ir.StringValue:
         """Without the punctuation at either end; as it is where nothing else would be left."""
-        punctuation = f"[{_pattern(_table()['punctuation'])}]+"
-        bare = self.words.without(text, f"^{punctuation}|{punctuation}\\z")
-        return let(bare, lambda done: ibis.cases((done == "", text), else_=done))
+        bare = self._without_ends(text, f"[{_spelled(punctuation())}]+")
+        return bare.nullif("").fill_null(text)
+
+    def _without_ends(self, text: ir.StringValue, pattern: str) -> ir.StringValue:
+        """Two patterns: one that is bound to an end as a whole is not looked for in all of the text."""
+        return self.words.without(self.words.without(text, f"^{pattern}"), f"{pattern}\\z")

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from training_pipeline.domain.rules.engine_words import DUCKDB
 from training_pipeline.domain.rules.normal_form import NormalForm, normal_form_table
+from training_pipeline.domain.rules.text import WHITE_SPACE
 from training_pipeline.testing import oracle
+from training_pipeline.testing.soak import examples
+from training_pipeline.testing.texts import odd_texts
 
 Forms = Callable[[list[str]], list[tuple[str, str]]]
 
@@ -43,7 +46,7 @@ def forms() -> Forms:
 
 
 def expected(text: str) -> tuple[str, str]:
-    return oracle.loose(text), unicodedata.normalize("NFD", oracle.strict(text) or "")
+    return oracle.loose(text), oracle.strict(text) or ""
 
 
 def test_every_code_point(forms: Forms) -> None:
@@ -54,12 +57,20 @@ def test_every_code_point(forms: Forms) -> None:
     assert not other, (len(other), other[:10])
 
 
-_NOTABLE = "aAzZ \n-?!=" + (
-    "\u00a8\u00df\u1e9e\u0345\u0301\u0323\u0307\u0130\u03a3\u03c2\ufb01\ufdfa\u1f80\uac01\u1100\u200b\ufeff\u00ad\uff1f\u212b"
-)
-
-
-@settings(deadline=None, max_examples=60)
-@given(many=st.lists(st.text(st.one_of(st.sampled_from(_NOTABLE), st.characters(codec="utf-8")), max_size=12)))
+@settings(max_examples=examples(60))
+@given(many=st.lists(odd_texts, max_size=40))
 def test_random_texts(forms: Forms, many: list[str]) -> None:
     assert forms(many) == [expected(text) for text in many]
+
+
+@given(text=odd_texts)
+def test_the_strict_form_makes_the_same_texts_equal_as_nfc(text: str) -> None:
+    assert unicodedata.normalize("NFC", oracle.strict(text) or "") == unicodedata.normalize("NFC", text).strip(
+        WHITE_SPACE
+    )
+
+
+@given(text=odd_texts)
+def test_a_form_is_its_own_form(text: str) -> None:
+    assert oracle.loose(oracle.loose(text)) == oracle.loose(text)
+    assert oracle.strict(oracle.strict(text)) == oracle.strict(text)
