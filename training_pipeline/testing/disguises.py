@@ -1,4 +1,6 @@
-"""The same question, the same example, written otherwise: texts and conversations in disguise, for tests of the gates."""
+"""The same question, the same example, written otherwise: texts and conversations in disguise."""
+
+# ruff: noqa: RUF001 - letters that look like others are what these are about
 
 from __future__ import annotations
 
@@ -12,28 +14,7 @@ Chat = list[dict[str, Any]]
 
 _INVISIBLE: Final = "\u200b\u200c\u200d\ufeff\u00ad\u2060\u180e\ufe0f\u034f\u061c\U000e0020\x00\x07\x7f"
 _BLANK: Final = " \t\n\r\u00a0\u2003\u2028\u3000\u1680"
-_PUNCTUATION: Final = (
-    "?",
-    "!",
-    ".",
-    "…",
-    "？",
-    "。",
-    "¿",
-    "«",
-    "»",
-    "“",
-    "”",
-    "'",
-    "(",
-    ")",
-    " - ",
-    "—",
-    "*",
-    "~",
-    "|",
-    "؟",
-)
+_PUNCTUATION: Final = (*"?!.…？。¿«»“”'()—*~|؟", " - ", "?!")
 _WIDE: Final = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 _LIGATURES: Final = {
     "ffi": "\ufb03",
@@ -46,13 +27,20 @@ _LIGATURES: Final = {
 }
 
 
-def _cased_alike(character: str) -> bool:
-    """Not so the dotless i of Turkish: its capital letter is another letter's as well."""
-    other = (character.upper(), character.lower(), character.title(), character.swapcase())
-    return all(each.casefold() == character.casefold() for each in other)
+def _is_steady(character: str) -> bool:
+    """Whether changing its case, or putting an accent beside it, makes no other text of it.
+
+    Not so the dotless i of Turkish, whose capital is another letter's as well, and accents that stand alone.
+    """
+    cased = (character.upper(), character.lower(), character.title(), character.swapcase())
+    return (
+        all(each.casefold() == character.casefold() and max(each) < "\u3400" for each in cased)
+        and not unicodedata.normalize("NFKD", character).startswith(" ")
+        and unicodedata.ucd_3_2_0.category(character) != "Cn"
+    )
 
 
-_letters = st.characters(codec="utf-8", categories=("L", "N", "S"), max_codepoint=0x33FF).filter(_cased_alike)
+_letters = st.characters(codec="utf-8", categories=("L", "N", "S"), max_codepoint=0x33FF).filter(_is_steady)
 #: Questions and answers as people write them, and such as they do not.
 sayings = st.one_of(
     st.sampled_from(

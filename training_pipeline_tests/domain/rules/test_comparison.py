@@ -38,7 +38,7 @@ def reason(judge: Judge, first: dict[str, Any], messages: Chat) -> str | None:
         chat("\u200b" + ASKED, "x"),
         chat("\ufeff" + ASKED, "x"),
         chat(ASKED[:-1], "x"),
-        chat(ASKED[:-1] + "？", "x"),
+        chat(ASKED[:-1] + "\uff1f", "x"),
         chat(ASKED.replace("ß", "\u00adß"), "x"),
         SYSTEM + chat(ASKED, "x"),
         turns(ASKED, "a", "mehr", "b"),
@@ -63,9 +63,9 @@ def test_another_question_is_not(judge: Judge, messages: Chat) -> None:
 @pytest.mark.parametrize(
     "messages",
     [
-        EXAMPLE[:1] + [{**EXAMPLE[1], "weight": 1.0}],
+        [EXAMPLE[0], {**EXAMPLE[1], "weight": 1.0}],
         [{**EXAMPLE[0], "name": ""}, EXAMPLE[1]],
-        EXAMPLE[:1] + [{**EXAMPLE[1], "tool_call_id": "c"}],
+        [EXAMPLE[0], {**EXAMPLE[1], "tool_call_id": "c"}],
         chat("Was ist das? ", "Geheim. "),
         chat("Was ist das", "GEHEIM"),
         chat(unicodedata.normalize("NFD", "Was ist das?"), "Ge\u00adheim"),
@@ -132,7 +132,7 @@ def test_an_empty_question_holds_nothing_out(judge: Judge, asked: str) -> None:
 
 def test_a_question_of_punctuation_alone_is_one(judge: Judge) -> None:
     held = pair(1, allowed_uses=["testing"], messages=chat("?", "Meier"))
-    assert reason(judge, held, chat("？", "x")) == "held_out_prompt"
+    assert reason(judge, held, chat("\uff1f", "x")) == "held_out_prompt"
     assert reason(judge, held, chat("!", "x")) is None
 
 
