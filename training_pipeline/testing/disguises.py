@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from hypothesis import strategies as st
 
@@ -15,6 +15,7 @@ Chat = list[dict[str, Any]]
 _INVISIBLE: Final = "\u200b\u200c\u200d\ufeff\u00ad\u2060\u180e\ufe0f\u034f\u061c\U000e0020\x00\x07\x7f"
 _BLANK: Final = " \t\n\r\u00a0\u2003\u2028\u3000\u1680"
 _PUNCTUATION: Final = (*"?!.…？。¿«»“”'()—*~|؟", " - ", "?!")
+_FORMS: Final[tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...]] = ("NFC", "NFD", "NFKC", "NFKD")
 _WIDE: Final = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 _LIGATURES: Final = {
     "ffi": "\ufb03",
@@ -79,7 +80,7 @@ _places = st.lists(st.tuples(st.integers(0, 60), st.sampled_from(_INVISIBLE + _B
 _ends = st.lists(st.sampled_from(_PUNCTUATION), max_size=2).map("".join)
 _change: st.SearchStrategy[Callable[[str], str]] = st.one_of(
     st.sampled_from([str.upper, str.lower, str.swapcase, str.title, str.casefold]),
-    st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]).map(lambda form: lambda text: unicodedata.normalize(form, text)),
+    st.sampled_from(_FORMS).map(lambda form: lambda text: unicodedata.normalize(form, text)),
     _places.map(lambda places: lambda text: _inserted(text, places)),
     st.tuples(_ends, _ends).map(lambda ends: lambda text: ends[0] + text + ends[1]),
     st.just(lambda text: text.translate(_WIDE)),

@@ -75,10 +75,13 @@ def _invisible(character: str) -> bool:
     )
 
 
+_LETTERS = {unicodedata.normalize("NFD", chr(code)): chr(code) for code in range(0xC0, 0x100)}
+
+
 def _composed(text: str) -> str:
     """A decomposed text with the accented letters of Latin-1 as one character, where only one mark follows at first."""
-    for code in range(0xC0, 0x100):
-        text = text.replace(unicodedata.normalize("NFD", chr(code)), chr(code))
+    for pair, letter in _LETTERS.items():
+        text = text.replace(pair, letter)
     return text
 
 

@@ -153,7 +153,9 @@ def _prohibited_examples(judged: ir.Table, keep: Keep) -> ir.Table:
 
 def _identical(judged: ir.Table, examples: ir.Table, examples_of: Examples, keep: Keep) -> ir.Table:
     """`identical_id`: the pairs of one turn that show a prohibited example. The answers of others are not looked at."""
-    forbidden = judged.filter(judged.prohibited).select(forbidden=judged.asked.fill_null("")).distinct()
-    open_ = judged.filter(judged.reason.isnull() & judged.shown.isnull())
-    suspects = keep(open_.semi_join(forbidden, open_.asked.fill_null("") == forbidden.forbidden).select("pair_id"))
-    return examples_of(suspects).semi_join(examples, "example").select(identical_id="pair_id")
+    forbidden = judged.filter(judged.prohibited).select(question=judged.asked.fill_null("")).distinct()
+    unsettled = judged.filter(judged.reason.isnull() & judged.shown.isnull())
+    asking = unsettled.select("pair_id", question=unsettled.asked.fill_null(""))
+    suspects = keep(asking.semi_join(forbidden, "question").select("pair_id"))
+    shown = examples_of(suspects).view()
+    return shown.filter(shown.example.isin(examples.example)).select(identical_id="pair_id")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import unicodedata
 from collections.abc import Callable
 
@@ -16,7 +15,7 @@ from training_pipeline.domain.rules.normal_form import NormalForm, normal_form_t
 from training_pipeline.domain.rules.text import WHITE_SPACE
 from training_pipeline.testing import oracle
 from training_pipeline.testing.soak import examples
-from training_pipeline.testing.texts import odd_texts
+from training_pipeline.testing.texts import every_code_point, odd_texts
 
 Forms = Callable[[list[str]], list[tuple[str, str]]]
 
@@ -50,8 +49,7 @@ def expected(text: str) -> tuple[str, str]:
 
 
 def test_every_code_point(forms: Forms) -> None:
-    codes = (code for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000)
-    texts = [f"x{chr(code)}y" for code in codes if unicodedata.category(chr(code)) != "Co"]
+    texts = every_code_point()
     found = forms(texts)
     other = [ascii(text) for text, both in zip(texts, found, strict=True) if both != expected(text)]
     assert not other, (len(other), other[:10])
