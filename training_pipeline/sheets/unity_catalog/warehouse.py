@@ -104,7 +104,7 @@ def _compiled(table: ir.Table) -> str:
 @lru_cache(maxsize=64)
 def _sql(operation: Any) -> str:
     """The SQL of an expression. The rules make the same ones for every sheet, and compiling them takes a while."""
-    return str(ibis.to_sql(operation.to_expr(), dialect="databricks"))
+    return str(ibis.to_sql(operation.to_expr(), dialect="databricks", pretty=False))
 
 
 def _uses(query: str, name: str) -> bool:
