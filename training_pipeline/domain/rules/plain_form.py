@@ -80,10 +80,7 @@ def _hash(parts: list[str]) -> str:
 
 
 def _composed(text: str) -> str:
-    if not text.isascii():
-        for pair, letter in composed_letters().items():
-            text = text.replace(pair, letter)
-    return text
+    return text if text.isascii() else _pairs().sub(lambda pair: composed_letters()[pair[0]], text)
 
 
 def _ordered(text: str) -> str:
@@ -92,6 +89,11 @@ def _ordered(text: str) -> str:
 
 def _sorted(run: re.Match[str]) -> str:
     return "".join(sorted(run[0], key=lambda mark: mark_ranks()[ord(mark)]))
+
+
+@cache
+def _pairs() -> re.Pattern[str]:
+    return re.compile("|".join(composed_letters()))
 
 
 @cache
