@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 #: Raise it whenever a rule of a gate changes: verdicts and datasets carry it.
-GATE_POLICY_VERSION: Final = "2"
+GATE_POLICY_VERSION: Final = "3"
 
 
 class GatePolicy(BaseModel):
