@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, RowsDigest
 from training_pipeline.domain.rules.plain_form import asked, spoken, strict
-from training_pipeline.domain.rules.split import first_rows, plan_split, tie
+from training_pipeline.domain.rules.split import least_of, plan_split, tie
 from training_pipeline.domain.rules.text import WHITE_SPACE
 
 FIELDS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id")
@@ -197,8 +197,8 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
     prompts = included["prompt"].where(~instruction)
     keys = [pd.factorize(key)[0] for key in (included["item_ref"], included["canonical_label_id"], prompts)]
     component = tie(keys)
-    first = included["pair_id"].iloc[first_rows(component)]
-    order = np.array([int(sha256(f"{seed}\n{pair_id}")[:16], 16) for pair_id in first], dtype=np.uint64)
+    hashed = np.array([int(sha256(f"{seed}\n{item}")[:16], 16) for item in included["item_ref"]], dtype=np.uint64)
+    order = least_of(component, hashed)
     plan = plan_split(component, order, included["validates"].to_numpy(dtype=bool), ratio=ratio, seed=seed)
     side = pd.Series(np.where(plan.validation, "validation", "train"), index=included.index)
 

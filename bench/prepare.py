@@ -109,8 +109,9 @@ def empty(directory: Path) -> Path:
 
 
 def ours(directory: Path, memory: str) -> dict[str, Any]:
-    from training_pipeline.datasets.prepare import split_snapshot, write_dataset
+    from training_pipeline.datasets.prepare import write_dataset
     from training_pipeline.datasets.snapshot import snapshot
+    from training_pipeline.datasets.split import split_snapshot
     from training_pipeline.domain.rules.policy import GatePolicy
     from training_pipeline.sheets.files.source import FileTrainingSheets
 
@@ -121,7 +122,7 @@ def ours(directory: Path, memory: str) -> dict[str, Any]:
         clock.append(time.perf_counter())
         taken = snapshot(opened, GatePolicy(instruction_prompt_items=ITEMS), directory=out / "snapshots")
         clock.append(time.perf_counter())
-        plan = split_snapshot(taken, ratio=RATIO, seed=SEED, min_pairs=10)
+        plan = split_snapshot(opened, taken, ratio=RATIO, seed=SEED, min_pairs=10)
         clock.append(time.perf_counter())
         made = write_dataset(opened, taken, plan, root=out / "datasets")
     clock.append(time.perf_counter())

@@ -87,8 +87,9 @@ def serve_tables(directory: Path) -> None:
 def run(name: str, directory: Path, memory: str) -> dict[str, Any]:
     from training_pipeline.databricks.statements import Statements
     from training_pipeline.databricks.workspace import Connection
-    from training_pipeline.datasets.prepare import split_snapshot, write_dataset
+    from training_pipeline.datasets.prepare import write_dataset
     from training_pipeline.datasets.snapshot import snapshot
+    from training_pipeline.datasets.split import split_snapshot
     from training_pipeline.domain.rules.policy import GatePolicy
     from training_pipeline.sheets.base import TrainingSheetSource
     from training_pipeline.sheets.files.source import FileTrainingSheets
@@ -106,7 +107,7 @@ def run(name: str, directory: Path, memory: str) -> dict[str, Any]:
     started = time.perf_counter()
     with source.open(SHEET) as opened:
         taken = snapshot(opened, GatePolicy(instruction_prompt_items=ITEMS), directory=out / "snapshots")
-        plan = split_snapshot(taken, ratio=RATIO, seed=SEED, min_pairs=10)
+        plan = split_snapshot(opened, taken, ratio=RATIO, seed=SEED, min_pairs=10)
         made = write_dataset(opened, taken, plan, root=out / "datasets")
     print(f"   {time.perf_counter() - started:.1f} s without imports", file=sys.stderr)
     return {"dataset": made.digest, "pairs": made.train_pairs + made.validation_pairs, "total": made.summary.total}

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from training_pipeline.domain.rules.policy import GatePolicy, reliable_similarity
+
 PREFIX = "TRAINING_PIPELINE_"
 #: A table's full name in three parts.
 _TABLE = r"^[^.`\s]+\.[^.`\s]+\.[^.`\s]+$"
@@ -109,6 +111,12 @@ class Settings(BaseSettings):
         20,
         ge=1,
         description="A prompt used for more items than this is an instruction: it ties and holds out no pairs.",
+    )
+    near_question_similarity: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="Questions at least so similar (0.8 to 1) are in the same split; 0 ties equal questions only.",
     )
     duckdb_memory_limit: str = Field("1GB", description="Memory DuckDB may use before it spills to disk, such as 1GB.")
     duckdb_threads: int | None = Field(None, ge=1, description="Threads DuckDB uses. Default: all cores.")
@@ -213,6 +221,11 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
 
+    @field_validator("near_question_similarity")
+    @classmethod
+    def _similarity_is_found(cls, value: float) -> float:
+        return reliable_similarity(value)
+
     @field_validator("retrain_timezone")
     @classmethod
     def _timezone(cls, value: str) -> str:
@@ -229,6 +242,14 @@ class Settings(BaseSettings):
         if missing and len(missing) < len(mail):
             raise ValueError(f"alerts by mail also need {', '.join(PREFIX + name.upper() for name in missing)}")
         return self
+
+    @property
+    def gate_policy(self) -> GatePolicy:
+        """The parameters of the gates and of the ties of the split."""
+        return GatePolicy(
+            instruction_prompt_items=self.instruction_prompt_items,
+            near_question_similarity=self.near_question_similarity,
+        )
 
     @property
     def cors_origins(self) -> tuple[str, ...]:

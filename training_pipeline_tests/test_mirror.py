@@ -104,6 +104,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "compatibility/test_v0_1_0.py": ("backends/supervisor.py", "dagster_storage.py"),
     "databricks/test_backend.py": ("databricks/runs.py",),
     "datasets/test_prepare.py": ("domain/refs.py",),
+    "datasets/test_split.py": ("datasets/near_questions.py", "datasets/predecessor.py"),
     "defs/test_assets.py": (
         "defs/jobs.py",
         "defs/metadata.py",

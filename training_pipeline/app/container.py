@@ -114,7 +114,7 @@ def assemble(
     """Put the parts together; `backend` and `source` stand in for the configured ones in tests. Connects to nothing."""
     source = source or sheet_source(settings)
     backend = backend or backend_of(settings)
-    policy = GatePolicy(instruction_prompt_items=settings.instruction_prompt_items)
+    policy = settings.gate_policy
     tracking = tracking_of(settings, database, backend)
     patience = settings.backend_patience_hours * 3600
     store = JobStore(database.engine())

@@ -1,4 +1,4 @@
-"""From a snapshot to a stored dataset: the split, and the files a backend trains on."""
+"""From a planned split to a stored dataset: the files a backend trains on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-import duckdb
 import ibis
 import ibis.expr.types as ir
 import numpy as np
@@ -21,66 +20,17 @@ from training_pipeline.datasets.rows_file import write_rows
 from training_pipeline.datasets.snapshot import included_rows, snapshot_rows
 from training_pipeline.datasets.store import dataset_digest, is_whole
 from training_pipeline.datasets.verdicts import texts
-from training_pipeline.domain.errors import GateRefused, GovernanceChanged
+from training_pipeline.domain.errors import GovernanceChanged
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, text_bytes
 from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef, SnapshotRef
 from training_pipeline.domain.rules.rendering import rendered, row_hash
-from training_pipeline.domain.rules.split import SplitPlan, first_rows, plan_split, tie
+from training_pipeline.domain.rules.split import SplitPlan
 from training_pipeline.infra.files import new_private_file
 from training_pipeline.infra.staging import disk_errors, publish, staging
 from training_pipeline.sheets.base import OpenSheet
 
 #: Rows a batch: few enough that the text of a batch stays far below 2 GiB, Arrow's limit, with 100 kB an example.
 _LINES: Final = 8192
-
-
-def split_snapshot(taken: SnapshotRef, *, ratio: float, seed: str, min_pairs: int) -> SplitPlan:
-    """Split the included pairs of a snapshot. Reads only; the same snapshot, ratio and seed give the same plan.
-
-    `ratio` is the share of train. Raises `GateRefused` where fewer than `min_pairs` are included, with the table of
-    reasons, and `SplitRefused` where one side would be empty.
-    """
-    summary = taken.summary
-    if summary.eligible < min_pairs:
-        raise GateRefused(
-            f"{summary.eligible:,} of {summary.total:,} pairs of training sheet {taken.sheet_id!r} may be trained on; "
-            f"at least {min_pairs:,} are needed.\n{summary.to_text()}",
-            hint="Review and label more pairs, or have a data steward look at the constraints "
-            "(TRAINING_PIPELINE_MIN_PAIRS sets the least number).",
-        )
-    rows = included_rows(
-        taken, ["pair_id", "item_ref", "canonical_label_id", "prompt_hash", "instruction", "may_validate"]
-    )
-    # A prompt that is an instruction ties nothing.
-    prompt = pc.if_else(rows["instruction"], pa.scalar(None, pa.string()), rows["prompt_hash"])
-    component = tie([_codes(rows["item_ref"]), _codes(rows["canonical_label_id"])], [_questions(prompt)])
-    order = _shuffled(rows["pair_id"].take(pa.array(first_rows(component))), seed)
-    may_validate = rows["may_validate"].to_numpy()
-    return plan_split(component, order, may_validate, ratio=ratio, seed=seed)
-
-
-def _codes(keys: pa.ChunkedArray) -> NDArray[np.int64]:
-    """One number for each different key, -1 for null."""
-    codes = keys.combine_chunks().dictionary_encode().indices
-    return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
-
-
-def _questions(hashes: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows that ask a question, and its number: a row for each of the hashes, which stand between blanks."""
-    lists = pc.split_pattern(hashes.combine_chunks(), " ")
-    return pc.list_parent_indices(lists).to_numpy(), _codes(pa.chunked_array([pc.list_flatten(lists)]))
-
-
-def _shuffled(pair_ids: pa.ChunkedArray, seed: str) -> NDArray[np.uint64]:
-    """The first 64 bits of SHA-256 over the seed, a newline and the pair id, as numbers."""
-    ids = pa.table({"pair_id": pair_ids})  # found by DuckDB by its name
-    with duckdb.connect() as engine:
-        engine.register("ids", ids)
-        numbers = engine.execute(
-            "SELECT ('0x' || left(sha256(concat($seed, chr(10), pair_id)), 16))::UBIGINT AS number FROM ids",
-            {"seed": seed},
-        ).fetchnumpy()["number"]
-    return np.asarray(numbers, dtype=np.uint64)
 
 
 def write_dataset(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, *, root: Path) -> DatasetRef:

@@ -68,6 +68,14 @@ def is_whole(path: Path) -> bool:
     return True
 
 
+def manifest_is_whole(dataset: DatasetRef) -> bool:
+    """Whether the manifest is there and undamaged. Reads only."""
+    try:
+        return _manifest_sha256(dataset.manifest_file) == dataset.manifest_sha256
+    except (OSError, ValueError):
+        return False
+
+
 def _digest_of(dataset: DatasetRef) -> str:
     return dataset_digest(
         train_sha256=dataset.train_sha256,

@@ -18,6 +18,7 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
+from training_pipeline.domain.split_report import KeptSides
 from training_pipeline.domain.training_sheet import Reference
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.urls import Addresses
@@ -88,6 +89,19 @@ def counts(title: str, found: Mapping[str, int], *, unknown: str = "") -> dg.Met
     return dg.MetadataValue.md("\n".join(lines))
 
 
+def _kept(kept: KeptSides | None) -> Metadata:
+    if kept is None:
+        return {}
+    return {
+        "split_predecessor": kept.job_id,
+        "kept": kept.kept,
+        "new": kept.new,
+        "moved_to_training": kept.moved,
+        "moved_pair_ids": ", ".join(kept.moved_pair_ids),
+        "losses_comparable": kept.losses_comparable,
+    }
+
+
 def of_split(job: TrainingJob, dataset: DatasetRef, side: str, links: Addresses) -> Metadata:
     """One split of the dataset."""
     report = dataset.report
@@ -98,6 +112,8 @@ def of_split(job: TrainingJob, dataset: DatasetRef, side: str, links: Addresses)
         "components": report.components,
         "largest_component": report.largest_component,
         "kept_from_validation": report.kept_from_validation,
+        "tied_by_near_questions": report.near.tied,
+        **_kept(report.kept),
         "seed": report.seed,
         "sha256": dataset.train_sha256 if side == "train" else dataset.validation_sha256,
         "dataset": dataset.digest,

@@ -119,6 +119,19 @@ class JobRequest(BaseModel):
         description="Seed of the split. Default: derived from the training sheet's id.",
         examples=["2026-11"],
     )
+    split_predecessor: str | None = Field(
+        None,
+        min_length=1,
+        max_length=128,
+        description="Training job whose split is kept. Default: the last succeeded one of the same training sheet and "
+        "model name.",
+        examples=["tj-20261123-072145-9f3a2c"],
+    )
+    fresh_split: bool = Field(
+        False,
+        description="Split anew, without a predecessor: it may validate on pairs that an earlier model was trained on.",
+        examples=[False],
+    )
     register_to_uc: bool = Field(
         True, description="Register a model version; otherwise the model is kept as an artifact.", examples=[True]
     )

@@ -117,6 +117,34 @@ class TrainingSheetPreview(Answer):
     )
 
 
+class NearQuestions(Answer):
+    """Pairs that are kept together because their questions are nearly equal."""
+
+    similarity: float = Field(description="Least similarity; 0 where only equal questions are tied.", examples=[0.8])
+    tied: int = Field(description="Pairs tied to others by a nearly equal question.", examples=[6])
+    tightened_groups: int = Field(
+        description="Groups so large that their questions had to be more similar.", examples=[0]
+    )
+    too_large_groups: int = Field(description="Groups that are as large nevertheless.", examples=[0])
+
+
+class KeptSides(Answer):
+    """What a split keeps of its predecessor's."""
+
+    job_id: str = Field(description="Training job whose split is kept.", examples=["tj-20261101-072145-4b1e07"])
+    dataset_digest: str = Field(description="Its dataset: SHA-256 (hex).", examples=["3b1f0d2c" * 8])
+    kept: int = Field(description="Pairs that stay on their side.", examples=[300])
+    new: int = Field(description="Pairs that no predecessor had.", examples=[10])
+    gone: int = Field(description="Pairs of the predecessor that are not in this split.", examples=[2])
+    moved: int = Field(description="Pairs that go from validation to training.", examples=[1])
+    moved_pair_ids: list[str] = Field(description="Ids of those; at most 100.", examples=[["pair-17"]])
+    drift: float = Field(description="Achieved less requested share of training pairs.", examples=[0.004])
+    losses_comparable: bool = Field(
+        description="Whether both validation splits have the same examples, so that losses can be compared.",
+        examples=[False],
+    )
+
+
 class PlannedSplit(Answer):
     """A planned split: how many pairs are in each part."""
 
@@ -130,6 +158,10 @@ class PlannedSplit(Answer):
         description="Pairs moved to training because they may not be used for validation.", examples=[8]
     )
     seed: str = Field(description="Seed of the split.", examples=["sheet-123"])
+    near: NearQuestions | None = Field(None, description="What nearly equal questions tie.")
+    kept: KeptSides | None = Field(
+        None, description="What is kept of the predecessor's split; null where there is none."
+    )
 
 
 class DryRun(Answer):

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from training_pipeline.datasets.prepare import split_snapshot, write_dataset
+from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import snapshot
+from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
 from training_pipeline.domain.refs import DatasetRef, SnapshotRef
 from training_pipeline.domain.rules.policy import GatePolicy
@@ -30,7 +31,7 @@ def taken(tmp_path: Path) -> SnapshotRef:
 
 @pytest.fixture
 def dataset(taken: SnapshotRef, tmp_path: Path) -> DatasetRef:
-    plan = split_snapshot(taken, ratio=0.8, seed="s", min_pairs=10)
+    plan = split_snapshot(open_sheet(rows()), taken, ratio=0.8, seed="s", min_pairs=10)
     return write_dataset(open_sheet(rows()), taken, plan, root=tmp_path / "datasets")
 
 

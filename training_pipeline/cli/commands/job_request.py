@@ -21,6 +21,11 @@ Config = Annotated[
 Register = Annotated[bool, typer.Option(help="Register a model version, or only keep the model as an artifact.")]
 UcCatalog = Annotated[str | None, typer.Option(help="Unity Catalog: catalog for the model.")]
 UcSchema = Annotated[str | None, typer.Option(help="Unity Catalog: schema for the model.")]
+SplitPredecessor = Annotated[
+    str | None,
+    typer.Option(help="Job whose split is kept. Default: the last succeeded one of the same sheet and model name."),
+]
+FreshSplit = Annotated[bool, typer.Option("--fresh-split", help="Split anew, without a predecessor.")]
 SplitSeed = Annotated[str | None, typer.Option(help="Seed of the split. Default: derived from the sheet's id.")]
 
 

@@ -15,7 +15,6 @@ from training_pipeline.cli.render.sheet import report_as_json, show_head, show_r
 from training_pipeline.datasets.preview import preview as preview_lines
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, SheetStatus
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.settings import Settings
@@ -57,9 +56,8 @@ def list_sheets(json: Json = False) -> None:
 def show(sheet_id: SheetId, json: Json = False) -> None:
     """Show a training sheet: its sources, how many pairs may be trained on, and why others may not."""
     settings = Settings()
-    policy = GatePolicy(instruction_prompt_items=settings.instruction_prompt_items)
     with sheet_source(settings).open(sheet_id) as opened:
-        sheet, summary = opened.sheet, export_summary(opened, policy)
+        sheet, summary = opened.sheet, export_summary(opened, settings.gate_policy)
     if json:
         both = {"training_sheet": sheet.model_dump(mode="json"), "digest": opened.digest}
         typer.echo(jsonlib.dumps({**both, "export_summary": summary.model_dump(mode="json")}))
@@ -74,11 +72,10 @@ def preview(
 ) -> None:
     """Print the training data as JSONL: only pairs that pass both gates."""
     settings = Settings()
-    policy = GatePolicy(instruction_prompt_items=settings.instruction_prompt_items)
     with sheet_source(settings).open(sheet_id) as opened:
         if opened.sheet.status not in TRAINABLE_SHEETS:
             typer.echo(f"This sheet cannot be trained on while its status is '{opened.sheet.status}'.", err=True)
-        for line in preview_lines(opened, policy, limit):
+        for line in preview_lines(opened, settings.gate_policy, limit):
             typer.echo(line)
 
 

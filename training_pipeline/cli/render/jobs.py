@@ -105,6 +105,12 @@ def plan(found: DryRun) -> RenderableType:
         f"achieved {split.achieved_ratio:.1%}; {split.components} groups kept together, the largest with "
         f"{split.largest_component} pairs)",
     )
+    if split.kept is not None:
+        grid.add_row(
+            "sides kept",
+            f"of {split.kept.job_id}: {split.kept.kept} pairs stay, {split.kept.new} are new, {split.kept.moved} go to "
+            "training",
+        )
     grid.add_row("steps", f"{found.planned_steps:,} at most")
     grid.add_row("configuration", _configuration(found.training_config))
     known = {warning.code for warning in found.export_summary.warnings}

@@ -80,6 +80,20 @@ class Comparison:
         spoken = let(self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(False)), self._asked)
         return table.select(asked=ibis.cases((has_messages(table.messages), spoken)))
 
+    def question_texts(self, pairs: ir.Table) -> ir.Table:
+        """`number` of a table with `messages`, and as `question` what is asked before the last answer: the loose form
+        of the contents, without roles and system messages; null where there are no messages.
+        """
+        table = pairs.cross_join(self.forms)
+        form = NormalForm(self.words, table)
+        answered = table.messages[table.messages.length() - 1]["role"] == "assistant"
+        end = table.messages.length() - ibis.cases((answered.fill_null(False), 1), else_=0)
+        said = table.messages.map(
+            lambda one: ibis.cases((one["role"] == "system", ""), else_=form.loose(one["content"].fill_null("")))
+        )
+        text = self._whole(self.words.between(said, ibis.literal(0), end))
+        return table.select("number", question=ibis.cases((has_messages(table.messages), text)))
+
     def examples(self, pairs: ir.Table) -> ir.Table:
         """`pair_id` of a table with `messages`, and as `example` the hash of the whole example."""
         table = pairs.cross_join(self.forms)

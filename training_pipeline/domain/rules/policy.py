@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-#: Raise it whenever a rule of a gate changes: verdicts and datasets carry it.
+#: Raise it whenever a rule of a gate or of the split changes: verdicts and datasets carry it.
 GATE_POLICY_VERSION: Final = "3"
+#: The least similarity of nearly equal questions that are found reliably.
+LEAST_SIMILARITY: Final = 0.8
+#: Versions of the policy that knew no nearly equal questions.
+_WITHOUT_NEAR_QUESTIONS: Final = ("1", "2")
+
+
+def reliable_similarity(value: float) -> float:
+    """`value` where it is 0 (off) or as large as nearly equal questions are found reliably; else `ValueError`. Pure."""
+    if value != 0 and not LEAST_SIMILARITY <= value <= 1:
+        raise ValueError(f"must be 0 (off) or from {LEAST_SIMILARITY} to 1")
+    return value
 
 
 class GatePolicy(BaseModel):
-    """The parameters of the gates, beside the sheet."""
+    """The parameters of the gates and of the ties of the split, beside the sheet."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,6 +33,23 @@ class GatePolicy(BaseModel):
         ge=1,
         description="A prompt used for more items than this is an instruction: it ties and holds out no pairs.",
     )
+    near_question_similarity: float = Field(
+        0.8,
+        description="Questions at least so similar (0.8 to 1) are in the same split; 0 ties equal questions only.",
+    )
+
+    @field_validator("near_question_similarity")
+    @classmethod
+    def _found_reliably(cls, value: float) -> float:
+        return reliable_similarity(value)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was(cls, stored: Any) -> Any:
+        """A stored policy of before says nothing of nearly equal questions: it tied none."""
+        if isinstance(stored, dict) and stored.get("version") in _WITHOUT_NEAR_QUESTIONS:
+            return {"near_question_similarity": 0.0, **stored}
+        return stored
 
 
 class Reason(StrEnum):

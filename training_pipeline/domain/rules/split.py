@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training_pipeline.domain.errors import SplitRefused
+from training_pipeline.domain.rules.components import connected
 from training_pipeline.domain.rules.subset_sum import nearest_subset
 from training_pipeline.domain.split_report import SplitReport
 
@@ -39,11 +40,7 @@ def tie(keys: Sequence[Integers], several: Sequence[tuple[Integers, Integers]] =
     Of keys that a row may have `several` of, each has the rows and their codes, none negative. Returns
     int64: 0, 1, 2, … in the order of each group's first row.
     """
-    from scipy.sparse import coo_array  # only where a split is made: it takes a while, and most processes make none
-    from scipy.sparse.csgraph import connected_components
-
     n = len(keys[0])
-    rows = np.arange(n)
     edges: list[Integers] = []
     for tied, codes in [*((np.flatnonzero(codes >= 0), codes[codes >= 0]) for codes in keys), *several]:
         first = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.int64)
@@ -51,44 +48,59 @@ def tie(keys: Sequence[Integers], several: Sequence[tuple[Integers, Integers]] =
         other = first[codes]
         edges.append(np.stack([tied, other])[:, tied != other])
     start, end = np.concatenate(edges, axis=1)
-    graph = coo_array((np.ones(len(start), dtype=np.int8), (start, end)), shape=(n, n))
-    count, labels = connected_components(graph, directed=False)
-    first = np.empty(count, dtype=np.int64)
-    first[labels[::-1]] = rows[::-1]
-    number = np.empty(count, dtype=np.int64)
-    number[np.argsort(first)] = np.arange(count)
-    numbered: Integers = number[labels]
-    return numbered
+    return connected(start, end, n)
 
 
-def first_rows(component: Integers) -> Integers:
-    """The first row of each component. Pure."""
-    first = np.empty(int(component.max(initial=-1)) + 1, dtype=np.int64)
-    first[component[::-1]] = np.arange(len(component))[::-1]
-    return first
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was done with each row before, in the predecessor of the split or before that."""
+
+    #: bool: once trained on.
+    trained: NDArray[np.bool_]
+    #: bool: once validated on, and never trained on.
+    validated: NDArray[np.bool_]
+
+
+def least_of(component: Integers, numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The least number of each component's rows. Pure."""
+    least = np.full(int(component.max(initial=-1)) + 1, np.iinfo(np.uint64).max)
+    np.minimum.at(least, component, numbers)
+    return least
 
 
 def plan_split(
-    component: Integers, order: NDArray[np.uint64], may_validate: NDArray[np.bool_], *, ratio: float, seed: str
+    component: Integers,
+    order: NDArray[np.uint64],
+    may_validate: NDArray[np.bool_],
+    *,
+    ratio: float,
+    seed: str,
+    before: Before | None = None,
 ) -> SplitPlan:
     """Choose the components that go to validation. Pure; the same arguments give the same plan.
 
-    `order` has one number a component: they are tried in its order, of equal ones the component that comes first.
-    A component with a pair that may not be used for validation goes to train. `ratio` is the share of train, strictly
-    between 0 and 1. Where two sizes of validation are equally close to the requested one, the smaller one is taken:
-    more is trained on. Raises `SplitRefused` where no split has two non-empty sides.
+    A component with a pair that may not be used for validation goes to train, and so does one with a pair that was
+    trained on `before`; of the others, one with a pair that was validated on stays in validation. The rest is new:
+    `order` has one number a component, and they are tried in its order, of equal ones the component that comes first.
+    `ratio` is the share of train, strictly between 0 and 1. Where two sizes of validation are equally close to the
+    requested one, the smaller one is taken: more is trained on. Raises `SplitRefused` where no split has two non-empty
+    sides.
     """
     n = len(component)
     sizes = np.bincount(component).astype(np.int64)
-    barred = np.zeros(len(sizes), dtype=bool)
-    barred[component[~may_validate]] = True
+    barred = _with_any(component, ~may_validate)
+    if before is None:
+        train, chosen = barred, np.zeros(len(sizes), dtype=bool)
+    else:
+        train = barred | _with_any(component, before.trained)
+        chosen = _with_any(component, before.validated) & ~train
     free = np.argsort(order, kind="stable")
-    free = free[~barred[free]]
-    _refuse_hopeless(n, sizes, barred)
+    free = free[~(train | chosen)[free]]
+    kept = int(sizes[chosen].sum())
+    _refuse_hopeless(n, sizes, barred, train, kept)
 
-    wanted = (1 - Fraction(str(ratio))) * n
-    chosen = np.zeros(len(sizes), dtype=bool)
-    chosen[free[_choose(sizes[free], wanted, most=n - 1)]] = True
+    wanted = (1 - Fraction(str(ratio))) * n - kept
+    chosen[free[_choose(sizes[free], wanted, least=0 if kept else 1, most=n - 1 - kept)]] = True
     validation = chosen[component]
     count = int(validation.sum())
     report = SplitReport(
@@ -104,7 +116,14 @@ def plan_split(
     return SplitPlan(component=component, validation=validation, report=report)
 
 
-def _refuse_hopeless(n: int, sizes: Integers, barred: NDArray[np.bool_]) -> None:
+def _with_any(component: Integers, rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The components that have any of `rows`."""
+    found = np.zeros(int(component.max(initial=-1)) + 1, dtype=bool)
+    found[component[rows]] = True
+    return found
+
+
+def _refuse_hopeless(n: int, sizes: Integers, barred: NDArray[np.bool_], train: NDArray[np.bool_], kept: int) -> None:
     if n < 2:
         raise SplitRefused(
             f"{n} pair(s) may be trained on, but a split needs at least 2: one for training and one for validation.",
@@ -115,27 +134,41 @@ def _refuse_hopeless(n: int, sizes: Integers, barred: NDArray[np.bool_]) -> None
             f"The validation split would be empty: of {n} pairs, none may be used for validation, or all are tied to "
             f"pairs that may not.",
             hint="Allow `validation` for some pairs (`allowed_uses`), or check what ties them: item, canonical label, "
-            "prompt.",
+            "question.",
+        )
+    if train.all():
+        raise SplitRefused(
+            f"The validation split would be empty: all {n} pairs were trained on before or may not be used for "
+            f"validation, or are tied to such pairs.",
+            hint="Add pairs on other items, or ask for a fresh split (`fresh_split`), which validates on pairs that an "
+            "earlier model was trained on.",
+        )
+    if kept == n:
+        raise SplitRefused(
+            f"The training split would be empty: all {n} pairs were validated on before.",
+            hint="Add pairs on other items, or ask for a fresh split (`fresh_split`).",
         )
     if len(sizes) == 1:
         raise SplitRefused(
             f"One side of the split would be empty: all {n} pairs are tied together by shared items, canonical labels "
-            f"or prompts, and tied pairs must be in the same split.",
+            f"or questions, and tied pairs must be in the same split.",
             hint="Add pairs on other items, or check whether `item_ref` and `canonical_label_id` are correct. "
             "A prompt used for many items ties no pairs: see TRAINING_PIPELINE_INSTRUCTION_PROMPT_ITEMS.",
         )
 
 
-def _choose(sizes: Integers, wanted: Fraction, *, most: int) -> Integers:
-    """Indices into `sizes` whose sum is the closest to `wanted` from 1 to `most`."""
-    target = min(max(ceil(wanted - Fraction(1, 2)), 1), most)  # a half is rounded down: more is trained on
+def _choose(sizes: Integers, wanted: Fraction, *, least: int, most: int) -> Integers:
+    """Indices into `sizes` whose sum is the closest to `wanted` from `least`, which is 0 or 1, to `most`."""
+    target = min(max(ceil(wanted - Fraction(1, 2)), least), most)  # a half is rounded down: more is trained on
     greedy = _greedy(sizes, target)
     reached = int(sizes[greedy].sum())
     if reached == target:
         return greedy
-    if not reached:  # every size is above the target, so the smallest alone is the closest
+    if not reached and least:  # every size is above the target, so the smallest alone is the closest
         return np.array([np.argmin(sizes)])
     furthest = min(most, floor(wanted + abs(wanted - reached)))
+    if not (sizes <= furthest).any():
+        return greedy
     best = nearest_subset(sizes, wanted, most=furthest)
     return greedy if abs(sizes[best].sum() - wanted) >= abs(reached - wanted) else best
 

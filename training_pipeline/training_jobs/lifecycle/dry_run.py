@@ -11,11 +11,13 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.backends.base import Plan
-from training_pipeline.datasets.prepare import split_snapshot
+from training_pipeline.datasets.predecessor import Predecessor
 from training_pipeline.datasets.snapshot import snapshot
+from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
+from training_pipeline.domain.rules.near_ties import LARGEST_SHARE
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.split_report import SplitReport
+from training_pipeline.domain.split_report import KeptSides, NearReport, SplitReport
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.sheets.base import OpenSheet
@@ -42,7 +44,12 @@ class DryRun(BaseModel):
 
 
 def split_of(
-    opened: OpenSheet, policy: GatePolicy, request: JobRequest, *, min_pairs: int
+    opened: OpenSheet,
+    policy: GatePolicy,
+    request: JobRequest,
+    *,
+    min_pairs: int,
+    predecessor: Predecessor | None = None,
 ) -> tuple[ExportSummary, SplitReport]:
     """Judge and split as the launch of a job would, in a directory that is gone afterwards.
 
@@ -51,12 +58,21 @@ def split_of(
     with tempfile.TemporaryDirectory(prefix="training-pipeline-") as directory:
         taken = snapshot(opened, policy, directory=Path(directory))
         seed = request.split_seed or opened.sheet.id
-        plan = split_snapshot(taken, ratio=request.train_val_split, seed=seed, min_pairs=min_pairs)
+        plan = split_snapshot(
+            opened, taken, ratio=request.train_val_split, seed=seed, min_pairs=min_pairs, predecessor=predecessor
+        )
     return taken.summary, plan.report
 
 
-def dry_run(opened: OpenSheet, summary: ExportSummary, split: SplitReport, plan: Plan) -> DryRun:
-    """Put together what is known of a job that was not created. Pure."""
+def fresh_split_warning(dropped: str) -> str:
+    """What a fresh split means where there is a job to follow. Pure."""
+    return f"A fresh split: it may validate on pairs that training job {dropped} was trained on."
+
+
+def dry_run(
+    opened: OpenSheet, summary: ExportSummary, split: SplitReport, plan: Plan, *, fresh: str | None = None
+) -> DryRun:
+    """Put together what is known of a job that was not created; `fresh` names the job whose split it drops. Pure."""
     batch, epochs = plan.config.batch_size, plan.config.epochs
     if not isinstance(batch, int) or not isinstance(epochs, int):
         raise AssertionError("a plan has no auto left")
@@ -69,7 +85,7 @@ def dry_run(opened: OpenSheet, summary: ExportSummary, split: SplitReport, plan:
         base_model=plan.base_model,
         config=plan.config,
         planned_steps=steps,
-        warnings=(*summary.warnings, *_warnings(split, steps)),
+        warnings=(*summary.warnings, *_warnings(split, steps), *_of_sides(split.kept, fresh), *_of_near(split.near)),
     )
 
 
@@ -92,4 +108,33 @@ def _warnings(split: SplitReport, steps: int) -> Iterator[SheetWarning]:
             count=split.components,
             message=f"The achieved split is {split.achieved_ratio:.1%} instead of {split.requested_ratio:.1%}: "
             f"{split.components:,} groups of related pairs must stay together.",
+        )
+
+
+def _of_sides(kept: KeptSides | None, fresh: str | None) -> Iterator[SheetWarning]:
+    if fresh is not None:
+        yield SheetWarning(code="fresh_split", count=0, message=fresh_split_warning(fresh))
+    if kept is not None and kept.moved:
+        yield SheetWarning(
+            code="moved_to_training",
+            count=kept.moved,
+            message=f"{kept.moved:,} pairs that training job {kept.job_id} validated on go to the training split: they "
+            "may not be used for validation any more, or are tied to pairs that are trained on.",
+        )
+    if kept is not None and not kept.losses_comparable:
+        yield SheetWarning(
+            code="losses_not_comparable",
+            count=0,
+            message=f"The validation split is not that of training job {kept.job_id}: their losses cannot be compared.",
+        )
+
+
+def _of_near(near: NearReport) -> Iterator[SheetWarning]:
+    if near.tightened_groups:
+        yield SheetWarning(
+            code="near_questions_tightened",
+            count=near.tightened_groups,
+            message=f"{near.tightened_groups:,} groups of nearly equal questions would hold more than "
+            f"{LARGEST_SHARE:.0%} of the pairs: there, questions must be more similar to stay together"
+            + (f"; {near.too_large_groups:,} are as large nevertheless." if near.too_large_groups else "."),
         )

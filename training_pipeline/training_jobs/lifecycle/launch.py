@@ -14,8 +14,9 @@ from typing import Any, NoReturn
 from training_pipeline.backends.base import FineTuningBackend, Handle, Submission
 from training_pipeline.datasets.compare import recheck
 from training_pipeline.datasets.labels import labels_of
-from training_pipeline.datasets.prepare import split_snapshot, write_dataset
+from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import snapshot
+from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
 from training_pipeline.domain.errors import Conflict, GovernanceChanged
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
@@ -26,6 +27,7 @@ from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle import claims
+from training_pipeline.training_jobs.lifecycle.predecessor import followed
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 
@@ -120,10 +122,16 @@ class Launcher:
         """
         if job.data.dataset is not None and self._submitted(job):
             return required(job.data.dataset, "dataset")
-        plan = split_snapshot(
-            taken, ratio=job.request.train_val_split, seed=job.request.split_seed, min_pairs=self.min_pairs
-        )
+        predecessor = followed(self._store, job.request.split_predecessor)
         with self._source.open(job.request.training_sheet_id) as opened:
+            plan = split_snapshot(
+                opened,
+                taken,
+                ratio=job.request.train_val_split,
+                seed=job.request.split_seed,
+                min_pairs=self.min_pairs,
+                predecessor=predecessor,
+            )
             dataset = write_dataset(opened, taken, plan, root=self._datasets)
         report = dataset.report
         self._note(
@@ -135,7 +143,7 @@ class Launcher:
                 "val_pairs": report.validation,
                 "achieved_ratio": report.achieved_ratio,
             },
-            event=(EventType.INFO, f"Split into {report.train} training and {report.validation} validation pairs."),
+            event=(EventType.INFO, report.to_text()),
             data=report.model_dump(mode="json"),
         )
         return dataset

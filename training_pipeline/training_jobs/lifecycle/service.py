@@ -20,7 +20,8 @@ from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
-from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, split_of
+from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, fresh_split_warning, split_of
+from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor, followed, last_succeeded
 from training_pipeline.training_jobs.polling.poll_once import poll_once
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
@@ -71,12 +72,7 @@ class JobService:
 
         Raises what they would: also `GateRefused` and `SplitRefused`.
         """
-        request = _validated(request)
-        with self._source.open(request.training_sheet_id) as opened:
-            self._resolved(request, None)  # what cannot be is told before any pair is judged
-            summary, split = split_of(opened, self._policy, request, min_pairs=self._min_pairs)
-            plan = self._resolved(request, summary if summary.total <= COUNTED_AT_ONCE else None)
-            return dry_run(opened, summary, split, plan)
+        return self._plan(_validated(request))
 
     def get(self, job_id: str) -> TrainingJob:
         """One job; raises `NotFound`."""
@@ -133,11 +129,26 @@ class JobService:
 
     def plan_retry(self, job_id: str, *, changes: Mapping[str, Any] | None = None) -> DryRun:
         """The dry run of `retry` and the launch after it; stores nothing. Raises what they would."""
-        return self.plan(_retried(self._store.get(job_id), changes))
+        job = self._store.get(job_id)
+        return self._plan(_retried(job, changes), retry_of=job)
 
     def poll(self, job_id: str) -> TrainingJob:
         """Ask the backend now, once for all who ask at this moment; see `poll_once`."""
         return poll_once(self._store, self._database, self._poller, job_id)
+
+    def _plan(self, request: JobRequest, *, retry_of: TrainingJob | None = None) -> DryRun:
+        predecessor = followed(self._store, chosen_predecessor(self._store, request, retry_of=retry_of))
+        with self._source.open(request.training_sheet_id) as opened:
+            self._resolved(request, None)  # what cannot be is told before any pair is judged
+            summary, split = split_of(opened, self._policy, request, min_pairs=self._min_pairs, predecessor=predecessor)
+            plan = self._resolved(request, summary if summary.total <= COUNTED_AT_ONCE else None)
+            return dry_run(opened, summary, split, plan, fresh=self._dropped(request))
+
+    def _dropped(self, request: JobRequest) -> str | None:
+        """The job whose split is not kept, because a fresh one is asked for."""
+        if not request.fresh_split:
+            return None
+        return last_succeeded(self._store, request.training_sheet_id, request.model_name)
 
     def _create(
         self,
@@ -150,6 +161,7 @@ class JobService:
         with self._source.open(request.training_sheet_id) as opened:
             sheet, summary = opened.sheet, self._counted(opened)
         plan = self._resolved(request, summary)
+        predecessor = chosen_predecessor(self._store, request, retry_of=retry_of)
         now = self._clock()
         job = TrainingJob(
             id=new_job_id(now),
@@ -169,6 +181,8 @@ class JobService:
                 training_config=plan.config.model_dump(),
                 train_val_split=request.train_val_split,
                 split_seed=request.split_seed or sheet.id,
+                split_predecessor=predecessor,
+                fresh_split=request.fresh_split,
                 register_to_uc=request.register_to_uc,
                 uc_catalog=request.uc_catalog or plan.uc_catalog,
                 uc_schema=request.uc_schema or plan.uc_schema,
@@ -182,6 +196,10 @@ class JobService:
             ),
         )
         message = "Created." if retry_of is None else f"Created as a retry of {retry_of.id}."
+        if predecessor is not None:
+            message += f" It keeps the split of {predecessor}."
+        elif dropped := self._dropped(request):
+            message += f" {fresh_split_warning(dropped)}"
         return self._store.create(job, message=message, also=also)
 
     def _counted(self, opened: OpenSheet) -> ExportSummary | None:
@@ -217,6 +235,8 @@ def _retried(job: TrainingJob, changes: Mapping[str, Any] | None) -> JobRequest:
             "training_config": {**job.request.requested_config, **(changes or {})},
             "train_val_split": job.request.train_val_split,
             "split_seed": job.request.split_seed,
+            "split_predecessor": job.request.split_predecessor,
+            "fresh_split": job.request.fresh_split,
             "register_to_uc": job.request.register_to_uc,
             "uc_catalog": job.request.uc_catalog,
             "uc_schema": job.request.uc_schema,

@@ -61,6 +61,8 @@ training_jobs = Table(
     Column("training_config", JSONB, nullable=False),
     Column("train_val_split", Double, nullable=False),
     Column("split_seed", Text, nullable=False),
+    Column("split_predecessor", Text, ForeignKey("training_jobs.id")),
+    Column("fresh_split", Boolean, nullable=False, server_default="false"),
     Column("register_to_uc", Boolean, nullable=False),
     Column("uc_catalog", Text),
     Column("uc_schema", Text),

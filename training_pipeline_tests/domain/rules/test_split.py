@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.domain.errors import SplitRefused
-from training_pipeline.domain.rules.split import SplitPlan, first_rows, plan_split, tie
+from training_pipeline.domain.rules.components import first_rows
+from training_pipeline.domain.rules.split import Before, SplitPlan, least_of, plan_split, tie
 
 ratios = st.integers(10, 95).map(lambda percent: percent / 100)
 
@@ -115,3 +116,60 @@ def test_a_million_pairs_with_awkward_sizes_are_split_exactly() -> None:
     report = plan_split(component, order, np.ones(len(component), dtype=bool), ratio=0.8, seed="s").report
     # 200,001.4 are wanted; 200,000 tens, or one seven and then tens: 199,997 or 200,007.
     assert report.validation == 200_000
+
+
+def sides(component: list[int], trained: set[int], validated: set[int], ratio: float, barred: set[int]) -> SplitPlan:
+    before = Before(
+        trained=np.array([row in trained for row in range(len(component))]),
+        validated=np.array([row in validated - trained for row in range(len(component))]),
+    )
+    order = np.random.default_rng(0).integers(0, 2**63, len(set(component)), dtype=np.uint64)
+    may_validate = np.array([row not in barred for row in range(len(component))])
+    return plan_split(np.array(component), order, may_validate, ratio=ratio, seed="s", before=before)
+
+
+@settings(deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=8),
+    trained=st.sets(st.integers(0, 40), max_size=12),
+    validated=st.sets(st.integers(0, 40), max_size=12),
+    barred=st.sets(st.integers(0, 40), max_size=3),
+    ratio=ratios,
+)
+def test_sides_are_kept_and_no_split_that_keeps_them_is_closer(
+    sizes: list[int], trained: set[int], validated: set[int], barred: set[int], ratio: float
+) -> None:
+    component = [number for number, size in enumerate(sizes) for _ in range(size)]
+    n = len(component)
+    train = {component[row] for row in (trained | barred) if row < n}
+    kept = {component[row] for row in validated - trained if row < n} - train
+    free = [size for number, size in enumerate(sizes) if number not in train | kept]
+    base = sum(sizes[number] for number in kept)
+    sums = {base + sum(chosen) for count in range(len(free) + 1) for chosen in combinations(free, count)} - {0, n}
+    if not sums:
+        with pytest.raises(SplitRefused):
+            sides(component, trained, validated, ratio, barred)
+        return
+    made = sides(component, trained, validated, ratio, barred)
+    wanted = n * (100 - round(ratio * 100))
+    assert made.report.validation == min(sums, key=lambda total: (abs(100 * total - wanted), total))
+    for row, number in enumerate(component):
+        assert not (made.validation[row] and number in train)
+        assert made.validation[row] or number not in kept
+    assert len(set(zip(component, made.validation.tolist(), strict=True))) == len(sizes), "a component is torn"
+
+
+@pytest.mark.parametrize(
+    ("trained", "validated", "told"),
+    [({0, 1, 2}, set(), "all 3 pairs were trained on before"), (set(), {0, 1, 2}, "all 3 pairs were validated on")],
+)
+def test_a_split_that_cannot_keep_its_sides_is_refused(trained: set[int], validated: set[int], told: str) -> None:
+    with pytest.raises(SplitRefused) as refusal:
+        sides([0, 1, 2], trained, validated, 0.8, set())
+    assert told in str(refusal.value)
+    assert "fresh_split" in str(refusal.value.hint)
+
+
+def test_the_least_number_of_a_component() -> None:
+    numbers = np.array([7, 3, 9, 1, 8], dtype=np.uint64)
+    assert least_of(np.array([0, 1, 0, 1, 2]), numbers).tolist() == [7, 1, 8]

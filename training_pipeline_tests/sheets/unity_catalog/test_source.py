@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from training_pipeline.datasets.compare import recheck
 from training_pipeline.datasets.labels import labels_of
-from training_pipeline.datasets.prepare import split_snapshot, write_dataset
+from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.snapshot import snapshot
+from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.datasets.verdicts import texts, verdicts
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train
@@ -110,7 +111,7 @@ def test_a_table_makes_the_same_dataset_as_a_file(workspace: Workspace, tmp_path
     with source(workspace).open("sheet-1") as opened:
         for sheet in (opened, open_sheet(mixed())):
             taken = snapshot(sheet, POLICY, directory=tmp_path / "snapshots")
-            plan = split_snapshot(taken, ratio=0.8, seed="s", min_pairs=2)
+            plan = split_snapshot(opened, taken, ratio=0.8, seed="s", min_pairs=2)
             digests.append((taken.digest, write_dataset(sheet, taken, plan, root=tmp_path / "datasets").digest))
         assert labels_of(opened) == labels_of(open_sheet(mixed()))
         assert preview(opened, POLICY, 3) == preview(open_sheet(mixed()), POLICY, 3)
@@ -123,7 +124,7 @@ def test_no_text_leaves_the_warehouse_but_that_of_pairs_that_passed(workspace: W
     before = set(warehouses(workspace).statements)
     with source(workspace).open("sheet-1") as opened:
         taken = snapshot(opened, POLICY, directory=tmp_path)
-        write_dataset(opened, taken, split_snapshot(taken, ratio=0.8, seed="s", min_pairs=2), root=tmp_path)
+        write_dataset(opened, taken, split_snapshot(opened, taken, ratio=0.8, seed="s", min_pairs=2), root=tmp_path)
         export_summary(opened, POLICY)
         preview(opened, POLICY, 5)
         labels_of(opened)
@@ -189,7 +190,9 @@ def test_right_before_submit_the_table_is_asked_again(workspace: Workspace, tmp_
     sheets = source(workspace)
     with sheets.open("sheet-1") as opened:
         taken = snapshot(opened, POLICY, directory=tmp_path)
-        made = write_dataset(opened, taken, split_snapshot(taken, ratio=0.8, seed="s", min_pairs=2), root=tmp_path)
+        made = write_dataset(
+            opened, taken, split_snapshot(opened, taken, ratio=0.8, seed="s", min_pairs=2), root=tmp_path
+        )
     executed = len(warehouses(workspace).statements)
     with sheets.open("sheet-1") as opened:
         recheck(opened, made, POLICY).require_unchanged("sheet-1")
@@ -228,8 +231,8 @@ def test_a_pair_that_stops_passing_while_the_dataset_is_written_is_not_written(
     put_pairs(workspace, mixed())
     with source(workspace).open("sheet-1") as opened:
         taken = snapshot(opened, POLICY, directory=tmp_path)
+        plan = split_snapshot(opened, taken, ratio=0.8, seed="s", min_pairs=2)
     put_pairs(workspace, [pair(0, status="flagged"), *mixed()[1:]])
-    plan = split_snapshot(taken, ratio=0.8, seed="s", min_pairs=2)
     with source(workspace).open("sheet-1") as opened, pytest.raises(GovernanceChanged, match="1 are gone"):
         write_dataset(opened, taken, plan, root=tmp_path / "datasets")
     assert not list((tmp_path / "datasets").iterdir())

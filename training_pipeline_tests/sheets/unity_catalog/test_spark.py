@@ -17,8 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from training_pipeline.datasets.prepare import split_snapshot, write_dataset
+from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import snapshot
+from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.datasets.verify import Finding, held_out_in_train
@@ -132,7 +133,7 @@ def test_the_sample_sheet(spark: Spark, tmp_path: Path, messages: str) -> None:
         rows = sample.pairs.to_pyarrow()
         expected = judged(sample), export_summary(sample, POLICY)
         taken = snapshot(sample, POLICY, directory=tmp_path)
-        plan = split_snapshot(taken, ratio=0.8, seed="s", min_pairs=2)
+        plan = split_snapshot(opened, taken, ratio=0.8, seed="s", min_pairs=2)
         made = write_dataset(sample, taken, plan, root=tmp_path / "here")
     given = rows if messages == "array" else in_json(rows)
     variants = ("messages",) if messages == "variant" else ()

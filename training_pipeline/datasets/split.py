@@ -1,0 +1,104 @@
+"""The split of a snapshot's included pairs: what ties them, what was done with them before, and the plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from training_pipeline.datasets.near_questions import near_rows
+from training_pipeline.datasets.predecessor import COLUMNS, Predecessor, kept_sides, sides_before
+from training_pipeline.datasets.snapshot import included_rows
+from training_pipeline.domain.errors import GateRefused
+from training_pipeline.domain.refs import SnapshotRef
+from training_pipeline.domain.rules.near_ties import tie_nearly
+from training_pipeline.domain.rules.split import SplitPlan, least_of, plan_split, tie
+from training_pipeline.domain.split_report import NearReport
+from training_pipeline.sheets.base import OpenSheet
+
+
+def split_snapshot(
+    opened: OpenSheet,
+    taken: SnapshotRef,
+    *,
+    ratio: float,
+    seed: str,
+    min_pairs: int,
+    predecessor: Predecessor | None = None,
+) -> SplitPlan:
+    """Split the included pairs of a snapshot. Reads only; the same arguments give the same plan.
+
+    `ratio` is the share of train; `predecessor` names the datasets whose sides are kept. The questions are read from
+    the sheet, to find those that are nearly equal. Raises `GateRefused` where fewer than `min_pairs` are included, with
+    the table of reasons, `SplitRefused` where one side would be empty, and `Unavailable` where a predecessor cannot be
+    read.
+    """
+    summary = taken.summary
+    if summary.eligible < min_pairs:
+        raise GateRefused(
+            f"{summary.eligible:,} of {summary.total:,} pairs of training sheet {taken.sheet_id!r} may be trained on; "
+            f"at least {min_pairs:,} are needed.\n{summary.to_text()}",
+            hint="Review and label more pairs, or have a data steward look at the constraints "
+            "(TRAINING_PIPELINE_MIN_PAIRS sets the least number).",
+        )
+    rows = included_rows(taken, [*COLUMNS, "prompt_hash", "instruction", "may_validate"])
+    # A prompt that is an instruction ties nothing.
+    prompt = pc.if_else(rows["instruction"], pa.scalar(None, pa.string()), rows["prompt_hash"])
+    component = tie([_codes(rows["item_ref"]), _codes(rows["canonical_label_id"])], [_questions(prompt)])
+    component, near = _tied_nearly(opened, taken, rows["pair_id"], prompt, component)
+    known = None if predecessor is None else sides_before(rows, predecessor)
+    plan = plan_split(
+        component,
+        # By the item, so that another pair on it changes nothing.
+        least_of(component, _shuffled(rows["item_ref"], seed)),
+        rows["may_validate"].to_numpy(),
+        ratio=ratio,
+        seed=seed,
+        before=None if known is None else known.before,
+    )
+    kept = None if known is None or predecessor is None else kept_sides(rows, known, plan, predecessor)
+    return replace(plan, report=plan.report.model_copy(update={"near": near, "kept": kept}))
+
+
+def _tied_nearly(
+    opened: OpenSheet,
+    taken: SnapshotRef,
+    pair_ids: pa.ChunkedArray,
+    questions: pa.ChunkedArray,
+    component: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NearReport]:
+    similarity = taken.policy.near_question_similarity
+    if not similarity:
+        return component, NearReport()
+    ties = tie_nearly(component, near_rows(opened, taken, pair_ids, questions))
+    report = NearReport(
+        similarity=similarity, tied=ties.tied, tightened_groups=ties.tightened, too_large_groups=ties.too_large
+    )
+    return ties.component, report
+
+
+def _codes(keys: pa.ChunkedArray) -> NDArray[np.int64]:
+    """One number for each different key, -1 for null."""
+    codes = keys.combine_chunks().dictionary_encode().indices
+    return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _questions(hashes: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows that ask a question, and its number: a row for each of the hashes, which stand between blanks."""
+    lists = pc.split_pattern(hashes.combine_chunks(), " ")
+    return pc.list_parent_indices(lists).to_numpy(), _codes(pa.chunked_array([pc.list_flatten(lists)]))
+
+
+def _shuffled(names: pa.ChunkedArray, seed: str) -> NDArray[np.uint64]:
+    """The first 64 bits of SHA-256 over the seed, a newline and each name, as numbers."""
+    with duckdb.connect() as engine:
+        engine.register("named", pa.table({"name": names}))
+        numbers = engine.execute(
+            "SELECT ('0x' || left(sha256(concat($seed, chr(10), name)), 16))::UBIGINT AS number FROM named",
+            {"seed": seed},
+        ).fetchnumpy()["number"]
+    return np.asarray(numbers, dtype=np.uint64)
