@@ -121,10 +121,10 @@ class Settings(BaseSettings):
     )
     cancel_grace_seconds: float = Field(20.0, gt=0, description="Seconds a trainer has to stop before it is killed.")
     max_attempts: int = Field(
-        3, ge=1, description="Maximum number of launch or finish runs of one job before it fails."
+        3, ge=1, description="Maximum number of launch or finalize runs of one job before it fails."
     )
     run_grace_seconds: float = Field(
-        30.0, ge=0, description="A launch or finish run without its lock for this many seconds is considered dead."
+        30.0, ge=0, description="A launch or finalize run without its lock for this many seconds is considered dead."
     )
     poll_seconds: int = Field(5, ge=1, description="Minimum seconds between two polls of the backends.")
     poll_threads: int = Field(

@@ -1,7 +1,7 @@
 """Training jobs and training sheets of this installation, for one caller.
 
-Roles and ownership are enforced here and nowhere else; the rules are in `domain.access`. What a person asks for over
-HTTP, on a page or on the command line comes here.
+What a person asks for over HTTP, on a page or on the command line comes here. Roles and ownership are enforced here, by
+the rules in `domain.access`; API and pages ask for the role earlier as well, before they read what was sent.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from training_pipeline.training_jobs.store.queries import JobSort
 from training_pipeline.training_jobs.urls import Addresses
 
 #: A job that is followed is read this often.
-POLL_SECONDS: Final = 1.0
+FOLLOW_SECONDS: Final = 1.0
 
 M = TypeVar("M", bound=BaseModel)
 #: Drives a job to its end in this process; gives the job after every step.
@@ -270,7 +270,7 @@ class LocalClient:
             yield job
             if job.status in TERMINAL:
                 return
-            time.sleep(POLL_SECONDS)
+            time.sleep(FOLLOW_SECONDS)
 
 
 def _checked(model: type[M], body: Mapping[str, Any] | M) -> M:

@@ -25,7 +25,7 @@ from training_pipeline.training_jobs.lifecycle.liveness import Liveness, livenes
 ServicesParam = dg.ResourceParam[Services]
 JOBS_A_TICK = 20
 #: Well under the 60 s after which Dagster gives a sensor up.
-POLL_SECONDS = 20.0
+TICK_SECONDS = 20.0
 
 
 def make_sensors(interval: int) -> list[dg.SensorDefinition]:
@@ -53,11 +53,11 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
         job=finalize_training,
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Polls the backends about queued and running training jobs, and starts finish runs.",
+        description="Polls the backends about queued and running training jobs, and starts finalize runs.",
     )
     def poll_training_jobs(context: dg.SensorEvaluationContext, services: ServicesParam) -> dg.SensorResult:
-        """Poll, report progress at milestones, request finish runs, and write lineage that is due in Unity Catalog."""
-        seen = services.poller.poll_due(seconds=POLL_SECONDS)
+        """Poll, report progress at milestones, request finalize runs, write lineage that is due in Unity Catalog."""
+        seen = services.poller.poll_due(seconds=TICK_SECONDS)
         observed = observations(context.instance, services.store, seen)
         if services.catalog_lineage is not None:
             services.catalog_lineage.write_due()
@@ -66,21 +66,21 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
         if requests:
             return dg.SensorResult(run_requests=requests, asset_events=observed)
         return dg.SensorResult(
-            skip_reason=dg.SkipReason(f"Polled {len(seen)} training job(s); none is ready to finish."),
+            skip_reason=dg.SkipReason(f"Polled {len(seen)} training job(s); none is ready to be finalized."),
             asset_events=observed,
         )
 
     @dg.sensor(
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Finds launch and finish runs that ended early, and retries or fails their training jobs.",
+        description="Finds launch and finalize runs that ended early, and retries or fails their training jobs.",
     )
     def watch_training_runs(context: dg.SensorEvaluationContext, services: ServicesParam) -> dg.SkipReason:
         """Release dead claims, so that the next attempt follows, or fail the job."""
-        launches, finishes = (len(claimed(services.store, phase)) for phase in Phase)
+        launches, finalizes = (len(claimed(services.store, phase)) for phase in Phase)
         settled = settle_runs(context.instance, services)
         return dg.SkipReason(
-            f"Checked {launches} launch and {finishes} finish run(s); recovered {settled} that ended early."
+            f"Checked {launches} launch and {finalizes} finalize run(s); recovered {settled} that ended early."
         )
 
     return [launch_pending_jobs, poll_training_jobs, watch_training_runs]

@@ -8,7 +8,7 @@ from typing import Final
 from training_pipeline.domain.job import JobStatus, TrainingJob
 
 _WITH_ONE_CHANGED: Final = "Retry with one of the settings changed that the cause names."
-#: By `code` (what a launch or finish run refused) or `error_type` (how the training ended) of the error's details.
+#: By `code` (what a launch or finalize run refused) or `error_type` (how the training ended) of the error's details.
 _BY_KIND: Final[Mapping[str, str]] = {
     "gate_refused": "Review more pairs of the training sheet or set their allowed uses, then create a new job.",
     "split_refused": "Choose another train_val_split, or add pairs that are not related to the others.",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from training_pipeline.infra.database import Database
 
 NAMESPACE: Final = "training_pipeline:"
-POLL_SECONDS: Final = 0.05
+RETRY_SECONDS: Final = 0.05
 
 _TRY = text("SELECT pg_try_advisory_lock(:number)")
 _RELEASE = text("SELECT pg_advisory_unlock(:number)")
@@ -52,7 +52,7 @@ def hold(database: Database, key: str, *, wait: float = 0.0) -> Iterator[None]:
         while not connection.execute(_TRY, {"number": number(key)}).scalar_one():
             if time.monotonic() >= deadline:
                 raise Conflict(f"The lock {key!r} is held by another process.")
-            time.sleep(POLL_SECONDS)
+            time.sleep(RETRY_SECONDS)
         try:
             yield
         finally:

@@ -94,7 +94,7 @@ def test_everything_is_killed_in_the_middle_of_launch_and_of_finish(system: Runn
         system.kill()
     system.up()
     system.release(job_id)
-    system.until(job_id, lambda job: job.finalize.run_id is not None, "the finish run")
+    system.until(job_id, lambda job: job.finalize.run_id is not None, "the finalize run")
     with system.held_events():  # the next event is that the model has been registered
         client = system.tracking.client
         run_id = system.job(job_id).handles.mlflow_run_id

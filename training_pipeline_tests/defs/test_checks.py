@@ -56,7 +56,7 @@ def test_a_broken_promise_of_governance_stops_the_job_before_anything_is_submitt
 
 
 def run(services: Services, instance: dg.DagsterInstance, **request: Any) -> tuple[Any, dg.ExecuteInProcessResult]:
-    """A job and its finish run."""
+    """A job and its finalize run."""
     write_sheet(services.settings.sheets, "small", rows(40))
     definitions = build(services.settings, lambda: services)
     job = create(services, **request)

@@ -153,7 +153,7 @@ def test_a_sensor_says_what_it_looked_at(services: Services, instance: dg.Dagste
     with dg.build_sensor_context(instance=instance, resources={"services": services}) as context:
         said = sensor(context)
     assert isinstance(said, dg.SkipReason)
-    assert said.skip_message == "Checked 1 launch and 0 finish run(s); recovered 0 that ended early."
+    assert said.skip_message == "Checked 1 launch and 0 finalize run(s); recovered 0 that ended early."
 
 
 def test_the_run_that_is_asked_for_can_be_found_by_whom_and_what_it_is_for(

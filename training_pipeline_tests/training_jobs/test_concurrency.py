@@ -47,7 +47,7 @@ def services(settings: Settings, database: Database, backend: ScriptedBackend) -
 
 
 def job_in(services: Services, status: JobStatus) -> TrainingJob:
-    """A job in this status, as a launch or finish run that is under way left it."""
+    """A job in this status, as a launch or finalize run that is under way left it."""
     now = datetime.now(UTC)
     phase = Phase.LAUNCH if status is JobStatus.PENDING else Phase.FINALIZE
     values: dict[str, Any] = {f"{phase}_attempt": 1, f"{phase}_claimed_at": now}

@@ -19,7 +19,7 @@ from training_pipeline.training_jobs.store.rows import PHASES, job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 #: What the attempt of a phase is called in messages.
-_ATTEMPT: Final = {Phase.LAUNCH: "Launch", Phase.FINALIZE: "Finish"}
+_ATTEMPT: Final = {Phase.LAUNCH: "Launch", Phase.FINALIZE: "Finalize"}
 
 
 def lock_key(phase: Phase, job_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Handles launch and finish runs that failed or ended early: retry, or fail the job.
+"""Handles launch and finalize runs that failed or ended early: retry, or fail the job.
 
 A reason that would recur (a gate, a bad configuration) fails the job at once. An interruption only gives the claim
 back, so that the next attempt follows; after the last attempt the job fails, and what was trained is kept. A job that
@@ -95,7 +95,7 @@ class Failures:
         held = {names.attempt: attempt, names.claimed_at: claim.claimed_at}
         if job.status in ACTIVE:
             self._store.change(job, JobStatus.FAILED, message=message, values=values, where=held)
-        elif phase is Phase.FINALIZE:  # it had failed before; only its finish run is left, and given up
+        elif phase is Phase.FINALIZE:  # it had failed before; only its finalize run is left, and given up
             self._store.update(job.id, {"finalized_at": values["finalized_at"]}, where={**held, "finalized_at": None})
 
     def _adopted(self, job: TrainingJob) -> bool:

@@ -30,7 +30,7 @@ from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 #: How long one observation that somebody asked for is waited for. The request that asks may take 60 s.
-POLL_SECONDS: Final = 20.0
+ANSWER_SECONDS: Final = 20.0
 #: An observation that takes longer counts as one that failed; its answer is still taken when it comes.
 HUNG_SECONDS: Final = 60.0
 #: Of a tick's time, the share in which all states at once must come; what is left is for asking one by one.
@@ -100,7 +100,7 @@ class Poller:
                 return job
         return self.poll(job_id)
 
-    def poll(self, job_id: str, *, seconds: float = POLL_SECONDS) -> TrainingJob:
+    def poll(self, job_id: str, *, seconds: float = ANSWER_SECONDS) -> TrainingJob:
         """Poll one job now and return it as it then is; `poll_errors` says whether that went wrong.
 
         Raises `NotFound` for a job that is not stored, never for a fault of the backend.

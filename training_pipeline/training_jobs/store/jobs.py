@@ -284,7 +284,7 @@ def record_event(
     """Append one event within the caller's transaction, and announce it.
 
     Locks the job until the transaction ends, so that its events are seen in the order of their ids; see
-    `notifications`.
+    `notify`.
     """
     job = select(training_jobs.c.id).where(training_jobs.c.id == job_id)
     connection.execute(job.with_for_update(key_share=True))

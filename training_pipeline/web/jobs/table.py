@@ -1,4 +1,7 @@
-"""The table of jobs. A job keeps its row element while it is shown, so that focus and scroll position are kept."""
+"""The table of jobs: heads and values here, the cells of a row in `static/job_rows.js`.
+
+A job keeps its row element while it is shown, so that focus and scroll position are kept.
+"""
 
 from __future__ import annotations
 

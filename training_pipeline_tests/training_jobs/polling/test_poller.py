@@ -166,7 +166,7 @@ def test_a_job_that_its_backend_has_lost_fails_after_the_stated_time(
     assert poller.poll(job.id).status is JobStatus.RUNNING
     store.update(job.id, {"lost_since": ago(LOST_SECONDS + 1)})
     job = poller.poll(job.id)
-    # The finish run shows the cause in Dagster, and closes the MLflow run.
+    # The finalize run shows the cause in Dagster, and closes the MLflow run.
     assert (job.status, job.polling.backend_status) == (JobStatus.FAILED, JobStatus.FAILED)
     assert [message.split(";")[0] for message in happened(store, job, EventType.ERROR)] == [
         "The backend does not know this job",
