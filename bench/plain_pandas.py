@@ -15,7 +15,9 @@ import pandas as pd
 import pyarrow as pa
 
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, RowsDigest
-from training_pipeline.domain.rules.plain_form import asked, spoken, strict
+from training_pipeline.domain.rules.near_questions import NearPairs, near_pairs
+from training_pipeline.domain.rules.near_ties import tie_nearly
+from training_pipeline.domain.rules.plain_form import asked, loose, spoken, strict
 from training_pipeline.domain.rules.split import least_of, plan_split, tie
 from training_pipeline.domain.rules.text import WHITE_SPACE
 
@@ -90,6 +92,11 @@ def copy_of(messages: Any) -> str:
     return sha256(
         repr([(each["role"], text, each["tool_calls"]) for each, text in zip(messages, contents, strict=True)])
     )
+
+
+def question_of(messages: Any) -> str:
+    asking = messages[:-1] if messages[-1]["role"] == "assistant" else messages
+    return "".join(loose(message["content"] or "") for message in asking if message["role"] != "system")
 
 
 def sha256(text: str) -> str:
@@ -197,6 +204,12 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
     prompts = included["prompt"].where(~instruction)
     keys = [pd.factorize(key)[0] for key in (included["item_ref"], included["canonical_label_id"], prompts)]
     component = tie(keys)
+    # The same rows, tied by the same functions: what is compared here is the data path around them.
+    first = included.assign(prompt=prompts.to_numpy(), row=np.arange(len(included))).dropna(subset="prompt")
+    first = first.drop_duplicates("prompt")
+    near = near_pairs(pa.chunked_array([first["messages"].map(question_of).tolist()], pa.string()), similarity=0.8)
+    rows = first["row"].to_numpy()
+    component = tie_nearly(component, NearPairs(rows[near.first], rows[near.second], near.similarity)).component
     hashed = np.array([int(sha256(f"{seed}\n{item}")[:16], 16) for item in included["item_ref"]], dtype=np.uint64)
     order = least_of(component, hashed)
     plan = plan_split(component, order, included["validates"].to_numpy(dtype=bool), ratio=ratio, seed=seed)

@@ -133,7 +133,7 @@ def test_the_sample_sheet(spark: Spark, tmp_path: Path, messages: str) -> None:
         rows = sample.pairs.to_pyarrow()
         expected = judged(sample), export_summary(sample, POLICY)
         taken = snapshot(sample, POLICY, directory=tmp_path)
-        plan = split_snapshot(opened, taken, ratio=0.8, seed="s", min_pairs=2)
+        plan = split_snapshot(sample, taken, ratio=0.8, seed="s", min_pairs=2)
         made = write_dataset(sample, taken, plan, root=tmp_path / "here")
     given = rows if messages == "array" else in_json(rows)
     variants = ("messages",) if messages == "variant" else ()
