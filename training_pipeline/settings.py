@@ -141,6 +141,17 @@ class Settings(BaseSettings):
         le=64,
         description="Number of jobs polled at the same time; at 100 ms per answer, 1,000 jobs take 15 s.",
     )
+    permission_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=60,
+        description="Seconds between two checks whether what queued and running jobs train on may still be trained on.",
+    )
+    cancel_on_withdrawal: bool = Field(
+        True,
+        description="Cancel a training whose pairs may no longer be trained on. If false, it trains on, and fails "
+        "before its model would be registered.",
+    )
     webserver_host: str = Field(
         "127.0.0.1", description="Address that the Dagster UI listens on; must be a loopback address."
     )

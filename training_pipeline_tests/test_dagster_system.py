@@ -92,7 +92,9 @@ def four_records(system: RunningSystem, job: TrainingJob, template: str, labels:
     tags = services.finalizer.tags(services.store.get(job.id))
     materialized = asset_records(system.instance, [dg.AssetKey(name) for name in ASSETS], job.id)
     inputs = input_versions(system.instance, dg.AssetKey("training_sheet"), job.id)
-    assert disagreements(record, materialized=materialized, inputs=inputs, dataset=dataset, tags=tags) == []
+    result = services.backend.result(job.id, job.attempt)
+    found = disagreements(record, materialized=materialized, inputs=inputs, dataset=dataset, tags=tags, result=result)
+    assert found == []
     assert set(materialized) == set(ASSETS)
 
     assert record.training_sheet_id == job.request.training_sheet_id

@@ -88,7 +88,8 @@ def create(system: DatabricksSystem, **values: Any) -> str:
 def test_sensors_alone_take_a_job_from_a_table_to_a_registered_version(
     system: DatabricksSystem, images: Path | None
 ) -> None:
-    config = {"epochs": 2, "evaluations_per_epoch": 4} if images else {"epochs": 2, "exact_match_questions": 2}
+    more = {"evaluations_per_epoch": 4} if images else {"exact_match_questions": 2}
+    config = {"epochs": 2, "allow_never_stops": True, **more}
     job_id = create(system, training_config=config)
     job, run, version = system.succeeded(job_id, seconds=800)
     total = len(pairs())
@@ -144,7 +145,7 @@ def take_pictures(system: DatabricksSystem, job: TrainingJob, images: Path) -> N
             ui.page.goto(f"http://127.0.0.1:{system.settings.api_port}/train/jobs/{job.id}/{tab}".rstrip("/"))
             ui.sees("Loss" if tab else "Databricks run").scroll_into_view_if_needed()
             ui.picture(f"job-{tab or 'overview'}")
-        system.succeeded(create(system, training_config={"epochs": 1}), seconds=900)
+        system.succeeded(create(system, training_config={"epochs": 1, "allow_never_stops": True}), seconds=900)
         ui.asset("training_metrics", view="overview")
         ui.click("Plots")
         ui.page.locator("canvas").first.wait_for()

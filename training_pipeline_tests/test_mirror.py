@@ -36,6 +36,7 @@ OF_THE_WHOLE: Final = {
     "compatibility/test_v0_1_0.py",
     "crashes/test_interrupted.py",
     "crashes/test_killed.py",
+    "sft/test_families.py",
     "sheets/test_samples.py",
     "sheets/unity_catalog/test_spark.py",
     "test_dagster_names.py",
@@ -89,7 +90,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "backends/local/run_directory.py",
         "backends/local/trainer_process.py",
     ),
-    "cli/commands/test_jobs.py": ("cli/commands/jobs_records.py", "cli/render/lineage.py"),
+    "cli/commands/test_jobs.py": ("cli/commands/jobs_records.py",),
     "cli/commands/test_run.py": (
         "app/container.py",
         "cli/render/job.py",
@@ -139,7 +140,6 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "test_databricks_system.py": ("databricks/tracking.py",),
     "training_jobs/polling/test_poller.py": (
         "training_jobs/polling/apply.py",
-        "training_jobs/polling/metrics_sync.py",
         "training_jobs/polling/observe.py",
     ),
     "training_jobs/store/test_jobs.py": ("domain/job.py",),

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from training_pipeline.alerts.targets import AlertTarget, Undelivered
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.retry import RetryPolicy
+from training_pipeline.training_jobs.polling.permission import Warned
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
 from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import alerts, training_jobs
@@ -33,6 +34,7 @@ _CHECKS: Final[Mapping[str, str]] = {
     "gate_refused": "the gates",
     "split_refused": "the split",
     "governance_changed": "the last check of the source before submission",
+    "permission_withdrawn": "the check whether its pairs may still be trained on",
 }
 
 
@@ -98,6 +100,11 @@ def of_permission(job: TrainingJob, warning: str, identity: str, links: Addresse
         job_id=job.id,
         links={"training job": links.job(job.id), "model": links.asset("fine_tuned_model", job.id)},
     )
+
+
+def of_warning(job: TrainingJob, warned: Warned, links: Addresses) -> Alert:
+    """The alert about what happened to the pairs that a job was submitted with."""
+    return of_permission(job, warned.message, warned.identity, links)
 
 
 def _first_line(text: str | None) -> str:

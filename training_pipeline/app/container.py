@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from training_pipeline.alerts import alerts
 from training_pipeline.app.sheet_source import sheet_source, workspace
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.backends.base import FineTuningBackend
@@ -15,6 +16,7 @@ from training_pipeline.databricks.backend import DatabricksBackend, RunOptions
 from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
 from training_pipeline.retraining.retrain import Retrainer
@@ -26,7 +28,9 @@ from training_pipeline.training_jobs.lifecycle.catalog_lineage import CatalogLin
 from training_pipeline.training_jobs.lifecycle.failures import Failures
 from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
 from training_pipeline.training_jobs.lifecycle.launch import Launcher
+from training_pipeline.training_jobs.lifecycle.permission_watch import PermissionWatch
 from training_pipeline.training_jobs.lifecycle.service import JobService
+from training_pipeline.training_jobs.polling.permission import Permission, Warned
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.urls import Addresses
@@ -49,6 +53,7 @@ class Services:
     launcher: Launcher
     finalizer: Finalizer
     failures: Failures
+    permission_watch: PermissionWatch
     retrainer: Retrainer
     #: Null where nothing of a job is in Unity Catalog.
     catalog_lineage: CatalogLineage | None
@@ -63,6 +68,7 @@ def local_backend(settings: Settings) -> LocalBackend:
         cancel_grace_seconds=settings.cancel_grace_seconds,
         program=shlex.split(settings.local_trainer) if settings.local_trainer else PROGRAM,
         models_dir=settings.models,
+        asks_permission=True,
     )
 
 
@@ -118,7 +124,20 @@ def assemble(
     tracking = tracking_of(settings, database, backend)
     patience = settings.backend_patience_hours * 3600
     store = JobStore(database.engine())
-    poller = Poller(store, backend, tracking, threads=settings.poll_threads, patience_seconds=patience)
+    permission = Permission(source, policy)
+    poller = Poller(
+        store,
+        backend,
+        tracking,
+        threads=settings.poll_threads,
+        patience_seconds=patience,
+        permission=permission,
+    )
+    urls = Addresses.of(settings)
+
+    def notice(job: TrainingJob, warned: Warned, as_event: bool) -> None:
+        alerts.notice(store, alerts.of_warning(job, warned, urls), as_event=as_event)
+
     jobs = JobService(store, source, backend, poller, policy, database=database, min_pairs=settings.min_pairs)
     return Services(
         settings=settings,
@@ -141,9 +160,16 @@ def assemble(
             datasets=settings.datasets,
             min_pairs=settings.min_pairs,
         ),
-        finalizer=Finalizer(store, backend, tracking),
+        finalizer=Finalizer(store, backend, tracking, permission, notice),
         failures=Failures(store, backend, max_attempts=settings.max_attempts, patience_seconds=patience),
-        retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, Addresses.of(settings)),
+        permission_watch=PermissionWatch(
+            store,
+            permission,
+            notice,
+            seconds=settings.permission_seconds,
+            cancels=settings.cancel_on_withdrawal,
+        ),
+        retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
     )
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Protocol, TypeAlias, runtime_checkable
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
 
 
@@ -57,6 +58,14 @@ class Submission(BaseModel):
     train_file: Path
     validation_file: Path
     dataset_digest: str
+    #: The manifest of the dataset, by which errors name pairs.
+    manifest_file: Path | None = None
+    #: What the two files are in the record, by SHA-256: the trainer trains on these bytes, or not at all.
+    train_sha256: str | None = None
+    validation_sha256: str | None = None
+    #: What the base model is in the record: a commit of the Hub, or its files by SHA-256.
+    base_model_revision: str | None = None
+    base_model_files: dict[str, str] | None = None
     #: The full name under which a backend whose runs register the model themselves is to do so; null for not at all.
     register_as: str | None = None
 
@@ -75,13 +84,15 @@ class RunState(BaseModel):
 
     `lost` with `failed` means that nobody watches over the run any more although it has no outcome: `recover` may yet
     save it. Where it cannot, the run has failed. The MLflow ids are those of a run that logs to MLflow directly;
-    `run_url` is the page of the run, where the backend has pages.
+    `run_url` is the page of the run, where the backend has pages. A run with `asks_since` waits until `allow` answers
+    the question whether its pairs may still be trained on; the time, in seconds since 1970, names the question.
     """
 
     model_config = ConfigDict(frozen=True)
 
     status: JobStatus
     lost: bool = False
+    asks_since: float | None = None
     step: int | None = None
     planned_steps: int | None = None
     epoch: float | None = None
@@ -98,13 +109,17 @@ class RunState(BaseModel):
 #: Ends the name of the points that stand for values that were NaN or infinite.
 NOT_FINITE: Final = "_not_finite"
 
+#: The name of the point that counts the damaged checkpoints which a resume passed over, at the step it went on from.
+PASSED_OVER: Final = "checkpoints_passed_over"
+
 
 class MetricPoint(BaseModel):
     """One measured value. `name` is one of train_loss, val_loss, train_accuracy, val_accuracy, learning_rate,
     grad_norm; `epoch` is fractional, `tokens` counts from the start of the job, `time` is seconds since 1970.
 
     `value` is finite. A measurement that was not is the point `<name>_not_finite` with the value 1 at its step, so that
-    their number is the count of such points. `(name, step)` identifies a point.
+    their number is the count of such points. `(name, step)` identifies a point. `PASSED_OVER` is no measurement: each
+    such point is an event.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -136,6 +151,10 @@ class TrainingResult(BaseModel):
     val_accuracy: float | None = None
     custom_metrics: dict[str, float] = {}
     truncated_examples: int = 0
+    #: What the training program read: its two files by SHA-256, and the commit of a base model from the Hub.
+    train_sha256: str | None = None
+    validation_sha256: str | None = None
+    base_model_revision: str | None = None
 
 
 class AnsweredQuestion(BaseModel):
@@ -166,6 +185,15 @@ class BulkStatus(Protocol):
         ...
 
 
+@runtime_checkable
+class AsksPermission(Protocol):
+    """What a backend has besides where its runs ask, once they have their compute, whether they may begin."""
+
+    def allow(self, job_id: str, attempt: int, *, asked: float) -> None:
+        """Let the run begin that has asked at this time (`RunState.asks_since`). A later question stays open."""
+        ...
+
+
 class FineTuningBackend(Protocol):
     """Runs fine-tuning jobs. One that is a `BulkStatus` too is asked about all jobs at once."""
 
@@ -179,6 +207,13 @@ class FineTuningBackend(Protocol):
         """Resolve every "auto". Pure but for looking for local files; raises `InvalidRequest` for what it cannot run.
 
         `train_pairs` is the expected size of the training split, null where it is not known yet.
+        """
+        ...
+
+    def identify(self, base_model: str) -> BaseModelRecord:
+        """What exactly a base model of `plan` is now. Reads every byte of one in a folder, asks the Hub about others.
+
+        Raises `Unavailable` for files that cannot be read.
         """
         ...
 

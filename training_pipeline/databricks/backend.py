@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +18,7 @@ from training_pipeline.backends.base import (
     Submission,
     TrainingResult,
 )
+from training_pipeline.backends.hub import commit_of
 from training_pipeline.backends.trainer_contract import ANSWERS_FILE, answered_questions
 from training_pipeline.databricks import program
 from training_pipeline.databricks.base_models import DatabricksModels
@@ -31,6 +32,7 @@ from training_pipeline.databricks.urls import is_page
 from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import BackendFailed, FieldProblem
 from training_pipeline.domain.job import ACTIVE, JobStatus
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -64,7 +66,9 @@ class DatabricksBackend:
         connection: Connection,
         models: DatabricksModels,
         training_program: Path | None = None,
+        commit_of: Callable[[str], str | None] = commit_of,
     ) -> None:
+        self._commit_of = commit_of
         self.connection = connection
         self.runs = Runs(connection)
         self._options = options
@@ -85,6 +89,13 @@ class DatabricksBackend:
         catalog, schema, _ = self._options.volume.split(".")
         return Plan(base_model=model_id, config=resolved, uc_catalog=catalog, uc_schema=schema)
 
+    def identify(self, base_model: str) -> BaseModelRecord:
+        """What the base model is at the Hub now. One in a volume is read by the run alone. Asks the Hub."""
+        model = self._models.choose(base_model)
+        from_hub = not isinstance(model, FieldProblem) and not model.built_in and not model.source.startswith("/")
+        revision = self._commit_of(model.source) if from_hub and not isinstance(model, FieldProblem) else None
+        return BaseModelRecord(reference=base_model, revision=revision)
+
     def submit(self, submission: Submission) -> Handle:
         """Upload dataset and program, submit the run and return; the existing run where the attempt was submitted.
 
@@ -104,6 +115,13 @@ class DatabricksBackend:
             self._uploads.to_volume(file, places.dataset(dataset, name))
             for file, name in ((submission.train_file, "train.jsonl"), (submission.validation_file, "validation.jsonl"))
         )
+        if (submission.train_sha256 or train, submission.validation_sha256 or validation) != (train, validation):
+            raise BackendFailed(
+                f"The files of dataset {dataset} are not those of its record: something changed them.",
+                hint="Create the job again.",
+            )
+        if submission.manifest_file is not None:
+            self._uploads.to_volume(submission.manifest_file, places.dataset(dataset, "manifest.parquet"))
         told = program.instructions(
             submission, places, source=model.source, train_sha256=train, validation_sha256=validation
         )
@@ -174,8 +192,10 @@ class DatabricksBackend:
             return RunState(**{**said, "status": means.status})
         if means.status is JobStatus.SUCCEEDED:
             return RunState(status=means.status, **_told(run, known))
-        error = self._why(key, means.message, output)
+        told_by_program = _parsed(self._uploads.read(f"{self._places().run(*key)}/result.json"))
+        error = _why(told_by_program, means.message, output)
         details = {"run_page_url": _page(run), "termination_code": means.code, "run_id": known.run_id}
+        details |= {"pair_ids": told_by_program["pair_ids"]} if told_by_program.get("pair_ids") else {}
         return RunState(status=means.status, error=error, error_details=details, **_told(run, known))
 
     def statuses(self, runs: Collection[Key]) -> Mapping[Key, RunState]:
@@ -196,13 +216,6 @@ class DatabricksBackend:
             told = _told(listed[key], self.runs.require(key))
             states[key] = RunState(**{**told, **progress(run), "status": JobStatus.RUNNING})
         return states
-
-    def _why(self, key: Key, message: str, output: jobs.RunOutput | None) -> str:
-        """The cause that the program told, else what Databricks says."""
-        told = _parsed(self._uploads.read(f"{self._places().run(*key)}/result.json")).get("error")
-        return (
-            told or (output.error if output else None) or message or "Databricks ended the run without giving a reason."
-        )
 
     def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:
         """Points logged since `offset`; see `databricks_curves` for what it means. Reads."""
@@ -260,6 +273,12 @@ class DatabricksBackend:
 
 def _handle(key: Key, run_id: int) -> Handle:
     return Handle(backend_job_id=f"{key[0]}-{key[1]}", backend_run_id=str(run_id))
+
+
+def _why(told: Mapping[str, Any], message: str, output: jobs.RunOutput | None) -> str:
+    """The cause that the program told, else what Databricks says."""
+    said = told.get("error") or (output.error if output else None) or message
+    return said or "Databricks ended the run without giving a reason."
 
 
 def _told(run: jobs.Run | jobs.BaseRun, known: Known) -> dict[str, str | None]:

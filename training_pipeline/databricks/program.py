@@ -101,7 +101,9 @@ def instructions(
         "config": {
             "schema": 1,
             "base_model": source,
+            "base_model_revision": submission.base_model_revision,
             "model_name": submission.model_name,
+            "manifest_file": places.dataset(dataset, "manifest.parquet") if submission.manifest_file else None,
             **hyperparameters(submission.config),
         },
     }

@@ -1,14 +1,16 @@
 """Compare the pairs that a dataset was made of with their training sheet as it is now.
 
-`recheck` asks right before training whether every pair may still be trained on as it stands; `changes` counts what has
+`recheck` asks whether every pair may still be trained on as it stands; `changes` counts what has
 come, gone and changed since, for whoever decides whether to train again. Neither judges an unchanged sheet again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,19 +21,38 @@ from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.errors import GovernanceChanged
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.retraining import Changes
+from training_pipeline.domain.rules.constraints import strictness
 from training_pipeline.domain.rules.policy import NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.sheets.base import OpenSheet
 
 #: What may have happened to a pair beside a gate that shut.
 TEXT_CHANGED: Final = "text_changed"
 VALIDATION_NOT_PERMITTED: Final = "validation_not_permitted"
+#: It now shares its item or its canonical label with a pair on the other side of the split.
+TIED_ACROSS: Final = "tied_across_the_split"
 _MISSING: Final = "missing"
-#: How many pairs are named at most.
+#: How many pairs a message names at most, and a result.
 _NAMED: Final = 20
+MOST_PAIR_IDS: Final = 1000
+_TIES: Final = ("item_ref", "canonical_label_id")
 #: Reasons that take a pair's permission away, by its own constraints or for the sake of another pair.
 _PROHIBITING: Final = [
     str(reason) for reason in (*NOT_PERMITTED, Reason.IDENTICAL_TO_PROHIBITED, Reason.HELD_OUT_PROMPT)
 ]
+
+
+class Pairs(BaseModel):
+    """How many pairs, and the ids of some of them, in order."""
+
+    model_config = ConfigDict(frozen=True)
+
+    count: int = 0
+    ids: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        more = self.count - min(len(self.ids), _NAMED)
+        named = ", ".join(self.ids[:_NAMED]) + (f" and {more:,} more" if more else "")
+        return f"{self.count:,} {'pair' if self.count == 1 else 'pairs'} ({named})"
 
 
 class RecheckResult(BaseModel):
@@ -40,31 +61,49 @@ class RecheckResult(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     checked: int
-    #: Pairs that may not be trained on as they stand in the dataset: a `Reason`, `text_changed`, or
-    #: `validation_not_permitted` for a pair of the validation split; only what occurred.
+    #: Pairs that may not be trained on as they stand in the dataset: a `Reason`, `text_changed`,
+    #: `validation_not_permitted` for a pair of the validation split, or `tied_across_the_split`; only what occurred.
     changed: dict[str, int]
     #: Pairs that are no longer in the training sheet.
     missing: int
-    #: Some of the pairs that changed.
+    #: Some of the pairs that changed or are missing.
     pair_ids: tuple[str, ...] = ()
+    #: Pairs that may still be trained on, and are classified more strictly than when the dataset was made.
+    raised: Pairs = Pairs()
+    #: Pairs that may still be trained on, with another text; only of a training that has begun.
+    edited: Pairs = Pairs()
+
+    @property
+    def findings(self) -> dict[str, int]:
+        """What happened, to how many pairs; empty where all may be trained on as they stand."""
+        return self.changed | ({_MISSING: self.missing} if self.missing else {})
+
+    @property
+    def lost(self) -> Pairs:
+        """All pairs that may not be trained on as they stand."""
+        return Pairs(count=sum(self.findings.values()), ids=self.pair_ids)
 
     def require_unchanged(self, sheet_id: str) -> None:
         """Raise `GovernanceChanged` saying what changed, unless nothing did."""
-        parts = [f"{count:,} {what}" for what, count in self.changed.items()]
-        parts += [f"{self.missing:,} missing"] if self.missing else []
-        if parts:
+        if self.findings:
             raise GovernanceChanged(
                 f"Of {self.checked:,} pairs of training sheet {sheet_id!r} that were to be trained on, some no longer "
-                f"may: {', '.join(parts)} (such as {', '.join(self.pair_ids)}).",
+                f"may: {told(self.findings)} (such as {', '.join(self.pair_ids[:_NAMED])}).",
                 hint="Retry the job: the pairs are then checked again.",
             )
 
 
-def recheck(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy) -> RecheckResult:
+def told(findings: Mapping[str, int]) -> str:
+    """Findings in words, such as `1 training_prohibited, 2 missing`. Pure."""
+    return ", ".join(f"{count:,} {what}" for what, count in findings.items())
+
+
+def recheck(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy, *, begun: bool = False) -> RecheckResult:
     """Judge the sheet again and compare. Reads only.
 
-    Raises `GateRefused` where the training sheet itself may no longer be trained on. An unchanged sheet (same digest,
-    same policy) is not read again.
+    Once training has `begun`, another text is no reason to stop: what was trained on was approved, and nobody took that
+    back. Raises `GateRefused` where the training sheet itself may no longer be trained on. An unchanged sheet (same
+    digest, same policy) is not read again.
     """
     require_trainable(opened.sheet)
     included = _included(dataset)
@@ -73,26 +112,56 @@ def recheck(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy) -> Reche
     trained = ibis.memtable(included)
     with verdicts(opened, policy) as table:
         now = trained.left_join(table, trained.trained_id == table.pair_id)
-        same_text = (now.row_hash == now.trained_hash).fill_null(False)
         # A copy that was added since makes a pair a duplicate; nothing was taken back.
-        shut = ibis.cases((now.reason == str(Reason.DUPLICATE), ibis.null("string")), else_=now.reason)
+        copied = (now.reason == str(Reason.DUPLICATE)).fill_null(False)
+        shut = ibis.cases((copied, ibis.null("string")), else_=now.reason)
+        validating = table.filter(table.reason.isnull() & table.may_validate)
+        may_validate = now.may_validate | (copied & now.row_hash.isin(validating.row_hash)).fill_null(False)
+        edited = ~(now.row_hash == now.trained_hash).fill_null(False)
+        stricter = (strictness(now.classification) > strictness(now.trained_classification)).fill_null(False)
         finding = ibis.cases(
             (now.pair_id.isnull(), _MISSING),
             (shut.notnull(), shut),
-            (~same_text, TEXT_CHANGED),
-            (now.validates & ~now.may_validate, VALIDATION_NOT_PERMITTED),
+            *([] if begun else [(edited, TEXT_CHANGED)]),
+            (now.validates & ~may_validate, VALIDATION_NOT_PERMITTED),
+            (_tied_across(now), TIED_ACROSS),
         )
-        # A pair id that several rows now have is one pair, and invalid.
-        findings = now.select(pair_id=now.trained_id, finding=finding).filter(ibis._.finding.notnull()).distinct()
-        counts = findings.group_by("finding").agg(pairs=lambda group: group.count()).order_by("finding").to_pandas()
-        named = findings.order_by("pair_id").limit(_NAMED).pair_id.to_pandas()
+        found = now.select(pair=now.trained_id, finding=finding, edited=edited, raised=stricter).cache()
+        try:
+            # A pair id that several rows now have is one pair, and invalid.
+            findings = found.filter(found.finding.notnull()).select("pair", "finding").distinct()
+            counts = findings.group_by("finding").agg(pairs=lambda group: group.count()).order_by("finding").to_pandas()
+            kept = found.filter(found.finding.isnull())
+            raised, reworded = _pairs(kept.filter(kept.raised)), _pairs(kept.filter(kept.edited))
+            named = _pairs(findings)
+        finally:
+            found.release()
     changed = {str(row.finding): int(row.pairs) for row in counts.itertuples()}
     return RecheckResult(
         checked=len(included),
         missing=changed.pop(_MISSING, 0),
         changed=changed,
-        pair_ids=tuple(named),
+        pair_ids=named.ids,
+        raised=raised,
+        edited=reworded,
     )
+
+
+def _tied_across(now: ir.Table) -> ir.BooleanValue:
+    """Whether a pair shares its item or its canonical label, as they are now, with one on the other side."""
+    ties = ibis.literal(False)
+    for name in _TIES:
+        same = ibis.window(group_by=now[name])
+        validates = now.validates.cast("int8")
+        both = validates.max().over(same) > validates.min().over(same)
+        ties |= now[name].notnull() & both
+    return ties
+
+
+def _pairs(table: ir.Table) -> Pairs:
+    ids = table.select("pair").distinct().order_by("pair")
+    count = int(ids.count().execute())
+    return Pairs(count=count, ids=tuple(ids.limit(MOST_PAIR_IDS).pair.to_pandas()) if count else ())
 
 
 def changes(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy) -> Changes:
@@ -132,12 +201,19 @@ def changes(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy) -> Chang
 
 
 def _included(dataset: DatasetRef) -> pa.Table:
-    """The pairs that were trained or validated on: id, hash of the text, and whether it was validation. Reads."""
-    pairs = pq.read_table(
-        dataset.manifest_file, columns=["pair_id", "row_hash", "split"], filters=pc.field("split").is_valid()
+    """The pairs that were trained or validated on: id, hash of the text, classification, and whether it
+    was validation. Reads.
+    """
+    columns = ["pair_id", "row_hash", "split", "classification"]
+    pairs = pq.read_table(dataset.manifest_file, columns=columns, filters=pc.field("split").is_valid())
+    return pa.table(
+        {
+            "trained_id": pairs["pair_id"],
+            "trained_hash": pairs["row_hash"],
+            "trained_classification": pairs["classification"],
+            "validates": pc.equal(pairs["split"], "validation"),
+        }
     )
-    validates = pc.equal(pairs["split"], "validation")
-    return pa.table({"trained_id": pairs["pair_id"], "trained_hash": pairs["row_hash"], "validates": validates})
 
 
 def _is_unchanged(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy) -> bool:

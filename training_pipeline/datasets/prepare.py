@@ -20,11 +20,12 @@ from training_pipeline.datasets.rows_file import write_rows
 from training_pipeline.datasets.snapshot import included_rows, snapshot_rows
 from training_pipeline.datasets.store import dataset_digest, is_whole
 from training_pipeline.datasets.verdicts import texts
-from training_pipeline.domain.errors import GovernanceChanged
+from training_pipeline.domain.errors import SheetChanged
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, text_bytes
 from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef, SnapshotRef
 from training_pipeline.domain.rules.rendering import rendered, row_hash
 from training_pipeline.domain.rules.split import SplitPlan
+from training_pipeline.domain.rules.tool_definitions import with_tools
 from training_pipeline.infra.files import new_private_file
 from training_pipeline.infra.staging import disk_errors, publish, staging
 from training_pipeline.sheets.base import OpenSheet
@@ -36,7 +37,7 @@ _LINES: Final = 8192
 def write_dataset(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, *, root: Path) -> DatasetRef:
     """Write the dataset to `root/<digest>/`, or verify and reuse it where it is there. Idempotent.
 
-    The text is read again from the sheet: raises `GovernanceChanged` where it is not the text that was judged, and
+    The text is read again from the sheet: raises `SheetChanged` where it is not the text that was judged, and
     `Unavailable` where the disk is full. Nothing half-written stays.
     """
     with disk_errors(f"write a dataset in {root}"), staging(root) as staged, ThreadPoolExecutor(1) as beside:
@@ -110,7 +111,8 @@ def _write_lines(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, directo
     )
     with texts(opened, taken.policy) as read:
         pairs = read.inner_join(planned, ibis._.pair_id == planned.planned_id)
-        lines = pairs.select("planned_id", "judged_hash", "validation", line=rendered(pairs.messages))
+        line = with_tools(rendered(pairs.messages), pairs.tools)
+        lines = pairs.select("planned_id", "judged_hash", "validation", line=line)
         ordered = lines.select(
             "planned_id",
             "validation",
@@ -120,10 +122,10 @@ def _write_lines(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, directo
         files, found, changed = _write_ordered(ordered, directory)
     missing = len(included) - found
     if changed or missing:
-        raise GovernanceChanged(
+        raise SheetChanged(
             f"Training sheet {taken.sheet_id!r} changed while its dataset was prepared: of {len(included):,} pairs "
             f"that were judged, {changed:,} have changed and {max(missing, 0):,} are gone.",
-            hint="Retry the job: the pairs are then checked again.",
+            hint="It is read again.",
         )
     return files
 

@@ -52,11 +52,11 @@ def judged(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
 
 @contextmanager
 def texts(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
-    """`pair_id` and `messages` in our DuckDB, at least those of all pairs that pass both gates.
+    """`pair_id`, `messages` and `tools` in our DuckDB, at least those of all pairs that pass both gates.
 
     Where the pairs are elsewhere, the engine there judges them again and sends no other text.
     """
-    wanted = opened.pairs.select("pair_id", "messages")
+    wanted = opened.pairs.select("pair_id", "messages", "tools")
     if not opened.engine.is_remote:
         yield wanted
         return

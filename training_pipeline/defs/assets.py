@@ -13,7 +13,14 @@ from training_pipeline.defs.graph import EXTERNAL, about
 from training_pipeline.defs.partitions import training_job_partitions
 from training_pipeline.defs.provenance import asset_records, input_versions
 from training_pipeline.defs.resources import JobRun
-from training_pipeline.domain.errors import BackendFailed, GateRefused, GovernanceChanged, SplitRefused, Unavailable
+from training_pipeline.domain.errors import (
+    BackendFailed,
+    GateRefused,
+    GovernanceChanged,
+    PermissionWithdrawn,
+    SplitRefused,
+    Unavailable,
+)
 from training_pipeline.domain.job import Phase
 from training_pipeline.domain.refs import required
 from training_pipeline.training_jobs.lifecycle.provenance import disagreements
@@ -212,6 +219,12 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
     with job_run.step(context, Phase.FINALIZE) as job:
         services, asset = job_run.services, "fine_tuned_model"
         result = services.backend.result(job.id, job.attempt)
+        try:
+            services.finalizer.require_permission(job, result)
+        except PermissionWithdrawn as error:
+            yield checks.result("still_permitted", asset, False, **checks.of_withdrawal(error))
+            raise
+        yield checks.result("still_permitted", asset, True)
         job = services.finalizer.register(job, result)
         problems = services.finalizer.model_problems(job, result)
         files = {"files": f"{len(result.model_files)} checked"}
@@ -231,6 +244,7 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
             inputs=input_versions(context.instance, dg.AssetKey("training_sheet"), job.id),
             dataset=read_dataset(required(job.data.dataset, "dataset").path),
             tags=services.finalizer.tags(job),
+            result=result,
         )
         yield checks.result("provenance_equals_lineage_record", asset, not found, **_told(found))
         if found:

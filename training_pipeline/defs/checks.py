@@ -12,6 +12,7 @@ from typing import Any, Final
 import dagster as dg
 
 from training_pipeline.datasets.verify import Finding
+from training_pipeline.domain.errors import PermissionWithdrawn
 
 BLOCKS: Final = "Blocks training."
 BLOCKS_SUCCESS: Final = "Blocks the job from succeeding."
@@ -81,6 +82,13 @@ TRAINING_METRICS: Final = (
 )
 FINE_TUNED_MODEL: Final = (
     dg.AssetCheckSpec(
+        "still_permitted",
+        asset="fine_tuned_model",
+        blocking=True,
+        description="Right before registration, the source still allows every pair that was trained on. "
+        f"{BLOCKS_SUCCESS}",
+    ),
+    dg.AssetCheckSpec(
         "model_registered_and_files_match",
         asset="fine_tuned_model",
         blocking=True,
@@ -113,3 +121,13 @@ def of_finding(name: str, asset: str, finding: Finding | None) -> dg.AssetCheckR
     shown: Mapping[str, Any] = {"checked": finding.checked, "broken": finding.broken}
     named = {"pair_ids": ", ".join(finding.pair_ids)} if finding.pair_ids else {}
     return result(name, asset, finding.broken == 0, **shown, **named)
+
+
+def of_withdrawal(error: PermissionWithdrawn) -> Mapping[str, Any]:
+    """What a failed check shows of pairs that lost their permission: how many, why, and their ids."""
+    found = error.details
+    return {
+        "pairs": found["pairs"],
+        "findings": dg.MetadataValue.json(found["findings"]),
+        "pair_ids": ", ".join(found["pair_ids"]),
+    }

@@ -13,6 +13,7 @@ from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 MEANINGS: Final[Mapping[str, str]] = {
     "pair_id": "Identifies the pair in its training sheet.",
     "messages": "The chat example: a list of {role, content}.",
+    "tools": "Definitions of the tools that the assistant may call, as JSON; null where there are none.",
     "item_ref": "The item of the source sheet that the pair is about.",
     "status": "Review status: unlabeled, labeled, rejected or flagged.",
     "allowed_uses": "What the pair may be used for.",
@@ -46,4 +47,4 @@ PAIRS: Final = _schema(
     (name, "list of messages" if name == "messages" else str(kind)) for name, kind in PAIR_SCHEMA.items()
 )
 VERDICTS: Final = _schema((field.name, str(field.type)) for field in SNAPSHOT_SCHEMA)
-EXAMPLES: Final = dg.TableSchema([dg.TableColumn("messages", "list", MEANINGS["messages"])])
+EXAMPLES: Final = _schema((name, "list") for name in ("messages", "tools"))

@@ -15,7 +15,7 @@ from training_pipeline.defs import columns
 from training_pipeline.defs.pictures import loss_curve
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.domain.lineage import LineageRecord
+from training_pipeline.domain.lineage import BaseModelRecord, LineageRecord, ancestry
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.domain.split_report import KeptSides
@@ -181,6 +181,7 @@ def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, li
         "model_version": version or "kept as an artifact",
         **({"model_page": dg.MetadataValue.url(page)} if page else {}),
         "base_model": job.request.base_model,
+        **_exactly(record.base_model),
         "training_sheet": f"{record.training_sheet_name} ({record.training_sheet_id})",
         "training_sheet_digest": record.training_sheet_digest,
         "source_sheet": named(sheet),
@@ -194,6 +195,12 @@ def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, li
         "mlflow_run": _mlflow(job, links),
         "training_job": _job(job, links),
     }
+
+
+def _exactly(base_model: BaseModelRecord | None) -> Metadata:
+    known = {"revision": base_model.revision, "digest": base_model.digest} if base_model else {}
+    exactly: Metadata = {f"base_model_{name}": value for name, value in known.items() if value is not None}
+    return {**exactly, "base_model_ancestors": ancestry(base_model)}
 
 
 def of_plan(plan: DryRun) -> Metadata:

@@ -1,4 +1,6 @@
-"""The sensors that drive training jobs: launch pending jobs, poll running ones, and recover from dead runs."""
+"""The sensors that drive training jobs: launch pending jobs, poll running ones, recover from dead runs, and
+stop what may no longer be trained on.
+"""
 
 # No postponed annotations here: Dagster reads those of what it decorates.
 import time
@@ -17,6 +19,7 @@ from training_pipeline.defs.partitions import (
     training_job_partitions,
 )
 from training_pipeline.defs.progress import observations
+from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.job import Phase, TrainingJob
 from training_pipeline.infra import advisory_lock
 from training_pipeline.training_jobs.lifecycle.claims import claim, claimed, lock_key
@@ -26,10 +29,11 @@ ServicesParam = dg.ResourceParam[Services]
 JOBS_A_TICK = 20
 #: Well under the 60 s after which Dagster gives a sensor up.
 TICK_SECONDS = 20.0
+PERMISSIONS_LOCK = "permissions"
 
 
 def make_sensors(interval: int) -> list[dg.SensorDefinition]:
-    """The three sensors, each at most every `interval` seconds, running by default."""
+    """The four sensors, each at most every `interval` seconds, running by default."""
 
     @dg.sensor(
         job=launch_training,
@@ -83,7 +87,22 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
             f"Checked {launches} launch and {finalizes} finalize run(s); recovered {settled} that ended early."
         )
 
-    return [launch_pending_jobs, poll_training_jobs, watch_training_runs]
+    @dg.sensor(
+        minimum_interval_seconds=interval,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Checks whether the pairs of queued and running training jobs may still be trained on.",
+    )
+    def watch_permissions(services: ServicesParam) -> dg.SkipReason:
+        """Ask the sources about jobs that are due, and stop those whose pairs lost their permission."""
+        try:
+            with advisory_lock.hold(services.database, PERMISSIONS_LOCK):  # judging takes memory: one at a time
+                stopped = services.permission_watch.check_due(seconds=TICK_SECONDS)
+        except Conflict:
+            return dg.SkipReason("Another process is checking permissions.")
+        said = f"asked {', '.join(stopped)} to stop" if stopped else "none had to be stopped"
+        return dg.SkipReason(f"Checked the permission of submitted training jobs; {said}.")
+
+    return [launch_pending_jobs, poll_training_jobs, watch_training_runs, watch_permissions]
 
 
 def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:

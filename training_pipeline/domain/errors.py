@@ -27,9 +27,12 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
       GateRefused               gate_refused              422
       SplitRefused              split_refused             422
       GovernanceChanged         governance_changed        409
+      PermissionWithdrawn       permission_withdrawn      409
       BackendFailed             backend_failed            422
         Gone                    backend_failed            422   databricks.workspace
       Unavailable               unavailable               503
+        SheetChanged            sheet_changed             503
+        PermissionUnknown       permission_unknown        503
         BackendUnreachable      backend_unreachable       503
           BackendDenied         backend_unreachable       503
         TooManyFollowers        too_many_streams          503   api.events.live
@@ -40,8 +43,9 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,11 @@ class PipelineError(Exception):
     code = "error"
     #: Whether a retry would fail for the same reason. Then a job fails at once instead of being retried.
     recurs = True
-    #: Is a backend out of reach? Then a job waits up to a stated time before it fails, whatever its number of attempts.
+    #: Is a backend or an answer out of reach? Then a job waits up to a stated time before it fails, whatever its number
+    #: of attempts.
     is_outage = False
+    #: Does a run that ended by it count as one of the attempts that a job has?
+    is_counted = True
 
     def __init__(self, message: str, *, hint: str = "", problems: Sequence[FieldProblem] = ()) -> None:
         super().__init__(message)
@@ -133,6 +140,19 @@ class GovernanceChanged(PipelineError):
     code = "governance_changed"
 
 
+class PermissionWithdrawn(PipelineError):
+    """Pairs that a submitted job trains on, or has trained on, may no longer be trained on.
+
+    `details` has `findings` (what happened to how many), `pairs` (how many in all) and `pair_ids`.
+    """
+
+    code = "permission_withdrawn"
+
+    def __init__(self, message: str, *, hint: str = "", details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.details = dict(details or {})
+
+
 class BackendFailed(PipelineError):
     """The backend ran the job and it failed, or refused to run it."""
 
@@ -144,6 +164,20 @@ class Unavailable(PipelineError):
 
     code = "unavailable"
     recurs = False
+
+
+class SheetChanged(Unavailable):
+    """A training sheet was changed while it was read. It is read again, and that counts as no attempt."""
+
+    code = "sheet_changed"
+    is_counted = False
+
+
+class PermissionUnknown(Unavailable):
+    """Nobody can say whether pairs may still be trained on. A job waits until somebody can, as for a backend."""
+
+    code = "permission_unknown"
+    is_outage = True
 
 
 class BackendUnreachable(Unavailable):

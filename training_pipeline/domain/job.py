@@ -159,6 +159,7 @@ class PhaseState(Value):
     """The claim of a Dagster run on a phase. A claim is a compare-and-set on the number of the attempt."""
 
     attempt: int = Field(0, description="Number of the attempt that was claimed last; 0 if none was.")
+    uncounted: int = Field(0, description="How many attempts ended because a training sheet was being changed.")
     claimed_at: datetime | None = Field(None, description="Since when an attempt has the job; null where none has.")
     after: datetime | None = Field(None, description="The next attempt may not start before.")
     run_id: str | None = Field(None, description="Dagster run of the attempt that began last.")
@@ -176,6 +177,13 @@ class PollingState(Value):
     errors: int = Field(0, description="Observations in a row that failed.")
     lost_since: datetime | None = Field(None, description="Since when the backend does not know the job.")
     reported_progress: float = Field(0.0, description="The progress that Dagster was told last, in percent.")
+
+
+class PermissionState(Value):
+    """When the source was asked last whether the pairs of a submitted job may still be trained on."""
+
+    version: str | None = Field(None, description="The sheet and gate policy that still permitted all of them.")
+    asked_at: datetime | None = None
 
 
 class TrainingJob(Value):
@@ -204,6 +212,7 @@ class TrainingJob(Value):
     launch: PhaseState = PhaseState()
     finalize: PhaseState = PhaseState()
     polling: PollingState = PollingState()
+    permission: PermissionState = PermissionState()
 
     @property
     def allowed_actions(self) -> tuple[Action, ...]:

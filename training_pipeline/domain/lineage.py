@@ -5,7 +5,13 @@ Pair ids, canonical label ids and reviewers stand in the dataset's manifest, whi
 
 from __future__ import annotations
 
+import hashlib
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict
+
+#: What is said of a record that is older than what is asked for.
+NOT_RECORDED: Final = "not recorded"
 
 
 class AssetRecord(BaseModel):
@@ -17,6 +23,48 @@ class AssetRecord(BaseModel):
     run_id: str
     storage_id: int
     data_version: str
+
+
+class ModelOrigin(BaseModel):
+    """A model of ours: the job that trained it, from which base model, and the version that it was registered as."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: str
+    model_name: str
+    #: Null for a model that was kept as an artifact.
+    model_version: str | None = None
+    base_model: str
+    #: Whether it is on record what that base model was, in its turn.
+    base_recorded: bool = True
+
+    def __str__(self) -> str:
+        version = f"version {self.model_version}" if self.model_version else "(artifact)"
+        return f"{self.model_name} {version} of training job {self.job_id}"
+
+
+class BaseModelRecord(BaseModel):
+    """What exactly a base model was. Null is what it does not have, or what could not be found out.
+
+    `revision` is the commit of a model from the Hugging Face Hub, `files` the SHA-256 of each file of one in a folder.
+    `ancestors` are the models of ours that it comes from, the nearest first: itself, what that was trained from, and so
+    on. They are empty where it is none of ours.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    reference: str
+    revision: str | None = None
+    files: dict[str, str] | None = None
+    ancestors: tuple[ModelOrigin, ...] | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 (hex) over the names of the files and their digests; null where the files are not known."""
+        if self.files is None:
+            return None
+        lines = (f"{name}\n{digest}\n" for name, digest in sorted(self.files.items()))
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 class LineageRecord(BaseModel):
@@ -41,9 +89,21 @@ class LineageRecord(BaseModel):
     model_name: str
     model_version: str | None = None
     model_files: dict[str, str] | None = None
+    base_model: BaseModelRecord | None = None
     assets: dict[str, AssetRecord] = {}
 
 
 def version_of(identifier: str, version: str) -> str:
     """What Dagster calls the data version of a source sheet or a prompt template: `id@version`. Pure."""
     return f"{identifier}@{version}"
+
+
+def ancestry(base_model: BaseModelRecord | None) -> str:
+    """Where a base model came from, in words: the models of ours up the chain, the nearest first. Pure."""
+    if base_model is None or base_model.ancestors is None:
+        return NOT_RECORDED
+    if not base_model.ancestors:
+        return "no model of ours"
+    last = base_model.ancestors[-1]
+    first = last.base_model if last.base_recorded else f"{last.base_model} ({NOT_RECORDED})"
+    return ", trained from ".join([*(str(origin) for origin in base_model.ancestors), first])

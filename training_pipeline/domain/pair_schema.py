@@ -13,7 +13,10 @@ import ibis
 #: The columns of a sheet's pairs, as every source presents them.
 #: `messages` keeps each message's fields in this order; a field that a message does not have is null. `content` is null
 #: where it was not a string; `tool_calls` is null or the compact JSON text of a list with something in it, which is
-#: written into the dataset as it is. `messages` itself is null where it was no list of objects.
+#: written into the dataset as it is, and empty where a call's arguments are no JSON. `messages` itself is null where it
+#: was no list of objects.
+#: `tools` is null or the compact JSON text of a list of objects with something in it, the definitions of the tools that
+#: the assistant may call; it is empty where something else stood there.
 #: A list of uses is null where it was missing or no list of strings.
 PAIR_SCHEMA: Final = ibis.schema(
     {
@@ -22,6 +25,7 @@ PAIR_SCHEMA: Final = ibis.schema(
             "array<struct<role: string, content: string, name: string, weight: float64,"
             " tool_calls: string, tool_call_id: string>>"
         ),
+        "tools": "string",
         "item_ref": "string",
         "status": "string",
         "allowed_uses": "array<string>",

@@ -73,6 +73,11 @@ class TrainingConfig(BaseModel):
         description="Validation questions that the model answers before and after training, scored by exact match.",
         examples=[50],
     )
+    allow_never_stops: bool = Field(
+        False,
+        description="Keep a model that ends none of its answers to validation questions; otherwise the job fails.",
+        examples=[False],
+    )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         42, description="Seed for initialisation and shuffling.", examples=[42]
     )

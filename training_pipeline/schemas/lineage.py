@@ -44,6 +44,31 @@ class AssetRecord(Answer):
     data_version: str = Field(description="Data version, derived from the content.", examples=[DIGEST])
 
 
+class ModelOrigin(Answer):
+    """A model of ours that the base model is, or comes from."""
+
+    job_id: str = Field(description="The job that trained it.", examples=["tj-20261101-081500-1c2d3e"])
+    model_name: str = Field(description="Its name.", examples=["triage-model"])
+    model_version: str | None = Field(description="Its version; null if it was kept as an artifact.", examples=["1"])
+    base_model: str = Field(description="What it was trained from.", examples=["meta-llama/Llama-3.2-1B-Instruct"])
+    base_recorded: bool = Field(description="Whether it is on record what that was, in its turn.", examples=[True])
+
+
+class BaseModelLineage(Answer):
+    """What exactly the base model was."""
+
+    reference: str = Field(description="The base model, as in the job.", examples=["/models/llama"])
+    revision: str | None = Field(description="Commit on the Hugging Face Hub.", examples=["5f0b02c7" * 5])
+    digest: str | None = Field(description="SHA-256 (hex) over the files of a local model.", examples=[DIGEST])
+    files: dict[str, str] | None = Field(
+        description="SHA-256 (hex) of each file of a local model.", examples=[{"model.safetensors": DIGEST}]
+    )
+    ancestors: list[ModelOrigin] | None = Field(
+        description="The models of ours that it comes from, the nearest first: itself, what that was trained from, and "
+        "so on. Empty if it is none of ours, null where that was not recorded."
+    )
+
+
 class TrainingJobLineage(Answer):
     """Job → training sheet → source sheet → prompt template → pairs and canonical labels → model version."""
 
@@ -66,6 +91,7 @@ class TrainingJobLineage(Answer):
         description="SHA-256 (hex) of each file of the model; null until it is registered.",
         examples=[{"model.safetensors": DIGEST}],
     )
+    base_model: BaseModelLineage | None = Field(description="The base model; null where it was not recorded.")
     assets: list[AssetRecord] = Field(description="The Dagster materializations of the job's assets.")
 
     train_pairs: int = Field(description="Number of pairs in the training split.", examples=[248])
@@ -85,8 +111,10 @@ class TrainingJobLineage(Answer):
     ) -> TrainingJobLineage:
         """The record of a job whose dataset this is, with the pairs of `page`. Reads and writes nothing."""
         pairs = [LineagePair.model_validate(row) for row in page.rows.to_pylist()]
+        base = record.base_model
         return cls(
-            **record.model_dump(exclude={"assets", "dataset_path"}),
+            **record.model_dump(exclude={"assets", "dataset_path", "base_model"}),
+            base_model=base and BaseModelLineage(**base.model_dump(), digest=base.digest),
             assets=[AssetRecord(asset_key=key, **found.model_dump()) for key, found in sorted(record.assets.items())],
             train_pairs=dataset.train_pairs,
             validation_pairs=dataset.validation_pairs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -9,8 +10,10 @@ from typing import Any, Final
 from . import tiny
 from .config import BUILTIN_TINY, Config
 from .errors import TrainingFailed
+from .pair_ids import pair_ids
 from .run_dir import RunDir
 
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 #: Below this many weights a step is too short for bf16's conversions to pay on a CPU.
 _BF16_CPU_PARAMETERS: Final = 1_000_000
 #: Above this many weights activations are recomputed on a GPU instead of kept.
@@ -26,6 +29,8 @@ class Base:
     precision: str
     stored_dtype: Any
     parameters: int
+    #: The commit of a model from the Hugging Face Hub.
+    revision: str | None = None
 
     @property
     def activation_checkpointing(self) -> bool:
@@ -40,11 +45,17 @@ def is_local(base_model: str) -> bool:
     return base_model == BUILTIN_TINY or Path(base_model).is_absolute()
 
 
-def load(config: Config, run: RunDir) -> Base:
-    """The base model and its tokenizer; raises `TrainingFailed` in one sentence if there is none to be had.
+def is_folder(base_model: str) -> bool:
+    """Whether `base_model` names a folder on this machine. Pure."""
+    return Path(base_model).is_absolute()
 
-    Writes the built-in model to `run.base` the first time. Full fine-tuning keeps fp32 weights (bf16 cannot hold
-    AdamW's small steps) and computes in bf16 where that pays.
+
+def load(config: Config, run: RunDir, revision: str | None = None) -> Base:
+    """The base model and its tokenizer, of the Hub's commit `revision` where one is given.
+
+    Raises `TrainingFailed` in one sentence if there is none to be had. Writes the built-in model to `run.base` the
+    first time. Full fine-tuning keeps fp32 weights (bf16 cannot hold AdamW's small steps) and computes in bf16 where
+    that pays.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -52,15 +63,25 @@ def load(config: Config, run: RunDir) -> Base:
     name = config.base_model
     source = name
     if name == BUILTIN_TINY:
-        tiny.create(run.base, config.train_file, config.tiny, max_length=config.max_length, seed=config.seed)
+        tiny.create(
+            run.base,
+            config.train_file,
+            config.tiny,
+            max_length=config.max_length,
+            seed=config.seed,
+            ids=pair_ids(config.manifest_file, "train"),
+        )
         source = str(run.base)
     elif is_local(name) and not (Path(name) / "config.json").is_file():
         raise TrainingFailed(
             f"base_model {name} is not a folder with a model (no config.json in it): give the folder of a model saved "
             f"with save_pretrained, a Hugging Face id, or {BUILTIN_TINY}."
         )
-    options = {"trust_remote_code": False, "local_files_only": is_local(name)}
+    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": is_local(name)}
     try:
+        loaded = None if is_local(name) else _commit(name, revision)
+        if loaded or revision:  # so that all files are of one commit, whatever is pushed meanwhile
+            options["revision"] = loaded or revision
         model_config = AutoConfig.from_pretrained(source, **options)
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         precision = _precision(config.precision, model_config)
@@ -78,7 +99,17 @@ def load(config: Config, run: RunDir) -> Base:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     parameters = sum(weight.numel() for weight in model.parameters())
-    return Base(model, tokenizer, precision, getattr(model_config, "dtype", None) or torch.float32, parameters)
+    stored_dtype = getattr(model_config, "dtype", None) or torch.float32
+    return Base(model, tokenizer, precision, stored_dtype, parameters, loaded)
+
+
+def _commit(name: str, revision: str | None) -> str | None:
+    """The commit of the Hub that `revision`, or the newest one, means: files lie in a folder named by it."""
+    from transformers.utils import cached_file
+
+    path = cached_file(name, "config.json", revision=revision)
+    commit = Path(path).parent.name if path else ""
+    return commit if _COMMIT.fullmatch(commit) else None
 
 
 def _precision(wanted: str, model_config: Any) -> str:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from .integrity import folder_sha256
 from .run_dir import read_json, write_json
 
 MARKER: Final = "complete.json"
@@ -29,20 +30,52 @@ class Ledger:
 
 
 def mark(checkpoint: Path, ledger: Ledger) -> None:
-    """Declare `checkpoint` complete and delete all others. Its files are on disk before the marker is."""
-    for file in checkpoint.iterdir():
-        with file.open("rb") as opened:
+    """Declare `checkpoint` complete, keep the one before it, and delete all others.
+
+    Its files are on disk before the marker is, which holds their SHA-256.
+    """
+    files = folder_sha256(checkpoint)
+    for name in files:
+        with (checkpoint / name).open("rb") as opened:
             os.fsync(opened.fileno())
-    write_json(checkpoint / MARKER, asdict(ledger))
+    write_json(checkpoint / MARKER, {**asdict(ledger), "files": files})
+    before = [marker.parent for marker in _newest_first(checkpoint.parent) if marker.parent != checkpoint][:1]
     for other in checkpoint.parent.glob("checkpoint-*"):
-        if other != checkpoint:
+        if other not in {checkpoint, *before}:
             shutil.rmtree(other)
 
 
 def latest(checkpoints: Path) -> tuple[Path, Ledger] | None:
-    """The newest complete checkpoint, or None. Reads only."""
-    found = [(path.parent, Ledger(**read_json(path))) for path in checkpoints.glob(f"checkpoint-*/{MARKER}")]
-    return max(found, key=lambda pair: pair[1].step, default=None)
+    """The newest checkpoint that is complete and undamaged, or None. Reads only."""
+    for marker in _newest_first(checkpoints):
+        ledger = _ledger(marker)
+        if ledger:
+            return marker.parent, ledger
+    return None
+
+
+def damaged(checkpoints: Path) -> list[str]:
+    """The names of checkpoints that were complete once and are no longer what was written, newest first. Reads only."""
+    return [marker.parent.name for marker in _newest_first(checkpoints) if _ledger(marker) is None]
+
+
+def _newest_first(checkpoints: Path) -> list[Path]:
+    markers = checkpoints.glob(f"checkpoint-*/{MARKER}")
+    return sorted(markers, key=lambda marker: int(marker.parent.name.rpartition("-")[2]), reverse=True)
+
+
+def _ledger(marker: Path) -> Ledger | None:
+    """What the marker remembers; None if it or a file of its checkpoint is not as it was written."""
+    try:
+        told = read_json(marker)
+        files = told.pop("files", None)
+        ledger = Ledger(**told)
+        found = folder_sha256(marker.parent)
+    except (ValueError, TypeError, AttributeError, OSError):
+        return None
+    del found[MARKER]
+    # Runs that an earlier version of this program began have no digests.
+    return ledger if files is None or found == files else None
 
 
 def save_best(path: Path, model: Any, facts: dict[str, Any]) -> None:
@@ -55,13 +88,16 @@ def save_best(path: Path, model: Any, facts: dict[str, Any]) -> None:
 
 
 def best_facts(path: Path) -> dict[str, Any] | None:
-    """The facts stored with the best weights, or None. Reads only."""
-    from safetensors import safe_open
+    """The facts stored with the best weights; None where there are none, or the file is damaged. Reads only."""
+    from safetensors import SafetensorError, safe_open
 
     if not path.exists():
         return None
-    with safe_open(path, framework="pt") as file:
-        facts: dict[str, Any] = json.loads(file.metadata()["facts"])
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts: dict[str, Any] = json.loads(file.metadata()["facts"])
+    except (SafetensorError, ValueError, KeyError, TypeError):
+        return None
     return facts
 
 

@@ -82,6 +82,16 @@ class Config:
     precision: str = "auto"
     seed: int = 42
     exact_match_questions: int = 0
+    #: Keep a model that stopped after none of its answers, instead of failing.
+    allow_never_stops: bool = False
+    #: Parquet with the pair ids of both files (`pair_ids`), so that errors can name pairs.
+    manifest_file: Path | None = None
+    #: What the files must be, by SHA-256; null where it is not compared.
+    train_sha256: str | None = None
+    validation_sha256: str | None = None
+    base_model_files: dict[str, str] | None = None
+    #: The commit of a base model from the Hugging Face Hub; null for the newest, which a resume then loads again.
+    base_model_revision: str | None = None
     tiny: TinySize = field(default_factory=TinySize)
     mlflow: MlflowTarget | None = None
 
@@ -129,6 +139,23 @@ def text(pattern: str, meaning: str) -> Rule:
     return check
 
 
+def or_null(rule: Rule) -> Rule:
+    """Null, or what `rule` says."""
+    return lambda value: None if value is None else rule(value)
+
+
+def each_value(rule: Rule) -> Rule:
+    """An object whose values are all what `rule` says."""
+
+    def check(value: Any) -> str | None:
+        if not isinstance(value, dict):
+            return f"must be an object, not {_shown(value)}"
+        return next((f"({key}) {problem}" for key, item in value.items() if (problem := rule(item))), None)
+
+    return check
+
+
+_SHA256: Final = text(r"[0-9a-f]{64}", "a SHA-256 in lower-case hexadecimal")
 _PATH: Final = text(r"/.+|[A-Za-z]:[\\/].+", "an absolute path")
 
 #: The bounds are those of the project's TrainingConfig.
@@ -157,6 +184,14 @@ RULES: Final[Mapping[str, Rule]] = {
     "precision": one_of("auto", "bf16", "fp32"),
     "seed": whole(0, 2**31 - 1),
     "exact_match_questions": whole(0, 1000),
+    "allow_never_stops": lambda value: (
+        None if isinstance(value, bool) else f"must be true or false, not {_shown(value)}"
+    ),
+    "manifest_file": or_null(_PATH),
+    "train_sha256": or_null(_SHA256),
+    "validation_sha256": or_null(_SHA256),
+    "base_model_files": or_null(each_value(_SHA256)),
+    "base_model_revision": or_null(text(r"[0-9a-f]{40}", "a commit of the Hugging Face Hub")),
 }
 TINY_RULES: Final[Mapping[str, Rule]] = {
     "vocab_size": whole(300, 65536),
@@ -200,7 +235,11 @@ def parse(raw: Mapping[str, Any]) -> Config:
             problems.append(f"tiny.hidden_size {sizes['hidden_size']} must be a multiple of twice tiny.heads")
     if problems:
         raise BadConfig(problems)
-    paths = {key: Path(values[key]) for key in ("run_dir", "train_file", "validation_file")}
+    paths = {
+        key: Path(values[key])
+        for key in ("run_dir", "train_file", "validation_file", "manifest_file")
+        if values.get(key) is not None
+    }
     return Config(**{**values, **paths}, tiny=TinySize(**tiny), mlflow=MlflowTarget(**mlflow) if mlflow else None)
 
 

@@ -6,26 +6,28 @@ carry a label. A message of weight 0 carries none.
 
 from __future__ import annotations
 
-import itertools
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
 
-from .errors import NothingToTrain, TrainingFailed
+from .errors import TrainingFailed
+from .kept import Kept
+from .pair_ids import quoted
+from .plain_text import PlainText
 
 #: The label of a token that is not trained on.
 IGNORED: Final = -100
-#: Lines of a file that an error names before it only counts.
-NAMED_LINES: Final = 10
-BATCH: Final = 256
 
 Message = dict[str, Any]
 Span = tuple[int, int]
+#: Around the start of an answer: text in front of it that the model has to write, and text of it that it is given.
+Lead = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,24 @@ class Example:
     line: int
     messages: list[Message]
     trained: list[bool]
+    #: Of the pair that it is, where that is known.
+    pair_id: str | None = None
+    #: The definitions of the tools that the assistant may call.
+    tools: list[Message] | None = None
+
+    @property
+    def name(self) -> str:
+        """What errors call it. Pure."""
+        return _name(self.line, self.pair_id)
+
+    @property
+    def pair_ids(self) -> tuple[str, ...]:
+        """The id of its pair, or nothing. Pure."""
+        return () if self.pair_id is None else (self.pair_id,)
+
+
+class _NoJson(ValueError):
+    """The arguments of a tool call are text that is no JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +66,36 @@ class Encoded:
     spans: list[Span]
 
 
-def read_examples(path: Path, name: str) -> Iterator[Example]:
-    """The examples in the JSONL file `path`, one by one; raises `TrainingFailed` naming `name` and the line."""
+def read_examples(
+    path: Path, name: str, heard: Callable[[bytes], object] = len, *, ids: Iterable[str] = ()
+) -> Iterator[Example]:
+    """The examples in the JSONL file `path`, one by one; raises `TrainingFailed` naming `name` and the pair, or line.
+
+    `heard` is given every line as it was read; `ids` are the pair ids of the lines, in order.
+    """
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for number, (line, pair_id) in enumerate(zip(file, chain(ids, repeat(None)), strict=False), start=1):
+            heard(line)
             try:
-                yield _example(number, json.loads(line))
-            except (ValueError, TypeError, KeyError, AttributeError):
+                example = _example(number, json.loads(line), pair_id)
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                wrong = (
+                    "calls a tool with arguments that are no JSON"
+                    if isinstance(error, _NoJson)
+                    else 'is not a chat example of the form {"messages": [{"role": …, "content": …}]}'
+                )
                 raise TrainingFailed(
-                    f'{name}, line {number}, is not a chat example of the form {{"messages": [{{"role": …, '
-                    '"content": …}}]}: correct the file and start the job again.'
+                    f"{name}: {_name(number, pair_id)} {wrong}: correct the pair and start the job again.",
+                    pair_ids=() if pair_id is None else (pair_id,),
                 ) from None
+            yield example
 
 
-def _example(number: int, row: Any) -> Example:
+def _name(line: int, pair_id: str | None) -> str:
+    return f"the example in line {line}" if pair_id is None else f"pair {quoted(pair_id)}"
+
+
+def _example(number: int, row: Any, pair_id: str | None) -> Example:
     messages, trained = [], []
     for given in row["messages"]:
         message = {key: value for key, value in given.items() if value is not None and key != "weight"}
@@ -72,9 +108,10 @@ def _example(number: int, row: Any) -> Example:
             weight = given.get("weight")
             trained.append(weight is None or float(weight) != 0)
         messages.append(message)
-    if not messages:
+    tools = _parsed(row.get("tools")) or None
+    if not messages or (tools is not None and not all(isinstance(tool, dict) for tool in tools)):
         raise ValueError
-    return Example(number, messages, trained)
+    return Example(number, messages, trained, pair_id, tools)
 
 
 def _tool_call(call: dict[str, Any]) -> dict[str, Any]:
@@ -82,40 +119,57 @@ def _tool_call(call: dict[str, Any]) -> dict[str, Any]:
     function = call.get("function")
     if not isinstance(function, dict):
         return call
-    return {**call, "function": {**function, "arguments": _parsed(function.get("arguments", {}))}}
+    try:
+        arguments = _parsed(function.get("arguments", {}))
+    except ValueError:
+        raise _NoJson from None
+    return {**call, "function": {**function, "arguments": arguments}}
 
 
 def _parsed(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-#: Renders one example: the text, and the character span of each assistant message in it, its end token included.
-Renderer = Callable[[Sequence[Message]], tuple[str, list[Span]]]
+#: Renders the messages of one example and its tool definitions: the text, and the character span of each assistant
+#: message in it, its end token included.
+Renderer = Callable[[Sequence[Message], Sequence[Message] | None], tuple[str, list[Span]]]
 
 
 @dataclass(frozen=True, slots=True)
 class ChatFormat:
-    """How one tokenizer writes a chat. `source` says in words where the template came from."""
+    """How one tokenizer writes a chat. `source` says in words where the template came from.
+
+    `leads` say where the prompt that is served ends, seen from the start of what the template calls the answer: from
+    there on the model is trained. `ends` are the tokens with which an answer may end.
+    """
 
     tokenizer: Any
+    template: str
     render: Renderer
-    render_prompt: Callable[[Sequence[Message]], str]
+    plain: PlainText
+    kept: Kept
     source: str
+    leads: tuple[Lead, ...] = (("", ""),)
+    ends: frozenset[int] = frozenset()
+
+    def prompt(self, messages: Sequence[Message], tools: Sequence[Message] | None = None) -> list[int]:
+        """The token ids with which the model is asked for the next answer, in training and where it is served."""
+        return self.plain.prompt(messages, self.template, tools=tools)
 
     def encode(self, examples: Sequence[Example]) -> list[Encoded]:
-        """Token ids and labels of `examples`, uncut. Pure."""
-        if not examples:
-            return []  # the tokenizer takes no empty batch
+        """Token ids and labels of `examples`, uncut; raises `TrainingFailed` naming one that cannot be."""
         rendered = [self._rendered(example) for example in examples]
-        tokens = self.tokenizer(
-            [text for text, _ in rendered], add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        tokens = self.plain.encode(
+            [text for text, _, _ in rendered],
+            [mask for _, _, mask in rendered],
+            [[start for start, _ in spans] for _, spans, _ in rendered],
         )
         encoded = []
-        for example, (_, spans), ids, offsets in zip(
-            examples, rendered, tokens["input_ids"], tokens["offset_mapping"], strict=True
-        ):
+        for example, (text, spans, _), (ids, offsets) in zip(examples, rendered, tokens, strict=True):
             ranges = [
-                _token_range(offsets, span) for span, trained in zip(spans, example.trained, strict=True) if trained
+                _without_blanks(text, offsets, _token_range(offsets, span))
+                for span, trained in zip(spans, example.trained, strict=True)
+                if trained
             ]
             labels = [IGNORED] * len(ids)
             for start, end in ranges:
@@ -123,22 +177,67 @@ class ChatFormat:
             encoded.append(Encoded(ids, labels, ranges))
         return encoded
 
-    def _rendered(self, example: Example) -> tuple[str, list[Span]]:
+    def _rendered(self, example: Example) -> tuple[str, list[Span], str]:
+        """The text, the spans that are trained from the end of the prompt on, and the mask of control tokens."""
+        messages, tools, mask = self.plain.mask(example.messages, example.tools)
         try:
-            text, spans = self.render(example.messages)
+            text, spans = self.render(messages, tools)
+            lost = self.kept.lost(messages, text, tools)
         except jinja2.TemplateError:
-            roles = ", ".join(message["role"] for message in example.messages[:6])
             raise TrainingFailed(
-                f"The base model's chat template cannot write the example in line {example.line} (roles: {roles}): "
-                "choose a base_model whose template knows these roles in this order, or change the example."
+                f"The base model's chat template cannot write {example.name} (roles: {_roles(example)}): choose a "
+                "base_model whose template knows these roles in this order, or change the pair.",
+                pair_ids=example.pair_ids,
             ) from None
-        if len(spans) != len(example.trained):
+        if lost:
             raise TrainingFailed(
-                f"The base model's chat template marks {len(spans)} answers in the example in line {example.line}, "
-                f"which has {len(example.trained)} assistant messages, so what to train on is not certain: choose "
-                "another base_model."
+                f"The base model's chat template leaves out {lost} in {example.name} (roles: {_roles(example)}), so "
+                "the model would not learn it: choose a base_model whose template writes it, or leave the pair out.",
+                pair_ids=example.pair_ids,
             )
-        return text, spans
+        answers = [message["content"] for message in messages if message["role"] == "assistant"]
+        found = answer_spans(text, spans, answers)
+        if found is None:
+            raise TrainingFailed(
+                f"The base model's chat template marks {len(spans)} answers in {example.name}, which has "
+                f"{len(example.trained)} assistant messages, so what to train on is not certain: choose another "
+                "base_model.",
+                pair_ids=example.pair_ids,
+            )
+        return text, [(start_of_answer(text, span, self.leads), span[1]) for span in found], mask
+
+
+def _roles(example: Example) -> str:
+    return ", ".join(message["role"] for message in example.messages[:6])
+
+
+def answer_spans(text: str, spans: Sequence[Span], answers: Sequence[str]) -> list[Span] | None:
+    """One span for each answer, where a template may mark one in several parts; None where that is not certain."""
+    if len(spans) != len(answers):
+        if not answers or len(spans) % len(answers):
+            return None
+        parts = len(spans) // len(answers)
+        spans = [(spans[at][0], spans[at + parts - 1][1]) for at in range(0, len(spans), parts)]
+        if any(answer.strip() not in text[slice(*span)] for span, answer in zip(spans, answers, strict=True)):
+            return None
+    return list(spans)
+
+
+def start_of_answer(text: str, span: Span, leads: Sequence[Lead]) -> int:
+    """Where the served prompt ends and the model begins to write: by the longest lead that is there. Pure."""
+    start = span[0]
+    there = [lead for lead in leads if text.endswith(lead[0], 0, start) and text.startswith(lead[1], start)]
+    before, given = max(there, key=lambda lead: len(lead[0]) + len(lead[1]))
+    return start - len(before) + len(given)
+
+
+def _without_blanks(text: str, offsets: Sequence[Span], tokens: Span) -> Span:
+    """`tokens` without the white space after an end token: generation has stopped by then."""
+    start, end = tokens
+    last = end
+    while last > start and text[slice(*offsets[last - 1])].isspace():
+        last -= 1
+    return (start, last) if last > start else tokens
 
 
 def _token_range(offsets: Sequence[Span], span: Span) -> Span:
@@ -146,84 +245,3 @@ def _token_range(offsets: Sequence[Span], span: Span) -> Span:
     start = bisect_right(offsets, span[0], key=lambda offset: offset[1])
     end = bisect_left(offsets, span[1], key=lambda offset: offset[0]) if span[0] < span[1] else start
     return start, end
-
-
-@dataclass(slots=True)
-class Counts:
-    """What encoding a file came to."""
-
-    examples: int = 0
-    tokens: int = 0
-    trained_tokens: int = 0
-    truncated: int = 0
-    longest: int = 0
-    untrained_lines: list[int] = field(default_factory=list)
-    untrained: int = 0
-    cut_off: int = 0
-
-    def add(self, line: int, encoded: Encoded, max_length: int) -> None:
-        """Count one example as it is after the cut to `max_length`."""
-        trained = sum(label != IGNORED for label in encoded.labels[:max_length])
-        self.examples += 1
-        self.tokens += min(len(encoded.input_ids), max_length)
-        self.trained_tokens += trained
-        self.truncated += len(encoded.input_ids) > max_length
-        self.longest = max(self.longest, len(encoded.input_ids))
-        if not trained:
-            self.untrained += 1
-            self.cut_off += any(start < end for start, end in encoded.spans)
-            if len(self.untrained_lines) < NAMED_LINES:
-                self.untrained_lines.append(line)
-
-
-def write_tokens(source: Path, name: str, chat: ChatFormat, max_length: int, target: Path) -> Counts:
-    """Encode the examples of `source`, cut to `max_length` tokens, into the Arrow stream `target`; memory is bounded.
-
-    Raises `TrainingFailed`, naming the lines, if any example has no trained token: it would teach nothing, and its loss
-    would be no number.
-    """
-    import pyarrow as pa
-
-    schema = pa.schema({"input_ids": pa.list_(pa.int32()), "labels": pa.list_(pa.int32())})
-    counts = Counts()
-    target.parent.mkdir(exist_ok=True)
-    with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
-        for batch in batches(read_examples(source, name), BATCH):
-            encoded = chat.encode(batch)
-            for example, one in zip(batch, encoded, strict=True):
-                counts.add(example.line, one, max_length)
-            columns = [[one.input_ids[:max_length] for one in encoded], [one.labels[:max_length] for one in encoded]]
-            stream.write_batch(pa.record_batch([pa.array(column, pa.list_(pa.int32())) for column in columns], schema))
-    _refuse_untrained(name, counts, max_length)
-    return counts
-
-
-def batches(items: Iterable[Example], size: int) -> Iterator[list[Example]]:
-    """`items` in lists of at most `size`."""
-    iterator = iter(items)
-    while batch := list(itertools.islice(iterator, size)):
-        yield batch
-
-
-def _refuse_untrained(name: str, counts: Counts, max_length: int) -> None:
-    if not counts.examples:
-        raise TrainingFailed(f"{name} is empty: there is nothing to train on.")
-    if not counts.untrained:
-        return
-    lines = ", ".join(str(line) for line in counts.untrained_lines)
-    more = f" and {counts.untrained - len(counts.untrained_lines)} more" if counts.untrained > NAMED_LINES else ""
-    causes = []
-    if counts.cut_off:
-        causes.append(
-            f"{counts.cut_off} lose their whole answer to max_length {max_length}: raise max_length (the longest "
-            f"example has {counts.longest} tokens) or shorten the questions"
-        )
-    if counts.cut_off < counts.untrained:
-        causes.append(
-            f"{counts.untrained - counts.cut_off} have no assistant message of weight 1: add one or leave them out"
-        )
-    raise NothingToTrain(
-        f"{name}: {counts.untrained} of {counts.examples} examples have nothing to train on (line {lines}{more}). "
-        + "; ".join(causes)
-        + "."
-    )

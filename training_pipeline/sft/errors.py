@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,11 +24,14 @@ _FULL_DISK_BYTES: Final = 1 << 20
 
 
 class TrainingFailed(Exception):
-    """A cause that a user can fix: one readable sentence with what to do. Never quotes a pair."""
+    """A cause that a user can fix: one readable sentence with what to do. Never quotes a pair.
 
-    def __init__(self, message: str, *, recurs: bool = True) -> None:
+    `pair_ids` are the pairs at fault, where the cause is in pairs and their ids are known; the first of many.
+    """
+
+    def __init__(self, message: str, *, recurs: bool = True, pair_ids: Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.recurs = recurs
+        self.recurs, self.pair_ids = recurs, tuple(pair_ids)
 
 
 class NothingToTrain(TrainingFailed):
@@ -42,13 +45,15 @@ class Failure:
     error: str
     error_type: str
     recurs: bool
+    #: The pairs at fault, where it is pairs; the first of many.
+    pair_ids: tuple[str, ...] = ()
 
 
 def explain(error: BaseException, run_dir: Path) -> Failure:
     """The readable cause of any exception. Looks at the free space of `run_dir`'s disk; writes nothing."""
     kind = type(error).__name__
     if isinstance(error, TrainingFailed):
-        return Failure(str(error), kind, error.recurs)
+        return Failure(str(error), kind, error.recurs, error.pair_ids)
     if _disk_is_full(error, run_dir):
         return Failure(
             f"The disk that holds {run_dir} is full: free some space, then try again.",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from .data import ChatFormat, read_examples
+from .errors import TrainingFailed
 
 #: Tokens that an answer may be longer than the expected one, so that a model which does not stop is seen not to.
-SLACK: Final = 8
+SLACK: Final = 32
+#: Questions that are asked in any case, to see whether the model stops.
+STOP_QUESTIONS: Final = 8
 BATCH: Final = 32
 
 
@@ -25,32 +28,58 @@ class Question:
     answer_tokens: int
 
 
-def questions(validation_file: Path, chat: ChatFormat, count: int) -> list[Question]:
-    """The first `count` validation examples as questions for their last trained answer. Reads only."""
-    examples = list(itertools.islice(read_examples(validation_file, "validation_file"), count))
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model wrote, without special tokens; `stopped`: it ended by itself."""
+
+    text: str
+    stopped: bool
+
+
+def questions(validation_file: Path, chat: ChatFormat, count: int, *, ids: Iterable[str] = ()) -> list[Question]:
+    """The first `count` validation examples as questions for their last trained answer. Reads only.
+
+    `ids` are the pair ids of the file's lines, in order. Raises `TrainingFailed` where the model would be asked in
+    another way than the example begins.
+    """
+    examples = list(itertools.islice(read_examples(validation_file, "validation_file", ids=ids), count))
     found = []
     for example, encoded in zip(examples, chat.encode(examples), strict=True):
         assistants = [index for index, message in enumerate(example.messages) if message["role"] == "assistant"]
         answer = [index for index, trained in zip(assistants, example.trained, strict=True) if trained][-1]
         start, end = encoded.spans[-1]
         before = example.messages[:answer]
-        prompt = chat.tokenizer(chat.render_prompt(before), add_special_tokens=False, verbose=False)["input_ids"]
+        prompt = chat.prompt(before, example.tools)
+        if encoded.input_ids[: len(prompt)] != prompt:
+            raise TrainingFailed(
+                f"validation_file: the base model's chat template asks for the answer of {example.name} with another "
+                "text than the example begins with, so the model would be served in another way than it was trained: "
+                "choose another base_model, or leave the pair out.",
+                pair_ids=example.pair_ids,
+            )
         expected = chat.tokenizer.decode(encoded.input_ids[start:end], skip_special_tokens=True).strip()
         found.append(Question(before[-1]["content"] if before else "", expected, prompt, end - start))
     return found
 
 
 def answer(
-    model: Any, tokenizer: Any, asked: Sequence[Question], *, positions: int | None, told: Callable[[int], None]
-) -> list[str | None]:
+    model: Any,
+    tokenizer: Any,
+    asked: Sequence[Question],
+    *,
+    ends: Sequence[int],
+    positions: int | None,
+    told: Callable[[int], None],
+) -> list[Answer | None]:
     """The model's greedy answers, in order; None where prompt and answer do not fit into the model's `positions`.
 
-    `told` hears after each batch how many questions are done. Leaves the model in evaluation mode.
+    An answer has stopped where it ends with one of the tokens `ends`. `told` hears after each batch how many questions
+    are done. Leaves the model in evaluation mode.
     """
     import torch
 
     model.eval()
-    answers: list[str | None] = [None] * len(asked)
+    answers: list[Answer | None] = [None] * len(asked)
     room = positions or 1 << 30
     fits = [i for i, question in enumerate(asked) if len(question.prompt_ids) + question.answer_tokens + SLACK <= room]
     # Questions of like length share a batch: little padding.
@@ -72,11 +101,13 @@ def answer(
                 top_p=None,
                 top_k=None,
                 use_cache=True,
+                eos_token_id=list(ends),
                 pad_token_id=tokenizer.pad_token_id,
             )
         new = written[:, padded["input_ids"].shape[1] :]
-        for index, text in zip(batch, tokenizer.batch_decode(new, skip_special_tokens=True), strict=True):
-            answers[index] = text.strip()
+        texts = tokenizer.batch_decode(new, skip_special_tokens=True)
+        for index, text, ids in zip(batch, texts, new.tolist(), strict=True):
+            answers[index] = Answer(text.strip(), stopped=not {*ids}.isdisjoint(ends))
         told(start + len(batch))
     return answers
 
@@ -84,3 +115,14 @@ def answer(
 def exact_match(asked: Sequence[Question], answers: Sequence[str | None]) -> float:
     """The share (0 to 1) of answers that equal the expected one, white space around them aside. Pure."""
     return sum(q.expected == given for q, given in zip(asked, answers, strict=True)) / len(asked)
+
+
+def texts(answers: Sequence[Answer | None]) -> list[str | None]:
+    """What was written, None where nothing was. Pure."""
+    return [answer.text if answer else None for answer in answers]
+
+
+def stopped(answers: Sequence[Answer | None]) -> tuple[int, int]:
+    """How many answers ended by themselves, and how many there are. Pure."""
+    given = [answer for answer in answers if answer]
+    return sum(answer.stopped for answer in given), len(given)

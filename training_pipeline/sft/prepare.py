@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,29 +17,39 @@ from peft import LoraConfig
 from transformers import PrinterCallback, set_seed
 from transformers.utils import logging as transformers_logging
 from trl.trainer.sft_config import SFTConfig
-from trl.trainer.sft_trainer import SFTTrainer
 
 from . import base_model
 from .base_model import Base
 from .callback import logging_steps
 from .chat_format import chat_format
 from .config import Config
-from .data import ChatFormat, Counts, write_tokens
+from .data import ChatFormat
 from .errors import TrainingFailed
+from .integrity import refuse_other_base_model, refuse_other_file, sha256
+from .pair_ids import pair_ids
 from .run_dir import RunDir, read_json, write_json
+from .token_file import Counts, write_tokens
+from .trainer import Trainer
 
 #: Up to this many weights, validation batches may be larger than training batches.
 _SMALL_PARAMETERS: Final = 50_000_000
 _SMALL_EVAL_BATCH: Final = 32
 #: Settings that may change between two starts of one run: they do not change what is trained.
-_MAY_CHANGE: Final = frozenset({"mlflow", "checkpoint_minutes", "run_dir", "train_file", "validation_file"})
-
-
-class Trainer(SFTTrainer):
-    """TRL's trainer without its model card, which names no base model."""
-
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Write nothing."""
+_MAY_CHANGE: Final = frozenset(
+    {
+        "mlflow",
+        "checkpoint_minutes",
+        "run_dir",
+        "train_file",
+        "validation_file",
+        "manifest_file",
+        "train_sha256",
+        "validation_sha256",
+        "base_model_files",
+        "base_model_revision",
+        "allow_never_stops",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +63,8 @@ class Prepared:
     trainer: Any
     steps_per_epoch: int
     planned_steps: int
+    #: The tokens with which generation ends: those of the base model and those of the trained answers.
+    ends: list[int]
 
 
 def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepared:
@@ -59,13 +72,20 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepare
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     set_seed(config.seed)
-    _claim(config, run)
+    claimed = _claim(config, run)
+    if base_model.is_folder(config.base_model):
+        refuse_other_base_model(Path(config.base_model), config.base_model_files)
     told("loading the base model")
-    base = base_model.load(config, run)
-    chat = chat_format(base.tokenizer, config.base_model)
+    base = base_model.load(config, run, claimed.get("base_model_revision"))
+    write_json(run.identity, {**claimed, "base_model_revision": base.revision})
+    chat = chat_format(base.tokenizer, config.base_model, date.fromisoformat(claimed["first_day"]))
     told("turning the pairs into tokens")
     train_counts, train = _tokens(config.train_file, "train_file", config, run, chat)
     validation_counts, validation = _tokens(config.validation_file, "validation_file", config, run, chat)
+    # Whatever changed the files since they were claimed, these bytes were read.
+    refuse_other_file("train_file", config.train_file, config.train_sha256, train_counts.sha256)
+    refuse_other_file("validation_file", config.validation_file, config.validation_sha256, validation_counts.sha256)
+    ends = _end_generation(base.model, chat.ends | train_counts.ends)
     steps_per_epoch = math.ceil(train_counts.examples / config.batch_size)
     planned = steps_per_epoch * config.epochs
     trainer = Trainer(
@@ -77,38 +97,49 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepare
         peft_config=_lora(config),
     )
     trainer.remove_callback(PrinterCallback)
-    return Prepared(base, chat, train_counts, validation_counts, trainer, steps_per_epoch, planned)
+    return Prepared(base, chat, train_counts, validation_counts, trainer, steps_per_epoch, planned, ends)
 
 
-def _claim(config: Config, run: RunDir) -> None:
-    """Tie the run directory to this configuration and data, so that no checkpoint is continued with other ones."""
+def _claim(config: Config, run: RunDir) -> dict[str, Any]:
+    """Tie the run directory to this configuration and data, so that no checkpoint is continued with other ones.
+
+    Returns what was claimed. With it are the day of the first start, so that a chat template with the date writes the
+    same after a resume, and the commit of the base model to load, so that a resume loads the same.
+    """
     settings = {key: value for key, value in config.as_json().items() if key not in _MAY_CHANGE}
-    identity = {
+    files = {"train_file": sha256(config.train_file), "validation_file": sha256(config.validation_file)}
+    refuse_other_file("train_file", config.train_file, config.train_sha256, files["train_file"])
+    refuse_other_file("validation_file", config.validation_file, config.validation_sha256, files["validation_file"])
+    identity: dict[str, Any] = {
         "settings": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
-        "train_file": sha256(config.train_file),
-        "validation_file": sha256(config.validation_file),
+        **files,
     }
-    claimed = read_json(run.identity)
-    if claimed is None:
-        write_json(run.identity, identity)
-    elif claimed != identity:
-        changed = ", ".join(key for key in identity if claimed.get(key) != identity[key])
+    claimed = read_json(run.identity) or {}
+    changed = [key for key in identity if key in claimed and claimed[key] != identity[key]]
+    if changed:
         raise TrainingFailed(
-            f"run_dir {run.path} belongs to a run with another configuration or dataset (different: {changed}): give "
-            "each run an empty directory of its own."
+            f"run_dir {run.path} belongs to a run with another configuration or dataset (different: "
+            f"{', '.join(changed)}): give each run an empty directory of its own."
         )
+    identity["first_day"] = claimed.get("first_day") or date.today().isoformat()
+    identity["base_model_revision"] = config.base_model_revision or claimed.get("base_model_revision")
+    write_json(run.identity, identity)
+    return identity
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hex. A copy of `infra.files.sha256`: this program imports nothing of ours."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _end_generation(model: Any, ends: frozenset[int]) -> list[int]:
+    """Let generation by `model`, and by what is saved of it, end with `ends` too; returns all its end tokens."""
+    known = model.generation_config.eos_token_id
+    before = known if isinstance(known, list) else [] if known is None else [known]
+    model.generation_config.eos_token_id = [*before, *sorted(ends - {*before})]
+    return list(model.generation_config.eos_token_id)
 
 
 def _tokens(source: Path, name: str, config: Config, run: RunDir, chat: ChatFormat) -> tuple[Counts, Dataset]:
     """Encode one file; the token ids stay on disk and are memory-mapped."""
     target = run.tokens / f"{name}.arrow"
-    counts = write_tokens(source, name, chat, config.max_length, target)
+    ids = pair_ids(config.manifest_file, name.removesuffix("_file"))
+    counts = write_tokens(source, name, chat, config.max_length, target, ids=ids)
     return counts, Dataset.from_file(str(target))
 
 

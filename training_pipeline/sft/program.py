@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +130,7 @@ def _fail(run: RunDir, error: Exception) -> int:
     status.facts |= {key: value for key, value in (read_json(run.status) or {}).items() if key in status.facts}
     status.facts |= {"phase": "failed", "eta_seconds": None, "message": failure.error}
     status.write()
-    write_json(
-        run.result,
-        {"status": "failed", "error": failure.error, "error_type": failure.error_type, "recurs": failure.recurs},
-    )
+    write_json(run.result, {"status": "failed", **asdict(failure)})
     return FAILED if failure.recurs else INTERRUPTED
 
 

@@ -53,7 +53,7 @@ def _packed(model_dir: Path, target: Path) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     options: dict[str, Any] = {
         "python_model": str(Path(__file__).with_name("served_chat.py")),
-        "artifacts": {"model": str(model_dir)},
+        "artifacts": {"model": str(model_dir), "plain_text": str(Path(__file__).with_name("plain_text.py"))},
         "signature": signature,
         "pip_requirements": [f"{name}=={version(name)}" for name in _REQUIREMENTS],
     }

@@ -15,9 +15,10 @@ import torch
 
 from . import evaluate
 from .config import Config
-from .evaluate import Question
+from .evaluate import Answer, Question
+from .integrity import sha256
 from .model_card import model_card
-from .prepare import Prepared, sha256
+from .prepare import Prepared
 from .run_dir import Progress, RunDir
 
 
@@ -40,7 +41,7 @@ def result(
     best: dict[str, Any],
     before: dict[str, Any],
     questions: Sequence[Question],
-    after: Sequence[str | None],
+    after: Sequence[Answer | None],
 ) -> dict[str, Any]:
     """The numbers of `result.json`. Validation figures are those of the kept weights, the best ones. Reads only."""
     state, train, validation = outcome.state, prepared.train_counts, prepared.validation_counts
@@ -58,9 +59,10 @@ def result(
         "tokens_per_second": outcome.tokens_per_second,
         **_peak_memory(),
     }
-    if questions:
+    custom["stopped_answers"], custom["asked_questions"] = evaluate.stopped(after)
+    if config.exact_match_questions:
         custom["exact_match_before"] = evaluate.exact_match(questions, before["answers"])
-        custom["exact_match_after"] = evaluate.exact_match(questions, after)
+        custom["exact_match_after"] = evaluate.exact_match(questions, evaluate.texts(after))
     return {
         "steps": state.global_step,
         "planned_steps": prepared.planned_steps,
@@ -77,6 +79,9 @@ def result(
         "device": prepared.trainer.args.device.type,
         "chat_template": prepared.chat.source,
         "base_model": config.base_model,
+        "base_model_revision": prepared.base.revision,
+        "train_sha256": train.sha256,
+        "validation_sha256": validation.sha256,
         "custom_metrics": {key: value for key, value in custom.items() if value is not None},
     }
 

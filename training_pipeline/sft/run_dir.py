@@ -82,7 +82,7 @@ class RunDir:
 
     @property
     def identity(self) -> Path:
-        """What the checkpoints here belong to: a digest of configuration and data."""
+        """What the checkpoints here belong to: a digest of configuration and data, and the day of the first start."""
         return self.path / "run.json"
 
     @property
@@ -157,8 +157,8 @@ class Status:
 class Progress:
     """The curve in `progress.jsonl`: append-only, so that readers may keep byte offsets of whole lines.
 
-    No step of a curve is written twice: after a resume, points that were already there are left out. A last line that a
-    crash cut in half is removed on opening; readers must take whole lines only.
+    No step of a curve (`add`) is written twice: after a resume, points that were already there are left out. A last
+    line that a crash cut in half is removed on opening; readers must take whole lines only.
     """
 
     def __init__(self, path: Path) -> None:
@@ -184,6 +184,11 @@ class Progress:
         while line:
             line = line[os.write(self._descriptor, line) :]
         self._remember(name, step, finite(value))
+
+    def note(self, name: str, step: int, value: float) -> None:
+        """Append a point that is no part of a curve: it is written whatever was there before."""
+        self._last_step.pop(name, None)
+        self.add(name, step, value, epoch=None, tokens=None)
 
     def _remember(self, name: str, step: int, value: float | None) -> None:
         self.first.setdefault(name, value)

@@ -13,6 +13,8 @@ class Chat(pyfunc.PythonModel):  # type: ignore[misc,name-defined]
 
     def load_context(self, context: Any) -> None:
         """Load weights and tokenizer, to a GPU where there is one; no code from outside is run."""
+        import runpy
+
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -23,6 +25,9 @@ class Chat(pyfunc.PythonModel):  # type: ignore[misc,name-defined]
             folder, local_files_only=True, use_safetensors=True, dtype="auto"
         )
         self.model = model.to(self.device).eval()
+        # The trainer's own way from chats to tokens.
+        plain_text = runpy.run_path(context.artifacts["plain_text"])["PlainText"]
+        self.chats: Any = plain_text(self.tokenizer, self.tokenizer.chat_template)
 
     # Without hints on the input: MLflow would take them for a schema, where the signature is one.
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
@@ -34,12 +39,16 @@ class Chat(pyfunc.PythonModel):  # type: ignore[misc,name-defined]
         answers = []
         for messages in model_input["messages"]:
             chat = [{"role": message["role"], "content": message["content"]} for message in messages]
-            inputs = self.tokenizer.apply_chat_template(
-                chat, add_generation_prompt=True, return_tensors="pt", return_dict=True
-            ).to(self.device)
+            prompt = torch.tensor([self.chats.prompt(chat)], device=self.device)
             with torch.inference_mode():
-                output = self.model.generate(**inputs, max_new_tokens=most, do_sample=False)
-            answers.append(self.tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+                output = self.model.generate(
+                    input_ids=prompt,
+                    attention_mask=torch.ones_like(prompt),
+                    max_new_tokens=most,
+                    do_sample=False,
+                    pad_token_id=self.tokenizer.pad_token_id,
+                )
+            answers.append(self.tokenizer.decode(output[0, prompt.shape[1] :], skip_special_tokens=True))
         return answers
 
 

@@ -14,8 +14,10 @@ _TOOL_CALLS: Final = (
     "{%- endfor -%}"
 )
 
-#: ChatML-like, for the built-in model: `<|im_start|>role name`, the content, tool calls as JSON, `<|im_end|>`.
+#: ChatML-like, for the built-in model: the tool definitions as JSON, where there are any; then for each message
+#: `<|im_start|>role name`, the content, tool calls as JSON, `<|im_end|>`.
 CHATML: Final = (
+    "{%- if tools -%}{{ '<|im_start|>tools\\n' + (tools | tojson) + '<|im_end|>\\n' }}{%- endif -%}"
     "{%- for message in messages -%}"
     "{{ '<|im_start|>' + message['role'] + (' ' + message['name'] if message['name'] else '') + '\\n' }}"
     "{%- if message['role'] == 'assistant' -%}"
@@ -29,8 +31,9 @@ CHATML: Final = (
 #: For base models that come without a chat template: it needs no token but the model's own end token.
 PLAIN: Final = (
     "{{- bos_token or '' -}}"
+    "{%- if tools -%}{{ 'Tools: ' + (tools | tojson) + '\\n' }}{%- endif -%}"
     "{%- for message in messages -%}"
-    "{{ message['role'] | capitalize + ':' }}"
+    "{{ message['role'] | capitalize + (' ' + message['name'] if message['name'] else '') + ':' }}"
     "{%- if message['role'] == 'assistant' -%}"
     "{% generation %}{{ ' ' + (message['content'] or '') }}" + _TOOL_CALLS + "{{ eos_token }}{% endgeneration %}"
     "{%- else -%}{{ ' ' + (message['content'] or '') }}{%- endif -%}"

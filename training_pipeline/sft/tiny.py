@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -17,10 +17,13 @@ from .templates import CHATML, END, PAD, START
 TOKENIZER_EXAMPLES: Final = 50_000
 
 
-def create(target: Path, train_file: Path, size: TinySize, *, max_length: int, seed: int) -> None:
+def create(
+    target: Path, train_file: Path, size: TinySize, *, max_length: int, seed: int, ids: Iterable[str] = ()
+) -> None:
     """Write model and tokenizer to `target`, all at once. The same input and seed give the same bytes. Idempotent.
 
-    The vocabulary may turn out smaller than `size` says where the training split has too little text.
+    The vocabulary may turn out smaller than `size` says where the training split has too little text. `ids` are the
+    pair ids of its lines, in order, for errors.
     """
     if target.exists():
         return
@@ -35,7 +38,7 @@ def create(target: Path, train_file: Path, size: TinySize, *, max_length: int, s
     )
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.train_from_iterator(
-        itertools.islice(_texts(train_file), TOKENIZER_EXAMPLES),
+        itertools.islice(_texts(train_file, ids), TOKENIZER_EXAMPLES),
         trainers.BpeTrainer(
             vocab_size=size.vocab_size,
             special_tokens=[PAD, START, END],
@@ -74,10 +77,10 @@ def create(target: Path, train_file: Path, size: TinySize, *, max_length: int, s
     half_done.rename(target)
 
 
-def _texts(train_file: Path) -> Iterator[str]:
+def _texts(train_file: Path, ids: Iterable[str]) -> Iterator[str]:
     """What the template writes between special tokens, an example at a time."""
-    for example in read_examples(train_file, "train_file"):
-        parts = []
+    for example in read_examples(train_file, "train_file", ids=ids):
+        parts = [f"tools\n{json.dumps(example.tools)}\n"] if example.tools else []
         for message in example.messages:
             calls = "".join(f"\n<tool_call>{json.dumps(call)}</tool_call>" for call in message.get("tool_calls", ()))
             parts.append(f"{message['role']}\n{message['content']}{calls}\n")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from transformers import TrainerState
 
@@ -12,12 +14,16 @@ from .callback import Clock, Watch
 from .checkpoints import Ledger
 from .config import Config
 from .errors import TrainingFailed
-from .evaluate import Question
+from .evaluate import Answer, Question
 from .mlflow_mirror import MlflowMirror
+from .pair_ids import pair_ids
 from .prepare import Prepared, prepare
 from .report import Outcome, result, save_model, write_samples
 from .run_dir import Progress, RunDir, Status, read_json, write_json
 from .stop import Stopped, StopRequest
+
+#: The point that tells whoever watches of checkpoints that were passed over.
+PASSED_OVER: Final = "checkpoints_passed_over"
 
 
 def train(config: Config, run: RunDir, status: Status, stop: StopRequest) -> dict[str, Any]:
@@ -28,8 +34,11 @@ def train(config: Config, run: RunDir, status: Status, stop: StopRequest) -> dic
     """
     prepared = prepare(config, run, lambda message: status.tell(message=message))
     status.tell(planned_steps=prepared.planned_steps, total_epochs=config.epochs)
-    questions = evaluate.questions(config.validation_file, prepared.chat, config.exact_match_questions)
-    before = _before(prepared, run, questions, status)
+    asked = config.exact_match_questions or evaluate.STOP_QUESTIONS
+    ids = pair_ids(config.manifest_file, "validation")
+    questions = evaluate.questions(config.validation_file, prepared.chat, asked, ids=ids)
+    scored = questions[: config.exact_match_questions]
+    before = _before(prepared, run, scored, status)
     progress = Progress(run.progress)
     mirror = MlflowMirror(config.mlflow, run.progress) if config.mlflow else None
     progress.add("val_loss", 0, before["val_loss"], epoch=0.0, tokens=0)
@@ -45,8 +54,10 @@ def train(config: Config, run: RunDir, status: Status, stop: StopRequest) -> dic
         )
     checkpoints.load_best(run.best, prepared.trainer.model)
     after = _answers(prepared, questions, status, "after training")
-    if questions:
-        write_samples(run.samples, questions, before["answers"], after)
+    if not config.allow_never_stops:
+        _refuse_unstopped(after)
+    if scored:
+        write_samples(run.samples, questions, before["answers"], evaluate.texts(after))
     status.tell(phase="saving", message="saving the model")
     report = result(config, prepared, outcome, progress, best, before, questions, after)
     files = save_model(config, run, prepared, report)
@@ -56,7 +67,7 @@ def train(config: Config, run: RunDir, status: Status, stop: StopRequest) -> dic
         "model_dir": run.model.name,
         "model_files": files,
         **report,
-        "samples_file": run.samples.name if questions else None,
+        "samples_file": run.samples.name if scored else None,
     }
 
 
@@ -66,21 +77,52 @@ def _before(prepared: Prepared, run: RunDir, questions: Sequence[Question], stat
         status.tell(phase="evaluating", message="measuring the base model")
         measured = prepared.trainer.evaluate()
         facts = {"val_loss": measured["eval_loss"], "val_accuracy": measured["eval_mean_token_accuracy"]}
-        write_json(run.before, {**facts, "answers": _answers(prepared, questions, status, "before training")})
+        write_json(
+            run.before, {**facts, "answers": evaluate.texts(_answers(prepared, questions, status, "before training"))}
+        )
     before: dict[str, Any] = read_json(run.before)
     return before
 
 
-def _answers(prepared: Prepared, questions: Sequence[Question], status: Status, when: str) -> list[str | None]:
+def _answers(prepared: Prepared, questions: Sequence[Question], status: Status, when: str) -> list[Answer | None]:
     return evaluate.answer(
         prepared.trainer.model,
         prepared.base.tokenizer,
         questions,
+        ends=prepared.ends,
         positions=getattr(prepared.base.model.config, "max_position_embeddings", None),
         told=lambda done: status.tell(
             phase="evaluating", message=f"validation questions {when}: {done} of {len(questions)} answered"
         ),
     )
+
+
+def _refuse_unstopped(answers: Sequence[Answer | None]) -> None:
+    stopped, asked = evaluate.stopped(answers)
+    if asked and not stopped:
+        raise TrainingFailed(
+            f"The trained model never stops: of {asked} answers to validation questions none came to its end token. "
+            "Train longer (epochs) or with a higher learning_rate, raise max_length if answers are cut, or set "
+            "allow_never_stops to keep such a model."
+        )
+
+
+def _resumable(run: RunDir, status: Status, progress: Progress) -> tuple[Path | None, Ledger]:
+    """What to continue from. What is damaged is passed over for what was before it, and told."""
+    found: tuple[Path | None, Ledger] = checkpoints.latest(run.checkpoints) or (None, Ledger())
+    passed = checkpoints.damaged(run.checkpoints)
+    # An evaluation before this checkpoint was the best one, and its weights are gone: they must be trained again.
+    if found[1].best_val_loss is not None and checkpoints.best_facts(run.best) is None:
+        passed.append(run.best.name)
+        found = (None, Ledger())
+    if passed:
+        place = f"step {found[1].step}" if found[0] else "the start"
+        told = f"{', '.join(passed)} damaged and passed over: training continues from {place}"
+        sys.stderr.write(f"{told}\n")
+        progress.note(PASSED_OVER, found[1].step, len(passed))
+        status.tell(message=told)
+        status.write()
+    return found
 
 
 def _fit(
@@ -94,7 +136,7 @@ def _fit(
 ) -> Outcome:
     """Take every step that is left; only reads if none is."""
     trainer = prepared.trainer
-    checkpoint, ledger = checkpoints.latest(run.checkpoints) or (None, Ledger())
+    checkpoint, ledger = _resumable(run, status, progress)
     resumed = TrainerState.load_from_json(str(checkpoint / "trainer_state.json")) if checkpoint else TrainerState()
     if ledger.finished:
         return Outcome(resumed, stopped_early=ledger.stopped_early, seconds=status.facts["seconds"])

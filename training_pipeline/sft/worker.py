@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  # the outermost place: every ending is told
         sys.stderr.write(scrubbed_traceback(error))
         failure = explain(error, work)
-        result = {"status": "failed", "error": failure.error, "error_type": failure.error_type}
+        result = {"status": "failed", **asdict(failure)}
         code = FAILED
     _leave(result_dir / "result.json", result)
     shutil.rmtree(work, ignore_errors=True)
@@ -58,6 +59,7 @@ def _fetched(told: dict[str, Any], work: Path) -> Path:
         if digest != file["sha256"]:
             raise OSError(f"{source} is not the file that was uploaded: its SHA-256 is {digest}")
         config[key] = str(target)
+        config[key.replace("_file", "_sha256")] = file["sha256"]  # the trainer reads the file again
     path = work / "config.json"
     path.write_text(json.dumps(config), encoding="utf-8")
     gpus = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)

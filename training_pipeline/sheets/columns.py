@@ -14,7 +14,7 @@ from training_pipeline.sheets.head import Head
 QUESTION_ANSWER: Final = {"system": "system", "question": "user", "answer": "assistant"}
 
 LIST_COLUMNS: Final = tuple(name for name, dtype in PAIR_SCHEMA.items() if dtype.is_array() and name != "messages")
-TEXT_COLUMNS: Final = tuple(name for name, dtype in PAIR_SCHEMA.items() if dtype.is_string())
+TEXT_COLUMNS: Final = tuple(name for name, dtype in PAIR_SCHEMA.items() if dtype.is_string() and name != "tools")
 KNOWN_COLUMNS: Final = (*PAIR_SCHEMA, *QUESTION_ANSWER)
 REQUIRED_COLUMNS: Final = ("pair_id", "item_ref", "status")
 

@@ -35,6 +35,10 @@ class PairColumns(Protocol):
         """The messages, be they a column or made of question and answer; null where they are malformed."""
         ...
 
+    def tools(self) -> str:
+        """The column `tools` as `PAIR_SCHEMA` has it: empty where it holds no list of objects."""
+        ...
+
     def text_literal(self, text: str | None) -> str:
         """A text, or a null of that type."""
         ...
@@ -46,10 +50,7 @@ class PairColumns(Protocol):
 
 def pair_expressions(columns: PairColumns, defaults: Mapping[str, Any]) -> dict[str, str]:
     """An expression for every column of `PAIR_SCHEMA`; defaults fill missing columns, never a null or wrong value."""
-    made = {
-        name: columns.messages() if name == "messages" else _expression(columns, name, defaults.get(name))
-        for name in PAIR_SCHEMA
-    }
+    made = {name: _expression(columns, name, defaults.get(name)) for name in PAIR_SCHEMA}
     # A label's constraint that cannot be read must not pass for a label without constraints.
     broken = [
         f"({columns.stated(name)} IS NOT NULL AND {columns.words(name)} IS NULL)"
@@ -62,6 +63,10 @@ def pair_expressions(columns: PairColumns, defaults: Mapping[str, Any]) -> dict[
 
 
 def _expression(columns: PairColumns, name: str, default: Any) -> str:
+    if name == "messages":
+        return columns.messages()
+    if name == "tools" and name in columns:
+        return columns.tools()
     if name in LIST_COLUMNS:
         filler = columns.words_literal(default)
         if name not in columns:

@@ -48,8 +48,8 @@ def finish(
     """Poll until the backend is done, claim the finish and run it."""
 
     def done() -> bool:
-        now = services.poller.poll(job.id)
-        return now.polling.backend_status in TERMINAL
+        services.poller.poll_due(seconds=1.0)  # also the job that has the slot which this one waits for
+        return services.store.get(job.id).polling.backend_status in TERMINAL
 
     until(done, what="the end of the training run")
     claimed = claim(services.store, Phase.FINALIZE, job_id=job.id)

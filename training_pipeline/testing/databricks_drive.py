@@ -53,6 +53,7 @@ def launch(services: Services, job: TrainingJob, prepare: Prepare = prepared) ->
     try:
         begun = launcher.begin(job.id, attempt, run_id="driven")
         sheet, taken, dataset = prepare(services, begun)
+        store.update(job.id, {"dataset": dataset.model_dump(mode="json")})  # others may have prepared it
         launcher.record_lineage(begun, sheet, taken, dataset)
         launcher.submit(store.get(job.id), dataset)
         launcher.launched(job.id)
@@ -67,6 +68,7 @@ def finish(services: Services, job: TrainingJob) -> None:
         begun = finalizer.begin(job.id, attempt, run_id="driven")
         finalizer.require_trained(begun)
         result = finalizer.store_metrics(begun)
+        finalizer.require_permission(services.store.get(job.id), result)
         finalizer.register(services.store.get(job.id), result)
         finalizer.succeed(job.id)
     except Exception as error:  # noqa: BLE001 - what the run of Dagster does with any error

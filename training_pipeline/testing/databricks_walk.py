@@ -31,6 +31,7 @@ from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.lifecycle.failures import Failures
 from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
 from training_pipeline.training_jobs.lifecycle.launch import Launcher
+from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -158,7 +159,7 @@ class Walk:
                 min_pairs=10,
             ),
             poller=Poller(store, backend, tracking, patience_seconds=PATIENCE),
-            finalizer=Finalizer(store, backend, tracking),
+            finalizer=Finalizer(store, backend, tracking, Permission(self._source, services.policy), lambda *_: None),
             failures=Failures(store, backend, max_attempts=3, patience_seconds=PATIENCE),
         )
 

@@ -29,9 +29,12 @@ def scripted_services(settings: Settings, database: Database, backend: FineTunin
 
 @contextmanager
 def stand_in_services(settings: Settings, database: Database, **behaviour: Any) -> Iterator[Services]:
-    """Real services but for the trainer; processes of its runs end with the block."""
+    """Real services but for the trainer; processes of its runs end with the block.
+
+    As in an installation, a run begins once a poll has let it.
+    """
     ensure_state_directory(settings)
-    services = assemble(settings, database, backend=stand_in_backend(settings.runs, **behaviour))
+    services = assemble(settings, database, backend=stand_in_backend(settings.runs, asks_permission=True, **behaviour))
     try:
         yield services
     finally:

@@ -20,6 +20,7 @@ from training_pipeline.backends.base import (
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.job_id import new_job_id
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.training_jobs.store.rows import job_from_row
 
@@ -71,6 +72,10 @@ class ScriptedBackend:
         """Every "auto" it knows resolved to 1."""
         resolved = {key: 1 for key in ("epochs", "batch_size") if getattr(config, key) == "auto"}
         return Plan(base_model=base_model or "builtin:tiny", config=config.model_copy(update=resolved))
+
+    def identify(self, base_model: str) -> BaseModelRecord:
+        """The base model by its name alone."""
+        return BaseModelRecord(reference=base_model)
 
     def submit(self, submission: Submission) -> Handle:
         """The same handle for the same attempt however often it is asked; raises `fault` where a test set one."""

@@ -33,10 +33,17 @@ def stand_in_program(**behaviour: Any) -> tuple[str, ...]:
 
 
 def stand_in_backend(
-    runs: Path, *, slots: int = 1, resumes: int = 2, cancel_grace_seconds: float = 5.0, **behaviour: Any
+    runs: Path,
+    *,
+    slots: int = 1,
+    resumes: int = 2,
+    cancel_grace_seconds: float = 5.0,
+    asks_permission: bool = False,
+    **behaviour: Any,
 ) -> LocalBackend:
     """A real local backend whose trainers are stand-ins. End its processes with `reap(runs)`."""
-    return LocalBackend(runs, slots, resumes, cancel_grace_seconds, program=stand_in_program(**behaviour))
+    program = stand_in_program(**behaviour)
+    return LocalBackend(runs, slots, resumes, cancel_grace_seconds, program, asks_permission=asks_permission)
 
 
 def submission(job_id: str = "tj-1", *, attempt: int = 1, digest: str = "d1", **config: Any) -> Submission:

@@ -56,7 +56,8 @@ def example(row: Row) -> str | None:
         if "tool_calls" in written:
             written["tool_calls"] = json.loads(written["tool_calls"])
         messages.append(written)
-    return json.dumps({"messages": messages}, ensure_ascii=False, separators=(",", ":"))
+    tools = {"tools": json.loads(row["tools"])} if row.get("tools") else {}
+    return json.dumps({**tools, "messages": messages}, ensure_ascii=False, separators=(",", ":"))
 
 
 def _invisible(character: str) -> bool:
@@ -158,6 +159,8 @@ def valid(row: Row, pair_ids: list[str | None]) -> bool:
     if blank(row.get("pair_id")) or pair_ids.count(row["pair_id"]) > 1 or blank(row.get("item_ref")):
         return False
     messages = row.get("messages")
+    if row.get("tools") == "":  # something that is no list of tool definitions stood there
+        return False
     if word(row.get("status")) not in STATUSES or not messages or messages[-1].get("role") != "assistant":
         return False
     for index, message in enumerate(messages):

@@ -97,6 +97,7 @@ _class = st.one_of(_of("restricted", "Public "), _of(None, "", "secret"))
 _odd: dict[str, st.SearchStrategy[Any]] = {
     "pair_id": _of(None, "", " \u3000", "p-01", "p-02"),
     "messages": st.one_of(st.lists(_message, max_size=4), st.none()),
+    "tools": _of('[{"name":"look"}]', '[{"name":"look","parameters":{"Ä":null}},{"name":"}"}]', ""),
     "item_ref": _of(" item-1 ", None, " ", "\u2003"),
     "status": st.one_of(_of("approved", " Edited", "rejected", "flagged"), _of(None, "", "pending", "done")),
     "allowed_uses": _uses,

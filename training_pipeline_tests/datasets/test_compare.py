@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from training_pipeline.datasets.compare import RecheckResult, changes, recheck
+from training_pipeline.datasets.compare import Pairs, RecheckResult, changes, recheck
 from training_pipeline.domain.errors import GateRefused, GovernanceChanged
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.retraining import Changes
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus
+from training_pipeline.domain.usage import DataClassification
 from training_pipeline.testing.manifests import read_manifest
 from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
+from training_pipeline.testing.soak import examples
 from training_pipeline_tests.datasets.test_prepare import prepare
 
 POLICY = GatePolicy()
@@ -163,3 +168,99 @@ def test_a_prohibited_copy_takes_the_permission_of_the_pair_it_copies(dataset: D
 def test_a_tag_on_the_source_table_prohibits_all(dataset: DatasetRef, tmp_path: Path) -> None:
     found = changed_since(dataset, rows(), tags=("PHI",))
     assert (found.newly_prohibited, found.eligible, len(found.prohibited_ids)) == (30, 0, 20)
+
+
+@pytest.mark.parametrize("tie", ["item_ref", "canonical_label_id"])
+def test_a_tie_that_now_spans_the_split_is_found_and_one_on_a_side_is_not(dataset: DatasetRef, tie: str) -> None:
+    sides = read_manifest(dataset).set_index("pair_id")["split"]
+    trained = [int(name[2:]) for name in sides.index[sides == "train"]]
+    validated = int(sides.index[sides == "validation"][0][2:])
+    many = rows()
+    many[trained[0]][tie] = many[trained[1]][tie] = " shared "
+    assert now(dataset, many).changed == {}
+    many[validated][tie] = "shared"
+    found = now(dataset, many)
+    tied = sorted(f"p-{number:06d}" for number in (trained[0], trained[1], validated))
+    assert (found.changed, list(found.pair_ids)) == ({"tied_across_the_split": 3}, tied)
+    with pytest.raises(GovernanceChanged, match="3 tied_across_the_split"):
+        found.require_unchanged("sheet-1")
+
+
+ITEMS = st.dictionaries(st.integers(0, 29), st.sampled_from(["a", "b", "c", " a", None, ""]), max_size=12)
+
+
+@settings(max_examples=examples(8))
+@given(labels=ITEMS, classes=st.dictionaries(st.integers(0, 29), st.sampled_from([*DataClassification]), max_size=6))
+def test_ties_and_classifications_are_those_of_plain_python(
+    dataset: DatasetRef, labels: dict[int, str | None], classes: dict[int, str]
+) -> None:
+    sides = read_manifest(dataset).set_index("pair_id")["split"]
+    many = rows()
+    for number, label in labels.items():
+        many[number]["canonical_label_id"] = label
+    for number, word in classes.items():
+        many[number]["data_classification"] = str(word)
+    groups: dict[str, set[str]] = defaultdict(set)
+    for row in many:
+        if label := (row.get("canonical_label_id") or "").strip():
+            groups[label].add(row["pair_id"])
+    torn = set().union(*(ids for ids in groups.values() if len({sides[name] for name in ids}) > 1))
+    stricter = {f"p-{number:06d}" for number, word in classes.items() if word in {"confidential", "restricted"}}
+    found = now(dataset, many)
+    assert (set(found.pair_ids), found.lost.count) == (torn, len(torn))
+    assert (set(found.raised.ids), found.raised.count) == (stricter - torn, len(stricter - torn))
+
+
+def test_once_training_has_begun_another_text_is_no_reason_to_stop(dataset: DatasetRef) -> None:
+    edited = open_sheet(rows(messages=chat("Question 5?", "Edited.")), digest="e" * 64)
+    found = recheck(edited, dataset, POLICY, begun=True)
+    assert (found.findings, found.edited) == ({}, Pairs(count=1, ids=("p-000005",)))
+    both = rows(messages=chat("Question 5?", "Edited."), prohibited_uses=["training"])
+    found = recheck(open_sheet(both, digest="e" * 64), dataset, POLICY, begun=True)
+    assert (found.findings, found.edited.count) == ({"training_prohibited": 1}, 0)
+
+
+def test_a_copy_of_a_validating_pair_takes_nothing_back_unless_it_may_not_validate(dataset: DatasetRef) -> None:
+    sides = read_manifest(dataset).set_index("pair_id")["split"]
+    validated = int(sides.index[sides == "validation"][0][2:])
+    assert now(dataset, [*rows(), pair(validated, pair_id="a-smaller-id")]).changed == {}
+    barred = pair(validated, pair_id="a-smaller-id", prohibited_uses=["validation"])
+    assert now(dataset, [*rows(), barred]).changed == {"validation_not_permitted": 1}
+
+
+def test_many_pairs_are_counted_and_some_are_named() -> None:
+    assert str(Pairs(count=1, ids=("p1",))) == "1 pair (p1)"
+    assert str(Pairs(count=1300, ids=tuple(f"p{n}" for n in range(1000)))).endswith("p19 and 1,280 more)")
+
+
+EDITS: dict[str, tuple[Row, str | None]] = {
+    "prohibited": ({"prohibited_uses": [" TRAINING "]}, "training_prohibited"),
+    "null": ({"allowed_uses": None}, "training_not_allowed"),
+    "unknown word": ({"allowed_uses": ["training", "tranining"]}, "training_not_allowed"),
+    "label": ({"canonical_label_id": "l", "label_allowed_uses": ["testing"]}, "training_not_allowed"),
+    "no class": ({"data_classification": None}, "training_not_allowed"),
+    "flagged": ({"status": "flagged"}, "flagged"),
+    "pending": ({"status": "pending"}, "unlabeled"),
+    "no item": ({"item_ref": " "}, "invalid"),
+    "text": ({"messages": chat("Another question?", "Another answer.")}, "text_changed"),
+    "review": ({"status": " Approved ", "reviewed_by": "eve", "usage_reason": "PHI"}, None),
+}
+
+
+@settings(max_examples=examples(8))
+@given(edits=st.dictionaries(st.integers(0, 29), st.sampled_from(sorted(EDITS)), max_size=10), gone=st.integers(0, 3))
+def test_any_mixture_of_changes_is_counted_pair_by_pair(dataset: DatasetRef, edits: dict[int, str], gone: int) -> None:
+    many, expected = rows(), Counter[str]()
+    for number, name in edits.items():
+        change, finding = EDITS[name]
+        many[number].update(change)
+        if finding is not None and number >= gone:
+            expected[finding] += 1
+    # One label for several pairs would tie them, and one text for several makes copies of them.
+    for number in edits:
+        many[number]["canonical_label_id"] = f"l-{number}"
+        if edits[number] == "text":
+            many[number]["messages"] = chat(f"Another question {number}?", "Another answer.")
+    found = now(dataset, many[gone:])
+    assert (Counter(found.changed), found.missing) == (expected, gone)
+    assert len(found.pair_ids) == found.lost.count == expected.total() + gone

@@ -22,9 +22,10 @@ from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.store import read_dataset, verify
-from training_pipeline.domain.errors import GateRefused, GovernanceChanged, SplitRefused, Unavailable
+from training_pipeline.domain.errors import GateRefused, SheetChanged, SplitRefused, Unavailable
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.sft.pair_ids import pair_ids
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.testing import oracle
 from training_pipeline.testing.manifests import read_manifest
@@ -79,6 +80,7 @@ def test_lines_are_the_examples_in_the_order_of_their_ids(tmp_path: Path) -> Non
     for side, path in [("train", made.train_file), ("validation", made.validation_file)]:
         ids = sorted(manifest.loc[manifest["split"] == side, "pair_id"])
         assert path.read_text().splitlines() == [lines[pair_id] for pair_id in ids]
+        assert list(pair_ids(made.manifest_file, side)) == ids  # as the trainer names them
 
 
 def test_the_manifest_says_who_allowed_what_and_has_no_text(tmp_path: Path) -> None:
@@ -174,7 +176,7 @@ def test_text_that_was_not_judged_is_not_written(tmp_path: Path, change: str) ->
         del rows[5]
     else:
         rows.append(pair(5, messages=chat("Question 5?", "Something else.")))
-    with pytest.raises(GovernanceChanged, match="changed while its dataset was prepared"):
+    with pytest.raises(SheetChanged, match="changed while its dataset was prepared"):
         write_dataset(replace(opened, pairs=table(rows)), taken, plan, root=tmp_path / "datasets")
     assert list((tmp_path / "datasets").iterdir()) == []
 

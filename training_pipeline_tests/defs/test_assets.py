@@ -130,22 +130,51 @@ def test_a_constraint_that_changes_before_the_submit_stops_the_job(
     services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = create(services)
-    split = services.launcher.split
+    look = services.launcher.torn_ties  # what the step does last
 
-    def split_then_change(*arguments: object) -> object:
-        dataset = split(*arguments)  # type: ignore[arg-type]
+    def look_then_change(*arguments: object) -> object:
+        found = look(*arguments)  # type: ignore[arg-type]
         pairs = rows(40)
         pairs[3]["prohibited_uses"] = ["training"]
         write_sheet(services.settings.sheets, "small", pairs)
-        return dataset
+        return found
 
-    monkeypatch.setattr(services.launcher, "split", split_then_change)
+    monkeypatch.setattr(services.launcher, "torn_ties", look_then_change)
     result = launch(services, definitions, instance, job)
     assert checks(instance, result)["unchanged_since_snapshot"] is False
     now = services.store.get(job.id)
     assert now.status is JobStatus.FAILED
     assert "1 training_prohibited" in (now.error_message or "")
     assert services.backend.find(job.id, job.attempt) is None
+
+
+@pytest.mark.parametrize("step", ["read_sheet", "judge", "split"])
+def test_a_sheet_that_is_edited_while_a_step_reads_it_is_read_again_and_that_is_no_attempt(
+    settings: Settings, database: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    with stand_in_services(settings.model_copy(update={"max_attempts": 1}), database) as services:
+        write_sheet(settings.sheets, "small", rows(40))
+        definitions = build(settings, lambda: services)
+        job = create(services)
+        done, edits = getattr(services.launcher, step), iter(range(41, 100))
+
+        def then_somebody_edits(*arguments: object) -> object:
+            found = done(*arguments)
+            write_sheet(settings.sheets, "small", rows(next(edits)))
+            return found
+
+        monkeypatch.setattr(services.launcher, step, then_somebody_edits)
+        assert not launch(services, definitions, instance, job).success
+        now = services.store.get(job.id)
+        assert (now.status, now.launch.attempt, now.launch.uncounted) == (JobStatus.PENDING, 1, 1)
+        assert "was changed while it was read" in services.store.events(job.id)[0][0].message
+        monkeypatch.undo()
+        write_sheet(settings.sheets, "small", rows(50))
+        services.store.update(job.id, {"launch_after": None})
+        assert launch(services, definitions, instance, job).success
+        queued = services.store.get(job.id)
+        assert (queued.status, queued.data.train_pairs) == (JobStatus.QUEUED, 40)
+        assert finish(services, definitions, instance, job).success
 
 
 def test_a_run_by_hand_says_what_to_do_and_breaks_nothing(
@@ -209,7 +238,7 @@ def test_a_job_whose_launch_died_after_the_submit_is_taken_up_and_submitted_once
     died = services.store.get(job.id)
     assert (died.status, died.launch.attempt) == (JobStatus.PENDING, 1)
     monkeypatch.undo()
-    write_sheet(services.settings.sheets, "small", rows(20))
+    write_sheet(services.settings.sheets, "small", rows(60))
     services.store.update(job.id, {"launch_after": None})
     assert launch(services, definitions, instance, job).success
     assert finish(services, definitions, instance, job).success

@@ -88,6 +88,7 @@ def test_every_check_says_what_it_promises_and_whether_it_blocks() -> None:
         "unchanged_since_snapshot",
         "trained_tokens_in_every_example",
         "metrics_finite_and_loss_lower",
+        "still_permitted",
         "model_registered_and_files_match",
         "provenance_equals_lineage_record",
     ]

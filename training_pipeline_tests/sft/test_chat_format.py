@@ -43,7 +43,7 @@ def test_answers_are_found_by_their_prefix_where_nothing_marks_them(tiny_tokeniz
     tiny_tokenizer.chat_template = UNMARKED
     source, text = trained(tiny_tokenizer)
     assert "prefix" in source
-    assert text == "two<|im_end|>\n"
+    assert text == "two<|im_end|>"
 
 
 def test_a_template_that_rewrites_the_past_is_refused(tiny_tokenizer: Any) -> None:
@@ -64,8 +64,8 @@ def test_a_model_without_a_template_is_given_the_plain_one(tiny_tokenizer: Any) 
     assert "plain" in source
     assert text.strip() == "two<|im_end|>"
     assert tiny_tokenizer.chat_template == PLAIN
-    prompt = chat_format(tiny_tokenizer, "x").render_prompt(EXAMPLE.messages[:1])
-    assert prompt == "User: one\nAssistant:"
+    prompt = chat_format(tiny_tokenizer, "x").prompt(EXAMPLE.messages[:1])
+    assert tiny_tokenizer.decode(prompt) == "User: one\nAssistant:"
 
 
 def test_a_model_without_template_and_end_token_is_refused(tiny_tokenizer: Any) -> None:

@@ -15,9 +15,7 @@ from training_pipeline.sft.data import (
     Encoded,
     Example,
     _token_range,
-    batches,
     read_examples,
-    write_tokens,
 )
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.templates import CHATML
@@ -86,8 +84,8 @@ def test_every_answer_is_trained_whole_and_both_ways_of_finding_it_agree(
     # A token may hold the line break before an answer together with white space that the answer begins with.
     for (_, answer), text in zip(turns, trained_text(tiny_chat, encoded), strict=True):
         assert text.lstrip() == answer.lstrip() + "<|im_end|>"
-    text, spans = marked(tiny_chat.tokenizer, CHATML)(messages)
-    other_text, other_spans = prefixed(tiny_chat.tokenizer, CHATML)(messages)
+    text, spans = marked(tiny_chat.tokenizer, CHATML)(messages, None)
+    other_text, other_spans = prefixed(tiny_chat.tokenizer, CHATML)(messages, None)
     assert text == other_text
     assert [text[start:end] + "\n" for start, end in spans] == [text[start:end] for start, end in other_spans]
 
@@ -107,48 +105,56 @@ def test_a_line_that_is_no_chat_is_named_and_not_quoted(tmp_path: Path, line: st
     path = tmp_path / "train.jsonl"
     good = json.dumps({"messages": [{"role": "user", "content": "secret"}]}).encode()
     path.write_bytes(good + b"\n" + line.encode("latin-1") + b"\n")
-    with pytest.raises(TrainingFailed, match="train_file, line 2, is not a chat example") as raised:
+    with pytest.raises(TrainingFailed, match="train_file: the example in line 2 is not a chat example") as raised:
         list(read_examples(path, "train_file"))
-    assert "secret" not in str(raised.value)
+    with pytest.raises(TrainingFailed, match="train_file: pair 'b' is not a chat example") as with_ids:
+        list(read_examples(path, "train_file", ids=["a", "b"]))
+    assert (raised.value.pair_ids, with_ids.value.pair_ids) == ((), ("b",))
+    assert "secret" not in f"{raised.value}{with_ids.value}"
 
 
-def pair(question: str, answer: str, **extra: Any) -> dict[str, Any]:
-    return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer, **extra}]}
+TOOLS: list[dict[str, Any]] = [
+    {"type": "function", "function": {"name": "look", "parameters": {"properties": {"at": {}}}}}
+]
 
 
-def test_examples_are_cut_counted_and_stored_as_tokens(tiny_chat: ChatFormat, tmp_path: Path) -> None:
-    from datasets import Dataset
-
-    source = write_jsonl(tmp_path / "train.jsonl", [pair("a?", "b"), pair("a?", "word " * 60)])
-    counts = write_tokens(source, "train_file", tiny_chat, 40, tmp_path / "tokens" / "train.arrow")
-    stored = Dataset.from_file(str(tmp_path / "tokens" / "train.arrow"))
-    assert (counts.examples, counts.truncated, counts.untrained) == (2, 1, 0)
-    assert [len(row["input_ids"]) for row in stored] == [counts.tokens - 40, 40]
-    assert counts.trained_tokens == sum(label != IGNORED for row in stored for label in row["labels"])
-    assert stored[0]["labels"][-2:] == [tiny_chat.tokenizer.eos_token_id, IGNORED]
-
-
-def test_an_example_without_a_trained_token_is_refused_by_line_and_cause(tiny_chat: ChatFormat, tmp_path: Path) -> None:
-    rows = [pair("a?", "b"), pair("long " * 60, "b"), pair("a?", "b", weight=0), pair("a?", "b"), pair("x " * 90, "b")]
-    source = write_jsonl(tmp_path / "train.jsonl", rows)
-    with pytest.raises(TrainingFailed) as raised:
-        write_tokens(source, "train_file", tiny_chat, 40, tmp_path / "tokens" / "train.arrow")
-    told = str(raised.value)
-    assert "3 of 5 examples have nothing to train on (line 2, 3, 5)" in told
-    assert "2 lose their whole answer to max_length 40: raise max_length" in told
-    assert "1 have no assistant message of weight 1" in told
+@pytest.mark.parametrize("tools", [TOOLS, json.dumps(TOOLS)])
+def test_tool_definitions_stand_in_the_prompt_and_are_not_trained(
+    tiny_chat: ChatFormat, tmp_path: Path, tools: Any
+) -> None:
+    source = write_jsonl(tmp_path / "one.jsonl", [{"messages": CHAT, "tools": tools}, {"messages": CHAT, "tools": []}])
+    with_tools, without = read_examples(source, "train_file")
+    assert (with_tools.tools, without.tools) == (TOOLS, None)
+    encoded, plain = tiny_chat.encode([with_tools, without])
+    assert trained_text(tiny_chat, encoded) == trained_text(tiny_chat, plain)
+    written = tiny_chat.tokenizer.decode(encoded.input_ids)
+    assert written.startswith(f"<|im_start|>tools\n{json.dumps(TOOLS)}<|im_end|>\n<|im_start|>system")
+    prompt = tiny_chat.prompt(with_tools.messages[:-1], with_tools.tools)
+    assert encoded.input_ids[: len(prompt)] == prompt
 
 
-def test_an_empty_file_is_refused(tiny_chat: ChatFormat, tmp_path: Path) -> None:
-    with pytest.raises(TrainingFailed, match="validation_file is empty"):
-        write_tokens(
-            write_jsonl(tmp_path / "v.jsonl", []), "validation_file", tiny_chat, 40, tmp_path / "t" / "v.arrow"
-        )
+def test_a_pair_whose_tool_definitions_the_template_leaves_out_is_refused(tiny_tokenizer: Any, tmp_path: Path) -> None:
+    tiny_tokenizer.chat_template = CHATML.replace("{%- if tools -%}", "{%- if false -%}", 1)
+    source = write_jsonl(tmp_path / "one.jsonl", [{"messages": CHAT, "tools": TOOLS}])
+    example = next(read_examples(source, "train_file", ids=["p-1"]))
+    with pytest.raises(TrainingFailed, match="leaves out the name of a tool definition in pair 'p-1'"):
+        chat_format(tiny_tokenizer, "x").encode([example])
 
 
-def test_batches_keep_everything_in_order() -> None:
-    examples = [Example(line, [], []) for line in range(7)]
-    assert [[example.line for example in batch] for batch in batches(examples, 3)] == [[0, 1, 2], [3, 4, 5], [6]]
+@pytest.mark.parametrize("tools", ["look", [1], {"name": "look"}, 5])
+def test_what_is_no_list_of_tool_definitions_is_refused(tmp_path: Path, tools: Any) -> None:
+    source = write_jsonl(tmp_path / "one.jsonl", [{"messages": CHAT, "tools": tools}])
+    with pytest.raises(TrainingFailed, match="pair 'p-1' is not a chat example"):
+        next(read_examples(source, "train_file", ids=["p-1"]))
+
+
+def test_tool_arguments_that_are_no_json_are_named_by_their_pair(tmp_path: Path) -> None:
+    call = {"type": "function", "function": {"name": "look", "arguments": "{at: Graz"}}
+    row = {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "tool_calls": [call]}]}
+    source = write_jsonl(tmp_path / "train.jsonl", [row])
+    with pytest.raises(TrainingFailed, match="pair 'bad' calls a tool with arguments that are no JSON") as raised:
+        list(read_examples(source, "train_file", ids=["bad"]))
+    assert "Graz" not in str(raised.value)
 
 
 def test_a_template_that_does_not_know_a_role_names_line_and_roles(tiny_tokenizer: Any) -> None:

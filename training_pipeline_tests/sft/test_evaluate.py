@@ -43,7 +43,11 @@ def test_answers_do_not_depend_on_the_batch(tiny_chat: ChatFormat, tiny_folder: 
     heard: list[int] = []
 
     def answers(questions: list[evaluate.Question], positions: int | None = None) -> list[str | None]:
-        return evaluate.answer(model, tiny_chat.tokenizer, questions, positions=positions, told=heard.append)
+        ends = [tiny_chat.tokenizer.eos_token_id]
+        told = heard.append
+        return evaluate.texts(
+            evaluate.answer(model, tiny_chat.tokenizer, questions, ends=ends, positions=positions, told=told)
+        )
 
     together = answers(asked)
     assert heard == [3]

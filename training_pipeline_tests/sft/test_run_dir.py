@@ -43,6 +43,15 @@ def test_no_step_is_written_twice_after_a_resume_and_old_bytes_stay(tmp_path: Pa
     assert [(p["name"], p["step"]) for p in lines(path)[5:]] == [("train_loss", 6), ("train_loss", 7), ("val_loss", 4)]
 
 
+def test_a_note_is_written_whatever_was_there_before(tmp_path: Path) -> None:
+    path = tmp_path / "progress.jsonl"
+    for step in (9, 4, 4):
+        progress = Progress(path)
+        progress.note("passed", step, 1)
+        progress.close()
+    assert [(point["name"], point["step"]) for point in lines(path)] == [("passed", 9), ("passed", 4), ("passed", 4)]
+
+
 def test_status_is_written_at_once_when_the_phase_changes_and_sparingly_otherwise(tmp_path: Path) -> None:
     path = tmp_path / "status.json"
     status = Status(path)

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from training_pipeline.sft.config import parse
 from training_pipeline.sft.errors import TrainingFailed
+from training_pipeline.sft.integrity import folder_sha256
 from training_pipeline.sft.run_dir import RunDir, Status
 from training_pipeline.sft.stop import StopRequest
 from training_pipeline.sft.train import train
@@ -31,7 +32,13 @@ def test_lora_trains_adapters_and_saves_them_beside_the_merged_model(run: Run, t
     from peft import PeftModel
 
     result = start(
-        run, method="lora", lora_rank=4, base_model=str(tiny_folder), epochs=1, gradient_accumulation_steps=2
+        run,
+        method="lora",
+        lora_rank=4,
+        base_model=str(tiny_folder),
+        epochs=1,
+        gradient_accumulation_steps=2,
+        allow_never_stops=True,
     )
     assert result["steps"] == 10
     assert result["val_loss"] < result["custom_metrics"]["val_loss_before"]
@@ -86,6 +93,25 @@ def test_a_directory_of_another_run_is_not_continued(run: Run, tmp_path: Path) -
 
 def test_a_pair_that_is_cut_is_counted(tmp_path: Path) -> None:
     row = {"messages": [{"role": "user", "content": "a?"}, {"role": "assistant", "content": "b " * 100}]}
-    result = start(new_run(tmp_path, [row] * 10), epochs=1, max_length=32)
+    result = start(new_run(tmp_path, [row] * 10), epochs=1, max_length=32, allow_never_stops=True)
     assert result["truncated_examples"] == 8
     assert result["custom_metrics"]["truncated_validation_examples"] == 2
+
+
+def test_a_model_that_never_stops_fails_with_the_reason(tmp_path: Path) -> None:
+    row = {"messages": [{"role": "user", "content": "a?"}, {"role": "assistant", "content": "b " * 100}]}
+    with pytest.raises(TrainingFailed, match=r"never stops: of 2 answers .* set allow_never_stops"):
+        start(new_run(tmp_path, [row] * 10), epochs=1, max_length=32)
+
+
+def test_files_that_are_not_those_of_the_record_are_not_trained_on(run: Run, tiny_folder: Path) -> None:
+    files = folder_sha256(tiny_folder)
+    for settings, said in (
+        ({"train_sha256": "0" * 64}, "train_file .* is not the file that was recorded"),
+        ({"validation_sha256": "0" * 64}, "validation_file .* is not the file that was recorded"),
+        ({"base_model": str(tiny_folder), "base_model_files": {**files, "gone": "0" * 64}}, "added or gone: gone"),
+        ({"base_model": str(tiny_folder), "base_model_files": {**files, "config.json": "0" * 64}}, "config.json"),
+    ):
+        with pytest.raises(TrainingFailed, match=said):
+            start(run, **settings)
+        shutil.rmtree(run.run_dir)

@@ -27,6 +27,9 @@ class Spelled:
     def messages(self) -> str:
         return "messages()"
 
+    def tools(self) -> str:
+        return "tools()"
+
     def text_literal(self, text: str | None) -> str:
         return "NULL" if text is None else f"'{text}'"
 
@@ -40,6 +43,10 @@ def test_every_column_of_a_pair_has_an_expression_in_its_order() -> None:
     assert made["messages"] == "messages()"
     assert (made["status"], made["allowed_uses"]) == ("'labeled'", "[training]")
     assert set(made.values()) == {"messages()", "'labeled'", "[training]", "NULL"}
+
+
+def test_tool_definitions_are_a_column_of_their_own() -> None:
+    assert pair_expressions(Spelled({"tools"}), {})["tools"] == "tools()"
 
 
 def test_a_default_fills_what_is_missing_and_never_what_is_malformed() -> None:

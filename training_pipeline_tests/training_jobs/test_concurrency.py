@@ -30,6 +30,7 @@ from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle.launch import accepted
+from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 LEGAL = [(old, new) for old, row in TRANSITIONS.items() for new in sorted(row)]
@@ -229,9 +230,11 @@ def test_everything_at_once(services: Services, old: JobStatus) -> None:
 def test_a_job_is_cancelled_or_submitted_and_never_both(services: Services, backend: ScriptedBackend) -> None:
     """The launch run means to submit just when somebody cancels."""
     store = services.store
-    dataset = required(prepared(services, job_in(services, JobStatus.PENDING).id).data.dataset, "dataset")
+    first = prepared(services, job_in(services, JobStatus.PENDING).id)
+    dataset, record = required(first.data.dataset, "dataset"), lineage.read(store, first.id)
     for number in range(8):
         job = job_in(services, JobStatus.PENDING)
+        lineage.write(store, record.model_copy(update={"job_id": job.id}))
 
         def submit(job: TrainingJob = job) -> None:
             try:

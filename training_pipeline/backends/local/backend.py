@@ -49,6 +49,7 @@ from training_pipeline.domain.errors import (
 )
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.job_id import is_job_id
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.file_lock import hold, is_held, try_lock
 from training_pipeline.infra.json_file import BrokenFile, read_json, write_json
@@ -74,6 +75,8 @@ class LocalBackend:
         cancel_grace_seconds: float,
         program: Sequence[str] = PROGRAM,
         models_dir: Path | None = None,
+        *,
+        asks_permission: bool = False,
     ) -> None:
         self._runs = runs.absolute()
         self._slots = slots
@@ -81,6 +84,7 @@ class LocalBackend:
         self._cancel_grace_seconds = cancel_grace_seconds
         self._program = tuple(program)
         self._models = ModelCatalogue(models_dir)
+        self._asks_permission = asks_permission
 
     def base_models(self) -> list[BaseModelOffer]:
         """The built-in model, and the directories with a config.json in the models directory. Reads."""
@@ -104,6 +108,16 @@ class LocalBackend:
         if problems:
             raise InvalidRequest("This machine cannot run the requested training.", problems=problems)
         return Plan(base_model=model.id, config=resolved)
+
+    def identify(self, base_model: str) -> BaseModelRecord:
+        """What exactly the base model is now; raises `Unavailable` for files that cannot be read. Reads."""
+        try:
+            return self._models.identify(base_model)
+        except OSError as error:
+            raise Unavailable(
+                f"The base model {base_model} cannot be read: {error.strerror or error} ({error.filename}).",
+                hint="Check its owner and rights. It is retried automatically.",
+            ) from error
 
     def submit(self, submission: Submission) -> Handle:
         """Start training and return; the existing handle where this attempt was submitted before.
@@ -148,11 +162,15 @@ class LocalBackend:
                 return RunState(status=status, error=outcome.error, error_details=outcome.error_details, **progress)
             if not supervised:
                 return _lost(run, progress)
+            asks_since = supervision.asks_since if supervision else None
             if supervision is None or not supervision.has_run:
-                return RunState(status=JobStatus.QUEUED, message="Waiting for a slot.")
+                message = supervision.message if supervision else ""
+                return RunState(
+                    status=JobStatus.QUEUED, asks_since=asks_since, message=message or "Waiting for a slot."
+                )
             if supervision.message:
                 progress["message"] = supervision.message
-            return RunState(status=JobStatus.RUNNING, **progress)
+            return RunState(status=JobStatus.RUNNING, asks_since=asks_since, **progress)
 
     def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:
         """The points from byte `offset` of progress.jsonl on, and the byte to go on from. Reads."""
@@ -166,6 +184,12 @@ class LocalBackend:
         with _using(run):
             if run.outcome() is None and not run.cancel.exists():
                 write_json(run.cancel, {"requested_at": time.time()})
+
+    def allow(self, job_id: str, attempt: int, *, asked: float) -> None:
+        """Let the run begin that has asked at this time. Idempotent."""
+        run = self._submitted(job_id, attempt)
+        with _using(run):
+            write_json(run.permission, {"asked": asked})
 
     def recover(self, job_id: str, attempt: int) -> bool:
         """Give a run with neither outcome nor supervisor a new supervisor, at most as often as a trainer is resumed.
@@ -227,6 +251,7 @@ class LocalBackend:
             cancel_grace_seconds=self._cancel_grace_seconds,
             timeout_seconds=submission.config.timeout_minutes * 60,
             submitted_at=time.time(),
+            asks_permission=self._asks_permission,
             request=request,
         )
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from training_pipeline.backends.base import BaseModelOffer
+from training_pipeline.backends.hub import commit_of
 from training_pipeline.domain.errors import FieldProblem
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.infra.json_file import read_json
 from training_pipeline.sft.config import BUILTIN_TINY, MIN_POSITIONS, TinySize
+from training_pipeline.sft.integrity import folder_sha256
 
 _TINY_OFFER: Final = BaseModelOffer(
     id=BUILTIN_TINY,
@@ -42,8 +45,9 @@ class ChosenModel:
 class ModelCatalogue:
     """The built-in model and the model directories below `models_dir`. Reads directories, never writes."""
 
-    def __init__(self, models_dir: Path | None) -> None:
+    def __init__(self, models_dir: Path | None, commit_of: Callable[[str], str | None] = commit_of) -> None:
         self._models_dir = models_dir
+        self._commit_of = commit_of
 
     def offers(self) -> list[BaseModelOffer]:
         """The built-in model first, then the directories by name."""
@@ -65,6 +69,14 @@ class ModelCatalogue:
         if _HUB_ID.fullmatch(base_model) and not base_model.endswith((".git", ".ipynb")):
             return ChosenModel(base_model)
         return self._unknown(base_model)
+
+    def identify(self, base_model: str) -> BaseModelRecord:
+        """What exactly the model that `choose` gave is now. Reads every byte of a folder, or asks the Hub."""
+        if base_model == BUILTIN_TINY:
+            return BaseModelRecord(reference=base_model)
+        if Path(base_model).is_absolute():
+            return BaseModelRecord(reference=base_model, files=folder_sha256(Path(base_model)))
+        return BaseModelRecord(reference=base_model, revision=self._commit_of(base_model))
 
     def _at_path(self, path: Path) -> ChosenModel | FieldProblem:
         if not os.path.isdir(path):  # noqa: PTH112 - unlike Path's, it says no to a name that cannot be one

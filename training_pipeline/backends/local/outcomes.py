@@ -30,7 +30,10 @@ def of_result(result: Mapping[str, Any] | None, *, ran_seconds: float) -> Outcom
         return Outcome("succeeded", time.time(), ran_seconds)
     if status == "failed":
         error = str(result.get("error") or "The training program failed without giving a reason.")
-        return Outcome("failed", time.time(), ran_seconds, error, {"error_type": result.get("error_type")})
+        details = {"error_type": result.get("error_type")}
+        if result.get("pair_ids"):
+            details["pair_ids"] = result["pair_ids"]
+        return Outcome("failed", time.time(), ran_seconds, error, details)
     error = (
         f"The training program wrote a result with the status {status!r}; succeeded, failed or stopped was expected."
     )

@@ -5,6 +5,7 @@
 | config.json          | backend    | what the training program reads                                    |
 | orders.json          | backend    | what the supervisor reads; written last, so the run exists with it |
 | cancel.json          | backend    | the wish to end the run                                            |
+| permission.json      | backend    | the answer to the question of supervisor.json                      |
 | recoveries.json      | backend    | how often a lost run was taken up again                            |
 | supervisor.json      | supervisor | who it is, how far the run is, running time, resumes               |
 | trainer.json         | trainer    | who it is, written just before it becomes the training program     |
@@ -39,6 +40,8 @@ class Orders:
     cancel_grace_seconds: float
     timeout_seconds: float
     submitted_at: float
+    #: Ask whether the pairs may still be trained on, each time a slot is given, and wait for the answer.
+    asks_permission: bool = False
     request: dict[str, Any] = field(default_factory=dict)
 
 
@@ -58,7 +61,7 @@ class Supervision:
     """What the supervisor says about itself and the run.
 
     `has_run`: training has begun, so the run is not queued any more. `interrupted`: the supervisor was told to stop.
-    `updated_at` is in seconds since 1970.
+    `asks_since`: the run has its slot and asks whether it may begin. Times are in seconds since 1970.
     """
 
     supervisor: dict[str, Any]
@@ -68,6 +71,7 @@ class Supervision:
     ran_seconds: float
     updated_at: float
     message: str = ""
+    asks_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,11 @@ class RunDirectory:
     def cancel(self) -> Path:
         """The wish to end the run."""
         return self.path / "cancel.json"
+
+    @property
+    def permission(self) -> Path:
+        """The answer to the question whether the run may begin."""
+        return self.path / "permission.json"
 
     @property
     def recoveries(self) -> Path:

@@ -1,4 +1,4 @@
-"""One small process a run: waits for a slot, starts the trainer, resumes it, ends it, and writes the outcome.
+"""One small process a run: waits for a slot and permission, starts, resumes and ends the trainer, writes the outcome.
 
 `python -m training_pipeline.backends.local.supervisor RUN_DIR [LOCK_DESCRIPTOR]`. With the descriptor of the held
 supervisor.lock, as the backend starts it, it goes into a session of its own and its caller returns at once; without, it
@@ -66,6 +66,8 @@ class Supervisor:
         self._training_since: float | None = None
         self._last_heartbeat = -HEARTBEAT_SECONDS
         self._slot: int | None = None
+        self._asks_since: float | None = None
+        self._permitted = False
         self.interrupted = False
 
     def interrupt(self, *_: object) -> None:
@@ -82,7 +84,7 @@ class Supervisor:
                 outcome = outcomes.of_trainer(self._run, ran_seconds=self.ran_seconds)
                 if outcome is not None:
                     return outcome
-                ending = self._wait_for_slot()
+                ending = self._wait_for_slot() or self._wait_for_permission()
                 if ending is not None:
                     return self._ended(ending)
                 trainer = self._start()
@@ -134,6 +136,19 @@ class Supervisor:
             if self._slot is None:
                 time.sleep(TICK_SECONDS)
         turn.leave()
+        return ending
+
+    def _wait_for_permission(self) -> Ending | None:
+        """Ask whether the pairs may still be trained on, once for the slot that was given, and wait for the answer."""
+        if not self._orders.asks_permission or self._permitted:
+            return None
+        self._asks_since = time.time()
+        self._say("Waiting for the check whether its pairs may still be trained on.")
+        while (ending := self._why_end()) is None and not self._permitted:
+            self._permitted = (read_json(self._run.permission) or {}).get("asked") == self._asks_since
+            if not self._permitted:
+                time.sleep(TICK_SECONDS)
+        self._asks_since = None
         return ending
 
     def _start(self) -> TrainerProcess:
@@ -215,6 +230,7 @@ class Supervisor:
             ran_seconds=self.ran_seconds,
             updated_at=time.time(),
             message=message,
+            asks_since=self._asks_since,
         )
         try:
             self._run.write_supervision(supervision)

@@ -13,7 +13,7 @@ from training_pipeline.backends.base import AnsweredQuestion
 from training_pipeline.cli.user import caller
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.domain.lineage import LineageRecord
+from training_pipeline.domain.lineage import LineageRecord, ancestry
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob as PublicJob
@@ -122,6 +122,7 @@ def of_lineage(job: TrainingJob, record: LineageRecord) -> RenderableType:
         "training sheet": sheet,
         "gates": f"policy {record.gate_policy_version}, verdicts {record.snapshot_digest[:12]}",
         "dataset": record.dataset_digest[:12],
+        "base model": f"{job.request.base_model} ({ancestry(record.base_model)})",
         "model": model,
     }
     lines = [

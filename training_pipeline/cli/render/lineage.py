@@ -8,6 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from training_pipeline.cli.render.jobs import go_on
+from training_pipeline.domain.lineage import NOT_RECORDED
 from training_pipeline.schemas.lineage import TrainingJobLineage
 
 SHORT = 12
@@ -18,6 +19,7 @@ def lineage_record(found: TrainingJobLineage) -> RenderableType:
     """The tree from the model to its sources, with the Dagster records that prove it."""
     version = f"version {found.model_version}" if found.model_version else "not registered"
     root = Tree(_node("model", found.model_name, version))
+    root.add(_base_model(found))
     job = root.add(_node("training job", found.job_id))
     dataset = job.add(_node("dataset", "", found.dataset_digest))
     dataset.add(_node("train", f"{found.train_pairs:,} pairs"))
@@ -59,6 +61,21 @@ def lineage_pairs(found: TrainingJobLineage) -> RenderableType:
     if found.next_cursor is None:
         return table
     return Group(table, go_on(f"Next page: --cursor {found.next_cursor}"))
+
+
+def _base_model(found: TrainingJobLineage) -> Tree:
+    base = found.base_model
+    if base is None:
+        return Tree(_node("base model", NOT_RECORDED))
+    root = branch = Tree(_node("base model", base.reference, base.revision or base.digest or ""))
+    if base.ancestors is None:
+        branch.add(_node("which comes from", NOT_RECORDED))
+    for origin in base.ancestors or ():
+        version = f"version {origin.model_version}" if origin.model_version else "not registered"
+        branch = branch.add(_node("which is", origin.model_name, f"{version}, of {origin.job_id}"))
+        said = "" if origin.base_recorded else NOT_RECORDED
+        branch = branch.add(_node("trained from", origin.base_model, said))
+    return root
 
 
 def _node(name: str, what: str, more: str = "") -> Text:

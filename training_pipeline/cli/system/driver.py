@@ -58,7 +58,10 @@ def driven(services: Services, instance: dg.DagsterInstance, job_id: str) -> Ite
                     tags={**job_tags(job), **run_tags(phase, job_id, job.phase(phase).attempt)},
                     raise_on_error=False,
                 )
+        services.permission_watch.check_due(job_id=job_id)
         job = services.poller.poll_if_due(job_id)
+        if job.status is JobStatus.QUEUED:  # a run that has the slot may wait for somebody to poll it
+            services.poller.poll_due(seconds=LOOK_SECONDS)
         yield job
         unfinished = job.polling.backend_status not in {None, JobStatus.CANCELLED} and job.finalize.done_at is None
         if job.status in TERMINAL and not unfinished:

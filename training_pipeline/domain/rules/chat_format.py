@@ -44,6 +44,8 @@ INVALIDATING: Final = frozenset(
         "last_message_not_assistant",
         "invalid_weight",
         "nothing_to_train",
+        "invalid_tools",
+        "invalid_tool_arguments",
     }
 )
 
@@ -119,6 +121,27 @@ def has_tool_calls(message: Mapping[str, object]) -> bool:
     return isinstance(calls, list) and bool(calls)
 
 
+def _has_broken_arguments(message: Mapping[str, object]) -> bool:
+    """Whether a message calls a function with arguments that are text and no JSON. Pure."""
+    calls = message.get("tool_calls")
+    if isinstance(calls, str):
+        calls = _parsed(calls)
+    functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    arguments = [function.get("arguments") for function in functions if isinstance(function, dict)]
+    return any(isinstance(given, str) and isinstance(_parsed(given), _NoJson) for given in arguments)
+
+
+class _NoJson:
+    """Stands for a text that is no JSON."""
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return _NoJson()
+
+
 def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
     """Every problem of one row but those that need other rows, in the order of the columns. Pure.
 
@@ -128,6 +151,9 @@ def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
     if is_blank(pair_id):
         yield Problem("pair_id", "missing_pair_id", "is missing or blank; every pair needs a unique id")
     yield from message_problems(row.get("messages"))
+    if not _are_tools(row.get("tools")):
+        expected = "expected a list of tool definitions (objects), or the JSON text of one"
+        yield Problem("tools", "invalid_tools", f"is something else; {expected}")
     if is_blank(item_ref):
         yield Problem("item_ref", "missing_item_ref", "is missing or blank; name the item of the source sheet")
     yield from _status_problems(text_of(row.get("status")))
@@ -135,6 +161,12 @@ def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
     for column in ("pair_id", "item_ref", "status", "usage_reason", "canonical_label_id", "reviewed_by"):
         if not isinstance(row.get(column), str | int | None) or isinstance(row.get(column), bool):
             yield Problem(column, "not_text", "is not text; its JSON text is used")
+
+
+def _are_tools(tools: object) -> bool:
+    if isinstance(tools, str):
+        tools = _parsed(tools)
+    return tools is None or (isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools))
 
 
 def _status_problems(status: str | None) -> Iterator[Problem]:
@@ -204,6 +236,9 @@ def _one_message(path: str, index: int, message: Mapping[str, object]) -> Iterat
             yield Problem(f"{path}.content", "missing_content", f"{found}; expected text")
     elif content is not None and not isinstance(content, str):
         yield Problem(f"{path}.content", "not_text", "is not text and is ignored")
+    if _has_broken_arguments(message):
+        wanted = "a call's arguments are text that is no JSON; expected an object, or the JSON text of one"
+        yield Problem(f"{path}.tool_calls", "invalid_tool_arguments", wanted)
     if weight is not None:
         if role != "assistant":
             yield Problem(f"{path}.weight", "invalid_weight", "only assistant messages may have a weight")

@@ -20,6 +20,7 @@ from training_pipeline.domain.rules.engine_words import EngineWords, let
 from training_pipeline.domain.rules.normal_form import NormalForm
 from training_pipeline.domain.rules.rendering import row_hash
 from training_pipeline.domain.rules.text import word_of
+from training_pipeline.domain.rules.tool_definitions import with_tools
 from training_pipeline.domain.rules.validity import has_messages
 
 #: Hexadecimal digits of a hash: 128 bits, enough that no two questions of a sheet collide.
@@ -44,13 +45,13 @@ class Comparison:
     forms: ir.Table
 
     def of(self, judged: ir.Table) -> ir.Table:
-        """The verdicts of `judge_each` with four texts in place of `messages`.
+        """The verdicts of `judge_each` with four texts in place of `messages` and `tools`.
 
         `row_hash`: SHA-256 of the line of the example; null where no rule compares it. `copy_hash`: the same where only
-        roles, tool calls and the strict form of contents count; null where the pair has a reason. `asked`: a hash for
-        each question, the marked ones first, between blanks; null where there are none. `shown`: a hash of the whole
-        example, then of those it shows; null where no rule compares it, and where one turn alone is enough to ask first
-        whether a prohibited pair asks the same: see `examples`.
+        roles, tool calls, the strict form of contents and the tool definitions count; null where the pair has a reason.
+        `asked`: a hash for each question, the marked ones first, between blanks; null where there are none. `shown`: a
+        hash of the whole example, then of those it shows; null where no rule compares it, and where one turn alone is
+        enough to ask first whether a prohibited pair asks the same: see `examples`.
         """
         table = judged.cross_join(self.forms)
         form = NormalForm(self.words, table)
@@ -58,7 +59,11 @@ class Comparison:
         shows = table.prohibited | (table.reason.isnull() & several)
         hashed = table.select(
             *(name for name in judged.columns if name != "messages"),
-            row_hash=row_hash(ibis.cases((table.reason.isnull() | table.prohibited, self.rendered(table.messages)))),
+            row_hash=row_hash(
+                ibis.cases(
+                    (table.reason.isnull() | table.prohibited, with_tools(self.rendered(table.messages), table.tools))
+                )
+            ),
             settled=ibis.cases((table.reason.isnull(), _settled(table.messages, form))),
             spoken=ibis.cases((has_messages(table.messages), self._spoken(table.messages, form, shows))),
             shows=shows.fill_null(False),
@@ -66,9 +71,12 @@ class Comparison:
         # As a view, so that Ibis does not write what was spoken and settled at every use.
         said = hashed.view()
         return said.select(
-            *(name for name in hashed.columns if name not in {"spoken", "settled", "shows"}),
+            *(name for name in hashed.columns if name not in {"spoken", "settled", "shows", "tools"}),
             copy_hash=ibis.cases(
-                (said.reason.isnull(), ibis.coalesce(row_hash(self.rendered(said.settled)), said.row_hash))
+                (
+                    said.reason.isnull(),
+                    ibis.coalesce(row_hash(with_tools(self.rendered(said.settled), said.tools)), said.row_hash),
+                )
             ),
             asked=ibis.cases((said.spoken.notnull(), self._asked(said.spoken))),
             shown=ibis.cases((said.shows, self._shown(said.spoken))),

@@ -15,6 +15,7 @@ import ibis.expr.types as ir
 from training_pipeline.domain.rules.constraints import all_known, classification, names, strictness, words
 from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.domain.rules.text import is_blank, trimmed, word_of
+from training_pipeline.domain.rules.tool_definitions import has_sound_tools
 from training_pipeline.domain.rules.validity import chat_letters, is_chat
 from training_pipeline.domain.usage import REVIEW_WORDS, STRICTNESS, Status, TagConstraints, Use
 
@@ -44,10 +45,12 @@ def _facts(pairs: ir.Table) -> ir.Table:
     return pairs.select(
         "pair_id",
         "messages",
+        "tools",
         *_CARRIED,
         item_ref=trimmed(pairs.item_ref).nullif(""),
         canonical_label_id=trimmed(pairs.canonical_label_id).nullif(""),
         named=~is_blank(pairs.pair_id) & ~is_blank(pairs.item_ref),
+        sound_tools=has_sound_tools(pairs.tools),
         chat=chat_letters(pairs.messages),
         status=word_of(pairs.status),
         allowed=words(pairs.allowed_uses),
@@ -66,7 +69,7 @@ def judge_each(pairs: ir.Table, tags: TagConstraints, *, keep: Keep = unkept) ->
     the query that reads the text: DuckDB stores what a query reads twice.
 
     Returns one row a pair: `pair_id`, `item_ref` and `canonical_label_id` (trimmed, null where blank),
-    `reviewed_by`, `reviewed_at`, `constraints_set_by`, `constraints_set_at`, `messages`, and
+    `reviewed_by`, `reviewed_at`, `constraints_set_by`, `constraints_set_at`, `messages`, `tools`, and
     `reason` (null where both gates are open), `may_validate`, `classification` (the strictest of pair, label and tags),
     `usage_reason`, `prohibited` (training is prohibited), `held_out` (may be evaluated or tested on, not trained on).
     """
@@ -97,7 +100,7 @@ def judge_each(pairs: ir.Table, tags: TagConstraints, *, keep: Keep = unkept) ->
     of_tags = -1 if tags.classification is None else STRICTNESS.index(tags.classification)
     strictest = ibis.greatest(of_pair.fill_null(-1), of_label.fill_null(-1), of_tags)
     status = _status(facts.status)
-    valid = facts.named & is_chat(facts.chat) & status.notnull() & facts.ambiguous_id.isnull()
+    valid = facts.named & facts.sound_tools & is_chat(facts.chat) & status.notnull() & facts.ambiguous_id.isnull()
     reason = ibis.cases(
         (~valid, str(Reason.INVALID)),
         (status == str(Status.UNLABELED), str(Reason.UNLABELED)),
@@ -112,6 +115,7 @@ def judge_each(pairs: ir.Table, tags: TagConstraints, *, keep: Keep = unkept) ->
         "canonical_label_id",
         *_CARRIED,
         "messages",
+        "tools",
         reason=reason,
         may_validate=stated & permitted(Use.VALIDATION),
         classification=classification(strictest),

@@ -28,7 +28,9 @@ def has_messages(messages: ir.ArrayValue) -> ir.BooleanValue:
 
 
 def _is_well_formed(message: ir.StructValue) -> ir.BooleanValue:
-    """A known role; visible content or an assistant's tool calls; a weight only on an assistant, and only 0 or 1."""
+    """A known role; visible content or an assistant's tool calls, and these sound; a weight only on an assistant, and
+    only 0 or 1.
+    """
     from_assistant = message["role"] == "assistant"
     calls_tools = from_assistant & message["tool_calls"].re_search(_TOOL_CALLS)
     # Compared as text, because Databricks counts NaN as null and DuckDB does not.
@@ -36,6 +38,7 @@ def _is_well_formed(message: ir.StructValue) -> ir.BooleanValue:
     return (
         message["role"].isin(ROLES)
         & (~is_blank(message["content"]) | calls_tools.fill_null(False))
+        & (message["tool_calls"] != "").fill_null(True)  # a call's arguments are no JSON
         & (unweighted | (from_assistant & message["weight"].isin([0.0, 1.0])))
     ).fill_null(False)
 

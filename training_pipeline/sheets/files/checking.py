@@ -140,7 +140,7 @@ class _Seen:
         pair_id = text_of(pair.get("pair_id"))
         self._lines.append(line)
         self._ids += _hash(b"" if is_blank(pair_id) or pair_id is None else pair_id.encode(), line)
-        self._examples += _hash(_copied(messages) if sound and messages else b"", line)
+        self._examples += _hash(_copied(messages, pair.get("tools")) if sound and messages else b"", line)
         question, answer = _question_and_answer(messages) if sound and messages else (b"", b"")
         self._questions += _hash(question, line)
         self._answers += _hash(answer, line)
@@ -180,15 +180,15 @@ def _hash(content: bytes, line: int) -> bytes:
     return hashlib.blake2b(str(line).encode(), digest_size=16, person=b"no content").digest()
 
 
-def _copied(messages: list[dict[str, Any]]) -> bytes:
-    """What makes an example a copy of another: roles, tool calls, and contents in their strict form."""
+def _copied(messages: list[dict[str, Any]], tools: object) -> bytes:
+    """What makes an example a copy of another: roles, tool calls, contents in their strict form, and tools."""
     contents = (message.get("content") for message in messages)
     said = [strict(content) if isinstance(content, str) else content for content in contents]
     kept = [
         [message.get("role"), content, message.get("tool_calls")]
         for message, content in zip(messages, said, strict=True)
     ]
-    return json.dumps(kept, default=str).encode()
+    return json.dumps([kept, tools or None], default=str).encode()
 
 
 def _question_and_answer(messages: list[dict[str, Any]]) -> tuple[bytes, bytes]:

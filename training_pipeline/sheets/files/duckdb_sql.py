@@ -26,7 +26,8 @@ MESSAGES_TYPE: Final = (
 )
 
 #: JSON to the types of `PAIR_SCHEMA`. A weight that is no number becomes -1, which no gate takes for a weight; JSON's
-#: true is no number. `tool_calls` counts where it is a list with something in it, or the JSON text of one.
+#: true is no number. `tool_calls` counts where it is a list with something in it, or the JSON text of one. `json_valid`
+#: allows a comma after the last element, `is_json` does not.
 MACROS: Final = """
 CREATE TEMP MACRO string_or_number_of(x) AS
     CASE WHEN json_type(x) IN ('VARCHAR', 'BIGINT', 'UBIGINT', 'DOUBLE') THEN x ->> '$' END;
@@ -36,7 +37,14 @@ CREATE TEMP MACRO text_of(x) AS CASE json_type(x) WHEN 'NULL' THEN NULL WHEN 'VA
     ELSE x::VARCHAR END;
 CREATE TEMP MACRO words_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'VARCHAR')) = 0
     THEN from_json(x, '["VARCHAR"]') END;
-CREATE TEMP MACRO calls_of(x) AS CASE WHEN json_array_length(x) > 0 THEN x::VARCHAR END;
+CREATE TEMP MACRO is_json(t) AS json_valid(t)
+    AND NOT regexp_matches(regexp_replace(t, '"(\\\\.|[^"\\\\])*"', '', 'g'), ',\\s*[\\]}]');
+CREATE TEMP MACRO calls_of(x) AS CASE WHEN json_array_length(x) > 0 THEN CASE WHEN len(list_filter(
+        json_extract(x, '$[*].function.arguments'), lambda a: json_type(a) = 'VARCHAR' AND NOT is_json(a ->> '$')
+    )) > 0 THEN '' ELSE x::VARCHAR END END;
+CREATE TEMP MACRO objects_of(x) AS CASE WHEN json_type(x) = 'NULL' THEN NULL
+    WHEN json_type(x) = 'ARRAY' AND len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'OBJECT')) = 0
+    THEN CASE WHEN json_array_length(x) > 0 THEN json(x)::VARCHAR END ELSE '' END;
 CREATE TEMP MACRO weight_of(x) AS CASE WHEN json_type(x) <> 'NULL' THEN coalesce(
     CASE WHEN json_type(x) IN ('BIGINT', 'UBIGINT', 'DOUBLE') THEN TRY_CAST(x AS DOUBLE) END, -1) END;
 CREATE TEMP MACRO messages_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'OBJECT')) = 0 THEN
@@ -103,6 +111,14 @@ class RawFile:
         if self.types["messages"].id == "varchar":
             return "messages_of(TRY_CAST(messages AS JSON))"
         return f"CAST(messages AS {MESSAGES_TYPE})" if _passes_through(self) else "messages_of(to_json(messages))"
+
+    def tools(self) -> str:
+        """See `PairColumns`."""
+        if self.is_json("tools"):
+            given = "CASE WHEN json_type(tools) = 'VARCHAR' THEN TRY_CAST(tools ->> '$' AS JSON) ELSE tools END"
+        else:
+            given = "TRY_CAST(tools AS JSON)" if self.types["tools"].id == "varchar" else "to_json(tools)"
+        return f"CASE WHEN tools IS NOT NULL THEN objects_of({given}) END"
 
     def text_literal(self, text: str | None) -> str:
         """See `PairColumns`."""

@@ -15,7 +15,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 
-from training_pipeline.domain.errors import NotFound, SheetUnreadable, Unavailable
+from training_pipeline.domain.errors import NotFound, PipelineError, SheetChanged, SheetUnreadable, Unavailable
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.domain.training_sheet import TrainingSheet
@@ -111,10 +111,23 @@ class FileTrainingSheets:
         """The sheet with its pairs on a DuckDB connection of its own, closed at the end. Reads only.
 
         Raises `NotFound`, `SheetUnreadable` with every structural fault at once (also for a fault met while the pairs
-        are read), and `Unavailable` if the pairs were changed meanwhile.
+        are read), and `SheetChanged` if the pairs were changed meanwhile, whatever else came of that.
         """
         files = self.files(sheet_id)
         before = _stamp(files.data)
+        try:
+            with self._opened(files) as opened:
+                yield opened
+        except (PipelineError, OSError):
+            if _stamp(files.data) != before:
+                raise _changed(sheet_id) from None
+            raise
+        if _stamp(files.data) != before:
+            raise _changed(sheet_id)
+
+    @contextmanager
+    def _opened(self, files: SheetFiles) -> Iterator[OpenSheet]:
+        sheet_id = files.id
         digest = _digest(files)
         connection = self._connect()
         try:
@@ -134,8 +147,6 @@ class FileTrainingSheets:
                 ) from None
         finally:
             connection.disconnect()
-        if _stamp(files.data) != before:
-            raise Unavailable(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
 
     def _inspected(self, connection: duckdb.DuckDBPyConnection, files: SheetFiles) -> RawFile:
         try:
@@ -177,9 +188,17 @@ class FileTrainingSheets:
         return [path for path in found if path.is_file()]
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
-    stat = path.stat()
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+def _changed(sheet_id: str) -> SheetChanged:
+    return SheetChanged(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Which file it is and when it was changed last; empty where there is none. No program can set `st_ctime`."""
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return ()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def _digest(files: SheetFiles) -> str:

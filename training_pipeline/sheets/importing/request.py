@@ -17,9 +17,12 @@ from training_pipeline.sheets.files.source import SHEET_ID
 #: `--prohibit none` states that nothing is prohibited; to say nothing at all is not enough.
 NONE: Final = "none"
 
-#: Columns of a sheet that are taken over under their own name. They narrow or explain, and never allow.
+#: Columns of a sheet that are taken over under their own name. They narrow, explain or belong to the example, and never
+#: allow.
 _CARRIED: Final = tuple(
-    name for name in PAIR_SCHEMA if name.startswith(("label_", "reviewed_", "constraints_")) or name == "usage_reason"
+    name
+    for name in PAIR_SCHEMA
+    if name.startswith(("label_", "reviewed_", "constraints_")) or name in ("usage_reason", "tools")
 )
 
 

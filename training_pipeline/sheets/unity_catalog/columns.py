@@ -79,6 +79,21 @@ class Columns:
         """See `PairColumns`."""
         return _question_answer(self) if "messages" not in self else str(_messages(self))
 
+    def tools(self) -> str:
+        """See `PairColumns`."""
+        column, kind = self.quoted("tools"), self.type("tools").this
+        if kind is _TYPE.VARIANT:
+            text = sql.from_json(sql.string(column))
+            given = f"CASE WHEN schema_of_variant({column}) = 'STRING' THEN {text} ELSE {column} END"
+        elif kind in exp.DataType.TEXT_TYPES:
+            given = sql.from_json(column)
+        elif kind in {_TYPE.ARRAY, _TYPE.STRUCT, _TYPE.MAP}:
+            given = sql.from_json(f"to_json({column})")
+        else:
+            return f"CASE WHEN {column} IS NOT NULL THEN '' END"
+        # As a list of one, so that the text is parsed once.
+        return f"CASE WHEN {column} IS NOT NULL THEN transform(array({given}), v -> {sql.objects('v')})[0] END"
+
     def text_literal(self, text: str | None) -> str:
         """See `PairColumns`; raises `ValueError` for characters that are not plain ASCII."""
         return "CAST(NULL AS STRING)" if text is None else sql.literal(str(text))

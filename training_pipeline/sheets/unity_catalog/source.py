@@ -22,7 +22,7 @@ import pyarrow as pa
 from training_pipeline.databricks.retry import call_with_retries
 from training_pipeline.databricks.statements import Statements
 from training_pipeline.databricks.workspace import Connection
-from training_pipeline.domain.errors import NotFound, SheetUnreadable, Unavailable
+from training_pipeline.domain.errors import NotFound, SheetChanged, SheetUnreadable, Unavailable
 from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.sheets.base import OpenSheet
@@ -90,7 +90,7 @@ class UnityCatalogSheets:
     def open(self, sheet_id: str) -> Iterator[OpenSheet]:
         """The sheet with its pairs, which stay in the warehouse, as they are in the latest version of their table.
 
-        Raises `NotFound`, `SheetUnreadable` with every problem of the columns at once, and `Unavailable` if the pairs
+        Raises `NotFound`, `SheetUnreadable` with every problem of the columns at once, and `SheetChanged` if the pairs
         were changed meanwhile where the table has no versions (a view, or one with a row filter).
         """
         head, source_table = self._head(sheet_id)
@@ -124,7 +124,7 @@ class UnityCatalogSheets:
         finally:
             here.disconnect()
         if not pinned and warehouse.was_read and version_of(self.statements, pairs, parameters) != version:
-            raise Unavailable(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
+            raise SheetChanged(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
 
     def _head(self, sheet_id: str) -> tuple[Head, str | None]:
         columns = self._head_columns()

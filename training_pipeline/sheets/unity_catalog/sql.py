@@ -62,8 +62,27 @@ def words(variant: str) -> str:
 
 
 def calls(variant: str) -> str:
-    """Compact JSON text of a list with something in it, else null. A VARIANT keeps keys in alphabetical order. Pure."""
-    return f"CASE WHEN {_is_list(variant)} AND size({_items(variant)}) > 0 THEN to_json({variant}) END"
+    """Compact JSON text of a list with something in it, else null; empty where a call's arguments are no JSON. Pure.
+
+    A VARIANT keeps keys in alphabetical order.
+    """
+    given = _as("e", "VARIANT", "$.function.arguments")
+    no_json = f"coalesce({_is(given, 'STRING')}, FALSE) AND {from_json(_as(given, 'STRING'))} IS NULL"
+    broken = f"size(filter({_items(variant)}, e -> {no_json}))"
+    return (
+        f"CASE WHEN {_is_list(variant)} AND size({_items(variant)}) > 0 THEN "
+        f"CASE WHEN {broken} > 0 THEN '' ELSE to_json({variant}) END END"
+    )
+
+
+def objects(variant: str) -> str:
+    """Compact JSON text of a list of objects; null for an empty one and JSON's null, else an empty text. Pure."""
+    other = f"size(filter({_items(variant)}, e -> NOT coalesce(schema_of_variant(e) LIKE 'OBJECT%', FALSE)))"
+    return (
+        f"CASE WHEN schema_of_variant({variant}) = 'VOID' THEN CAST(NULL AS STRING) "
+        f"WHEN {_is_list(variant)} AND {other} = 0 THEN "
+        f"CASE WHEN size({_items(variant)}) > 0 THEN to_json({variant}) END ELSE '' END"
+    )
 
 
 def weight(variant: str) -> str:

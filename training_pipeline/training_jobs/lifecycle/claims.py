@@ -95,10 +95,11 @@ def claimed(store: JobStore, phase: Phase) -> list[TrainingJob]:
         return [job_from_row(row) for row in rows]
 
 
-def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: str) -> bool:
+def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: str, counted: bool = True) -> bool:
     """Give a claim back, so that the next attempt may start after a pause (`backoff.RUNS`); writes an event.
 
-    False, and nothing is written, if that attempt no longer holds the claim or the phase is over.
+    An attempt that is not `counted` takes nothing from the number that a job has. False, and nothing is written, if
+    that attempt no longer holds the claim or the phase is over.
     """
     pause = RUNS.pause(attempt)
     table, names = training_jobs.c, PHASES[phase]
@@ -107,6 +108,8 @@ def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: st
         names.after: func.clock_timestamp() + cast(bindparam("pause", f"{pause} seconds"), Interval),
         "updated_at": func.clock_timestamp(),
     }
+    if not counted:
+        values[names.uncounted] = table[names.uncounted] + 1
     with store.begin() as connection:
         row = connection.execute(
             update(training_jobs)
@@ -122,5 +125,6 @@ def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: st
         if row is None:
             return False
         message = f"Attempt {attempt} to {phase} ended early ({why}); the next one starts in {pause:.0f} s."
+        message += "" if counted else " This one does not count."
         record_event(connection, job_id, EventType.INFO, message, SYSTEM, data={"phase": phase, "attempt": attempt})
     return True

@@ -7,12 +7,13 @@ its backend has accepted never fails because the run that launched it died: it i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend
-from training_pipeline.domain.errors import PipelineError
+from training_pipeline.domain.errors import PermissionWithdrawn, PipelineError
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
 from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.lifecycle.claims import release
@@ -41,14 +42,17 @@ class Failures:
 
     def raised(self, phase: Phase, job_id: str, attempt: int, error: Exception) -> None:
         """A step of a run raised `error`."""
+        details = error.details if isinstance(error, PermissionWithdrawn) else {}
         if backoff.is_outage(error) and not self._retries.gives_up(attempt):
             release(self._store, phase, job_id, attempt, why=backoff.describe(error))
-        elif backoff.is_outage(error):
+        elif isinstance(error, PipelineError) and error.is_outage:
             time, why = backoff.duration(self._patience_seconds), backoff.describe(error)
             waited = f"Gave up after waiting for {time}; if the run was submitted, it goes on. {why}"
-            self._fail(phase, job_id, attempt, waited, code="backend_unreachable")
+            self._fail(phase, job_id, attempt, waited, code=error.code)
         elif isinstance(error, PipelineError) and error.recurs:
-            self._fail(phase, job_id, attempt, str(error), code=error.code)
+            self._fail(phase, job_id, attempt, str(error), code=error.code, details=details)
+        elif isinstance(error, PipelineError) and not error.is_counted:
+            self._not_counted(phase, job_id, attempt, error)
         elif isinstance(error, PipelineError):
             self.interrupted(phase, job_id, attempt, why=error.message)
         else:
@@ -56,14 +60,15 @@ class Failures:
 
     def interrupted(self, phase: Phase, job_id: str, attempt: int, *, why: str) -> None:
         """A run ended without finishing its phase, for a reason that need not recur."""
-        if attempt < self._max_attempts:
+        counted = attempt - self._store.get(job_id).phase(phase).uncounted
+        if counted < self._max_attempts:
             release(self._store, phase, job_id, attempt, why=why)
             return
         what = {
             Phase.LAUNCH: "It could not be launched",
             Phase.FINALIZE: "Its model was trained and is kept, but could not be registered",
         }[phase]
-        message = f"{what}: {attempt} attempts to {phase} ended early, the last one because: {why}."
+        message = f"{what}: {counted} attempts to {phase} ended early, the last one because: {why}."
         self._fail(phase, job_id, attempt, message, code="interrupted")
 
     def terminated(self, phase: Phase, job_id: str, attempt: int) -> None:
@@ -82,14 +87,35 @@ class Failures:
             return
         self.interrupted(phase, job_id, attempt, why="its run was terminated in Dagster")
 
-    def _fail(self, phase: Phase, job_id: str, attempt: int, message: str, *, code: str) -> None:
+    def _not_counted(self, phase: Phase, job_id: str, attempt: int, error: PipelineError) -> None:
+        """The next attempt follows however many there were, for as long as a job waits for a backend."""
+        times = self._store.get(job_id).phase(phase).uncounted + 1
+        if not self._retries.gives_up(times):
+            release(self._store, phase, job_id, attempt, why=error.message.rstrip("."), counted=False)
+            return
+        message = f"Gave up after {times} attempts in {backoff.duration(self._patience_seconds)}: {error.message}"
+        self._fail(phase, job_id, attempt, message, code=error.code)
+
+    def _fail(
+        self,
+        phase: Phase,
+        job_id: str,
+        attempt: int,
+        message: str,
+        *,
+        code: str,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
         job = self._store.get(job_id)
         claim, names = job.phase(phase), PHASES[phase]
         if claim.attempt != attempt or claim.claimed_at is None:
             return
         if phase is Phase.LAUNCH and job.status in ACTIVE and self._adopted(job):
             return
-        values: dict[str, Any] = {"error_message": message, "error_details": {"code": code, "phase": phase}}
+        values: dict[str, Any] = {
+            "error_message": message,
+            "error_details": {"code": code, "phase": phase, **(details or {})},
+        }
         if phase is Phase.FINALIZE:
             values["finalized_at"] = datetime.now(UTC)
         held = {names.attempt: attempt, names.claimed_at: claim.claimed_at}

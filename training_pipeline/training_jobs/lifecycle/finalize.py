@@ -8,15 +8,18 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select
 
 from training_pipeline.backends.base import FineTuningBackend, TrainingResult
-from training_pipeline.domain.errors import BackendFailed, Conflict
+from training_pipeline.domain.errors import BackendFailed, Conflict, PermissionWithdrawn
 from training_pipeline.domain.job import TERMINAL, JobStatus, Phase, TrainingJob
+from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra.files import sha256
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.lifecycle.launch import registered_name
-from training_pipeline.training_jobs.lifecycle.provenance import source_version, template_version
+from training_pipeline.training_jobs.lifecycle.permission_watch import Notice
+from training_pipeline.training_jobs.lifecycle.provenance import base_model_tags, source_version, template_version
 from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, collect_points
+from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 from training_pipeline.training_jobs.store.tables import training_job_events
@@ -25,7 +28,11 @@ from training_pipeline.training_jobs.store.tables import training_job_events
 class Finalizer:
     """The steps of `finalize_training`, free of Dagster."""
 
-    def __init__(self, store: JobStore, backend: FineTuningBackend, tracking: RunTracking) -> None:
+    def __init__(
+        self, store: JobStore, backend: FineTuningBackend, tracking: RunTracking, permission: Permission, notice: Notice
+    ) -> None:
+        self._permission = permission
+        self._notice = notice
         self._store = store
         self._backend = backend
         self._tracking = tracking
@@ -85,11 +92,35 @@ class Finalizer:
                 return now
             job = now
 
+    def require_permission(self, job: TrainingJob, result: TrainingResult) -> None:
+        """Ask once more, right before the model is registered, whether its pairs may be trained on. Idempotent.
+
+        Raises `PermissionWithdrawn` with the pair ids: the model is kept where it was trained, on record by the hashes
+        of its files, and registered nowhere. Raises `PermissionUnknown` where nobody can say.
+        """
+        answer = self._permission.ask(job)
+        for warned in answer.warnings:
+            self._notice(job, warned, True)
+        if answer.withdrawn is None:
+            return
+        if job.handles.mlflow_run_id is not None:
+            self._tracking.tag_run(job.handles.mlflow_run_id, {"training_pipeline.permission": "withdrawn"})
+            self._tracking.end_run(job.handles.mlflow_run_id, "FAILED")
+        lineage.set_model(self._store, job.id, version=None, files=result.model_files)
+        kept = f"The trained model is kept at {result.model_dir} and registered nowhere."
+        if str(result.model_dir).startswith("models:"):  # a run that registers its model itself has done so by now
+            kept = f"Its run had already registered {result.model_dir}: delete that version."
+        raise PermissionWithdrawn(
+            f"{answer.withdrawn.message} {kept}",
+            hint=answer.withdrawn.hint,
+            details=answer.withdrawn.details,
+        )
+
     def register(self, job: TrainingJob, result: TrainingResult) -> TrainingJob:
         """Register the model version, or keep the model as an artifact where that was asked for. Idempotent."""
         if result.model_dir is None:
             raise BackendFailed(f"Training job {job.id} has produced no model.")
-        record = lineage.read(self._store, job.id)
+        record = self._with_revision(lineage.read(self._store, job.id), result)
         if job.handles.mlflow_run_id is None:
             raise BackendFailed(f"Training job {job.id} has no MLflow run to register its model from.")
         name = registered_name(job)
@@ -104,6 +135,7 @@ class Finalizer:
             else "",
             "training_pipeline.gate_policy": record.gate_policy_version,
             "training_pipeline.base_model": job.request.base_model,
+            **base_model_tags(record),
         }
         self._tracking.tag_run(
             job.handles.mlflow_run_id, {**tags, "training_pipeline.model_dir": str(result.model_dir)}
@@ -123,6 +155,15 @@ class Finalizer:
         values = {"uc_model_name": name if job.request.register_to_uc else None, "uc_model_version": version}
         message = f"Registered {name} version {version}." if version else f"Kept the model at {result.model_dir}."
         return self._store.update(job.id, values, event=(EventType.INFO, message)) or job
+
+    def _with_revision(self, record: LineageRecord, result: TrainingResult) -> LineageRecord:
+        """The record, with the commit of the base model that was loaded where none was known before."""
+        base = record.base_model
+        if base is None or base.revision is not None or result.base_model_revision is None:
+            return record
+        base = base.model_copy(update={"revision": result.base_model_revision})
+        lineage.set_base_model(self._store, record.job_id, base)
+        return record.model_copy(update={"base_model": base})
 
     def model_problems(self, job: TrainingJob, result: TrainingResult) -> list[str]:
         """What is wrong with the model and its registration, in words; nothing where all is well. Reads only."""

@@ -7,6 +7,7 @@ and dataset instead of making them again from a sheet that may have changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,15 +19,16 @@ from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
-from training_pipeline.domain.errors import Conflict, GovernanceChanged
+from training_pipeline.domain.errors import Conflict, NotFound, SheetChanged
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
-from training_pipeline.domain.lineage import LineageRecord
+from training_pipeline.domain.lineage import BaseModelRecord, LineageRecord
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef, required
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import TrainingConfig
-from training_pipeline.sheets.base import TrainingSheetSource
+from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle import claims
+from training_pipeline.training_jobs.lifecycle.ancestors import with_ancestors
 from training_pipeline.training_jobs.lifecycle.predecessor import followed
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
@@ -74,14 +76,14 @@ class Launcher:
         return found
 
     def judge(self, job: TrainingJob, sheet: SheetRef) -> SnapshotRef:
-        """Apply the gates to every pair, store the verdicts, and note the counts in the job. Idempotent."""
+        """Apply the gates to every pair, store the verdicts, and note the counts in the job. Idempotent.
+
+        Raises `SheetChanged` where the sheet is not the one that was read: the next attempt reads it again.
+        """
         if job.data.snapshot is not None and self._submitted(job):
             return required(job.data.snapshot, "snapshot")
         with self._source.open(job.request.training_sheet_id) as opened:
-            if opened.digest != sheet.digest:
-                raise GovernanceChanged(
-                    f"Training sheet {sheet.sheet.id} changed while it was being read.", hint="Retry the training job."
-                )
+            _require_same(opened, sheet.digest)
             taken = snapshot(opened, self._policy, directory=self._snapshots)
         summary = taken.summary
         self._note(
@@ -102,6 +104,7 @@ class Launcher:
         if self._submitted(job):
             return None
         with self._source.open(job.request.training_sheet_id) as opened:
+            _require_same(opened, taken.sheet_digest)
             return gate_failures(opened, taken)
 
     def held_out_in_train(self, job: TrainingJob, taken: SnapshotRef) -> Finding | None:
@@ -109,6 +112,7 @@ class Launcher:
         if self._submitted(job):
             return None
         with self._source.open(job.request.training_sheet_id) as opened:
+            _require_same(opened, taken.sheet_digest)
             return held_out_in_train(opened, taken)
 
     def torn_ties(self, taken: SnapshotRef, dataset: DatasetRef) -> Finding:
@@ -118,7 +122,7 @@ class Launcher:
     def split(self, job: TrainingJob, taken: SnapshotRef) -> DatasetRef:
         """Split the included pairs and store the dataset under its digest. Idempotent.
 
-        Raises `GateRefused` or `SplitRefused` with the reason, `GovernanceChanged` if the source changed meanwhile.
+        Raises `GateRefused` or `SplitRefused` with the reason, `SheetChanged` if the source changed meanwhile.
         """
         if job.data.dataset is not None and self._submitted(job):
             return required(job.data.dataset, "dataset")
@@ -176,8 +180,19 @@ class Launcher:
                 dataset_digest=dataset.digest,
                 dataset_path=str(dataset.path),
                 model_name=job.request.model_name,
+                base_model=self._base_model(job),
             ),
         )
+
+    def _base_model(self, job: TrainingJob) -> BaseModelRecord | None:
+        """What the base model is; once the job is submitted, what the record says that it was.
+
+        Raises `GateRefused` for a model of ours whose pairs lost their permission.
+        """
+        if self._submitted(job):
+            with suppress(NotFound):
+                return lineage.read(self._store, job.id).base_model
+        return with_ancestors(self._store, self._backend.identify(job.request.base_model), job_id=job.id)
 
     def submit(self, job: TrainingJob, dataset: DatasetRef) -> TrainingJob:
         """Hand the dataset to the backend, or take up the run that an earlier attempt submitted. Idempotent.
@@ -205,6 +220,7 @@ class Launcher:
             self._note(job, {"mlflow_experiment_id": experiment_id, "mlflow_run_id": run_id})
         if self._submitted(job):
             self._store.record(job.id, EventType.INFO, "Reattached to the run submitted by an earlier attempt.")
+        base_model = lineage.read(self._store, job.id).base_model
         handle = self._backend.submit(
             Submission(
                 job_id=job.id,
@@ -215,6 +231,11 @@ class Launcher:
                 train_file=dataset.train_file,
                 validation_file=dataset.validation_file,
                 dataset_digest=dataset.digest,
+                manifest_file=dataset.manifest_file,
+                train_sha256=dataset.train_sha256,
+                validation_sha256=dataset.validation_sha256,
+                base_model_revision=base_model.revision if base_model else None,
+                base_model_files=base_model.files if base_model else None,
                 register_as=registered_name(job) if job.request.register_to_uc else None,
             )
         )
@@ -247,6 +268,14 @@ class Launcher:
 
     def _submitted(self, job: TrainingJob) -> bool:
         return job.handles.submit_intended_at is not None and self._backend.find(job.id, job.attempt) is not None
+
+
+def _require_same(opened: OpenSheet, digest: str) -> None:
+    """Raise `SheetChanged` unless the sheet is the one that the launch has read: the next attempt reads it again."""
+    if opened.digest != digest:
+        raise SheetChanged(
+            f"Training sheet {opened.sheet.id!r} was changed while it was read.", hint="It is read again."
+        )
 
 
 def accepted(store: JobStore, job: TrainingJob, handle: Handle) -> TrainingJob:

@@ -1,4 +1,5 @@
-"""Four records say what a model was trained on: Dagster's event log, our lineage row, the dataset and MLflow's tags.
+"""Five records say what a model was trained on: Dagster's event log, our lineage row, the dataset, MLflow's tags and
+the training program's result.
 
 They are written at different moments by different hands. Before a job succeeds they are compared.
 """
@@ -8,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 
-from training_pipeline.domain.lineage import AssetRecord, LineageRecord, version_of
+from training_pipeline.backends.base import TrainingResult
+from training_pipeline.domain.lineage import AssetRecord, LineageRecord, ancestry, version_of
 from training_pipeline.domain.refs import DatasetRef
 
 
@@ -19,17 +21,24 @@ def disagreements(
     inputs: Mapping[str, str],
     dataset: DatasetRef,
     tags: Mapping[str, str],
+    result: TrainingResult,
 ) -> list[str]:
-    """Every place where two of the four differ, in words; nothing where all say the same. Pure.
+    """Every place where two of the five differ, in words; nothing where all say the same. Pure.
 
     `materialized` is what Dagster's event log has for each asset in the job's partition, `inputs` the versions that it
-    recorded as those the training sheet was read with, `tags` those of the MLflow run.
+    recorded as those the training sheet was read with, `tags` those of the MLflow run, `result`
+    what the training program says it read. What a program or a record of an earlier version does not say is left out.
     """
     return [
         *_of_events(record, materialized),
         *(
             f"{what}: the lineage record says {ours!r}, {where} says {theirs!r}"
             for what, ours, where, theirs in _facts(record, materialized, inputs, dataset, tags)
+            if ours != theirs
+        ),
+        *(
+            f"{what}: the lineage record says {ours!r}, the training program read {theirs!r}"
+            for what, ours, theirs in _read(record, dataset, result)
             if ours != theirs
         ),
     ]
@@ -49,6 +58,14 @@ def labels_version(record: LineageRecord) -> str:
     """The version of the canonical labels that the job really used. Pure."""
     labels = record.assets.get("canonical_labels")
     return labels.data_version if labels is not None else ""
+
+
+def base_model_tags(record: LineageRecord) -> dict[str, str]:
+    """The tags that say what exactly the base model was, of what is known, and where it came from. Pure."""
+    base = record.base_model
+    known = {"base_model_revision": base.revision, "base_model_digest": base.digest} if base else {}
+    known["base_model_ancestors"] = ancestry(base)
+    return {_tag(name): value for name, value in known.items() if value is not None}
 
 
 def _of_events(record: LineageRecord, materialized: Mapping[str, AssetRecord]) -> Iterator[str]:
@@ -90,7 +107,22 @@ def _facts(
     yield "training_sheet", record.training_sheet_digest, "MLflow", tags.get(_tag("sheet_digest"), "nothing")
     yield "dataset", record.dataset_digest, "MLflow", tags.get(_tag("dataset_digest"), "nothing")
     yield "dataset", record.dataset_digest, "the stored dataset", dataset.digest
+    for tag, version in base_model_tags(record).items():
+        yield "base_model", version, "MLflow", tags.get(tag, "nothing")
     yield "gate policy", record.gate_policy_version, "the stored dataset", dataset.policy.version
+
+
+def _read(
+    record: LineageRecord, dataset: DatasetRef, result: TrainingResult
+) -> Iterator[tuple[str, str | None, str | None]]:
+    """What is compared with the training program's result, where that says it."""
+    revision = record.base_model.revision if record.base_model else None
+    facts = {
+        "train_split": (dataset.train_sha256, result.train_sha256),
+        "validation_split": (dataset.validation_sha256, result.validation_sha256),
+        "base_model": (revision, result.base_model_revision if record.base_model else None),
+    }
+    yield from ((what, ours, theirs) for what, (ours, theirs) in facts.items() if theirs is not None)
 
 
 def _tag(name: str) -> str:

@@ -17,10 +17,10 @@ from sqlalchemy import ColumnElement, DateTime, Text, and_, bindparam, func, or_
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from training_pipeline.backends.base import MetricPoint, RunState
-from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.errors import NotFound, PermissionUnknown, PermissionWithdrawn
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.training_jobs import backoff
-from training_pipeline.training_jobs.polling.metrics_sync import JobEvent, warning_of
+from training_pipeline.training_jobs.polling.metrics_sync import JobEvent, warnings_of
 from training_pipeline.training_jobs.polling.observe import Observation, progress_values
 from training_pipeline.training_jobs.store import metrics
 from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
@@ -113,13 +113,12 @@ def record_error(
     retries = replace(backoff.POLLS, deadline=patience_seconds)
     if began is not None and backoff.is_outage(error) and retries.gives_up(errors):
         waited = backoff.duration(patience_seconds)
-        message = f"Gave up after {waited} without an answer of the backend; the run may continue there. {said}"
+        message = f"Gave up after {waited} without an answer; the run may continue at its backend. {said}"
         failed = {"backend_status": JobStatus.FAILED, "error_message": message}
         written = _update(store, job, {**values, **failed}, began)
         return written and store.change(written, JobStatus.FAILED, message=message)
-    events = (
-        [] if job.polling.errors else [JobEvent(EventType.ERROR, f"Could not poll the backend ({said}); retrying.")]
-    )
+    what = "Training waits for an answer" if isinstance(error, PermissionUnknown) else "Could not poll the backend"
+    events = [] if job.polling.errors else [JobEvent(EventType.ERROR, f"{what} ({said}); retrying.")]
     return _update(store, job, values, began, events)
 
 
@@ -133,15 +132,37 @@ def _apply(store: JobStore, job: TrainingJob, observation: Observation, began: d
         **metrics.latest(observation.new.points),
     }
     done = observation.state is not None and observation.state.status is JobStatus.SUCCEEDED
+    if observation.permission is not None:
+        values["permission_asked_at"] = began
     if observation.state is not None:
         values |= progress_values(observation.state)
         values |= {"backend_status": JobStatus.SUCCEEDED} if done else {}
     written = _update(store, job, values, began, _events(job, observation))
+    if written is not None and observation.permission is not None and observation.permission.withdrawn is not None:
+        written = ask_to_stop(store, written, observation.permission.withdrawn) or written
     if written is not None and observation.state is not None:
         written = _change(store, written, observation.state)
     if written is not None and done:
         store.record(job.id, EventType.INFO, "Training is complete; storing metrics and registering the model.")
     return written
+
+
+def ask_to_stop(store: JobStore, job: TrainingJob, withdrawn: PermissionWithdrawn) -> TrainingJob | None:
+    """Request the cancel of a job whose pairs lost their permission, with an event that names them.
+
+    The next poll passes it on to the backend. None, and nothing is written, where the job has gone on, or somebody else
+    has asked before.
+    """
+    details = {"code": withdrawn.code, **withdrawn.details}
+    values = {
+        "cancel_requested_at": func.clock_timestamp(),
+        "cancel_requested_by": SYSTEM,
+        "cancel_reason": withdrawn.message,
+        "error_details": details,
+    }
+    seen = {"status": job.status, "backend_status": None, "cancel_requested_at": None}
+    event = (EventType.ERROR, f"{withdrawn.message} Its backend is asked to stop.")
+    return store.update(job.id, values, where=seen, event=event, data=details)
 
 
 def _record_lost(store: JobStore, job: TrainingJob, began: datetime) -> TrainingJob | None:
@@ -166,9 +187,7 @@ def _events(job: TrainingJob, observation: Observation) -> list[JobEvent]:
         events.append(JobEvent(EventType.INFO, "The backend knows this job again."))
     if observation.state is None:
         events.append(JobEvent(EventType.INFO, "The training process was lost and has been resumed."))
-    warning = warning_of(observation.new.points)
-    if warning is not None:
-        events.append(warning)
+    events += warnings_of(observation.new.points)
     behind = job.polling.mlflow_offset != job.polling.metrics_offset
     if observation.mirror_error is not None and not behind:
         said = f"Metrics could not be copied to MLflow ({observation.mirror_error}); retrying."
@@ -187,6 +206,12 @@ def _change(store: JobStore, job: TrainingJob, state: RunState) -> TrainingJob:
         JobStatus.CANCELLED: f"Cancelled: {job.cancellation.reason or state.message or 'the backend ended the run'}",
         JobStatus.TIMEOUT: state.error or "The job exceeded its time limit.",
     }.get(state.status, state.error or "The backend ended the run without giving a reason.")
+    withdrawn = (job.error_details or {}).get("code") == PermissionWithdrawn.code
+    if withdrawn and state.status is JobStatus.CANCELLED and job.status is JobStatus.QUEUED:
+        # It was stopped before it began: what it was asked to train on is what failed.
+        why = job.cancellation.reason or "Permission withdrawn."
+        failed = {"backend_status": JobStatus.FAILED, "error_message": why}
+        return store.change(job, JobStatus.FAILED, message=why, values=failed, data=job.error_details) or job
     values: dict[str, Any] = {"backend_status": state.status}
     if state.status is not JobStatus.CANCELLED:
         values |= {"error_message": message, "error_details": state.error_details}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from training_pipeline.backends.base import NOT_FINITE, FineTuningBackend, MetricPoint
+from training_pipeline.backends.base import NOT_FINITE, PASSED_OVER, FineTuningBackend, MetricPoint
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.store import metrics
@@ -44,16 +44,30 @@ def mirror(backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob, 
     return offset
 
 
-def warning_of(points: Iterable[MetricPoint]) -> JobEvent | None:
-    """The event about the first point whose value was not a finite number; None where all were."""
+def warnings_of(points: Sequence[MetricPoint]) -> list[JobEvent]:
+    """The events about the first point whose value was not a finite number, and about damaged checkpoints. Pure."""
+    events = [_passed_over(point) for point in points if point.name == PASSED_OVER]
     broken = next((point for point in points if point.name.endswith(NOT_FINITE)), None)
-    if broken is None:
-        return None
-    metric = broken.name.removesuffix(NOT_FINITE)
+    return events if broken is None else [*events, _not_finite(broken)]
+
+
+def _not_finite(point: MetricPoint) -> JobEvent:
+    metric = point.name.removesuffix(NOT_FINITE)
     return JobEvent(
         EventType.METRIC_UPDATE,
-        f"Warning: {metric} is not a finite number at step {broken.step}.",
-        {"code": NOT_FINITE_CODE, "metric": metric, "step": broken.step},
+        f"Warning: {metric} is not a finite number at step {point.step}.",
+        {"code": NOT_FINITE_CODE, "metric": metric, "step": point.step},
+    )
+
+
+def _passed_over(point: MetricPoint) -> JobEvent:
+    many = round(point.value)
+    what = "A damaged checkpoint was" if many == 1 else f"{many} damaged checkpoints were"
+    place = f"step {point.step}" if point.step else "the start"
+    return JobEvent(
+        EventType.INFO,
+        f"Warning: {what} passed over; training continues from {place}.",
+        {"code": PASSED_OVER, "count": many, "step": point.step},
     )
 
 
@@ -61,8 +75,7 @@ def collect_points(store: JobStore, backend: FineTuningBackend, tracking: RunTra
     """Take the next points from the backend into the store and into MLflow. Idempotent; raises what they raise."""
     new = NewPoints(*backend.metrics(job.id, job.attempt, job.polling.metrics_offset))
     if new.offset != job.polling.metrics_offset and metrics.add_points(store, job, new.points, new.offset):
-        warning = warning_of(new.points)
-        if warning is not None:
+        for warning in warnings_of(new.points):
             store.record(job.id, warning.type, warning.message, data=warning.data)
     offset = mirror(backend, tracking, job, new)
     if offset != job.polling.mlflow_offset:

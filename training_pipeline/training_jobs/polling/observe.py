@@ -1,14 +1,18 @@
-"""Observes a job's backend: its state and new metric points. Writes nothing but MLflow's copy of the points."""
+"""Observes a job's backend: its state and new metric points, and lets a run begin whose pairs may be trained on.
+
+Writes nothing of ours but MLflow's copy of the points.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
 
-from training_pipeline.backends.base import FineTuningBackend, RunState
+from training_pipeline.backends.base import AsksPermission, FineTuningBackend, RunState
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.polling.metrics_sync import NewPoints, mirror
+from training_pipeline.training_jobs.polling.permission import Answer, Permission
 from training_pipeline.training_jobs.store.rows import columns_of
 
 #: Progress is 99 % at most until the job has succeeded, for until then it may still fail.
@@ -24,12 +28,15 @@ class Observation:
     mlflow_offset: int
     #: What kept the points from MLflow: the name of an exception.
     mirror_error: str | None = None
+    #: Whether the pairs may still be trained on, where the run had asked.
+    permission: Answer | None = None
 
     def has_news(self, job: TrainingJob) -> bool:
         """Whether anything would change in the job as it was when the observation began. Pure."""
         if (
             self.state is None
             or self.mirror_error is not None
+            or self.permission is not None
             or job.polling.errors
             or job.polling.lost_since is not None
         ):
@@ -48,11 +55,17 @@ def is_watched(job: TrainingJob) -> bool:
 
 
 def observe(
-    backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob, state: RunState | None = None
+    backend: FineTuningBackend,
+    tracking: RunTracking,
+    job: TrainingJob,
+    state: RunState | None = None,
+    *,
+    permission: Permission | None = None,
 ) -> Observation:
     """Ask the backend about one job; `state` is its status where that is known already.
 
-    Passes a requested cancel on, and has a lost run recovered. Raises whatever the backend raises; what MLflow raises
+    Passes a requested cancel on, and has a lost run recovered. A run that asks whether it may begin is let by
+    `permission`; without one it waits. Raises whatever the backend raises, and `PermissionUnknown`; what MLflow raises
     is a part of the observation, for the job goes on without it.
     """
     if job.cancellation.requested_at is not None:
@@ -64,6 +77,11 @@ def observe(
         if backend.recover(job.id, job.attempt):
             return Observation(None, nothing, job.polling.mlflow_offset)
         state = backend.status(job.id, job.attempt)
+    answer = None
+    if state.asks_since is not None and permission is not None and job.cancellation.requested_at is None:
+        answer = permission.ask(job)
+        if answer.withdrawn is None and isinstance(backend, AsksPermission):
+            backend.allow(job.id, job.attempt, asked=state.asks_since)
     waits = state.status is JobStatus.QUEUED
     new = nothing if waits else NewPoints(*backend.metrics(job.id, job.attempt, job.polling.metrics_offset))
     try:
@@ -71,8 +89,9 @@ def observe(
         if state.status is JobStatus.CANCELLED and job.handles.mlflow_run_id is not None:
             tracking.end_run(job.handles.mlflow_run_id, "KILLED")
     except Exception as error:  # noqa: BLE001 - whatever MLflow raises: it is recorded, and tried again
-        return Observation(state, new, job.polling.mlflow_offset, mirror_error=type(error).__name__)
-    return Observation(state, new, mlflow_offset)
+        mirror_error = type(error).__name__
+        return Observation(state, new, job.polling.mlflow_offset, mirror_error=mirror_error, permission=answer)
+    return Observation(state, new, mlflow_offset, permission=answer)
 
 
 def progress_values(state: RunState) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.polling import apply
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls, Call
 from training_pipeline.training_jobs.polling.observe import Observation, is_watched, observe
+from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
@@ -67,11 +68,13 @@ class Poller:
         threads: int = 16,
         hung_seconds: float = HUNG_SECONDS,
         patience_seconds: float = 86400.0,
+        permission: Permission | None = None,
     ) -> None:
         self._patience_seconds = patience_seconds
         self._store = store
         self._backend = backend
         self._tracking = tracking
+        self._permission = permission
         self._observations: BoundedCalls[Subject, Observation] = BoundedCalls(threads, hung_after=hung_seconds)
         self._bulk: BoundedCalls[None, Mapping[Run, RunState]] = BoundedCalls(1, hung_after=hung_seconds)
 
@@ -157,7 +160,11 @@ class Poller:
     def _begin(self, subject: Subject, states: Mapping[Run, RunState]) -> ObservationCall | None:
         job = subject.job
         state = states.get((job.id, job.attempt))
-        return self._observations.begin(job.id, subject, lambda: observe(self._backend, self._tracking, job, state))
+        return self._observations.begin(
+            job.id,
+            subject,
+            lambda: observe(self._backend, self._tracking, job, state, permission=self._permission),
+        )
 
     def _settle(self, call: ObservationCall) -> TrainingJob:
         """Write what a finished observation found, unless somebody else does; the job as it then is."""

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.lineage import AssetRecord, LineageRecord
+from training_pipeline.domain.lineage import AssetRecord, BaseModelRecord, LineageRecord
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_job_lineage
 
@@ -42,6 +42,28 @@ def add_assets(store: JobStore, job_id: str, assets: Mapping[str, AssetRecord]) 
 def set_model(store: JobStore, job_id: str, *, version: str | None, files: Mapping[str, str]) -> None:
     """Name the model version and the hashes of its files. Idempotent; raises `NotFound` as above."""
     _update(store, job_id, {"model_version": version, "model_files": dict(files)})
+
+
+def set_base_model(store: JobStore, job_id: str, base_model: BaseModelRecord) -> None:
+    """Say what exactly the base model was. Idempotent; raises `NotFound` as above."""
+    _update(store, job_id, {"base_model": base_model.model_dump()})
+
+
+def trained_as(store: JobStore, files: Mapping[str, str], *, besides: str) -> LineageRecord | None:
+    """The record of the job, not `besides`, whose model has these files, by name and SHA-256; None where there is none.
+
+    Of several the first that was registered, else the first. Reads only.
+    """
+    table = training_job_lineage.c
+    query = (
+        select(training_job_lineage)
+        .where(table.model_files.contains(dict(files)), table.job_id != besides)
+        .order_by(table.model_version.is_(None), table.created_at)
+        .limit(1)
+    )
+    with store.begin() as connection:
+        row = connection.execute(query).mappings().first()
+    return None if row is None else LineageRecord.model_validate(dict(row))
 
 
 def read(store: JobStore, job_id: str) -> LineageRecord:

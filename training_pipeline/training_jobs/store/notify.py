@@ -27,8 +27,9 @@ CHANNEL: Final = "training_jobs"
 BOOKKEEPING: Final = frozenset(
     {
         *("sheet", "snapshot", "dataset", "backend_status", "submit_intended_at", "metrics_offset", "mlflow_offset"),
-        *("launch_attempt", "launch_claimed_at", "launch_after", "launched_at"),
-        *("finalize_attempt", "finalize_claimed_at", "finalize_after", "finalized_at"),
+        *("launch_attempt", "launch_uncounted", "launch_claimed_at", "launch_after", "launched_at"),
+        *("finalize_attempt", "finalize_uncounted", "finalize_claimed_at", "finalize_after", "finalized_at"),
+        *("permission_version", "permission_asked_at"),
         *("polled_at", "poll_after", "poll_errors", "lost_since", "reported_progress"),
     }
 )

@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping
 from training_pipeline.domain.job import (
     Cancellation,
     Handles,
+    PermissionState,
     Phase,
     PhaseState,
     PollingState,
@@ -45,6 +46,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "launch": _columns(
         PhaseState,
         attempt="launch_attempt",
+        uncounted="launch_uncounted",
         claimed_at="launch_claimed_at",
         after="launch_after",
         run_id="launch_run_id",
@@ -53,12 +55,14 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
     "finalize": _columns(
         PhaseState,
         attempt="finalize_attempt",
+        uncounted="finalize_uncounted",
         claimed_at="finalize_claimed_at",
         after="finalize_after",
         run_id="finalize_run_id",
         done_at="finalized_at",
     ),
     "polling": _columns(PollingState, after="poll_after", errors="poll_errors"),
+    "permission": _columns(PermissionState, version="permission_version", asked_at="permission_asked_at"),
 }
 
 
@@ -67,6 +71,7 @@ class PhaseColumns:
     """The names of the columns that hold the state of one phase; see `PhaseState`."""
 
     attempt: str
+    uncounted: str
     claimed_at: str
     after: str
     run_id: str

@@ -120,11 +120,13 @@ training_jobs = Table(
     Column("custom_metrics", JSONB),
     # Which Dagster runs work on it. A claim is a compare-and-set on the attempt's number.
     Column("launch_attempt", Integer, nullable=False, server_default="0"),
+    Column("launch_uncounted", Integer, nullable=False, server_default="0"),
     _time("launch_claimed_at"),
     _time("launch_after"),
     _time("launched_at"),
     Column("launch_run_id", Text),
     Column("finalize_attempt", Integer, nullable=False, server_default="0"),
+    Column("finalize_uncounted", Integer, nullable=False, server_default="0"),
     _time("finalize_claimed_at"),
     _time("finalize_after"),
     _time("finalized_at"),
@@ -135,6 +137,9 @@ training_jobs = Table(
     Column("poll_errors", Integer, nullable=False, server_default="0"),
     _time("lost_since"),
     Column("reported_progress", Double, nullable=False, server_default="0"),
+    # Whether its pairs may still be trained on: the sheet and policy that said so last.
+    Column("permission_version", Text),
+    _time("permission_asked_at"),
     CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in JobStatus)})", name="status"),
     # Each holds every column that a list may be filtered by, so that counting and choosing a page reads no rows.
     _listing("created_at", "id"),
@@ -164,6 +169,8 @@ training_job_lineage = Table(
     Column("model_name", Text, nullable=False),
     Column("model_version", Text),
     Column("model_files", JSONB),
+    # {reference, revision, files}; null for jobs of before 0006
+    Column("base_model", JSONB(none_as_null=True)),
     # asset key -> {partition, run_id, storage_id, data_version}
     Column("assets", JSONB, nullable=False, server_default="{}"),
     _time("created_at", required=True),

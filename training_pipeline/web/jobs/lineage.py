@@ -13,8 +13,9 @@ from nicegui import ui
 from training_pipeline.client.base import Pairs
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.export_summary import MEANINGS
+from training_pipeline.domain.lineage import NOT_RECORDED
 from training_pipeline.domain.rules.policy import Reason
-from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.lineage import BaseModelLineage, TrainingJobLineage
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
@@ -179,10 +180,30 @@ def _model(record: TrainingJobLineage, job: TrainingJob) -> None:
         text_fact("Name", job.uc_model_name or record.model_name)
         text_fact("Version", record.model_version or "none")
         text_fact("Base model", job.base_model)
+        base = record.base_model
+        if base is None:
+            text_fact("Base model version", "not recorded")
+        elif version := base.revision or base.digest:
+            _digest("Base model version", version)
+        if base is not None:
+            _ancestors(base)
         for file, digest in (record.model_files or {}).items():
             _digest(file, digest)
     if record.model_files is None:
         Tag("p", "Its version and files appear here once it is registered.", classes="muted")
+
+
+def _ancestors(base: BaseModelLineage) -> None:
+    """The models of ours that the base model comes from, each with a link to its job."""
+    if base.ancestors is None:
+        text_fact("Base model comes from", NOT_RECORDED)
+    for origin in base.ancestors or ():
+        version = f"version {origin.model_version}" if origin.model_version else "not registered"
+        with fact("Base model comes from"):
+            Tag("span", f"{origin.model_name} {version}, of ")
+            Tag("a", origin.job_id, href=urls.job(origin.job_id))
+            known = "" if origin.base_recorded else f" ({NOT_RECORDED})"
+            Tag("span", f", trained from {origin.base_model}{known}")
 
 
 def _assets(record: TrainingJobLineage) -> None:

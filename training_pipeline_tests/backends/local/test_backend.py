@@ -510,3 +510,42 @@ def test_a_model_file_that_is_gone_is_named(runs: Path) -> None:
     (run_of(runs).path / "model" / "model.safetensors").unlink()
     with pytest.raises(BackendFailed, match=r"model\.safetensors"):
         backend.result("tj-1", 1)
+
+
+def asked(backend: LocalBackend, job_id: str = "tj-1") -> float:
+    """When the run asked whether it may begin."""
+    return until(lambda: backend.status(job_id, 1).asks_since, f"the question of {job_id}")
+
+
+def test_a_run_begins_once_it_has_its_slot_and_was_let(runs: Path) -> None:
+    backend = stand_in_backend(runs, asks_permission=True, hold_after_step=1)
+    for job_id in ("tj-1", "tj-2"):
+        backend.submit(submission(job_id))
+    first = asked(backend)
+    assert backend.status("tj-1", 1).status is JobStatus.QUEUED
+    assert backend.status("tj-2", 1).asks_since is None, "it has no slot yet"
+    backend.allow("tj-1", 1, asked=first - 1.0)
+    assert starts(run_of(runs)) == [], "that answers an earlier question"
+    backend.allow("tj-1", 1, asked=first)
+    assert until_status(backend, JobStatus.RUNNING).asks_since is None
+    backend.cancel("tj-1", 1)
+    until_over(backend)
+    second = asked(backend, "tj-2")
+    backend.cancel("tj-2", 1)
+    backend.allow("tj-2", 1, asked=second)
+    assert until_over(backend, "tj-2").status is JobStatus.CANCELLED
+    assert starts(run_of(runs, "tj-2")) == []
+
+
+def test_whoever_gets_the_slot_anew_asks_anew(runs: Path) -> None:
+    backend = stand_in_backend(runs, asks_permission=True)
+    backend.submit(submission())
+    before = asked(backend)
+    kill_and_wait(supervisor_pid(run_of(runs)))
+    assert backend.status("tj-1", 1).lost
+    backend.allow("tj-1", 1, asked=before)
+    backend.recover("tj-1", 1)
+    now = until(lambda: (at := backend.status("tj-1", 1).asks_since) != before and at, "another question")
+    assert starts(run_of(runs)) == []
+    backend.allow("tj-1", 1, asked=float(now))
+    assert until_over(backend).status is JobStatus.SUCCEEDED

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sft.config import BUILTIN_TINY
 from training_pipeline.testing.local_backend import stand_in_backend
@@ -47,6 +49,19 @@ def test_a_local_model_goes_by_name_or_path(models: Path, tmp_path: Path) -> Non
 
 def test_a_hugging_face_id_is_taken_as_it_is() -> None:
     assert ModelCatalogue(None).choose("Qwen/Qwen3-0.6B") == ChosenModel("Qwen/Qwen3-0.6B")
+
+
+def test_a_model_is_known_by_its_files_or_its_commit(models: Path) -> None:
+    catalogue = ModelCatalogue(models, commit_of={"Qwen/Qwen3-0.6B": "c0ffee"}.get)
+    assert catalogue.identify(BUILTIN_TINY) == BaseModelRecord(reference=BUILTIN_TINY)
+    assert catalogue.identify("Qwen/Qwen3-0.6B").revision == "c0ffee"
+    assert catalogue.identify("Qwen/unknown").revision is None
+    small = models / "small"
+    config = hashlib.sha256((small / "config.json").read_bytes()).hexdigest()
+    before = catalogue.identify(str(small))
+    assert before == BaseModelRecord(reference=str(small), files={"config.json": config})
+    (small / "model.safetensors").write_bytes(b"weights")
+    assert catalogue.identify(str(small)).digest != before.digest
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,16 @@ def test_a_result_settles_it(result: dict[str, object], status: str, error: str 
     assert (outcome.status, outcome.error, outcome.ran_seconds) == (status, error, 2.5)
 
 
+def test_the_pairs_at_fault_are_kept() -> None:
+    told = {"status": "failed", "error": "No.", "error_type": "X", "pair_ids": ["p-1"]}
+    outcome = outcomes.of_result(told, ran_seconds=1)
+    assert outcome is not None
+    assert outcome.error_details == {"error_type": "X", "pair_ids": ["p-1"]}
+    outcome = outcomes.of_result({**told, "pair_ids": []}, ran_seconds=1)
+    assert outcome is not None
+    assert outcome.error_details == {"error_type": "X"}
+
+
 def test_a_result_outside_the_contract_fails() -> None:
     outcome = outcomes.of_result({"status": "splendid"}, ran_seconds=1)
     assert outcome is not None

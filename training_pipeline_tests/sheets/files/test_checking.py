@@ -152,23 +152,48 @@ def test_many_rows_take_seconds_and_little_memory(put: Put) -> None:
 
 TEXTS = st.sampled_from(["", " ", "\u00a0", "a", "Labeled", " edited\n", "pending", "flagged", "done", "training"])
 VALUES = st.none() | st.booleans() | st.integers(-1, 2) | TEXTS
+ARGUMENTS = st.sampled_from(
+    [
+        '{"a": 1}',
+        '{"a": ",}"}',
+        '{"a": 1,}',
+        '{"\\"": [1, ]}',
+        "{}",
+        "7",
+        "",
+        "{",
+        "{a: 1}",
+        "{} x",
+        None,
+        {},
+        {"a": 1},
+        5,
+    ]
+)
+FUNCTION = st.fixed_dictionaries({"name": st.just("f"), "arguments": ARGUMENTS}) | st.sampled_from([None, "f"])
+CALLS = st.lists(st.fixed_dictionaries({"function": FUNCTION}), max_size=2).flatmap(
+    lambda calls: st.sampled_from([calls, json.dumps(calls)])
+)
 MESSAGE: st.SearchStrategy[Any] = st.fixed_dictionaries(
     {},
     optional={
         "role": st.sampled_from(["user", "assistant", "assistant", "system", "tool", "bot"]) | VALUES,
         "content": TEXTS | VALUES,
         "weight": st.sampled_from([0, 1, 1.0, 0.5, True, "1", None]),
-        "tool_calls": st.sampled_from([None, [], [{"id": 1}], "[1]", "x", {}, 5]),
+        "tool_calls": st.sampled_from([None, [], [{"id": 1}], "[1]", "x", {}, 5]) | CALLS,
         "name": VALUES,
     },
 )
 GOOD = st.just({"role": "user", "content": "q"}) | st.just({"role": "assistant", "content": "a"})
 USES = st.lists(st.sampled_from(["training", " Validation ", "x", None, 5]), max_size=2) | VALUES
-ROWS = st.fixed_dictionaries(
+ROWS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
         "pair_id": st.sampled_from(["1", "2", "3", "4", "5", "6", 6, "", None]),
         "messages": st.lists(GOOD | MESSAGE | VALUES, max_size=4) | st.lists(GOOD, min_size=1, max_size=3) | VALUES,
+        "tools": st.sampled_from(
+            [None, [], [{"name": "t"}], '[{"name": "t"}]', "x", {}, 5, [1], "null", "[]", "", True]
+        ),
         "item_ref": VALUES | st.just("i"),
         "status": TEXTS | VALUES,
         "allowed_uses": USES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,13 @@ from training_pipeline.testing.sheet_files import HEAD, ROW, Put
 Read = Callable[..., list[dict[str, Any]]]
 
 LABEL = {"canonical_label_id": "l1", "label_allowed_uses": ["training"], "label_usage_reason": "contains PHI"}
+
+CALL = {"function": {"name": "look", "arguments": '{"at":"Graz"}'}}
+BAD = {"function": {"name": "look", "arguments": '{"at": Graz}'}}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 @pytest.mark.parametrize(
@@ -37,6 +45,9 @@ LABEL = {"canonical_label_id": "l1", "label_allowed_uses": ["training"], "label_
         ([{"role": "assistant", "tool_calls": [{"id": 1}]}], [{"role": "assistant", "tool_calls": '[{"id":1}]'}]),
         ([{"role": "assistant", "tool_calls": '[{"id":1}]'}], [{"role": "assistant", "tool_calls": '[{"id":1}]'}]),
         ([{"role": "assistant", "tool_calls": "no json"}], [{"role": "assistant"}]),
+        ([{"role": "assistant", "tool_calls": [CALL]}], [{"role": "assistant", "tool_calls": _json([CALL])}]),
+        ([{"role": "assistant", "tool_calls": [CALL, BAD]}], [{"role": "assistant", "tool_calls": ""}]),
+        ([{"role": "assistant", "tool_calls": _json([BAD])}], [{"role": "assistant", "tool_calls": ""}]),
         ([{"role": "assistant", "tool_calls": []}], [{"role": "assistant"}]),
     ],
 )
@@ -132,6 +143,47 @@ def test_csv_with_messages_and_other_separators(put: Put, read: Read) -> None:
     first, second = read()
     assert first["allowed_uses"] == ["training", "testing"]
     assert (first["messages"], second["messages"]) == ([{"role": "user", "content": "q;r"}], None)
+
+
+TOOLS = '[{"name":"look","parameters":{"b":1,"a":null}}]'
+
+
+@pytest.mark.parametrize(
+    ("tools", "expected"),
+    [
+        (json.loads(TOOLS), TOOLS),
+        (json.dumps(json.loads(TOOLS)), TOOLS),
+        (None, None),
+        ([], None),
+        ("[]", None),
+        ("null", None),
+        ("", ""),
+        ("look", ""),
+        ({"name": "look"}, ""),
+        ([{"name": "look"}, 1], ""),
+        ([None], ""),
+        (5, ""),
+    ],
+)
+def test_tool_definitions_of_jsonl(put: Put, read: Read, tools: Any, expected: str | None) -> None:
+    put([ROW | {"tools": tools}, ROW | {"pair_id": "p2"}])
+    assert [row.get("tools") for row in read()] == [expected, None]
+
+
+def test_tool_definitions_of_csv_and_parquet(put: Put, read: Read) -> None:
+    quoted = json.dumps(json.loads(TOOLS)).replace('"', '""')
+    head = "pair_id,item_ref,status,allowed_uses,question,answer,tools\n"
+    put(head + f'1,i,labeled,training,q,a,"{quoted}"\n2,i,labeled,training,q,a,\n3,i,labeled,training,q,a,x\n', ".csv")
+    assert [row.get("tools") for row in read()] == [TOOLS, None, ""]
+
+
+def test_tool_definitions_of_parquet_may_be_text_or_structs(put: Put, read: Read) -> None:
+    rows = [ROW | {"pair_id": str(number), "tools": tools} for number, tools in enumerate([TOOLS, None, "x"])]
+    put(pa.Table.from_pylist(rows), ".parquet")
+    assert [row.get("tools") for row in read()] == [TOOLS, None, ""]
+    rows = [ROW | {"pair_id": str(number), "tools": tools} for number, tools in enumerate([[{"name": "look"}], None])]
+    put(pa.Table.from_pylist(rows), ".parquet")
+    assert [row.get("tools") for row in read()] == ['[{"name":"look"}]', None]
 
 
 STRUCTS: dict[str, tuple[Any, Any]] = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from training_pipeline.domain.errors import NotFound, SheetUnreadable, Unavailable
+from training_pipeline.domain.errors import NotFound, SheetChanged, SheetUnreadable, Unavailable
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
@@ -90,14 +90,28 @@ def test_a_head_without_pairs_or_with_too_many(put: Put, sheets: FileTrainingShe
 
 def test_a_change_while_reading_is_noticed(put: Put, sheets: FileTrainingSheets) -> None:
     path = put([ROW])
-    with pytest.raises(Unavailable, match="changed while it was read"), sheets.open("s"):
+    with pytest.raises(SheetChanged, match="changed while it was read"), sheets.open("s"):
         os.utime(path, ns=(1, 1))
 
 
-def test_a_fault_met_while_the_pairs_are_read(put: Put, sheets: FileTrainingSheets) -> None:
+def test_a_change_that_leaves_size_and_time_as_they_were_is_noticed(put: Put, sheets: FileTrainingSheets) -> None:
     path = put([ROW])
-    with pytest.raises(SheetUnreadable, match="line 1: is not JSON"), sheets.open("s") as opened:  # noqa: PT012
-        path.write_text('{"pair_id": secret\n')
+    before = path.stat()
+    with pytest.raises(SheetChanged), sheets.open("s"):  # noqa: PT012
+        path.write_bytes(path.read_bytes().swapcase())
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize("content", ['{"pair_id": secret\n', "", None])
+def test_whatever_comes_of_a_change_while_reading_it_is_the_change_that_is_told(
+    put: Put, sheets: FileTrainingSheets, content: str | None
+) -> None:
+    """Half a file, as somebody is just writing it: it is no fault of the sheet."""
+    path = put([ROW])
+    with pytest.raises(SheetChanged), sheets.open("s") as opened:  # noqa: PT012
+        path.unlink() if content is None else path.write_text(content)
         opened.pairs.to_pyarrow()
 
 

@@ -22,9 +22,15 @@ from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.datasets.verdicts import texts, verdicts
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train
-from training_pipeline.domain.errors import GovernanceChanged, NotFound, PipelineError, SheetUnreadable, Unavailable
+from training_pipeline.domain.errors import (
+    GovernanceChanged,
+    NotFound,
+    PipelineError,
+    SheetChanged,
+    SheetUnreadable,
+)
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA
-from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.testing import oracle
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.catalog import tags
@@ -176,7 +182,7 @@ def test_a_view_that_changes_while_it_is_read_is_told_of(workspace: Workspace) -
     try:
         with source(workspace).open("sheet-1") as opened:
             assert export_summary(opened, POLICY).total == 68
-        with pytest.raises(Unavailable, match="changed while it was read"):  # noqa: PT012, SIM117 - at the end of the block
+        with pytest.raises(SheetChanged, match="changed while it was read"):  # noqa: PT012, SIM117 - at the end of the block
             with source(workspace).open("sheet-1") as opened:
                 put_pairs(workspace, [pair(1)])
                 export_summary(opened, POLICY)
@@ -233,7 +239,7 @@ def test_a_pair_that_stops_passing_while_the_dataset_is_written_is_not_written(
         taken = snapshot(opened, POLICY, directory=tmp_path)
         plan = split_snapshot(opened, taken, ratio=0.8, seed="s", min_pairs=2)
     put_pairs(workspace, [pair(0, status="flagged"), *mixed()[1:]])
-    with source(workspace).open("sheet-1") as opened, pytest.raises(GovernanceChanged, match="1 are gone"):
+    with source(workspace).open("sheet-1") as opened, pytest.raises(SheetChanged, match="1 are gone"):
         write_dataset(opened, taken, plan, root=tmp_path / "datasets")
     assert not list((tmp_path / "datasets").iterdir())
 
@@ -364,6 +370,43 @@ def test_messages_in_json_mean_what_they_mean_in_a_file(workspace: Workspace) ->
     with source(workspace).open("sheet-1") as opened, verdicts(opened, POLICY) as judged:
         passed = {row["pair_id"] for row in judged.to_pyarrow().to_pylist() if row["reason"] is None}
     assert passed == {"fine", "called", "called in text", "weighed", "weighed nothing"}
+
+
+@pytest.mark.parametrize("variant", [False, True])
+def test_tool_definitions_in_json_mean_what_they_mean_in_a_file(workspace: Workspace, variant: bool) -> None:
+    written = {
+        '[{"name":"look","parameters":{"at":null}}]': '[{"name":"look","parameters":{"at":null}}]',
+        '[ {"name": "look"} ]': '[{"name":"look"}]',
+        "[]": None,
+        "null": None,
+        '{"name":"look"}': "",
+        "[1]": "",
+        "7": "",
+    }
+    rows = [pair(number, tools=tools) for number, tools in enumerate(written)]
+    table = arrow(rows).append_column("training_sheet_id", pa.array(["sheet-1"] * len(rows)))
+    tables(workspace).put(PAIRS, table, variants=("tools",) if variant else ())
+    with source(workspace).open("sheet-1") as opened, opened.engine.fetch(opened.pairs) as pairs:
+        found = pairs.order_by("pair_id").select("tools").to_pyarrow()["tools"].to_pylist()
+    assert found == list(written.values())
+
+
+def test_a_table_with_tool_definitions_makes_the_same_dataset_as_a_file(workspace: Workspace, tmp_path: Path) -> None:
+    tools = [None, '[{"name":"look"}]', '[{"name":"listen"}]', ""]
+    rows = [pair(number, tools=tools[number % 4]) for number in range(40)]
+    put_pairs(workspace, rows)
+    digests = []
+    with source(workspace).open("sheet-1") as opened:
+        for sheet in (opened, open_sheet(rows)):
+            taken = snapshot(sheet, POLICY, directory=tmp_path / "snapshots")
+            plan = split_snapshot(taken, ratio=0.8, seed="s", min_pairs=2)
+            made = write_dataset(sheet, taken, plan, root=tmp_path / "datasets")
+            digests.append((taken.digest, made.digest))
+    assert digests[0] == digests[1]
+    lines = [*made.train_file.read_text().splitlines(), *made.validation_file.read_text().splitlines()]
+    expected = [oracle.example(row) for row in rows if row["tools"] != ""]
+    assert sorted(lines) == sorted(line for line in expected if line)
+    assert taken.summary.excluded[Reason.INVALID] == 10
 
 
 def _table(names: list[str], written: list[str]) -> pa.Table:

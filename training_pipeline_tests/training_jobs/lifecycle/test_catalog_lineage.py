@@ -64,6 +64,7 @@ def succeeded(store: JobStore, *, names: tuple[str, ...] = (SOURCE, PAIRS), **va
         "training_sheet_name": "Patients of ward 7",
         "assets": {},
         "model_files": None,
+        "base_model": None,
     }
     records.write(store, LineageRecord(**record))
     return store.get(job.id)

@@ -3,7 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 from training_pipeline.backends.base import Handle
-from training_pipeline.domain.errors import GateRefused, Unavailable
+from training_pipeline.domain.errors import (
+    GateRefused,
+    PermissionUnknown,
+    PermissionWithdrawn,
+    SheetChanged,
+    Unavailable,
+)
 from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
 from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.training_jobs.lifecycle.claims import claim
@@ -89,3 +95,58 @@ def test_news_of_a_claim_that_was_given_back_changes_nothing(store: JobStore, ba
     failures.interrupted(Phase.LAUNCH, job.id, 1, why="killed")
     failures.raised(Phase.LAUNCH, job.id, 1, GateRefused("too late"))
     assert store.get(job.id).status is JobStatus.PENDING
+
+
+def test_a_sheet_that_is_being_edited_is_read_again_however_few_attempts_there_are(
+    store: JobStore, backend: ScriptedBackend
+) -> None:
+    job = claimed_job(store)
+    failures = Failures(store, backend, max_attempts=1)
+    for attempt in range(1, 6):
+        failures.raised(Phase.LAUNCH, job.id, attempt, SheetChanged("It was changed while it was read."))
+        now = store.get(job.id)
+        assert (now.status, now.launch.claimed_at, now.launch.uncounted) == (JobStatus.PENDING, None, attempt)
+        store.update(job.id, {"launch_after": None})
+        claim(store, Phase.LAUNCH)
+    assert "does not count" in store.events(job.id, limit=1)[0][0].message
+    failures.interrupted(Phase.LAUNCH, job.id, 6, why="killed")
+    now = store.get(job.id)
+    assert now.status is JobStatus.FAILED, "the sixth attempt is the first that counts"
+    assert "1 attempts to launch" in (now.error_message or "")
+
+
+def test_a_sheet_that_never_stops_changing_is_given_up_at_last(store: JobStore, backend: ScriptedBackend) -> None:
+    job = claimed_job(store)
+    failures = Failures(store, backend, max_attempts=1, patience_seconds=1.0)
+    failures.raised(Phase.LAUNCH, job.id, 1, SheetChanged("It was changed while it was read."))
+    now = store.get(job.id)
+    assert (now.status, (now.error_details or {})["code"]) == (JobStatus.FAILED, "sheet_changed")
+
+
+def test_what_lost_its_permission_is_named_in_the_details(store: JobStore, backend: ScriptedBackend) -> None:
+    values = {"status": JobStatus.RUNNING, "launched_at": new_job().created_at, "backend_status": JobStatus.SUCCEEDED}
+    job = claimed_job(store, Phase.FINALIZE, **values)
+    lost = PermissionWithdrawn("Gone.", details={"findings": {"missing": 1}, "pairs": 1, "pair_ids": ["p-1"]})
+    Failures(store, backend, max_attempts=3).raised(Phase.FINALIZE, job.id, 1, lost)
+    now = store.get(job.id)
+    assert now.status is JobStatus.FAILED
+    assert now.error_details == {
+        "code": "permission_withdrawn",
+        "phase": "finalize",
+        "findings": {"missing": 1},
+        "pairs": 1,
+        "pair_ids": ["p-1"],
+    }
+
+
+def test_a_job_waits_for_the_answer_whether_it_may_be_registered(store: JobStore, backend: ScriptedBackend) -> None:
+    values = {"status": JobStatus.RUNNING, "launched_at": new_job().created_at, "backend_status": JobStatus.SUCCEEDED}
+    job = claimed_job(store, Phase.FINALIZE, **values)
+    unknown = PermissionUnknown("The sheet cannot be read.")
+    Failures(store, backend, max_attempts=1).raised(Phase.FINALIZE, job.id, 1, unknown)
+    assert (store.get(job.id).status, store.get(job.id).finalize.claimed_at) == (JobStatus.RUNNING, None)
+    store.update(job.id, {"finalize_after": None})
+    claim(store, Phase.FINALIZE)
+    Failures(store, backend, max_attempts=1, patience_seconds=1.0).raised(Phase.FINALIZE, job.id, 2, unknown)
+    now = store.get(job.id)
+    assert (now.status, (now.error_details or {})["code"]) == (JobStatus.FAILED, "permission_unknown")

@@ -1,4 +1,4 @@
-"""Four records of what a model was trained on, compared: every place where one may lie is found."""
+"""Five records of what a model was trained on, compared: every place where one may lie is found."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from training_pipeline.domain.lineage import AssetRecord, LineageRecord
+from training_pipeline.domain.lineage import AssetRecord, BaseModelRecord, LineageRecord
 from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.testing.jobs import a_result
 from training_pipeline.testing.pairs import open_sheet, pair
-from training_pipeline.training_jobs.lifecycle.provenance import disagreements
+from training_pipeline.training_jobs.lifecycle.provenance import base_model_tags, disagreements
 from training_pipeline_tests.datasets.test_prepare import prepare
 
 VERSIONS = {"source_sheet": "invoices@v7", "prompt_template": "triage@v2", "canonical_labels": "l" * 64}
@@ -23,7 +24,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> DatasetRef:
 
 
 def records(dataset: DatasetRef) -> dict[str, Any]:
-    """All four, saying the same."""
+    """All five, saying the same."""
     versions = {
         **VERSIONS,
         "training_sheet": dataset.sheet_digest,
@@ -53,13 +54,21 @@ def records(dataset: DatasetRef) -> dict[str, Any]:
         model_name="triage",
         assets=assets,
     )
-    tags = {**VERSIONS, "sheet_digest": dataset.sheet_digest, "dataset_digest": dataset.digest}
+    tags = {
+        **VERSIONS,
+        "sheet_digest": dataset.sheet_digest,
+        "dataset_digest": dataset.digest,
+        "base_model_ancestors": "not recorded",
+    }
     return {
         "record": record,
         "materialized": dict(assets),
         "inputs": {key: hashlib.sha256(version.encode()).hexdigest() for key, version in VERSIONS.items()},
         "dataset": dataset,
         "tags": {f"training_pipeline.{name}": value for name, value in tags.items()},
+        "result": a_result(
+            Path("/model"), train_sha256=dataset.train_sha256, validation_sha256=dataset.validation_sha256
+        ),
     }
 
 
@@ -89,6 +98,32 @@ def test_an_event_that_is_not_the_one_on_record_is_found(dataset: DatasetRef) ->
     given = records(dataset)
     del given["materialized"]["source_sheet"]
     assert any("Dagster's event log has nothing" in line for line in found(given))
+
+
+@pytest.mark.parametrize("name", ["train_sha256", "validation_sha256"])
+def test_a_file_that_the_program_read_otherwise_is_found(dataset: DatasetRef, name: str) -> None:
+    given = records(dataset)
+    given["result"] = given["result"].model_copy(update={name: "0" * 64})
+    assert [line.partition(":")[0] for line in found(given)] == [name.replace("sha256", "split")]
+    given = records(dataset)
+    given["result"] = given["result"].model_copy(update={name: None})  # a program of an earlier version
+    assert found(given) == []
+
+
+def test_another_base_model_is_found(dataset: DatasetRef) -> None:
+    given = records(dataset)
+    for base, tag in [
+        (BaseModelRecord(reference="owner/model", revision="c0ffee"), "base_model_revision"),
+        (BaseModelRecord(reference="/models/m", files={"model.safetensors": "0" * 64}), "base_model_digest"),
+    ]:
+        record = given["record"].model_copy(update={"base_model": base})
+        tags = base_model_tags(record)
+        assert list(tags) == [f"training_pipeline.{tag}", "training_pipeline.base_model_ancestors"]
+        same = {**given, "record": record, "tags": {**given["tags"], **tags}}
+        assert found(dict(same)) == []
+        assert len(found({**same, "tags": given["tags"]})) == 1
+        loaded = given["result"].model_copy(update={"base_model_revision": "decaf"})
+        assert len(found({**same, "result": loaded})) == 1
 
 
 def test_another_dataset_or_a_missing_tag_is_found(dataset: DatasetRef) -> None:

@@ -3,15 +3,17 @@ from __future__ import annotations
 import pytest
 
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.lineage import AssetRecord, LineageRecord
+from training_pipeline.domain.lineage import AssetRecord, BaseModelRecord, LineageRecord
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.lineage import add_assets, read, set_model, write
+from training_pipeline.training_jobs.store.lineage import add_assets, read, set_base_model, set_model, write
 
 
 def a_row(job_id: str, **values: str) -> LineageRecord:
     names = [
-        name for name in LineageRecord.model_fields if name not in {"job_id", "model_version", "model_files", "assets"}
+        name
+        for name in LineageRecord.model_fields
+        if name not in {"job_id", "model_version", "model_files", "base_model", "assets"}
     ]
     return LineageRecord(job_id=job_id, **{**{name: f"the {name}" for name in names}, **values})
 
@@ -28,6 +30,19 @@ def test_a_record_is_completed_and_keeps_its_assets_when_written_again(store: Jo
     found = read(store, job.id)
     assert found.assets == {"training_sheet": one, "training_metrics": two}
     assert found.dataset_digest == "another"
+
+
+def test_what_exactly_the_base_model_was_is_kept_and_completed(store: JobStore) -> None:
+    job = store.create(new_job(), message="Created.")
+    write(store, a_row(job.id))
+    assert read(store, job.id).base_model is None  # as for jobs of before
+    for base in (
+        BaseModelRecord(reference="owner/model"),
+        BaseModelRecord(reference="owner/model", revision="c0ffee"),
+        BaseModelRecord(reference="/models/m", files={"model.safetensors": "0" * 64}),
+    ):
+        set_base_model(store, job.id, base)
+        assert read(store, job.id).base_model == base
 
 
 def test_a_job_that_was_never_submitted_has_no_record(store: JobStore) -> None:

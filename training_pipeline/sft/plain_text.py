@@ -1,0 +1,135 @@
+"""What people write is text, even where it spells a control token: the model reads its letters, not the token.
+
+The trainer imports this file, and it travels with a registered model, so it stands alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+Span = tuple[int, int]
+
+#: Unicode's noncharacters stand in no text that people exchange. One is put into each control token in a content, so
+#: that the tokenizer no longer finds the token; its own token ids are then left out.
+_NONCHARACTERS: Final = [chr(code) for code in range(0xFDD0, 0xFDF0)]
+#: In what the assistant says these are no injection: chat templates look for them, to find the reasoning.
+_REASONING: Final = frozenset({"<think>", "</think>"})
+
+
+class PlainText:
+    """Chats as a tokenizer writes them, with control tokens in contents, names and tool calls read as letters.
+
+    Control tokens are the tokenizer's special tokens, and those added ones that its chat template names.
+    """
+
+    def __init__(self, tokenizer: Any, template: str) -> None:
+        self.tokenizer = tokenizer
+        added = tokenizer.added_tokens_decoder.values()
+        named = {
+            token.content for token in added if token.special or (_is_tag(token.content) and token.content in template)
+        }
+        control = {token for token in {*named, *tokenizer.all_special_tokens} if len(token) > 1 and not token.isspace()}
+        self._anywhere = _pattern(control)
+        self._in_answers = _pattern(control - _REASONING)
+
+    def mask(
+        self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]] | None = None
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None, str]:
+        """Copies of both with a character put into each control token, and that character; "" for none."""
+        told = json.dumps([list(messages), list(tools or ())], ensure_ascii=False)
+        defined = list(tools) if tools else None
+        if self._anywhere is None or not self._anywhere.search(told):
+            return list(messages), defined, ""
+        mask = next(character for character in _NONCHARACTERS if character not in told)
+        return (
+            [self._masked_message(message, mask) for message in messages],
+            _masked(defined, self._anywhere, mask),
+            mask,
+        )
+
+    def _masked_message(self, message: dict[str, Any], mask: str) -> dict[str, Any]:
+        pattern = self._in_answers if message.get("role") == "assistant" else self._anywhere
+        if pattern is None:
+            return message
+        return {key: value if key == "role" else _masked(value, pattern, mask) for key, value in message.items()}
+
+    def encode(
+        self, texts: Sequence[str], masks: Sequence[str], cuts: Sequence[Sequence[int]]
+    ) -> list[tuple[list[int], list[Span]]]:
+        """Token ids and their character spans. No token reaches over a cut, a position in the text, or holds a mask."""
+        if not texts:
+            return []  # the tokenizer takes no empty batch
+        return [
+            self._whole(text, mask, at, ids, offsets)
+            for text, mask, at, (ids, offsets) in zip(texts, masks, cuts, self._tokens(texts), strict=True)
+        ]
+
+    def prompt(
+        self,
+        messages: Sequence[dict[str, Any]],
+        template: str | None = None,
+        *,
+        tools: Sequence[dict[str, Any]] | None = None,
+    ) -> list[int]:
+        """The token ids that ask the model for the next answer, by `template` or the tokenizer's own."""
+        masked, defined, mask = self.mask(messages, tools)
+        text = self.tokenizer.apply_chat_template(
+            masked, tools=defined, chat_template=template, tokenize=False, add_generation_prompt=True
+        )
+        return self.encode([text], [mask], [[]])[0][0]
+
+    def _tokens(self, texts: Iterable[str]) -> list[tuple[list[int], list[Span]]]:
+        found = self.tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        return list(zip(found["input_ids"], found["offset_mapping"], strict=True))
+
+    def _whole(
+        self, text: str, mask: str, cuts: Sequence[int], ids: list[int], offsets: list[Span]
+    ) -> tuple[list[int], list[Span]]:
+        masked = [index for index, character in enumerate(text) if character == mask] if mask else []
+        wanted = sorted({*cuts, *masked, *(index + 1 for index in masked)})
+        crossed = [cut for cut in wanted if _crossed(offsets, cut)]
+        if crossed:
+            edges = [0, *crossed, len(text)]
+            pieces = [(start, text[start:end]) for start, end in itertools.pairwise(edges) if start < end]
+            tokens = self._tokens(piece for _, piece in pieces)
+            ids = [token for piece_ids, _ in tokens for token in piece_ids]
+            offsets = [
+                (start + first, start + last)
+                for (start, _), (_, spans) in zip(pieces, tokens, strict=True)
+                for first, last in spans
+            ]
+        if masked:
+            kept = [index for index, (start, end) in enumerate(offsets) if text[start:end] != mask]
+            ids, offsets = [ids[index] for index in kept], [offsets[index] for index in kept]
+        return ids, offsets
+
+
+def _is_tag(token: str) -> bool:
+    """Runs of line breaks or blanks are added tokens too, but nothing to hide."""
+    return len(token) > 2 and not any(character.isspace() for character in token)
+
+
+def _pattern(tokens: Iterable[str]) -> re.Pattern[str] | None:
+    longest_first = sorted(tokens, key=lambda token: (-len(token), token))
+    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+
+def _masked(value: Any, pattern: re.Pattern[str], mask: str) -> Any:
+    if isinstance(value, str):
+        return pattern.sub(lambda found: found[0][0] + mask + found[0][1:], value)
+    if isinstance(value, dict):
+        return {_masked(key, pattern, mask): _masked(item, pattern, mask) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_masked(item, pattern, mask) for item in value]
+    return value
+
+
+def _crossed(offsets: Sequence[Span], cut: int) -> bool:
+    """Whether a token begins before `cut` and ends after it."""
+    index = bisect_right(offsets, cut, key=lambda span: span[1])
+    return index < len(offsets) and offsets[index][0] < cut < offsets[index][1]

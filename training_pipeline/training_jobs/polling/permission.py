@@ -1,0 +1,139 @@
+"""Asks the source of training sheets whether what submitted jobs train on may still be trained on.
+
+It is asked when a queued job is about to begin, when a job is finished, and regularly in between. Only a sheet whose
+content digest or table version is the one that was asked about before is not judged again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from training_pipeline.datasets.compare import MOST_PAIR_IDS, Pairs, RecheckResult, recheck, told
+from training_pipeline.domain.errors import (
+    GateRefused,
+    NotFound,
+    PermissionUnknown,
+    PermissionWithdrawn,
+    SheetUnreadable,
+)
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
+
+_HINT: Final = "Create a new job: it trains on the pairs that may be used then."
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that stops nothing and that somebody must know. `identity` tells it from others of the same job."""
+
+    message: str
+    identity: str
+
+    @classmethod
+    def of(cls, withdrawn: PermissionWithdrawn, what: str) -> Warned:
+        """That pairs lost their permission, and `what` comes of it. Pure."""
+        return cls(f"{withdrawn.message} {what}", f"withdrawn:{_identity(withdrawn.details)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Whether a job's pairs may still be trained on.
+
+    `version` is the sheet and the policy that it was judged by; empty where the sheet is gone or refused as a whole.
+    """
+
+    version: str = ""
+    withdrawn: PermissionWithdrawn | None = None
+    warnings: tuple[Warned, ...] = ()
+
+
+class Permission:
+    """Asks about jobs. Reads only."""
+
+    def __init__(self, source: TrainingSheetSource, policy: GatePolicy) -> None:
+        self._source = source
+        self._policy = policy
+
+    def ask(self, job: TrainingJob) -> Answer:
+        """The answer about one job. Raises `PermissionUnknown` where its sheet cannot be read, and `Unavailable`."""
+        found = self.ask_all(job.request.training_sheet_id, [job])[job.id]
+        if isinstance(found, PermissionUnknown):
+            raise found
+        return found
+
+    def ask_all(self, sheet_id: str, jobs: Sequence[TrainingJob]) -> Mapping[str, Answer | PermissionUnknown]:
+        """The answers about jobs on one training sheet, by job id; it is opened once. Raises as `ask` does.
+
+        A job whose own dataset cannot be read has an error for an answer, and the others theirs.
+        """
+        try:
+            with self._source.open(sheet_id) as opened:
+                return {job.id: self._answer(opened, job) for job in jobs}
+        except NotFound:
+            return {job.id: _refused_whole(job, f"there is no training sheet {sheet_id!r} any more.") for job in jobs}
+        except SheetUnreadable as error:
+            raise PermissionUnknown(
+                f"Training sheet {sheet_id!r} cannot be read, so nobody can say whether its pairs may still be trained "
+                f"on: {error.message}",
+                hint="Fix the training sheet (`training-pipeline sheets check` lists every problem).",
+            ) from error
+
+    def _answer(self, opened: OpenSheet, job: TrainingJob) -> Answer | PermissionUnknown:
+        version = f"{opened.digest}:{self._policy.model_dump_json()}"
+        if job.permission.version == version:
+            return Answer(version)
+        dataset = job.data.dataset
+        if not isinstance(dataset, DatasetRef) or not dataset.manifest_file.is_file():
+            return PermissionUnknown(
+                f"The dataset of training job {job.id} cannot be read, so nobody can say whether its pairs may still "
+                "be trained on.",
+                hint="Retry the training job: everything is prepared anew.",
+            )
+        try:
+            found = recheck(opened, dataset, self._policy, begun=job.status is JobStatus.RUNNING)
+        except GateRefused as error:
+            return _refused_whole(job, error.message)
+        return Answer(version, withdrawn=_withdrawn(job, found), warnings=tuple(_warnings(job, found)))
+
+
+def _withdrawn(job: TrainingJob, found: RecheckResult) -> PermissionWithdrawn | None:
+    if not found.findings:
+        return None
+    what = f"{told(found.findings)}: {found.lost}"
+    return PermissionWithdrawn(
+        f"Permission withdrawn: some pairs of training sheet {job.request.training_sheet_id!r} that training job "
+        f"{job.id} was submitted with may no longer be trained on. {what}.",
+        hint=_HINT,
+        details=_details(found.findings, found.lost),
+    )
+
+
+def _refused_whole(job: TrainingJob, why: str) -> Answer:
+    message = f"Permission withdrawn: training job {job.id} may not train on any of its pairs any more: {why}"
+    return Answer(withdrawn=PermissionWithdrawn(message, hint=_HINT, details=_details({"training_sheet": 1}, Pairs())))
+
+
+def _details(findings: Mapping[str, int], lost: Pairs) -> dict[str, Any]:
+    return {"findings": dict(findings), "pairs": lost.count, "pair_ids": list(lost.ids[:MOST_PAIR_IDS])}
+
+
+def _warnings(job: TrainingJob, found: RecheckResult) -> Iterator[Warned]:
+    said = (
+        (found.raised, "classification_raised", "classified more strictly"),
+        (found.edited, "text_edited", "worded otherwise"),
+    )
+    sheet = job.request.training_sheet_id
+    for pairs, kind, what in said:
+        if pairs.count:
+            message = f"Of the pairs that training job {job.id} was submitted with, training sheet {sheet!r} now has"
+            yield Warned(f"{message} {pairs} {what}.", f"{kind}:{_identity(pairs.model_dump())}")
+
+
+def _identity(found: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,188 @@
+"""Models of well-known families stop, and are served as they were trained; or they are refused before any training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from training_pipeline.sft.chat_format import chat_format
+from training_pipeline.sft.config import parse
+from training_pipeline.sft.data import IGNORED, ChatFormat, Encoded, Example
+from training_pipeline.sft.errors import TrainingFailed
+from training_pipeline.sft.run_dir import RunDir, Status
+from training_pipeline.sft.stop import StopRequest
+from training_pipeline.sft.train import train
+from training_pipeline.testing.soak import SOAKING
+from training_pipeline.testing.triage import triage_pairs, write_jsonl
+from training_pipeline_tests.sft.families import (
+    DEEPSEEK,
+    FAMILIES,
+    LLAMA_3,
+    PHI_3,
+    QWEN_3,
+    Family,
+    save_base,
+    texts_of,
+    tokenizer_of,
+)
+
+TAUGHT: list[dict[str, Any]] = triage_pairs(96)
+#: Those of the taught pairs that are asked in the end.
+ROWS = TAUGHT[:16]
+TRAINED = [family for family in FAMILIES if not family.refused]
+#: Training all of them takes minutes: that is for `make soak`.
+REALLY_TRAINED = TRAINED if SOAKING else [PHI_3, DEEPSEEK]
+DAY = date(2026, 3, 1)
+
+
+def named(family: Family) -> str:
+    return family.name
+
+
+def chat_of(family: Family) -> ChatFormat:
+    return chat_format(tokenizer_of(family, texts_of(ROWS)), "some/model", DAY)
+
+
+def messages(*contents: str) -> list[dict[str, Any]]:
+    return [{"role": "assistant" if turn % 2 else "user", "content": text} for turn, text in enumerate(contents)]
+
+
+def encode(chat: ChatFormat, turns: list[dict[str, Any]]) -> Encoded:
+    return chat.encode([Example(1, turns, [True] * (len(turns) // 2))])[0]
+
+
+@pytest.mark.parametrize("family", [family for family in FAMILIES if family.refused], ids=named)
+def test_a_family_that_cannot_stop_is_refused_with_what_to_change(family: Family) -> None:
+    with pytest.raises(TrainingFailed, match=f"{family.refused}.*: choose another base_model, or put the end token"):
+        chat_of(family)
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+@pytest.mark.parametrize("answer", ["beta", "  padded ", "\n\nnext line", "many words, and one more"])
+@pytest.mark.parametrize("family", TRAINED, ids=named)
+def test_the_served_prompt_begins_the_example_and_every_answer_ends(family: Family, answer: str, turns: int) -> None:
+    chat = chat_of(family)
+    said = messages("What now?", "alpha", "And then?", answer)[4 - 2 * turns :]
+    encoded = encode(chat, said)
+    served = chat.tokenizer.apply_chat_template(said[:-1], add_generation_prompt=True, tokenize=True, return_dict=False)
+    assert encoded.input_ids[: len(served)] == served == chat.prompt(said[:-1])
+    assert len(encoded.spans) == turns
+    for start, end in encoded.spans:
+        assert chat.tokenizer.decode(encoded.labels[end - 1]) == family.end
+        assert encoded.labels[end - 1] in chat.ends
+        assert IGNORED not in encoded.labels[start:end]
+    start, end = encoded.spans[-1]
+    assert start == len(served)
+    written = chat.tokenizer.decode(encoded.labels[start : end - 1])
+    assert written.startswith(family.lead)
+    assert written.removeprefix(family.lead).strip() == answer.strip()
+
+
+@pytest.mark.parametrize("family", TRAINED, ids=named)
+def test_control_tokens_in_a_text_are_letters(family: Family) -> None:
+    chat = chat_of(family)
+    control = [token for token in (family.end, *family.special, *family.added) if "think" not in token]
+    attack = "".join(f"hi{token}\n{token} you" for token in control)
+    encoded = encode(chat, messages(attack, "alpha"))
+    plain = encode(chat, messages("hi you", "alpha"))
+    ids = {chat.tokenizer.convert_tokens_to_ids(token) for token in control}
+    assert [token for token in encoded.input_ids if token in ids] == [t for t in plain.input_ids if t in ids]
+    assert attack in chat.tokenizer.decode(encoded.input_ids)
+    prompt = chat.prompt(messages(attack))
+    assert encoded.input_ids[: len(prompt)] == prompt
+    answered = encode(chat, messages("hi", attack))
+    assert attack.strip() in chat.tokenizer.decode(answered.labels[slice(*answered.spans[0])])
+
+
+def test_the_date_is_that_of_the_first_start_also_where_the_model_is_served() -> None:
+    chat = chat_of(LLAMA_3)
+    text = chat.tokenizer.apply_chat_template(messages("hi"), tokenize=False)
+    assert "Today: 01 Mar 2026" in text
+    assert "strftime_now" in chat.tokenizer.chat_template
+
+
+def test_reasoning_that_a_template_drops_is_not_dropped_in_silence() -> None:
+    with pytest.raises(
+        TrainingFailed, match=r"leaves out a part of the content of a message \(role assistant\).*line 1"
+    ):
+        encode(chat_of(DEEPSEEK), messages("hi", "<think>because of that</think>alpha"))
+    kept = chat_of(QWEN_3)
+    encoded = encode(kept, messages("hi", "<think>because of that</think>alpha"))
+    written = kept.tokenizer.decode(encoded.labels[slice(*encoded.spans[0])])
+    assert written == "<think>\nbecause of that\n</think>\n\nalpha<|im_end|>"
+
+
+CALL = {"type": "function", "id": "1", "function": {"name": "look", "arguments": {"at": "Graz"}}}
+
+
+@pytest.mark.parametrize(
+    ("said", "lost"),
+    [
+        ({"role": "assistant", "content": "", "tool_calls": [CALL]}, "the name of a tool call"),
+        ({"role": "assistant", "content": "x", "name": "Ann"}, r"the name of a message \(role assistant\)"),
+    ],
+)
+def test_what_a_template_does_not_write_is_refused_by_line(said: dict[str, Any], lost: str) -> None:
+    with pytest.raises(TrainingFailed, match=f"leaves out {lost} in the example in line 1"):
+        encode(chat_of(PHI_3), [*messages("hi"), said])
+
+
+def trained_model(family: Family, folder: Path) -> dict[str, Any]:
+    base = save_base(family, folder / "base", texts_of(TAUGHT))
+    settings = {"epochs": 50, "learning_rate": 5e-3, "batch_size": 8, "max_length": 128, "precision": "fp32"}
+    config = parse(
+        {
+            "schema": 1,
+            "run_dir": str(folder / "run"),
+            "train_file": str(write_jsonl(folder / "train.jsonl", TAUGHT)),
+            "validation_file": str(write_jsonl(folder / "validation.jsonl", ROWS)),
+            "base_model": str(base),
+            "model_name": "triage",
+            "exact_match_questions": 16,
+            **settings,
+        }
+    )
+    run = RunDir(config.run_dir)
+    run.create()
+    return train(config, run, Status(run.status), StopRequest())
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """More threads than one only wait for each other where models are this small and other tests run beside."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.slow
+@pytest.mark.soak
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("family", REALLY_TRAINED, ids=named)
+def test_it_stops_and_answers_what_it_was_taught(family: Family, tmp_path: Path) -> None:
+    result = trained_model(family, tmp_path)
+    custom = result["custom_metrics"]
+    assert (custom["stopped_answers"], custom["asked_questions"]) == (16, 16)
+    assert custom["exact_match_after"] == 1.0
+    folder = tmp_path / "run" / "model"
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder)
+    end = tokenizer.convert_tokens_to_ids(family.end)
+    ends = json.loads((folder / "generation_config.json").read_text())["eos_token_id"]
+    assert {end, tokenizer.eos_token_id} == {*(ends if isinstance(ends, list) else [ends])}
+    for row in ROWS:
+        asked, expected = row["messages"]
+        prompt = tokenizer.apply_chat_template(
+            [asked], add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        written = model.generate(**prompt, do_sample=False, max_new_tokens=60)[0, prompt["input_ids"].shape[1] :]
+        assert written[-1] == end
+        assert tokenizer.decode(written[:-1]).strip() == family.lead + expected["content"]
