@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training_pipeline.domain.export_summary import SheetWarning
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
@@ -191,6 +192,19 @@ class AsksPermission(Protocol):
 
     def allow(self, job_id: str, attempt: int, *, asked: float) -> None:
         """Let the run begin that has asked at this time (`RunState.asks_since`). A later question stays open."""
+        ...
+
+
+@runtime_checkable
+class Rehearsing(Protocol):
+    """What a backend has besides where it can say what a training would refuse or cut, without training."""
+
+    def rehearses(self, base_model: str) -> bool:
+        """Whether it can be said for this base model. Pure."""
+        ...
+
+    def rehearse(self, submission: Submission) -> Sequence[SheetWarning]:
+        """What the trainer would refuse or cut, with pair ids and never with text. Reads only, for up to a minute."""
         ...
 
 

@@ -1,6 +1,7 @@
 """Start the training program: `python -m training_pipeline.sft CONFIG.json` or `python <this folder> CONFIG.json`.
 
-With `--worker FILE` it works as a GPU worker of Databricks does; see `worker.py`.
+With `--worker FILE` it works as a GPU worker of Databricks does (`worker.py`), with `--rehearse CONFIG.json` it only
+says what it would refuse (`rehearse.py`).
 """
 
 from __future__ import annotations
@@ -34,6 +35,6 @@ def package_name() -> str:
 
 
 if __name__ == "__main__":
-    worker = sys.argv[1:2] == ["--worker"]
-    module = importlib.import_module(f"{package_name()}.{'worker' if worker else 'program'}")
-    sys.exit(module.main(sys.argv[2:] if worker else sys.argv[1:]))
+    other = {"--worker": "worker", "--rehearse": "rehearse"}.get(sys.argv[1] if len(sys.argv) > 1 else "")
+    module = importlib.import_module(f"{package_name()}.{other or 'program'}")
+    sys.exit(module.main(sys.argv[2:] if other else sys.argv[1:]))

@@ -105,7 +105,7 @@ def load(config: Config, run: RunDir, revision: str | None = None) -> Base:
 
 def _commit(name: str, revision: str | None) -> str | None:
     """The commit of the Hub that `revision`, or the newest one, means: files lie in a folder named by it."""
-    from transformers.utils import cached_file
+    from transformers.utils.hub import cached_file
 
     path = cached_file(name, "config.json", revision=revision)
     commit = Path(path).parent.name if path else ""

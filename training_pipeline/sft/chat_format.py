@@ -12,7 +12,7 @@ import jinja2
 from .data import ChatFormat, Example, Lead, Message, Renderer, Span, answer_spans
 from .errors import TrainingFailed
 from .kept import Kept
-from .plain_text import PlainText
+from .plain_text import PlainText, written
 from .served_template import with_fixed_date, with_prompt
 from .templates import PLAIN
 
@@ -94,15 +94,15 @@ def prefixed(tokenizer: Any, template: str) -> Renderer:
     """Spans are what each assistant message adds to the prompt before it; the template must never rewrite the past."""
 
     def render(messages: Sequence[Message], tools: Sequence[Message] | None = None) -> tuple[str, list[Span]]:
-        whole = _render(tokenizer, template, messages, tools)
+        whole = written(tokenizer, template, messages, tools)
         spans = []
         for index, message in enumerate(messages):
             if message["role"] != "assistant":
                 continue
-            prompt = _render(tokenizer, template, messages[:index], tools, prompt=True)
+            prompt = written(tokenizer, template, messages[:index], tools, prompt=True)
             if not whole.startswith(prompt):  # what is served then is found out later
-                prompt = _render(tokenizer, template, messages[:index], tools)
-            through = _render(tokenizer, template, messages[: index + 1], tools)
+                prompt = written(tokenizer, template, messages[:index], tools)
+            through = written(tokenizer, template, messages[: index + 1], tools)
             end = _end_of_answer(whole, len(prompt), through, message["content"])
             if not whole.startswith(prompt) or end is None:
                 raise TrainingFailed(
@@ -129,24 +129,6 @@ def _end_of_answer(whole: str, start: int, through: str, content: str) -> int | 
         return None
     tail = through[last + len(said) :]
     return here + len(said) + len(tail) if whole.startswith(tail, here + len(said)) else None
-
-
-def _render(
-    tokenizer: Any,
-    template: str,
-    messages: Sequence[Message],
-    tools: Sequence[Message] | None = None,
-    *,
-    prompt: bool = False,
-) -> str:
-    text: str = tokenizer.apply_chat_template(
-        list(messages),
-        tools=list(tools) if tools else None,
-        chat_template=template,
-        tokenize=False,
-        add_generation_prompt=prompt,
-    )
-    return text
 
 
 def _default(template: Any) -> str | None:
@@ -206,7 +188,7 @@ def _leads(tokenizer: Any, template: str, probes: Sequence[Probe]) -> set[Lead] 
     leads: set[Lead] = {("", "")}
     for messages, text, spans in probes:
         for turn, (start, _) in enumerate(spans):
-            prompt = _render(tokenizer, template, messages[: 2 * turn + 1], prompt=True)
+            prompt = written(tokenizer, template, messages[: 2 * turn + 1], prompt=True)
             if text.startswith(prompt):
                 end = len(prompt)
                 leads.add((text[end:start], text[start:end]))
@@ -219,7 +201,7 @@ def _common_prompt(tokenizer: Any, template: str, probes: Sequence[Probe]) -> st
     """The text in front of every last answer, where it is always the same and follows the messages before it."""
     prompts = set()
     for messages, text, _ in probes:
-        before = _render(tokenizer, template, messages[:-1])
+        before = written(tokenizer, template, messages[:-1])
         answer = text.find(messages[-1]["content"], len(before))
         if not text.startswith(before) or answer < 0:
             return None

@@ -21,6 +21,8 @@ from .kept import Kept
 from .pair_ids import quoted
 from .plain_text import PlainText
 
+#: What a chat template may raise for a chat that it cannot write: it is code of others.
+UNWRITABLE: Final = (jinja2.TemplateError, LookupError, TypeError, ValueError)
 #: The label of a token that is not trained on.
 IGNORED: Final = -100
 
@@ -183,7 +185,9 @@ class ChatFormat:
         try:
             text, spans = self.render(messages, tools)
             lost = self.kept.lost(messages, text, tools)
-        except jinja2.TemplateError:
+        except TrainingFailed as refusal:
+            raise TrainingFailed(f"{refusal} It shows in {example.name}.", pair_ids=example.pair_ids) from None
+        except UNWRITABLE:
             raise TrainingFailed(
                 f"The base model's chat template cannot write {example.name} (roles: {_roles(example)}): choose a "
                 "base_model whose template knows these roles in this order, or change the pair.",

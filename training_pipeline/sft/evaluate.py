@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from .data import ChatFormat, read_examples
+from .data import UNWRITABLE, ChatFormat, read_examples
 from .errors import TrainingFailed
 
 #: Tokens that an answer may be longer than the expected one, so that a model which does not stop is seen not to.
@@ -49,7 +49,14 @@ def questions(validation_file: Path, chat: ChatFormat, count: int, *, ids: Itera
         answer = [index for index, trained in zip(assistants, example.trained, strict=True) if trained][-1]
         start, end = encoded.spans[-1]
         before = example.messages[:answer]
-        prompt = chat.prompt(before, example.tools)
+        try:
+            prompt = chat.prompt(before, example.tools)
+        except UNWRITABLE:
+            raise TrainingFailed(
+                f"validation_file: the base model's chat template cannot ask for the last answer of {example.name}: "
+                "choose another base_model, or leave the pair out.",
+                pair_ids=example.pair_ids,
+            ) from None
         if encoded.input_ids[: len(prompt)] != prompt:
             raise TrainingFailed(
                 f"validation_file: the base model's chat template asks for the answer of {example.name} with another "

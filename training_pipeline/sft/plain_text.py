@@ -78,9 +78,7 @@ class PlainText:
     ) -> list[int]:
         """The token ids that ask the model for the next answer, by `template` or the tokenizer's own."""
         masked, defined, mask = self.mask(messages, tools)
-        text = self.tokenizer.apply_chat_template(
-            masked, tools=defined, chat_template=template, tokenize=False, add_generation_prompt=True
-        )
+        text = written(self.tokenizer, template, masked, defined, prompt=True)
         return self.encode([text], [mask], [[]])[0][0]
 
     def _tokens(self, texts: Iterable[str]) -> list[tuple[list[int], list[Span]]]:
@@ -107,6 +105,30 @@ class PlainText:
             kept = [index for index, (start, end) in enumerate(offsets) if text[start:end] != mask]
             ids, offsets = [ids[index] for index in kept], [offsets[index] for index in kept]
         return ids, offsets
+
+
+def written(
+    tokenizer: Any,
+    template: str | None,
+    messages: Sequence[dict[str, Any]],
+    tools: Sequence[dict[str, Any]] | None = None,
+    *,
+    prompt: bool = False,
+) -> str:
+    """The chat as text, by `template` or the tokenizer's own; raises what the template raises.
+
+    Unlike the tokenizer it also asks for an answer to nothing, as in a chat that the assistant begins.
+    """
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    rendered: Any = render_jinja_template(
+        conversations=[list(messages)],
+        tools=list(tools) if tools else None,
+        chat_template=template or tokenizer.chat_template,
+        add_generation_prompt=prompt,
+        **tokenizer.special_tokens_map,
+    )
+    return str(rendered[0][0])
 
 
 def _is_tag(token: str) -> bool:

@@ -62,14 +62,14 @@ def write_tokens(
 
     schema = pa.schema({"input_ids": pa.list_(pa.int32()), "labels": pa.list_(pa.int32())})
     counts = Counts()
-    allowed = chat.ends | set(chat.tokenizer.all_special_ids)
     digest = hashlib.sha256()
     target.parent.mkdir(exist_ok=True)
     with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_stream(sink, schema) as stream:
         for batch in batches(read_examples(source, name, digest.update, ids=ids), BATCH):
-            encoded = _encoded(chat, batch, name)
-            for example, one in zip(batch, encoded, strict=True):
-                counts.ends |= _ends(example, one, allowed, name)
+            found = encoded_with_ends(chat, batch, name)
+            encoded = [one for one, _ in found]
+            for example, (one, ends) in zip(batch, found, strict=True):
+                counts.ends |= ends
                 counts.add(example, one, max_length)
             columns = [[one.input_ids[:max_length] for one in encoded], [one.labels[:max_length] for one in encoded]]
             stream.write_batch(pa.record_batch([pa.array(column, pa.list_(pa.int32())) for column in columns], schema))
@@ -78,11 +78,17 @@ def write_tokens(
     return counts
 
 
-def _encoded(chat: ChatFormat, batch: list[Example], name: str) -> list[Encoded]:
+def encoded_with_ends(chat: ChatFormat, batch: list[Example], name: str) -> list[tuple[Encoded, set[int]]]:
+    """The examples as tokens, uncut, each with the tokens that end its trained answers.
+
+    Raises `TrainingFailed` for the first that the template cannot write whole, or without an end.
+    """
+    allowed = chat.ends | set(chat.tokenizer.all_special_ids)
     try:
-        return chat.encode(batch)
+        encoded = chat.encode(batch)
     except TrainingFailed as refusal:
         raise TrainingFailed(f"{name}: {refusal}", pair_ids=refusal.pair_ids) from None
+    return [(one, _ends(example, one, allowed, name)) for example, one in zip(batch, encoded, strict=True)]
 
 
 def _ends(example: Example, encoded: Encoded, allowed: set[int] | frozenset[int], name: str) -> set[int]:

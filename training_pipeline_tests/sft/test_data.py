@@ -150,7 +150,7 @@ def test_what_is_no_list_of_tool_definitions_is_refused(tmp_path: Path, tools: A
 
 def test_tool_arguments_that_are_no_json_are_named_by_their_pair(tmp_path: Path) -> None:
     call = {"type": "function", "function": {"name": "look", "arguments": "{at: Graz"}}
-    row = {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "tool_calls": [call]}]}
+    row: dict[str, Any] = {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "tool_calls": [call]}]}
     source = write_jsonl(tmp_path / "train.jsonl", [row])
     with pytest.raises(TrainingFailed, match="pair 'bad' calls a tool with arguments that are no JSON") as raised:
         list(read_examples(source, "train_file", ids=["bad"]))

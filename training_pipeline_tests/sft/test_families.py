@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from training_pipeline.sft.chat_format import chat_format
@@ -19,7 +22,7 @@ from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.run_dir import RunDir, Status
 from training_pipeline.sft.stop import StopRequest
 from training_pipeline.sft.train import train
-from training_pipeline.testing.soak import SOAKING
+from training_pipeline.testing.soak import SOAKING, examples
 from training_pipeline.testing.triage import triage_pairs, write_jsonl
 from training_pipeline_tests.sft.families import (
     DEEPSEEK,
@@ -117,6 +120,44 @@ def test_reasoning_that_a_template_drops_is_not_dropped_in_silence() -> None:
     encoded = encode(kept, messages("hi", "<think>because of that</think>alpha"))
     written = kept.tokenizer.decode(encoded.labels[slice(*encoded.spans[0])])
     assert written == "<think>\nbecause of that\n</think>\n\nalpha<|im_end|>"
+
+
+whole_chats = cache(chat_of)
+turns = st.lists(st.sampled_from(["user", "assistant", "assistant", "tool"]), max_size=5)
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(st.sampled_from(TRAINED), st.booleans(), turns)
+def test_whoever_speaks_first_a_chat_is_trained_as_it_is_served_or_refused_by_its_pair(
+    family: Family, system: bool, roles: list[str]
+) -> None:
+    chat = whole_chats(family)
+    said = [
+        {"role": role, "content": f"word {number}"}
+        for number, role in enumerate([*["system"] * system, *roles, "assistant"])
+    ]
+    answers = [number for number, message in enumerate(said) if message["role"] == "assistant"]
+    told: TrainingFailed | None = None
+    try:
+        encoded = chat.encode([Example(1, said, [True] * len(answers), "p-1")])[0]
+    except TrainingFailed as refusal:
+        told = refusal
+    if told is not None:
+        assert "pair 'p-1'" in str(told)
+        assert told.pair_ids == ("p-1",)
+        return
+    assert len(encoded.spans) == len(answers)
+    prompt = chat.prompt(said[: answers[-1]])
+    assert encoded.input_ids[: len(prompt)] == prompt
+    for number, (start, end) in zip(answers, encoded.spans, strict=True):
+        assert encoded.input_ids[end - 1] in chat.ends
+        assert f"word {number}" in chat.tokenizer.decode(encoded.input_ids[start:end])
+
+
+@pytest.mark.parametrize("family", [LLAMA_3, PHI_3, QWEN_3], ids=named)
+def test_a_chat_of_answers_alone_is_trained(family: Family) -> None:
+    encoded = chat_of(family).encode([Example(1, [{"role": "assistant", "content": "alpha"}], [True])])[0]
+    assert any(label != IGNORED for label in encoded.labels)
 
 
 CALL = {"type": "function", "id": "1", "function": {"name": "look", "arguments": {"at": "Graz"}}}

@@ -30,6 +30,7 @@ from training_pipeline.backends.local import outcomes
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.backends.local.hardware import best_precision
 from training_pipeline.backends.local.progress import read_points
+from training_pipeline.backends.local.rehearsal import rehearse
 from training_pipeline.backends.local.run_directory import Orders, RunDirectory
 from training_pipeline.backends.local.run_log import log_tail
 from training_pipeline.backends.local.supervisor_start import start_supervisor
@@ -47,6 +48,7 @@ from training_pipeline.domain.errors import (
     NotFound,
     Unavailable,
 )
+from training_pipeline.domain.export_summary import SheetWarning
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.job_id import is_job_id
 from training_pipeline.domain.lineage import BaseModelRecord
@@ -118,6 +120,14 @@ class LocalBackend:
                 f"The base model {base_model} cannot be read: {error.strerror or error} ({error.filename}).",
                 hint="Check its owner and rights. It is retried automatically.",
             ) from error
+
+    def rehearses(self, base_model: str) -> bool:
+        """Whether the base model is a folder of this machine, and our own program trains it. Pure."""
+        return Path(base_model).is_absolute() and self._program == PROGRAM
+
+    def rehearse(self, submission: Submission) -> list[SheetWarning]:
+        """What the trainer would refuse or cut; its tokenizer reads every example. Reads only."""
+        return rehearse(submission)
 
     def submit(self, submission: Submission) -> Handle:
         """Start training and return; the existing handle where this attempt was submitted before.

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from training_pipeline.backends.base import Plan
+from training_pipeline.backends.base import FineTuningBackend, Plan, Rehearsing, Submission
 from training_pipeline.datasets.predecessor import Predecessor
+from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
+from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.rules.near_ties import LARGEST_SHARE
 from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.rules.split import SplitPlan
 from training_pipeline.domain.split_report import KeptSides, NearReport, SplitReport
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.domain.training_sheet import TrainingSheet
@@ -43,6 +48,37 @@ class DryRun(BaseModel):
     warnings: tuple[SheetWarning, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What the launch of a job would do with its sheet; its files are in a directory that is gone afterwards."""
+
+    opened: OpenSheet
+    request: JobRequest
+    taken: SnapshotRef
+    split: SplitPlan
+    directory: Path
+
+    def refusals(self, backend: FineTuningBackend, plan: Plan) -> Sequence[SheetWarning]:
+        """What the trainer would refuse or cut, where the backend can say so. Writes the dataset, for that moment."""
+        if not isinstance(backend, Rehearsing) or not backend.rehearses(plan.base_model):
+            return ()
+        dataset = write_dataset(self.opened, self.taken, self.split, root=self.directory / "datasets")
+        return backend.rehearse(
+            Submission(
+                job_id="dry-run",
+                attempt=1,
+                model_name=self.request.model_name,
+                base_model=plan.base_model,
+                config=plan.config,
+                train_file=dataset.train_file,
+                validation_file=dataset.validation_file,
+                manifest_file=dataset.manifest_file,
+                dataset_digest=dataset.digest,
+            )
+        )
+
+
+@contextmanager
 def split_of(
     opened: OpenSheet,
     policy: GatePolicy,
@@ -50,7 +86,7 @@ def split_of(
     *,
     min_pairs: int,
     predecessor: Predecessor | None = None,
-) -> tuple[ExportSummary, SplitReport]:
+) -> Iterator[Rehearsed]:
     """Judge and split as the launch of a job would, in a directory that is gone afterwards.
 
     Raises `GateRefused` and `SplitRefused` as the launch would. The verdicts hold no text.
@@ -61,7 +97,7 @@ def split_of(
         plan = split_snapshot(
             opened, taken, ratio=request.train_val_split, seed=seed, min_pairs=min_pairs, predecessor=predecessor
         )
-    return taken.summary, plan.report
+        yield Rehearsed(opened, request, taken, plan, Path(directory))
 
 
 def fresh_split_warning(dropped: str) -> str:
@@ -70,9 +106,18 @@ def fresh_split_warning(dropped: str) -> str:
 
 
 def dry_run(
-    opened: OpenSheet, summary: ExportSummary, split: SplitReport, plan: Plan, *, fresh: str | None = None
+    opened: OpenSheet,
+    summary: ExportSummary,
+    split: SplitReport,
+    plan: Plan,
+    *,
+    refusals: Sequence[SheetWarning] = (),
+    fresh: str | None = None,
 ) -> DryRun:
-    """Put together what is known of a job that was not created; `fresh` names the job whose split it drops. Pure."""
+    """Put together what is known of a job that was not created.
+
+    `refusals` is what the trainer would refuse or cut; `fresh` names the job whose split it drops.
+    """
     batch, epochs = plan.config.batch_size, plan.config.epochs
     if not isinstance(batch, int) or not isinstance(epochs, int):
         raise AssertionError("a plan has no auto left")
@@ -85,7 +130,13 @@ def dry_run(
         base_model=plan.base_model,
         config=plan.config,
         planned_steps=steps,
-        warnings=(*summary.warnings, *_warnings(split, steps), *_of_sides(split.kept, fresh), *_of_near(split.near)),
+        warnings=(
+            *refusals,
+            *summary.warnings,
+            *_warnings(split, steps),
+            *_of_sides(split.kept, fresh),
+            *_of_near(split.near),
+        ),
     )
 
 

@@ -140,9 +140,12 @@ class JobService:
         predecessor = followed(self._store, chosen_predecessor(self._store, request, retry_of=retry_of))
         with self._source.open(request.training_sheet_id) as opened:
             self._resolved(request, None)  # what cannot be is told before any pair is judged
-            summary, split = split_of(opened, self._policy, request, min_pairs=self._min_pairs, predecessor=predecessor)
-            plan = self._resolved(request, summary if summary.total <= COUNTED_AT_ONCE else None)
-            return dry_run(opened, summary, split, plan, fresh=self._dropped(request))
+            with split_of(opened, self._policy, request, min_pairs=self._min_pairs, predecessor=predecessor) as found:
+                summary = found.taken.summary
+                plan = self._resolved(request, summary if summary.total <= COUNTED_AT_ONCE else None)
+                refusals = found.refusals(self._backend, plan)
+            dropped = self._dropped(request)
+            return dry_run(opened, summary, found.split.report, plan, refusals=refusals, fresh=dropped)
 
     def _dropped(self, request: JobRequest) -> str | None:
         """The job whose split is not kept, because a fresh one is asked for."""

@@ -399,7 +399,7 @@ def test_a_table_with_tool_definitions_makes_the_same_dataset_as_a_file(workspac
     with source(workspace).open("sheet-1") as opened:
         for sheet in (opened, open_sheet(rows)):
             taken = snapshot(sheet, POLICY, directory=tmp_path / "snapshots")
-            plan = split_snapshot(taken, ratio=0.8, seed="s", min_pairs=2)
+            plan = split_snapshot(sheet, taken, ratio=0.8, seed="s", min_pairs=2)
             made = write_dataset(sheet, taken, plan, root=tmp_path / "datasets")
             digests.append((taken.digest, made.digest))
     assert digests[0] == digests[1]

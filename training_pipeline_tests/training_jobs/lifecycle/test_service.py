@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from training_pipeline.app.container import Services, assemble, local_backend
-from training_pipeline.backends.base import Handle, RunState
+from training_pipeline.backends.base import Handle, RunState, Submission
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, SheetUnreadable
+from training_pipeline.domain.export_summary import SheetWarning
 from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
+from training_pipeline.sft.pair_ids import pair_ids
 from training_pipeline.testing.jobs import ScriptedBackend
 from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle import service as service_module
@@ -88,6 +91,36 @@ def test_a_plan_that_cannot_be_is_refused_before_the_pairs_are_judged(
     monkeypatch.setattr(service_module, "split_of", lambda *_, **__: pytest.fail("the pairs were judged"))
     with pytest.raises(InvalidRequest, match="huge"):
         services.jobs.plan({"training_sheet_id": "small", "model_name": "triage", "base_model": "builtin:huge"})
+
+
+class RehearsingBackend(ScriptedBackend):
+    """Names the first pair of each file that it is given."""
+
+    seen: tuple[Path, ...] = ()
+
+    def rehearses(self, base_model: str) -> bool:
+        return base_model == "builtin:tiny"
+
+    def rehearse(self, submission: Submission) -> list[SheetWarning]:
+        self.seen = (submission.train_file, submission.validation_file)
+        counts = [len(path.read_text().splitlines()) for path in self.seen]
+        first = next(pair_ids(submission.manifest_file, "train"))
+        return [SheetWarning(code="training_refused", count=sum(counts), message=f"It cannot write {first}.")]
+
+
+def test_a_plan_says_what_the_trainer_would_refuse_and_keeps_no_text(settings: Settings, database: Database) -> None:
+    write_sheet(settings.sheets, "small", rows(40))
+    backend = RehearsingBackend()
+    parts = assemble(settings, database, backend=backend)
+    asked = {"training_sheet_id": "small", "model_name": "triage"}
+    warning = parts.jobs.plan(asked).warnings[0]
+    assert (warning.code, warning.count) == ("training_refused", 40)
+    assert warning.message.startswith("It cannot write p")
+    assert len(backend.seen) == 2
+    assert not any(path.exists() for path in backend.seen)
+    elsewhere = parts.jobs.plan({**asked, "base_model": "owner/name"})
+    assert "training_refused" not in {found.code for found in elsewhere.warnings}
+    parts.store.engine.dispose()
 
 
 def test_everything_that_is_wrong_is_said_at_once(services: Services) -> None:

@@ -1,0 +1,42 @@
+"""A rehearsal of a training on this machine: the training program says what it would refuse, and trains nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from training_pipeline.backends.base import Submission
+from training_pipeline.backends.trainer_contract import trainer_config
+from training_pipeline.domain.export_summary import SheetWarning
+from training_pipeline.sft.pair_ids import listed
+
+PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft", "--rehearse")
+_SECONDS: Final = 60.0
+_NOT_DONE: Final = "not_rehearsed"
+
+
+def rehearse(submission: Submission, *, seconds: float = _SECONDS) -> list[SheetWarning]:
+    """What the training program would refuse or cut; what kept it from saying so is a warning too. Reads only."""
+    with tempfile.TemporaryDirectory(prefix="training-pipeline-") as directory:
+        config = Path(directory) / "config.json"
+        config.write_text(json.dumps(trainer_config(submission, Path(directory) / "run")), encoding="utf-8")
+        try:
+            done = subprocess.run([*PROGRAM, str(config)], capture_output=True, timeout=seconds, check=True)
+            return [_warning(**finding) for finding in json.loads(done.stdout)]
+        except (subprocess.SubprocessError, OSError, ValueError, TypeError) as error:
+            why = f"it took longer than {seconds:g} s" if isinstance(error, subprocess.TimeoutExpired) else "it failed"
+            message = f"What the trainer would refuse could not be found out: {why} ({type(error).__name__})."
+            return [SheetWarning(code=_NOT_DONE, count=1, message=message)]
+
+
+def _warning(code: str, message: str, count: int, pair_ids: list[str]) -> SheetWarning:
+    if code == "training_refused":
+        also = f" The same with {count - 1:,} more: {listed(pair_ids, count)}." if count > 1 else ""
+        return SheetWarning(code=code, count=count, message=f"The job would fail. {message}{also}")
+    fails = "The job would fail: " if code == "answers_cut_off" else ""
+    which = f"{count:,} {'example' if count == 1 else 'examples'} ({listed(pair_ids, count)})"
+    return SheetWarning(code=code, count=count, message=f"{fails}{which} {message}")

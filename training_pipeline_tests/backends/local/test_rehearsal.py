@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from training_pipeline.backends.local import rehearsal
+from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
+from training_pipeline.testing.local_backend import stand_in_program, submission
+
+FINDINGS = [
+    {"code": "training_refused", "message": "It leaves out pair 'a'.", "count": 2, "pair_ids": ["a", "b"]},
+    {"code": "training_refused", "message": "No end token.", "count": 1, "pair_ids": []},
+    {"code": "answers_cut_off", "message": "would lose the whole answer.", "count": 1, "pair_ids": ["c"]},
+    {"code": "examples_cut", "message": "would lose the end.", "count": 12, "pair_ids": [str(n) for n in range(10)]},
+]
+
+
+def program(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    monkeypatch.setattr(rehearsal, "PROGRAM", (sys.executable, "-S", "-c", code))
+
+
+def test_what_the_program_finds_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    program(monkeypatch, f"print({json.dumps(FINDINGS)!r})")
+    refused, base, cut_off, cut = (warning.message for warning in rehearsal.rehearse(submission()))
+    assert refused == "The job would fail. It leaves out pair 'a'. The same with 1 more: pairs 'a', 'b'."
+    assert base == "The job would fail. No end token."
+    assert cut_off == "The job would fail: 1 example (pair 'c') would lose the whole answer."
+    assert cut.startswith("12 examples (pairs '0', '1', ")
+    assert cut.endswith(" and 2 more) would lose the end.")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import time; time.sleep(60)", "longer than 0.5 s"),
+        ("raise SystemExit(2)", "it failed"),
+        ("print(1)", "it failed"),
+    ],
+)
+def test_what_keeps_it_from_being_found_out_is_a_warning(monkeypatch: pytest.MonkeyPatch, code: str, said: str) -> None:
+    program(monkeypatch, code)
+    (warning,) = rehearsal.rehearse(submission(), seconds=0.5)
+    assert warning.code == "not_rehearsed"
+    assert said in warning.message
+
+
+def test_only_a_model_in_a_folder_and_our_own_program_are_rehearsed(tmp_path: Path) -> None:
+    backend = LocalBackend(tmp_path, 1, 1, 1.0)
+    assert backend.rehearses("/models/small")
+    assert not backend.rehearses("builtin:tiny")
+    assert not backend.rehearses("owner/name")
+    assert PROGRAM[-1] == rehearsal.PROGRAM[-2]
+    assert not LocalBackend(tmp_path, 1, 1, 1.0, program=stand_in_program()).rehearses("/models/small")

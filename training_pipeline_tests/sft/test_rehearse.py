@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from training_pipeline.sft.config import Config, parse
+from training_pipeline.sft.errors import BAD_CONFIG, SUCCEEDED, TrainingFailed
+from training_pipeline.sft.prepare import prepare
+from training_pipeline.sft.rehearse import CUT, CUT_OFF, REFUSED, main, rehearse
+from training_pipeline.sft.run_dir import RunDir
+from training_pipeline.testing.trainer_runs import new_run
+
+
+def pair(question: str, answer: str, **more: Any) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer, **more}]}
+
+
+def config_of(folder: Path, base_model: Path, rows: list[dict[str, Any]], **settings: Any) -> Config:
+    run = new_run(folder, rows, base_model=str(base_model), max_length=40, **settings)
+    cut = len(rows) * 4 // 5
+    ids = [f"p-{number}" for number in range(len(rows))]
+    sides = ["train" if number < cut else "validation" for number in range(len(rows))]
+    pq.write_table(pa.table({"pair_id": ids, "split": sides}), folder / "manifest.parquet")
+    return parse(run.config | {"manifest_file": str(folder / "manifest.parquet")})
+
+
+def test_what_is_sound_is_found_sound(tiny_folder: Path, tmp_path: Path) -> None:
+    config = config_of(tmp_path, tiny_folder, [pair("a?", "b")] * 10)
+    assert rehearse(config) == []
+    assert not config.run_dir.exists()
+
+
+def test_what_the_trainer_refuses_and_cuts_is_found_with_the_pairs(tiny_folder: Path, tmp_path: Path) -> None:
+    rows = [pair("a?", "b") for _ in range(10)]
+    rows[2] = rows[9] = pair("a?", "word " * 60)
+    rows[3] = rows[5] = pair("long " * 60, "b")
+    config = config_of(tmp_path, tiny_folder, rows)
+    found = {finding.code: finding for finding in rehearse(config)}
+    assert found[CUT].pair_ids == ["p-2", "p-9"]
+    assert found[CUT_OFF].pair_ids == ["p-3", "p-5"]
+    with pytest.raises(TrainingFailed, match="pairs 'p-3', 'p-5'"):
+        prepare(config, _run(config), lambda _: None)
+
+
+def test_pairs_that_the_template_cannot_write_are_all_found(tiny_folder: Path, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(tiny_folder, base)
+    template = base / "chat_template.jinja"
+    refusing = "{%- if message['role'] == 'system' -%}{{ raise_exception('no') }}{%- endif -%}"
+    loop = "{%- for message in messages -%}"
+    template.write_text(template.read_text().replace(loop, loop + refusing, 1))
+    system = {"role": "system", "content": "Secret."}
+    rows = [pair("a?", "b") for _ in range(10)]
+    for number in (1, 4, 8):
+        rows[number] = {"messages": [system, *rows[number]["messages"]]}
+    config = config_of(tmp_path, base, rows)
+    findings = rehearse(config)
+    assert [finding.code for finding in findings] == [REFUSED, REFUSED]  # in train_file and in validation_file
+    assert [finding.pair_ids for finding in findings] == [["p-1", "p-4"], ["p-8"]]
+    assert "Secret" not in str(findings)
+    with pytest.raises(TrainingFailed, match="pair 'p-1'"):
+        prepare(config, _run(config), lambda _: None)
+
+
+def test_a_base_model_that_is_refused_is_told_and_one_elsewhere_is_not_asked_for(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(tiny_folder, base)
+    (base / "chat_template.jinja").write_text("{%- for m in messages -%}{{ m['content'] }}{%- endfor -%}")
+    rows = [pair("a?", "b")] * 10
+    (finding,) = rehearse(config_of(tmp_path, base, rows))
+    assert (finding.code, finding.count) == (REFUSED, 1)
+    (base / "tokenizer.json").write_text("{")
+    assert "cannot be loaded" in rehearse(config_of(tmp_path, base, rows))[0].message
+    run = new_run(tmp_path, rows)
+    assert rehearse(parse(run.config)) == []
+
+
+def test_the_program_prints_what_it_found(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = config_of(tmp_path, tiny_folder, [pair("long " * 60, "b"), *[pair("a?", "b")] * 9])
+    path = tmp_path / "config.json"
+    named = {key: value for key, value in config.as_json().items() if key != "mlflow"}
+    path.write_text(json.dumps({**named, "schema": 1}))
+    assert main([str(path)]) == SUCCEEDED
+    (finding,) = json.loads(capsys.readouterr().out)
+    assert (finding["code"], finding["count"], finding["pair_ids"]) == (CUT_OFF, 1, ["p-0"])
+    assert main([]) == BAD_CONFIG
+
+
+def _run(config: Config) -> RunDir:
+    run = RunDir(config.run_dir)
+    run.create()
+    return run
