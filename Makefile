@@ -23,7 +23,7 @@ coverage: $(VENV)/.dev      ## the same under branch coverage, subprocesses too,
 	$(BIN)/coverage report
 
 soak: $(VENV)/.dev          ## the tests that make up their own input, at length: TIMES as many examples, other ones each time
-	SOAK_TIMES=$(TIMES) $(BIN)/python -m pytest -n $(WORKERS) --dist load -m "soak and not spark" --timeout 7200
+	SOAK_TIMES=$(TIMES) $(BIN)/python -m pytest -n $(WORKERS) --dist load -m soak --timeout 7200
 
 spark: $(VENV)/.spark       ## normal forms, verdicts and datasets of a real Spark against ours; needs Java 17
 	$(BIN)/python -m pytest -m spark

@@ -69,8 +69,12 @@ def pytest_report_header() -> str:
     return f"made-up input: SOAK_TIMES={TIMES} SOAK_SEED={SEED}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what makes up its own input, and put the long files first, then the slow ones."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what makes up its own input, leave Spark to whoever asks for it, and put the long files first."""
+    if "spark" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("spark")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
     def place(item: pytest.Item) -> tuple[int, bool]:
         file = item.path.relative_to(HERE).as_posix()
