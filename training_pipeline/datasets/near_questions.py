@@ -8,8 +8,11 @@ import pyarrow as pa
 
 from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.refs import SnapshotRef
+from training_pipeline.domain.rules.comparison import Comparison
+from training_pipeline.domain.rules.engine_words import DUCKDB
 from training_pipeline.domain.rules.near_questions import NearPairs, near_pairs
-from training_pipeline.domain.rules.rendering import question_text
+from training_pipeline.domain.rules.normal_form import normal_form_table
+from training_pipeline.domain.rules.rendering import rendered
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 
@@ -28,7 +31,8 @@ def near_rows(
     wanted = ibis.memtable(pa.table({"number": first, "wanted_id": pair_ids.take(pa.array(first))}))
     with texts(opened, taken.policy) as read, disk_errors("compare the questions"):
         asked = read.inner_join(wanted, read.pair_id == wanted.wanted_id)
-        named = asked.select("number", question=question_text(asked.messages))
+        forms = normal_form_table(read).cache()
+        named = Comparison(DUCKDB, rendered, forms).question_texts(asked.select("number", "messages"))
         found = named.filter((named.question != "").fill_null(False)).order_by("number").to_pyarrow()
     rows = found["number"].to_numpy()
     near = near_pairs(found["question"], similarity=taken.policy.near_question_similarity)

@@ -48,7 +48,7 @@ def split_snapshot(
     rows = included_rows(taken, [*COLUMNS, "prompt_hash", "instruction", "may_validate"])
     # A prompt that is an instruction ties nothing.
     prompt = pc.if_else(rows["instruction"], pa.scalar(None, pa.string()), rows["prompt_hash"])
-    component = tie([_codes(rows["item_ref"]), _codes(rows["canonical_label_id"]), _codes(prompt)])
+    component = tie([_codes(rows["item_ref"]), _codes(rows["canonical_label_id"])], [_questions(prompt)])
     component, near = _tied_nearly(opened, taken, rows["pair_id"], prompt, component)
     known = None if predecessor is None else sides_before(rows, predecessor)
     plan = plan_split(
@@ -85,6 +85,12 @@ def _codes(keys: pa.ChunkedArray) -> NDArray[np.int64]:
     """One number for each different key, -1 for null."""
     codes = keys.combine_chunks().dictionary_encode().indices
     return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _questions(hashes: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows that ask a question, and its number: a row for each of the hashes, which stand between blanks."""
+    lists = pc.split_pattern(hashes.combine_chunks(), " ")
+    return pc.list_parent_indices(lists).to_numpy(), _codes(pa.chunked_array([pc.list_flatten(lists)]))
 
 
 def _shuffled(names: pa.ChunkedArray, seed: str) -> NDArray[np.uint64]:

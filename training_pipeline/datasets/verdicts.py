@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.gates import judge_each, judge_together
+from training_pipeline.domain.rules.comparison import Comparison
+from training_pipeline.domain.rules.gates import judge_each
+from training_pipeline.domain.rules.neighbours import judge_together
+from training_pipeline.domain.rules.normal_form import normal_form_table
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.rules.rendering import row_hash
-from training_pipeline.domain.rules.tool_definitions import with_tools
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
@@ -32,7 +32,8 @@ def verdicts(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
 def judged(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
     """The table of `verdicts` where the pairs are, to be counted or filtered before it is fetched.
 
-    Our own DuckDB reads the text once; a warehouse works the verdicts out anew for every fetch.
+    Our own DuckDB reads the text once, and again for pairs that ask the same as a prohibited one; a warehouse works the
+    verdicts out anew for every fetch.
     """
     engine = opened.engine
     with disk_errors("judge the pairs"), ExitStack() as held:
@@ -41,12 +42,12 @@ def judged(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
             return held.enter_context(engine.keep(table))
 
         alone = engine.name(judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags), keep=keep))
-        compared = alone.reason.isnull() | alone.prohibited  # no rule compares the text of other pairs
-        hashed = alone.mutate(
-            row_hash=row_hash(ibis.cases((compared, with_tools(engine.rendered(alone.messages), alone.tools)))),
-            prompt_hash=engine.prompt_hash(alone.messages),
-        ).drop("messages", "tools")
-        yield judge_together(keep(hashed), policy, keep=keep)
+        comparison = Comparison(engine.words, engine.rendered, keep(normal_form_table(opened.pairs)))
+
+        def examples(ids: ir.Table) -> ir.Table:
+            return comparison.examples(opened.pairs.select("pair_id", "messages").semi_join(ids, "pair_id"))
+
+        yield judge_together(keep(comparison.of(alone)), policy, examples_of=examples, keep=keep)
 
 
 @contextmanager

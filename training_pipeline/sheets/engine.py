@@ -12,6 +12,7 @@ from typing import Protocol
 import ibis.expr.types as ir
 
 from training_pipeline.domain.rules import rendering
+from training_pipeline.domain.rules.engine_words import DUCKDB, EngineWords
 
 
 class Engine(Protocol):
@@ -26,8 +27,9 @@ class Engine(Protocol):
         """`rendering.rendered` in the words of the engine; the same bytes."""
         ...
 
-    def prompt_hash(self, messages: ir.ArrayValue) -> ir.StringValue:
-        """`rendering.prompt_hash` in the words of the engine; the same hash."""
+    @property
+    def words(self) -> EngineWords:
+        """What the engine calls the functions that rules need."""
         ...
 
     def name(self, table: ir.Table) -> ir.Table:
@@ -50,14 +52,11 @@ class DuckDB:
     """Our own DuckDB, in this process: what it holds need not be fetched."""
 
     is_remote = False
+    words = DUCKDB
 
     def rendered(self, messages: ir.ArrayValue) -> ir.StringValue:
         """See `Engine`."""
         return rendering.rendered(messages)
-
-    def prompt_hash(self, messages: ir.ArrayValue) -> ir.StringValue:
-        """See `Engine`."""
-        return rendering.prompt_hash(messages)
 
     def name(self, table: ir.Table) -> ir.Table:
         """The table itself: the engine folds what it must."""

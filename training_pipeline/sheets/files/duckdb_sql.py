@@ -153,7 +153,7 @@ def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, *, ev
 
 
 def select_pairs(raw: RawFile, head: Head) -> str:
-    """The SELECT that yields exactly `PAIR_SCHEMA`; defaults fill what is missing, never what is malformed. Pure."""
+    """The SELECT that yields exactly `PAIR_SCHEMA`; defaults fill missing columns, never wrong values. Pure."""
     made = pair_expressions(raw, head.defaults.stated())
     selected = ", ".join(f"{expression} AS {name}" for name, expression in made.items())
     return f"SELECT {selected} FROM {raw.relation}"  # noqa: S608 - built from our own names and quoted values

@@ -180,7 +180,7 @@ def pair_problems(columns: Columns, defaults: Mapping[str, Any]) -> list[Problem
 def select_pairs(columns: Columns, defaults: Mapping[str, Any], relation: str) -> str:
     """The SELECT that yields exactly `PAIR_SCHEMA` from `relation`; the parameter `sheet_id` says of which sheet. Pure.
 
-    Defaults fill what is missing, never what is malformed.
+    Defaults fill missing columns, never a null or malformed value.
     """
     made = pair_expressions(columns, defaults)
     selected = ", ".join(f"{made[name]} AS {sql.column_of(name)}" for name in PAIR_SCHEMA)

@@ -19,6 +19,7 @@ import pyarrow as pa
 from training_pipeline.databricks.statements import Statements
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules import rendering_databricks
+from training_pipeline.domain.rules.engine_words import DATABRICKS
 
 #: The name by which statements know the pairs of the sheet.
 PAIRS: Final = "pairs"
@@ -41,6 +42,7 @@ class Warehouse:
     _fetched: int = 0
 
     is_remote = True
+    words = DATABRICKS
 
     @property
     def was_read(self) -> bool:
@@ -54,10 +56,6 @@ class Warehouse:
     def rendered(self, messages: ir.ArrayValue) -> ir.StringValue:
         """See `Engine`."""
         return rendering_databricks.rendered(messages)
-
-    def prompt_hash(self, messages: ir.ArrayValue) -> ir.StringValue:
-        """See `Engine`."""
-        return rendering_databricks.prompt_hash(messages)
 
     def name(self, table: ir.Table) -> ir.Table:
         """A common table expression of the statements that use the table."""
@@ -106,7 +104,7 @@ def _compiled(table: ir.Table) -> str:
 @lru_cache(maxsize=64)
 def _sql(operation: Any) -> str:
     """The SQL of an expression. The rules make the same ones for every sheet, and compiling them takes a while."""
-    return str(ibis.to_sql(operation.to_expr(), dialect="databricks"))
+    return str(ibis.to_sql(operation.to_expr(), dialect="databricks", pretty=False))
 
 
 def _uses(query: str, name: str) -> bool:

@@ -75,7 +75,7 @@ def test_texts_of_jsonl(put: Put, read: Read) -> None:
     assert [row[name] for name in texts] == ["5", None, "true", '["public"]']
 
 
-def test_defaults_fill_what_is_missing_and_never_what_is_malformed(put: Put, read: Read) -> None:
+def test_defaults_fill_missing_columns_and_never_what_is_null_or_malformed(put: Put, read: Read) -> None:
     head = HEAD + 'defaults: {allowed_uses: [training], prohibited_uses: [], usage_reason: "it\'s stated"}\n'
     rows = [ROW | {"pair_id": str(number)} for number in range(4)]
     rows[1] = rows[1] | {"allowed_uses": None, "usage_reason": None}
@@ -84,8 +84,11 @@ def test_defaults_fill_what_is_missing_and_never_what_is_malformed(put: Put, rea
     rows[3]["allowed_uses"] = []
     put(rows, head=head)
     found = read()
-    assert [row["allowed_uses"] for row in found] == [["training"], ["training"], None, []]
-    assert [row["usage_reason"] for row in found] == ["it's stated", "it's stated", "own", "it's stated"]
+    assert [row["allowed_uses"] for row in found] == [["training"], None, None, []]
+    assert [row["usage_reason"] for row in found] == [None, None, "own", None]
+    put([{name: value for name, value in ROW.items() if name != "allowed_uses"}], head=head)
+    (silent,) = read()
+    assert (silent["allowed_uses"], silent["usage_reason"]) == (["training"], "it's stated")
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])

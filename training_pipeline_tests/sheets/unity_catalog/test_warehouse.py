@@ -97,7 +97,7 @@ def test_a_statement_is_databricks_sql_without_characters_that_literals_spell(
     with judged(replace(open_sheet([]), pairs=remote.table(), engine=remote), POLICY) as table:
         statement = remote.statement(table)
     assert not set(map(chr, range(32))) & set(statement) - {"\n"}
-    assert len(statement) < 200_000, "a warehouse plans what it is sent"
+    assert len(statement) < 400_000, "a warehouse plans what it is sent; more than half of it is the table of forms"
     assert ":sheet_id" in statement
     assert statement.startswith("WITH `pairs` AS (")
 
