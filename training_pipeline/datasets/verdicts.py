@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.comparison import Comparison
-from training_pipeline.domain.rules.gates import judge_each
-from training_pipeline.domain.rules.neighbours import judge_together
-from training_pipeline.domain.rules.normal_form import normal_form_table
+from training_pipeline.datasets.judging import verdicts_plan
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
@@ -35,19 +32,9 @@ def judged(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
     Our own DuckDB reads the text once, and again for pairs that ask the same as a prohibited one; a warehouse works the
     verdicts out anew for every fetch.
     """
-    engine = opened.engine
-    with disk_errors("judge the pairs"), ExitStack() as held:
-
-        def keep(table: ir.Table) -> ir.Table:
-            return held.enter_context(engine.keep(table))
-
-        alone = engine.name(judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags), keep=keep))
-        comparison = Comparison(engine.words, engine.rendered, keep(normal_form_table(opened.pairs)))
-
-        def examples(ids: ir.Table) -> ir.Table:
-            return comparison.examples(opened.pairs.select("pair_id", "messages").semi_join(ids, "pair_id"))
-
-        yield judge_together(keep(comparison.of(alone)), policy, examples_of=examples, keep=keep)
+    plan = verdicts_plan(opened.engine.dialect, constraints_from_tags(opened.sheet.tags), policy)
+    with disk_errors("judge the pairs"), opened.engine.work_out(plan, opened.pairs) as table:
+        yield table
 
 
 @contextmanager

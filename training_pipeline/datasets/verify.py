@@ -14,12 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
+from training_pipeline.datasets.judging import held_out_plan
 from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.domain.refs import DatasetRef, SnapshotRef
-from training_pipeline.domain.rules.comparison import Comparison
 from training_pipeline.domain.rules.constraints import names, words
-from training_pipeline.domain.rules.gates import judge_each
-from training_pipeline.domain.rules.normal_form import normal_form_table
 from training_pipeline.domain.rules.text import word_of
 from training_pipeline.domain.usage import REVIEW_WORDS, Status, Use, constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
@@ -97,16 +95,14 @@ def held_out_in_train(opened: OpenSheet, taken: SnapshotRef) -> Finding:
         pa.table({"included_id": tied["pair_id"], "asked": pc.split_pattern(tied["prompt_hash"], " ")})
     )
     engine = opened.engine
-    judged = engine.name(judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags)))
+    plan = held_out_plan(engine.dialect, constraints_from_tags(opened.sheet.tags))
     with (
         disk_errors("look for held-out questions"),
-        engine.keep(normal_form_table(opened.pairs)) as forms,
-        engine.fetch(
-            Comparison(engine.words, engine.rendered, forms).questions(judged.filter(judged.held_out)).distinct()
-        ) as held_out,
+        engine.work_out(plan, opened.pairs) as asked,
+        engine.fetch(asked) as held_out,
     ):
         outright = held_out.select(asked=held_out.asked.split(" ").unnest())
-        leaked = chosen.unnest("asked").semi_join(outright, "asked").distinct("included_id")
+        leaked = chosen.unnest("asked").semi_join(outright, "asked").select("included_id").distinct()
         broken = int(leaked.count().execute())
         named = leaked.order_by("included_id").limit(_NAMED).included_id.to_pandas() if broken else ()
     return Finding(checked=len(included), broken=broken, pair_ids=tuple(named))
