@@ -8,7 +8,6 @@ once for each different text of hashes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
@@ -30,25 +29,24 @@ def judge_together(judged: ir.Table, policy: GatePolicy, *, examples_of: Example
     tie the pair, between blanks; `instruction`: they are put to so many items that they tie nothing; `instructions`:
     all questions of the pair for which this holds.
     """
-    several = keep(_several(judged, "asked"))
-    hits = _Questions.of(judged, several, policy, keep)
+    questions = keep(_questions(judged, policy))
+    conversations = keep(_conversations(judged, questions))
     examples = _prohibited_examples(judged, keep)
     shows = keep(
         _several(judged, "shown").semi_join(examples, ibis._.hash == examples.example).select("whole").distinct()
     )
     identical = keep(_identical(judged, examples, examples_of, keep))
     joined = (
-        judged.left_join(hits.instructions, judged.asked == hits.instructions.instruction_prompt)
-        .left_join(hits.held_out, judged.asked == hits.held_out.held_out_prompt)
-        .left_join(hits.conversations, judged.asked == hits.conversations.conversation)
+        judged.left_join(questions, judged.asked == questions.question)
+        .left_join(conversations, judged.asked == conversations.conversation)
         .left_join(examples, judged.shown == examples.example)
         .left_join(shows, judged.shown == shows.whole)
         .left_join(identical, judged.pair_id == identical.identical_id)
     )
     one_question = joined.conversation.isnull()
-    is_instruction = joined.instruction_prompt.notnull()
+    is_instruction = joined.is_instruction.fill_null(False)
     prohibited = joined.example.notnull() | joined.whole.notnull() | joined.identical_id.notnull()
-    held_out = joined.held_out_prompt.notnull() | joined.asks_held_out.fill_null(False)
+    held_out = joined.is_held_out.fill_null(False) | joined.asks_held_out.fill_null(False)
     known = joined.select(
         *(name for name in judged.columns if name not in {"reason", "asked", "shown"}),
         reason=ibis.coalesce(
@@ -82,63 +80,55 @@ def _several(judged: ir.Table, column: str) -> ir.Table:
     return texts.select("whole", hash=texts.whole.split(" ").unnest())
 
 
-@dataclass(frozen=True, slots=True)
-class _Questions:
-    """What is known of questions, from all pairs of the sheet."""
+def _questions(judged: ir.Table, policy: GatePolicy) -> ir.Table:
+    """Each `question` of which anything is to be known: put to too many items, and so an instruction
+    (`is_instruction`); else asked by a held-out pair (`is_held_out`); or asked outright, and later in a conversation.
+    """
+    asked = judged.select("item_ref", "held_out", hash=judged.asked.split(" ").unnest())
+    marked = asked.hash.startswith("+")
+    each = asked.select(
+        question=ibis.cases((marked, asked.hash.substr(1)), else_=asked.hash),
+        item_ref=ibis.cases((~marked, asked.item_ref)),
+        held_out=~marked & asked.held_out,
+        outright=~marked,
+        marked=marked,
+    )
+    facts = ("held_out", "outright", "marked")
 
-    #: `instruction_prompt`: questions that are put to too many items.
-    instructions: ir.Table
-    #: `held_out_prompt`: questions of held-out pairs, but for instructions.
-    held_out: ir.Table
-    #: For each text of several questions, `conversation`: `asks_held_out`, its `ties`, and what it has `put_to_many`.
-    conversations: ir.Table
+    def known(group: ir.Table) -> dict[str, ir.Value]:
+        return {fact: group[fact].any() for fact in facts}
 
-    @staticmethod
-    def of(judged: ir.Table, several: ir.Table, policy: GatePolicy, keep: Keep) -> _Questions:
-        items = policy.instruction_prompt_items
-        marked = several.hash.startswith("+")
-        outright = several.filter(~marked)
-        columns = ("item_ref", "held_out")
-        single = judged.filter(judged.asked.length() <= HASH_DIGITS).select(*columns, question="asked")
-        many = judged.inner_join(outright, judged.asked == outright.whole).select(*columns, question="hash")
-        asked = single.union(many)
-        # Counting distinct items is dear; few questions are asked often enough to need it.
-        frequent = asked.group_by("question").having(lambda group: group.count() > items).agg()
-        instructions = keep(
-            asked.semi_join(frequent, "question")
-            .group_by(instruction_prompt="question")
-            .having(lambda group: group.item_ref.nunique() > items)
-            .agg()
-        )
-        held_out = keep(
-            asked.filter(asked.held_out)
-            .anti_join(instructions, ibis._.question == instructions.instruction_prompt)
-            .select(held_out_prompt="question")
-            .distinct()
-        )
-        found = keep(
-            several.select("whole", "hash", question=ibis.cases((marked, several.hash.substr(1)), else_=several.hash))
-        )
-        known = asked.semi_join(found, "question").select(known="question").distinct()
-        each = (
-            found.left_join(instructions, found.question == instructions.instruction_prompt)
-            .left_join(held_out, found.question == held_out.held_out_prompt)
-            .left_join(known, found.question == known.known)
-        )
-        instruction = each.instruction_prompt.notnull()
-        of_each = each.select(
-            "whole",
-            asks_held_out=each.held_out_prompt.notnull(),
-            # A question that no pair asks outright is one of a conversation alone: it ties nothing by itself.
-            tie=ibis.cases((~instruction & each.known.notnull(), each.question)),
-            many=ibis.cases((instruction & (each.hash == each.question), each.question)),
-        )
-        conversations = of_each.group_by(conversation="whole").agg(
-            asks_held_out=lambda group: group.asks_held_out.any(),
-            ties=lambda group: _listed(group.tie),
-            put_to_many=lambda group: _listed(group.many),
-        )
-        return _Questions(instructions, held_out, keep(conversations))
+    # Grouped by items first: counting distinct ones is dear.
+    by_item = each.group_by("question", "item_ref").agg(**known(each))
+    by_question = by_item.group_by("question").agg(items=by_item.item_ref.count(), **known(by_item))
+    instruction = by_question["items"] > policy.instruction_prompt_items
+    met = by_question.outright & by_question.marked
+    return by_question.filter(instruction | by_question.held_out | met).select(
+        "question", is_instruction=instruction, is_held_out=by_question.held_out & ~instruction
+    )
+
+
+def _conversations(judged: ir.Table, questions: ir.Table) -> ir.Table:
+    """For each text of several questions, `conversation`: `asks_held_out`, its `ties`, what it has `put_to_many`."""
+    several = _several(judged, "asked")
+    marked = several.hash.startswith("+")
+    found = several.select(
+        "whole", outright=~marked, asked=ibis.cases((marked, several.hash.substr(1)), else_=several.hash)
+    )
+    each = found.left_join(questions, found.asked == questions.question)
+    instruction = each.is_instruction.fill_null(False)
+    # A question that no pair asks outright is one of a conversation alone: it ties nothing by itself.
+    of_each = each.select(
+        "whole",
+        asks_held_out=each.is_held_out.fill_null(False),
+        tie=ibis.cases((~instruction & (each.outright | each.question.notnull()), each.asked)),
+        many=ibis.cases((instruction & each.outright, each.asked)),
+    )
+    return of_each.group_by(conversation="whole").agg(
+        asks_held_out=lambda group: group.asks_held_out.any(),
+        ties=lambda group: _listed(group.tie),
+        put_to_many=lambda group: _listed(group.many),
+    )
 
 
 def _listed(hashes: ir.StringColumn) -> ir.StringValue:
