@@ -27,7 +27,7 @@ class Spark:
 
         options = {
             "spark.driver.extraJavaOptions": "-Xss4m",  # statements nest deeply; what Databricks starts Spark with
-            "spark.driver.memory": "8g",
+            "spark.driver.memory": "2g",
             "spark.sql.ansi.enabled": "true",
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.shuffle.partitions": "2",

@@ -26,3 +26,33 @@ def every_code_point() -> list[str]:
     between = [f"x{chr(code)}y" for code in codes]
     usual = [text for code, text in zip(codes, between, strict=True) if code < 0x3400 or 0x1F000 <= code < 0x1FC00]
     return ["".join(between[start : start + 256]) for start in range(0, len(between), 256)] + usual
+
+
+#: What is no JSON as a whole, where `%s` stands for JSON text of a list with something in it, by what is wrong.
+NO_JSON: Final = {
+    "a tail": "%s junk",
+    "another list": "%s %s",
+    "a comma behind": "%s,",
+    "a bracket behind": "%s]",
+    "a list that it closes": "%s] junk",
+    "a list of two that it closes": "%s,0] junk",
+    "a bracket and a list": "%s],[0",
+    "a byte order mark": "\ufeff%s",
+    "a comma at the end": '[{"role":"user","content":"Which queue?"},]',
+    "NaN": '[{"role":"user","content":"Which queue?","mood":NaN}]',
+    "Infinity": '[{"role":"user","content":"Which queue?","mood":[-Infinity]}]',
+    "half a surrogate pair": r'[{"role":"user","content":"Which \ud83d queue?"}]',
+    "the other half": r'[{"role":"user","content":"Which \\\ude00 queue?"}]',
+    "a line break": '[{"role":"user","content":"Which\nqueue?"}]',
+    "a thousand lists": '[{"role":"user","content":"Which queue?","mood":' + "[" * 998 + "]" * 998 + "}]",
+    "nothing": "",
+}
+#: What is JSON, though it looks like some of these.
+JSON: Final = {
+    "blanks around": " \n\t%s\r ",
+    "words in a text": r'[{"role":"user","content":"NaN,] inf,} ] [ \"] junk"},{"role":"assistant","content":"a"}]',
+    "a surrogate pair": r'[{"role":"user","content":"\ud83d\uDE00 \\ud83d"},{"role":"assistant","content":"a"}]',
+    "nearly a thousand lists": (
+        '[{"role":"user","content":"q","mood":' + "[" * 997 + "]" * 997 + '},{"role":"assistant","content":"a"}]'
+    ),
+}

@@ -72,7 +72,8 @@ class Columns:
         if kind.this is _TYPE.ARRAY and kind.expressions and kind.expressions[0].this in exp.DataType.TEXT_TYPES:
             return f"CASE WHEN size(filter({column}, e -> e IS NULL)) = 0 THEN {column} END"
         if kind.this in exp.DataType.TEXT_TYPES:
-            return sql.words(sql.from_json(column))
+            # As a list of one, so that the text is parsed once.
+            return f"transform(array({sql.from_json(column)}), v -> {sql.words('v')})[0]"
         return "CAST(NULL AS ARRAY<STRING>)"
 
     def messages(self) -> str:

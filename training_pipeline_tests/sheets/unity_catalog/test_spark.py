@@ -31,17 +31,20 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
 from training_pipeline.testing import oracle
-from training_pipeline.testing.pairs import Row, arrow, open_sheet
+from training_pipeline.testing.pairs import Row, arrow, chat, open_sheet, pair
+from training_pipeline.testing.sheet_files import put_sheet
 from training_pipeline.testing.sheet_tables import as_read, spiced_pairs
 from training_pipeline.testing.soak import SEED, examples
 from training_pipeline.testing.spark import Spark
-from training_pipeline.testing.texts import NOTABLE, every_code_point
+from training_pipeline.testing.texts import JSON, NO_JSON, NOTABLE, every_code_point
 
 POLICY = GatePolicy(instruction_prompt_items=3)
 pytestmark = [
     pytest.mark.spark,
     pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java 17"),
     pytest.mark.filterwarnings("ignore:::pyspark"),
+    # pyspark leaves the socket that rows came through to the garbage collector
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.timeout(1800),
 ]
 
@@ -150,10 +153,57 @@ def test_the_sample_sheet(spark: Spark, tmp_path: Path, messages: str) -> None:
         assert here == other
 
 
+CALLS = [
+    {"role": "user", "content": "q"},
+    {"role": "assistant", "content": "", "tool_calls": [{"id": "c", "n": [1, -2.5, 0, 12345678901234567890, None]}]},
+]
+
+
+def from_file(tmp_path: Path, rows: pa.Table) -> Counter[str]:
+    put_sheet(tmp_path, rows, ".parquet")
+    with FileTrainingSheets([tmp_path]).open("s") as opened:
+        return judged(opened)
+
+
+@pytest.mark.parametrize("variant", [False, True], ids=["json", "variant"])
+def test_json_is_one_whole_value_or_nothing(spark: Spark, tmp_path: Path, variant: bool) -> None:
+    """What a parser passes over must not decide: in messages, lists of uses, and tool definitions."""
+    whole, listed = json.dumps(chat("Which queue?", "purchasing")), json.dumps(["training"])
+    texts = {
+        **NO_JSON,
+        **JSON,
+        "calls": json.dumps(CALLS),
+        "none": json.dumps([CALLS[0], CALLS[1] | {"tool_calls": "[]"}]),
+    }
+    rows = []
+    for name, text in texts.items():
+        if variant and name in NO_JSON:
+            continue  # `parse_json` refuses most of them, or has already changed them
+        given = {"messages": text.replace("%s", whole), "item_ref": name}
+        rows.append(pair(len(rows)) | given | {"allowed_uses": listed, "prohibited_uses": "[]"})
+        if "%s" in text and not variant:
+            for column in ("allowed_uses", "prohibited_uses", "tools"):
+                value = text.replace("%s", '[{"name":"look"}]' if column == "tools" else listed)
+                stated = {"allowed_uses": listed, "prohibited_uses": "[]", "messages": whole} | {column: value}
+                rows.append(pair(len(rows)) | {"item_ref": f"{column}: {name}"} | stated)
+    names = dict.fromkeys(name for row in rows for name in row)
+    given = pa.table({name: pa.array([row.get(name) for row in rows], pa.string()) for name in names})
+    with spark.sheet(given, variants=("messages",) if variant else ()) as opened:
+        found = judged(opened)
+    expected = from_file(tmp_path, given)
+    assert found == expected, (list(found - expected)[:2], list(expected - found)[:2])
+    reasons = {row["item_ref"]: row["reason"] for row in map(json.loads, found)}
+    wrong = {name for name in texts if name in NO_JSON}
+    assert {reasons[name] for name in wrong & reasons.keys()} <= {"invalid"}
+    assert "invalid" not in {reasons[name] for name in texts.keys() - wrong - {"none"}}
+
+
+@pytest.mark.parametrize("messages", ["array", "json", "variant"])
 @settings(max_examples=examples(3), suppress_health_check=list(HealthCheck))
 @given(rows=st.lists(spiced_pairs, min_size=20, max_size=40), tags=st.sampled_from([(), ("PHI",)]))
-def test_random_sheets(spark: Spark, rows: list[Row], tags: tuple[str, ...]) -> None:
+def test_random_sheets(spark: Spark, messages: str, rows: list[Row], tags: tuple[str, ...]) -> None:
     expected = judged(open_sheet([as_read(row) for row in rows], tags=tags))
-    with spark.sheet(arrow(rows), tags=tags) as opened:
+    given = arrow(rows) if messages == "array" else in_json(arrow(rows))
+    with spark.sheet(given, variants=("messages",) if messages == "variant" else (), tags=tags) as opened:
         found = judged(opened)
     assert found == expected, (list(found - expected)[:2], list(expected - found)[:2])
