@@ -10,7 +10,6 @@ import pandas as pd
 
 from training_pipeline.datasets.verdicts import judged
 from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary, ReasonCount, SheetWarning
-from training_pipeline.domain.rules.comparison import HASH_DIGITS
 from training_pipeline.domain.rules.policy import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.sheets.base import OpenSheet
 
@@ -65,9 +64,7 @@ def _counts(table: ir.Table) -> ir.Table:
 
 def _each(table: ir.Table, column: str) -> ir.Table:
     """A row for every question of a pair: its hashes stand between blanks."""
-    single = table.filter(table[column].length() <= HASH_DIGITS).select(question=column)
-    several = table.filter(table[column].length() > HASH_DIGITS)
-    return single.union(several.select(question=several[column].split(" ").unnest()))
+    return table.select(question=table[column].split(" ").unnest())
 
 
 def _summary(found: pd.DataFrame, policy: GatePolicy) -> ExportSummary:

@@ -29,6 +29,8 @@ class Spark:
             "spark.driver.extraJavaOptions": "-Xss4m",  # statements nest deeply; what Databricks starts Spark with
             "spark.driver.memory": "2g",
             "spark.sql.ansi.enabled": "true",
+            # Plans are written out at every change of theirs, with all expressions: that took most of the time.
+            "spark.sql.debug.maxToStringFields": "1",
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.shuffle.partitions": "2",
             "spark.sql.warehouse.dir": str(directory / "warehouse"),

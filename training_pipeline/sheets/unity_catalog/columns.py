@@ -89,7 +89,7 @@ class Columns:
         elif kind in exp.DataType.TEXT_TYPES:
             given = sql.from_json(column)
         elif kind in {_TYPE.ARRAY, _TYPE.STRUCT, _TYPE.MAP}:
-            given = sql.from_json(f"to_json({column})")
+            given = sql.parsed(f"to_json({column})")
         else:
             return f"CASE WHEN {column} IS NOT NULL THEN '' END"
         # As a list of one, so that the text is parsed once.
@@ -239,9 +239,13 @@ def _struct_calls(fields: Mapping[str, exp.DataType]) -> str:
     if "tool_calls" not in fields:
         return "CAST(NULL AS STRING)"
     kind = fields["tool_calls"].this
-    given = "m.tool_calls" if kind in {_TYPE.VARIANT, *exp.DataType.TEXT_TYPES} else "to_json(m.tool_calls)"
-    parsed = given if kind is _TYPE.VARIANT else sql.from_json(given)
-    return f"transform(array({parsed}), c -> {sql.calls('c')})[0]"
+    if kind is _TYPE.VARIANT:
+        given = "m.tool_calls"
+    elif kind in exp.DataType.TEXT_TYPES:
+        given = sql.from_json("m.tool_calls")
+    else:
+        given = sql.parsed("to_json(m.tool_calls)")
+    return f"transform(array({given}), c -> {sql.calls('c')})[0]"
 
 
 def _question_answer(columns: Columns) -> str:

@@ -46,11 +46,16 @@ def from_json(text: str) -> str:
     text is read as all there is in a list, and with a 0 behind it: a text that closed the list itself would come to the
     same list both times. And Spark reads half of a surrogate pair as a question mark: such a text is no JSON either.
     """
-    alone, followed = (_items(f"try_parse_json(concat('[', t, '{end}'))") for end in ("]", ",0]"))
-    plain = f"regexp_replace(t, {literal(_SOUND_ESCAPES)}, ' ')"
-    sound = f"(NOT contains(t, {literal(_BACKSLASH_U)}) OR NOT {plain} RLIKE {literal(_SURROGATE)})"
-    whole = f"size({alone}) = 1 AND size({followed}) = 2 AND {sound}"
-    return f"transform(array({text}), t -> CASE WHEN {whole} THEN try_parse_json(t) END)[0]"
+    # Not by a lambda: Spark looks at a statement a hundred times at most, once or twice for each level of them.
+    alone, followed = (_items(parsed(f"concat('[', {text}, '{end}')")) for end in ("]", ",0]"))
+    plain = f"regexp_replace({text}, {literal(_SOUND_ESCAPES)}, ' ')"
+    sound = f"(NOT contains({text}, {literal(_BACKSLASH_U)}) OR NOT {plain} RLIKE {literal(_SURROGATE)})"
+    return f"CASE WHEN size({alone}) = 1 AND size({followed}) = 2 AND {sound} THEN {parsed(text)} END"
+
+
+def parsed(text: str) -> str:
+    """JSON that Spark itself has written, as a VARIANT. Pure."""
+    return f"try_parse_json({text})"
 
 
 def string(variant: str) -> str:

@@ -63,7 +63,8 @@ class Warehouse:
         prefix = f"plan_{self._plans}_"
         for step in plan.steps:
             query = step.sql(pairs.get_name(), prefix)
-            self._named[prefix + step.name] = _once(query) if step.kept else query
+            # What the plan comes to is counted in several ways.
+            self._named[prefix + step.name] = _once(query) if step.kept or step is plan.steps[-1] else query
         yield ibis.table(plan.steps[-1].schema, name=prefix + plan.steps[-1].name)
 
     @contextmanager

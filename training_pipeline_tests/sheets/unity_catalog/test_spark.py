@@ -153,7 +153,7 @@ def test_the_sample_sheet(spark: Spark, tmp_path: Path, messages: str) -> None:
         assert here == other
 
 
-CALLS = [
+CALLS: list[Row] = [
     {"role": "user", "content": "q"},
     {"role": "assistant", "content": "", "tool_calls": [{"id": "c", "n": [1, -2.5, 0, 12345678901234567890, None]}]},
 ]
@@ -175,7 +175,7 @@ def test_json_is_one_whole_value_or_nothing(spark: Spark, tmp_path: Path, varian
         "calls": json.dumps(CALLS),
         "none": json.dumps([CALLS[0], CALLS[1] | {"tool_calls": "[]"}]),
     }
-    rows = []
+    rows: list[Row] = []
     for name, text in texts.items():
         if variant and name in NO_JSON:
             continue  # `parse_json` refuses most of them, or has already changed them
