@@ -24,7 +24,10 @@ def verdicts_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) ->
     comparison = Comparison(dialect.words, dialect.rendered, planner.keep(normal_form_table(planner.pairs)))
 
     def examples(ids: ir.Table) -> ir.Table:
-        return comparison.examples(planner.pairs.select("pair_id", "messages").semi_join(ids, "pair_id"))
+        pairs = planner.pairs.select("pair_id", "messages")
+        if dialect.filters_early:
+            return planner.name(comparison.examples(pairs)).semi_join(ids, "pair_id")
+        return comparison.examples(pairs.semi_join(ids, "pair_id"))
 
     hashed = planner.keep(comparison.of(alone))
     return planner.plan(judge_together(hashed, policy, examples_of=examples, keep=planner.keep))

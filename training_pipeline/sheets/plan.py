@@ -31,6 +31,9 @@ class Dialect:
     words: EngineWords
     #: `rendering.rendered` in the words of the engine; the same bytes.
     rendered: Callable[[ir.ArrayValue], ir.StringValue]
+    #: Whether the engine looks which rows a join leaves before it works out columns of them. Spark does. It also gives
+    #: up a statement that it has looked at a hundred times, once for each thing that hangs on another: joins come last.
+    filters_early: bool = False
 
     def sql(self, table: ir.Table) -> str:
         """The query that works out `table`. Pure."""
