@@ -7,7 +7,7 @@ TESTS :=
 TIMES ?= 20
 CLIENT := clients/typescript
 
-.PHONY: demo test coverage soak spark up check docs openapi client screenshots recording dist lock clean
+.PHONY: demo test coverage soak spark up check docs openapi client screenshots recording audit dist lock clean
 
 demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to end
 	$(BIN)/training-pipeline demo
@@ -52,6 +52,11 @@ screenshots: $(VENV)/.local $(VENV)/.dev   ## take the pictures in docs/images a
 
 recording: $(VENV)/.local $(VENV)/.dev     ## record docs/images/demo.gif anew, in Chromium
 	$(BIN)/python scripts/record_demo.py
+
+audit:                      ## known security holes of every pinned dependency; asks pypi.org
+	$(PYTHON) -m venv build/tools
+	build/tools/bin/pip install --quiet 'pip-audit>=2.10,<3'
+	build/tools/bin/pip-audit --no-deps --disable-pip --requirement constraints.txt
 
 dist: $(VENV)/.local        ## wheel, sdist, and what they stand on (CycloneDX) into dist/
 	$(PYTHON) -m venv build/tools

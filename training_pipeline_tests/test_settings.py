@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import fnmatch
+from pathlib import Path
+from typing import Any
+
 import dagster as dg
 import pytest
 from hypothesis import given, settings
@@ -47,3 +51,17 @@ def test_a_cron_that_is_none_or_never_comes_is_refused(cron: str) -> None:
 
 def test_a_cron_that_comes_rarely_is_taken() -> None:
     assert Settings(retrain_cron="0 0 29 2 *").retrain_cron == "0 0 29 2 *"
+
+
+def test_with_tokens_no_directory_but_ours_may_be_a_base_model_unless_it_is_stated(tmp_path: Path) -> None:
+    def takes(name: str, **values: Any) -> bool:
+        patterns = Settings(state_dir=tmp_path, **values).allowed_base_models
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+    trained = f"{tmp_path.resolve()}/runs/tj-1-1/model"
+    for name in ("/home/eve/model", trained, "Qwen/Qwen3-0.6B"):
+        assert takes(name)
+        assert takes(name, auth="token") == (name != "/home/eve/model")
+        assert not takes(name, base_models="")
+    assert takes("/home/eve/model", auth="token", base_models="meta-llama/*, /home/eve/*")
+    assert not takes("Qwen/Qwen3-0.6B", auth="token", base_models="meta-llama/*, /home/eve/*")

@@ -62,11 +62,10 @@ def of_validation(path: str, found: Sequence[Any]) -> Response:
     """The response to a request in which FastAPI found something wrong."""
     if any(error["type"] == "json_invalid" for error in found):
         return problem(path, 400, "malformed", "The body is not valid JSON.")
-    errors = []
-    for error in found:
-        location, *loc = error["loc"]
-        (field,) = problems_from_validation([{**error, "loc": loc}])
-        errors.append(ProblemField.of(field, str(location)))
+    fields = problems_from_validation([{**error, "loc": error["loc"][1:]} for error in found])
+    # What stands for those that are not told is in the same place as the first of them.
+    places = [str(error["loc"][0]) for error in found]
+    errors = [ProblemField.of(field, place) for field, place in zip(fields, places, strict=False)]
     unknown = [e for e in errors if e.code == "extra_forbidden" and e.pointer.startswith("/training_config/")]
     hint = f"Known keys of training_config: {', '.join(TrainingConfig.model_fields)}." if unknown else ""
     return problem(path, 422, "invalid_request", "The request is invalid.", hint=hint, errors=errors)

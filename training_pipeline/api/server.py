@@ -1,4 +1,4 @@
-"""uvicorn, adapted to streams: it ends them on shutdown, and notices clients that are gone."""
+"""uvicorn, adapted to streams and to slow clients: it ends streams on shutdown, and notices clients that are gone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
+
+from training_pipeline.api.header_deadline import protocol
 
 #: A client that has confirmed nothing of what it was sent for this long is gone, or has stopped reading for good.
 CLIENT_MILLISECONDS: Final = 90_000
@@ -22,6 +24,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=protocol(trusted_proxies),
                 log_config=None,  # whoever serves has set up logs
                 access_log=False,  # every request has a line of ours
                 server_header=False,

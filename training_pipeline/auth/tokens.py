@@ -84,7 +84,7 @@ class ApiTokens:
     """Reads and writes `api_tokens`. Every method is one transaction."""
 
     def __init__(self, store: JobStore) -> None:
-        self._store = store
+        self.store = store
 
     def create(self, name: str, role: Role, lifetime: timedelta, *, created_by: str) -> tuple[ApiToken, str]:
         """A new token and its text, which cannot be shown again. Raises `InvalidRequest`."""
@@ -99,33 +99,35 @@ class ApiTokens:
             "created_by": created_by,
             "expires_at": func.now() + lifetime,
         }
-        with self._store.begin() as connection:
+        with self.store.begin() as connection:
             connection.execute(insert(api_tokens).values(values))
-            return _token(_row(connection, token_id)), text
+            return of_row(_row(connection, token_id)), text
 
     def list(self) -> Sequence[ApiToken]:
         """All tokens, including revoked and expired ones, newest first."""
-        with self._store.begin() as connection:
-            rows = connection.execute(_select().order_by(api_tokens.c.created_at.desc(), api_tokens.c.id)).mappings()
-            return [_token(row) for row in rows]
+        with self.store.begin() as connection:
+            rows = connection.execute(
+                select_tokens().order_by(api_tokens.c.created_at.desc(), api_tokens.c.id)
+            ).mappings()
+            return [of_row(row) for row in rows]
 
     def revoke(self, token_id: str, *, by: str) -> ApiToken:
         """Revoke a token. Idempotent: the first time and person are kept. Raises `NotFound`."""
-        with self._store.begin() as connection:
+        with self.store.begin() as connection:
             _revoke(connection, api_tokens.c.id == token_id, by)
-            return _token(_row(connection, token_id))
+            return of_row(_row(connection, token_id))
 
     def revoke_all_of(self, name: str, *, by: str) -> Sequence[ApiToken]:
         """Revoke all tokens of a name; returns those not revoked before. Raises `NotFound` for an unknown name."""
         of_name = api_tokens.c.name == name
-        with self._store.begin() as connection:
+        with self.store.begin() as connection:
             ids = _revoke(connection, of_name, by)
-            rows = list(connection.execute(_select().where(of_name)).mappings())
+            rows = list(connection.execute(select_tokens().where(of_name)).mappings())
         if not rows:
             raise NotFound(
                 f"There is no token of {name!r}.", hint="Run `training-pipeline tokens list` to see all tokens."
             )
-        return [_token(row) for row in rows if row["id"] in ids]
+        return [of_row(row) for row in rows if row["id"] in ids]
 
     def caller_of(self, text: str) -> Caller:
         """The caller with this token; records its use, at intervals.
@@ -136,23 +138,15 @@ class ApiTokens:
         token_id = token_format.id_of(text)
         if token_id is None:
             raise InvalidToken("This is not a complete token of training_pipeline.", hint=_HINT)
-        with self._store.begin() as connection:
-            row = connection.execute(_select().where(api_tokens.c.id == token_id)).mappings().first()
+        with self.store.begin() as connection:
+            row = connection.execute(select_tokens().where(api_tokens.c.id == token_id)).mappings().first()
             if row is None or not token_format.matches(text, row["digest"]):
                 raise InvalidToken("Unknown token.", hint=_HINT)
-            caller = _token(row).caller
+            caller = of_row(row).caller
             if row["use_is_to_be_noted"]:
                 noted = update(api_tokens).where(api_tokens.c.id == token_id)
                 connection.execute(noted.values(last_used_at=func.now()))
         return caller
-
-    def bearer_of(self, token_id: str) -> Caller:
-        """The caller with the token of this id, after an earlier check of its text; raises as `caller_of`."""
-        with self._store.begin() as connection:
-            row = connection.execute(_select().where(api_tokens.c.id == token_id)).mappings().first()
-        if row is None:
-            raise InvalidToken("Unknown token.", hint=_HINT)
-        return _token(row).caller
 
 
 def _check(name: str, lifetime: timedelta) -> None:
@@ -167,7 +161,8 @@ def _check(name: str, lifetime: timedelta) -> None:
         raise InvalidRequest("The token cannot be created.", problems=problems)
 
 
-def _select() -> Select[Any]:
+def select_tokens() -> Select[Any]:
+    """The query for all tokens, as `of_row` takes its rows."""
     table = api_tokens.c
     unnoted: ColumnElement[bool] = func.coalesce(table.last_used_at < func.now() - USE_NOTED, True)
     return select(
@@ -178,7 +173,7 @@ def _select() -> Select[Any]:
 
 
 def _row(connection: Connection, token_id: str) -> RowMapping:
-    row = connection.execute(_select().where(api_tokens.c.id == token_id)).mappings().first()
+    row = connection.execute(select_tokens().where(api_tokens.c.id == token_id)).mappings().first()
     if row is None:
         raise NotFound(f"There is no token {token_id!r}.", hint="Run `training-pipeline tokens list` to see all ids.")
     return row
@@ -191,7 +186,8 @@ def _revoke(connection: Connection, which: ColumnElement[bool], by: str) -> set[
     )
 
 
-def _token(row: RowMapping) -> ApiToken:
+def of_row(row: RowMapping) -> ApiToken:
+    """The token of a row. Pure."""
     state = TokenState.ACTIVE
     if row["revoked_at"] is not None:
         state = TokenState.REVOKED

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
+from training_pipeline.schemas.uses import Uses
 from training_pipeline.training_jobs.store.queries import JobSort
 
 Pairs = Literal["train", "validation", "excluded"]
@@ -79,6 +82,9 @@ class Client(Protocol):
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """Cancel a job, or ask its backend to. Idempotent."""
 
+    def finish(self, job_id: str) -> TrainingJob:
+        """Have a trained job finished now, whose registration had bad luck. Idempotent."""
+
     def retry(
         self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
     ) -> Created:
@@ -105,6 +111,17 @@ class Client(Protocol):
     ) -> TrainingJobLineage:
         """What the job was trained on, with a page of its pairs."""
 
+    def diff(
+        self,
+        first_id: str,
+        second_id: str,
+        *,
+        changes: Collection[PairChange] = (),
+        page_size: int = 100,
+        cursor: str | None = None,
+    ) -> TrainingJobDiff:
+        """What differs between two jobs, with a page of the pairs that changed in one of these ways, or in any."""
+
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
         """The events with an id above `after`, and the job whenever it changed, to its end: that comes, too."""
 
@@ -119,3 +136,16 @@ class Client(Protocol):
 
     def base_models(self) -> BaseModels:
         """The base models that can be fine-tuned, the default first."""
+
+    def uses(
+        self,
+        *,
+        pair: str | None = None,
+        item: str | None = None,
+        label: str | None = None,
+        row_hash: str | None = None,
+        question_hash: str | None = None,
+        template: str | None = None,
+        sheet: str | None = None,
+    ) -> Uses:
+        """Every dataset, job and model version that used what one key names; `sheet` may say where to look."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from training_pipeline.app.container import Services
 from training_pipeline.app.readiness import daemon_runs
 from training_pipeline.client.base import Created, Notice, Pairs, Update
+from training_pipeline.client.diff import diff_page
 from training_pipeline.client.idempotent import create_once
 from training_pipeline.client.pages import event_page, job_page, lineage_page
 from training_pipeline.client.roles import needs
@@ -23,9 +24,13 @@ from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.access import Caller, Role, require
 from training_pipeline.domain.job import ACTIVE, TERMINAL, Action, JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
+from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
+from training_pipeline.domain.uses import Kind, question
+from training_pipeline.models.uses import ask
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
+from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
@@ -39,6 +44,7 @@ from training_pipeline.schemas.training_sheet import (
     TrainingSheetPreview,
     TrainingSheets,
 )
+from training_pipeline.schemas.uses import Uses
 from training_pipeline.training_jobs.lifecycle.service import refused
 from training_pipeline.training_jobs.store.facets import Facets, facets
 from training_pipeline.training_jobs.store.idempotency import body_hash
@@ -138,6 +144,12 @@ class LocalClient:
         return self.shown(self._services.jobs.cancel(job_id, actor=self.caller.name, reason=reason))
 
     @needs(Role.OPERATOR)
+    def finish(self, job_id: str) -> TrainingJob:
+        """See `Client`."""
+        self._require(Action.FINISH, job_id)
+        return self.shown(self._services.jobs.finish(job_id, actor=self.caller.name))
+
+    @needs(Role.OPERATOR)
     def retry(
         self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
     ) -> Created:
@@ -200,6 +212,19 @@ class LocalClient:
         )
 
     @needs(Role.VIEWER)
+    def diff(
+        self,
+        first_id: str,
+        second_id: str,
+        *,
+        changes: Collection[PairChange] = (),
+        page_size: int = 100,
+        cursor: str | None = None,
+    ) -> TrainingJobDiff:
+        """See `Client`."""
+        return diff_page(self._services.store, first_id, second_id, changes=changes, page_size=page_size, cursor=cursor)
+
+    @needs(Role.VIEWER)
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
         """See `Client`. Without a running daemon, `drive` runs the job if it is given."""
         drive = None if self._drive is None or daemon_runs(self._services) else self._drive
@@ -250,6 +275,30 @@ class LocalClient:
         offers = [BaseModelOffer.model_validate(offer) for offer in self._services.backend.base_models()]
         offers.sort(key=lambda offer: not offer.default)
         return BaseModels(models=offers, total=len(offers))
+
+    @needs(Role.VIEWER)
+    def uses(
+        self,
+        *,
+        pair: str | None = None,
+        item: str | None = None,
+        label: str | None = None,
+        row_hash: str | None = None,
+        question_hash: str | None = None,
+        template: str | None = None,
+        sheet: str | None = None,
+    ) -> Uses:
+        """See `Client`."""
+        keys: dict[Kind, str | None] = {
+            "pair": pair,
+            "item": item,
+            "label": label,
+            "row_hash": row_hash,
+            "question_hash": question_hash,
+            "template": template,
+            "sheet": sheet,
+        }
+        return Uses.model_validate(ask.uses(self._services.store, question(keys)))
 
     @needs(Role.VIEWER)
     def facets(self) -> Facets:

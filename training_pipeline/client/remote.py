@@ -12,12 +12,15 @@ from training_pipeline.client.http import HttpService
 from training_pipeline.client.stream import follow
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
+from training_pipeline.schemas.uses import Uses
 from training_pipeline.training_jobs.store.queries import JobSort
 
 
@@ -78,6 +81,10 @@ class RemoteClient:
         """See `Client`."""
         return self._service.ask(TrainingJob, "POST", _job(job_id, "/cancel"), body={"reason": reason})
 
+    def finish(self, job_id: str) -> TrainingJob:
+        """See `Client`."""
+        return self._service.ask(TrainingJob, "POST", _job(job_id, "/finish"))
+
     def retry(
         self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
     ) -> Created:
@@ -111,6 +118,20 @@ class RemoteClient:
         params = {"pairs": pairs, "search": search, "page_size": page_size, "cursor": cursor}
         return self._service.ask(TrainingJobLineage, "GET", _job(job_id, "/lineage"), params=params)
 
+    def diff(
+        self,
+        first_id: str,
+        second_id: str,
+        *,
+        changes: Collection[PairChange] = (),
+        page_size: int = 100,
+        cursor: str | None = None,
+    ) -> TrainingJobDiff:
+        """See `Client`."""
+        params = {"changes": list(changes) or None, "page_size": page_size, "cursor": cursor}
+        path = _job(first_id, f"/diff/{quote(second_id, safe='')}")
+        return self._service.ask(TrainingJobDiff, "GET", path, params=params)
+
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
         """See `Client`, and `stream.follow`."""
         return follow(self._service, lambda: self.get(job_id), job_id, after=after)
@@ -130,6 +151,29 @@ class RemoteClient:
     def base_models(self) -> BaseModels:
         """See `Client`."""
         return self._service.ask(BaseModels, "GET", "/models")
+
+    def uses(
+        self,
+        *,
+        pair: str | None = None,
+        item: str | None = None,
+        label: str | None = None,
+        row_hash: str | None = None,
+        question_hash: str | None = None,
+        template: str | None = None,
+        sheet: str | None = None,
+    ) -> Uses:
+        """See `Client`."""
+        params = {
+            "pair": pair,
+            "item": item,
+            "label": label,
+            "row_hash": row_hash,
+            "question_hash": question_hash,
+            "template": template,
+            "sheet": sheet,
+        }
+        return self._service.ask(Uses, "GET", "/uses", params=params)
 
     def _create(self, path: str, body: Mapping[str, Any], key: str | None) -> Created:
         key = key or str(uuid.uuid4())

@@ -61,7 +61,7 @@ class Login:
         form = await _form(request)
         if "log_out" in form:
             response: Response = RedirectResponse(LOGIN, 303)
-            self._callers.sessions.end(response)
+            await to_thread.run_sync(self._callers.sessions.end, self._callers.tokens, request, response)
             return response
         try:
             caller = await to_thread.run_sync(self._callers.tokens.caller_of, form.get("token", "").strip())
@@ -69,7 +69,7 @@ class Login:
             failed()
             return _page(None, said=str(error), status=401)
         response = RedirectResponse(path_here(request.query_params.get("next", "")), 303)
-        self._callers.sessions.begin(request, response, caller)
+        await to_thread.run_sync(self._callers.sessions.begin, self._callers.tokens, request, response, caller)
         return response
 
     async def _known(self, request: Request) -> Caller | None:

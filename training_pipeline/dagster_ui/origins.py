@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from training_pipeline.api.middleware.access import CrossOrigin, ForeignHost, require_same_origin
-from training_pipeline.api.middleware.origins import SAFE_METHODS, is_cross_origin, is_for_us
-from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.api.middleware.access import CrossOrigin, require_same_origin
+from training_pipeline.api.middleware.origins import SAFE_METHODS, is_cross_origin, names_of_this_machine
+from training_pipeline.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +18,10 @@ class Origins:
 
     #: Where browsers find it, as origins; pages of those may do everything that its own may.
     trusted: frozenset[str]
-    #: Whether nobody is asked who they are.
-    open_to_all: bool
-    #: Names of this machine under which others may find it; null where it is for this machine alone.
-    names: frozenset[str] | None = None
+    #: Whether only this machine may ask, under a name of its loopback interface.
+    here_only: bool
+    #: Names of this machine under which others may find it.
+    names: frozenset[str]
 
     @classmethod
     def of(cls, settings: Settings, *, read_only: bool) -> Origins:
@@ -31,8 +29,8 @@ class Origins:
         url = urlsplit((settings.dagster_url or "").lower())
         return cls(
             trusted=frozenset({f"{url.scheme}://{url.netloc}"} if url.netloc else ()),
-            open_to_all=settings.auth == "none",
-            names=frozenset({socket.gethostname().lower(), socket.getfqdn().lower()}) if read_only else None,
+            here_only=settings.auth == "none" and not read_only,
+            names=names_of_this_machine(),
         )
 
     def require(self, connection: HTTPConnection) -> None:
@@ -41,36 +39,19 @@ class Origins:
         Such pages may link here, and nothing else: they may not read, embed, post, or open a websocket.
         """
         writes = connection.scope["type"] == "websocket" or connection.scope["method"] not in SAFE_METHODS
-        here_only = self.open_to_all and self.names is None
-        require_same_origin(connection, self.trusted, open_to_all=here_only, writes=writes, setting="DAGSTER_URL")
-        if self.open_to_all and self.names is not None and not self._is_ours(connection, self.names):
-            raise ForeignHost(
-                "The Host header names another machine.",
-                hint=f"Use this machine's name or IP address, or set {PREFIX}DAGSTER_URL to this address.",
-            )
+        require_same_origin(
+            connection,
+            self.trusted,
+            here_only=self.here_only,
+            names=self.names,
+            writes=writes,
+            setting="DAGSTER_URL",
+        )
         if not writes and is_cross_origin(connection, self.trusted) and not _is_link(connection):
             raise CrossOrigin("Pages of other origins may only link here.")
-
-    def _is_ours(self, connection: HTTPConnection, names: frozenset[str]) -> bool:
-        """Whether the Host header has a name that no page elsewhere can have made for itself."""
-        if is_for_us(connection, self.trusted):
-            return True
-        try:
-            name = urlsplit(f"//{connection.headers.get('host', '').lower()}").hostname or ""
-        except ValueError:
-            return False
-        return name in names or _is_address(name)
 
 
 def _is_link(connection: HTTPConnection) -> bool:
     """Whether the browser shows the answer as a page of its own."""
     headers = connection.headers
     return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -16,6 +16,7 @@ from dagster_webserver.version import __version__
 from dagster_webserver.webserver import DagsterWebserver
 from starlette.types import ASGIApp
 
+from training_pipeline.api.header_deadline import protocol
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.dagster_ui.attribution import attribute_runs
 from training_pipeline.dagster_ui.callers import Callers
@@ -79,6 +80,7 @@ def serve(workspace: str, probe: str, *, read_only: bool) -> None:
             uvicorn.run(
                 guarded(app, settings, tokens, read_only=read_only, probe=secret),
                 host=host,
+                http=protocol(settings.api_trusted_proxies),
                 port=port,
                 log_config=None,
                 access_log=False,

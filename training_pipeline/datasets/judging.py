@@ -20,7 +20,8 @@ def verdicts_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) ->
     """The verdicts of `judge_together` on all pairs. Pure."""
     planner = Planner(dialect)
     # It holds the text, so it is not kept.
-    alone = planner.name(judge_each(planner.pairs, tags, keep=planner.keep))
+    required = policy.require_constraints_set_by
+    alone = planner.name(judge_each(planner.pairs, tags, keep=planner.keep, require_constraints_set_by=required))
     comparison = Comparison(dialect.words, dialect.rendered, planner.keep(normal_form_table(planner.pairs)))
 
     def examples(ids: ir.Table) -> ir.Table:
@@ -34,10 +35,11 @@ def verdicts_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) ->
 
 
 @lru_cache(maxsize=32)
-def held_out_plan(dialect: Dialect, tags: TagConstraints) -> Plan:
+def held_out_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
     """`asked`: what pairs ask that may be evaluated or tested on, and not trained on. Pure."""
     planner = Planner(dialect)
-    alone = planner.name(judge_each(planner.pairs, tags))
+    required = policy.require_constraints_set_by
+    alone = planner.name(judge_each(planner.pairs, tags, require_constraints_set_by=required))
     forms = planner.keep(normal_form_table(planner.pairs))
     asked = Comparison(dialect.words, dialect.rendered, forms).questions(alone.filter(alone.held_out))
-    return planner.plan(asked.distinct())
+    return planner.plan(asked.select("asked").distinct())

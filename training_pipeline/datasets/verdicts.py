@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import ibis.expr.types as ir
 
 from training_pipeline.datasets.judging import verdicts_plan
+from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
@@ -23,6 +24,13 @@ def verdicts(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
     """
     with judged(opened, policy) as table, disk_errors("judge the pairs"), opened.engine.fetch(table) as fetched:
         yield fetched
+
+
+def judged_each(opened: OpenSheet, policy: GatePolicy) -> ir.Table:
+    """Every pair judged by itself, as this policy has it; see `judge_each`. Reads nothing yet."""
+    tags = constraints_from_tags(opened.sheet.tags)
+    required = policy.require_constraints_set_by
+    return judge_each(opened.pairs, tags, require_constraints_set_by=required)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from training_pipeline.datasets.judging import held_out_plan
 from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.domain.refs import DatasetRef, SnapshotRef
 from training_pipeline.domain.rules.constraints import names, words
-from training_pipeline.domain.rules.text import word_of
+from training_pipeline.domain.rules.text import is_blank, word_of
 from training_pipeline.domain.usage import REVIEW_WORDS, Status, Use, constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
@@ -58,7 +58,10 @@ def gate_failures(opened: OpenSheet, taken: SnapshotRef) -> Finding:
     included = included_rows(taken, ["pair_id"])
     chosen = ibis.memtable(pa.table({"included_id": included["pair_id"]}))
     prohibited = Use.TRAINING in constraints_from_tags(opened.sheet.tags).prohibits
-    said = opened.pairs.select("pair_id", open=_open(opened.pairs, prohibited=prohibited))
+    is_open = _open(opened.pairs, prohibited=prohibited)
+    if taken.policy.require_constraints_set_by:
+        is_open &= ~is_blank(opened.pairs.constraints_set_by)
+    said = opened.pairs.select("pair_id", open=is_open)
     with disk_errors("look at the included pairs again"), opened.engine.fetch(said) as pairs:
         now = chosen.left_join(pairs, chosen.included_id == pairs.pair_id)
         ids = now.filter(~now.open.fill_null(False)).select("included_id").distinct()
@@ -95,7 +98,7 @@ def held_out_in_train(opened: OpenSheet, taken: SnapshotRef) -> Finding:
         pa.table({"included_id": tied["pair_id"], "asked": pc.split_pattern(tied["prompt_hash"], " ")})
     )
     engine = opened.engine
-    plan = held_out_plan(engine.dialect, constraints_from_tags(opened.sheet.tags))
+    plan = held_out_plan(engine.dialect, constraints_from_tags(opened.sheet.tags), taken.policy)
     with (
         disk_errors("look for held-out questions"),
         engine.work_out(plan, opened.pairs) as asked,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -10,8 +11,10 @@ from training_pipeline.settings import Settings
 
 
 def ensure_state_directory(settings: Settings) -> None:
-    """Create the state directory and those in it, each closed to other users. Idempotent; modes are never widened but
-    in one case: root's state directory can be passed through (not listed), since PostgreSQL runs as another user.
+    """Create the state directory and those in it, each closed to other users. Idempotent.
+
+    An existing Dagster home is closed. Modes are widened in one case only: root's state directory can be passed through
+    (not listed), since PostgreSQL runs as another user.
 
     Raises `Unavailable` if it cannot be made, or belongs to somebody else.
     """
@@ -25,6 +28,12 @@ def ensure_state_directory(settings: Settings) -> None:
             root.chmod(mode | 0o011)
         for directory in closed:
             directory.mkdir(mode=0o700, exist_ok=True)
+        # Dagster writes logs and captured output there with the modes that it likes.
+        if (mode := stat.S_IMODE(settings.dagster_home.stat().st_mode)) & 0o077:
+            settings.dagster_home.chmod(mode & 0o700)
+        for directory in (root, *closed):
+            if not os.access(directory, os.W_OK | os.X_OK):  # false on a file system that is mounted read-only, too
+                raise PermissionError(errno.EACCES, "it is read-only, or belongs to somebody else", str(directory))
     except OSError as error:
         raise Unavailable(
             f"The state directory {root} cannot be used: {error}.",

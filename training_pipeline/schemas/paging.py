@@ -45,6 +45,15 @@ class PairPosition(Position):
     row: int = Field(ge=0, lt=2**63)
 
 
+class DiffPosition(Position):
+    """After this pair, among those that changed in these ways between two datasets."""
+
+    first: str = Field(max_length=64)
+    second: str = Field(max_length=64)
+    changes: tuple[str, ...] = Field(max_length=8)
+    pair_id: str = Field(max_length=1024)
+
+
 P = TypeVar("P", bound=Position)
 
 

@@ -87,7 +87,9 @@ class Problem(BaseModel):
     hint: str = Field(
         "", description="Recommended action; may be empty.", examples=["GET /api/v1/training/jobs lists them."]
     )
-    errors: list[ProblemField] = Field([], description="All invalid fields.")
+    errors: list[ProblemField] = Field(
+        [], description="All invalid fields; of more than 100 the first, and how many more there are."
+    )
     request_id: str | None = Field(
         description="Id of the request, as in X-Request-ID and in the service's log.", examples=["req-2f9c41d0b7a3"]
     )

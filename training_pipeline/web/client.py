@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -14,7 +14,9 @@ from training_pipeline.client.base import Pairs
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
 from training_pipeline.domain.access import Caller, require_role
+from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
@@ -88,6 +90,12 @@ class PageClient:
             self.local.lineage, job_id, pairs=pairs, search=search or None, page_size=page_size, cursor=cursor
         )
 
+    async def diff(
+        self, first_id: str, second_id: str, *, changes: Collection[PairChange], page_size: int, cursor: str | None
+    ) -> TrainingJobDiff:
+        """What differs between two jobs, with a page of the pairs that changed."""
+        return await _thread(self.local.diff, first_id, second_id, changes=changes, page_size=page_size, cursor=cursor)
+
     async def sheets(self) -> TrainingSheets:
         """Every training sheet."""
         return await _thread(self.local.training_sheets)
@@ -125,6 +133,10 @@ class PageClient:
     async def cancel(self, job_id: str, *, reason: str) -> None:
         """Cancel a job, or request a cancel."""
         await _thread(self.local.cancel, job_id, reason=reason)
+
+    async def finish(self, job_id: str) -> None:
+        """Finish a trained job now."""
+        await _thread(self.local.finish, job_id)
 
     async def _shared(self, what: str, call: Callable[[], T]) -> T:
         answer: T = await self.flights.run(f"{what} for {self.caller.role}", call, anew=True)

@@ -30,6 +30,12 @@ def job(job_id: str, tab: str = "") -> str:
     return f"{HOME}/jobs/{job_id}" + (f"/{tab}" if tab else "")
 
 
+def diff(first_id: str, second_id: str, *, change: str = "", cursor: str = "") -> str:
+    """What changed from one job to another."""
+    query = urlencode({name: value for name, value in (("change", change), ("cursor", cursor)) if value})
+    return f"{job(first_id, 'diff')}/{second_id}" + (f"?{query}" if query else "")
+
+
 class JobFilters(BaseModel):
     """Which jobs are listed, and how."""
 

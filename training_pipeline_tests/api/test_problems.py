@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -53,6 +54,20 @@ def test_everything_that_is_wrong_is_said_at_once(client: TestClient) -> None:
     }
     assert {error["location"] for error in found["errors"]} == {"body"}
     assert "learning_rate" in found["hint"]
+
+
+def test_of_very_many_problems_the_first_are_told_and_how_many_more(client: TestClient) -> None:
+    unknown = {f"k{number}": "\0" for number in range(30_000)}
+    for body, code in ((dict.fromkeys(unknown, 1), "extra_forbidden"), (unknown, "unstorable_text")):
+        for whole in (body, {"training_sheet_id": "small", "model_name": "m", "training_config": body}):
+            answer = client.post(JOBS, json=whole)
+            problem(answer, 422, "invalid_request")
+            errors = answer.json()["errors"]
+            assert len(errors) == 101
+            assert {error["location"] for error in errors} == {"body"}
+            assert code in {error["code"] for error in errors[:100]}
+            assert errors[-1]["code"] == "more_problems"
+            assert re.fullmatch(r"there are 29,90\d more problems, which are not listed", errors[-1]["detail"])
 
 
 @pytest.mark.parametrize(("body", "pointer"), [([1], ""), ({**GOOD, "a/b~": 1}, "/a~1b~0")])

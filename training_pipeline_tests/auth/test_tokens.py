@@ -27,7 +27,7 @@ def shift(store: JobStore, column: str, interval: str) -> None:
 
 def test_a_token_says_who_bears_it_and_as_what(tokens: ApiTokens) -> None:
     token, secret = tokens.create("ada", Role.OPERATOR, 90 * DAY, created_by="root")
-    assert tokens.caller_of(secret) == tokens.bearer_of(token.id) == Caller("ada", Role.OPERATOR, token.id)
+    assert tokens.caller_of(secret) == Caller("ada", Role.OPERATOR, token.id)
     assert (token.state, token.created_by, token.last_used_at) == (TokenState.ACTIVE, "root", None)
     assert timedelta() <= datetime.now(UTC) + 90 * DAY - token.expires_at < timedelta(minutes=1)
 
@@ -46,8 +46,6 @@ def test_what_is_over_or_taken_back_is_so_at_once_and_says_so(tokens: ApiTokens,
     tokens.revoke(first.id, by="grace")
     with pytest.raises(RevokedToken, match=first.id):
         ApiTokens(store).caller_of(secret)
-    with pytest.raises(RevokedToken):
-        tokens.bearer_of(first.id)
     assert tokens.caller_of(other).name == "ada"
     shift(store, "expires_at", "-1 day")
     with pytest.raises(ExpiredToken, match=second.id):
@@ -67,8 +65,6 @@ def test_who_does_not_have_the_whole_token_learns_nothing(tokens: ApiTokens) -> 
         tokens.caller_of(new_token()[1])
     with pytest.raises(InvalidToken, match="not a complete token"):
         tokens.caller_of(secret[:-1])
-    with pytest.raises(InvalidToken):
-        tokens.bearer_of("0" * 12)
 
 
 def test_revoking_twice_keeps_the_first_time_and_person(tokens: ApiTokens) -> None:
@@ -85,13 +81,13 @@ def test_everybody_of_a_name_is_revoked_together(tokens: ApiTokens) -> None:
     tokens.revoke(made[3], by="root")
     assert {token.id for token in tokens.revoke_all_of("ada", by="root")} == set(made[:2])
     assert tokens.revoke_all_of("ada", by="root") == []
-    assert tokens.bearer_of(made[2]).name == "eve"
+    assert {token.name for token in tokens.list() if token.state is TokenState.ACTIVE} == {"eve"}
     with pytest.raises(NotFound):
         tokens.revoke_all_of("nobody", by="root")
 
 
 def test_its_use_is_noted_sparingly(tokens: ApiTokens, store: JobStore) -> None:
-    token, secret = tokens.create("ada", Role.VIEWER, DAY, created_by="root")
+    _, secret = tokens.create("ada", Role.VIEWER, DAY, created_by="root")
 
     def row() -> tuple[str, datetime | None]:
         """The version of the row, which any write changes, and when it was last used."""
@@ -103,7 +99,6 @@ def test_its_use_is_noted_sparingly(tokens: ApiTokens, store: JobStore) -> None:
     noted = row()
     assert noted[1] is not None
     tokens.caller_of(secret)
-    tokens.bearer_of(token.id)
     assert row() == noted
     shift(store, "last_used_at", "-6 minutes")
     tokens.caller_of(secret)

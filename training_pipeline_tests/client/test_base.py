@@ -16,12 +16,14 @@ from training_pipeline.client.remote import RemoteClient
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob as Shown
 from training_pipeline.settings import Settings
-from training_pipeline.testing.job_life import accepted
+from training_pipeline.testing.job_life import accepted, succeeded
 from training_pipeline.testing.jobs import ScriptedBackend
 from training_pipeline.testing.served_api import served
+from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.store.queries import JobSort
 
 REQUEST = {"training_sheet_id": "small", "model_name": "triage"}
@@ -157,6 +159,36 @@ def test_a_page_that_cannot_be_is_refused(client: Client, done: TrainingJob) -> 
     assert error_of(client, "lineage", done.id, pairs="excluded", cursor=other).code == "invalid_request"
 
 
+def test_what_changed_between_two_jobs(
+    client: Client, local: LocalClient, done: TrainingJob, services: Services
+) -> None:
+    write_sheet(services.settings.sheets, "small", [*rows(35), *rows(1, pair_id="x")])
+    later = succeeded(services)
+    found = client.diff(done.id, later.id)
+    assert found == local.diff(done.id, later.id)
+    assert (found.first_job_id, found.second_job_id) == (done.id, later.id)
+    assert {field.field for field in found.fields} == {
+        "dataset_digest",
+        "split_predecessor",
+        "training_sheet_digest",
+    }
+    gone = client.diff(done.id, later.id, changes=[PairChange.REMOVED]).pairs
+    assert [pair.pair_id for pair in gone] == [f"p-{number:04d}" for number in range(35, 39)]
+    assert all(pair.before and pair.before.reviewed_by == "grace" and pair.after is None for pair in gone)
+    back = client.diff(later.id, done.id)
+    assert (back.counts.added, back.counts.removed) == (found.counts.removed, found.counts.added)
+    first = client.diff(done.id, later.id, page_size=2)
+    rest = client.diff(done.id, later.id, cursor=first.next_cursor)
+    assert [*first.pairs, *rest.pairs] == found.pairs
+    for named in ({"cursor": "x"}, {"cursor": first.next_cursor, "changes": [PairChange.MOVED]}):
+        error = error_of(client, "diff", done.id, later.id, **named)
+        assert [problem.code for problem in error.problems] == ["bad_cursor"]
+    assert error_of(client, "diff", later.id, done.id, cursor=first.next_cursor).code == "invalid_request"
+    fresh = client.create(REQUEST).job.id
+    for pair in ((done.id, fresh), (fresh, done.id), (done.id, "tj-20260101-000000-aaaaaa")):
+        assert error_of(client, "diff", *pair).code == "not_found"
+
+
 def test_what_is_on_record_of_a_job(client: Client, local: LocalClient, done: TrainingJob) -> None:
     assert client.get(done.id) == local.get(done.id)
     assert client.metrics(done.id) == local.metrics(done.id)
@@ -182,6 +214,14 @@ def test_a_job_is_polled_and_cancelled(client: Client, services: Services, backe
     assert client.cancel(pending.id, reason="again").status is JobStatus.CANCELLED
 
 
+def test_a_trained_job_is_finished(client: Client, services: Services, backend: ScriptedBackend) -> None:
+    job = client.create(REQUEST).job
+    accepted(services, backend, job.id, JobStatus.RUNNING)
+    assert error_of(client, "finish", job.id).code == "conflict"
+    services.store.update(job.id, {"backend_status": JobStatus.SUCCEEDED, "finalize_attempt": 1})
+    assert client.finish(job.id).allowed_actions == ("cancel", "poll", "finish")
+
+
 def test_a_job_is_followed_to_its_end(client: Client, done: TrainingJob) -> None:
     newest = client.events(done.id, page_size=3).events
     told = list(client.follow(done.id, after=newest[-1].id))
@@ -189,7 +229,7 @@ def test_a_job_is_followed_to_its_end(client: Client, done: TrainingJob) -> None
     assert [update.status for update in told if isinstance(update, Shown)] == [JobStatus.SUCCEEDED]
 
 
-@pytest.mark.parametrize("verb", ["get", "poll", "retry", "events", "metrics", "lineage"])
+@pytest.mark.parametrize("verb", ["get", "poll", "finish", "retry", "events", "metrics", "lineage"])
 def test_a_job_that_is_not_there(client: Client, verb: str) -> None:
     error = error_of(client, verb, "tj-none")
     assert (error.code, "no training job 'tj-none'" in error.message) == ("not_found", True)

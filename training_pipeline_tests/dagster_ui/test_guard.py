@@ -150,7 +150,7 @@ def test_up_may_look_with_its_secret(clients: Clients) -> None:
 
 def test_without_a_secret_no_secret_is_right(asking: Settings, tokens: ApiTokens) -> None:
     callers = Callers(asking, tokens)
-    origins = Origins(frozenset(), open_to_all=False)
+    origins = Origins(frozenset(), here_only=False, names=frozenset())
     client = TestClient(Guard(echo, callers=callers, origins=origins, failures_per_minute=60))
     assert client.get("/", headers={"Authorization": "Bearer "}).status_code == 401
 
@@ -195,7 +195,7 @@ def test_a_websocket_is_for_our_pages_and_needs_a_session(clients: Clients, toke
 
 def test_an_open_websocket_ends_with_its_session(asking: Settings, tokens: ApiTokens) -> None:
     callers = Callers(asking, tokens)
-    origins = Origins(frozenset(), open_to_all=False)
+    origins = Origins(frozenset(), here_only=False, names=frozenset())
     guard = Guard(echo, callers=callers, origins=origins, failures_per_minute=60, look_seconds=0.05)
     client = TestClient(guard, base_url="http://127.0.0.1:3000", follow_redirects=False)
     token_id = log_in(client, tokens)

@@ -19,9 +19,10 @@ def test_a_token_is_exchanged_for_the_session_of_the_pages(clients: Clients, tok
     assert {"httponly", "samesite=strict", "path=/"} <= attributes
     assert "secure" not in attributes
     assert "logged in as ada (viewer)" in client.get("/login").text
+    stolen = {"Cookie": f"{COOKIE}={client.cookies[COOKIE]}"}
     client.post("/login", data={"log_out": "yes"})
     assert COOKIE not in client.cookies
-    assert client.get("/").status_code == 401
+    assert client.get("/").status_code == client.get("/", headers=stolen).status_code == 401
 
 
 def test_the_cookie_is_secure_where_the_address_is(clients: Clients, tokens: ApiTokens) -> None:

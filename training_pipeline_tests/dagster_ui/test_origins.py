@@ -59,7 +59,10 @@ def test_others_find_the_read_only_one_by_this_machines_names_and_addresses(tmp_
     assert not allowed(read_only, asked("evil.example", server="192.0.2.7"))
 
 
-def test_where_tokens_are_required_every_name_will_do(tmp_path: Path) -> None:
-    asking = Origins.of(Settings(state_dir=tmp_path, auth="token"), read_only=False)
-    assert allowed(asking, asked("dagster.example.org", server="192.0.2.7"))
-    assert not allowed(asking, asked("dagster.example.org", server="192.0.2.7", origin="https://evil.example"))
+def test_where_tokens_are_required_others_find_both_by_the_names_of_this_machine(tmp_path: Path) -> None:
+    for read_only in (False, True):
+        asking = Origins.of(Settings(state_dir=tmp_path, auth="token"), read_only=read_only)
+        for host in (socket.gethostname(), "192.0.2.7:3000", "localhost"):
+            assert allowed(asking, asked(host, server="192.0.2.7"))
+        assert not allowed(asking, asked("evil.example", server="192.0.2.7"))
+        assert not allowed(asking, asked("192.0.2.7", server="192.0.2.7", origin="https://evil.example"))

@@ -23,9 +23,9 @@ from pydantic import SecretStr
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.migrations import migrate
 database = Database.at(SecretStr(sys.argv[1]))
-started = time.perf_counter()
+started = time.process_time()
 migrate(database)
-print(time.perf_counter() - started, sorted({"dagster", "mlflow", "alembic"} & set(sys.modules)), sep=";")
+print(time.process_time() - started, sorted({"dagster", "mlflow", "alembic"} & set(sys.modules)), sep=";")
 """
 
 

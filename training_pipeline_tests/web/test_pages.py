@@ -22,6 +22,7 @@ from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing import browsers, either_trainer
 from training_pipeline.testing.browsers import Serving, Visitor, alive, serious
+from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.running_system import RunningSystem, temporary_state
@@ -342,6 +343,30 @@ def test_everybody_can_use_every_page(chromium: Browser, base: str, system: Runn
     person.faults.clear()
     person.close()
     assert trouble == {}
+
+
+def test_two_jobs_are_compared_from_the_lineage_of_one(visitor: Visitor, system: RunningSystem, base: str) -> None:
+    first, second = (
+        prepared(system.services, finished(system, JobStatus.CANCELLED, split_seed=seed, model_name="compared").id)
+        for seed in ("one", "two")
+    )
+    page = alive(visitor.open(f"/train/jobs/{second.id}/lineage"))
+    page.get_by_label("Compare with").select_option(first.id)
+    expect(page).to_have_url(f"{base}/train/jobs/{first.id}/diff/{second.id}")
+    expect(page.get_by_role("row", name="split_seed one two")).to_be_visible()
+    expect(page.get_by_role("link", name="added 0")).to_be_visible()
+    moved = page.get_by_role("region", name="Changed pairs table").get_by_role("row")
+    expect(moved.filter(has_text="moved").first).to_be_visible()
+    page.get_by_role("link", name=re.compile("^moved [1-9]")).click()
+    expect(page.get_by_role("link", name=re.compile("^moved"))).to_have_attribute("aria-current", "page")
+    page.get_by_role("link", name="Next").click()
+    expect(page).to_have_url(re.compile("change=moved&cursor="))
+    assert serious(page) == []
+    page.get_by_role("link", name=re.compile("^removed")).click()
+    expect(page.get_by_text("No pairs removed.")).to_be_visible()
+    page.goto(f"{base}/train/jobs/{first.id}/diff/tj-20260101-000000-aaaaaa")
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+    visitor.faults.clear()  # the browser reports the 404
 
 
 def test_the_keyboard_reaches_everything(visitor: Visitor) -> None:

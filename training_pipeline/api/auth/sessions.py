@@ -1,12 +1,14 @@
 """Sessions of pages: a browser exchanges a token for a cookie, which is valid for pages and their websocket only.
 
-The cookie is signed and names the token; it holds nothing else. Each check asks the database whether that token is
-still valid, so a session ends with its token. The API ignores cookies: see `bearer`.
+The cookie is signed and names the session; it holds nothing else. Each check asks the database whether there is that
+session and its token is still valid, so it ends for everybody when somebody logs out, and with its token. The API
+ignores cookies: see `bearer`.
 """
 
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from functools import cached_property
 from typing import Annotated, Final
 
@@ -17,20 +19,12 @@ from starlette.requests import HTTPConnection
 from training_pipeline.api.auth.bearer import Authenticate, as_local_user
 from training_pipeline.api.auth.session_key import session_key
 from training_pipeline.app.container import Services
+from training_pipeline.auth.page_sessions import LONGEST, NoSession, PageSessions
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.domain.access import Caller
-from training_pipeline.domain.errors import Unauthenticated
 from training_pipeline.settings import Settings
 
 COOKIE: Final = "training_pipeline_session"
-#: A session ends this long after its token was exchanged, or with its token.
-SECONDS: Final = 12 * 60 * 60
-
-
-class NoSession(Unauthenticated):
-    """A page was requested without a session, or with one that has ended."""
-
-    code = "no_session"
 
 
 class Sessions:
@@ -41,19 +35,23 @@ class Sessions:
         self._settings = settings
         self._public_url = public_url or ""
 
-    def begin(self, connection: HTTPConnection, response: Response, caller: Caller) -> None:
-        """Set the cookie of a session that stands for the token of `caller`."""
+    def begin(self, tokens: ApiTokens, connection: HTTPConnection, response: Response, caller: Caller) -> None:
+        """Begin a session that stands for the token of `caller`, and set its cookie. Without a token, do nothing."""
+        if caller.token_id is None:
+            return
         response.set_cookie(
             COOKIE,
-            self._signer.dumps(caller.token_id),
-            max_age=SECONDS,
+            self._signer.dumps(PageSessions(tokens.store).begin(caller.token_id)),
+            max_age=int(LONGEST.total_seconds()),
             httponly=True,
             samesite="strict",
             secure=connection.url.scheme == "https" or self._public_url.startswith("https:"),
         )
 
-    def end(self, response: Response) -> None:
-        """Delete the cookie from the browser."""
+    def end(self, tokens: ApiTokens, connection: HTTPConnection, response: Response) -> None:
+        """End the session, and delete the cookie from the browser."""
+        with suppress(NoSession):
+            PageSessions(tokens.store).end(self._session_id(connection))
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
 
     def caller(self, connection: HTTPConnection) -> Caller:
@@ -63,11 +61,14 @@ class Sessions:
 
     def caller_by(self, tokens: ApiTokens, connection: HTTPConnection) -> Caller:
         """The same, where the app is not the API's."""
+        return PageSessions(tokens.store).caller(self._session_id(connection))
+
+    def _session_id(self, connection: HTTPConnection) -> str:
+        cookie = connection.cookies.get(COOKIE, "")
         try:
-            token_id = self._signer.loads(connection.cookies.get(COOKIE, ""), max_age=SECONDS)
+            return str(self._signer.loads(cookie, max_age=int(LONGEST.total_seconds())))
         except BadSignature:  # also where it is too old
-            raise NoSession("Login required.", hint="Log in with a token.") from None
-        return tokens.bearer_of(token_id)
+            raise NoSession from None
 
     @cached_property
     def _signer(self) -> URLSafeTimedSerializer:

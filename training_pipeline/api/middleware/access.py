@@ -14,7 +14,13 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from training_pipeline.api.middleware.origins import SAFE_METHODS, is_cross_origin, is_for_us
+from training_pipeline.api.middleware.origins import (
+    SAFE_METHODS,
+    is_cross_origin,
+    is_for_us,
+    is_known_host,
+    names_of_this_machine,
+)
 from training_pipeline.api.middleware.rate_limit import Buckets, address_key
 from training_pipeline.api.problems import of_pipeline_error, problem
 from training_pipeline.domain.access import Caller
@@ -26,6 +32,8 @@ from training_pipeline.settings import PREFIX, Settings
 HEALTH: Final = frozenset({"/healthz", "/readyz"})
 #: Paths below it, and the exchange of a token for a session, are for those who say in the request who they are.
 API: Final = "/api/"
+#: And so is what describes them.
+BY_TOKEN: Final = (API, "/openapi.json")
 SESSION: Final = "/session"
 #: How long an answer under way may outlive its caller's token.
 LOOK_SECONDS: Final = 5.0
@@ -58,6 +66,7 @@ class Access:
         self._api = api
         self._open = settings.auth == "none"
         self._trusted = settings.trusted_origins
+        self._names = names_of_this_machine()
         rate, failures = settings.api_requests_per_second, settings.api_failures_per_minute
         self._requests = Buckets(per_second=rate, burst=10 * rate)
         self._failures = Buckets(per_second=failures / 60, burst=failures)
@@ -101,8 +110,9 @@ class Access:
         path, method = connection.scope["path"], connection.scope["method"]
         client = address_key(connection.client.host if connection.client else None)
         try:
-            require_same_origin(connection, self._trusted, open_to_all=self._open, writes=method not in SAFE_METHODS)
-            if not path.startswith(API) and (path, method) != (SESSION, "POST"):
+            writes = method not in SAFE_METHODS
+            require_same_origin(connection, self._trusted, here_only=self._open, names=self._names, writes=writes)
+            if not path.startswith(BY_TOKEN) and (path, method) != (SESSION, "POST"):
                 return too_many(path, self._requests.take(f"address {client}"), "requests")
             proof = _proof(connection)
             if proof not in self._proven and (wait := self._failures.wait(client)):
@@ -136,21 +146,23 @@ def require_same_origin(
     connection: HTTPConnection,
     trusted: frozenset[str],
     *,
-    open_to_all: bool,
+    here_only: bool,
+    names: frozenset[str],
     writes: bool,
     setting: str = "API_PUBLIC_URL",
 ) -> None:
     """Raise `CrossOrigin` or `ForeignHost` for requests from pages of other origins or for other hosts.
 
-    Without authentication, requests must be addressed to this machine and come from it. `setting` is the one that names
-    another address of this service.
+    With `here_only`, as without authentication, requests must be addressed to this machine by a name of the loopback
+    interface, and come from it; else by one of its `names` or an IP address. `setting` is the one that names another
+    address of this service.
     """
-    if open_to_all and is_loopback((connection.scope.get("server") or ("",))[0]) is False:
+    if here_only and is_loopback((connection.scope.get("server") or ("",))[0]) is False:
         raise ForeignHost("Without authentication this service only answers requests from its own machine.")
-    if open_to_all and not is_for_us(connection, trusted):
+    if not (is_for_us(connection, trusted) if here_only else is_known_host(connection, trusted, names)):
+        ours = "localhost" if here_only else "this machine's name or IP address"
         raise ForeignHost(
-            "The Host header names another machine.",
-            hint=f"Use localhost, or set {PREFIX}{setting} to this address.",
+            "The Host header names another machine.", hint=f"Use {ours}, or set {PREFIX}{setting} to this address."
         )
     if writes and is_cross_origin(connection, trusted):
         raise CrossOrigin("Pages of other origins may not do this.")

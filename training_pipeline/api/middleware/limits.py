@@ -13,6 +13,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from training_pipeline.api.problems import problem
+from training_pipeline.domain.errors import FieldProblem
+from training_pipeline.domain.validation import told
 from training_pipeline.schemas.problem import ProblemField
 
 _log = logging.getLogger(__name__)
@@ -89,10 +91,8 @@ class Bodies:
             parsed = json.loads(body.decode())
         except (ValueError, RecursionError):
             return problem(path, 400, "malformed", "The body is not valid JSON in UTF-8.")
-        errors = [
-            ProblemField(pointer=pointer, location="body", code="unstorable_text", detail=detail)
-            for pointer, detail in _unstorable(parsed, "")
-        ]
+        unstorable = [FieldProblem(pointer, "unstorable_text", detail) for pointer, detail in _unstorable(parsed, "")]
+        errors = [ProblemField.of(found, "body") for found in told(unstorable, len(unstorable))]
         if errors:
             return problem(path, 422, "invalid_request", "The request is invalid.", errors=errors)
         return None

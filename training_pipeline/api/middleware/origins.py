@@ -7,6 +7,8 @@ the only protection against such a page.
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -46,3 +48,30 @@ def is_for_us(connection: HTTPConnection, trusted: frozenset[str]) -> bool:
         return False
     server = (connection.scope.get("server") or ("",))[0]
     return name == server or name == "localhost" or name.endswith(".localhost") or is_loopback(name) is True
+
+
+def names_of_this_machine() -> frozenset[str]:
+    """Host names by which other machines may know this one. Asks the system."""
+    return frozenset({socket.gethostname().lower(), socket.getfqdn().lower()})
+
+
+def is_known_host(connection: HTTPConnection, trusted: frozenset[str], names: frozenset[str]) -> bool:
+    """Whether the Host header has a name that no page elsewhere can have made for itself. Pure.
+
+    That is what `is_for_us` accepts, one of these names of the machine, or any IP address.
+    """
+    if is_for_us(connection, trusted):
+        return True
+    try:
+        name = urlsplit(f"//{connection.headers.get('host', '').lower()}").hostname or ""
+    except ValueError:
+        return False
+    return name in names or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

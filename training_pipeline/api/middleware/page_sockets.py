@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from training_pipeline.api.middleware.access import LOOK_SECONDS, require_same_origin
+from training_pipeline.api.middleware.origins import names_of_this_machine
 from training_pipeline.domain.errors import PipelineError, Unavailable
 from training_pipeline.settings import Settings
 
@@ -76,12 +77,13 @@ class PageSockets(Sockets):
     def __init__(self, app: ASGIApp, *, api: FastAPI, settings: Settings, look_seconds: float = LOOK_SECONDS) -> None:
         self._api = api
         self._open = settings.auth == "none"
+        self._names = names_of_this_machine()
         self._trusted = settings.trusted_origins
         super().__init__(app, require=self._ask, look_seconds=look_seconds)
 
     async def _ask(self, connection: HTTPConnection) -> None:
         connection.scope["app"] = self._api
-        require_same_origin(connection, self._trusted, open_to_all=self._open, writes=True)
+        require_same_origin(connection, self._trusted, here_only=self._open, names=self._names, writes=True)
         await to_thread.run_sync(self._api.state.authenticate_page, connection)
 
 

@@ -7,6 +7,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from training_pipeline.api.auth.sessions import Sessions, page_caller
 from training_pipeline.api.deps import CurrentCaller
 from training_pipeline.api.middleware.access import SESSION
+from training_pipeline.app.container import Services
+from training_pipeline.auth.tokens import ApiTokens
 
 router = APIRouter(include_in_schema=False)
 
@@ -15,8 +17,7 @@ router = APIRouter(include_in_schema=False)
 def begin_session(request: Request, response: Response, caller: CurrentCaller) -> None:
     """Exchange the token in the Authorization header for a session cookie. Without authentication, do nothing."""
     sessions: Sessions = request.app.state.sessions
-    if caller.token_id is not None:
-        sessions.begin(request, response, caller)
+    sessions.begin(_tokens(request), request, response, caller)
 
 
 @router.get(SESSION, status_code=204, dependencies=[Depends(page_caller)])
@@ -26,6 +27,11 @@ def look_at_session() -> None:
 
 @router.delete(SESSION, status_code=204)
 def end_session(request: Request, response: Response) -> None:
-    """Delete the session cookie."""
+    """End the session, and delete its cookie."""
     sessions: Sessions = request.app.state.sessions
-    sessions.end(response)
+    sessions.end(_tokens(request), request, response)
+
+
+def _tokens(request: Request) -> ApiTokens:
+    services: Services = request.app.state.services
+    return services.tokens

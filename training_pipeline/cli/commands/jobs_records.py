@@ -1,4 +1,4 @@
-"""`training-pipeline jobs events`, `metrics` and `lineage`: the records of a training job."""
+"""`training-pipeline jobs events`, `metrics`, `lineage` and `diff`: the records of training jobs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from training_pipeline.cli.commands import paging
 from training_pipeline.cli.commands.options import Cursor, JobId, Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
 from training_pipeline.cli.render import jobs
+from training_pipeline.cli.render.diff import job_diff
 from training_pipeline.cli.render.lineage import lineage_pairs, lineage_record
 from training_pipeline.cli.render.metrics import metric_figures
 from training_pipeline.client.base import Client, Pairs
+from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.metrics import MetricPoint
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
 
@@ -88,6 +90,24 @@ def lineage(
         say(lineage_record(record))
     else:
         say(lineage_pairs(record))
+
+
+def diff(
+    job_id: JobId,
+    other_job_id: JobId,
+    change: Annotated[
+        list[PairChange] | None, typer.Option(help="List only pairs that changed in this way; may be repeated.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_PAIRS, help="Maximum number of pairs to list.")] = 20,
+    cursor: Cursor = None,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show what changed from one training job to another: pairs, configuration, base model, versions."""
+    with open_client(url, token) as client:
+        found = client.diff(job_id, other_job_id, changes=change or (), page_size=limit, cursor=cursor)
+    print_json(found) if json else say(job_diff(found, first_page=cursor is None))
 
 
 def every_step(client: Client, job_id: str, from_step: int, to_step: int) -> Iterator[MetricPoint]:

@@ -83,14 +83,14 @@ class Comparison:
         )
 
     def questions(self, pairs: ir.Table) -> ir.Table:
-        """`asked` of a table with `messages`, and nothing else."""
+        """A table with `messages`, and `asked`."""
         table = pairs.cross_join(self.forms)
         spoken = let(self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(False)), self._asked)
-        return table.select(asked=ibis.cases((has_messages(table.messages), spoken)))
+        return table.select(*pairs.columns, asked=ibis.cases((has_messages(table.messages), spoken)))
 
     def question_texts(self, pairs: ir.Table) -> ir.Table:
-        """`number` of a table with `messages`, and as `question` what is asked before the last answer: the loose form
-        of the contents, without roles and system messages; null where there are no messages.
+        """A table with `messages`, and in their place what is asked before the last answer, as `question`: the loose
+        form of the contents, without roles and system messages; null where there are no messages.
         """
         table = pairs.cross_join(self.forms)
         form = NormalForm(self.words, table)
@@ -100,7 +100,8 @@ class Comparison:
             lambda one: ibis.cases((one["role"] == "system", ""), else_=form.loose(one["content"].fill_null("")))
         )
         text = self._whole(self.words.between(said, ibis.literal(0), end))
-        return table.select("number", question=ibis.cases((has_messages(table.messages), text)))
+        others = (name for name in pairs.columns if name != "messages")
+        return table.select(*others, question=ibis.cases((has_messages(table.messages), text)))
 
     def examples(self, pairs: ir.Table) -> ir.Table:
         """`pair_id` of a table with `messages`, and as `example` the hash of the whole example."""

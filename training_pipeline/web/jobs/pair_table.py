@@ -110,13 +110,21 @@ def _row(pair: LineagePair) -> None:
         Tag("td", pair.item_ref or formats.NONE, classes="mono")
         Tag("td", pair.canonical_label_id or formats.NONE, classes="mono")
         Tag("td", pair.classification or formats.NONE)
-        _who(pair.reviewed_by, pair.reviewed_at)
-        _who(pair.constraints_set_by, pair.constraints_set_at)
+        who(pair.reviewed_by, pair.reviewed_at)
+        who(pair.constraints_set_by, pair.constraints_set_at)
         if pair.reason is not None:
             Tag("td", MEANINGS[Reason(pair.reason)])
 
 
-def _who(name: str | None, at: str | None) -> None:
+def state_words(pair: LineagePair | None) -> str:
+    """Where a pair is: on a side of the split, excluded for a reason, or nowhere."""
+    if pair is None:
+        return "not in the sheet"
+    return pair.split or (MEANINGS[Reason(pair.reason)] if pair.reason else formats.NONE)
+
+
+def who(name: str | None, at: str | None) -> None:
+    """A cell with a person and a time as the source stated it."""
     with Tag("td"):
         Tag("span", name or formats.NONE)
         if at and "T" in at:

@@ -48,10 +48,11 @@ def test_without_a_token_nothing_is_answered_but_that_one_is_needed(client: Test
         assert answer.status_code == 401
 
 
-def test_probes_and_the_document_are_open(client: TestClient) -> None:
+def test_probes_are_open_and_the_document_is_not(client: TestClient, services: Services) -> None:
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").json()["code"] == "not_ready"  # there is no daemon
-    document = client.get("/openapi.json").json()
+    assert client.get("/openapi.json").status_code == 401
+    document = client.get("/openapi.json", headers=bearer(services, "ada", Role.VIEWER)).json()
     assert document["paths"][JOBS]["get"]["security"] == [{"bearer": []}]
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
 

@@ -12,9 +12,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from training_pipeline.api.app import create_app
-from training_pipeline.api.auth import sessions
 from training_pipeline.api.auth.sessions import COOKIE, PageCaller
 from training_pipeline.app.container import Services
+from training_pipeline.auth.page_sessions import LONGEST
 from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
@@ -22,6 +22,7 @@ from training_pipeline.testing.bearers import bearer, token_of
 from training_pipeline.testing.job_life import API, JOBS
 from training_pipeline_tests.api.test_problems import problem
 
+SECONDS = int(LONGEST.total_seconds())
 PAGE, SOCKET, MOUNTED = "/page", "/page/socket", "/mounted/socket"
 
 
@@ -72,10 +73,12 @@ def test_a_token_is_exchanged_for_a_session_that_is_good_for_pages(client: TestC
     log_in(client, services)
     assert client.get(PAGE).json() == {"name": "ada", "role": "operator", "jobs": "0"}
     assert client.get("/session").status_code == 204
+    stolen = {"Cookie": f"{COOKIE}={client.cookies[COOKIE]}"}
     client.delete("/session")
     assert COOKIE not in client.cookies
     for path in (PAGE, "/session"):
         problem(client.get(path), 401, "no_session")
+        problem(client.get(path, headers=stolen), 401, "no_session")
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(settings: Settings, services: Services) -> None:
@@ -83,7 +86,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(settings: Setting
         with browser(settings, services, scheme) as client:
             answer = client.post("/session", headers=bearer(services, "ada", Role.VIEWER))
         attributes = {part.strip().lower() for part in answer.headers["Set-Cookie"].split(";")[1:]}
-        assert {"httponly", "samesite=strict", "path=/", f"max-age={sessions.SECONDS}"} <= attributes
+        assert {"httponly", "samesite=strict", "path=/", f"max-age={SECONDS}"} <= attributes
         assert ("secure" in attributes) == secure
     public = settings.model_copy(update={"api_public_url": "https://train.example.org"})
     with browser(public, services) as client:
@@ -117,9 +120,9 @@ def test_a_session_ends_by_itself(client: TestClient, services: Services, monkey
     log_in(client, services)
     cookie = client.cookies[COOKIE]
     now = time.time()
-    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + sessions.SECONDS - 5)
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + SECONDS - 5)
     assert client.get(PAGE).status_code == 200
-    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + sessions.SECONDS + 5)
+    monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + SECONDS + 5)
     problem(client.get(PAGE, headers={"Cookie": f"{COOKIE}={cookie}"}), 401, "no_session")
 
 
@@ -137,6 +140,10 @@ def test_nobody_else_can_make_one(client: TestClient, services: Services, settin
         f"{good}x",
         good.upper(),
     ]
+    log_in(client, services)
+    over = client.cookies[COOKIE]
+    client.delete("/session")
+    forged.append(over)
     other = settings.model_copy(update={"state_dir": settings.state_dir / "other"})
     other.state_dir.mkdir()
     with browser(other, services) as elsewhere:  # the same database, another key

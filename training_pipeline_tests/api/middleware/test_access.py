@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -46,7 +47,12 @@ class TestWithoutAuthentication:
         self, client: TestClient, services: Services, headers: dict[str, str]
     ) -> None:
         job = services.jobs.create(REQUEST, created_by="ada")
-        for verb in ("poll", "cancel", "retry"):  # these need no body, so a browser asks nobody before it sends them
+        for verb in (
+            "poll",
+            "cancel",
+            "finish",
+            "retry",
+        ):  # these need no body, so a browser asks nobody before it sends them
             problem(client.post(f"{JOBS}/{job.id}/{verb}", headers=headers), 403, "cross_origin")
         problem(client.post(JOBS, json=REQUEST, headers=headers), 403, "cross_origin")
         assert services.store.list()[1] == 1
@@ -72,6 +78,16 @@ class TestWithoutAuthentication:
             problem(client.get(JOBS, headers={"Host": "evil.example"}), 403, "foreign_host")
 
 
+def test_with_tokens_too_a_name_that_was_made_to_lead_here_is_not_ours(settings: Settings, services: Services) -> None:
+    named = settings.model_copy(update={"auth": "token", "api_public_url": "https://train.example.org"})
+    ada = bearer(services, "ada", Role.VIEWER)
+    with TestClient(create_app(named, services), base_url="http://192.0.2.7") as client:
+        for host in ("192.0.2.7", "192.0.2.9:8000", socket.gethostname(), "localhost", "train.example.org"):
+            assert client.get(JOBS, headers={"Host": host, **ada}).status_code == 200
+        for path in (JOBS, "/openapi.json", "/"):
+            problem(client.get(path, headers={"Host": "evil.example", **ada}), 403, "foreign_host")
+
+
 class TestRates:
     @pytest.fixture
     def client(self, settings: Settings, services: Services) -> Iterator[TestClient]:
@@ -91,7 +107,7 @@ class TestRates:
         assert client.get(JOBS, headers=eve).status_code == 200
 
     def test_what_needs_no_token_is_counted_by_address_and_probes_are_not(self, client: TestClient) -> None:
-        assert [client.get("/openapi.json").status_code for _ in range(6)] == [200] * 5 + [429]
+        assert [client.get("/").status_code for _ in range(6)] == [404] * 5 + [429]
         assert {client.get("/healthz").status_code for _ in range(20)} == {200}
 
     def test_failures_are_few_and_shut_nobody_out_who_was_here_before(

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from training_pipeline.backends.hub import HubModel
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sft.config import BUILTIN_TINY
+from training_pipeline.testing.hub import ScriptedHub
 from training_pipeline.testing.local_backend import stand_in_backend
 
 
@@ -51,17 +53,42 @@ def test_a_hugging_face_id_is_taken_as_it_is() -> None:
     assert ModelCatalogue(None).choose("Qwen/Qwen3-0.6B") == ChosenModel("Qwen/Qwen3-0.6B")
 
 
+def test_only_what_is_allowed_may_be_named(models: Path, tmp_path: Path) -> None:
+    ours, theirs = model(tmp_path / "ours" / "one"), model(tmp_path / "theirs" / "one")
+    (tmp_path / "ours" / "link").symlink_to(theirs)
+    (tmp_path / "link").symlink_to(ours)
+    catalogue = ModelCatalogue(models, allowed=[f"{tmp_path}/ours/*", "Qwen/*"])
+
+    def is_taken(name: str) -> bool:
+        return isinstance(catalogue.choose(name), ChosenModel)
+
+    named = ["small", "builtin:tiny", str(models / "small"), str(ours), str(tmp_path / "link"), "Qwen/Qwen3-0.6B"]
+    assert [name for name in named if not is_taken(name)] == []
+    refused = [theirs, tmp_path / "theirs" / "none", tmp_path / "ours" / "link", f"{tmp_path}/ours/../theirs/one"]
+    for name in (*map(str, refused), "meta-llama/Llama-3.2-1B"):
+        problem = catalogue.choose(name)
+        assert isinstance(problem, FieldProblem)
+        assert problem.code == "not_allowed"
+        told = problem.message.replace(name, "NAME")  # the same, whether there is such a model or not
+        assert told.startswith("the base model NAME may not be used here. On offer: builtin:tiny, ")
+        assert told.endswith(f"or what matches {tmp_path}/ours/*, Qwen/*")
+
+
 def test_a_model_is_known_by_its_files_or_its_commit(models: Path) -> None:
-    catalogue = ModelCatalogue(models, commit_of={"Qwen/Qwen3-0.6B": "c0ffee"}.get)
-    assert catalogue.identify(BUILTIN_TINY) == BaseModelRecord(reference=BUILTIN_TINY)
-    assert catalogue.identify("Qwen/Qwen3-0.6B").revision == "c0ffee"
-    assert catalogue.identify("Qwen/unknown").revision is None
+    catalogue = ModelCatalogue(models, hub=ScriptedHub({"Qwen/Qwen3-0.6B": HubModel("c0ffee", "apache-2.0")}))
+    assert catalogue.identify(BUILTIN_TINY, None) == BaseModelRecord(reference=BUILTIN_TINY)
+    known = {"reference": "Qwen/Qwen3-0.6B", "revision": "c0ffee", "licence": "apache-2.0"}
+    assert catalogue.identify("Qwen/Qwen3-0.6B", None) == BaseModelRecord(**known, resolved_at="launch")
+    assert catalogue.identify("Qwen/Qwen3-0.6B", "c0ffee") == BaseModelRecord(**known, resolved_at="creation")
+    assert catalogue.identify("Qwen/unknown", None) == BaseModelRecord(reference="Qwen/unknown")
+    assert catalogue.revision("Qwen/Qwen3-0.6B") == "c0ffee"
+    assert catalogue.revision(BUILTIN_TINY) is catalogue.revision(str(models / "small")) is None
     small = models / "small"
     config = hashlib.sha256((small / "config.json").read_bytes()).hexdigest()
-    before = catalogue.identify(str(small))
+    before = catalogue.identify(str(small), None)
     assert before == BaseModelRecord(reference=str(small), files={"config.json": config})
     (small / "model.safetensors").write_bytes(b"weights")
-    assert catalogue.identify(str(small)).digest != before.digest
+    assert catalogue.identify(str(small), None).digest != before.digest
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ from training_pipeline.cli.user import user
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.rules.policy import GATE_POLICY_VERSION
 from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.job_life import JOBS
+from training_pipeline.testing.job_life import JOBS, succeeded
+from training_pipeline.testing.small_sheet import rows, write_sheet
 
-NAMES = ("create", "list", "show", "watch", "cancel", "retry", "events", "metrics", "lineage")
+NAMES = ("create", "list", "show", "watch", "cancel", "finish", "retry", "events", "metrics", "lineage", "diff")
 WHERE = ("local", "remote")
 
 
@@ -94,6 +95,23 @@ def test_what_a_person_sees(command: Command, url: str, done: TrainingJob, where
     assert "No training jobs match." in command("jobs", "list", "--active", *at)[1]
 
 
+def test_what_changed_between_two_jobs(command: Command, url: str, done: TrainingJob, services: Services) -> None:
+    pairs = [*rows(30), *rows(1, pair_id="x")]
+    write_sheet(services.settings.sheets, "small", pairs, prompt_template={"id": "triage", "version": "v3"})
+    later = succeeded(services)
+    found = both(command, url, "diff", done.id, later.id, "--limit", "4")
+    assert found == get(url, f"/{done.id}/diff/{later.id}", page_size=4)
+    rest = both(command, url, "diff", done.id, later.id, "--cursor", found["next_cursor"])
+    assert len(found["pairs"]) + len(rest["pairs"]) >= found["counts"]["removed"] == 9
+    removed = both(command, url, "diff", done.id, later.id, "--change", "removed", "--limit", "100")["pairs"]
+    assert len(removed) == found["counts"]["removed"]
+    _, seen, _ = command("jobs", "diff", done.id, later.id)
+    told = ("removed", "template_version", "v3", "not in the sheet", "grace")
+    assert [word for word in told if word not in seen] == []
+    assert "template_version" not in command("jobs", "diff", done.id, later.id, "--cursor", found["next_cursor"])[1]
+    assert "Nothing else differs." in command("jobs", "diff", done.id, done.id)[1]
+
+
 def test_every_step_as_csv(command: Command, url: str, done: TrainingJob, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training_pipeline.cli.commands.jobs_records.MOST_POINTS", 10)  # so that stretches are halved
     asked = ("jobs", "metrics", done.id, "--csv", "--resolution", "10")
@@ -135,6 +153,10 @@ def test_a_job_is_created_cancelled_and_retried(command: Command, url: str, serv
         0.00005,
         7,
     )
+    trained = {"backend_status": "succeeded", "launched_at": again.created_at}
+    services.store.update(again.id, trained)
+    code, out, _ = command("jobs", "finish", again.id, *at)
+    assert (code, out) == (0, f"{again.id}: the running system finishes it now\n")
     code, out, _ = command("jobs", "create", "small", *at)
     assert code == 0
     assert "39 of 40 pairs may be trained on" in out

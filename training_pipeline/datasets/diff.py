@@ -1,0 +1,109 @@
+"""What changed between two stored datasets, pair by pair, read from their manifests alone.
+
+A pair is known again by its id, and one that has a new id by its example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final
+
+import duckdb
+
+from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.domain.refs import DatasetRef
+
+# An included pair has an id of its own. Ids that several rows had are invalid, and one row stands for them all.
+_CHANGED: Final = """
+CREATE TEMP TABLE changed AS
+WITH one AS (SELECT pair_id, row_hash, split FROM read_parquet($first) WHERE split IS NOT NULL),
+two AS (SELECT pair_id, row_hash, split FROM read_parquet($second) WHERE split IS NOT NULL),
+gone AS (SELECT * FROM one ANTI JOIN two USING (pair_id)),
+fresh AS (SELECT * FROM two ANTI JOIN one USING (pair_id)),
+same AS (
+    SELECT gone.pair_id AS was, fresh.pair_id AS now, gone.split <> fresh.split AS moved
+    FROM gone JOIN fresh USING (row_hash)
+), kept AS (
+    SELECT pair_id, one.row_hash IS DISTINCT FROM two.row_hash AS edited, one.split <> two.split AS moved
+    FROM one JOIN two USING (pair_id)
+)
+SELECT pair_id AS was, pair_id AS now,
+    list_concat(if(edited, ['edited'], []), if(moved, ['moved'], [])) AS changes
+FROM kept WHERE edited OR moved
+UNION ALL SELECT was, now, if(moved, ['renamed', 'moved'], ['renamed']) FROM same
+UNION ALL SELECT pair_id, pair_id, ['removed'] FROM gone ANTI JOIN same ON pair_id = was
+UNION ALL SELECT pair_id, pair_id, ['added'] FROM fresh ANTI JOIN same ON pair_id = now
+"""
+_COUNTS: Final = "SELECT change, count(*) FROM (SELECT unnest(changes) AS change FROM changed) GROUP BY change"
+_PAGE: Final = """
+SELECT was, now, changes FROM changed WHERE list_has_any(changes, $kinds) AND now > $after ORDER BY now LIMIT $limit
+"""
+_STATES: Final = """
+SELECT * EXCLUDE (component) FROM read_parquet($manifest)
+SEMI JOIN (SELECT unnest($ids) AS pair_id) USING (pair_id) ORDER BY pair_id, split, reason
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedPair:
+    """A pair that changed, as each of the datasets has it: the manifest's columns, None where it has no such pair.
+
+    A pair of which only one dataset trained or validated may stand in the other one with the reason for its exclusion.
+    """
+
+    pair_id: str
+    changes: tuple[PairChange, ...]
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetDiff:
+    """How many pairs changed in each way, the first of them in the order of their ids, and whether there are more."""
+
+    counts: dict[PairChange, int]
+    pairs: tuple[ChangedPair, ...]
+    more: bool
+
+
+def diff(
+    first: DatasetRef, second: DatasetRef, *, changes: Collection[PairChange] = (), after: str = "", limit: int = 100
+) -> DatasetDiff:
+    """Compare two datasets, of one sheet or of two. Reads the manifests only.
+
+    Named are at most `limit` pairs with an id after `after` that changed in one of these ways, or in any. A renamed
+    pair goes by its new id. Raises `Unavailable` where a manifest cannot be read.
+    """
+    kinds = [str(change) for change in changes or PairChange]
+    with duckdb.connect() as engine:
+        try:
+            engine.execute(_CHANGED, {"first": str(first.manifest_file), "second": str(second.manifest_file)})
+            counts = dict(engine.execute(_COUNTS).fetchall())
+            page = engine.execute(_PAGE, {"kinds": kinds, "after": after, "limit": limit + 1}).fetchall()
+            before = _states(engine, first, [was for was, _, _ in page])
+            now = _states(engine, second, [pair_id for _, pair_id, _ in page])
+        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
+            raise _unreadable(first, second) from error
+    pairs = tuple(
+        ChangedPair(pair_id, tuple(map(PairChange, how)), before.get(was), now.get(pair_id))
+        for was, pair_id, how in page[:limit]
+    )
+    return DatasetDiff({change: counts.get(change, 0) for change in PairChange}, pairs, more=len(page) > limit)
+
+
+def _states(engine: duckdb.DuckDBPyConnection, dataset: DatasetRef, ids: list[str]) -> dict[str, dict[str, Any]]:
+    """What the manifest says of these pairs, by their ids."""
+    if not ids:
+        return {}
+    found = engine.execute(_STATES, {"manifest": str(dataset.manifest_file), "ids": ids}).to_arrow_table().to_pylist()
+    return {row["pair_id"]: row for row in reversed(found)}
+
+
+def _unreadable(*datasets: DatasetRef) -> Unavailable:
+    digests = " and ".join(dataset.digest for dataset in datasets)
+    return Unavailable(
+        f"The manifest of one of these datasets is gone or damaged: {digests}.",
+        hint="Restore it from a backup: what a model was trained on is on record nowhere else.",
+    )
