@@ -12,7 +12,8 @@ import ibis
 
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.rendering import prompt_hash, rendered, row_hash
+from training_pipeline.domain.rules.plain_form import questions, spoken
+from training_pipeline.domain.rules.rendering import rendered, row_hash
 from training_pipeline.domain.rules.tool_definitions import with_tools
 
 _FIELDS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id")
@@ -72,14 +73,12 @@ def _example(text: str) -> dict[str, Any] | None:
 
 
 def _hashed(messages: Sequence[Mapping[str, Any]], tools: Any) -> tuple[str, list[str]]:
-    """The hash of an example and those of its questions."""
-    rows = [{"messages": [_message(message) for message in messages], "tools": _json(tools)}]
-    table = ibis.memtable(rows, schema=_SCHEMA)
-    hashes = table.select(
-        row=row_hash(with_tools(rendered(table.messages), table.tools)), question=prompt_hash(table.messages)
-    )
+    """The hash of an example and those of the questions that it asks outright, in their order."""
+    read = [_message(message) for message in messages]
+    table = ibis.memtable([{"messages": read, "tools": _json(tools)}], schema=_SCHEMA)
+    hashes = table.select(row=row_hash(with_tools(rendered(table.messages), table.tools)))
     found = ibis.duckdb.connect().to_pyarrow(hashes).to_pylist()[0]
-    return found["row"], (found["question"] or "").split()
+    return found["row"], [question[0] for question in questions(spoken(read)) if question]
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:

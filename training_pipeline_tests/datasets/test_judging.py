@@ -17,8 +17,8 @@ NO_TAGS = constraints_from_tags([])
 def test_sheets_with_the_same_tags_and_policy_share_a_plan(dialect: Dialect) -> None:
     first = verdicts_plan(dialect, constraints_from_tags(["PII", "nothing"]), GatePolicy())
     assert verdicts_plan(dialect, constraints_from_tags(["pii"]), GatePolicy()) is first
-    assert held_out_plan(dialect, constraints_from_tags(["PII"])) is held_out_plan(
-        dialect, constraints_from_tags(["PII"])
+    assert held_out_plan(dialect, constraints_from_tags(["PII"]), GatePolicy()) is held_out_plan(
+        dialect, constraints_from_tags(["pii"]), GatePolicy()
     )
 
 
@@ -30,11 +30,11 @@ def test_tags_policies_and_engines_have_plans_of_their_own() -> None:
 
 
 def test_only_what_holds_no_text_is_kept() -> None:
-    for plan in (verdicts_plan(DUCKDB_SQL, NO_TAGS, GatePolicy()), held_out_plan(DUCKDB_SQL, NO_TAGS)):
+    for plan in (verdicts_plan(DUCKDB_SQL, NO_TAGS, GatePolicy()), held_out_plan(DUCKDB_SQL, NO_TAGS, GatePolicy())):
         assert not any(step.kept for step in plan.steps if {"messages", "tools"} & set(step.schema.names))
 
 
 def test_what_is_held_out_is_found() -> None:
     rows = [pair(1), pair(2, allowed_uses=["evaluation"]), pair(3, allowed_uses=["testing"], status="rejected")]
-    with DuckDB().work_out(held_out_plan(DUCKDB_SQL, NO_TAGS), table(rows)) as asked:
+    with DuckDB().work_out(held_out_plan(DUCKDB_SQL, NO_TAGS, GatePolicy()), table(rows)) as asked:
         assert asked.count().execute() == 2
