@@ -29,6 +29,8 @@ class Spark:
             "spark.driver.extraJavaOptions": "-Xss4m",  # statements nest deeply; what Databricks starts Spark with
             "spark.driver.memory": "2g",
             "spark.sql.ansi.enabled": "true",
+            # Each level of a statement takes one look at it, and a warehouse takes 100 and no more.
+            "spark.sql.analyzer.maxIterations": "95",
             # Plans are written out at every change of theirs, with all expressions: that took most of the time.
             "spark.sql.debug.maxToStringFields": "1",
             "spark.sql.session.timeZone": "UTC",
