@@ -18,6 +18,7 @@ from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, 
 from training_pipeline.domain.rules.near_questions import NearPairs, near_pairs
 from training_pipeline.domain.rules.near_ties import tie_nearly
 from training_pipeline.domain.rules.plain_form import asked, loose, spoken, strict
+from training_pipeline.domain.rules.policy import GATE_POLICY_VERSION
 from training_pipeline.domain.rules.split import least_of, plan_split, tie
 from training_pipeline.domain.rules.text import WHITE_SPACE
 
@@ -221,7 +222,11 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
         (out / f"{name}.jsonl").write_bytes(content)
         digests[name] = hashlib.sha256(content).hexdigest()
     pairs = pairs.assign(
-        reason=reason, instruction=instruction, prompt_hash=pairs["prompt"], may_validate=False, gate_policy_version="3"
+        reason=reason,
+        instruction=instruction,
+        prompt_hash=pairs["prompt"],
+        may_validate=False,
+        gate_policy_version=GATE_POLICY_VERSION,
     )
     pairs["may_validate"] = included["validates"].reindex(pairs.index, fill_value=False)
     pairs["split"] = side.reindex(pairs.index)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.datasets.verdicts import judged_each, texts
 from training_pipeline.domain.refs import SnapshotRef
-from training_pipeline.domain.rules.comparison import Comparison
+from training_pipeline.domain.rules.comparison import Comparison, is_outright
 from training_pipeline.domain.rules.control_tokens import spells_control_token
 from training_pipeline.domain.rules.engine_words import DUCKDB
 from training_pipeline.domain.rules.near_questions import NearPairs, near_pairs
@@ -119,7 +119,7 @@ def _held_out(opened: OpenSheet, taken: SnapshotRef) -> pa.ChunkedArray:
         comparison = _comparison(opened.pairs)
         named = comparison.question_texts(comparison.questions(judged.filter(judged.held_out).select("messages")))
         asked = named.select("question", asked=named.asked.split(" ").unnest())
-        outright = asked.filter(~asked.asked.startswith("+"))
+        outright = asked.filter(is_outright(asked.asked))
         kept = outright.anti_join(ibis.memtable(pa.table({"asked": instructions})), "asked")
         kept = kept.select("question").distinct()
         return kept.filter((kept.question != "").fill_null(False)).order_by("question").to_pyarrow()["question"]

@@ -15,6 +15,7 @@ from training_pipeline.datasets.questions import Questions, near_rows, read_ques
 from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.domain.errors import GateRefused
 from training_pipeline.domain.refs import SnapshotRef
+from training_pipeline.domain.rules.comparison import LATER
 from training_pipeline.domain.rules.near_ties import tie_nearly
 from training_pipeline.domain.rules.split import SplitPlan, least_of, plan_split, tie
 from training_pipeline.domain.split_report import NearReport
@@ -85,9 +86,12 @@ def _codes(keys: pa.ChunkedArray) -> NDArray[np.int64]:
 
 
 def _questions(hashes: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows that ask a question, and its number: a row for each of the hashes, which stand between blanks."""
+    """The rows that ask a question, and its number, for each hash that ties: they stand between blanks."""
     lists = pc.split_pattern(hashes.combine_chunks(), " ")
-    return pc.list_parent_indices(lists).to_numpy(), _codes(pa.chunked_array([pc.list_flatten(lists)]))
+    flat = pc.list_flatten(lists)
+    tying = pc.invert(pc.starts_with(flat, LATER))
+    rows = pc.list_parent_indices(lists).filter(tying)
+    return rows.to_numpy(), _codes(pa.chunked_array([flat.filter(tying)]))
 
 
 def _shuffled(names: pa.ChunkedArray, seed: str) -> NDArray[np.uint64]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from training_pipeline.datasets.verdicts import judged
 from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary, ReasonCount, SheetWarning
+from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.policy import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.domain.rules.text import is_blank
 from training_pipeline.sheets.base import OpenSheet
@@ -48,7 +49,12 @@ def _counts(table: ir.Table) -> ir.Table:
     kept = table.filter(included)
     held_items = table.filter(table.held_out).select("item_ref").distinct()
     asked = kept.filter(~kept.instruction & kept.prompt_hash.notnull())
-    repeated = _each(asked, "prompt_hash").group_by("question").agg(pairs=lambda group: group.count())
+    repeated = (
+        _each(asked, "prompt_hash")
+        .filter(lambda each: is_outright(each.question))
+        .group_by("question")
+        .agg(pairs=lambda group: group.count())
+    )
     warned = {
         _ITEM_HELD_OUT: kept.semi_join(held_items, "item_ref").count(),
         _SEVERAL_ANSWERS: repeated.filter(repeated.pairs > 1).count(),

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from training_pipeline.datasets.judging import held_out_plan
 from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.domain.refs import DatasetRef, SnapshotRef
+from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.constraints import names, words
 from training_pipeline.domain.rules.text import is_blank, word_of
 from training_pipeline.domain.usage import REVIEW_WORDS, Status, Use, constraints_from_tags
@@ -39,7 +40,10 @@ WITH pairs AS (
     ]) AS tie FROM pairs
     UNION ALL SELECT split, 'prompt ' || unnest(string_split(prompt, ' ')) FROM pairs
 )
-SELECT count(*) FROM (SELECT tie FROM ties WHERE tie IS NOT NULL GROUP BY tie HAVING count(DISTINCT split) > 1)
+SELECT count(*) FROM (
+    SELECT tie FROM ties WHERE tie IS NOT NULL AND tie NOT LIKE 'prompt +%'
+    GROUP BY tie HAVING count(DISTINCT split) > 1
+)
 """
 
 
@@ -104,7 +108,8 @@ def held_out_in_train(opened: OpenSheet, taken: SnapshotRef) -> Finding:
         engine.work_out(plan, opened.pairs) as asked,
         engine.fetch(asked) as held_out,
     ):
-        outright = held_out.select(asked=held_out.asked.split(" ").unnest())
+        each = held_out.select(asked=held_out.asked.split(" ").unnest())
+        outright = each.filter(is_outright(each.asked))
         leaked = chosen.unnest("asked").semi_join(outright, "asked").select("included_id").distinct()
         broken = int(leaked.count().execute())
         named = leaked.order_by("included_id").limit(_NAMED).included_id.to_pandas() if broken else ()

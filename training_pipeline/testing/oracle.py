@@ -90,14 +90,14 @@ def loose(text: str | None) -> str:
     """The text as questions and examples are compared."""
     seen = text or ""
     while True:
-        spelled = unicodedata.normalize(
-            "NFKD", "".join(c for c in unicodedata.normalize("NFKD", seen) if not _invisible(c))
-        )
+        plain = unicodedata.normalize("NFKD", seen)
+        hidden = {c for c in set(plain) if _invisible(c)}
+        spelled = unicodedata.normalize("NFKD", "".join(c for c in plain if c not in hidden))
         if (folded := unicodedata.normalize("NFKD", spelled.casefold())) == seen:
             break
         seen = folded
     seen = _composed(seen)
-    punctuation = {c for c in seen if unicodedata.category(c).startswith("P") or c in "$+<=>^`|~"}
+    punctuation = {c for c in set(seen) if unicodedata.category(c).startswith("P") or c in "$+<=>^`|~"}
     return seen.strip("".join(punctuation)) or seen
 
 

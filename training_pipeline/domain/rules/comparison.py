@@ -2,9 +2,10 @@
 
 System messages stand aside. A conversation asks a question before each assistant's turn (and at its end, where no
 assistant answers): everything said so far. It asks the same question as another where that was the whole of the other;
-so it is also looked at from each of its latest turns on, and such a question is marked by `+`. It shows an example with
-each assistant's turn, found in the same way. A message counts by its role, content and tool calls in their loose form
-(`normal_form.py`); the ids of tool calls do not. Where a turn asks nothing visible, there is no question.
+so it is also looked at from each of its latest turns on, and such a question is marked by `+`, or by `*` where it is
+that of one turn alone. It shows an example with each assistant's turn, found in the same way. A message counts by its
+role, content and tool calls in their loose form (`normal_form.py`); the ids of tool calls do not. Where a turn asks
+nothing visible, there is no question.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ LATEST: Final = 8
 #: Roles as capital letters, which no text in its loose form has: nothing can pose as the border of two messages.
 USER, ANSWER, TOOL, SYSTEM, UNKNOWN, CALLS = "UATSXC"
 VISIBLE: Final = "[^A-Z]"
+#: What stands before the hash of a question that is not asked outright: what the latest turns ask, and what one asks.
+LATER, ALONE = "+", "*"
 _ID: Final = r'"id":"(?:[^"\\]|\\.)*"'
 CALL_ID: Final = f"{_ID},|,?{_ID}"
 
@@ -153,7 +156,8 @@ class Comparison:
                 first = ibis.array([self._hash(self._whole(self.words.between(parts, ibis.literal(0), end)))])
                 later = _latest(before).map(
                     lambda answer: (
-                        ibis.literal("+") + self._hash(self._whole(self.words.between(parts, answer + 1, end)))
+                        ibis.cases((answer + 1 == last, ALONE), else_=LATER)
+                        + self._hash(self._whole(self.words.between(parts, answer + 1, end)))
                     )
                 )
                 nothing = ibis.literal([], type="array<string>")
@@ -178,6 +182,11 @@ class Comparison:
             return self.words.joined(ibis.array([whole]).concat(answers.map(at).flatten()), " ")
 
         return ibis.cases((_has_one_turn(parts), whole), else_=let(_answers(parts), several))
+
+
+def is_outright(asked: ir.StringValue) -> ir.BooleanValue:
+    """Whether one of the hashes in `asked` is that of a question with everything said before it."""
+    return ~asked.startswith(LATER) & ~asked.startswith(ALONE)
 
 
 def _settled(messages: ir.ArrayValue, form: NormalForm) -> ir.ArrayValue:

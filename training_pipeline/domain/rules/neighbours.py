@@ -12,7 +12,7 @@ from collections.abc import Callable
 import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.comparison import HASH_DIGITS
+from training_pipeline.domain.rules.comparison import ALONE, HASH_DIGITS, LATER, is_outright
 from training_pipeline.domain.rules.gates import Keep, unkept
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 
@@ -26,8 +26,8 @@ def judge_together(judged: ir.Table, policy: GatePolicy, *, examples_of: Example
     `examples_of` is asked for the few pairs of one turn that ask the same as a prohibited one. `keep` may store a small
     table that is read several times. Returns the columns of `judged` but for what only the comparison needs, with the
     final `reason` and `may_validate` (false for excluded pairs), and `prompt_hash`: the hashes of the questions that
-    tie the pair, between blanks; `instruction`: they are put to so many items that they tie nothing; `instructions`:
-    all questions of the pair for which this holds.
+    tie the pair, between blanks, and marked by `+` those that its turns ask and that tie nothing; `instruction`: the
+    first are put to so many items that they tie nothing either; `instructions`: all questions for which this holds.
     """
     questions = keep(_questions(judged, policy))
     conversations = keep(_conversations(judged, questions))
@@ -53,7 +53,10 @@ def judge_together(judged: ir.Table, policy: GatePolicy, *, examples_of: Example
             joined.reason,
             ibis.cases((prohibited, str(Reason.IDENTICAL_TO_PROHIBITED)), (held_out, str(Reason.HELD_OUT_PROMPT))),
         ),
-        prompt_hash=ibis.cases((one_question, joined.asked), else_=ibis.coalesce(joined.ties, joined.put_to_many)),
+        prompt_hash=ibis.cases(
+            (one_question, joined.asked),
+            else_=ibis.coalesce(joined.ties, joined.put_to_many) + joined.others.fill_null(""),
+        ),
         instruction=ibis.cases(
             (one_question, is_instruction), else_=joined.ties.isnull() & joined.put_to_many.notnull()
         ),
@@ -85,7 +88,7 @@ def _questions(judged: ir.Table, policy: GatePolicy) -> ir.Table:
     (`is_instruction`); else asked by a held-out pair (`is_held_out`); or asked outright, and later in a conversation.
     """
     asked = judged.select("item_ref", "held_out", hash=judged.asked.split(" ").unnest())
-    marked = asked.hash.startswith("+")
+    marked = ~is_outright(asked.hash)
     each = asked.select(
         question=ibis.cases((marked, asked.hash.substr(1)), else_=asked.hash),
         item_ref=ibis.cases((~marked, asked.item_ref)),
@@ -109,25 +112,33 @@ def _questions(judged: ir.Table, policy: GatePolicy) -> ir.Table:
 
 
 def _conversations(judged: ir.Table, questions: ir.Table) -> ir.Table:
-    """For each text of several questions, `conversation`: `asks_held_out`, its `ties`, what it has `put_to_many`."""
+    """For each text of several questions, `conversation`: `asks_held_out`, its `ties`, what it has `put_to_many`, and
+    the `others`: what its turns ask, marked and each after a blank.
+    """
     several = _several(judged, "asked")
-    marked = several.hash.startswith("+")
+    outright = is_outright(several.hash)
     found = several.select(
-        "whole", outright=~marked, asked=ibis.cases((marked, several.hash.substr(1)), else_=several.hash)
+        "whole",
+        outright=outright,
+        alone=several.hash.startswith(ALONE),
+        asked=ibis.cases((outright, several.hash), else_=several.hash.substr(1)),
     )
     each = found.left_join(questions, found.asked == questions.question)
     instruction = each.is_instruction.fill_null(False)
     # A question that no pair asks outright is one of a conversation alone: it ties nothing by itself.
+    ties = ~instruction & (each.outright | each.question.notnull())
     of_each = each.select(
         "whole",
         asks_held_out=each.is_held_out.fill_null(False),
-        tie=ibis.cases((~instruction & (each.outright | each.question.notnull()), each.asked)),
+        tie=ibis.cases((ties, each.asked)),
         many=ibis.cases((instruction & each.outright, each.asked)),
+        other=ibis.cases((~ties & (each.outright | each.alone), ibis.literal(LATER) + each.asked)),
     )
     return of_each.group_by(conversation="whole").agg(
         asks_held_out=lambda group: group.asks_held_out.any(),
         ties=lambda group: _listed(group.tie),
         put_to_many=lambda group: _listed(group.many),
+        others=lambda group: ibis.literal(" ") + _listed(group.other),
     )
 
 

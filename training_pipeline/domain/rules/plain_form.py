@@ -56,16 +56,20 @@ def spoken(messages: Iterable[Mapping[str, Any]]) -> list[str]:
 def questions(parts: list[str]) -> list[list[str]]:
     """The questions of what `spoken` returns, in their order. Pure.
 
-    For each a hash of everything said so far, then those of the latest turns alone, marked by `+`; none where its turn
-    asks nothing.
+    For each a hash of everything said so far, then those of the latest turns, marked by `+`, and of its own turn alone,
+    marked by `*`; none where its turn asks nothing.
     """
     answers = [place for place, part in enumerate(parts) if part.startswith(comparison.ANSWER)]
     unanswered = [len(parts)] if parts and not parts[-1].startswith(comparison.ANSWER) else []
     found = []
     for end in (*answers, *unanswered):
         starts = [answer + 1 for answer in answers if answer < end]
-        own = "".join(parts[max(starts, default=0) : end])
-        later = [f"+{_hash(parts[start:end])}" for start in starts[-comparison.LATEST :]]
+        last = max(starts, default=0)
+        own = "".join(parts[last:end])
+        later = [
+            (comparison.ALONE if start == last else comparison.LATER) + _hash(parts[start:end])
+            for start in starts[-comparison.LATEST :]
+        ]
         found.append([_hash(parts[:end]), *later] if re.search(comparison.VISIBLE, own) else [])
     return found
 

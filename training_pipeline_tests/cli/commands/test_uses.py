@@ -50,7 +50,7 @@ def test_a_text_is_hashed_here_and_never_sent(
     line = done.data.dataset.train_file.read_text().splitlines()[0]
     text = json.loads(line)["messages"][0]["content"]
     question = tmp_path / "question.txt"
-    question.write_text(f"  {text.upper()}\n")
+    question.write_text(f" \u200b {text.upper().removesuffix('?')}\uff1f\n")
     (by_question,) = json.loads(both(command, url, "--text-file", str(question), "--json"))["answers"]
     example = tmp_path / "example.jsonl"
     example.write_text(f"{line}\n")
