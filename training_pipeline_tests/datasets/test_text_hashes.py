@@ -59,7 +59,7 @@ def test_every_example_of_a_dataset_has_the_hashes_of_its_manifest(dataset: Data
         for line in texts_of(file.read_bytes()):
             hashes = text_hashes(line)
             assert len(hashes.row_hashes) == 1  # written as we would write it
-            found.add((hashes.row_hashes[0], " ".join(sorted(hashes.question_hashes))))
+            found.add((hashes.row_hashes[0], " ".join(sorted(hashes.question_hashes[:-1]))))
             spaced = json.dumps(json.loads(line), indent=None, ensure_ascii=True)
             assert text_hashes(spaced).row_hashes[1] == hashes.row_hashes[0]
     assert found == expected
@@ -70,7 +70,34 @@ def test_a_text_that_is_no_example_is_a_question(dataset: DatasetRef) -> None:
     known = {row["prompt_hash"]: row["pair_id"] for row in manifest}
     (text,) = texts_of("\ufeff  which queue takes\n invoice 7?\n".encode())
     hashes = text_hashes(text)
-    assert (hashes.row_hashes, [known.get(one) for one in hashes.question_hashes]) == ((), ["p-0007"])
+    assert (hashes.row_hashes, [known.get(one) for one in hashes.question_hashes]) == ((), ["p-0007", None])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" Wie heißt\tder \u03a3\u039f\u03a6\u039f\u03a3?\n", "878dbca57167f8b23c12d4807f9adc8a"),
+        (
+            json.dumps(
+                {
+                    "messages": [
+                        {"role": "system", "content": "Be brief."},
+                        {"role": "user", "content": "a\x1fb \u0130\u3000"},
+                        {"role": "assistant", "content": "x"},
+                        {"role": "user", "content": "And?"},
+                        {"role": "assistant", "content": "y"},
+                        {"role": "tool"},
+                    ]
+                }
+            ),
+            "f801e2851ec431e2aef7a382ea12c5bf",
+        ),
+        (json.dumps({"messages": [{"role": "user", "content": "open"}]}), "a0cf65a2ef0b27b846bb66e74993e2ee"),
+    ],
+)
+def test_a_question_has_the_hash_that_earlier_policies_gave_it(text: str, expected: str) -> None:
+    """Pinned: manifests of policies 1 to 3 have these."""
+    assert text_hashes(text).question_hashes[-1] == expected
 
 
 @pytest.mark.parametrize(
@@ -101,7 +128,16 @@ def test_the_question_of_a_turn_alone_ties_nothing(dataset: DatasetRef) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b" \n", b'{"messages": []}', b'{"messages": "x"}', b'{"question": "x"}', b"\xff\xfe\x00"]
+    "content",
+    [
+        b"",
+        b" \n",
+        b'{"messages": []}',
+        b'{"messages": "x"}',
+        b'{"question": "x"}',
+        rb'{"messages": [{"role": "\ud83d"}]}',
+        b"\xff\xfe\x00",
+    ],
 )
 def test_what_is_neither_is_refused_without_its_text(content: bytes) -> None:
     with pytest.raises(InvalidRequest) as caught:

@@ -136,27 +136,27 @@ def test_a_question_of_punctuation_alone_is_one(judge: Judge) -> None:
     assert reason(judge, held, chat("!", "x")) is None
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(25))
 @given(data=st.data(), asked=sayings, answered=sayings, before=st.booleans())
 def test_no_disguise_of_a_held_out_question_is_included(
     judge: Judge, data: st.DataObject, asked: str, answered: str, before: bool
 ) -> None:
     said = turns("Erst das.", "Gut.") * before + chat(asked, answered)
     held = pair(0, allowed_uses=["evaluation"], prohibited_uses=["few_shot"], messages=said)
-    shown = data.draw(st.lists(disguised_chat(said, answers=False), min_size=1, max_size=8))
+    shown = data.draw(st.lists(disguised_chat(said, answers=False), min_size=4, max_size=8))
     judged = judge([held, *(pair(number, messages=each) for number, each in enumerate(shown, 1))])
     reasons = {row["pair_id"]: row["reason"] for row in judged}
     assert [reasons[f"p-{number:06d}"] for number in range(1, len(shown) + 1)] == ["held_out_prompt"] * len(shown)
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(25))
 @given(data=st.data(), asked=sayings, answered=sayings, before=st.booleans())
 def test_no_disguise_of_a_prohibited_example_is_included(
     judge: Judge, data: st.DataObject, asked: str, answered: str, before: bool
 ) -> None:
     said = turns("Erst das.", "Gut.") * before + chat(asked, answered)
     prohibited = pair(0, status="rejected", prohibited_uses=["training"], messages=said)
-    shown = data.draw(st.lists(disguised_chat(said), min_size=1, max_size=8))
+    shown = data.draw(st.lists(disguised_chat(said), min_size=4, max_size=8))
     judged = judge([prohibited, *(pair(number, messages=each) for number, each in enumerate(shown, 1))])
     reasons = {row["pair_id"]: row["reason"] for row in judged}
     expected = ["identical_to_prohibited"] * len(shown)

@@ -57,7 +57,7 @@ def test_every_code_point(forms: Forms) -> None:
     assert not other, (len(other), other[:10])
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(30))
 @given(many=st.lists(odd_texts, max_size=40))
 def test_random_texts(forms: Forms, many: list[str]) -> None:
     assert forms(many) == [expected(text) for text in many]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from training_pipeline.domain.rules.plain_form import asked, loose, spoken, strict
 from training_pipeline.testing import oracle
 from training_pipeline.testing.judge import Judge
 from training_pipeline.testing.pairs import Row, odd_sheets
+from training_pipeline.testing.soak import examples
 from training_pipeline.testing.texts import every_code_point, odd_texts
 
 same_unicode = pytest.mark.skipif(unicodedata.unidata_version != "14.0.0", reason="the table is of Unicode 14")
@@ -32,6 +33,7 @@ def test_random_texts(text: str) -> None:
     assert (loose(text), strict(text)) == (oracle.loose(text), oracle.strict(text))
 
 
+@settings(max_examples=examples(30))
 @given(rows=odd_sheets)
 def test_the_same_questions_as_the_engine(judge: Judge, rows: list[Row]) -> None:
     expected = [" ".join(asked(spoken(row["messages"]))) or None if row.get("messages") else None for row in rows]
