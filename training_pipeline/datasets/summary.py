@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import ibis
 import ibis.expr.types as ir
-import pandas as pd
 
 from training_pipeline.datasets.verdicts import judged
 from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary, ReasonCount, SheetWarning
@@ -14,6 +13,9 @@ from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.policy import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.domain.rules.text import is_blank
 from training_pipeline.sheets.base import OpenSheet
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PAIRS: Final = "pairs"
 _ITEM_HELD_OUT: Final = "item_held_out"
