@@ -45,10 +45,11 @@ def changed(opened: OpenSheet, datasets: Sequence[DatasetRef], policy: GatePolic
     """The rows that may not be used any more as they were, each under the first of: vanished, lost_permission,
     relabelled. Raises `Unavailable` where a manifest cannot be read.
 
+    A dataset of the sheet as it is has nothing to compare, whatever became of the gate policy: nobody took anything back.
     A sheet that was rejected permits none of them. One that is generated or reviewed anew is judged pair by pair. A
     copy that was added since makes a pair a duplicate: nothing was taken back.
     """
-    judged = [one for one in datasets if opened.digest != one.sheet_digest or policy != one.policy]
+    judged = [one for one in datasets if opened.digest != one.sheet_digest]
     if opened.sheet.status is SheetStatus.REJECTED:
         rows = _used(datasets).group_by(["used_id", "used_hash"]).aggregate([])
         everything = pa.array(["lost_permission"] * rows.num_rows, pa.string())
