@@ -45,7 +45,7 @@ def changed(opened: OpenSheet, datasets: Sequence[DatasetRef], policy: GatePolic
     """The rows that may not be used any more as they were, each under the first of: vanished, lost_permission,
     relabelled. Raises `Unavailable` where a manifest cannot be read.
 
-    A dataset of the sheet as it is has nothing to compare, whatever became of the gate policy: nobody took anything back.
+    Of a dataset that was made of the sheet as it is nobody took anything back, whatever became of the gate policy.
     A sheet that was rejected permits none of them. One that is generated or reviewed anew is judged pair by pair. A
     copy that was added since makes a pair a duplicate: nothing was taken back.
     """

@@ -301,9 +301,18 @@ def test_a_crash_anywhere_between_the_source_and_the_taint_loses_nothing_and_tai
 
 
 def test_two_that_look_at_the_same_moment_record_once(
-    sheet_watch: SheetWatch, source: Source, store: JobStore, index: UseIndex, dataset: DatasetRef
+    sheet_watch: SheetWatch,
+    source: Source,
+    store: JobStore,
+    index: UseIndex,
+    dataset: DatasetRef,
+    revocations: Revocations,
 ) -> None:
     job_with(store, index, SHEET, dataset, version="1")
+    stricter = SheetWatch(
+        store, source, GatePolicy(instruction_prompt_items=1), revocations, lambda *_: None, seconds=0
+    )
+    assert stricter.look_due().recorded == (), "another policy is no change in the source"
     source.now(without("p-000001"))
     (due,) = sheet_watch._due(SHEET)
     assert len(sheet_watch._look(due)) == 1
