@@ -51,6 +51,12 @@ class Taint(Answer):
     inherited_from: list[str] = Field(
         description="Jobs whose models learned from the rows and that it comes from, the nearest first.", examples=[[]]
     )
+    clean_successor: str | None = Field(
+        None,
+        description="The first later version of the model that did not learn from the rows, its ancestors included; "
+        "null where there is none.",
+        examples=["3"],
+    )
 
 
 class Revocation(Answer):
@@ -91,7 +97,10 @@ class RevocationDetails(Revocation):
         return cls(
             **found.revocation.model_dump(exclude={"number"}),
             tainted=len(found.taints),
-            taints=[Taint.model_validate(taint) for taint in found.taints],
+            taints=[
+                Taint(**taint.model_dump(), clean_successor=found.successors.get(taint.job_id))
+                for taint in found.taints
+            ],
             pair_ids=list(found.pair_ids),
         )
 

@@ -67,10 +67,10 @@ def _models(title: str, taints: Sequence[Taint]) -> RenderableType:
     if not taints:
         return Text("Nothing learned from it.")
     table = Table(box=None, pad_edge=False, header_style="dim", title=title, title_justify="left")
-    for column in ("model", "version", "training job", "train", "validation", "inherited from"):
+    for column in ("model", "version", "training job", "train", "validation", "inherited from", "clean successor"):
         table.add_column(column, overflow="fold")
     for taint in taints:
         version, inherited = taint.model_version or "artifact", ", ".join(taint.inherited_from) or "-"
         rows = (f"{taint.train:,}", f"{taint.validation:,}")
-        table.add_row(Text(taint.model_name), version, taint.job_id, *rows, inherited)
+        table.add_row(Text(taint.model_name), version, taint.job_id, *rows, inherited, taint.clean_successor or "-")
     return table

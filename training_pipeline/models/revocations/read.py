@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.revocations import Revocation, Taint
@@ -15,6 +16,17 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: So many pairs of a revocation are named at most; all are counted.
 MOST_PAIR_IDS: Final = 1000
+#: Of each tainted model the first version that came later and that the revocation does not taint.
+_SUCCESSORS: Final = text(
+    "SELECT DISTINCT ON (t.job_id) t.job_id, l.model_version FROM taints AS t"
+    " JOIN training_jobs AS before ON before.id = t.job_id"
+    " JOIN training_jobs AS j ON coalesce(j.uc_model_name, j.model_name) = t.model_name"
+    " AND (j.created_at, j.id) > (before.created_at, before.id)"
+    " JOIN training_job_lineage AS l ON l.job_id = j.id AND l.model_version IS NOT NULL"
+    " WHERE t.revocation_id = :id AND NOT EXISTS ("
+    "SELECT FROM taints AS other WHERE other.revocation_id = t.revocation_id AND other.job_id = j.id)"
+    " ORDER BY t.job_id, j.created_at, j.id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,8 @@ class Whole:
     revocation: Revocation
     taints: tuple[Taint, ...]
     pair_ids: tuple[str, ...]
+    #: By the job of a tainted model: the first later version of that model without the rows, its ancestors included.
+    successors: Mapping[str, str]
 
 
 def page(
@@ -65,5 +79,7 @@ def whole(store: JobStore, revocation_id: str) -> Whole:
                 hint="Run `training-pipeline revocations` to see all revocations.",
             )
         found = taints_of(connection, revocation_ids=[revocation_id])
+        later = connection.execute(_SUCCESSORS, {"id": revocation_id}).tuples().all()
+        successors = {str(job_id): str(version) for job_id, version in later}
         named = connection.execute(pairs.order_by(revoked_rows.c.pair_id).limit(MOST_PAIR_IDS)).scalars()
-        return Whole(Revocation.model_validate(dict(row)), tuple(found), tuple(named))
+        return Whole(Revocation.model_validate(dict(row)), tuple(found), tuple(named), successors)

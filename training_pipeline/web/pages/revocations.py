@@ -104,7 +104,7 @@ def _one(found: RevocationDetails) -> None:
         if not found.taints:
             empty("check", "Nothing learned from it.", "A model that learns from it later is tainted as well.")
         else:
-            columns = ["Model", "Version", "Training job", "Train", "Validation", "Inherited from"]
+            columns = ["Model", "Version", "Training job", "Train", "Validation", "Inherited from", "Clean successor"]
             with small_table("Tainted models", columns):
                 for taint in found.taints:
                     _taint(taint)
@@ -128,3 +128,4 @@ def _taint(taint: Taint) -> None:
                 link(job_id, urls.job(job_id))
             if not taint.inherited_from:
                 Tag("span", formats.NONE)
+        Tag("td", taint.clean_successor or formats.NONE)

@@ -84,6 +84,12 @@ def test_every_version_and_descendant_is_tainted_once_in_one_transaction(
     assert (preview.in_progress, preview.known) == ((running.id,), None)
     assert (recorded.known, recorded.revocation.reason, recorded.revocation.actor) == (False, "wrong patient", "grace")
     assert told == [(recorded.revocation.id, tuple(sorted(expected)), (running.id,))]
+    later = job_with(store, index, "letters", letters, version="6")
+    successors = read.whole(store, recorded.revocation.id).successors
+    versions = {taint.job_id: taint.model_version for taint in recorded.taints}
+    assert successors.keys() == expected.keys()
+    assert all(successors[job_id] in {"5", "6"} for job_id in versions), "never one of those that are tainted"
+    assert later.id not in expected
     for job_id in expected:
         assert store.get(job_id).tainted_at is not None
         assert messages(store, job_id)[0].startswith(f"The model is tainted by {recorded.revocation.id}: ")
