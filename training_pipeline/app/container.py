@@ -21,6 +21,7 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
 from training_pipeline.models.uses.index import UseIndex
+from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.retraining.retrain import Retrainer
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
@@ -53,6 +54,7 @@ class Services:
     jobs: JobService
     poller: Poller
     uses: UseIndex
+    versions: ModelVersions
     launcher: Launcher
     finalizer: Finalizer
     failures: Failures
@@ -156,6 +158,7 @@ def assemble(
         jobs=jobs,
         poller=poller,
         uses=uses,
+        versions=ModelVersions(store, permission, backend, tracking),
         launcher=Launcher(
             store,
             source,

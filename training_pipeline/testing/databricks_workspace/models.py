@@ -35,6 +35,8 @@ class Registry:
     """Registered models by full name; `schemas` are those that exist, all where null."""
 
     models: dict[str, list[Version]] = field(default_factory=dict)
+    #: Of models by full name: alias and version.
+    aliases: dict[str, dict[str, int]] = field(default_factory=dict)
     schemas: set[str] | None = None
 
 
@@ -171,7 +173,10 @@ def _read_by_the_sdk(workspace: Workspace) -> list[Route]:
         name = request.path_params["name"]
         _model(workspace, name)
         catalog, schema, model = name.split(".")
-        return JSONResponse({"full_name": name, "catalog_name": catalog, "schema_name": schema, "name": model})
+        named = registry(workspace).aliases.get(name, {})
+        aliases = [{"alias_name": alias, "version_num": number} for alias, number in named.items()]
+        also = {"aliases": aliases} if request.query_params.get("include_aliases") == "true" else {}
+        return JSONResponse({"full_name": name, "catalog_name": catalog, "schema_name": schema, "name": model, **also})
 
     async def versions(request: Request) -> JSONResponse:
         found = [shown(version) for version in _model(workspace, request.path_params["name"])]
