@@ -357,7 +357,7 @@ class LocalClient:
     @needs(Role.VIEWER)
     def model_names(self) -> tuple[str, ...]:
         """The names that versions may be filtered by; the REST API does not offer this."""
-        return tuple(self._services.versions.names())
+        return self._services.versions.names()
 
     @needs(Role.VIEWER)
     def facets(self) -> Facets:

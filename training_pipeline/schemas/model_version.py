@@ -1,7 +1,8 @@
-"""Response models of registered model versions: what they are, where they are used, and whether they are still clean."""
+"""Response models of registered model versions: what they are, where they are used, whether they are still clean."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Self
 
@@ -225,7 +226,7 @@ class ModelVersionVerification(Answer):
     checks: list[ModelVersionCheck] = Field(description="Every check.")
 
     @classmethod
-    def of_checks(cls, name: str, version: str, checks: list[FoundCheck]) -> Self:
+    def of_checks(cls, name: str, version: str, checks: Sequence[FoundCheck]) -> Self:
         """The answer from what was found. Pure."""
         found = [ModelVersionCheck.model_validate(check) for check in checks]
         return cls(name=name, version=version, verdict=verdict(checks), checks=found)

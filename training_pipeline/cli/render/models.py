@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from training_pipeline.cli.render.job import facts, figure
-from training_pipeline.cli.render.jobs import go_on
+from training_pipeline.cli.render.jobs import more
 from training_pipeline.cli.render.lineage import SHORT
 from training_pipeline.domain.lineage import NOT_RECORDED
 from training_pipeline.domain.model_version import Outcome, Verdict, VersionState
@@ -58,12 +58,7 @@ def versions(page: ModelVersionPage) -> RenderableType:
     parts: list[RenderableType] = [shown]
     if page.aliases_unavailable:
         parts.append(Text(f"{page.aliases_unavailable} Aliases are those that were seen last.", "yellow"))
-    listed = len(page.model_versions)
-    if page.next_cursor is not None:
-        parts.append(go_on(f"{listed:,} of {page.total:,}", page.next_cursor))
-    else:
-        parts.append(Text(f"{page.total:,} {'version' if page.total == 1 else 'versions'}", style="dim"))
-    return Group(*parts)
+    return Group(*parts, *more(len(page.model_versions), page.total, page.next_cursor))
 
 
 def details(found: ModelVersionDetails) -> RenderableType:

@@ -32,8 +32,8 @@ _FILTERS: Final[Mapping[str, str]] = {
     "name": f"{NAME} = :name",
     "version": "l.model_version = :version",
     "sheet": "(j.training_sheet_id = :sheet OR l.sheet_id = :sheet)",
-    "alias": "EXISTS (SELECT 1 FROM model_aliases AS a WHERE a.until IS NULL AND a.alias = :alias"
-    f" AND a.model_name = {NAME} AND a.model_version = l.model_version)",  # noqa: S608 - our own text
+    "alias": "EXISTS (SELECT 1 FROM model_aliases AS a WHERE a.until IS NULL AND a.alias = :alias"  # noqa: S608 - our own
+    f" AND a.model_name = {NAME} AND a.model_version = l.model_version)",
 }
 #: So many names are offered instead of an unknown one.
 _NEAREST: Final = 3

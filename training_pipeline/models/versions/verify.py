@@ -54,7 +54,7 @@ class Verifier:
         self._calls: BoundedCalls[str, list[str]] = BoundedCalls(2, hung_after=MLFLOW_SECONDS)
 
     def checks(self, subject: Subject) -> list[Check]:
-        """Every check, whatever the others find. Reads every byte of the dataset and of the model where they are here."""
+        """Every check, whatever the others find. Reads every byte of the dataset, and of the model if it is here."""
         return [
             self._state(subject),
             *self._rows(subject),

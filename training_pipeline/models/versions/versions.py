@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -89,7 +88,7 @@ class ModelVersions:
     ) -> Listed:
         """The versions that pass every filter, the newest first; `after` is when a job was created, and its id.
 
-        `sheet` is a training sheet or a source sheet. The aliases are those that the registry has now, where it answers.
+        `sheet` is a training sheet or a source sheet. Aliases are those that the registry has now, where it answers.
         """
         named = [name] if name is not None else find.names(self._store) if alias is not None else []
         unavailable = self._aliases.look(named) if named else None
@@ -104,9 +103,9 @@ class ModelVersions:
             page = [replace(one, aliases=now.get(one.job_id, one.aliases)) for one in page]
         return Listed(tuple(page), len(kept), unavailable)
 
-    def names(self) -> Sequence[str]:
+    def names(self) -> tuple[str, ...]:
         """The names of all models that have a version."""
-        return find.names(self._store)
+        return tuple(find.names(self._store))
 
     def show(self, name: str, number: str) -> Whole:
         """Everything about a version; what cannot be said is said. Raises `NotFound` with the nearest names."""
@@ -130,9 +129,9 @@ class ModelVersions:
             snippet=files.snippet(where),
         )
 
-    def verify(self, name: str, number: str) -> list[Check]:
+    def verify(self, name: str, number: str) -> tuple[Check, ...]:
         """Look at everything about a version anew. Raises `NotFound` as `show` does. Reads only."""
-        return self._verifier.checks(self._subject(name, number))
+        return tuple(self._verifier.checks(self._subject(name, number)))
 
     def add_endpoint(self, name: str, number: str, url: str, *, actor: str) -> tuple[EndpointUse, ...]:
         """Record that an endpoint serves the version; all of its endpoints. Idempotent.
