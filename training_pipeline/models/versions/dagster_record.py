@@ -18,11 +18,12 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 _VERSION: Final = "dagster/data_version"
 _INPUT: Final = "dagster/input_data_version/"
 _LATEST: Final = text(
-    "SELECT DISTINCT ON (asset_key) asset_key, id, run_id FROM dagster.event_logs"
+    "SELECT DISTINCT ON (asset_key) asset_key, id, run_id,"
+    " CAST(event AS json) #> '{dagster_event,event_specific_data,materialization,tags}'"
+    " FROM dagster.event_logs"
     " WHERE asset_key = ANY(:keys) AND dagster_event_type = 'ASSET_MATERIALIZATION' AND partition = :partition"
     " ORDER BY asset_key, id DESC"
 )
-_TAGS: Final = text("SELECT event_id, key, value FROM dagster.asset_event_tags WHERE event_id = ANY(:ids)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,10 @@ def materialized(store: JobStore, job_id: str, keys: Collection[str]) -> Materia
     with store.begin() as connection:
         stored = [json.dumps([key]) for key in keys]
         rows = connection.execute(_LATEST, {"keys": stored, "partition": job_id}).tuples().all()
-        tags: dict[int, dict[str, str]] = {}
-        for event_id, key, value in connection.execute(_TAGS, {"ids": [row[1] for row in rows]}).tuples():
-            tags.setdefault(event_id, {})[key] = value or ""
     records, inputs = {}, {}
-    for stored_key, event_id, run_id in rows:
+    for stored_key, event_id, run_id, tags in rows:
         (key,) = json.loads(stored_key)
-        found = tags.get(event_id, {})
+        found = tags or {}
         version = found.get(_VERSION, "")
         records[key] = AssetRecord(partition=job_id, run_id=run_id, storage_id=event_id, data_version=version)
         if key == "training_sheet":

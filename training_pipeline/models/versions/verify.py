@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 from training_pipeline.backends.base import FineTuningBackend
@@ -79,27 +80,26 @@ class Verifier:
 
     def _rows(self, subject: Subject) -> Iterator[Check]:
         """Whether the rows of the version, and of every model that it comes from, may still be trained on."""
-        yield self._rows_of("rows", subject.job, "Its rows")
+        yield self._guarded("rows", lambda: self._rows_of("rows", subject.job, "Its rows"))
         if subject.ancestors is None:
             yield _unknown("base_model", "It is not on record whether its base model is a model of ours.")
             return
         if not subject.ancestors:
             yield _passed("base_model", "Its base model is none of ours.")
         for ancestor in subject.ancestors:
-            what = f"The rows of its ancestor {_named(ancestor)}"
-            try:
-                yield self._rows_of("base_model", self._store.get(ancestor.job_id), what)
-            except PipelineError as error:
-                yield _unknown("base_model", f"{what} are not known: {error.message}")
+            yield self._guarded("base_model", partial(self._rows_of_ancestor, ancestor))
         if subject.ancestors and not subject.ancestors[-1].base_recorded:
             first = _named(subject.ancestors[-1])
             yield _unknown("base_model", f"What {first} was trained from is {NOT_RECORDED}.")
 
+    def _rows_of_ancestor(self, ancestor: Ancestor) -> Check:
+        what = f"The rows of its ancestor {_named(ancestor)}"
+        return self._rows_of("base_model", self._store.get(ancestor.job_id), what)
+
     def _rows_of(self, name: str, job: TrainingJob, what: str) -> Check:
-        try:
-            answer = self._permission.ask(job)
-        except PipelineError as error:
-            return _unknown(name, error.message)
+        if not datasets.manifest_is_whole(required(job.data.dataset, "dataset")):
+            return _unknown(name, f"{what} are not known: the manifest that names them is gone or damaged.")
+        answer = self._permission.ask(job)
         if answer.withdrawn is not None:
             return _failed(name, answer.withdrawn.message)
         also = "".join(f" {warned.message}" for warned in answer.warnings)
