@@ -24,6 +24,7 @@ OPEN = None
 #: Answers who has a session, whatever token comes along.
 OF_PAGES = "of pages"
 #: The least role that each route takes; a job's creator is meant where that role is an operator's.
+VERSION = f"{API}/model-versions/{{name}}/{{version}}"
 RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", "/openapi.json"): Role.VIEWER,
     ("GET", "/healthz"): OPEN,
@@ -49,6 +50,11 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/preview"): Role.VIEWER,
     ("GET", f"{API}/models"): Role.VIEWER,
     ("GET", f"{API}/uses"): Role.VIEWER,
+    ("GET", f"{API}/model-versions"): Role.VIEWER,
+    ("GET", f"{VERSION}"): Role.VIEWER,
+    ("POST", f"{VERSION}/verify"): Role.VIEWER,
+    ("POST", f"{VERSION}/endpoints"): Role.OPERATOR,
+    ("DELETE", f"{VERSION}/endpoints"): Role.OPERATOR,
 }
 
 
@@ -82,6 +88,8 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             path = re.sub(r"{(other_)?job_id}", job.id, template).replace("{training_sheet_id}", "small")
             sends: dict[str, Any] = {"json": request} if (method, template) == ("POST", JOBS) else {}
             sends |= {"params": {"pair": "p-0001"}} if template.endswith("/uses") else {}
+            url = {"url": "https://models.example.org"} if template.endswith("/endpoints") else None
+            sends |= {} if url is None else {"json": url} if method == "POST" else {"params": url}
             client.cookies.clear()
             answer = client.request(method, path, headers=headers, **sends)
             if least is OF_PAGES:
@@ -95,7 +103,8 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             else:
                 # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs.
                 nothing = ("/lineage", "}/diff/{other_job_id}", "/uses")
-                expected = {404} if template.endswith(nothing) else {200, 201, 204}
+                unknown = template.endswith(nothing) or template.startswith(VERSION)
+                expected = {404} if unknown else {200, 201, 204}
                 assert answer.status_code in expected, (method, template, role, answer.text)
 
 

@@ -37,9 +37,15 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "preview": lambda client: client.preview("small"),
     "base_models": lambda client: client.base_models(),
     "uses": lambda client: client.uses(pair="x"),
+    "model_versions": lambda client: client.model_versions(),
+    "model_version": lambda client: client.model_version("x", "1"),
+    "verify_model_version": lambda client: client.verify_model_version("x", "1"),
+    "add_endpoint": lambda client: client.add_endpoint("x", "1", url="https://x"),
+    "remove_endpoint": lambda client: client.remove_endpoint("x", "1", url="https://x"),
+    "model_names": lambda client: client.model_names(),
     "facets": lambda client: client.facets(),
 }
-OF_OPERATORS = {"create", "plan", "cancel", "finish", "retry", "plan_retry"}
+OF_OPERATORS = {"create", "plan", "cancel", "finish", "retry", "plan_retry", "add_endpoint", "remove_endpoint"}
 OF_JOBS = ("create", "plan", "poll", "cancel", "finish", "retry", "plan_retry")
 
 
@@ -94,8 +100,8 @@ def done_by(services: Services, caller: Caller) -> dict[str, dict[str, Any]]:
     [
         (Caller("ada", Role.VIEWER), {"poll"}),
         (Caller("eve", Role.OPERATOR), {"poll", "create", "plan"}),
-        (Caller("ada", Role.OPERATOR), {"poll", *OF_OPERATORS}),
-        (Caller("eve", Role.ADMIN), {"poll", *OF_OPERATORS}),
+        (Caller("ada", Role.OPERATOR), set(OF_JOBS)),
+        (Caller("eve", Role.ADMIN), set(OF_JOBS)),
     ],
 )
 def test_only_what_the_caller_may_reaches_the_service(services: Services, caller: Caller, verbs: set[str]) -> None:

@@ -13,7 +13,6 @@ from training_pipeline.app.container import Services
 from training_pipeline.backends.base import TrainingResult
 from training_pipeline.defs.provenance import asset_records, input_versions
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.domain.lineage import ModelOrigin
 from training_pipeline.domain.model_version import Outcome, Standing, VersionState
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.models.versions.dagster_record import materialized
@@ -82,7 +81,10 @@ def _of_rows(services: Services, looked: Looked) -> None:
     sheets = services.settings.sheets
     write_sheet(sheets, "small", [*rows(39), *rows(40, prohibited_uses=["training"])[39:]])
     looked.only("rows", Outcome.FAIL, "1 training_prohibited", "p-0039")
-    edited = [*rows(39), *rows(40, messages=[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}])[39:]]
+    edited = [
+        *rows(39),
+        *rows(40, messages=[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}])[39:],
+    ]
     write_sheet(sheets, "small", edited)
     assert looked() == {}  # what was trained on was approved, and nobody took that back
     (sheets / "small.jsonl").write_text("no JSON")
@@ -144,7 +146,11 @@ def _of_standings(services: Services, looked: Looked, job: TrainingJob) -> None:
     standing = Standing(state=VersionState.TAINTED, reasons=("Pair p-0003 lost its permission.",))
     permission = Permission(services.source, services.policy)
     tainted = ModelVersions(
-        services.store, permission, services.backend, services.tracking, standings=lambda ids: dict.fromkeys(ids, standing)
+        services.store,
+        permission,
+        services.backend,
+        services.tracking,
+        standings=lambda ids: dict.fromkeys(ids, standing),
     )
     found = Looked(tainted)()
     assert found["state"] == (Outcome.FAIL, "It is tainted: Pair p-0003 lost its permission.")
