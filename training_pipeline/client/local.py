@@ -29,6 +29,7 @@ from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.domain.uses import Kind, question
 from training_pipeline.models.uses import ask
+from training_pipeline.models.versions.find import VersionFacets
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
@@ -355,9 +356,9 @@ class LocalClient:
         return ModelEndpoints.model_validate({"endpoints": found})
 
     @needs(Role.VIEWER)
-    def model_names(self) -> tuple[str, ...]:
-        """The names that versions may be filtered by; the REST API does not offer this."""
-        return self._services.versions.names()
+    def version_facets(self) -> VersionFacets:
+        """The values that model versions may be filtered by; the REST API does not offer this."""
+        return self._services.versions.facets()
 
     @needs(Role.VIEWER)
     def facets(self) -> Facets:

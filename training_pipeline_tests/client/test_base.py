@@ -37,7 +37,7 @@ def verbs(kind: type) -> set[str]:
 def test_both_clients_have_every_verb() -> None:
     assert verbs(RemoteClient) == verbs(Client)
     # What only pages ask, and the way a job is shown.
-    assert verbs(LocalClient) - verbs(Client) == {"plan_retry", "facets", "model_names", "shown"}
+    assert verbs(LocalClient) - verbs(Client) == {"plan_retry", "facets", "version_facets", "shown"}
 
 
 @pytest.fixture(params=WHERE)

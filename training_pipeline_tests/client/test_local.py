@@ -42,7 +42,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "verify_model_version": lambda client: client.verify_model_version("x", "1"),
     "add_endpoint": lambda client: client.add_endpoint("x", "1", url="https://x"),
     "remove_endpoint": lambda client: client.remove_endpoint("x", "1", url="https://x"),
-    "model_names": lambda client: client.model_names(),
+    "version_facets": lambda client: client.version_facets(),
     "facets": lambda client: client.facets(),
 }
 OF_OPERATORS = {"create", "plan", "cancel", "finish", "retry", "plan_retry", "add_endpoint", "remove_endpoint"}

@@ -84,6 +84,25 @@ def names(store: JobStore) -> list[str]:
         return list(connection.execute(text(query)).scalars())
 
 
+@dataclass(frozen=True, slots=True)
+class VersionFacets:
+    """The names of models that have a version, the training sheets of these, and the aliases that name one now."""
+
+    names: tuple[str, ...]
+    training_sheet_ids: tuple[str, ...]
+    aliases: tuple[str, ...]
+
+
+def facets(store: JobStore) -> VersionFacets:
+    """The values by which versions can be filtered, in order. Aliases are those that were last seen."""
+    found = registered(store, lambda _: {})
+    return VersionFacets(
+        tuple(sorted({one.name for one in found})),
+        tuple(sorted({one.training_sheet_id for one in found})),
+        tuple(sorted({alias for one in found for alias in one.aliases})),
+    )
+
+
 def version(store: JobStore, standings: Standings, name: str, number: str) -> tuple[Registered, list[str]]:
     """The version, and the ids of older jobs that registered the same name and number in a registry of before.
 

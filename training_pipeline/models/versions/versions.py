@@ -17,7 +17,7 @@ from training_pipeline.models.versions.approvals import Approvals, approvals
 from training_pipeline.models.versions.chain import Ancestor, Descendant
 from training_pipeline.models.versions.endpoints import EndpointUse
 from training_pipeline.models.versions.files import ModelFile, Place
-from training_pipeline.models.versions.find import Registered
+from training_pipeline.models.versions.find import Registered, VersionFacets
 from training_pipeline.models.versions.standing import Standings, no_standings
 from training_pipeline.models.versions.verify import Subject, Verifier
 from training_pipeline.tracking.mlflow import RunTracking
@@ -103,9 +103,9 @@ class ModelVersions:
             page = [replace(one, aliases=now.get(one.job_id, one.aliases)) for one in page]
         return Listed(tuple(page), len(kept), unavailable)
 
-    def names(self) -> tuple[str, ...]:
-        """The names of all models that have a version."""
-        return tuple(find.names(self._store))
+    def facets(self) -> VersionFacets:
+        """The values by which versions can be filtered."""
+        return find.facets(self._store)
 
     def show(self, name: str, number: str) -> Whole:
         """Everything about a version; what cannot be said is said. Raises `NotFound` with the nearest names."""

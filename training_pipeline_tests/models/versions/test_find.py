@@ -51,6 +51,7 @@ def test_versions_by_every_filter(store: JobStore, jobs: dict[str, str]) -> None
     assert set(ids(sheet="invoices")) == set(newest)  # the source sheet of them all
     assert ids(alias="champion") == ids(name="other") == []
     assert find.names(store) == [UC, "triage"]
+    assert find.facets(store) == find.VersionFacets((UC, "triage"), ("invoices", "letters"), ())
 
 
 def test_the_state_is_that_of_the_job_unless_the_version_is_tainted_or_withdrawn(
