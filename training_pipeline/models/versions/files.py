@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from training_pipeline.infra.files import sha256
 _HERE: Final = """\
 from transformers import pipeline
 
-chat = pipeline("text-generation", model={location!r})
+chat = pipeline("text-generation", model={location})
 answer = chat([{{"role": "user", "content": "Your question"}}], max_new_tokens=256)
 print(answer[0]["generated_text"][-1]["content"])
 """
@@ -24,7 +25,7 @@ import mlflow
 import pandas as pd
 
 mlflow.set_registry_uri("databricks-uc")
-model = mlflow.pyfunc.load_model({location!r})
+model = mlflow.pyfunc.load_model({location})
 print(model.predict(pd.DataFrame({{"messages": [[{{"role": "user", "content": "Your question"}}]]}})))
 """
 
@@ -82,9 +83,9 @@ def files(hashes: Mapping[str, str], where: Place) -> tuple[ModelFile, ...]:
 def snippet(where: Place) -> str | None:
     """Python that loads the model and asks it something; None where nobody knows where it is. Pure."""
     if where.folder is not None:
-        return _HERE.format(location=where.location)
+        return _HERE.format(location=json.dumps(where.location))
     if where.location and where.location.startswith("models:/"):
-        return _UNITY_CATALOG.format(location=where.location)
+        return _UNITY_CATALOG.format(location=json.dumps(where.location))
     return None
 
 

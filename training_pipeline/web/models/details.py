@@ -12,7 +12,6 @@ from training_pipeline.web.elements import (
     Tag,
     button,
     code,
-    empty,
     fact,
     icon,
     link,
@@ -62,7 +61,7 @@ def allowed_by(found: ModelVersionDetails) -> None:
 
 
 def _stewards(title: str, stewards: Sequence[Steward], missing: int) -> None:
-    with small_table(title, [title, "Pairs"], numbers=["Pairs"], classes="even"):
+    with small_table(title, [title, "Pairs"], numbers=["Pairs"]):
         for one in stewards[:_STEWARDS]:
             with Tag("tr"):
                 Tag("td", one.name, classes="strong")
@@ -89,7 +88,7 @@ def comes_from(found: ModelVersionDetails) -> None:
                     _ancestor(one)
     with panel("Descendants", name="descendants"):
         if not found.descendants:
-            empty("model", "No model was trained from it.")
+            Tag("p", "No model was trained from it.", classes="muted")
             return
         with small_table("Descendants", ["Model", "Training job", "Status", "Through"]):
             for below in found.descendants:
@@ -133,7 +132,7 @@ def used(found: ModelVersionDetails) -> None:
                 icon("alert")
                 Tag("p", f"{found.aliases_unavailable} Shown are the aliases that were seen last.")
         if not found.alias_uses:
-            empty("label", "It was never seen with an alias.")
+            Tag("p", "It was never seen with an alias.", classes="muted")
         else:
             with small_table("Aliases", ["Alias", "Since", "Until"]):
                 for alias in found.alias_uses:
@@ -145,7 +144,10 @@ def used(found: ModelVersionDetails) -> None:
                             moment(alias.until, style="date-time") if alias.until else Tag("span", "now")
     with panel("Serving endpoints", name="endpoints"):
         if not found.endpoints:
-            empty("away", "No endpoint is recorded.", "Record one with `training-pipeline models endpoint`.")
+            with Tag("p", classes="muted"):
+                Tag("span", "None is recorded. Record one with ")
+                Tag("code", "training-pipeline models endpoint")
+                Tag("span", ".")
             return
         with small_table("Serving endpoints", ["Endpoint", "Since", "Until", "Recorded by"]):
             for one in found.endpoints:
@@ -163,7 +165,7 @@ def files(found: ModelVersionDetails) -> None:
     """Where it is, its files, and code that loads it."""
     with panel("Files", name="files"):
         if found.location:
-            with Tag("p", classes="place"):
+            with Tag("p"):
                 code(found.location, copied_as="location")
         if found.location_problem:
             Tag("p", found.location_problem, classes="muted")
@@ -180,4 +182,4 @@ def files(found: ModelVersionDetails) -> None:
             with head:
                 copy = button("Copy", kind="small", picture="copy")
                 copy.set(data_copy=found.snippet)
-            Tag("pre", found.snippet, classes="json snippet", tabindex="0")
+            Tag("pre", found.snippet, classes="json", tabindex="0")

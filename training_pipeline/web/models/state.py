@@ -7,6 +7,8 @@ from typing import Final
 from training_pipeline.domain.model_version import MEANINGS, Outcome, Verdict, VersionState
 from training_pipeline.web.elements import Tag, icon
 
+#: Seconds that a page may take: the registry is asked first, and a server that was just started loads its client.
+PATIENCE: Final = 30.0
 _STATES: Final = {
     VersionState.REGISTERED: ("succeeded", "check"),
     VersionState.UNFINISHED: ("stopping", "hourglass"),

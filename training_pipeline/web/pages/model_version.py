@@ -12,7 +12,7 @@ from training_pipeline.web import urls
 from training_pipeline.web.elements import Tag, icon, link, moment
 from training_pipeline.web.layout import frame
 from training_pipeline.web.models import details
-from training_pipeline.web.models.state import state_badge
+from training_pipeline.web.models.state import PATIENCE, state_badge
 from training_pipeline.web.models.verify import VerifyPanel
 from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.site import Site
@@ -21,7 +21,7 @@ from training_pipeline.web.site import Site
 def register(site: Site) -> None:
     """Add the page."""
 
-    @ui.page("/models/{name}/{version}")
+    @ui.page("/models/{name}/{version}", response_timeout=PATIENCE)
     async def model_version(request: Request, name: str, version: str) -> None:
         client = site.client(request)
         try:
@@ -59,8 +59,9 @@ def _head(found: ModelVersionDetails) -> None:
             with Tag("span"):
                 Tag("span", "registered by ")
                 link(found.job_id, urls.job(found.job_id), classes="mono")
-                Tag("span", " ")
-                moment(found.registered_at)
+                if found.registered_at:
+                    Tag("span", " ")
+                    moment(found.registered_at)
             with Tag("span"):
                 Tag("span", "created by ")
                 Tag("span", found.created_by, classes="strong")

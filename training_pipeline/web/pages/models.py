@@ -16,18 +16,19 @@ from training_pipeline.web import formats, urls
 from training_pipeline.web.elements import Tag, empty, icon, link, moment, small_table
 from training_pipeline.web.jobs.filters import Choice
 from training_pipeline.web.layout import frame, go
-from training_pipeline.web.models.state import state_badge
+from training_pipeline.web.models.state import PATIENCE, state_badge
 from training_pipeline.web.site import Site
 from training_pipeline.web.urls import VersionFilters
 
 PAGE: Final = 50
+_TABLE: Final = "Model versions"
 _COLUMNS: Final = ("Model", "State", "Aliases", "Training sheet", "Pairs", "Registered", "Training job")
 
 
 def register(site: Site) -> None:
     """Add the page."""
 
-    @ui.page("/models")
+    @ui.page("/models", response_timeout=PATIENCE)
     async def models(request: Request) -> None:
         client = site.client(request)
         filters = VersionFilters.parse(request.query_params)
@@ -76,7 +77,10 @@ def _table(found: ModelVersionPage, filters: VersionFilters) -> None:
         else:
             empty("model", "No model version is registered yet.", "A training job that succeeds registers one.")
         return
-    with Tag("div", classes="panel-body"), small_table("Model versions", _COLUMNS, numbers=["Pairs"]):
+    with (
+        Tag("div", classes="panel-body"),
+        small_table(_TABLE, _COLUMNS, numbers=["Pairs"], classes="versions"),
+    ):
         for one in found.model_versions:
             _row(one)
     _pager(found, filters)
