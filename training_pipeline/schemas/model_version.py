@@ -49,7 +49,7 @@ class ModelVersion(Answer):
 class ModelVersionPage(Answer):
     """A page of model versions, the newest first."""
 
-    model_versions: list[ModelVersion]
+    model_versions: list[ModelVersion] = Field(description="The versions on this page.")
     total: int = Field(description="Number of versions that pass the filters.", examples=[1])
     page: Page
     page_size: PageSize
@@ -121,7 +121,7 @@ class EndpointUse(Answer):
 class ModelEndpoints(Answer):
     """The serving endpoints of a version, those that serve it first."""
 
-    endpoints: list[EndpointUse]
+    endpoints: list[EndpointUse] = Field(description="Every endpoint that is on record.")
 
 
 class ModelFile(Answer):

@@ -420,7 +420,7 @@ def test_a_model_version_from_the_list_to_its_verdict(visitor: Visitor, system: 
     page.get_by_label("Search jobs").fill(job.id)
     expect(page.get_by_role("link", name="v3", exact=True)).to_have_attribute("href", "/train/models/main.ml.shown/3")
     page.get_by_role("link", name="Models").click()
-    page.get_by_label("Model", exact=True).select_option("main.ml.shown")
+    page.get_by_role("combobox", name="Model", exact=True).select_option("main.ml.shown")
     expect(page).to_have_url(f"{base}/train/models?name=main.ml.shown")
     expect(page.get_by_text("1 version found")).to_be_visible()
     assert serious(page) == []

@@ -57,8 +57,8 @@ def test_versions_are_listed_filtered_and_paged(client: TestClient, services: Se
     registry(services).client.set_registered_model_alias("triage", "champion", "2")
     named = client.get(VERSIONS, params={"alias": "champion"}).json()
     assert [one["aliases"] for one in named["model_versions"]] == [["champion"], ["champion"]]
-    for params in ({"state": "x"}, {"page": 1, "cursor": first["next_cursor"]}, {"cursor": "x"}, {"page_size": 0}):
-        problem(client.get(VERSIONS, params=params), 422, "invalid_request")
+    for wrong in ({"state": "x"}, {"page": 1, "cursor": first["next_cursor"]}, {"cursor": "x"}, {"page_size": 0}):
+        problem(client.get(VERSIONS, params=wrong), 422, "invalid_request")
 
 
 def test_everything_about_one(client: TestClient, services: Services, job: TrainingJob) -> None:
