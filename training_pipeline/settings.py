@@ -112,6 +112,12 @@ class Settings(BaseSettings):
     databricks_models_file: Path | None = Field(
         None, description="JSON file with base models to add to the catalogue, or to replace entries of it."
     )
+    databricks_hf_token_secret: str | None = Field(
+        None,
+        pattern=r"^[^/\s]+/[^/\s]+$",
+        description="Databricks secret, as scope/key, with the Hugging Face token of the workers. It needs the "
+        "permission of the owners of gated base models.",
+    )
     databricks_http_timeout_seconds: int = Field(30, ge=1, description="Timeout of one request in seconds.")
     databricks_retry_seconds: int = Field(
         20,

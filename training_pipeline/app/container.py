@@ -97,9 +97,10 @@ def databricks_backend(settings: Settings) -> DatabricksBackend:
             accelerator=settings.databricks_accelerator,
             usage_policy_id=settings.databricks_usage_policy_id,
             budget_policy_id=settings.databricks_budget_policy_id,
+            hf_token_secret=settings.databricks_hf_token_secret,
         ),
         workspace(settings),
-        DatabricksModels(settings.databricks_models_file),
+        DatabricksModels(settings.databricks_models_file, has_token=settings.databricks_hf_token_secret is not None),
     )
 
 

@@ -54,6 +54,7 @@ class RunOptions:
     accelerator: str | None = None  # what "auto" means where it holds the model; else the first that does
     usage_policy_id: str | None = None
     budget_policy_id: str | None = None
+    hf_token_secret: str | None = None  # scope/key of the secret that a worker has as its Hugging Face token
 
 
 class DatabricksBackend:
@@ -124,7 +125,8 @@ class DatabricksBackend:
             return found
         model = self._models.choose(submission.base_model)
         if isinstance(model, FieldProblem):
-            raise BackendFailed(f"{submission.base_model} is no longer available.", hint="Choose another base model.")
+            message = f"{submission.base_model} cannot be trained any more: it {model.message}."
+            raise BackendFailed(message, hint="Choose another base model.")
         places = self._places()
         dataset = submission.dataset_digest
         train, validation = (
@@ -142,12 +144,15 @@ class DatabricksBackend:
             submission, places, source=model.source, train_sha256=train, validation_sha256=validation
         )
         folder = places.code(*key)
-        self._uploads.code(folder, program.code_files(self._program, told, folder))
+        self._uploads.code(folder, program.code_files(self._program, told, folder, secrets=self._secrets()))
         grant = "Let us submit runs, use AI Runtime, and use the usage policy"
         with self.connection.calling("submit the run", grant=grant):
             run_id = int(self.connection.client().jobs.submit(**self._request(submission, folder)).run_id)
         self.runs.remember(key, run_id)
         return _handle(key, run_id)
+
+    def _secrets(self) -> dict[str, str]:
+        return {program.HF_TOKEN: self._options.hf_token_secret} if self._options.hf_token_secret else {}
 
     def _request(self, submission: Submission, folder: str) -> dict[str, Any]:
         from databricks.sdk.service import compute, jobs

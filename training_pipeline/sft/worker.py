@@ -14,11 +14,16 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from . import program
 from .errors import BAD_CONFIG, FAILED, SUCCEEDED, explain, scrubbed_traceback
 from .run_dir import finite
+
+#: Variables with which a worker may be given a secret.
+SECRETS: Final = ("HF_TOKEN", "DATABRICKS_TOKEN", "DATABRICKS_CLIENT_SECRET")
+#: A shorter text is no token, and may be part of any word.
+_SHORTEST_SECRET: Final = 8
 
 
 def main(arguments: list[str]) -> int:
@@ -39,7 +44,7 @@ def main(arguments: list[str]) -> int:
             _keep(told, result, work, result_dir)
             _keep_answers(result, work, result_dir)
     except Exception as error:  # noqa: BLE001  # the outermost place: every ending is told
-        sys.stderr.write(scrubbed_traceback(error))
+        sys.stderr.write(_without_secrets(scrubbed_traceback(error)))
         failure = explain(error, work)
         result = {"status": "failed", **asdict(failure)}
         code = FAILED
@@ -137,4 +142,12 @@ def _copied(model: Path, result_dir: Path) -> str:
 
 def _leave(path: Path, result: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(finite(result), allow_nan=False), encoding="utf-8")
+    path.write_text(_without_secrets(json.dumps(finite(result), allow_nan=False)), encoding="utf-8")
+
+
+def _without_secrets(text: str) -> str:
+    """The text without the tokens that this process was given, should a library's error quote one."""
+    for name in SECRETS:
+        if len(secret := os.environ.get(name, "").strip()) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    return text

@@ -37,9 +37,15 @@ def connection_to(
     return Connection(http_timeout, retry_timeout, given)
 
 
-def backend_of(workspace: Workspace, *, program: Path | None = STAND_IN_WORKER, **connection: Any) -> DatabricksBackend:
+def backend_of(
+    workspace: Workspace,
+    *,
+    program: Path | None = STAND_IN_WORKER,
+    hf_token_secret: str | None = None,
+    **connection: Any,
+) -> DatabricksBackend:
     """A backend whose programs are stand-ins unless said otherwise."""
-    options = RunOptions(volume=VOLUME, accelerator="GPU_1xA10")
+    options = RunOptions(volume=VOLUME, accelerator="GPU_1xA10", hf_token_secret=hf_token_secret)
     return DatabricksBackend(options, connection_to(workspace, **connection), DatabricksModels(), program)
 
 

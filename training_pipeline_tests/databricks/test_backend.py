@@ -87,6 +87,19 @@ def test_a_run_from_submit_to_result(backend: DatabricksBackend, workspace: Work
     assert result.tokens == 100
 
 
+def test_a_token_reaches_the_worker_and_nothing_else(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.secrets["ml/hf"] = token = "hf_" + "s" * 34
+    backend = backend_of(workspace, hf_token_secret="ml/hf")
+    backend.submit(asked(tmp_path, name="tells"))
+    assert over(backend).status is JobStatus.SUCCEEDED
+    assert backend.result(JOB, 1).custom_metrics == {"hf_token_length": len(token)}
+    run = only(workspace)
+    assert token not in json.dumps(run.request)
+    assert "ml/hf" not in json.dumps(run.request), "the task itself carries no secret, by name or by value"
+    for path in workspace.root.rglob("*"):
+        assert not path.is_file() or token.encode() not in path.read_bytes(), path
+
+
 def test_an_attempt_is_submitted_once_whoever_asks(
     backend: DatabricksBackend, workspace: Workspace, tmp_path: Path
 ) -> None:
