@@ -44,6 +44,8 @@ class Store:
     link_seconds: float = 3600.0
     presigned: bool = True
     expire_next: int = 0
+    #: Where the links lead, as `http://host:port`; to this server where null.
+    storage: str | None = None
 
     def link(self, what: str) -> str:
         """A secret that stands for `what` for a while."""
@@ -230,13 +232,16 @@ def _get_only(route: Route) -> Route:
 def _link_routes(workspace: Workspace) -> list[Route]:
     state = store(workspace)
 
+    def url(what: str) -> str:
+        return f"{state.storage or workspace.url}/cloud/{state.link(what)}"
+
     async def download_url(request: Request) -> Response:
         remote = request.query_params["path"]
         if not state.presigned:
             raise _no_links()
         if not _volume_file(workspace, remote, "READ VOLUME").is_file():
             raise ApiError(404, "NOT_FOUND", "The file being accessed is not found.")
-        return JSONResponse({"url": f"{workspace.url}/cloud/{state.link(remote)}", "headers": []})
+        return JSONResponse({"url": url(remote), "headers": []})
 
     async def part_urls(request: Request) -> Response:
         body = await request.json()
@@ -246,7 +251,7 @@ def _link_routes(workspace: Workspace) -> list[Route]:
         urls = [
             {
                 "part_number": number,
-                "url": f"{workspace.url}/cloud/{state.link(body['session_token'] + ' ' + str(number))}",
+                "url": url(f"{body['session_token']} {number}"),
                 "headers": [],
             }
             for number in range(first, first + body["count"])
@@ -255,9 +260,7 @@ def _link_routes(workspace: Workspace) -> list[Route]:
 
     async def abort_url(request: Request) -> Response:
         body = await request.json()
-        return JSONResponse(
-            {"abort_upload_url": {"url": f"{workspace.url}/cloud/{state.link(body['session_token'])}", "headers": []}}
-        )
+        return JSONResponse({"abort_upload_url": {"url": url(body["session_token"]), "headers": []}})
 
     async def cloud(request: Request) -> Response:
         """The cloud's storage: it knows links, and refuses a workspace token."""
