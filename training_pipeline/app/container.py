@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from functools import partial
 
 from pydantic import SecretStr
 
@@ -11,7 +12,7 @@ from training_pipeline.alerts import alerts
 from training_pipeline.app.ownership import require_own
 from training_pipeline.app.sheet_source import sheet_source, workspace
 from training_pipeline.auth.tokens import ApiTokens
-from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.base import FindsByHandle, FineTuningBackend
 from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
 from training_pipeline.databricks.backend import DatabricksBackend, RunOptions
 from training_pipeline.databricks.base_models import DatabricksModels
@@ -34,6 +35,7 @@ from training_pipeline.training_jobs.lifecycle.permission_watch import Permissio
 from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.polling.permission import Permission, Warned
 from training_pipeline.training_jobs.polling.poller import Poller
+from training_pipeline.training_jobs.store.handles import stored_handles
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.urls import Addresses
 
@@ -129,6 +131,8 @@ def assemble(
     tracking = tracking_of(settings, database, backend)
     patience = settings.backend_patience_hours * 3600
     store = JobStore(database.engine())
+    if isinstance(backend, FindsByHandle):
+        backend.handles_from(partial(stored_handles, store))
     uses = UseIndex(store)
     permission = Permission(source, policy)
     poller = Poller(

@@ -15,6 +15,7 @@ from training_pipeline.backends.base import (
     MetricPoint,
     Plan,
     RunState,
+    StoredHandles,
     Submission,
     TrainingResult,
 )
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from databricks.sdk.service import jobs
 
 _ENVIRONMENT: Final = "default"
-_TASK: Final = "fine_tuning"
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,8 @@ class DatabricksBackend:
             # Every retry by Databricks would be another training from the start, unknown to us: there is none.
             "tasks": [
                 jobs.SubmitTask(
-                    task_key=_TASK,
+                    task_key=program.TASK,
+                    description=program.mark(submission.job_id, submission.attempt),
                     ai_runtime_task=task,
                     environment_key=_ENVIRONMENT,
                     max_retries=0,
@@ -194,8 +195,12 @@ class DatabricksBackend:
             **{name: value for name, value in policies.items() if value},
         }
 
+    def handles_from(self, stored: StoredHandles) -> None:
+        """See `FindsByHandle`: runs are asked for by id, not looked for in the list of everybody's."""
+        self.runs.stored = stored
+
     def find(self, job_id: str, attempt: int) -> Handle | None:
-        """The run of an attempt that was submitted, found by its name; else null. Reads."""
+        """The run of an attempt that was submitted, by its stored id or found by its name; else null. Reads."""
         known = self.runs.find((job_id, attempt))
         return None if known is None else _handle((job_id, attempt), known.run_id)
 

@@ -25,6 +25,8 @@ from training_pipeline.backends.trainer_contract import hyperparameters
 
 #: Databricks takes no longer idempotency token.
 TOKEN_LENGTH: Final = 64
+#: The key of a run's one task.
+TASK: Final = "fine_tuning"
 #: The file from which the launcher takes secrets, as the official command line stages them (databricks/cli, `air run`).
 SECRETS_FILE: Final = "secret_env_vars.json"
 #: The variable from which Hugging Face's libraries take a token.
@@ -73,6 +75,11 @@ class Places:
 def run_name(job_id: str, attempt: int) -> str:
     """The name by which a submitted run is found again. Pure."""
     return f"training_pipeline {job_id} attempt {attempt}"
+
+
+def mark(job_id: str, attempt: int) -> str:
+    """What the description of a run's task says of the attempt, for submitted runs carry no tags. Pure."""
+    return f"Fine-tuning by training_pipeline: job={job_id} attempt={attempt}"
 
 
 def idempotency_token(job_id: str, attempt: int) -> str:
