@@ -75,6 +75,25 @@ def _as_promised(cell: Cell, outcome: Outcome) -> bool:
     return outcome.end is expected and outcome.struck >= 1 and told and outcome.mended
 
 
+@pytest.mark.parametrize("rows", [1, 7, 1000])
+def test_a_small_result_is_read_to_its_last_part(workspace: Workspace, rows: int) -> None:
+    warehouses(workspace).chunk_rows = rows
+    statement = "SELECT pair_id FROM main.training.qa_pairs WHERE training_sheet_id = 'sheet-1' ORDER BY 1"
+    read_rows = sheets(workspace).statements.rows(statement)
+    assert {row[0] for row in read_rows} == set(IDS)
+    assert len(read_rows) == len(IDS)
+
+
+def test_a_result_that_was_cut_off_is_an_error(workspace: Workspace) -> None:
+    warehouses(workspace).cut_after = 10
+    statements = sheets(workspace).statements
+    statement = "SELECT pair_id FROM main.training.qa_pairs"
+    with pytest.raises(Unavailable, match="cut the result of a statement off after 10 rows"):
+        statements.rows(statement)
+    with pytest.raises(Unavailable, match="cut the result"):
+        next(statements.batches(statement, None, pa.schema([("pair_id", pa.string())])))
+
+
 def test_a_link_that_expired_is_asked_for_again(workspace: Workspace) -> None:
     part = warehouses(workspace)
     part.links = ExpiredAtFirst()
