@@ -56,7 +56,7 @@ class Statements:
         parts = [response.result] if response.result else []
         while len(parts) < (manifest.total_chunk_count or 0):
             parts.append(self._part(str(response.statement_id), len(parts)))
-        rows = [list(row) for part in parts for row in part.data_array or []]
+        rows: list[list[str | None]] = [[*row] for part in parts for row in part.data_array or []]
         self._require_all(manifest, len(rows))
         return rows
 

@@ -32,7 +32,12 @@ from training_pipeline.testing.sql_walk import (
 
 PAGE = Path(__file__).parents[2] / "docs" / "unity_catalog.md"
 #: What no repetition mends: of credentials and grants the workspace speaks, not the storage behind a link.
-REFUSED = {FaultKind.UNAUTHENTICATED: "(401)", FaultKind.FORBIDDEN: "(403)", FaultKind.VANISHED: "could not"}
+REFUSED = {
+    FaultKind.UNAUTHENTICATED: "(401)",
+    FaultKind.FORBIDDEN: "(403)",
+    FaultKind.FORBIDDEN_PAGE: "is a page",
+    FaultKind.VANISHED: "could not",
+}
 
 
 @pytest.fixture

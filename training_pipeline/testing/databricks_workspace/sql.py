@@ -186,7 +186,8 @@ def _shown(workspace: Workspace, statement: Statement) -> dict[str, Any]:
 
 def _chunk_count(part: Warehouses, statement: Statement) -> int:
     assert statement.result is not None
-    return max(-(-statement.result.num_rows // part.chunk_rows), 0 if statement.external else 1)
+    chunks: int = -(-statement.result.num_rows // part.chunk_rows)
+    return chunks if statement.external else max(chunks, 1)
 
 
 def _rows(part: Warehouses, statement: Statement, index: int) -> pa.Table:
