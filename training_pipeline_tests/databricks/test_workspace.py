@@ -29,6 +29,7 @@ def ask(connection: Connection) -> None:
 
 def test_a_wrong_host_is_told_of_in_seconds() -> None:
     import databricks.sdk  # noqa: F401 - what takes seconds by itself
+
     connection = Connection(2, 2, {"host": "http://127.0.0.1:9", "token": "x", "auth_type": "pat"})
     began = time.monotonic()
     with pytest.raises(BackendUnreachable) as raised:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from training_pipeline.testing.databricks_workspace.state import Workspace
+from training_pipeline.testing.databricks_workspace.state import Workspace, not_found
 from training_pipeline.testing.databricks_workspace.tables import tables
 
 
@@ -20,9 +20,10 @@ class Tags:
     assigned: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     page_size: int = 2
 
-    def assign(self, table: str, **tags: str) -> None:
-        """Tag a table."""
-        self.assigned.setdefault(("tables", table), {}).update(tags)
+    def assign(self, table: str, *, column: str | None = None, **tags: str) -> None:
+        """Tag a table, or a column of it."""
+        what = ("tables", table) if column is None else ("columns", f"{table}.{column}")
+        self.assigned.setdefault(what, {}).update(tags)
 
 
 def tags(workspace: Workspace) -> Tags:
@@ -58,8 +59,13 @@ def routes(workspace: Workspace) -> list[Route]:
 
     def list_tags(request: Request) -> JSONResponse:
         kind, name = request.path_params["type"], request.path_params["name"]
-        if kind == "tables":
-            tables(workspace).get(name)
+        table = name if kind == "tables" else ".".join(name.split(".")[:3])
+        if (
+            tables(workspace).get(table)
+            and kind == "columns"
+            and name.removeprefix(f"{table}.") not in (tables(workspace).get(table).columns)
+        ):
+            raise not_found(f"Column '{name}' does not exist.")
         assigned = list(tags(workspace).assigned.get((kind, name), {}).items())
         start = int(request.query_params.get("page_token", "0"))
         end = start + tags(workspace).page_size
