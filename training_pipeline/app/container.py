@@ -14,8 +14,9 @@ from training_pipeline.app.sheet_source import sheet_source, workspace
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.backends.base import FindsByHandle, FineTuningBackend
 from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
-from training_pipeline.databricks.backend import DatabricksBackend, RunOptions
+from training_pipeline.databricks.backend import DatabricksBackend
 from training_pipeline.databricks.base_models import DatabricksModels
+from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import TrainingJob
@@ -99,6 +100,9 @@ def databricks_backend(settings: Settings) -> DatabricksBackend:
             accelerator=settings.databricks_accelerator,
             usage_policy_id=settings.databricks_usage_policy_id,
             budget_policy_id=settings.databricks_budget_policy_id,
+            image=settings.databricks_image,
+            provisioned_capacity_id=settings.databricks_provisioned_capacity_id,
+            access=tuple(settings.databricks_access_control_list),
             hf_token_secret=settings.databricks_hf_token_secret,
         ),
         workspace(settings),
@@ -109,7 +113,7 @@ def databricks_backend(settings: Settings) -> DatabricksBackend:
 def tracking_of(settings: Settings, database: Database, backend: FineTuningBackend) -> RunTracking:
     """The MLflow tracking to use: the backend's if its runs log to it themselves, else ours."""
     if isinstance(backend, DatabricksBackend):
-        return DatabricksTracking(backend.connection)
+        return DatabricksTracking(backend.connection, settings.databricks_access_control_list)
     return Tracking(
         settings.mlflow_tracking_uri or SecretStr(database.url("mlflow")),
         experiment=settings.mlflow_experiment,

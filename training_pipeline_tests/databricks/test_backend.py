@@ -89,7 +89,7 @@ def test_a_run_from_submit_to_result(backend: DatabricksBackend, workspace: Work
 
 def test_a_token_reaches_the_worker_and_nothing_else(workspace: Workspace, tmp_path: Path) -> None:
     workspace.secrets["ml/hf"] = token = "hf_" + "s" * 34
-    backend = backend_of(workspace, hf_token_secret="ml/hf")
+    backend = backend_of(workspace, options={"hf_token_secret": "ml/hf"})
     backend.submit(asked(tmp_path, name="tells"))
     assert over(backend).status is JobStatus.SUCCEEDED
     assert backend.result(JOB, 1).custom_metrics == {"hf_token_length": len(token)}

@@ -39,6 +39,8 @@ class Registry:
     owners: dict[str, str] = field(default_factory=dict)
     #: Who has been granted CREATE MODEL VERSION, by model.
     writers: dict[str, list[str]] = field(default_factory=dict)
+    #: What was granted on models: name, principal and privilege.
+    granted: set[tuple[str, str, str]] = field(default_factory=set)
 
 
 def registry(workspace: Workspace) -> Registry:
@@ -201,8 +203,17 @@ def _read_by_the_sdk(workspace: Workspace) -> list[Route]:
         workspace.require("Model", request.path_params["name"], "EXECUTE")
         return JSONResponse(shown(_version(workspace, request.path_params["name"], request.path_params["version"])))
 
+    async def grant(request: Request) -> JSONResponse:
+        name = request.path_params["name"]
+        _model(workspace, name)
+        workspace.require("Model", name, "MANAGE")
+        for change in (await request.json())["changes"]:
+            registry(workspace).granted |= {(name, change["principal"], each) for each in change.get("add", [])}
+        return JSONResponse({"privilege_assignments": []})
+
     permissions = "/api/2.1/unity-catalog/effective-permissions/function/{name}"
     return [
+        Route(permissions.replace("effective-", ""), grant, methods=["PATCH"], name="models/grant"),
         Route(permissions, effective, methods=["GET"], name="models/effective-permissions"),
         Route(_CATALOG + "/{name}", get_model, methods=["GET"], name="models/get-by-sdk"),
         Route(_CATALOG + "/{name}/versions", versions, methods=["GET"], name="models/versions/list"),
