@@ -134,6 +134,12 @@ class Settings(BaseSettings):
         description="Databricks secret, as scope/key, with the Hugging Face token of the workers. It needs the "
         "permission of the owners of gated base models.",
     )
+    databricks_retention_days: float | None = Field(
+        None,
+        ge=1,
+        description="Days after which datasets and results in the volume that no job, model or lineage record needs "
+        "are removed. Default: nothing is removed.",
+    )
     databricks_http_timeout_seconds: int = Field(30, ge=1, description="Timeout of one request in seconds.")
     databricks_retry_seconds: int = Field(
         20,

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from training_pipeline.testing.databricks_workspace.models import registry
 from training_pipeline.testing.databricks_workspace.state import Workspace, not_found
 from training_pipeline.testing.databricks_workspace.tables import tables
 
@@ -79,8 +80,33 @@ def routes(workspace: Workspace) -> list[Route]:
             shown["next_page_token"] = str(end)
         return JSONResponse(shown)
 
+    def get_schema(request: Request) -> JSONResponse:
+        name = request.path_params["name"]
+        known = registry(workspace).schemas
+        if known is not None and name not in known:
+            raise not_found(f"Schema '{name}' does not exist.")
+        workspace.require("Schema", name, "USE SCHEMA")
+        return JSONResponse({"full_name": name, "owner": "owner@example.com"})
+
+    def effective(request: Request) -> JSONResponse:
+        name = request.path_params["name"]
+        holders = [] if workspace.denied.get(name) == "CREATE MODEL" else list(workspace.tokens.values())
+        granted = [{"privilege": "CREATE_MODEL"}]
+        held = [{"principal": holder, "privileges": granted} for holder in holders]
+        return JSONResponse({"privilege_assignments": [*held, {"principal": "x@y", "privileges": granted}]})
+
+    def list_secrets(request: Request) -> JSONResponse:
+        scope = request.query_params["scope"]
+        keys = [name.partition("/")[2] for name in workspace.secrets if name.startswith(f"{scope}/")]
+        if not keys:
+            raise not_found(f"Scope {scope} does not exist!")
+        return JSONResponse({"secrets": [{"key": key} for key in keys]})
+
     root = "/api/2.1/unity-catalog"
     return [
+        Route(f"{root}/schemas/{{name}}", get_schema, name="schemas/get"),
+        Route(f"{root}/effective-permissions/schema/{{name}}", effective, name="schemas/effective-permissions"),
+        Route("/api/2.0/secrets/list", list_secrets, name="secrets/list"),
         Route(f"{root}/tables/{{name}}", get_table, name="table-get"),
         Route(f"{root}/entity-tag-assignments/{{type}}/{{name}}/tags", list_tags, name="tags-list"),
     ]

@@ -187,6 +187,15 @@ def _volume_routes(workspace: Workspace) -> list[Route]:
         _volume_file(workspace, "/" + request.path_params["path"], "WRITE VOLUME").mkdir(parents=True, exist_ok=True)
         return Response(status_code=204)
 
+    async def delete_directory(request: Request) -> Response:
+        path = _volume_file(workspace, "/" + request.path_params["path"], "WRITE VOLUME")
+        if not path.is_dir():
+            raise ApiError(404, "NOT_FOUND", "The directory being accessed is not found.")
+        if any(path.iterdir()):
+            raise ApiError(400, "BAD_REQUEST", "The directory is not empty.")
+        path.rmdir()
+        return Response(status_code=204)
+
     async def head_directory(request: Request) -> Response:
         path = _volume_file(workspace, "/" + request.path_params["path"], "READ VOLUME")
         return Response(status_code=200 if path.is_dir() else 404)
@@ -218,6 +227,7 @@ def _volume_routes(workspace: Workspace) -> list[Route]:
         Route(file, delete, methods=["DELETE"], name="fs/files/delete"),
         Route(file, post, methods=["POST"], name="fs/files/multipart"),
         Route(directory, make_directory, methods=["PUT"], name="fs/directories/create"),
+        Route(directory, delete_directory, methods=["DELETE"], name="fs/directories/delete"),
         Route(directory, head_directory, methods=["HEAD"], name="fs/directories/metadata"),
         _get_only(Route(directory, list_directory, methods=["GET"], name="fs/directories/list")),
     ]
@@ -328,8 +338,16 @@ def _workspace_routes(workspace: Workspace) -> list[Route]:
             return StreamingResponse(iter([path.read_bytes()]), media_type="application/octet-stream")
         return JSONResponse({"content": base64.b64encode(path.read_bytes()).decode(), "file_type": "py"})
 
+    async def delete(request: Request) -> JSONResponse:
+        path = workspace.path(_workspace_path((await request.json())["path"]))
+        if not path.is_file():
+            raise not_found(f"Path ({path.name}) doesn't exist.")
+        path.unlink()
+        return JSONResponse({})
+
     base = "/api/2.0/workspace/"
     return [
+        Route(base + "delete", delete, methods=["POST"], name="workspace/delete"),
         Route(base + "mkdirs", mkdirs, methods=["POST"], name="workspace/mkdirs"),
         Route(base + "import", import_file, methods=["POST"], name="workspace/import"),
         Route(base + "get-status", status, methods=["GET"], name="workspace/get-status"),
