@@ -111,6 +111,7 @@ def instructions(
         },
         "result_dir": places.run(submission.job_id, submission.attempt),
         "register": {"name": name, "tags": tags} if name else None,
+        "gpus": submission.config.accelerator_count,
         "config": {
             "schema": 1,
             "base_model": source,

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from . import program
+from .config import BUILTIN_TINY
 from .errors import BAD_CONFIG, FAILED, SUCCEEDED, TrainingFailed, explain, scrubbed_traceback
 from .registry_check import release, require_registry
 from .run_dir import finite
@@ -48,6 +49,7 @@ def _worked(told: dict[str, Any], result_dir: Path, work: Path) -> int:
     made = False
     try:
         _require_volume(result_dir)
+        _require_gpus(told)
         made = name is not None and require_registry(name)
         config = _fetched(told, work)
         code = program.main([str(config)])
@@ -99,9 +101,29 @@ def _fetched(told: dict[str, Any], work: Path) -> Path:
         config[key.replace("_file", "_sha256")] = file["sha256"]  # the trainer reads the file again
     path = work / "config.json"
     path.write_text(json.dumps(config), encoding="utf-8")
-    gpus = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpus))))
     return path
+
+
+def _require_gpus(told: dict[str, Any]) -> None:
+    """Let the program use every GPU of the machine; raises `TrainingFailed` where it has fewer than were asked for.
+
+    Without any only the built-in model is trained, which proves the pipeline.
+    """
+    found, wanted = _gpus(), told.get("gpus") or 0
+    if found < wanted and (found or told["config"]["base_model"] != BUILTIN_TINY):
+        raise TrainingFailed(
+            f"The worker has {found} GPUs, and {wanted} were asked for: it would train slower than what is paid for, "
+            "or not at all. Create the job again; if it recurs, the image lacks CUDA or the accelerator is another one."
+        )
+    if found:
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(found))))
+
+
+def _gpus() -> int:
+    """The GPUs of this machine."""
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def _mlflow() -> dict[str, str] | None:

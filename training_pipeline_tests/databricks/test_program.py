@@ -57,6 +57,7 @@ def test_the_instructions_hold_no_secret_and_every_place() -> None:
     asked = submission("tj-9", digest="d9").model_copy(update={"register_as": "main.ml.triage"})
     told = program.instructions(asked, places, source="owner/model", train_sha256="a", validation_sha256="b")
     assert told["files"]["train_file"] == {"path": f"{places.volume}/datasets/d9/train.jsonl", "sha256": "a"}
+    assert told["gpus"] == asked.config.accelerator_count
     assert told["result_dir"] == f"{places.volume}/runs/tj-9-1"
     assert told["register"]["name"] == "main.ml.triage"
     assert told["register"]["tags"]["training_pipeline.job_id"] == "tj-9"

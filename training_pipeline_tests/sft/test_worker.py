@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,11 @@ import pytest
 
 from training_pipeline.sft import program, worker
 from training_pipeline.sft.errors import TrainingFailed
+
+
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "_gpus", lambda: 0)
 
 
 @pytest.fixture
@@ -94,6 +100,33 @@ def test_the_model_is_made_first_and_taken_away_where_the_training_fails(
     monkeypatch.setattr(program, "main", train)
     assert worker.main([str(told(tmp_path, register={"name": "main.ml.triage", "tags": {}}))]) == 1
     assert steps == ["require main.ml.triage", "fetch", "train", *(["release main.ml.triage"] if made else [])]
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "base", "runs"),
+    [
+        (8, 8, "a/b", True),
+        (8, None, "a/b", True),
+        (7, 8, "a/b", False),
+        (0, 1, "a/b", False),
+        (0, 1, "builtin:tiny", True),
+        (1, 8, "builtin:tiny", False),
+    ],
+)
+def test_the_number_of_gpus_is_that_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch, found: int, wanted: int | None, base: str, runs: bool
+) -> None:
+    monkeypatch.setattr(worker, "_gpus", lambda: found)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")  # whatever a variable says
+    given = {"gpus": wanted, "config": {"base_model": base}}
+    if not runs:
+        with pytest.raises(TrainingFailed, match=f"has {found} GPUs, and {wanted} were asked for"):
+            worker._require_gpus(given)
+        return
+    worker._require_gpus(given)
+    shown = ",".join(str(number) for number in range(found)) or None
+    assert os.environ.pop("CUDA_VISIBLE_DEVICES", None) == shown
 
 
 def test_a_grant_that_is_missing_is_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

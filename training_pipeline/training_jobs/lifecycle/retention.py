@@ -8,12 +8,13 @@ What no job of this installation knows is not ours to remove.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import false, select
 
 from training_pipeline.databricks.volume_folders import Content, Folder, Kind, VolumeFolders
+from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import TERMINAL, JobStatus
 from training_pipeline.training_jobs.lifecycle.failures import UNFINISHED
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -63,11 +64,20 @@ class Retention:
             if verdict.removed and remove:
                 if most is not None and sum(each.removed for each in verdicts) >= most:
                     break
-                verdict = self._verdict(folder)
-                if verdict.removed:
-                    self.volume.remove(folder)
+                verdict = self._removed(self._verdict(folder))
             verdicts.append(verdict)
         return verdicts
+
+    def _removed(self, verdict: Verdict) -> Verdict:
+        """Remove the folder where that is the verdict; what keeps us from it alone is the verdict then."""
+        try:
+            if verdict.removed:
+                self.volume.remove(verdict.folder)
+        except PipelineError as error:
+            if error.is_outage:
+                raise
+            return replace(verdict, removed=False, why=f"it cannot be removed: {error.message}")
+        return verdict
 
     def _verdict(self, folder: Folder) -> Verdict:
         now = datetime.now(UTC)

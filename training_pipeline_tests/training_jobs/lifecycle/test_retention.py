@@ -105,5 +105,16 @@ def test_what_nobody_needs_is_removed_and_nothing_else(store: JobStore, workspac
     assert not any(verdict.removed for verdict in retention.verdicts(remove=True))
 
 
+def test_a_folder_that_cannot_be_removed_keeps_no_other_from_it(store: JobStore, workspace: Workspace) -> None:
+    for digest in ("d-1", "d-2"):
+        job(store, status="failed", dataset_digest=digest)
+        put(workspace, f"datasets/{digest}/train.jsonl")
+        (workspace.path(f"/Volumes/{VOLUME.replace('.', '/')}/training_pipeline/datasets/{digest}") / ".hidden").touch()
+    retention = Retention(store, VolumeFolders(connection_to(workspace), VOLUME), days=30)
+    (workspace.path(f"/Volumes/{VOLUME.replace('.', '/')}/training_pipeline/datasets/d-2") / ".hidden").unlink()
+    stuck, gone = retention.verdicts(remove=True)
+    assert (stuck.removed, "cannot be removed" in stuck.why, gone.removed) == (False, True, True)
+
+
 def test_a_volume_without_anything_of_ours_is_empty(store: JobStore, workspace: Workspace) -> None:
     assert Retention(store, VolumeFolders(connection_to(workspace), VOLUME), days=1).verdicts(remove=True) == []
