@@ -155,7 +155,6 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "sheets/unity_catalog/tags.py",
     ),
     "sheets/unity_catalog/test_warehouse.py": ("domain/rules/rendering_databricks.py",),
-    "test_databricks_system.py": ("databricks/tracking.py",),
     "training_jobs/polling/test_poller.py": (
         "training_jobs/polling/apply.py",
         "training_jobs/polling/observe.py",
