@@ -124,7 +124,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "defs/test_retraining.py": ("retraining/retrain.py",),
     "domain/rules/test_gates.py": ("domain/pair_schema.py", "domain/rules/policy.py", "domain/training_sheet.py"),
     "domain/rules/test_split.py": ("domain/split_report.py",),
-    "domain/test_advice.py": ("domain/training_config.py",),
+    "domain/advice/test_after_failure.py": ("domain/training_config.py",),
     "domain/test_retraining.py": ("domain/validation.py",),
     "infra/test_embedded_postgres.py": ("infra/postgres_programs.py",),
     "infra/test_migrations.py": ("training_jobs/migrations/env.py",),

@@ -7,14 +7,17 @@ from training_pipeline.domain.job import TERMINAL
 from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, code, fact, link, moment, panel, text_fact
 from training_pipeline.web.form.fields import config_fields
+from training_pipeline.web.jobs.advice import show_advice
 
 
 class OverviewTab:
     """Rebuilt when anything it shows has changed."""
 
-    def __init__(self, *_: object) -> None:
+    def __init__(self, client: PageClient, *_: object) -> None:
+        self._client = client
         self._place = Tag("div")
         self._shown: object = None
 
@@ -25,9 +28,11 @@ class OverviewTab:
         if seen == self._shown:
             return
         self._shown = seen
+        advice = await self._client.advice(job.id)
         self._place.clear()
         with self._place:
             _results(job)
+            show_advice(job, advice, may_create=self._client.may_create)
             with Tag("div", classes="columns"):
                 with Tag("div"):
                     _configuration(job)
