@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Auto = Literal["auto"]
+#: The greatest max_length.
+MOST_TOKENS: Final = 131_072
 
 
 class TrainingConfig(BaseModel):
@@ -36,7 +38,7 @@ class TrainingConfig(BaseModel):
     lora_dropout: Annotated[float, Field(ge=0, le=0.9)] = Field(
         0.0, description="LoRA: dropout in the adapters.", examples=[0.05]
     )
-    max_length: Annotated[int, Field(ge=16, le=131072)] | Auto = Field(
+    max_length: Annotated[int, Field(ge=16, le=MOST_TOKENS)] | Auto = Field(
         "auto", description="Maximum tokens per example; longer ones are truncated and counted.", examples=[1024]
     )
     gradient_accumulation_steps: Annotated[int, Field(ge=1, le=256)] = Field(

@@ -1,7 +1,7 @@
 """What a training would make of its data, without training: the tokenizer, its chat template, and every example.
 
-`python -m training_pipeline.sft --rehearse CONFIG.json` prints a `Rehearsal` as one JSON object. Only for a base model in
-a folder: another one is not here yet. Writes nothing.
+`python -m training_pipeline.sft --rehearse CONFIG.json` prints a `Rehearsal` as one JSON object. Only for a base
+model in a folder: another one is not here yet. Writes nothing.
 """
 
 from __future__ import annotations

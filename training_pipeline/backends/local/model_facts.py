@@ -70,7 +70,9 @@ def _weights(file: Path) -> int:
         (length,) = struct.unpack("<Q", opened.read(8))
         if length > _MOST_HEADER:
             raise ValueError("no header of safetensors")
-        header: dict[str, Any] = json.loads(opened.read(length))
+        header = json.loads(opened.read(length))
+    if not isinstance(header, dict) or not header.keys() - {"__metadata__"}:
+        raise ValueError("no weights in it")
     return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
 
 

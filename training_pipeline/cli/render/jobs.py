@@ -64,8 +64,8 @@ def details(job: TrainingJob, happened: TrainingJobEventPage, advised: TrainingJ
         grid.add_row("cause", Text(job.error_message, style="red"))
     if job.advice:
         grid.add_row("what to do", Text(job.advice))
-    if left := advice.not_taken(advised.advice):
-        grid.add_row("advised", Text(left))
+    if otherwise := advice.not_taken(advised.advice):
+        grid.add_row("advised", Text(otherwise))
     if advised.findings:
         grid.add_row("findings", advice.findings(advised.findings, job))
     if job.allowed_actions:

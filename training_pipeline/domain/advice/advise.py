@@ -9,6 +9,7 @@ from training_pipeline.domain.advice.facts import Facts, whole
 from training_pipeline.domain.advice.item import Advice, AdviceRecord, advised, noted
 from training_pipeline.domain.advice.rules import number
 from training_pipeline.domain.advice.warnings import warnings
+from training_pipeline.domain.training_config import MOST_TOKENS
 
 
 def advise(facts: Facts) -> AdviceRecord:
@@ -59,10 +60,9 @@ def learning_rate(facts: Facts) -> tuple[str, float, str]:
         unknown = "family" if model.family is None else "hidden size"
         why = f"Not calibrated: there is no formula where the {unknown} of the base model is not known. A start"
     if not lora:
-        rate /= number("learning_rate_full", "lora_over_full")
-        why += (
-            f" with full fine-tuning, which takes about 1/{number('learning_rate_full', 'lora_over_full'):g} of LoRA's"
-        )
+        over = number("learning_rate_full", "lora_over_full")
+        rate /= over
+        why += f" with full fine-tuning, which takes about 1/{over:g} of LoRA's"
     elif facts.steps is not None and facts.steps < number("learning_rate_short", "steps"):
         rate *= number("learning_rate_short", "times")
         why += f", raised by half because LoRA takes more in a short training ({facts.steps} steps)"
@@ -171,13 +171,12 @@ def _max_length(facts: Facts) -> Iterator[Advice]:
     multiple = int(number("max_length", "multiple"))
     long = facts.lengths.quantile(number("max_length", "quantile"))
     value = max(int(number("max_length", "least")), math.ceil(long / multiple) * multiple)
-    limit = facts.model.context_length
-    value = value if limit is None else min(value, limit)
+    value = min(value, facts.model.context_length or MOST_TOKENS, MOST_TOKENS)
     now = whole(facts.config.max_length)
     yield advised(
         "max_length",
-        f"99 % of the pairs have at most {long:,} tokens, the longest {facts.lengths.quantile(1.0):,}. At {value:,} "
-        f"{_cut(facts, value)} cut, at {now:,} {_cut(facts, now)}.",
+        f"99 % of the pairs have at most {long:,} tokens, the longest {facts.lengths.quantile(1.0):,}. With "
+        f"{value:,}, {_cut(facts, value)} cut; with {now:,}, {_cut(facts, now)}.",
         field="max_length",
         value=value,
         current=now,

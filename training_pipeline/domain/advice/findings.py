@@ -71,8 +71,9 @@ def _curve(job: Ended, points: Sequence[Point]) -> Iterator[Finding]:
         more = min(_MOST_EPOCHS, math.ceil(epochs * number("still_falling", "times"))) if _count(epochs) else None
         yield _finding(
             "still_falling",
-            f"The validation loss was still falling at the end (from {points[-2].val_loss:.3g} to {last.val_loss:.3g} at "
-            "the last two evaluations): it may learn more in more epochs.",
+            "The validation loss was still falling at the end (from "
+            f"{points[-2].val_loss:.3g} to {last.val_loss:.3g} at the last two evaluations): it may learn more in more "
+            "epochs.",
             {"epochs": more} if more is not None and more != epochs else {},
         )
 
@@ -98,8 +99,8 @@ def _gap(job: Ended, points: Sequence[Point]) -> Iterator[Finding]:
         set_already = (job.config.get(name) or 0) >= value
         yield _finding(
             "gap",
-            f"The validation loss ({best:.3g}) is far above the training loss ({job.train_loss:.3g}): more reviewed pairs "
-            "help most" + ("." if set_already else f", some {name.replace('_', ' ')} a little."),
+            f"The validation loss ({best:.3g}) is far above the training loss ({job.train_loss:.3g}): more reviewed "
+            "pairs help most" + ("." if set_already else f", some {name.replace('_', ' ')} a little."),
             {} if set_already else {name: value},
         )
 

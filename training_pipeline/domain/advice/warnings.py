@@ -68,14 +68,14 @@ def _base_model(facts: Facts) -> Iterator[Advice]:
     if facts.model.chat is False:
         yield warned(
             "base_not_chat",
-            f"{facts.base_model} has no chat template, so it was not made to answer: it must learn that from your pairs "
-            "too. Prefer its chat or instruct version.",
+            f"{facts.base_model} has no chat template, so it was not made to answer: it must learn that from your "
+            "pairs too. Prefer its chat or instruct version.",
         )
     if facts.unknown_tokens:
         yield warned(
             "tokens_unknown",
-            f"{_counted(facts.unknown_tokens, 'pair')} {'has' if facts.unknown_tokens == 1 else 'have'} characters that "
-            "the vocabulary of the base model does not know: the model reads and writes a placeholder instead.",
+            f"{_counted(facts.unknown_tokens, 'pair')} {'has' if facts.unknown_tokens == 1 else 'have'} characters "
+            "that the vocabulary of the base model does not know: the model reads and writes a placeholder instead.",
         )
 
 
