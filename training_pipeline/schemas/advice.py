@@ -54,6 +54,34 @@ class Finding(Answer):
     confidence: Confidence = Field(description="How far the rule can be trusted.", examples=["medium"])
 
 
+class Estimated(Answer):
+    """One figure of an estimate. Where `middle` is null it is unavailable, and `reason` says why."""
+
+    middle: float | None = Field(description="As likely more as less.", examples=[185.0])
+    low: float | None = Field(description="Lower end of the interval.", examples=[140.0])
+    high: float | None = Field(description="Upper end of the interval.", examples=[245.0])
+    basis: str = Field(
+        description="What it rests on; empty where it is unavailable.",
+        examples=["12 jobs like it: same base model, method and machine; interval from Student's t"],
+    )
+    reason: str = Field(
+        description="Why it is unavailable; empty where it is not.", examples=["its pairs are not counted yet"]
+    )
+
+
+class Estimate(Answer):
+    """How long a job trains, without waiting for compute, and what that costs."""
+
+    coverage: float = Field(description="Share of such jobs that the intervals hold.", examples=[0.8])
+    time: Estimated = Field(description="Seconds of training.")
+    cost: Estimated = Field(description="Cost by your own price list, in its currency.")
+    currency: str | None = Field(description="Currency of the price list; null without one.", examples=["EUR"])
+    notes: tuple[str, ...] = Field(
+        description="What is to be said of the price list.",
+        examples=[["The price list is of 2025-11-01, 392 days old: check it."]],
+    )
+
+
 class TrainingJobAdvice(Answer):
     """What was advised when a job was created, taken or not, and what its figures say now."""
 
@@ -64,3 +92,9 @@ class TrainingJobAdvice(Answer):
     )
     advice: list[Advice] = Field(description="The advice as it was given; no later rule changes it.")
     findings: list[Finding] = Field(description="What its curves say, once it has ended.")
+    estimate: Estimate | None = Field(
+        description="The estimate when the job was created; null for a job of an earlier release."
+    )
+    actual_seconds: float | None = Field(
+        description="Seconds that it trained; null until it has ended.", examples=[198.2]
+    )

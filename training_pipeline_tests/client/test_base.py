@@ -235,7 +235,12 @@ def test_the_advice_on_a_job(client: Client, local: LocalClient, done: TrainingJ
     assert found == local.advice(done.id)
     assert found.rules_version == VERSION
     assert {one.rule for one in found.advice if one.kind == "warning"} >= {"few_pairs", "validation_small"}
-    assert found.advice == client.plan(REQUEST).advice
+    plan = client.plan(REQUEST)
+    assert found.advice == plan.advice
+    assert found.estimate is not None
+    assert "machine is not known" in found.estimate.time.reason
+    assert "TRAINING_PIPELINE_PRICE_FILE" in plan.estimate.cost.reason
+    assert found.actual_seconds == client.get(done.id).duration_seconds
 
 
 @pytest.mark.parametrize("verb", ["advice", "get", "poll", "finish", "retry", "events", "metrics", "lineage"])

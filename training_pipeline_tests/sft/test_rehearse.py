@@ -40,7 +40,7 @@ def test_what_is_sound_is_found_sound(tiny_folder: Path, tmp_path: Path) -> None
 
 
 def test_tokens_are_counted_as_the_trainer_counts_them(tiny_folder: Path, tmp_path: Path) -> None:
-    config = config_of(tmp_path, tiny_folder, [pair("a?", "b"), pair("word " * 30, "b"), *[pair("a?", "b")] * 8])
+    config = config_of(tmp_path, tiny_folder, [pair("a?", "b"), pair("a?", "word " * 30), *[pair("a?", "b")] * 8])
     prepared = prepare(config, _run(config), lambda _: None)
     counts = (prepared.train_counts, prepared.validation_counts)
     found = rehearse(config).lengths

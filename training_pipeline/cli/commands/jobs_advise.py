@@ -27,7 +27,8 @@ from training_pipeline.cli.commands.job_request import (
 )
 from training_pipeline.cli.commands.options import Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
-from training_pipeline.cli.render import advice
+from training_pipeline.cli.render import advice, estimate
+from training_pipeline.settings import Settings
 
 
 def advise(
@@ -45,11 +46,17 @@ def advise(
     register: Register = True,
     uc_catalog: UcCatalog = None,
     uc_schema: UcSchema = None,
+    probe: Annotated[
+        bool,
+        typer.Option("--probe", help="First measure this machine's speed, for estimates without a job like it."),
+    ] = False,
     json: Json = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Say what the configuration of a job should be and why, with sources. Nothing is stored."""
+    """Say what the configuration of a job should be and why, how long it will train and what it will cost."""
+    if probe:
+        _measure(url)
     body = request_of(
         sheet,
         model_name,
@@ -71,4 +78,14 @@ def advise(
     pairs = f"{plan.split.train:,} training and {plan.split.validation:,} validation pairs"
     head = Text(f"{plan.base_model}, {pairs}, {plan.planned_steps:,} steps")
     options = advice.options(plan.advice)
-    say(Group(head, Text(), *advice.advice(plan.advice, whole=True), *([options] if options else [])))
+    costs = Text(f"Training time: {estimate.time(plan.estimate)}\nCost: {estimate.cost(plan.estimate)}")
+    say(Group(head, costs, Text(), *advice.advice(plan.advice, whole=True), *([options] if options else [])))
+
+
+def _measure(url: str | None) -> None:
+    from training_pipeline.backends.local.machine import this_machine
+    from training_pipeline.backends.local.speed import measure
+
+    if url is not None:
+        raise typer.BadParameter("It measures this machine, not that of a remote service.", param_hint="--probe")
+    measure(Settings().machine_speed, this_machine().name)

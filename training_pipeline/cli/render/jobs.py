@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from training_pipeline.cli.render import advice
+from training_pipeline.cli.render import advice, estimate
 from training_pipeline.cli.render.job import badge, event_line, facts, figure, of_gates
 from training_pipeline.cli.render.progress import clock, reached
 from training_pipeline.domain.training_config import TrainingConfig
@@ -58,6 +58,8 @@ def details(job: TrainingJob, happened: TrainingJobEventPage, advised: TrainingJ
     grid.add_row("created by", Text(by if job.retry_of is None else f"{by}, as a retry of {job.retry_of}"))
     if job.duration_seconds is not None:
         grid.add_row("trained for", clock(job.duration_seconds))
+    if advised.estimate is not None and advised.estimate.time.middle is not None:
+        grid.add_row("estimated", Text(estimate.time(advised.estimate)))
     if job.cancel_requested_by is not None:
         grid.add_row("cancelled by", Text(f"{job.cancel_requested_by}: {job.cancel_reason}"))
     if job.error_message:
@@ -118,6 +120,8 @@ def plan(found: DryRun) -> RenderableType:
             "training",
         )
     grid.add_row("steps", f"{found.planned_steps:,} at most")
+    grid.add_row("training time", Text(estimate.time(found.estimate)))
+    grid.add_row("cost", Text(estimate.cost(found.estimate)))
     grid.add_row("configuration", _configuration(found.training_config))
     known = {warning.code for warning in found.export_summary.warnings}
     warnings = [Text(f"! {warning.message}", style="yellow") for warning in found.warnings if warning.code not in known]

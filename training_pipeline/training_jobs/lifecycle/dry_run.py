@@ -19,6 +19,7 @@ from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.domain.advice.facts import AnswerCounts
 from training_pipeline.domain.advice.item import AdviceRecord
+from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
 from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.rules.near_ties import LARGEST_SHARE
@@ -45,6 +46,7 @@ class DryRun(BaseModel):
     planned_steps: int
     warnings: tuple[SheetWarning, ...]
     advice: AdviceRecord
+    estimate: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ def dry_run(
     plan: Plan,
     *,
     advice: AdviceRecord,
+    estimate: Estimate,
     rehearsal: Rehearsal | None = None,
     fresh: str | None = None,
 ) -> DryRun:
@@ -146,6 +149,7 @@ def dry_run(
             *_of_texts(split.texts, tokenizer_asked=rehearsed),
         ),
         advice=advice,
+        estimate=estimate,
     )
 
 

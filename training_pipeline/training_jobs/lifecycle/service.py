@@ -22,16 +22,19 @@ from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.advising import Advisor, Measured
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, fresh_split_warning, split_of
+from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor, followed, last_succeeded
 from training_pipeline.training_jobs.polling.poll_once import poll_once
 from training_pipeline.training_jobs.polling.poller import Poller
+from training_pipeline.training_jobs.store.history import MACHINE
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 
 #: Writes on the connection of the transaction that stores a new job.
 Also = Callable[[Connection, TrainingJob], None]
 
-#: Where the first event of a job holds the advice that was given when it was created.
+#: Where the first event of a job holds the advice and the estimate that were given when it was created.
 ADVICE: Final = "advice"
+ESTIMATE: Final = "estimate"
 #: Sheets of up to this many pairs are counted by the gates when a job is created; larger ones by its launch run.
 COUNTED_AT_ONCE: Final = 100_000
 
@@ -49,6 +52,7 @@ class JobService:
         *,
         database: Database,
         min_pairs: int,
+        estimator: Estimator | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -60,6 +64,7 @@ class JobService:
         self._min_pairs = min_pairs
         self._clock = clock
         self._advisor = Advisor(backend)
+        self._estimator = estimator or Estimator(store)
 
     def create(
         self, request: JobRequest | Mapping[str, Any], *, created_by: str, also: Also | None = None
@@ -191,9 +196,16 @@ class JobService:
             facts = self._advisor.facts(
                 plan, sheet_digest=opened.digest, train_pairs=report.train, validation_pairs=report.validation
             )
-            advice = self._advisor.advise(facts)
-            dropped = self._dropped(request)
-            return dry_run(opened, summary, report, plan, advice=advice, rehearsal=rehearsal, fresh=dropped)
+            return dry_run(
+                opened,
+                summary,
+                report,
+                plan,
+                advice=self._advisor.advise(facts),
+                estimate=self._estimator.estimate(facts, opened.sheet.id),
+                rehearsal=rehearsal,
+                fresh=self._dropped(request),
+            )
 
     def _dropped(self, request: JobRequest) -> str | None:
         """The job whose split is not kept, because a fresh one is asked for."""
@@ -214,9 +226,14 @@ class JobService:
         plan = self._resolved(request, summary)
         train_pairs = _train_pairs(request, summary)
         validation_pairs = None if train_pairs is None or summary is None else summary.eligible - train_pairs
-        advice = self._advisor.advise(
-            self._advisor.facts(plan, sheet_digest=digest, train_pairs=train_pairs, validation_pairs=validation_pairs)
+        facts = self._advisor.facts(
+            plan, sheet_digest=digest, train_pairs=train_pairs, validation_pairs=validation_pairs
         )
+        given = {
+            ADVICE: self._advisor.advise(facts).model_dump(mode="json"),
+            ESTIMATE: self._estimator.estimate(facts, sheet.id).model_dump(mode="json"),
+            MACHINE: facts.model.machine,
+        }
         predecessor = chosen_predecessor(self._store, request, retry_of=retry_of)
         now = self._clock()
         job = TrainingJob(
@@ -257,7 +274,7 @@ class JobService:
             message += f" It keeps the split of {predecessor}."
         elif dropped := self._dropped(request):
             message += f" {fresh_split_warning(dropped)}"
-        return self._store.create(job, message=message, data={ADVICE: advice.model_dump(mode="json")}, also=also)
+        return self._store.create(job, message=message, data=given, also=also)
 
     def _counted(self, opened: OpenSheet) -> ExportSummary | None:
         with opened.engine.fetch(opened.pairs.aggregate(pairs=opened.pairs.count())) as counted:
