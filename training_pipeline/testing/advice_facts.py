@@ -15,7 +15,7 @@ LLAMA_8B = ModelFacts(family="llama", hidden_size=4096, layers=32, vocabulary=12
 def config(**values: Any) -> TrainingConfig:
     """A configuration without any "auto"."""
     resolved = {"epochs": 3, "learning_rate": 2e-4, "batch_size": 8, "method": "lora", "max_length": 1024}
-    return TrainingConfig(**{**resolved, "precision": "bf16", **values})
+    return TrainingConfig(**{**resolved, "precision": "bf16", "accelerator": None, "accelerator_count": None, **values})
 
 
 def facts(**values: Any) -> Facts:
