@@ -22,4 +22,8 @@ def cost(found: Estimate) -> str:
 def _cost(one: Estimated, currency: str) -> str:
     if one.middle is None or one.low is None or one.high is None:
         return f"not known: {one.reason}."
-    return f"{one.middle:,.2f} {currency} ({one.low:,.2f} to {one.high:,.2f}); {one.basis}."
+    return f"{_money(one.middle)} {currency} ({_money(one.low)} to {_money(one.high)}); {one.basis}."
+
+
+def _money(amount: float) -> str:
+    return f"{amount:,.2f}" if amount >= 1 or amount == 0 else f"{amount:.2g}"

@@ -50,15 +50,20 @@ def learning_rate(facts: Facts) -> tuple[str, float, str]:
             float(facts.auto.learning_rate),
             "The built-in model learns the bundled sample with it; with twice as much it often does not.",
         )
-    if model.family is not None and model.hidden_size is not None:
+    if model.family is not None and model.hidden_size is not None and _usual(model.hidden_size):
         exponent = number("learning_rate", model.family)
         rate = number("learning_rate", "lora") * (number("learning_rate", "width") / model.hidden_size) ** exponent
         rule = "learning_rate"
         why = f"For models of the {model.family.capitalize()} family with a hidden size of {model.hidden_size:,}"
     else:
         rule, rate = "learning_rate_not_calibrated", number("learning_rate_not_calibrated", "lora")
-        unknown = "family" if model.family is None else "hidden size"
-        why = f"Not calibrated: there is no formula where the {unknown} of the base model is not known. A start"
+        if model.family is None:
+            missing = "for the family of the base model"
+        elif model.hidden_size is None:
+            missing = "where the hidden size of the base model is not known"
+        else:
+            missing = f"for a hidden size of {model.hidden_size:,}"
+        why = f"Not calibrated: there is no formula {missing}. A start"
     if not lora:
         over = number("learning_rate_full", "lora_over_full")
         rate /= over
@@ -67,6 +72,10 @@ def learning_rate(facts: Facts) -> tuple[str, float, str]:
         rate *= number("learning_rate_short", "times")
         why += f", raised by half because LoRA takes more in a short training ({facts.steps} steps)"
     return rule, float(f"{rate:.2g}"), f"{why}."
+
+
+def _usual(width: int) -> bool:
+    return number("learning_rate", "least_width") <= width <= number("learning_rate", "most_width")
 
 
 def _lora(facts: Facts) -> Iterator[Advice]:

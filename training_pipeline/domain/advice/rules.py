@@ -68,8 +68,13 @@ SOURCES: Final[Mapping[str, Source]] = {
 _HIGH, _MEDIUM, _LOW = Confidence
 
 RULES: Final[Mapping[str, Rule]] = {
-    # 5e-4 is 5e-5, the base of full fine-tuning, times ten. The exponent is that of the family.
-    "learning_rate": Rule("tinker", _MEDIUM, {"lora": 5e-4, "width": 2000, "llama": 0.781, "qwen": 0.0775}),
+    # 5e-4 is 5e-5, the base of full fine-tuning, times ten. The exponent is that of the family. It is not used for
+    # widths that no model of these families has.
+    "learning_rate": Rule(
+        "tinker",
+        _MEDIUM,
+        {"lora": 5e-4, "width": 2000, "llama": 0.781, "qwen": 0.0775, "least_width": 1024, "most_width": 16384},
+    ),
     "learning_rate_full": Rule("regret", _MEDIUM, {"lora_over_full": 10}),
     "learning_rate_short": Rule("regret", _LOW, {"steps": 100, "times": 1.5}),
     "learning_rate_not_calibrated": Rule("unsloth", _LOW, {"lora": 2e-4}),

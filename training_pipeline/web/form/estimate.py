@@ -28,10 +28,13 @@ def show_estimate(found: Estimate) -> None:
 
 def interval(one: Estimated, words: Callable[[float], str]) -> str:
     """A figure with its interval in words; empty where it is unavailable."""
-    if one.middle is None or one.low is None or one.high is None:
-        return ""
-    return f"{words(one.middle)} ({words(one.low)} to {words(one.high)})"
+    return "" if one.middle is None else f"{words(one.middle)} ({between(one, words)})"
+
+
+def between(one: Estimated, words: Callable[[float], str]) -> str:
+    """The interval alone, in words; empty where there is none."""
+    return "" if one.low is None or one.high is None else f"{words(one.low)} to {words(one.high)}"
 
 
 def _money(amount: float, currency: str | None) -> str:
-    return f"{amount:,.2f} {currency or ''}".strip()
+    return f"{formats.money(amount)} {currency or ''}".strip()

@@ -10,7 +10,7 @@ from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, code, fact, link, moment, panel, text_fact
-from training_pipeline.web.form.estimate import interval
+from training_pipeline.web.form.estimate import between
 from training_pipeline.web.form.fields import config_fields
 from training_pipeline.web.jobs.advice import show_advice
 
@@ -53,8 +53,10 @@ def _results(job: TrainingJob, estimate: Estimate | None) -> None:
         text_fact("Training accuracy", formats.share(job.train_accuracy))
         text_fact("Validation accuracy", formats.share(job.val_accuracy))
         text_fact("Duration", formats.seconds(job.duration_seconds))
-        if estimate is not None and (told := interval(estimate.time, formats.seconds)):
-            text_fact("Estimated duration", told)
+        if estimate is not None and estimate.time.middle is not None:
+            with fact("Estimated duration"):
+                Tag("span", formats.seconds(estimate.time.middle))
+                Tag("span", between(estimate.time, formats.seconds), classes="help")
         if job.uc_model_version is not None:
             text_fact("Model", f"{job.uc_model_name} v{job.uc_model_version}")
 

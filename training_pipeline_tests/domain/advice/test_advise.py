@@ -22,6 +22,7 @@ QWEN_8B = ModelFacts(family="qwen", hidden_size=4096)
         (LLAMA_8B, {"method": "full"}, "learning_rate", 2.9e-5),
         (LLAMA_8B, {"train_pairs": 80}, "learning_rate", 4.3e-4),  # 30 steps
         (ModelFacts(family="qwen"), {}, "learning_rate_not_calibrated", 2e-4),
+        (ModelFacts(family="llama", hidden_size=128), {}, "learning_rate_not_calibrated", 2e-4),
         (ModelFacts(hidden_size=4096), {"method": "full"}, "learning_rate_not_calibrated", 2e-5),
     ],
 )
