@@ -132,9 +132,8 @@ def say(found: list[Predicted]) -> None:
         if some:
             within = sum(one.within for one in some) / len(some)
             error = statistics.median(one.error for one in some)
-            print(
-                f"{name:>12} like it known: {len(some):4} jobs, {within:5.1%} within the interval, median error {error:5.1%}"
-            )
+            figures = f"{within:5.1%} within the interval, median error {error:5.1%}"
+            print(f"{name:>12} like it known: {len(some):4} jobs, {figures}")
 
 
 def main() -> None:
