@@ -85,6 +85,8 @@ def time_of(facts: Facts, training_sheet_id: str, jobs: Sequence[PastJob], *, sp
     """How long a job trains, from like jobs before it, else from the machine's `speed` in operations a second. Pure."""
     if facts.train_pairs is None or facts.validation_pairs is None:
         return Estimated(reason="its pairs are not counted yet")
+    if not facts.train_pairs:
+        return Estimated(reason="it has no pair to train on")
     config, model = facts.config, facts.model
     epochs, evaluations = whole(config.epochs), config.evaluations_per_epoch
     work = passes(facts.train_pairs, facts.validation_pairs, epochs, evaluations)

@@ -214,6 +214,17 @@ def test_advice_before_a_job_and_after_it(command: Command, url: str, done: Trai
     assert "Every token is predicted right" in shown
 
 
+def test_the_speed_of_this_machine_is_measured_when_it_is_asked_for(
+    command: Command, url: str, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = '{"operations_per_second": 1e11}'
+    monkeypatch.setattr("training_pipeline.backends.local.speed.PROGRAM", ("printf", said))
+    assert command("jobs", "advise", "small", "--probe", "--url", url)[0] == 2
+    assert not services.settings.machine_speed.exists()
+    assert command("jobs", "advise", "small", "--probe")[0] == 0
+    assert "100000000000" in services.settings.machine_speed.read_text()
+
+
 WRONG = {
     "fields": ["create", "small", "--model-name", "No Name", "--split", "2", "--epochs", "99", "--config", "sed=1"],
     "sheet": ["create", "no-such"],

@@ -3,13 +3,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.domain.advice.advise import advise
 from training_pipeline.domain.advice.facts import AnswerCounts, Facts, ModelFacts, TokenLengths
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.testing.advice_facts import LLAMA_8B, by_rule, config, facts, lengths
+from training_pipeline.testing.soak import examples
 
 QWEN_8B = ModelFacts(family="qwen", hidden_size=4096)
 
@@ -101,7 +102,7 @@ FACTS = st.builds(
         warmup_ratio=st.floats(0, 0.5),
     ),
     auto=st.builds(config, epochs=st.integers(1, 50), batch_size=st.sampled_from([8, 9, 12, 256])),
-    train_pairs=st.none() | st.integers(1, 10**7),
+    train_pairs=st.none() | st.integers(0, 10**7),
     validation_pairs=st.none() | st.integers(0, 10**6),
     lengths=st.none() | st.builds(TokenLengths.of, st.lists(st.integers(1, 200_000), max_size=50)),
     unknown_tokens=st.none() | st.integers(0, 10),
@@ -112,6 +113,7 @@ FACTS = st.builds(
 )
 
 
+@settings(max_examples=examples(40))
 @given(found=FACTS)
 def test_whatever_is_advised_may_be_asked_for_and_counts_as_taken_then(found: Facts) -> None:
     for one in advise(found).advice:

@@ -58,6 +58,7 @@ def test_time_from_size_and_speed_where_no_job_is_like_it() -> None:
     ("changes", "speed", "why"),
     [
         ({"train_pairs": None}, 1e13, "not counted"),
+        ({"train_pairs": 0, "validation_pairs": 0}, 1e13, "no pair"),
         ({"model": LLAMA_8B}, None, "machine is not known"),
         ({}, None, "--probe"),
         ({}, 1e13, "lengths of the pairs"),
@@ -66,7 +67,7 @@ def test_time_from_size_and_speed_where_no_job_is_like_it() -> None:
     ],
 )
 def test_why_there_is_no_estimate(changes: dict[str, Any], speed: float | None, why: str) -> None:
-    found = time_of(facts(**{"model": HERE, **changes}), "s", [], speed=speed)
+    found = time_of(facts(**{"model": HERE, **changes}), "other", [past()], speed=speed)
     assert (found.middle, found.basis) == (None, "")
     assert why in found.reason
 
