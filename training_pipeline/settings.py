@@ -125,6 +125,9 @@ class Settings(BaseSettings):
     )
     databricks_usage_policy_id: str | None = Field(None, description="Serverless usage policy that runs are billed to.")
     databricks_budget_policy_id: str | None = Field(None, description="Older name of the usage policy (budget policy).")
+    price_file: Path | None = Field(
+        None, description="YAML file with your prices of an hour of training, for estimates of the cost."
+    )
     databricks_models_file: Path | None = Field(
         None, description="JSON file with base models to add to the catalogue, or to replace entries of it."
     )
@@ -375,6 +378,11 @@ class Settings(BaseSettings):
     def runs(self) -> Path:
         """Working directories of local training runs."""
         return self.state_dir / "runs"
+
+    @property
+    def machine_speed(self) -> Path:
+        """What `jobs advise --probe` measured."""
+        return self.state_dir / "machine_speed.json"
 
     @property
     def logs(self) -> Path:

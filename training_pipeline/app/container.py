@@ -30,6 +30,7 @@ from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 from training_pipeline.tracking.mlflow import RunTracking, Tracking
 from training_pipeline.training_jobs.lifecycle.catalog_lineage import CatalogLineage
+from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.failures import Failures
 from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
 from training_pipeline.training_jobs.lifecycle.launch import Launcher
@@ -169,7 +170,17 @@ def assemble(
     def notice(job: TrainingJob, warned: Warned, as_event: bool) -> None:
         alerts.notice(store, alerts.of_warning(job, warned, urls), as_event=as_event)
 
-    jobs = JobService(store, source, backend, poller, policy, database=database, min_pairs=settings.min_pairs)
+    estimator = Estimator(store, price_file=settings.price_file, speed_file=settings.machine_speed)
+    jobs = JobService(
+        store,
+        source,
+        backend,
+        poller,
+        policy,
+        database=database,
+        min_pairs=settings.min_pairs,
+        estimator=estimator,
+    )
     return Services(
         settings=settings,
         database=database,

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training_pipeline.domain.advice.facts import ModelFacts, TokenLengths
 from training_pipeline.domain.export_summary import SheetWarning
 from training_pipeline.domain.job import Handles, JobStatus
 from training_pipeline.domain.lineage import BaseModelRecord, TrainingRecipe
@@ -216,6 +217,28 @@ class AsksPermission(Protocol):
 NOT_REHEARSED: Final = "not_rehearsed"
 
 
+class Rehearsal(BaseModel):
+    """What a training would make of a dataset. Null is what nobody could say."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: What it would refuse or cut, with pair ids and never with text.
+    warnings: tuple[SheetWarning, ...] = ()
+    #: Of all examples, before any cut.
+    lengths: TokenLengths | None = None
+    #: Examples with a token that the vocabulary does not have.
+    unknown_tokens: int | None = None
+
+
+@runtime_checkable
+class DescribesModels(Protocol):
+    """What a backend has besides where it knows something of its base models and of what trains them."""
+
+    def describe(self, base_model: str, config: TrainingConfig) -> ModelFacts:
+        """What is known of a base model and a configuration of `plan`. Reads small local files only; never raises."""
+        ...
+
+
 @runtime_checkable
 class Rehearsing(Protocol):
     """What a backend has besides where it can say what a training would refuse or cut, without training."""
@@ -224,8 +247,8 @@ class Rehearsing(Protocol):
         """Whether it can be said for this base model. Pure."""
         ...
 
-    def rehearse(self, submission: Submission) -> Sequence[SheetWarning]:
-        """What the trainer would refuse or cut, with pair ids and never with text. Reads only, for up to a minute."""
+    def rehearse(self, submission: Submission) -> Rehearsal:
+        """What the trainer would make of this dataset. Reads only, for up to a minute."""
         ...
 
 

@@ -15,15 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from training_pipeline.backends.base import BaseModelOffer
 from training_pipeline.databricks.compute import ACCELERATORS
+from training_pipeline.domain.advice.memory import weight_bytes
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.sft.config import BUILTIN_TINY, MIN_POSITIONS, TinySize
 
 BUNDLED: Final = Path(__file__).with_name("base_models.json")
 
-#: Bytes for each weight: LoRA keeps them in bf16 and a fifth more for adapters and buffers; full fine-tuning keeps
-#: fp32 weights, gradients and AdamW's two moments. Activations, kept small by checkpointing, get a flat allowance.
-LORA_BYTES: Final = 2.4
-FULL_BYTES: Final = 16.0
+#: Activations, kept small by checkpointing, get a flat allowance.
 ACTIVATION_GIGABYTES: Final = 8.0
 
 #: What opens a model whose owner must permit its use.
@@ -66,8 +64,7 @@ class OfferedModel(BaseModel):
         """The accelerators whose GPUs together hold the model, the cheapest first; all where its size is unknown."""
         if self.parameters is None:
             return tuple(ACCELERATORS)
-        each = LORA_BYTES if method == "lora" else FULL_BYTES
-        needed = self.parameters * each / 1e9 + ACTIVATION_GIGABYTES
+        needed = weight_bytes(self.parameters, lora=method == "lora", lean=True) / 1e9 + ACTIVATION_GIGABYTES
         return tuple(name for name, of in ACCELERATORS.items() if of.gpus * of.gigabytes >= needed)
 
 
