@@ -1,0 +1,156 @@
+"""From a file to the pairs of a sheet, in one pass: recognise, map, judge, count. Memory does not grow with the file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any, Final
+
+from training_pipeline.domain.errors import FieldProblem
+from training_pipeline.sheets.files.rows import Row
+from training_pipeline.sheets.importing.formats.base import CHOICES, Flat, Format, Notes
+from training_pipeline.sheets.importing.formats.registry import FORMATS, recognised
+from training_pipeline.sheets.importing.pairs import Plan, judged, pair_of, plan_of, stored
+from training_pipeline.sheets.importing.reading.source import Source
+from training_pipeline.sheets.importing.request import ImportRequest, flag_of
+from training_pipeline.sheets.importing.tally import Tally
+
+#: Rows that a format is recognised by.
+_FIRST: Final = 200
+#: Names of columns that belong to a question. One that is full and unused refuses the import.
+_QUESTION_PARTS: Final = frozenset(
+    {
+        *("question", "query", "prompt", "instruction", "instructions", "input", "inputs", "messages", "conversations"),
+        *("context", "contexts", "passage", "document", "documents", "background", "history", "system"),
+        *("system_prompt", "system_message", "tools", "functions", "image", "images", "audio", "audios", "video"),
+        *("videos", "user_input", "chat", "dialog", "dialogue", "turns"),
+    }
+)
+#: Columns that state what no option speaks of.
+_STATEMENTS: Final = ("status", "allowed_uses", "prohibited_uses", "data_classification")
+
+
+@dataclass(slots=True)
+class Conversion:
+    """The pairs of a file; `tally` and `refusals` are complete once `pairs` has been read to its end."""
+
+    source: Source
+    request: ImportRequest
+    format: Format
+    #: Why the rows were taken for this format.
+    why: str
+    plan: Plan
+    _rows: Iterator[Row]
+    tally: Tally = field(default_factory=Tally)
+    _items: set[bytes] = field(default_factory=set)
+
+    def pairs(self) -> Iterator[dict[str, Any]]:
+        """The pairs with the types of `PAIR_SCHEMA`, in the order of the file."""
+        choose = self.request.mapping.choose or CHOICES[0]
+        for row in self._rows:
+            self.tally.rows += 1
+            faults = [problem for problem in row.problems if problem.code != "repeated_key"]
+            for problem in row.problems:
+                (self.tally.faults if problem in faults else self.tally.findings).add(problem)
+            if row.values is None or faults:
+                continue
+            notes = Notes()
+            flat = self.format.flatten(row.values, notes, choose)
+            self.tally.left_out.update(+notes.left_out)
+            if flat is None or self._again(flat):
+                self.tally.unused.update(notes.unused)
+                continue
+            yield self._pair(flat, notes, row.line)
+
+    def _pair(self, flat: Flat, notes: Notes, line: int) -> dict[str, Any]:
+        pair = pair_of(flat, self.plan, notes, self.tally)
+        self.tally.pairs += 1
+        if not self._names("pair_id"):
+            pair["pair_id"] = f"{self.plan.sheet_id}-{self.tally.pairs:06d}"
+        if not self._names("item_ref"):
+            pair["item_ref"] = pair["pair_id"]
+        sound, problems = judged(pair, self.plan, notes, line)
+        self.tally.sound += sound
+        for problem in problems:
+            self.tally.findings.add(problem)
+        return stored(pair)
+
+    def _names(self, target: str) -> bool:
+        """Whether the file says this of its pairs, be it by a column that some rows lack."""
+        by_column = any(name in self.tally.columns for name in self.plan.sources.get(target, ()))
+        return by_column or (bool(self.format.status_words) and (target != "pair_id" or self.format.name != "argilla"))
+
+    def _again(self, flat: Flat) -> bool:
+        """Whether this is a task that an export holds once more."""
+        item = flat.given.get("item_ref")
+        if self.format.name != "label-studio" or item is None:
+            return False
+        digest = hashlib.blake2b(item.encode(), digest_size=16).digest()
+        if digest in self._items:
+            self.tally.left_out["tasks that the file holds twice"] += 1
+            return True
+        self._items.add(digest)
+        return False
+
+    def refusals(self) -> Iterator[FieldProblem]:
+        """What the mapping leaves open, once all rows were read."""
+        tally, mapping = self.tally, self.request.mapping
+        there = f"the file has {', '.join(_short(name) for name in islice(tally.columns, 40))}"
+        for target, names in mapping.columns.items():
+            for name in names:
+                if name not in tally.columns:
+                    yield FieldProblem(flag_of(target), "unknown_column", f"there is no column '{name}'; {there}")
+        if not self.plan.gives_messages and (tally.pairs or not tally.rows):
+            for target in ("question", "answer"):
+                if target not in self.plan.sources:
+                    yield FieldProblem(flag_of(target), "unknown_column", f"which column is the {target}? {there}")
+        for name in _STATEMENTS:
+            if name in tally.columns and name not in self.plan.used:
+                flag = flag_of(name)
+                text = f"the file has a column '{name}' of its own; use it ({flag} {name}) or take it out of the file"
+                yield FieldProblem(flag, "ignored_statement", text)
+        for name, count in tally.unused.items():
+            last = name.rpartition(".")[2].rpartition("]")[2].casefold()
+            if last in _QUESTION_PARTS and name not in mapping.ignore:
+                text = f"'{_short(name)}' ({count:,} rows) belongs to the question by its name and is not used"
+                advice = "add it (--question-column may be repeated), or leave it out with --ignore"
+                yield FieldProblem("--ignore", "unused_question_part", f"{text}: {advice}")
+        for target, values in tally.unmapped.items():
+            shown = ", ".join(f"{value} ({count:,})" for value, count in values.most_common(8))
+            more = f" and {len(values) - 8:,} more" if len(values) > 8 else ""
+            example = f"--map-value {target}:VALUE={'training,validation' if target.endswith('uses') else 'WORD'}"
+            text = f"means nothing in {target}: {shown}{more}; say what each stands for ({example}, or nothing after =)"
+            yield FieldProblem(flag_of(target), "unmapped_value", text)
+
+
+def convert(source: Source, request: ImportRequest) -> Conversion:
+    """Recognise the rows of a file by the first of them, and plan how they become pairs. Reads the first rows."""
+    first = list(islice(source.rows, _FIRST))
+    values = [row.values for row in first if row.values is not None]
+    named = request.mapping.format
+    if named in FORMATS and named is not None:
+        form, why = FORMATS[named], "it is named"
+    else:
+        form, why = recognised(values)
+        wanted = {"question", "answer", "system"} & set(request.mapping.columns)
+        if wanted and not form.status_words and form.name != "columns":
+            form, why = FORMATS["columns"], f"the column of the {' and the '.join(sorted(wanted))} is named"
+    flats = [form.flatten(row, Notes(), request.mapping.choose or CHOICES[0]) for row in values]
+    plan = plan_of(
+        [flat for flat in flats if flat is not None],
+        form,
+        request.mapping,
+        stated=request.stated(),
+        sheet_id=request.id,
+        is_text=source.is_text,
+    )
+    conversion = Conversion(source, request, form, why, plan, chain(first, source.rows))
+    # A file whose first rows have no pair id and whose later ones do would number the first ones.
+    conversion.tally.columns.update(dict.fromkeys(name for flat in flats if flat for name in flat.columns))
+    return conversion
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 60 else f"{name[:57]}..."

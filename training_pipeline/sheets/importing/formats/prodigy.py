@@ -1,0 +1,70 @@
+"""Prodigy's JSONL: examples with an answer of accept, reject or ignore. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from training_pipeline.sheets.importing.formats.base import Flat, Notes, most_have, rest_of
+from training_pipeline.sheets.importing.formats.choosing import text_or_none
+
+_QUESTIONS: Final = ("question", "prompt", "text")
+#: Where the annotator's own words stand, and the label that a binary answer is about.
+_ANSWERS: Final = ("user_input", "accepted options", "response", "completion", "label")
+_OWN: Final = (
+    *("_input_hash", "_task_hash", "_annotator_id", "_session_id", "_timestamp", "_view_id", "_is_binary"),
+    *("answer", "options", "accept", "config"),
+)
+
+
+class Prodigy:
+    """A row is an annotated example."""
+
+    name = "prodigy"
+    title = "Prodigy annotations"
+    status_words: Mapping[str, str] = {"accept": "labeled", "reject": "rejected", "ignore": "unlabeled"}
+
+    def recognise(self, columns: Collection[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+        """By Prodigy's hashes."""
+        found = most_have(rows, "_input_hash", "_task_hash")
+        return "rows have `_input_hash` and `_task_hash`" if found else None
+
+    def flatten(self, row: Mapping[str, Any], notes: Notes, choose: str) -> Flat | None:
+        """The example's fields; chosen options become the column `accepted options`, a line each."""
+        columns = rest_of(row, *_OWN)
+        if row.get("accept"):
+            columns["accepted options"] = _options(row, notes)
+        given = {
+            "item_ref": text_or_none(row.get("_input_hash")),
+            "pair_id": text_or_none(row.get("_task_hash")),
+            "status": text_or_none(row.get("answer")),
+            "reviewed_by": text_or_none(row.get("_annotator_id") or row.get("_session_id")),
+            "reviewed_at": _time(row.get("_timestamp"), notes),
+        }
+        questions = tuple(name for name in _QUESTIONS if name in columns)
+        answers = tuple(name for name in _ANSWERS if name in columns)
+        return Flat(given, columns, questions[:1], answers[:1])
+
+
+def _options(row: Mapping[str, Any], notes: Notes) -> str | None:
+    """The texts of the options that were accepted, as the annotator saw them; the id of one without a text."""
+    options = row.get("options")
+    listed = [one for one in options if isinstance(one, dict)] if isinstance(options, list) else []
+    texts = {str(one.get("id")): one.get("text") for one in listed}
+    accepted = row["accept"] if isinstance(row["accept"], list) else [row["accept"]]
+    words = [text_or_none(texts.get(str(one)) or one) for one in accepted]
+    if None in words:
+        notes.problem("accept", "wrong_type", "is not a list of options")
+        return None
+    return "\n".join(word for word in words if word)
+
+
+def _time(value: object, notes: Notes) -> str | None:
+    if value is None:
+        return None
+    try:
+        return datetime.fromtimestamp(float(str(value)), UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        notes.problem("_timestamp", "wrong_type", "is no time in seconds")
+        return None

@@ -1,0 +1,306 @@
+"""A row of a file as a pair of a training sheet: columns by the mapping, words by its values, the rest as stated. Pure.
+
+What is missing or malformed stays null, and null denies.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.rules.chat_format import INVALIDATING, Problem, pair_problems, word_of
+from training_pipeline.sheets.columns import LIST_COLUMNS, QUESTION_ANSWER
+from training_pipeline.sheets.importing.formats.base import Flat, Format, Notes
+from training_pipeline.sheets.importing.formats.messages import kind_of, messages_of, parsed_json, tools_of
+from training_pipeline.sheets.importing.mapping import WORDS, ColumnMapping
+from training_pipeline.sheets.importing.tally import Tally
+
+#: Columns of a sheet that are taken over under their own name. They narrow, explain or belong to the example, and never
+#: allow.
+CARRIED: Final = tuple(
+    name
+    for name in PAIR_SCHEMA
+    if name.startswith(("label_", "reviewed_", "constraints_"))
+    or name in ("usage_reason", "tools", "pair_id", "item_ref", "canonical_label_id")
+)
+#: Where a format has several columns that may hold the question, or the answer, the first of these counts.
+_LIKELY: Final = {"question": ("question", "prompt", "text"), "answer": ("answer", "response", "completion")}
+_BLANK: Final = (None, "", [], {})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the rows of one file become pairs: worked out once, from its first rows."""
+
+    format: Format
+    mapping: ColumnMapping
+    #: Column of the sheet to column of the file. `question` may have several.
+    sources: Mapping[str, tuple[str, ...]]
+    stated: Mapping[str, object]
+    sheet_id: str
+    is_text: bool
+    #: The format's messages count; else question and answer are columns.
+    gives_messages: bool
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The columns of the file that are used."""
+        return frozenset(name for names in self.sources.values() for name in names)
+
+
+def plan_of(
+    first: list[Flat],
+    form: Format,
+    mapping: ColumnMapping,
+    *,
+    stated: Mapping[str, object],
+    sheet_id: str,
+    is_text: bool,
+) -> Plan:
+    """The plan for a file that begins with these rows."""
+    gives_messages = any("messages" in flat.given for flat in first)
+    sources: dict[str, tuple[str, ...]] = {name: (name,) for name in CARRIED}
+    if not gives_messages:
+        for name, pools in (("question", [f.questions for f in first]), ("answer", [f.answers for f in first])):
+            pool = list(dict.fromkeys(column for columns in pools for column in columns))
+            likely = [column for column in _LIKELY[name] if column in pool]
+            if likely or len(pool) == 1:
+                sources[name] = ((likely or pool)[0],)
+        if not form.status_words:
+            sources["system"] = ("system",)
+    sources |= mapping.columns
+    return Plan(form, mapping, sources, stated, sheet_id, is_text, gives_messages)
+
+
+def pair_of(flat: Flat, plan: Plan, notes: Notes, tally: Tally) -> dict[str, Any]:
+    """The pair, as JSON has it. Counts what is unused and what no word stands for."""
+    pair: dict[str, Any] = {name: flat.given.get(name) for name in PAIR_SCHEMA}
+    for target in PAIR_SCHEMA:
+        if target not in ("messages", *LIST_COLUMNS) and target in plan.sources:
+            (source,) = plan.sources[target]
+            if source in flat.columns:
+                pair[target] = _value(flat.columns[source], target, source, plan, notes, tally)
+    for target in LIST_COLUMNS:
+        if target in plan.sources and plan.sources[target][0] in flat.columns:
+            pair[target] = _uses(flat.columns[plan.sources[target][0]], target, plan, tally)
+    if plan.format.status_words and "status" not in plan.mapping.columns:
+        pair["status"] = _meant(flat.given.get("status"), "status", plan, tally, plan.format.status_words)
+    if not plan.gives_messages:
+        pair["messages"] = _question_answer(flat, plan, notes)
+    for target, value in plan.stated.items():
+        if value is not None and pair[target] is None and (target not in plan.mapping.columns):
+            pair[target] = value
+    _count_unused(flat, plan, notes, tally)
+    return pair
+
+
+def judged(pair: Mapping[str, Any], plan: Plan, notes: Notes, row: int) -> tuple[bool, list[Problem]]:
+    """Whether the pair is sound in its form, and every problem of its row; one fault is told once."""
+    problems = [Problem(p.path, p.code, p.message, row) for p in notes.problems]
+    told = {problem.path for problem in problems}
+    sound = True
+    for found in pair_problems(pair):
+        sound = sound and found.code not in INVALIDATING
+        path = found.path if plan.gives_messages else _column(found.path, pair, plan)
+        if found.code in ("missing_content", "missing_messages_list") and told:
+            continue  # what the format says of it is nearer to the file
+        if path not in told:
+            problems.append(Problem(path, found.code, found.message, row))
+    return sound, problems
+
+
+def _column(path: str, pair: Mapping[str, Any], plan: Plan) -> str:
+    """The column of the file behind a path of the pair."""
+    if path.startswith("messages[") and path.partition("].")[2] == "content":
+        index = int(path[len("messages[") : path.index("]")])
+        roles = {role: column for column, role in QUESTION_ANSWER.items()}
+        role = pair["messages"][index]["role"]
+        path = roles.get(role, path)
+    return plan.sources[path][0] if path in plan.sources else path
+
+
+def _question_answer(flat: Flat, plan: Plan, notes: Notes) -> list[dict[str, Any]]:
+    texts = {}
+    for name in QUESTION_ANSWER:
+        sources = plan.sources.get(name, ())
+        parts = [_content(flat.columns.get(source), notes, source) for source in sources]
+        texts[name] = parts[0] if len(parts) == 1 else "\n\n".join(part for part in parts if part) or None
+    return [
+        {"role": role, "content": texts[name]}
+        for name, role in QUESTION_ANSWER.items()
+        if name != "system" or texts[name] not in (None, "")
+    ]
+
+
+def _content(value: object, notes: Notes, source: str) -> str | None:
+    """A question or an answer as text: a number or a moment as JSON would write it; anything else is a problem."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool | list | dict | bytes):
+        notes.problem(source, "wrong_type", f"is {kind_of(value)}; expected text")
+        return None
+    return _text(value)
+
+
+def _text(value: object) -> str | None:
+    match value:
+        case None | str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return json.dumps(value)
+        case datetime() | date() | time():
+            return value.isoformat()
+        case Decimal() | UUID():
+            return str(value)
+        case _:
+            return None
+
+
+def _value(value: object, target: str, source: str, plan: Plan, notes: Notes, tally: Tally) -> object:
+    if target == "tools":
+        return tools_of(value)
+    if isinstance(value, list | dict | bytes):
+        notes.problem(source, "wrong_type", f"is {kind_of(value)}; expected text")
+        return None
+    return _meant(_text(value), target, plan, tally) or None
+
+
+def _meant(
+    text: str | None, target: str, plan: Plan, tally: Tally, words: Mapping[str, str] | None = None
+) -> str | None:
+    """The one word that a value stands for; itself where the mapping says nothing of this column."""
+    meaning = _meaning(target, plan, words)
+    if text is None or not text.strip():
+        return None
+    if meaning is None:
+        if target in WORDS and word_of(text) not in WORDS[target]:
+            tally.add_unmapped(target, text)
+        return text
+    found = meaning.get(word_of(text))
+    if found is None:
+        tally.add_unmapped(target, text)
+        return None
+    return found[0] if found else None
+
+
+def _meaning(target: str, plan: Plan, words: Mapping[str, str] | None = None) -> dict[str, tuple[str, ...]] | None:
+    given = plan.mapping.values.get(target)
+    if given is None and words is None:
+        return None
+    made = {word: (meant,) for word, meant in (words or {}).items()}
+    return made | {word_of(word): meant for word, meant in (given or {}).items()}
+
+
+def _uses(value: object, target: str, plan: Plan, tally: Tally) -> object:
+    """The uses in a value: a list of words, or text with a separator where a file has nothing but text."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    meaning = _meaning(target, plan)
+    words: list[object]
+    if isinstance(value, list):
+        words = value
+    elif (text := _text(value)) is not None and meaning is not None and word_of(text) in meaning:
+        words = [text]
+    elif isinstance(value, str) and value.lstrip().startswith("[") and plan.is_text:
+        parsed = parsed_json(value)
+        words = parsed if isinstance(parsed, list) else [value]
+    elif isinstance(value, str) and plan.is_text:
+        words = [word for word in (part.strip() for part in value.split(plan.mapping.list_separator)) if word]
+    elif meaning is not None and text is not None:
+        words = [text]
+    else:
+        return value
+    if not all(isinstance(word, str) for word in words):
+        return value
+    made: list[str] = []
+    for word in map(str, words):
+        if meaning is None:
+            made.append(word)
+            if word_of(word) not in WORDS[target]:
+                tally.add_unmapped(target, word)
+        elif (meant := meaning.get(word_of(word))) is not None:
+            made.extend(meant)
+        elif word_of(word) in WORDS[target]:
+            made.append(word)
+        else:
+            tally.add_unmapped(target, word)
+    return list(dict.fromkeys(made))
+
+
+def _count_unused(flat: Flat, plan: Plan, notes: Notes, tally: Tally) -> None:
+    used = plan.used
+    tally.columns.update(dict.fromkeys(flat.columns))
+    for name, value in flat.columns.items():
+        if name not in used and value not in _BLANK:
+            tally.unused[name] += 1
+    tally.unused.update(notes.unused)
+
+
+def stored(pair: Mapping[str, Any]) -> dict[str, Any]:
+    """The pair with the types of `PAIR_SCHEMA`."""
+    made = dict(pair)
+    messages = pair["messages"]
+    made["messages"] = None if messages is None else [_stored_message(message) for message in messages]
+    made["tools"] = _stored_tools(pair["tools"])
+    broken = False
+    for name in LIST_COLUMNS:
+        value = pair[name]
+        is_words = isinstance(value, list) and all(isinstance(word, str) for word in value)
+        made[name] = value if is_words else None
+        broken |= name.startswith("label_") and value is not None and not is_words
+    if broken:  # a label's constraint that cannot be read must not pass for a label without constraints
+        made["allowed_uses"] = None
+    return made
+
+
+def _stored_message(message: Mapping[str, Any]) -> dict[str, Any]:
+    weight = message.get("weight")
+    is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+    texts = {key: message.get(key) for key in ("role", "content", "name", "tool_call_id")}
+    return {
+        **{key: value if isinstance(value, str) else None for key, value in texts.items()},
+        "weight": None if weight is None else float(weight) if is_number else -1.0,
+        "tool_calls": _stored_calls(message.get("tool_calls")),
+    }
+
+
+def _stored_calls(calls: object) -> str | None:
+    if isinstance(calls, str):
+        calls = parsed_json(calls)
+    if not isinstance(calls, list) or not calls:
+        return None
+    functions = [call.get("function") for call in calls if isinstance(call, dict)]
+    arguments = [function.get("arguments") for function in functions if isinstance(function, dict)]
+    if any(isinstance(one, str) and not _is_json(one) for one in arguments):
+        return ""
+    return _compact(calls)
+
+
+def _stored_tools(tools: object) -> str | None:
+    if isinstance(tools, str):
+        tools = parsed_json(tools)
+    if tools is None:
+        return None
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        return ""
+    return _compact(tools) if tools else None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)

@@ -1,0 +1,98 @@
+"""Excel and OpenDocument workbooks: the values of one sheet as they were last saved. Formulas and macros never run."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from python_calamine import CalamineWorkbook
+
+from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.sheets.files.rows import Row, broken_row, repeated_names
+
+SUFFIXES: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+#: A zip archive, and the older compound file.
+MAGICS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+#: Most bytes that a workbook may be once it is unpacked: a sheet is held in memory as a whole.
+LARGEST: Final = 512 * 2**20
+
+
+class Workbook:
+    """A workbook that was opened as far as to know its sheets, or the reason why it could not be."""
+
+    def __init__(self, file: Path, worksheet: str | None) -> None:
+        self._file, self._worksheet = file, worksheet
+        self.why = "is a workbook by its first bytes"
+
+    def rows(self) -> Iterator[Row]:
+        """The rows below the header, by the number they have in the sheet; empty rows are passed over. Reads only."""
+        if (unpacked := _unpacked(self._file)) > LARGEST:
+            limit = f"{unpacked // 2**20:,} MB; at most {LARGEST // 2**20} MB are read: save the sheet as CSV"
+            yield broken_row(1, "too_large", f"is {limit}")
+            return
+        try:
+            with CalamineWorkbook.from_path(str(self._file)) as book:
+                names = book.sheet_names
+                if self._worksheet is None and len(names) > 1:
+                    listed = ", ".join(f"'{name}'" for name in names)
+                    yield broken_row(1, "several_worksheets", f"has {listed}; name one with --worksheet")
+                    return
+                name = self._worksheet or (names[0] if names else "")
+                if name not in names:
+                    listed = ", ".join(f"'{one}'" for one in names) or "none"
+                    yield broken_row(1, "unknown_worksheet", f"has no sheet '{name}'; it has {listed}")
+                    return
+                sheet = book.get_sheet_by_name(name)
+                first = (sheet.start or (0, 0))[0]
+                yield from _named(sheet.iter_rows(), first + 1)
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001 - calamine raises errors of many classes
+            yield broken_row(1, "broken_workbook", "cannot be read as a workbook; save it again, or as CSV")
+
+
+def _named(records: Iterator[list[Any]], first: int) -> Iterator[Row]:
+    header: list[str] | None = None
+    for number, cells in enumerate(records, first):
+        values = [_value(cell) for cell in cells]
+        if all(value is None for value in values):
+            continue
+        if header is None:
+            header = [_text(value).strip() or f"column {place}" for place, value in enumerate(values, 1)]
+            for name in repeated_names(header):
+                yield Row(number, None, [Problem(name, "repeated_column", "stands twice in the header", number)])
+        else:
+            yield Row(number, dict(zip(header, values, strict=False)))
+
+
+def _text(value: str | bool | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _value(cell: Any) -> str | bool | None:
+    """The cell as text, a whole number without a point, a moment as in ISO 8601; truth values stay. Pure."""
+    match cell:
+        case "" | None:
+            return None
+        case bool() | str():
+            return cell
+        case float() if cell.is_integer() and abs(cell) < 2**53:
+            return str(int(cell))
+        case datetime() | date() | time():
+            return cell.isoformat()
+        case timedelta():
+            return str(cell)
+        case _:
+            return str(cell)
+
+
+def _unpacked(file: Path) -> int:
+    """The bytes that a zip archive says it unpacks to; those of the file where it is none."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, NotImplementedError):
+        return file.stat().st_size
