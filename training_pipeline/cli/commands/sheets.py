@@ -12,21 +12,20 @@ from rich.markup import escape
 from rich.table import Table
 
 from training_pipeline.app.sheet_source import file_sheets, sheet_source
+from training_pipeline.cli.commands.sheets_import import import_file
 from training_pipeline.cli.render.sheet import report_as_json, show_head, show_report
 from training_pipeline.datasets.preview import preview as preview_lines
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, SheetStatus
-from training_pipeline.domain.usage import DataClassification
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.files.checking import check as check_file
 from training_pipeline.sheets.files.source import SUFFIXES, FileTrainingSheets
 from training_pipeline.sheets.files.structure import unreadable
 from training_pipeline.sheets.head import Head, read_head
-from training_pipeline.sheets.importing.importer import import_sheet
-from training_pipeline.sheets.importing.request import ImportRequest
 
 app = typer.Typer(help="List, check, preview and import training sheets.", no_args_is_help=True)
+app.command("import")(import_file)
 
 SheetId = Annotated[str, typer.Argument(help="The training sheet's id.", metavar="ID")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -124,93 +123,3 @@ def _files(sheets: FileTrainingSheets, named: str) -> tuple[Path, Head]:
 def _silent_head(name: str) -> Head:
     unnamed = Reference(id="unnamed")
     return Head(name=name, status=SheetStatus.REVIEW, source_sheet=unnamed, prompt_template=unnamed)
-
-
-@app.command("import")
-def import_file(
-    file: Annotated[Path, typer.Argument(help="A .jsonl, .csv or .parquet file.", metavar="FILE")],
-    sheet_id: Annotated[str, typer.Option("--id", help="Id of the new training sheet.")],
-    name: Annotated[str | None, typer.Option(help="Its name. Default: the id.")] = None,
-    sheet_status: Annotated[SheetStatus | None, typer.Option(help="Status of the training sheet.")] = None,
-    status: Annotated[str | None, typer.Option(help="Status of every pair, such as labeled.")] = None,
-    status_column: Annotated[str | None, typer.Option(help="Column with each pair's status.")] = None,
-    allow: Annotated[list[str] | None, typer.Option(help="Use allowed for every pair; may be repeated.")] = None,
-    allowed_uses_column: Annotated[str | None, typer.Option(help="Column with each pair's allowed uses.")] = None,
-    prohibit: Annotated[
-        list[str] | None, typer.Option(help="Use prohibited for every pair, or none; may be repeated.")
-    ] = None,
-    prohibited_uses_column: Annotated[str | None, typer.Option(help="Column with each pair's prohibited uses.")] = None,
-    classification: Annotated[DataClassification | None, typer.Option(help="Classification of every pair.")] = None,
-    classification_column: Annotated[str | None, typer.Option(help="Column with each pair's classification.")] = None,
-    usage_reason: Annotated[str | None, typer.Option(help="Reason for the allowed and prohibited uses.")] = None,
-    question_column: Annotated[str | None, typer.Option(help="Column of the questions. Default: `question`.")] = None,
-    answer_column: Annotated[str | None, typer.Option(help="Column of the answers. Default: `answer`.")] = None,
-    system_column: Annotated[str | None, typer.Option(help="Column of system messages. Default: `system`.")] = None,
-    pair_id_column: Annotated[str | None, typer.Option(help="Column of pair ids. Default: numbered rows.")] = None,
-    item_column: Annotated[
-        str | None, typer.Option(help="Column of the source items. Default: one item per pair.")
-    ] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of canonical label ids.")] = None,
-    reviewed_by: Annotated[str | None, typer.Option(help="Who reviewed the pairs.")] = None,
-    constraints_set_by: Annotated[str | None, typer.Option(help="Who decided on their allowed uses.")] = None,
-    source_name: Annotated[str | None, typer.Option(help="Name of the source sheet.")] = None,
-    source_id: Annotated[str | None, typer.Option(help="Its id. Default: the name.")] = None,
-    source_version: Annotated[str, typer.Option(help="Its version.")] = "",
-    template_name: Annotated[str | None, typer.Option(help="Name of the prompt template.")] = None,
-    template_id: Annotated[str | None, typer.Option(help="Its id. Default: the name.")] = None,
-    template_version: Annotated[str, typer.Option(help="Its version.")] = "",
-    tag: Annotated[list[str] | None, typer.Option(help="Tag of the source table, as PHI; may be repeated.")] = None,
-    owner: Annotated[str, typer.Option(help="Owner of the training sheet.")] = "",
-    description: Annotated[str, typer.Option(help="Description of the training sheet.")] = "",
-    delimiter: Annotated[str, typer.Option(help="CSV: field separator.")] = ",",
-    list_separator: Annotated[str, typer.Option(help="CSV: separator between the words of a list.")] = ";",
-    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing sheet with this id.")] = False,
-) -> None:
-    """Create a training sheet from a file. Allowed uses must be given: nothing is allowed by default."""
-    settings = Settings()
-    request = ImportRequest(
-        file=file,
-        id=sheet_id,
-        name=name,
-        sheet_status=sheet_status,
-        status=status,
-        status_column=status_column,
-        allow=tuple(allow or ()),
-        allowed_uses_column=allowed_uses_column,
-        prohibit=tuple(prohibit or ()),
-        prohibited_uses_column=prohibited_uses_column,
-        classification=classification,
-        classification_column=classification_column,
-        usage_reason=usage_reason,
-        question_column=question_column,
-        answer_column=answer_column,
-        system_column=system_column,
-        pair_id_column=pair_id_column,
-        item_column=item_column,
-        label_column=label_column,
-        reviewed_by=reviewed_by,
-        constraints_set_by=constraints_set_by,
-        source=_reference(source_id, source_name, source_version),
-        template=_reference(template_id, template_name, template_version),
-        tags=tuple(tag or ()),
-        owner=owner,
-        description=description,
-        delimiter=delimiter,
-        list_separator=list_separator,
-    )
-    imported = import_sheet(request, settings.sheets, overwrite=replace)
-    report = check_file(imported.data, imported.head, limit=0)
-    console = Console()
-    console.print(f"Training sheet [bold]{sheet_id}[/] has {imported.rows:,} pairs: {imported.head_file}")
-    if imported.left_out:
-        console.print(f"Columns not imported: {', '.join(imported.left_out)}", style="dim")
-    if report.errors or report.warnings:
-        found = f"{report.errors:,} errors and {report.warnings:,} warnings"
-        console.print(f"[yellow]{found}[/]; see training-pipeline sheets check {sheet_id}")
-    console.print(f"See what may be trained on: training-pipeline sheets show {sheet_id}")
-
-
-def _reference(identifier: str | None, name: str | None, version: str) -> Reference | None:
-    if not (identifier or name):
-        return None
-    return Reference(id=identifier or name or "", name=name or "", version=version)

@@ -12,6 +12,7 @@ from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.sheets.files.rows import Row
 from training_pipeline.sheets.importing.formats.base import CHOICES, Flat, Format, Notes
 from training_pipeline.sheets.importing.formats.registry import FORMATS, recognised
+from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.pairs import Plan, judged, pair_of, plan_of, stored
 from training_pipeline.sheets.importing.reading.source import Source
 from training_pipeline.sheets.importing.request import ImportRequest, flag_of
@@ -93,6 +94,20 @@ class Conversion:
             return True
         self._items.add(digest)
         return False
+
+    def used_sources(self) -> dict[str, tuple[str, ...]]:
+        """Column of the sheet to column of the file, for the columns that the file has."""
+        found = {
+            target: tuple(n for n in names if n in self.tally.columns) for target, names in self.plan.sources.items()
+        }
+        return {target: names for target, names in found.items() if names}
+
+    def resolved(self) -> ColumnMapping:
+        """The mapping with all that was recognised, to read the next file in the same way."""
+        mapping = self.request.mapping
+        named = {"format": self.format.name, "columns": {**self.used_sources(), **mapping.columns}}
+        named["delimiter"] = self.source.delimiter
+        return mapping.model_copy(update=named)
 
     def refusals(self) -> Iterator[FieldProblem]:
         """What the mapping leaves open, once all rows were read."""

@@ -56,8 +56,8 @@ def import_sheet(request: ImportRequest, directory: Path, *, overwrite: bool = F
     import at a time writes there.
 
     Raises `InvalidRequest` with everything that is missing or wrong at once, `SheetUnreadable` for a broken file or one
-    of which no row is sound, and `Conflict` if there is such a sheet and not `overwrite`. A pair id that no column gives
-    is `<id>-000001` and so on, in the order of the file; an item that no column gives is the pair itself.
+    of which no row is sound, and `Conflict` if there is such a sheet and not `overwrite`. A pair id that no column
+    gives is `<id>-000001` and so on, in the order of the file; an item that no column gives is the pair itself.
     """
     problems = list(unstated(request))
     if any(problem.pointer == "--id" for problem in problems):
@@ -72,7 +72,7 @@ def import_sheet(request: ImportRequest, directory: Path, *, overwrite: bool = F
 
 
 def examine(request: ImportRequest) -> Conversion:
-    """The file as it would be imported; raises `InvalidRequest` where it is none that is known. Reads its first rows."""
+    """The file as it would be imported, by its first rows; raises `InvalidRequest` where it is none that is known."""
     file, mapping = request.file, request.mapping
     if not is_file(file):
         raise _refused([FieldProblem("FILE", "missing_file", f"there is no file {file}"), *unstated(request)])
@@ -84,6 +84,15 @@ def examine(request: ImportRequest) -> Conversion:
         expected = f"{file.name} is none of {', '.join(SUFFIXES)}"
         raise _refused([FieldProblem("FILE", "unknown_format", expected), *unstated(request)])
     return convert(source, request)
+
+
+def dry(request: ImportRequest) -> Conversion:
+    """Read the file to its end and raise what `import_sheet` would of it; writes nothing."""
+    conversion = examine(request)
+    for _ in conversion.pairs():
+        pass
+    refuse(conversion)
+    return conversion
 
 
 def refuse(conversion: Conversion) -> None:

@@ -17,7 +17,7 @@ from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.chat_format import INVALIDATING, Problem, pair_problems, word_of
 from training_pipeline.sheets.columns import LIST_COLUMNS, QUESTION_ANSWER
 from training_pipeline.sheets.importing.formats.base import Flat, Format, Notes
-from training_pipeline.sheets.importing.formats.messages import kind_of, messages_of, parsed_json, tools_of
+from training_pipeline.sheets.importing.formats.messages import kind_of, parsed_json, tools_of
 from training_pipeline.sheets.importing.mapping import WORDS, ColumnMapping
 from training_pipeline.sheets.importing.tally import Tally
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training_pipeline.sheets.importing.formats.base import Flat, Notes, most_have, rest_of
@@ -15,7 +15,7 @@ class Alpaca:
     title = "Alpaca instructions"
     status_words: Mapping[str, str] = {}
 
-    def recognise(self, columns: Collection[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    def recognise(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
         """By the columns `instruction` and `output`."""
         return "rows have `instruction` and `output`" if most_have(rows, "instruction", "output") else None
 

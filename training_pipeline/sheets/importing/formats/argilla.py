@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from training_pipeline.sheets.importing.formats.base import Flat, Notes, most_have, rest_of
@@ -22,12 +22,12 @@ class Argilla:
         DISAGREED: "flagged",
     }
 
-    def recognise(self, columns: Collection[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    def recognise(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
         """By `fields` and `responses`, or by columns such as `label.responses.status`."""
         if most_have(rows, "fields", "responses") and any(isinstance(row.get("fields"), dict) for row in rows):
             return "rows have `fields` and `responses`"
-        flat = [name for name in columns if name.endswith(".responses.status")]
-        return f"there is the column `{flat[0]}`" if flat else None
+        flat = next((name for row in rows for name in row if name.endswith(".responses.status")), None)
+        return f"there is the column `{flat}`" if flat else None
 
     def flatten(self, row: Mapping[str, Any], notes: Notes, choose: str) -> Flat | None:
         """The record's fields, and the answers of the response that counts under the names of their questions."""

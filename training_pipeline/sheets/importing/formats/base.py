@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -59,7 +59,7 @@ class Format(Protocol):
         """What the format's own words for the state of a pair mean; empty where it has none."""
         ...
 
-    def recognise(self, columns: Collection[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    def recognise(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
         """Why the first rows of a file look like this format; null where they do not."""
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from training_pipeline.sheets.importing.formats.base import Flat, Notes
@@ -19,7 +19,7 @@ class Columns:
     title = "a table of questions and answers"
     status_words: Mapping[str, str] = {}
 
-    def recognise(self, columns: Collection[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    def recognise(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
         """Any file that is nothing else."""
         return "it is none of the other formats"
 

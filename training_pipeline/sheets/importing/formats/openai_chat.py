@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training_pipeline.sheets.importing.formats.base import Flat, Notes, most_have, rest_of
@@ -16,7 +16,7 @@ class OpenAIChat:
     title = "OpenAI chat examples"
     status_words: Mapping[str, str] = {}
 
-    def recognise(self, columns: Collection[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    def recognise(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
         """By the column `messages`."""
         return "rows have `messages`" if most_have(rows, "messages") else None
 

@@ -1,14 +1,16 @@
-"""Preference data: of two answers the chosen one, of labelled ones the good ones. What was rejected is no answer. Pure."""
+"""Preference data: of two answers the chosen one, of labelled ones the good ones. Pure.
+
+What was rejected is no answer, and nothing of it is kept.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from training_pipeline.sheets.importing.formats.base import Flat, Notes, most_have, rest_of
 from training_pipeline.sheets.importing.formats.messages import messages_of, tools_of
 from training_pipeline.sheets.importing.formats.prompt_completion import turns_of
-
 
 _TRUE: Final = frozenset({"true", "1"})
 _FALSE: Final = frozenset({"false", "0", "none"})
@@ -21,7 +23,7 @@ class Preference:
     title = "preference pairs"
     status_words: Mapping[str, str] = {}
 
-    def recognise(self, columns: Collection[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    def recognise(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
         """By the columns that name the better answer."""
         if most_have(rows, "chosen", "rejected"):
             return "rows have `chosen` and `rejected`"
@@ -54,7 +56,7 @@ class Labelled:
     title = "completions labelled good or bad"
     status_words: Mapping[str, str] = {}
 
-    def recognise(self, columns: Collection[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    def recognise(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
         """By a `label` that is true or false beside prompt and completion."""
         is_labelled = most_have(rows, "prompt", "completion", "label")
         if is_labelled and all(_word(row.get("label")) in _TRUE | _FALSE for row in rows):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ class Prodigy:
     title = "Prodigy annotations"
     status_words: Mapping[str, str] = {"accept": "labeled", "reject": "rejected", "ignore": "unlabeled"}
 
-    def recognise(self, columns: Collection[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    def recognise(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
         """By Prodigy's hashes."""
         found = most_have(rows, "_input_hash", "_task_hash")
         return "rows have `_input_hash` and `_task_hash`" if found else None

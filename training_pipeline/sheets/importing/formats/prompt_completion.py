@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training_pipeline.sheets.importing.formats.base import Flat, Notes, most_have, rest_of
@@ -16,7 +16,7 @@ class PromptCompletion:
     title = "prompts and completions"
     status_words: Mapping[str, str] = {}
 
-    def recognise(self, columns: Collection[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    def recognise(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
         """By the two columns."""
         return "rows have `prompt` and `completion`" if most_have(rows, "prompt", "completion") else None
 

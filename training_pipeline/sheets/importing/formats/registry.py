@@ -27,8 +27,7 @@ FORMATS: Final[Mapping[str, Format]] = {one.name: one for one in _TRIED}
 
 def recognised(rows: Sequence[Mapping[str, Any]]) -> tuple[Format, str]:
     """The format that the first rows of a file are in, and why. Pure."""
-    columns = dict.fromkeys(name for row in rows for name in row)
     for one in _TRIED:
-        if why := one.recognise(columns, rows):
+        if why := one.recognise(rows):
             return one, why
     return FORMATS["columns"], "it has no rows"

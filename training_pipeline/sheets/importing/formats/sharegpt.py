@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from training_pipeline.sheets.importing.formats.base import Flat, Notes, most_have, rest_of
@@ -23,7 +23,7 @@ class ShareGPT:
     title = "ShareGPT conversations"
     status_words: Mapping[str, str] = {}
 
-    def recognise(self, columns: Collection[str], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    def recognise(self, rows: Sequence[Mapping[str, Any]]) -> str | None:
         """By the column `conversations`."""
         return "rows have `conversations`" if most_have(rows, "conversations") else None
 

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -20,26 +20,22 @@ _BLOCK: Final = 2**16
 
 
 @contextmanager
-def open_text(file: Path) -> Iterator[BinaryIO]:
+def open_text(file: Path) -> Iterator[io.BufferedReader]:
     """The text of the file, decompressed, as UTF-8 without a byte order mark. Reads only.
 
     Raises `OSError` or `EOFError` for a damaged gzip file, when it comes to the damage.
     """
     with ExitStack() as stack:
-        opened: BinaryIO = stack.enter_context(file.open("rb"))
-        if opened.read(2) == _GZIP:
-            opened.seek(0)
-            opened = cast(BinaryIO, stack.enter_context(io.BufferedReader(_Inflated(opened))))
-        else:
-            opened.seek(0)
-            opened = cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, opened)))
-        start = cast(io.BufferedReader, opened).peek(4)[:4]
+        opened: io.BufferedReader = stack.enter_context(file.open("rb"))
+        if opened.peek(2).startswith(_GZIP):
+            opened = io.BufferedReader(_Inflated(opened))
+        start = opened.peek(4)
         if start.startswith(codecs.BOM_UTF8):
             opened.read(len(codecs.BOM_UTF8))
         for mark, encoding in _MARKS:
             if start.startswith(mark):
                 opened.read(len(mark))
-                opened = cast(BinaryIO, io.BufferedReader(_Recoded(opened, encoding)))
+                opened = io.BufferedReader(_Recoded(opened, encoding))
                 break
         yield opened
 

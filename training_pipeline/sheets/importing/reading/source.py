@@ -31,6 +31,8 @@ class Source:
     unit: str = "row"
     #: Every value is text, so that a list stands in one as words with a separator.
     is_text: bool = False
+    #: CSV: what stands between two fields.
+    delimiter: str | None = None
 
 
 def read_source(file: Path, *, delimiter: str | None = None, worksheet: str | None = None) -> Source | None:
@@ -53,7 +55,8 @@ def read_source(file: Path, *, delimiter: str | None = None, worksheet: str | No
     if name.endswith((".csv", ".tsv", ".txt")):
         form = csv_fields.form_of(start, delimiter, tabs=name.endswith(".tsv"))
         kind = "TSV" if form.delimiter == "\t" else "CSV"
-        return Source(kind, form.why, _guarded(file, lambda path: csv_fields.rows(path, form)), "line", is_text=True)
+        rows = _guarded(file, lambda path: csv_fields.rows(path, form))
+        return Source(kind, form.why, rows, "line", is_text=True, delimiter=form.delimiter)
     return None
 
 
