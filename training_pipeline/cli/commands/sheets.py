@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,16 +14,27 @@ from rich.table import Table
 
 from training_pipeline.app.sheet_source import file_sheets, sheet_source
 from training_pipeline.cli.commands.sheets_import import import_file
-from training_pipeline.cli.render.sheet import report_as_json, show_head, show_report
+from training_pipeline.cli.render.imported import found_as_json, show_found
+from training_pipeline.cli.render.sheet import report_as_json, show_diff, show_head, show_report
 from training_pipeline.datasets.preview import preview as preview_lines
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.rules.chat_format import STATED_AT_IMPORT, Severity
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, SheetStatus
+from training_pipeline.infra.files import is_file
 from training_pipeline.settings import Settings
+from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.sheets.columns import REQUIRED_COLUMNS
+from training_pipeline.sheets.diff import diff
 from training_pipeline.sheets.files.checking import check as check_file
 from training_pipeline.sheets.files.source import SUFFIXES, FileTrainingSheets
 from training_pipeline.sheets.files.structure import unreadable
+from training_pipeline.sheets.files.versions import VERSION, versions
 from training_pipeline.sheets.head import Head, read_head
+from training_pipeline.sheets.importing.convert import Conversion
+from training_pipeline.sheets.importing.importer import examine
+from training_pipeline.sheets.importing.mapping import ColumnMapping, read_mapping
+from training_pipeline.sheets.importing.request import ImportRequest
 
 app = typer.Typer(help="List, check, preview and import training sheets.", no_args_is_help=True)
 app.command("import")(import_file)
@@ -85,11 +97,17 @@ def preview(
 
 @app.command()
 def check(
-    sheet: Annotated[str, typer.Argument(help="A training sheet's id, or a file.", metavar="ID|FILE")],
+    sheet: Annotated[
+        str, typer.Argument(help="A training sheet's id, or a file of any known format.", metavar="ID|FILE")
+    ],
     limit: Annotated[int, typer.Option(min=0, help="Maximum number of problems to show; all are counted.")] = 50,
+    mapping: Annotated[Path | None, typer.Option(help="A file that is no sheet yet: how it is to be read.")] = None,
     json: Json = False,
 ) -> None:
     """Report every problem of every row; the exit code is 1 if there is an error."""
+    if (foreign := _foreign(Path(sheet), mapping)) is not None:
+        _check_foreign(foreign, limit, json=json)
+        return
     data, head = _files(file_sheets(Settings()), sheet)
     report = check_file(data, head, limit=limit)
     if json:
@@ -98,6 +116,78 @@ def check(
         show_report(Console(), data, report)
     if report.errors:
         raise typer.Exit(1)
+
+
+def _foreign(file: Path, mapping: Path | None) -> Conversion | None:
+    """A file that is no training sheet yet; null for one that is, and for what is no file at all."""
+    if not is_file(file) or file.suffix == ".yaml":
+        return None
+    if file.with_name(file.stem.partition("@")[0] + ".yaml").exists() and file.suffix in SUFFIXES:
+        return None
+    read = read_mapping(mapping.read_bytes(), mapping.name) if mapping is not None else ColumnMapping()
+    conversion = examine(ImportRequest(file=file, id="checked", mapping=read))
+    is_ours = {*REQUIRED_COLUMNS} & set(conversion.tally.columns) and mapping is None and file.suffix in SUFFIXES
+    return None if is_ours else conversion
+
+
+def _check_foreign(conversion: Conversion, limit: int, *, json: bool) -> None:
+    for _ in conversion.pairs():
+        pass
+    refusals = list(conversion.refusals())
+    conversion.tally.findings.drop(STATED_AT_IMPORT)  # what no file says is asked for when it is imported
+    if json:
+        found = found_as_json(conversion)
+        found["to_be_said"] = [{"option": one.pointer, "code": one.code, "message": one.message} for one in refusals]
+        typer.echo(jsonlib.dumps(found))
+    else:
+        console = Console()
+        show_found(console, conversion, limit=limit)
+        for one in refusals:
+            console.print(f"{escape(one.pointer)}: {escape(one.message)}", style="red", highlight=False)
+    tally = conversion.tally
+    if refusals or len(tally.faults) or tally.findings.count(Severity.ERROR) or not tally.sound:
+        raise typer.Exit(1)
+
+
+@app.command("versions")
+def list_versions(sheet_id: SheetId, json: Json = False) -> None:
+    """List the versions of a sheet that were kept when it was replaced, the newest first."""
+    found = versions([Settings().sheets], sheet_id)
+    if json:
+        typer.echo(jsonlib.dumps({"versions": [{"name": name, "folder": str(folder)} for name, folder in found]}))
+        return
+    for name, folder in found:
+        typer.echo(f"{name}  {folder}")
+    if not found:
+        typer.echo(f"No earlier version of {sheet_id} was kept.", err=True)
+
+
+@app.command("diff")
+def diff_sheets(
+    old: Annotated[str, typer.Argument(help="A sheet's id, or a version of it, as sums@0123456789ab.", metavar="OLD")],
+    new: Annotated[str, typer.Argument(help="The sheet or version to compare it with.", metavar="NEW")],
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of pairs to name.")] = 50,
+    json: Json = False,
+) -> None:
+    """Show what changed from one sheet, or version of it, to another: which pairs, and how. Never shows their text."""
+    with _opened(old) as before, _opened(new) as after:
+        found = diff(before, after, limit=limit)
+    if json:
+        pairs = [{"pair_id": one.pair_id, "was": one.was, "changes": one.changes} for one in found.pairs]
+        typer.echo(jsonlib.dumps({"counts": found.counts, "total": found.total, "pairs": pairs}))
+        return
+    show_diff(Console(), found)
+
+
+def _opened(named: str) -> AbstractContextManager[OpenSheet]:
+    settings = Settings()
+    if match := VERSION.fullmatch(named):
+        folders = dict(versions([settings.sheets], match["id"]))
+        if named not in folders:
+            known = ", ".join(folders) or "none"
+            raise NotFound(f"There is no version '{named}'.", hint=f"There are: {known}.")
+        return FileTrainingSheets([folders[named]]).open(match["id"])
+    return sheet_source(settings).open(named)
 
 
 def _files(sheets: FileTrainingSheets, named: str) -> tuple[Path, Head]:

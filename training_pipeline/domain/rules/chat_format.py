@@ -68,6 +68,11 @@ WARNINGS: Final = frozenset(
     }
 )
 
+#: What a file that is no sheet yet need not say: whoever imports it does.
+STATED_AT_IMPORT: Final = frozenset(
+    {"missing_status", "missing_allowed_uses", "missing_prohibited_uses", "missing_classification"}
+)
+
 MESSAGE_KEYS: Final = frozenset({"role", "content", "name", "weight", "tool_calls", "tool_call_id"})
 
 USE_COLUMNS: Final = ("allowed_uses", "prohibited_uses", "label_allowed_uses", "label_prohibited_uses")

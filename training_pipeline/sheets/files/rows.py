@@ -123,12 +123,16 @@ def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def json_row(line: int, content: bytes) -> Row:
+    """The JSON object on a line, or the problem with it. Pure."""
     repeated: list[list[str]] = []  # the keys that stand twice, object by object, the outermost last
 
     def first_counts(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        values = dict(reversed(pairs))
-        repeated.append(repeated_names(key for key, _ in pairs) if len(values) < len(pairs) else [])
-        return values
+        values = dict(pairs)
+        if len(values) == len(pairs):
+            repeated.append([])
+            return values
+        repeated.append(repeated_names(key for key, _ in pairs))
+        return dict(reversed(pairs))
 
     try:
         text = content.decode()
@@ -158,10 +162,12 @@ def json_row(line: int, content: bytes) -> Row:
 
 
 def repeated_names(names: Iterable[str]) -> list[str]:
+    """The names that stand more than once. Pure."""
     return sorted(name for name, times in Counter(names).items() if times > 1)
 
 
 def broken_row(line: int, code: str, message: str) -> Row:
+    """A row without values, for that reason. Pure."""
     return Row(line, None, [Problem("", code, message, line)])
 
 
@@ -245,6 +251,8 @@ def records_of(file: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[str]]
 
 
 class NotUtf8(Exception):
+    """A line of a text file is not UTF-8."""
+
     def __init__(self, line: int) -> None:
         super().__init__(line)
         self.line = line

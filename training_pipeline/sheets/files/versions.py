@@ -1,4 +1,4 @@
-"""Earlier versions of sheets kept as files: `versions/<id>@<digest>/` holds the sheet as it was when it was replaced."""
+"""Earlier versions of sheets kept as files: `versions/<id>@<digest>/` holds a sheet as it was when replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""From a file to the pairs of a sheet, in one pass: recognise, map, judge, count. Memory does not grow with the file."""
+"""From a file to the pairs of a sheet in one pass: recognise, map, judge, count.
+
+Memory does not grow with the file.
+"""
 
 from __future__ import annotations
 

@@ -42,16 +42,14 @@ class Plan:
     mapping: ColumnMapping
     #: Column of the sheet to column of the file. `question` may have several.
     sources: Mapping[str, tuple[str, ...]]
+    #: What is stated for every pair, by column of the sheet; fills what a row does not say.
     stated: Mapping[str, object]
     sheet_id: str
     is_text: bool
     #: The format's messages count; else question and answer are columns.
     gives_messages: bool
-
-    @property
-    def used(self) -> frozenset[str]:
-        """The columns of the file that are used."""
-        return frozenset(name for names in self.sources.values() for name in names)
+    #: The columns of the file that are used.
+    used: frozenset[str]
 
 
 def plan_of(
@@ -75,7 +73,9 @@ def plan_of(
         if not form.status_words:
             sources["system"] = ("system",)
     sources |= mapping.columns
-    return Plan(form, mapping, sources, stated, sheet_id, is_text, gives_messages)
+    used = frozenset(name for names in sources.values() for name in names)
+    filled = {name: value for name, value in stated.items() if value is not None and name not in mapping.columns}
+    return Plan(form, mapping, sources, filled, sheet_id, is_text, gives_messages, used)
 
 
 def pair_of(flat: Flat, plan: Plan, notes: Notes, tally: Tally) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def pair_of(flat: Flat, plan: Plan, notes: Notes, tally: Tally) -> dict[str, Any
     if not plan.gives_messages:
         pair["messages"] = _question_answer(flat, plan, notes)
     for target, value in plan.stated.items():
-        if value is not None and pair[target] is None and (target not in plan.mapping.columns):
+        if pair[target] is None:
             pair[target] = value
     _count_unused(flat, plan, notes, tally)
     return pair

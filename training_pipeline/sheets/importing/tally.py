@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -64,6 +64,10 @@ class Findings:
 
     def __len__(self) -> int:
         return len(self._found)
+
+    def drop(self, codes: Collection[str]) -> None:
+        """Forget the findings with these codes."""
+        self._found = {key: one for key, one in self._found.items() if one.code not in codes}
 
     def count(self, severity: Severity) -> int:
         """How many problems of this severity there are in all."""

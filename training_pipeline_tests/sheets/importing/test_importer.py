@@ -23,6 +23,7 @@ from training_pipeline.sheets.files.checking import check
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.sheets.importing import importer
 from training_pipeline.sheets.importing.importer import Imported, import_sheet
+from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.request import ImportRequest
 
 #: Word problems: a question, an answer of several lines with the result behind four hashes.
@@ -41,6 +42,12 @@ STATED: dict[str, Any] = {
     "template": Reference(id="plain"),
 }
 
+TARGETS = {
+    **{f"{name}_column": name for name in ("question", "answer", "status", "allowed_uses", "prohibited_uses")},
+    "classification_column": "data_classification",
+    "item_column": "item_ref",
+    "label_column": "canonical_label_id",
+}
 Import = Callable[..., Imported]
 
 
@@ -56,7 +63,11 @@ def run(tmp_path: Path) -> Import:
         else:
             lines = content if isinstance(content, str) else "".join(json.dumps(row) + "\n" for row in content)
             file.write_text(lines, encoding="utf-8")
-        return import_sheet(ImportRequest(file=file, **{**STATED, **stated}), tmp_path / "in", overwrite=overwrite)
+        columns = {TARGETS[name]: (stated.pop(name),) for name in list(stated) if name in TARGETS}
+        reading = {name: stated.pop(name) for name in ("delimiter", "list_separator") if name in stated}
+        mapping = ColumnMapping(columns=columns, **reading)
+        request = ImportRequest(file=file, mapping=mapping, **{**STATED, **stated})
+        return import_sheet(request, tmp_path / "in", overwrite=overwrite)
 
     return imported
 
