@@ -2,50 +2,60 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.infra.files import sync
-from training_pipeline.sheets.files.source import FileTrainingSheets, digest_of
+from training_pipeline.infra.files import replace_file, sync
+from training_pipeline.sheets.files.source import FileTrainingSheets, SheetFiles, digest_of
 
 FOLDER: Final = "versions"
 #: A version as people name it: the sheet's id and the first 12 digits of its digest.
 VERSION: Final = re.compile(r"(?P<id>[A-Za-z0-9][A-Za-z0-9_.-]{0,127})@[0-9a-f]{12}")
 
 
-def keep_version(directory: Path, sheet_id: str) -> str | None:
-    """Keep the sheet in `directory` as it is, and return the name of the version. Writes links where it can.
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A sheet as it is, about to be replaced."""
 
-    Null, and nothing kept, where the sheet cannot be read: it never was one. Keeping it twice changes nothing.
-    """
+    name: str
+    files: SheetFiles
+
+
+def version_of(directory: Path, sheet_id: str) -> Version | None:
+    """The sheet in `directory` as it is; null where it cannot be read, for then it is none. Reads only."""
     try:
         files = FileTrainingSheets([directory]).files(sheet_id)
-        name = f"{sheet_id}@{digest_of(files)[:12]}"
+        return Version(f"{sheet_id}@{digest_of(files)[:12]}", files)
     except PipelineError:
         return None
-    kept = directory / FOLDER / name
+
+
+def keep(version: Version) -> None:
+    """Keep a sheet whose head was replaced: its head anew, and its file of pairs, which is moved away.
+
+    Where the same version was kept before, the file of pairs is left where it is.
+    """
+    files = version.files
+    kept = files.head_file.parent / FOLDER / version.name
     if kept.is_dir():
-        return name
+        return
     kept.parent.mkdir(mode=0o700, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=".", dir=kept.parent))
     try:
-        for file in (files.head_file, files.data):
-            source = file.resolve()  # a link to a file stays what it leads to now
-            try:
-                os.link(source, made / file.name)
-            except OSError:
-                shutil.copyfile(source, made / file.name)
-                (made / file.name).chmod(0o600)
+        replace_file(made / files.head_file.name, files.head_bytes)
+        if files.data.is_symlink():  # what it leads to is not ours to move
+            shutil.copyfile(files.data, made / files.data.name)
+        else:
+            files.data.rename(made / files.data.name)
         made.rename(kept)
         sync(kept.parent)
     finally:
         shutil.rmtree(made, ignore_errors=True)
-    return name
 
 
 def versions(directories: list[Path], sheet_id: str) -> list[tuple[str, Path]]:

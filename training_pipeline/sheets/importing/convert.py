@@ -129,7 +129,8 @@ class Conversion:
                 flag = flag_of(name)
                 text = f"the file has a column '{name}' of its own; use it ({flag} {name}) or take it out of the file"
                 yield FieldProblem(flag, "ignored_statement", text)
-        for name, count in tally.unused.items():
+        missing = any(name not in tally.columns for names in mapping.columns.values() for name in names)
+        for name, count in () if missing else tally.unused.items():
             last = name.rpartition(".")[2].rpartition("]")[2].casefold()
             if last in _QUESTION_PARTS and name not in mapping.ignore:
                 text = f"'{_short(name)}' ({count:,} rows) belongs to the question by its name and is not used"

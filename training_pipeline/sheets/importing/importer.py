@@ -21,7 +21,8 @@ from training_pipeline.infra.file_lock import hold
 from training_pipeline.infra.files import is_file, replace_file, sha256, sync
 from training_pipeline.sheets.files.source import SUFFIXES as SHEET_SUFFIXES
 from training_pipeline.sheets.files.structure import MOST_LISTED
-from training_pipeline.sheets.files.versions import keep_version
+from training_pipeline.sheets.files.versions import keep as keep_version
+from training_pipeline.sheets.files.versions import version_of
 from training_pipeline.sheets.head import Head, read_head, write_head
 from training_pipeline.sheets.importing.convert import Conversion, convert
 from training_pipeline.sheets.importing.reading.source import SUFFIXES, read_source
@@ -132,10 +133,11 @@ def _imported(
         head = _head(conversion, data.name)
         written.chmod(0o600)
         sync(written)
-        if keep and present:
-            keep_version(directory, request.id)
+        old = version_of(directory, request.id) if keep and present else None
         written.replace(data)
         replace_file(head_file, write_head(head))
+        if old is not None and old.files.data != data:
+            keep_version(old)
         for path in present:
             if path not in (head_file, data):
                 path.unlink(missing_ok=True)

@@ -78,10 +78,12 @@ def test_import_then_show_preview_and_check() -> None:
 
 
 def test_import_says_what_is_wrong_with_the_rows() -> None:
-    Path("x.jsonl").write_text('{"question": "q", "answer": " ", "colour": 1}\n')
+    Path("x.jsonl").write_text('{"question": "q", "answer": " ", "colour": 1}\n{"question": "q", "answer": "a"}\n')
     text = run("import", "x.jsonl", "--id", "x", *STATED).stdout
-    assert "Columns not imported: colour" in text
-    assert "1 errors and 0 warnings; see training-pipeline sheets check x" in text
+    assert "JSONL (one JSON object a line), read as a table of questions and answers" in text
+    assert "Columns not imported: colour (1)" in text
+    assert "x.jsonl, line 1, answer" in text
+    assert "1 errors and 1 warnings; see training-pipeline sheets check x" in text
 
 
 def test_a_sheet_that_may_not_be_trained_on_says_so() -> None:

@@ -45,8 +45,9 @@ def read_source(file: Path, *, delimiter: str | None = None, worksheet: str | No
     if start.startswith(parquet.MAGIC) or name.endswith(".parquet"):
         why = "begins with PAR1" if start.startswith(parquet.MAGIC) else "is called .parquet"
         return Source("Parquet", why, _guarded(file, parquet.rows))
-    if start.startswith(workbook.MAGICS) and (book := workbook.Workbook(file, worksheet)):
-        return Source("workbook", book.why, _guarded(file, lambda _: book.rows()), is_text=True)
+    if start.startswith(workbook.MAGICS) or name.endswith(workbook.SUFFIXES):
+        why = "is a workbook by its first bytes" if start.startswith(workbook.MAGICS) else "is called as a workbook"
+        return Source("workbook", why, _guarded(file, lambda path: workbook.rows(path, worksheet)), is_text=True)
     if name.endswith((".json", ".jsonl", ".ndjson")):
         if start.lstrip()[:1] == b"[" or name.endswith(".json"):
             opens = "begins with [" if start.lstrip()[:1] == b"[" else "is called .json"

@@ -20,38 +20,28 @@ MAGICS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 LARGEST: Final = 512 * 2**20
 
 
-class Workbook:
-    """A workbook that was opened as far as to know its sheets, or the reason why it could not be."""
-
-    def __init__(self, file: Path, worksheet: str | None) -> None:
-        self._file, self._worksheet = file, worksheet
-        self.why = "is a workbook by its first bytes"
-
-    def rows(self) -> Iterator[Row]:
-        """The rows below the header, by the number they have in the sheet; empty rows are passed over. Reads only."""
-        if (unpacked := _unpacked(self._file)) > LARGEST:
-            limit = f"{unpacked // 2**20:,} MB; at most {LARGEST // 2**20} MB are read: save the sheet as CSV"
-            yield broken_row(1, "too_large", f"is {limit}")
-            return
-        try:
-            with CalamineWorkbook.from_path(str(self._file)) as book:
-                names = book.sheet_names
-                if self._worksheet is None and len(names) > 1:
-                    listed = ", ".join(f"'{name}'" for name in names)
-                    yield broken_row(1, "several_worksheets", f"has {listed}; name one with --worksheet")
-                    return
-                name = self._worksheet or (names[0] if names else "")
-                if name not in names:
-                    listed = ", ".join(f"'{one}'" for one in names) or "none"
-                    yield broken_row(1, "unknown_worksheet", f"has no sheet '{name}'; it has {listed}")
-                    return
+def rows(file: Path, worksheet: str | None) -> Iterator[Row]:
+    """The rows below the header, by the number they have in the sheet; empty rows are passed over. Reads only."""
+    if (unpacked := _unpacked(file)) > LARGEST:
+        limit = f"{unpacked // 2**20:,} MB; at most {LARGEST // 2**20} MB are read: save the sheet as CSV"
+        yield broken_row(1, "too_large", f"is {limit}")
+        return
+    try:
+        with CalamineWorkbook.from_path(str(file)) as book:
+            names = book.sheet_names
+            listed = ", ".join(f"'{name}'" for name in names) or "none"
+            name = worksheet or (names[0] if names else "")
+            if worksheet is None and len(names) > 1:
+                yield broken_row(1, "several_worksheets", f"has the sheets {listed}; name one with --worksheet")
+            elif name not in names:
+                yield broken_row(1, "unknown_worksheet", f"has no sheet '{name}'; it has {listed}")
+            else:
                 sheet = book.get_sheet_by_name(name)
-                first = (sheet.start or (0, 0))[0]
-                yield from _named(sheet.iter_rows(), first + 1)
-        except MemoryError:
-            raise
-        except Exception:  # noqa: BLE001 - calamine raises errors of many classes
-            yield broken_row(1, "broken_workbook", "cannot be read as a workbook; save it again, or as CSV")
+                yield from _named(sheet.iter_rows(), (sheet.start or (0, 0))[0] + 1)
+    except (MemoryError, GeneratorExit):
+        raise
+    except Exception:  # noqa: BLE001 - calamine raises errors of many classes
+        yield broken_row(1, "broken_workbook", "cannot be read as a workbook; save it again, or as CSV")
 
 
 def _named(records: Iterator[list[Any]], first: int) -> Iterator[Row]:
