@@ -35,8 +35,8 @@ def version_of(directory: Path, sheet_id: str) -> Version | None:
         return None
 
 
-def keep(version: Version) -> None:
-    """Keep a sheet whose head was replaced: its head anew, and its file of pairs, which is moved away.
+def keep(version: Version, *, in_use: Path) -> None:
+    """Keep a sheet whose head was replaced: its head anew, and its file of pairs, moved away unless it is `in_use`.
 
     Where the same version was kept before, the file of pairs is left where it is.
     """
@@ -48,7 +48,7 @@ def keep(version: Version) -> None:
     made = Path(tempfile.mkdtemp(prefix=".", dir=kept.parent))
     try:
         replace_file(made / files.head_file.name, files.head_bytes)
-        if files.data.is_symlink():  # what it leads to is not ours to move
+        if files.data == in_use or files.data.is_symlink():  # what a link leads to is not ours to move
             shutil.copyfile(files.data, made / files.data.name)
         else:
             files.data.rename(made / files.data.name)

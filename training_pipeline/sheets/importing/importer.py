@@ -136,8 +136,8 @@ def _imported(
         old = version_of(directory, request.id) if keep and present else None
         written.replace(data)
         replace_file(head_file, write_head(head))
-        if old is not None and old.files.data != data:
-            keep_version(old)
+        if old is not None:
+            keep_version(old, in_use=data)
         for path in present:
             if path not in (head_file, data):
                 path.unlink(missing_ok=True)

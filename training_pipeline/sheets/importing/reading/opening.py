@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 _GZIP: Final = b"\x1f\x8b"
 _MARKS: Final = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _BLOCK: Final = 2**16
+_DAMAGED: Final = "the compressed file is damaged or cut off"
 
 
 @contextmanager
 def open_text(file: Path) -> Iterator[io.BufferedReader]:
     """The text of the file, decompressed, as UTF-8 without a byte order mark. Reads only.
 
-    Raises `OSError` or `EOFError` for a damaged gzip file, when it comes to the damage.
+    Raises `OSError`, for a damaged gzip file when it comes to the damage.
     """
     with ExitStack() as stack:
         opened: io.BufferedReader = stack.enter_context(file.open("rb"))
@@ -42,11 +43,11 @@ def open_text(file: Path) -> Iterator[io.BufferedReader]:
 
 def first_bytes(file: Path, most: int = _BLOCK) -> bytes:
     """The beginning of the file as `open_text` gives it; empty where it is damaged from the first byte on. Reads."""
-    with open_text(file) as opened:
-        try:
+    try:
+        with open_text(file) as opened:
             return opened.read(most)
-        except (EOFError, gzip.BadGzipFile):
-            return b""
+    except gzip.BadGzipFile:
+        return b""
 
 
 class _Inflated(io.RawIOBase):
@@ -62,8 +63,8 @@ class _Inflated(io.RawIOBase):
         view = memoryview(buffer)
         try:
             content = self._gzip.read(min(len(view), _BLOCK))
-        except zlib.error:
-            raise gzip.BadGzipFile("it is damaged") from None
+        except (zlib.error, EOFError):
+            raise gzip.BadGzipFile(_DAMAGED) from None
         view[: len(content)] = content
         return len(content)
 

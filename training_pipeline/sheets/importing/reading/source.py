@@ -68,11 +68,9 @@ def _guarded(file: Path, rows: Callable[[Path], Iterator[Row]]) -> Iterator[Row]
         for row in rows(file):
             line = row.line
             yield row
-    except OSError as error:  # a broken gzip file is one too
-        reason = error.strerror or "it is damaged"
+    except OSError as error:
+        reason = error.strerror or "the compressed file is damaged or cut off"
         yield broken_row(line + 1, "unreadable_file", f"cannot be read from here on: {reason}")
-    except EOFError:
-        yield broken_row(line + 1, "unreadable_file", "ends too early: the compressed file is cut off")
     except MemoryError:
         hint = "Free memory and try again."
         raise Unavailable(f"Memory ran out while {file.name} was read, after row {line}.", hint=hint) from None

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from training_pipeline.sheets.importing.reading import workbook
+from training_pipeline.testing import foreign_files
+
+TABLE = [["question", "ok", None, "n"], ["a", True, None, 7.0], [None, None], ["=1+7", False, "x", 0.5]]
+
+
+def read(tmp_path: Path, content: bytes, worksheet: str | None = None) -> list[workbook.Row]:
+    (tmp_path / "a.xlsx").write_bytes(content)
+    return list(workbook.rows(tmp_path / "a.xlsx", worksheet))
+
+
+def test_values_by_their_row_in_the_sheet(tmp_path: Path) -> None:
+    rows = read(tmp_path, foreign_files.workbook({"s": TABLE}))
+    assert [(row.line, row.values) for row in rows] == [
+        (2, {"question": "a", "ok": True, "column 3": None, "n": "7"}),
+        (4, {"question": "8", "ok": False, "column 3": "x", "n": "0.5"}),
+    ]
+
+
+def test_of_several_sheets_one_is_named(tmp_path: Path) -> None:
+    content = foreign_files.workbook({"one": TABLE, "two": [["q"], ["z"]]})
+    (row,) = read(tmp_path, content)
+    assert row.problems[0].message == "has the sheets 'one', 'two'; name one with --worksheet"
+    assert [row.values for row in read(tmp_path, content, "two")] == [{"q": "z"}]
+    (row,) = read(tmp_path, content, "three")
+    assert row.problems[0].code == "unknown_worksheet"
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04 nothing", b"", foreign_files.workbook({"s": TABLE})[:-40]])
+def test_what_is_no_workbook_is_said(tmp_path: Path, content: bytes) -> None:
+    assert [row.problems[0].code for row in read(tmp_path, content)] == ["broken_workbook"]
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b"\0" * 3_000_000)
+    monkeypatch.setattr(workbook, "LARGEST", 2**20)
+    assert [row.problems[0].code for row in read(tmp_path, out.getvalue())] == ["too_large"]
