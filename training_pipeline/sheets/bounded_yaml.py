@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import yaml
 
@@ -158,4 +158,4 @@ class _Loader(yaml.SafeLoader):
 class _TextLoader(_Loader):
     """Resolves no scalar to anything but text."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {}
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - as its base class declares it

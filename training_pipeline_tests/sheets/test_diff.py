@@ -31,7 +31,7 @@ def test_what_changed_and_how(tmp_path: Path) -> None:
         row("fresh"),
     ]
     for name, rows in (("old", old), ("new", new)):
-        import_rows(tmp_path, rows, id=name, status="labeled" if name == "old" else "labeled")
+        import_rows(tmp_path, rows, id=name, status="labeled")
     sheets = FileTrainingSheets([tmp_path / "in"], threads=1)
     with sheets.open("old") as before, sheets.open("new") as after:
         found = diff(before, after)

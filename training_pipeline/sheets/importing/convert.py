@@ -108,7 +108,7 @@ class Conversion:
     def resolved(self) -> ColumnMapping:
         """The mapping with all that was recognised, to read the next file in the same way."""
         mapping = self.request.mapping
-        named = {"format": self.format.name, "columns": {**self.used_sources(), **mapping.columns}}
+        named: dict[str, object] = {"format": self.format.name, "columns": {**self.used_sources(), **mapping.columns}}
         named["delimiter"] = self.source.delimiter
         return mapping.model_copy(update=named)
 

@@ -31,7 +31,7 @@ CARRIED: Final = tuple(
 )
 #: Where a format has several columns that may hold the question, or the answer, the first of these counts.
 _LIKELY: Final = {"question": ("question", "prompt", "text"), "answer": ("answer", "response", "completion")}
-_BLANK: Final = (None, "", [], {})
+_BLANK: Final[tuple[object, ...]] = (None, "", [], {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from training_pipeline.domain.errors import InvalidRequest, SheetUnreadable
 from training_pipeline.sheets.importing.importer import Imported, dry, import_sheet
 from training_pipeline.sheets.importing.mapping import read_mapping, write_mapping
-from training_pipeline.testing.foreign_files import workbook
+from training_pipeline.testing.foreign_files import Cell, workbook
 from training_pipeline.testing.imports import import_rows, pairs_of, request_for
 
 REVIEWED = "Frage,Antwort,ok_for_training,approved_by,on\n" + "".join(
@@ -58,7 +58,7 @@ def test_words_that_mean_nothing_are_named_with_their_counts(tmp_path: Path) -> 
         imported(tmp_path, content, mapping=MAPPING, allow=())
     (problem,) = caught.value.problems
     assert problem.pointer == "--allowed-uses-column"
-    assert "'perhaps' (10), 'ja' (4)" in problem.message
+    assert "'perhaps' (10), 'ja' (1)" in problem.message
     assert "--map-value allowed_uses:VALUE=training,validation" in problem.message
     assert not [path for path in (tmp_path / "in").iterdir() if path.suffix != ".lock"]
 
@@ -78,7 +78,7 @@ def test_the_text_of_a_pair_in_the_wrong_column_is_not_told(tmp_path: Path) -> N
 
 
 def test_a_spreadsheet_with_truth_values(tmp_path: Path) -> None:
-    table = [["question", "answer", "ok"], ["q", 12.0, True], ["q2", "a2", False], ["q3", "a3", None]]
+    table: list[list[Cell]] = [["question", "answer", "ok"], ["q", 12.0, True], ["q2", "a2", False], ["q3", "a3", None]]
     mapping = {
         "columns": {"allowed_uses": "ok"},
         "values": {"allowed_uses": {"true": "training", "false": ""}},

@@ -25,7 +25,9 @@ class Columns:
 
     def flatten(self, row: Mapping[str, Any], notes: Notes, choose: str) -> Flat | None:
         """The columns as they are."""
-        folded = {name.casefold(): name for name in reversed(row)}
+        folded: dict[str, str] = {}
+        for name in row:
+            folded.setdefault(name.casefold(), name)
         exact = [name for name in row if name in (*QUESTIONS, *ANSWERS)]
         folded |= {name: name for name in exact}
         questions = tuple(folded[name] for name in QUESTIONS if name in folded)

@@ -22,7 +22,7 @@ class OpenAIChat:
 
     def flatten(self, row: Mapping[str, Any], notes: Notes, choose: str) -> Flat | None:
         """`messages`, and `tools` or the older `functions`."""
-        given = {"messages": messages_of(row.get("messages"), notes, "messages")}
+        given: dict[str, Any] = {"messages": messages_of(row.get("messages"), notes, "messages")}
         for name in ("functions", "tools"):
             if row.get(name) is not None:
                 given["tools"] = tools_of(row[name])

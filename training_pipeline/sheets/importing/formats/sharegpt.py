@@ -49,7 +49,7 @@ def _called(turns: Sequence[object], notes: Notes) -> list[object]:
     for index, turn in enumerate(turns):
         if isinstance(turn, dict) and turn.get("from") == "function_call" and "value" in turn:
             try:
-                call = parsed_json(turn["value"])
+                call: Any = parsed_json(turn["value"])
                 listed = call if isinstance(call, list) else [call]
                 functions = [{"name": one["name"], "arguments": one["arguments"]} for one in listed]
                 for function in functions:

@@ -62,7 +62,13 @@ def test_contradicting_and_halved_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_every_other_key_is_counted(tmp_path: Path) -> None:
-    answer = {"role": "assistant", "content": "a", "reasoning_content": "hm", "refusal": None, "audio": []}
+    answer: dict[str, Any] = {
+        "role": "assistant",
+        "content": "a",
+        "reasoning_content": "hm",
+        "refusal": None,
+        "audio": [],
+    }
     imported = import_rows(tmp_path, [{"messages": [USER, answer]}] * 3, status="labeled")
     assert imported.conversion.tally.unused == {"messages[].reasoning_content": 3}
 

@@ -165,9 +165,15 @@ COLUMNS = st.sampled_from(
         "history",
         "system",
         "tools",
-    ]
-    + ["chosen", "rejected", "label", "preferred_output", "data", "annotations", "predictions", "fields", "responses"]
-    + [
+        "chosen",
+        "rejected",
+        "label",
+        "preferred_output",
+        "data",
+        "annotations",
+        "predictions",
+        "fields",
+        "responses",
         "_input_hash",
         "_task_hash",
         "_timestamp",
@@ -178,8 +184,12 @@ COLUMNS = st.sampled_from(
         "id",
         "pair_id",
         "suggestions",
+        "status",
+        "allowed_uses",
+        "label_prohibited_uses",
+        "reply.responses",
+        "reply.responses.status",
     ]
-    + ["status", "allowed_uses", "label_prohibited_uses", "reply.responses", "reply.responses.status"]
 )
 SECRET = "the-text-of-a-pair that stays where it is"
 LEAVES = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.just(SECRET)

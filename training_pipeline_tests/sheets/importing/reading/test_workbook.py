@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from training_pipeline.sheets.files.rows import Row
 from training_pipeline.sheets.importing.reading import workbook
 from training_pipeline.testing import foreign_files
 
-TABLE = [["question", "ok", None, "n"], ["a", True, None, 7.0], [None, None], ["=1+7", False, "x", 0.5]]
+TABLE: list[list[foreign_files.Cell]] = [
+    ["question", "ok", None, "n"],
+    ["a", True, None, 7.0],
+    [None, None],
+    ["=1+7", False, "x", 0.5],
+]
 
 
-def read(tmp_path: Path, content: bytes, worksheet: str | None = None) -> list[workbook.Row]:
+def read(tmp_path: Path, content: bytes, worksheet: str | None = None) -> list[Row]:
     (tmp_path / "a.xlsx").write_bytes(content)
     return list(workbook.rows(tmp_path / "a.xlsx", worksheet))
 
