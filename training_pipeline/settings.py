@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL URL. If unset, an embedded PostgreSQL runs in the state directory."
     )
+    shared_storage: bool = Field(
+        False,
+        description="Let this state directory join the installation that owns the database: its `datasets/`, "
+        "`snapshots/` and `runs/` are on storage that both share.",
+    )
     sheets_dir: Path | None = Field(
         None, description="Directory of training sheets. Default: `sheets/` in the state directory."
     )
@@ -125,8 +130,18 @@ class Settings(BaseSettings):
         le=1,
         description="Questions at least so similar (0.8 to 1) are in the same split; 0 ties equal questions only.",
     )
+    require_constraints_set_by: bool = Field(
+        False,
+        description="Refuse pairs of which nobody is recorded to have set the usage constraints "
+        "(`constraints_set_by`), as `training_not_allowed`. Otherwise they are counted in a warning.",
+    )
     duckdb_memory_limit: str = Field("1GB", description="Memory DuckDB may use before it spills to disk, such as 1GB.")
     duckdb_threads: int | None = Field(None, ge=1, description="Threads DuckDB uses. Default: all cores.")
+    min_free_disk_mb: int = Field(
+        1024,
+        ge=0,
+        description="Free space of the state directory, in MiB, below which `/readyz` says so and answers 503.",
+    )
     local_slots: int = Field(1, ge=1, description="Number of jobs that may train on this machine at the same time.")
     local_resumes: int = Field(2, ge=0, description="How often a trainer that crashed is resumed from its checkpoint.")
     local_trainer: str | None = Field(
@@ -283,6 +298,7 @@ class Settings(BaseSettings):
         return GatePolicy(
             instruction_prompt_items=self.instruction_prompt_items,
             near_question_similarity=self.near_question_similarity,
+            require_constraints_set_by=self.require_constraints_set_by,
         )
 
     @property

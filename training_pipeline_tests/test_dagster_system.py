@@ -93,7 +93,15 @@ def four_records(system: RunningSystem, job: TrainingJob, template: str, labels:
     materialized = asset_records(system.instance, [dg.AssetKey(name) for name in ASSETS], job.id)
     inputs = input_versions(system.instance, dg.AssetKey("training_sheet"), job.id)
     result = services.backend.result(job.id, job.attempt)
-    found = disagreements(record, materialized=materialized, inputs=inputs, dataset=dataset, tags=tags, result=result)
+    found = disagreements(
+        record,
+        materialized=materialized,
+        inputs=inputs,
+        dataset=dataset,
+        tags=tags,
+        result=result,
+        config=job.request.training_config,
+    )
     assert found == []
     assert set(materialized) == set(ASSETS)
 

@@ -16,7 +16,7 @@ from sqlalchemy import Interval, and_, bindparam, cast, func, or_, select, updat
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.alerts.targets import AlertTarget, Undelivered
-from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.training_jobs.polling.permission import Warned
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
@@ -43,6 +43,7 @@ class Kind(StrEnum):
 
     FAILED = "failed"
     TIMED_OUT = "timed_out"
+    WAITING = "waiting"
     BLOCKED = "blocked_by_a_check"
     PENDING = "stuck_in_pending"
     FAILING = "sensor_failing"
@@ -78,6 +79,9 @@ def of_job(job: TrainingJob, links: Addresses, *, now: datetime, pending: timede
         message = f"Training job {job.id} {what} {about}: {cause or 'cause unknown'}"
     elif job.status is JobStatus.TIMEOUT:
         kind, message = Kind.TIMED_OUT, f"Training job {job.id} timed out {about}: {cause or 'it ran too long'}"
+    elif job.status in ACTIVE and job.error_message:
+        what = "is trained, but not finished" if job.is_trained else "waits"
+        kind, message = Kind.WAITING, f"Training job {job.id} {what} {about}: {cause}"
     elif job.status is JobStatus.PENDING and now - job.created_at > pending:
         kind, minutes = Kind.PENDING, (now - job.created_at).total_seconds() / 60
         message = (
@@ -131,14 +135,19 @@ def notice(store: JobStore, alert: Alert, *, as_event: bool = False) -> bool:
 
 
 def notice_jobs(store: JobStore, links: Addresses, *, now: datetime, pending: timedelta) -> int:
-    """Record an alert for each job that failed, timed out or is stuck in pending and has none. Returns how many."""
+    """Record an alert for each job that failed, timed out, waits for somebody or is stuck in pending and has none.
+
+    Returns how many.
+    """
     table = training_jobs.c
     over = and_(table.status.in_([JobStatus.FAILED, JobStatus.TIMEOUT]), table.completed_at > now - NEWS)
     stuck = and_(table.status == JobStatus.PENDING, table.created_at < now - pending)
+    waiting = and_(table.status.in_(ACTIVE), table.error_message.is_not(None))
     known = select(alerts.c.job_id).where(alerts.c.job_id == table.id)
     untold = [
         and_(over, ~known.where(alerts.c.kind.in_([Kind.FAILED, Kind.TIMED_OUT, Kind.BLOCKED])).exists()),
         and_(stuck, ~known.where(alerts.c.kind == Kind.PENDING).exists()),
+        and_(waiting, ~known.where(alerts.c.kind == Kind.WAITING).exists()),
     ]
     query = select(training_jobs).where(or_(*untold)).order_by(table.updated_at).limit(_AT_ONCE)
     with store.begin() as connection:

@@ -20,7 +20,18 @@ from training_pipeline.api.middleware.limits import Bodies, TimeLimit
 from training_pipeline.api.middleware.methods import Methods
 from training_pipeline.api.middleware.page_sockets import PageSockets
 from training_pipeline.api.middleware.request_log import HEADER, Requests
-from training_pipeline.api.routes import diff, events, health, jobs, lineage, metrics, models, session, training_sheets
+from training_pipeline.api.routes import (
+    diff,
+    events,
+    health,
+    jobs,
+    lineage,
+    metrics,
+    models,
+    session,
+    training_sheets,
+    uses,
+)
 from training_pipeline.api.single_flight import SingleFlight
 from training_pipeline.app.container import Services, open_services
 from training_pipeline.settings import Settings
@@ -60,7 +71,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.sessions = Sessions(settings, public_url=settings.api_public_url)
     app.state.authenticate_page = page_authentication(settings, app.state.sessions)
     app.state.polls = SingleFlight()
-    for part in (jobs, events, metrics, lineage, diff, training_sheets, models):
+    for part in (jobs, events, metrics, lineage, diff, training_sheets, models, uses):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(session.router)

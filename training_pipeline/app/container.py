@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from training_pipeline.alerts import alerts
+from training_pipeline.app.ownership import require_own
 from training_pipeline.app.sheet_source import sheet_source, workspace
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.backends.base import FineTuningBackend
@@ -19,6 +20,7 @@ from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
+from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.retraining.retrain import Retrainer
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
@@ -50,6 +52,7 @@ class Services:
     tokens: ApiTokens
     jobs: JobService
     poller: Poller
+    uses: UseIndex
     launcher: Launcher
     finalizer: Finalizer
     failures: Failures
@@ -125,6 +128,7 @@ def assemble(
     tracking = tracking_of(settings, database, backend)
     patience = settings.backend_patience_hours * 3600
     store = JobStore(database.engine())
+    uses = UseIndex(store)
     permission = Permission(source, policy)
     poller = Poller(
         store,
@@ -151,12 +155,14 @@ def assemble(
         tokens=ApiTokens(store),
         jobs=jobs,
         poller=poller,
+        uses=uses,
         launcher=Launcher(
             store,
             source,
             backend,
             tracking,
             policy,
+            uses,
             snapshots=settings.snapshots,
             datasets=settings.datasets,
             min_pairs=settings.min_pairs,
@@ -176,5 +182,10 @@ def assemble(
 
 
 def open_services(settings: Settings) -> Services:
-    """The parts on the configured database, which is started where it is ours. Raises `Unavailable`."""
-    return assemble(settings, open_database(settings))
+    """The parts on the configured database, which is started where it is ours.
+
+    Raises `Unavailable`, and `Conflict` where the database is another installation's.
+    """
+    database = open_database(settings)
+    require_own(settings, database)
+    return assemble(settings, database)

@@ -1,7 +1,9 @@
-"""Readiness checks of an installation: database, backend and Dagster's daemon."""
+"""Readiness checks of an installation: database, backend, disk and Dagster's daemon."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -31,8 +33,12 @@ class Check:
 
 
 def readiness(services: Services) -> list[Check]:
-    """Check the database, the backend and Dagster's daemon. Reads only; never raises; reveals no internals."""
-    checks = [_check("database", lambda: _database(services)), _check("backend", lambda: _backend(services))]
+    """Check database, backend, disk and Dagster's daemon. Reads only; never raises; reveals no internals."""
+    checks = [
+        _check("database", lambda: _database(services)),
+        _check("backend", lambda: _backend(services)),
+        _check("disk", lambda: _disk(services)),
+    ]
     if checks[0].ok:
         return [*checks, _check("dagster_daemon", lambda: _daemon(services))]
     return [*checks, Check("dagster_daemon", ok=False, detail="Unknown while the database is not available.")]
@@ -61,6 +67,16 @@ def _database(services: Services) -> str:
 
 def _backend(services: Services) -> str:
     return "" if services.backend.base_models() else "It offers no base models."
+
+
+def _disk(services: Services) -> str:
+    settings = services.settings
+    free = shutil.disk_usage(settings.state_dir).free // 2**20
+    if not os.access(settings.state_dir, os.W_OK | os.X_OK):
+        return "The state directory is read-only."
+    if free < settings.min_free_disk_mb:
+        return f"{free} MiB are free, less than {settings.min_free_disk_mb} MiB. Training waits where it needs more."
+    return ""
 
 
 def _daemon(services: Services) -> str:

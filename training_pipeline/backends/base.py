@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.export_summary import SheetWarning
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.domain.lineage import BaseModelRecord
+from training_pipeline.domain.lineage import BaseModelRecord, TrainingRecipe
 from training_pipeline.domain.training_config import TrainingConfig
 
 
@@ -86,7 +86,8 @@ class RunState(BaseModel):
     `lost` with `failed` means that nobody watches over the run any more although it has no outcome: `recover` may yet
     save it. Where it cannot, the run has failed. The MLflow ids are those of a run that logs to MLflow directly;
     `run_url` is the page of the run, where the backend has pages. A run with `asks_since` waits until `allow` answers
-    the question whether its pairs may still be trained on; the time, in seconds since 1970, names the question.
+    the question whether its pairs may still be trained on; the time, in seconds since 1970, names the question. One
+    that runs and `waits_for` something goes on by itself once somebody has seen to it: the sentence says what.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -94,6 +95,7 @@ class RunState(BaseModel):
     status: JobStatus
     lost: bool = False
     asks_since: float | None = None
+    waits_for: str | None = None
     step: int | None = None
     planned_steps: int | None = None
     epoch: float | None = None
@@ -156,6 +158,8 @@ class TrainingResult(BaseModel):
     train_sha256: str | None = None
     validation_sha256: str | None = None
     base_model_revision: str | None = None
+    #: Null where a training program of an earlier version does not say it.
+    recipe: TrainingRecipe | None = None
 
 
 class AnsweredQuestion(BaseModel):
@@ -195,6 +199,10 @@ class AsksPermission(Protocol):
         ...
 
 
+#: The code of the warning that it could not be found out what a training would refuse.
+NOT_REHEARSED: Final = "not_rehearsed"
+
+
 @runtime_checkable
 class Rehearsing(Protocol):
     """What a backend has besides where it can say what a training would refuse or cut, without training."""
@@ -224,10 +232,17 @@ class FineTuningBackend(Protocol):
         """
         ...
 
-    def identify(self, base_model: str) -> BaseModelRecord:
+    def revision(self, base_model: str) -> str | None:
+        """The commit that a base model of `plan` has at the Hugging Face Hub now. Asks the Hub, for a few seconds.
+
+        Null where it is none of the Hub, and where the Hub does not say it in time. Never raises.
+        """
+        ...
+
+    def identify(self, base_model: str, revision: str | None = None) -> BaseModelRecord:
         """What exactly a base model of `plan` is now. Reads every byte of one in a folder, asks the Hub about others.
 
-        Raises `Unavailable` for files that cannot be read.
+        `revision` is what `revision` said when the job was created. Raises `Unavailable` for files that cannot be read.
         """
         ...
 

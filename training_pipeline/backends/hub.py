@@ -1,29 +1,105 @@
-"""Which commit of the Hugging Face Hub an id means now."""
+"""What the Hugging Face Hub says of a model: which commit its name means now, and its licence."""
 
 from __future__ import annotations
 
+import queue
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-_SECONDS: Final = 10.0
+from training_pipeline.domain.lineage import BaseModelRecord
+
+#: A model card is of others: a larger one is not read, and of a longer licence only this much is kept.
+_CARD_BYTES: Final = 1 << 20
+_LICENCE_LENGTH: Final = 200
 
 
-def commit_of(model_id: str) -> str | None:
-    """The commit that `model_id` (`owner/name`) means at the Hub; that of this machine's copy where it does not answer.
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model of the Hub at one commit. Null is what could not be found out."""
 
-    None where neither is to be had: then the training program says what it loaded. Reads; never raises.
+    commit: str | None = None
+    licence: str | None = None
+
+
+class Hub:
+    """The Hub, and the copy of it on this machine. Its answers never fail: at worst nothing is known.
+
+    It may take `seconds_at_creation` to answer when a job is created, and `seconds` when it is launched.
     """
+
+    def __init__(self, *, seconds_at_creation: float = 3.0, seconds: float = 10.0) -> None:
+        self._seconds_at_creation = seconds_at_creation
+        self._seconds = seconds
+
+    def commit_now(self, model_id: str) -> str | None:
+        """The commit that `model_id` (`owner/name`) means at the Hub now; None where it does not say so in time."""
+        answer: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+        def ask() -> None:
+            answer.put(_asked(model_id, None, self._seconds_at_creation).commit)
+
+        # The library's own limit is one for each packet. A thread that is late is left alone and keeps nothing alive.
+        threading.Thread(target=ask, daemon=True, name="hub-commit").start()
+        try:
+            return answer.get(timeout=self._seconds_at_creation)
+        except queue.Empty:
+            return None
+
+    def model(self, model_id: str, revision: str | None = None) -> HubModel:
+        """The model at this commit or, without one, now; of the copy on this machine where the Hub does not answer."""
+        found = _asked(model_id, revision, self._seconds)
+        return found if found.commit is not None else _copy(model_id, revision)
+
+
+def of_hub(reference: str, model: HubModel, *, at_creation: bool) -> BaseModelRecord:
+    """The record of a base model from the Hub; `at_creation` says that its commit was known then. Pure."""
+    when = None if model.commit is None else "creation" if at_creation else "launch"
+    return BaseModelRecord(reference=reference, revision=model.commit, resolved_at=when, licence=model.licence)
+
+
+def licence_of_folder(folder: Path) -> str | None:
+    """The licence that the card (README.md) of the model in `folder` names; None where it names none. Reads."""
+    card = folder / "README.md"
+    try:
+        from huggingface_hub import metadata_load
+
+        if card.stat().st_size > _CARD_BYTES:
+            return None
+        return _licence(metadata_load(card) or {})
+    except Exception:  # noqa: BLE001 - no card, no library, or a card that is no YAML
+        return None
+
+
+def _asked(model_id: str, revision: str | None, seconds: float) -> HubModel:
     try:
         from huggingface_hub import HfApi
+
+        info = HfApi().model_info(model_id, revision=revision, timeout=seconds)
+        return HubModel(info.sha, _licence(vars(info.card_data)) if info.card_data is not None else None)
+    except Exception:  # noqa: BLE001 - the library raises what its HTTP client does; or nothing trains on this machine
+        return HubModel()
+
+
+def _copy(model_id: str, revision: str | None) -> HubModel:
+    try:
         from huggingface_hub.constants import HF_HUB_CACHE
         from huggingface_hub.file_download import repo_folder_name
-    except ImportError:  # nothing trains on this machine
-        return None
-    try:
-        return HfApi().model_info(model_id, timeout=_SECONDS).sha
-    except Exception:  # noqa: BLE001 - the library raises what its HTTP client does
+
         folder = Path(HF_HUB_CACHE) / repo_folder_name(repo_id=model_id, repo_type="model")
-        try:
-            return (folder / "refs" / "main").read_text(encoding="utf-8").strip() or None
-        except OSError:
-            return None
+        commit = revision or (folder / "refs" / "main").read_text(encoding="utf-8").strip()
+    except (ImportError, OSError):
+        return HubModel(revision)
+    return HubModel(commit, licence_of_folder(folder / "snapshots" / commit)) if commit else HubModel()
+
+
+def _licence(card: Mapping[str, Any]) -> str | None:
+    """The licence of a card; one of the model's own by its name."""
+    said = card.get("license")
+    names = [name for name in (said if isinstance(said, list) else [said]) if isinstance(name, str) and name.strip()]
+    own = card.get("license_name")
+    if names == ["other"] and isinstance(own, str) and own.strip():
+        names = [own]
+    return ", ".join(" ".join(name.split()) for name in names)[:_LICENCE_LENGTH] or None

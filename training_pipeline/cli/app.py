@@ -30,8 +30,13 @@ COMMANDS: Final = {
     "sheets": ("commands.sheets:app", "List, check, preview and import training sheets."),
     "jobs": (
         "commands.jobs:app",
-        "Create, list, watch, cancel and retry training jobs, here or through a REST API.",
+        "Create, list, watch, cancel, finish and retry training jobs, here or through a REST API.",
     ),
+    "uses": (
+        "commands.uses:uses",
+        "Find every dataset, training job and model version that used a pair, an item, a label or a text.",
+    ),
+    "index": ("commands.index:app", "Check or rebuild the index that says which models learned from a row."),
     "tokens": ("commands.tokens:app", "Create, list and revoke the tokens of the REST API."),
     "serve": ("system.serve:serve", "Serve the REST API and the TRAIN page until Ctrl-C."),
     "up": (

@@ -18,6 +18,7 @@ from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
+from training_pipeline.schemas.uses import Uses
 from training_pipeline.training_jobs.store.queries import JobSort
 
 Pairs = Literal["train", "validation", "excluded"]
@@ -81,6 +82,9 @@ class Client(Protocol):
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """Cancel a job, or ask its backend to. Idempotent."""
 
+    def finish(self, job_id: str) -> TrainingJob:
+        """Have a trained job finished now, whose registration had bad luck. Idempotent."""
+
     def retry(
         self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
     ) -> Created:
@@ -132,3 +136,16 @@ class Client(Protocol):
 
     def base_models(self) -> BaseModels:
         """The base models that can be fine-tuned, the default first."""
+
+    def uses(
+        self,
+        *,
+        pair: str | None = None,
+        item: str | None = None,
+        label: str | None = None,
+        row_hash: str | None = None,
+        question_hash: str | None = None,
+        template: str | None = None,
+        sheet: str | None = None,
+    ) -> Uses:
+        """Every dataset, job and model version that used what one key names; `sheet` may say where to look."""

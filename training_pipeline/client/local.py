@@ -26,6 +26,8 @@ from training_pipeline.domain.job import ACTIVE, TERMINAL, Action, JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
+from training_pipeline.domain.uses import Kind, question
+from training_pipeline.models.uses import ask
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
@@ -42,6 +44,7 @@ from training_pipeline.schemas.training_sheet import (
     TrainingSheetPreview,
     TrainingSheets,
 )
+from training_pipeline.schemas.uses import Uses
 from training_pipeline.training_jobs.lifecycle.service import refused
 from training_pipeline.training_jobs.store.facets import Facets, facets
 from training_pipeline.training_jobs.store.idempotency import body_hash
@@ -139,6 +142,12 @@ class LocalClient:
         """See `Client`."""
         self._require(Action.CANCEL, job_id)
         return self.shown(self._services.jobs.cancel(job_id, actor=self.caller.name, reason=reason))
+
+    @needs(Role.OPERATOR)
+    def finish(self, job_id: str) -> TrainingJob:
+        """See `Client`."""
+        self._require(Action.FINISH, job_id)
+        return self.shown(self._services.jobs.finish(job_id, actor=self.caller.name))
 
     @needs(Role.OPERATOR)
     def retry(
@@ -266,6 +275,30 @@ class LocalClient:
         offers = [BaseModelOffer.model_validate(offer) for offer in self._services.backend.base_models()]
         offers.sort(key=lambda offer: not offer.default)
         return BaseModels(models=offers, total=len(offers))
+
+    @needs(Role.VIEWER)
+    def uses(
+        self,
+        *,
+        pair: str | None = None,
+        item: str | None = None,
+        label: str | None = None,
+        row_hash: str | None = None,
+        question_hash: str | None = None,
+        template: str | None = None,
+        sheet: str | None = None,
+    ) -> Uses:
+        """See `Client`."""
+        keys: dict[Kind, str | None] = {
+            "pair": pair,
+            "item": item,
+            "label": label,
+            "row_hash": row_hash,
+            "question_hash": question_hash,
+            "template": template,
+            "sheet": sheet,
+        }
+        return Uses.model_validate(ask.uses(self._services.store, question(keys)))
 
     @needs(Role.VIEWER)
     def facets(self) -> Facets:

@@ -20,6 +20,7 @@ from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
+from training_pipeline.schemas.uses import Uses
 from training_pipeline.training_jobs.store.queries import JobSort
 
 
@@ -79,6 +80,10 @@ class RemoteClient:
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """See `Client`."""
         return self._service.ask(TrainingJob, "POST", _job(job_id, "/cancel"), body={"reason": reason})
+
+    def finish(self, job_id: str) -> TrainingJob:
+        """See `Client`."""
+        return self._service.ask(TrainingJob, "POST", _job(job_id, "/finish"))
 
     def retry(
         self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
@@ -146,6 +151,29 @@ class RemoteClient:
     def base_models(self) -> BaseModels:
         """See `Client`."""
         return self._service.ask(BaseModels, "GET", "/models")
+
+    def uses(
+        self,
+        *,
+        pair: str | None = None,
+        item: str | None = None,
+        label: str | None = None,
+        row_hash: str | None = None,
+        question_hash: str | None = None,
+        template: str | None = None,
+        sheet: str | None = None,
+    ) -> Uses:
+        """See `Client`."""
+        params = {
+            "pair": pair,
+            "item": item,
+            "label": label,
+            "row_hash": row_hash,
+            "question_hash": question_hash,
+            "template": template,
+            "sheet": sheet,
+        }
+        return self._service.ask(Uses, "GET", "/uses", params=params)
 
     def _create(self, path: str, body: Mapping[str, Any], key: str | None) -> Created:
         key = key or str(uuid.uuid4())

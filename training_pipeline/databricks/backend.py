@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,10 +18,11 @@ from training_pipeline.backends.base import (
     Submission,
     TrainingResult,
 )
-from training_pipeline.backends.hub import commit_of
+from training_pipeline.backends.hub import Hub, of_hub
 from training_pipeline.backends.trainer_contract import ANSWERS_FILE, answered_questions
 from training_pipeline.databricks import program
 from training_pipeline.databricks.base_models import DatabricksModels
+from training_pipeline.databricks.listing import listing_digest
 from training_pipeline.databricks.metrics import new_points, progress
 from training_pipeline.databricks.plan import resolved_plan
 from training_pipeline.databricks.program import Places
@@ -66,9 +67,9 @@ class DatabricksBackend:
         connection: Connection,
         models: DatabricksModels,
         training_program: Path | None = None,
-        commit_of: Callable[[str], str | None] = commit_of,
+        hub: Hub | None = None,
     ) -> None:
-        self._commit_of = commit_of
+        self._hub = hub or Hub()
         self.connection = connection
         self.runs = Runs(connection)
         self._options = options
@@ -89,12 +90,27 @@ class DatabricksBackend:
         catalog, schema, _ = self._options.volume.split(".")
         return Plan(base_model=model_id, config=resolved, uc_catalog=catalog, uc_schema=schema)
 
-    def identify(self, base_model: str) -> BaseModelRecord:
-        """What the base model is at the Hub now. One in a volume is read by the run alone. Asks the Hub."""
+    def revision(self, base_model: str) -> str | None:
+        """The commit of a model of the Hub now; None for others, or where the Hub takes too long. Asks the Hub."""
         model = self._models.choose(base_model)
-        from_hub = not isinstance(model, FieldProblem) and not model.built_in and not model.source.startswith("/")
-        revision = self._commit_of(model.source) if from_hub and not isinstance(model, FieldProblem) else None
-        return BaseModelRecord(reference=base_model, revision=revision)
+        if isinstance(model, FieldProblem) or not model.from_hub:
+            return None
+        return self._hub.commit_now(model.source)
+
+    def identify(self, base_model: str, revision: str | None = None) -> BaseModelRecord:
+        """What the base model is: of one of the Hub its commit, of one in a volume, which the run alone reads, what its
+        files are called, how large they are and when they were written. Asks the Hub, or lists the volume's folder.
+
+        What may not be listed is not recorded.
+        """
+        model = self._models.choose(base_model)
+        if isinstance(model, FieldProblem) or model.built_in:
+            return BaseModelRecord(reference=base_model)
+        if model.from_hub:
+            found = of_hub(base_model, self._hub.model(model.source, revision), at_creation=revision is not None)
+            return found.model_copy(update={"licence": found.licence or model.licence})
+        listing = listing_digest(self.connection, model.source)
+        return BaseModelRecord(reference=base_model, listing=listing, licence=model.licence)
 
     def submit(self, submission: Submission) -> Handle:
         """Upload dataset and program, submit the run and return; the existing run where the attempt was submitted.

@@ -46,6 +46,11 @@ class OfferedModel(BaseModel):
         """Whether the training program makes it; then that says how large it is."""
         return self.source == BUILTIN_TINY
 
+    @property
+    def from_hub(self) -> bool:
+        """Whether its weights come from the Hugging Face Hub."""
+        return not self.built_in and not self.source.startswith("/")
+
     def accelerators(self, method: Literal["lora", "full"]) -> tuple[str, ...]:
         """The accelerators whose GPUs together hold the model, the cheapest first; all where its size is unknown."""
         if self.parameters is None:

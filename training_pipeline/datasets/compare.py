@@ -148,7 +148,10 @@ def recheck(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy, *, begun
 
 
 def _tied_across(now: ir.Table) -> ir.BooleanValue:
-    """Whether a pair shares its item or its canonical label, as they are now, with one on the other side."""
+    """Whether a pair shares its item or its canonical label, as they are now, with one on the other side.
+
+    Questions need no look: those that were trained on are the same as long as the text is, and another text is told.
+    """
     ties = ibis.literal(False)
     for name in _TIES:
         same = ibis.window(group_by=now[name])

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.domain.manifest import MANIFEST_SCHEMA
 from training_pipeline.domain.refs import DatasetRef
 
 Part = Literal["included", "train", "validation", "excluded"]
@@ -48,13 +47,13 @@ def manifest_page(
                 places = _places(batch.slice(skipped), part, search)
                 if len(places) > missing:
                     found.append(batch.slice(skipped).take(places[:missing]))
-                    return ManifestPage(_table(found), at + skipped + places[missing].as_py())
+                    return ManifestPage(_table(found, file), at + skipped + places[missing].as_py())
                 found.append(batch.slice(skipped).take(places))
                 missing -= len(places)
                 at += len(batch)
+            return ManifestPage(_table(found, file), None)
     except (OSError, pa.ArrowException) as error:
         raise Unavailable(f"The manifest of dataset {dataset.digest} cannot be read: {error}.") from error
-    return ManifestPage(_table(found), None)
 
 
 def _groups_from(file: pq.ParquetFile, start: int) -> tuple[int, list[int]]:
@@ -83,5 +82,5 @@ def _places(batch: pa.RecordBatch, part: Part, search: str) -> pa.Array:
     return pc.indices_nonzero(keep)
 
 
-def _table(batches: list[pa.RecordBatch]) -> pa.Table:
-    return pa.Table.from_batches(batches, MANIFEST_SCHEMA)
+def _table(batches: list[pa.RecordBatch], file: pq.ParquetFile) -> pa.Table:
+    return pa.Table.from_batches(batches, file.schema_arrow)

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from training_pipeline.datasets.near_questions import near_rows
 from training_pipeline.datasets.predecessor import COLUMNS, Predecessor, kept_sides, sides_before
+from training_pipeline.datasets.questions import Questions, near_rows, read_questions, text_report
 from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.domain.errors import GateRefused
 from training_pipeline.domain.refs import SnapshotRef
@@ -32,10 +32,10 @@ def split_snapshot(
 ) -> SplitPlan:
     """Split the included pairs of a snapshot. Reads only; the same arguments give the same plan.
 
-    `ratio` is the share of train; `predecessor` names the datasets whose sides are kept. The questions are read from
-    the sheet, to find those that are nearly equal. Raises `GateRefused` where fewer than `min_pairs` are included, with
-    the table of reasons, `SplitRefused` where one side would be empty, and `Unavailable` where a predecessor cannot be
-    read.
+    `ratio` is the share of train; `predecessor` names the datasets whose sides are kept. The texts are read from the
+    sheet, to find questions that are nearly equal, and what the report tells of them. Raises `GateRefused` where fewer
+    than `min_pairs` are included, with the table of reasons, `SplitRefused` where one side would be empty, and
+    `Unavailable` where a predecessor cannot be read.
     """
     summary = taken.summary
     if summary.eligible < min_pairs:
@@ -49,7 +49,9 @@ def split_snapshot(
     # A prompt that is an instruction ties nothing.
     prompt = pc.if_else(rows["instruction"], pa.scalar(None, pa.string()), rows["prompt_hash"])
     component = tie([_codes(rows["item_ref"]), _codes(rows["canonical_label_id"]), _codes(prompt)])
-    component, near = _tied_nearly(opened, taken, rows["pair_id"], prompt, component)
+    asked = read_questions(opened, taken, rows["pair_id"], prompt)
+    component, near = _tied_nearly(asked, component, similarity=taken.policy.near_question_similarity)
+    told = text_report(opened, taken, asked, rows["pair_id"])
     known = None if predecessor is None else sides_before(rows, predecessor)
     plan = plan_split(
         component,
@@ -61,20 +63,15 @@ def split_snapshot(
         before=None if known is None else known.before,
     )
     kept = None if known is None or predecessor is None else kept_sides(rows, known, plan, predecessor)
-    return replace(plan, report=plan.report.model_copy(update={"near": near, "kept": kept}))
+    return replace(plan, report=plan.report.model_copy(update={"near": near, "texts": told, "kept": kept}))
 
 
 def _tied_nearly(
-    opened: OpenSheet,
-    taken: SnapshotRef,
-    pair_ids: pa.ChunkedArray,
-    questions: pa.ChunkedArray,
-    component: NDArray[np.int64],
+    asked: Questions, component: NDArray[np.int64], *, similarity: float
 ) -> tuple[NDArray[np.int64], NearReport]:
-    similarity = taken.policy.near_question_similarity
     if not similarity:
         return component, NearReport()
-    ties = tie_nearly(component, near_rows(opened, taken, pair_ids, questions))
+    ties = tie_nearly(component, near_rows(asked, similarity=similarity))
     report = NearReport(
         similarity=similarity, tied=ties.tied, tightened_groups=ties.tightened, too_large_groups=ties.too_large
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.errors import NotFound, Unavailable
-from training_pipeline.domain.manifest import MANIFEST_SCHEMA, RowsDigest
+from training_pipeline.domain.manifest import RowsDigest
 from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef
 from training_pipeline.infra.files import sha256
 
@@ -43,7 +43,7 @@ def verify(dataset: DatasetRef) -> None:
             for name, stored, expected in [
                 (TRAIN, sha256(dataset.train_file), dataset.train_sha256),
                 (VALIDATION, sha256(dataset.validation_file), dataset.validation_sha256),
-                (MANIFEST, _manifest_sha256(dataset.manifest_file), dataset.manifest_sha256),
+                (MANIFEST, manifest_sha256(dataset.manifest_file), dataset.manifest_sha256),
                 (HEAD, dataset.digest, dataset.path.name),
                 (HEAD, _digest_of(dataset), dataset.digest),
             ]
@@ -71,7 +71,7 @@ def is_whole(path: Path) -> bool:
 def manifest_is_whole(dataset: DatasetRef) -> bool:
     """Whether the manifest is there and undamaged. Reads only."""
     try:
-        return _manifest_sha256(dataset.manifest_file) == dataset.manifest_sha256
+        return manifest_sha256(dataset.manifest_file) == dataset.manifest_sha256
     except (OSError, ValueError):
         return False
 
@@ -85,9 +85,10 @@ def _digest_of(dataset: DatasetRef) -> str:
     )
 
 
-def _manifest_sha256(path: Path) -> str:
-    digest = RowsDigest(MANIFEST_SCHEMA)
+def manifest_sha256(path: Path) -> str:
+    """The digest of the rows of a manifest. Reads it all; raises `OSError` or `ValueError` where it is none."""
     with pq.ParquetFile(path) as file:
+        digest = RowsDigest(file.schema_arrow)  # an older one has fewer columns
         for batch in file.iter_batches(batch_size=100_000):
             digest.update(batch)
     return digest.hexdigest()

@@ -11,12 +11,14 @@ import pandas as pd
 from training_pipeline.datasets.verdicts import judged
 from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary, ReasonCount, SheetWarning
 from training_pipeline.domain.rules.policy import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
+from training_pipeline.domain.rules.text import is_blank
 from training_pipeline.sheets.base import OpenSheet
 
 _PAIRS: Final = "pairs"
 _ITEM_HELD_OUT: Final = "item_held_out"
 _SEVERAL_ANSWERS: Final = "prompt_with_different_answers"
 _INSTRUCTIONS: Final = "instruction_prompt"
+_NOBODY: Final = "constraints_set_by_nobody"
 
 
 def export_summary(opened: OpenSheet, policy: GatePolicy) -> ExportSummary:
@@ -50,6 +52,7 @@ def _counts(table: ir.Table) -> ir.Table:
         _ITEM_HELD_OUT: kept.semi_join(held_items, "item_ref").count(),
         _SEVERAL_ANSWERS: repeated.filter(repeated.pairs > 1).count(),
         _INSTRUCTIONS: table.filter(table.instruction).prompt_hash.nunique(),
+        _NOBODY: kept.filter(is_blank(kept.constraints_set_by)).count(),
     }
     nothing = {name: ibis.null("string") for name in ("reason", "usage_reason", "classification", "approver")}
     numbers = [
@@ -108,8 +111,8 @@ def _counted(kept: pd.DataFrame, column: str) -> dict[str, int]:
 
 
 def _warnings(warned: dict[str, int], policy: GatePolicy, *, kept_from_validation: int) -> tuple[SheetWarning, ...]:
-    beside_held_out, prompts, instructions = (
-        warned[name] for name in (_ITEM_HELD_OUT, _SEVERAL_ANSWERS, _INSTRUCTIONS)
+    beside_held_out, prompts, instructions, by_nobody = (
+        warned[name] for name in (_ITEM_HELD_OUT, _SEVERAL_ANSWERS, _INSTRUCTIONS, _NOBODY)
     )
     found = [
         SheetWarning(
@@ -134,6 +137,12 @@ def _warnings(warned: dict[str, int], policy: GatePolicy, *, kept_from_validatio
             count=instructions,
             message=f"{instructions:,} prompts are used for more than {policy.instruction_prompt_items:,} items: they "
             "count as instructions, which tie nothing and hold nothing out.",
+        ),
+        SheetWarning(
+            code=_NOBODY,
+            count=by_nobody,
+            message=f"{by_nobody:,} included pairs do not say who set their usage constraints (constraints_set_by): "
+            "nobody is recorded to have allowed them.",
         ),
     ]
     return tuple(warning for warning in found if warning.count)

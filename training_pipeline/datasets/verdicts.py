@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.gates import judge_each, judge_together
+from training_pipeline.domain.rules.gates import Keep, judge_each, judge_together, unkept
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.rules.rendering import row_hash
 from training_pipeline.domain.rules.tool_definitions import with_tools
@@ -28,6 +28,13 @@ def verdicts(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
         yield fetched
 
 
+def judged_each(opened: OpenSheet, policy: GatePolicy, *, keep: Keep = unkept) -> ir.Table:
+    """Every pair judged by itself, as this policy has it; see `judge_each`. Reads nothing yet."""
+    tags = constraints_from_tags(opened.sheet.tags)
+    required = policy.require_constraints_set_by
+    return judge_each(opened.pairs, tags, keep=keep, require_constraints_set_by=required)
+
+
 @contextmanager
 def judged(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
     """The table of `verdicts` where the pairs are, to be counted or filtered before it is fetched.
@@ -40,7 +47,7 @@ def judged(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
         def keep(table: ir.Table) -> ir.Table:
             return held.enter_context(engine.keep(table))
 
-        alone = engine.name(judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags), keep=keep))
+        alone = engine.name(judged_each(opened, policy, keep=keep))
         compared = alone.reason.isnull() | alone.prohibited  # no rule compares the text of other pairs
         hashed = alone.mutate(
             row_hash=row_hash(ibis.cases((compared, with_tools(engine.rendered(alone.messages), alone.tools)))),

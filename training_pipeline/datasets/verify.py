@@ -14,10 +14,10 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.datasets.snapshot import included_rows
+from training_pipeline.datasets.verdicts import judged_each
 from training_pipeline.domain.refs import DatasetRef, SnapshotRef
 from training_pipeline.domain.rules.constraints import names, words
-from training_pipeline.domain.rules.gates import judge_each
-from training_pipeline.domain.rules.text import word_of
+from training_pipeline.domain.rules.text import is_blank, word_of
 from training_pipeline.domain.usage import REVIEW_WORDS, Status, Use, constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
@@ -56,7 +56,10 @@ def gate_failures(opened: OpenSheet, taken: SnapshotRef) -> Finding:
     included = included_rows(taken, ["pair_id"])
     chosen = ibis.memtable(pa.table({"included_id": included["pair_id"]}))
     prohibited = Use.TRAINING in constraints_from_tags(opened.sheet.tags).prohibits
-    said = opened.pairs.select("pair_id", open=_open(opened.pairs, prohibited=prohibited))
+    is_open = _open(opened.pairs, prohibited=prohibited)
+    if taken.policy.require_constraints_set_by:
+        is_open &= ~is_blank(opened.pairs.constraints_set_by)
+    said = opened.pairs.select("pair_id", open=is_open)
     with disk_errors("look at the included pairs again"), opened.engine.fetch(said) as pairs:
         now = chosen.left_join(pairs, chosen.included_id == pairs.pair_id)
         ids = now.filter(~now.open.fill_null(False)).select("included_id").distinct()
@@ -91,7 +94,7 @@ def held_out_in_train(opened: OpenSheet, taken: SnapshotRef) -> Finding:
     chosen = ibis.memtable(pa.table({"included_id": included["pair_id"], "asked": included["prompt_hash"]}))
     instructions = ibis.memtable(pa.table({"asked": included.filter(included["instruction"])["prompt_hash"]}))
     engine = opened.engine
-    judged = engine.name(judge_each(opened.pairs, constraints_from_tags(opened.sheet.tags)))
+    judged = engine.name(judged_each(opened, taken.policy))
     asked = judged.filter(judged.held_out).select(asked=engine.prompt_hash(judged.messages)).distinct()
     with disk_errors("look for held-out questions"), engine.fetch(asked) as held_out:
         leaked = chosen.semi_join(held_out, "asked").anti_join(instructions, "asked")

@@ -18,8 +18,8 @@ from training_pipeline.domain.errors import (
     GateRefused,
     GovernanceChanged,
     PermissionWithdrawn,
+    RecordsDisagree,
     SplitRefused,
-    Unavailable,
 )
 from training_pipeline.domain.job import Phase
 from training_pipeline.domain.refs import required
@@ -230,7 +230,8 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
         files = {"files": f"{len(result.model_files)} checked"}
         yield checks.result("model_registered_and_files_match", asset, not problems, **files, **_told(problems))
         if problems:
-            raise Unavailable(f"The model of training job {job.id} does not match its record: {'; '.join(problems)}.")
+            told = "; ".join(problems)
+            raise RecordsDisagree(f"The model of training job {job.id} does not match its record: {told}.")
         keys = [dg.AssetKey(name) for name in (*EXTERNAL, *LAUNCHED, *FINISHED)]
         materialized = asset_records(context.instance, keys, job.id)
         # What a launch run that died after its submit, or an earlier attempt of this one, did not get to write.
@@ -245,10 +246,11 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
             dataset=read_dataset(required(job.data.dataset, "dataset").path),
             tags=services.finalizer.tags(job),
             result=result,
+            config=job.request.training_config,
         )
         yield checks.result("provenance_equals_lineage_record", asset, not found, **_told(found))
         if found:
-            raise Unavailable(f"The records of training job {job.id} disagree: {'; '.join(found)}.")
+            raise RecordsDisagree(f"The records of training job {job.id} disagree: {'; '.join(found)}.")
         yield dg.MaterializeResult(
             metadata=md.of_model(job, result, record, job_run.links),
             data_version=dg.DataVersion(md.digest_of_files(result.model_files)),

@@ -15,10 +15,10 @@ from training_pipeline.defs import columns
 from training_pipeline.defs.pictures import loss_curve
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.domain.lineage import LineageRecord, base_model_facts
+from training_pipeline.domain.lineage import LineageRecord, base_model_facts, recipe_facts
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
-from training_pipeline.domain.split_report import KeptSides
+from training_pipeline.domain.split_report import KeptSides, TextReport
 from training_pipeline.domain.training_sheet import Reference
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.urls import Addresses
@@ -102,6 +102,19 @@ def _kept(kept: KeptSides | None) -> Metadata:
     }
 
 
+def _texts(found: TextReport) -> Metadata:
+    """What is told of the texts of all included pairs; "not compared" where nobody looked."""
+    shown: Metadata = {}
+    for name, count, ids in (
+        ("with_control_tokens", found.control_tokens, found.control_token_ids),
+        ("near_held_out_questions", found.near_held_out, found.near_held_out_ids),
+    ):
+        shown[name] = "not compared" if count is None else count
+        if ids:
+            shown[f"{name}_pair_ids"] = ", ".join(ids)
+    return shown
+
+
 def of_split(job: TrainingJob, dataset: DatasetRef, side: str, links: Addresses) -> Metadata:
     """One split of the dataset."""
     report = dataset.report
@@ -113,6 +126,7 @@ def of_split(job: TrainingJob, dataset: DatasetRef, side: str, links: Addresses)
         "largest_component": report.largest_component,
         "kept_from_validation": report.kept_from_validation,
         "tied_by_near_questions": report.near.tied,
+        **_texts(report.texts),
         **_kept(report.kept),
         "seed": report.seed,
         "sha256": dataset.train_sha256 if side == "train" else dataset.validation_sha256,
@@ -152,7 +166,6 @@ def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, li
         "epochs": result.epochs_completed,
         "tokens": result.tokens,
         "duration_seconds": result.duration_seconds,
-        "cost_dbu": job.result.cost_dbu,
         **dict(sorted(result.custom_metrics.items())),
         "truncated_examples": result.truncated_examples,
     }
@@ -182,6 +195,7 @@ def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, li
         **({"model_page": dg.MetadataValue.url(page)} if page else {}),
         "base_model": job.request.base_model,
         **base_model_facts(record.base_model),
+        **_recipe(record),
         "training_sheet": f"{record.training_sheet_name} ({record.training_sheet_id})",
         "training_sheet_digest": record.training_sheet_digest,
         "source_sheet": named(sheet),
@@ -195,6 +209,14 @@ def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, li
         "mlflow_run": _mlflow(job, links),
         "training_job": _job(job, links),
     }
+
+
+def _recipe(record: LineageRecord) -> Metadata:
+    """What the training was made with; of the configuration its values."""
+    facts = recipe_facts(record.recipe)
+    if record.recipe is None:
+        return facts
+    return {**facts, "configuration": dg.MetadataValue.json(record.recipe.configuration)}
 
 
 def of_plan(plan: DryRun) -> Metadata:

@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.events import EngineEventData, JobFailureData
 
 from training_pipeline.app.container import Services
 from training_pipeline.defs.jobs import finalize_training, launch_training
@@ -26,7 +27,8 @@ from training_pipeline.training_jobs.lifecycle.claims import claim, claimed, loc
 from training_pipeline.training_jobs.lifecycle.liveness import Liveness, liveness
 
 ServicesParam = dg.ResourceParam[Services]
-JOBS_A_TICK = 20
+#: No more than Dagster asks for within the grace of a claim, also on a machine that is busy.
+JOBS_A_TICK = 10
 #: Well under the 60 s after which Dagster gives a sensor up.
 TICK_SECONDS = 20.0
 PERMISSIONS_LOCK = "permissions"
@@ -122,7 +124,8 @@ def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:
         instance.report_run_failed(record.dagster_run, why)
     for phase in Phase:
         for job in claimed(services.store, phase):
-            status = _run_status(instance, phase, job)
+            run = _run(instance, phase, job)
+            status = run.dagster_run.status.value if run else None
             since = job.phase(phase).claimed_at or datetime.now(UTC)
             found = liveness(
                 status,
@@ -130,14 +133,37 @@ def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:
                 seconds=(datetime.now(UTC) - since).total_seconds(),
                 grace_seconds=grace,
             )
-            if found is Liveness.OVER and status == dg.DagsterRunStatus.CANCELED.value:
-                services.failures.terminated(phase, job.id, job.phase(phase).attempt)
-                settled += 1
-            elif found in {Liveness.OVER, Liveness.MISSING}:
-                why = f"its run ended as {status.lower()}" if status else "its run was never started"
-                services.failures.interrupted(phase, job.id, job.phase(phase).attempt, why=why)
-                settled += 1
+            if found not in {Liveness.OVER, Liveness.MISSING}:
+                continue
+            arguments = (phase, job.id, job.phase(phase).attempt)
+            if run is None:
+                services.failures.never_started(*arguments, why="Dagster was not asked for its run")
+            elif run.dagster_run.status is dg.DagsterRunStatus.CANCELED:
+                services.failures.terminated(*arguments)
+            elif run.start_time is None:
+                why = f"its run never started: {cause_of(instance, run.dagster_run.run_id)}"
+                services.failures.never_started(*arguments, why=why)
+            else:
+                why = f"its run ended as {run.dagster_run.status.value.lower()}"
+                services.failures.interrupted(*arguments, why=why)
+            settled += 1
     return settled
+
+
+def cause_of(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Why Dagster did not get to start a run, in its own words, without those of other libraries."""
+    for record in instance.get_records_for_run(run_id, ascending=False).records:
+        event = record.event_log_entry.dagster_event
+        if event is None:
+            continue
+        data = event.event_specific_data
+        error = data.error if isinstance(data, (EngineEventData, JobFailureData)) else None
+        if error is not None:
+            said = error.message.strip().partition("\n")[0].removeprefix("dagster._core.errors.")
+            return said if said.startswith("Dagster") else f"{error.cls_name or 'an error'} in Dagster"
+        if isinstance(data, JobFailureData) and event.message:
+            return event.message
+    return "Dagster does not say why"
 
 
 def _last_news(instance: dg.DagsterInstance, run_id: str) -> float:
@@ -146,6 +172,6 @@ def _last_news(instance: dg.DagsterInstance, run_id: str) -> float:
     return latest[0].timestamp if latest else 0.0
 
 
-def _run_status(instance: dg.DagsterInstance, phase: Phase, job: TrainingJob) -> str | None:
-    runs = instance.get_runs(dg.RunsFilter(tags=run_tags(phase, job.id, job.phase(phase).attempt)), limit=1)
-    return runs[0].status.value if runs else None
+def _run(instance: dg.DagsterInstance, phase: Phase, job: TrainingJob) -> dg.RunRecord | None:
+    tags = run_tags(phase, job.id, job.phase(phase).attempt)
+    return next(iter(instance.get_run_records(dg.RunsFilter(tags=tags), limit=1)), None)

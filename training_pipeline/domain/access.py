@@ -26,6 +26,7 @@ LEAST: Final[Mapping[Action, Role]] = {
     Action.POLL: Role.VIEWER,
     Action.CANCEL: Role.OPERATOR,
     Action.RETRY: Role.OPERATOR,
+    Action.FINISH: Role.OPERATOR,
 }
 #: Verbs that anybody with the role may use on anybody's job. Every other one is for the job's creator, and for admins.
 ON_ANY_JOB: Final = frozenset({Action.POLL})

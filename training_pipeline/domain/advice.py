@@ -19,6 +19,8 @@ _BY_KIND: Final[Mapping[str, str]] = {
     "sheet_unreadable": "Fix the training sheet (`training-pipeline sheets check` lists every problem), then retry.",
     "invalid_request": "Retry with a configuration that the backend accepts.",
     "not_found": "Restore the training sheet, or create a job on another one.",
+    "never_started": "Check that Dagster's code server and daemon run and have memory to start runs, then retry.",
+    "records_disagree": "Find out what changed the files or the records. Then retry: it trains again.",
     "interrupted": "Check the Dagster run for what ended it, then retry. Nothing that was trained is lost.",
     "TrainerDied": "Check the end of the log. If memory ran out, retry with a smaller batch_size or max_length.",
     "SupervisorLost": "The processes of this job were killed: check the system log of the machine, then retry.",
@@ -29,11 +31,13 @@ _OTHERWISE: Final = "Fix the cause, then retry. The retry starts with this job's
 
 
 def what_to_do(job: TrainingJob) -> str | None:
-    """The advice on a job that failed or timed out; None for any other job."""
+    """The advice on a job that failed, timed out or could not be finished yet; None for any other job."""
     if job.status is JobStatus.TIMEOUT:
         return "Retry with a larger timeout_minutes, fewer epochs, or a faster machine."
+    details = job.error_details or {}
+    if job.is_trained and details:
+        return "Nothing, or `finish` the job now: it is also tried again by itself, at least once an hour."
     if job.status is not JobStatus.FAILED:
         return None
-    details = job.error_details or {}
     kinds = (str(details.get(name)) for name in ("code", "error_type"))
     return next((_BY_KIND[kind] for kind in kinds if kind in _BY_KIND), _OTHERWISE)

@@ -33,6 +33,7 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
       Unavailable               unavailable               503
         SheetChanged            sheet_changed             503
         PermissionUnknown       permission_unknown        503
+        RecordsDisagree         records_disagree          503
         BackendUnreachable      backend_unreachable       503
           BackendDenied         backend_unreachable       503
         TooManyFollowers        too_many_streams          503   api.events.live
@@ -185,6 +186,12 @@ class PermissionUnknown(Unavailable):
 
     code = "permission_unknown"
     is_outage = True
+
+
+class RecordsDisagree(Unavailable):
+    """What was trained is not what is on record. It is looked at a few times more, for a record may come late."""
+
+    code = "records_disagree"
 
 
 class BackendUnreachable(Unavailable):

@@ -53,12 +53,14 @@ class Action(StrEnum):
     CANCEL = "cancel"
     RETRY = "retry"
     POLL = "poll"
+    FINISH = "finish"
 
 
-def allowed_actions(status: JobStatus, *, cancel_requested: bool) -> tuple[Action, ...]:
-    """The actions that a job in `status` allows."""
+def allowed_actions(status: JobStatus, *, cancel_requested: bool, unfinished: bool = False) -> tuple[Action, ...]:
+    """The actions that a job in `status` allows; an `unfinished` one is trained and waits for its next finalize run."""
     if status in ACTIVE:
-        return (Action.POLL,) if cancel_requested else (Action.CANCEL, Action.POLL)
+        actions = (Action.POLL,) if cancel_requested and not unfinished else (Action.CANCEL, Action.POLL)
+        return (*actions, Action.FINISH) if unfinished else actions
     return () if status is JobStatus.SUCCEEDED else (Action.RETRY,)
 
 
@@ -84,6 +86,9 @@ class ResolvedRequest(Value):
     training_sheet_name: str
     model_name: str
     base_model: str
+    #: The commit that the base model's name meant at the Hugging Face Hub when the job was created; None where that was
+    #: not known then, or it is none of the Hub.
+    base_model_revision: str | None = None
     requested_config: dict[str, Any] = Field(description="The configuration as asked for, with its autos.")
     training_config: dict[str, Any] = Field(description="The configuration as resolved: no autos.")
     train_val_split: float
@@ -159,7 +164,7 @@ class PhaseState(Value):
     """The claim of a Dagster run on a phase. A claim is a compare-and-set on the number of the attempt."""
 
     attempt: int = Field(0, description="Number of the attempt that was claimed last; 0 if none was.")
-    uncounted: int = Field(0, description="How many attempts ended because a training sheet was being changed.")
+    uncounted: int = Field(0, description="How many attempts ended for a reason that costs the job none.")
     claimed_at: datetime | None = Field(None, description="Since when an attempt has the job; null where none has.")
     after: datetime | None = Field(None, description="The next attempt may not start before.")
     run_id: str | None = Field(None, description="Dagster run of the attempt that began last.")
@@ -217,7 +222,16 @@ class TrainingJob(Value):
     @property
     def allowed_actions(self) -> tuple[Action, ...]:
         """The actions that this job allows now."""
-        return allowed_actions(self.status, cancel_requested=self.cancellation.requested_at is not None)
+        return allowed_actions(
+            self.status,
+            cancel_requested=self.cancellation.requested_at is not None,
+            unfinished=self.is_trained and self.finalize.attempt > 0 and self.finalize.claimed_at is None,
+        )
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether its training has succeeded, and the job has not ended yet."""
+        return self.status in ACTIVE and self.polling.backend_status is JobStatus.SUCCEEDED
 
     def phase(self, phase: Phase) -> PhaseState:
         """The state of one of the two phases."""

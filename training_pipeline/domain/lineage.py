@@ -6,7 +6,9 @@ Pair ids, canonical label ids and reviewers stand in the dataset's manifest, whi
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+import json
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -46,16 +48,22 @@ class ModelOrigin(BaseModel):
 class BaseModelRecord(BaseModel):
     """What exactly a base model was. Null is what it does not have, or what could not be found out.
 
-    `revision` is the commit of a model from the Hugging Face Hub, `files` the SHA-256 of each file of one in a folder.
-    `ancestors` are the models of ours that it comes from, the nearest first: itself, what that was trained from, and so
-    on. They are empty where it is none of ours.
+    `revision` is the commit of a model from the Hugging Face Hub and `resolved_at` when its name was found to mean it,
+    `files` the SHA-256 of each file of one in a folder. `listing` is all that is known of one in a volume that only the
+    backend reads: SHA-256 over the names, sizes and times of its files. `ancestors` are the models of ours that it
+    comes from, the nearest first: itself, what that was trained from, and so on. They are empty where it is none of
+    ours.
     """
 
     model_config = ConfigDict(frozen=True)
 
     reference: str
     revision: str | None = None
+    resolved_at: Literal["creation", "launch", "training"] | None = None
     files: dict[str, str] | None = None
+    listing: str | None = None
+    #: As its card names it.
+    licence: str | None = None
     ancestors: tuple[ModelOrigin, ...] | None = None
 
     @property
@@ -65,6 +73,27 @@ class BaseModelRecord(BaseModel):
             return None
         lines = (f"{name}\n{digest}\n" for name, digest in sorted(self.files.items()))
         return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+class TrainingRecipe(BaseModel):
+    """What a training was made with besides its data and its base model, as the training program says: with it, it can
+    be repeated. `libraries` are versions, of a resumed run all of them; `first_day` is what date templates wrote.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    chat_template_sha256: str
+    chat_template_source: str
+    tokenizer_sha256: str
+    libraries: dict[str, str]
+    device: str
+    first_day: str
+    configuration: dict[str, Any]
+
+    @property
+    def configuration_digest(self) -> str:
+        """SHA-256 (hex) over the configuration."""
+        return hashlib.sha256(json.dumps(self.configuration, sort_keys=True).encode()).hexdigest()
 
 
 class LineageRecord(BaseModel):
@@ -90,6 +119,7 @@ class LineageRecord(BaseModel):
     model_version: str | None = None
     model_files: dict[str, str] | None = None
     base_model: BaseModelRecord | None = None
+    recipe: TrainingRecipe | None = None
     assets: dict[str, AssetRecord] = {}
 
 
@@ -100,9 +130,35 @@ def version_of(identifier: str, version: str) -> str:
 
 def base_model_facts(base_model: BaseModelRecord | None) -> dict[str, str]:
     """What exactly a base model was, of what is known, and where it came from, as tags and metadata name it. Pure."""
-    known = {"revision": base_model.revision, "digest": base_model.digest} if base_model else {}
+    known: dict[str, str | None] = {}
+    if base_model is not None:
+        known = {
+            "revision": base_model.revision,
+            "resolved_at": base_model.resolved_at,
+            "digest": base_model.digest,
+            "listing": base_model.listing,
+            "licence": base_model.licence,
+        }
     known["ancestors"] = ancestry(base_model)
     return {f"base_model_{name}": value for name, value in known.items() if value is not None}
+
+
+def recipe_facts(recipe: TrainingRecipe | None) -> dict[str, str]:
+    """What a training was made with, as tags and metadata name it. Pure."""
+    if recipe is None:
+        return dict.fromkeys(("chat_template", "tokenizer", "libraries", "configuration"), NOT_RECORDED)
+    return {
+        "chat_template": f"{recipe.chat_template_sha256} ({recipe.chat_template_source}, of {recipe.first_day})",
+        "tokenizer": recipe.tokenizer_sha256,
+        "libraries": f"{libraries_in_words(recipe.libraries)}, on {recipe.device}",
+        "configuration": recipe.configuration_digest,
+    }
+
+
+def libraries_in_words(libraries: Mapping[str, str]) -> str:
+    """The versions of the libraries, such as `python 3.11.9, torch 2.9.1`, in an order of our own. Pure."""
+    ordered = sorted(libraries.items(), key=lambda item: (item[0] != "python", item[0]))
+    return ", ".join(f"{name} {version}" for name, version in ordered)
 
 
 def ancestry(base_model: BaseModelRecord | None) -> str:

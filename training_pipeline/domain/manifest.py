@@ -33,7 +33,8 @@ SNAPSHOT_SCHEMA: Final = pa.schema(
 )
 
 #: The columns of `manifest.parquet`. `split` is `train`, `validation`, or null where `reason` says why not;
-#: `component` numbers the groups of pairs that are tied together and is null for excluded pairs.
+#: `component` numbers the groups of pairs that are tied together and is null for excluded pairs. Manifests that were
+#: stored before it was kept have no `prompt_hash`.
 MANIFEST_SCHEMA: Final = pa.schema(
     [
         ("pair_id", pa.string()),
@@ -49,6 +50,7 @@ MANIFEST_SCHEMA: Final = pa.schema(
         ("constraints_set_by", pa.string()),
         ("constraints_set_at", pa.string()),
         ("gate_policy_version", pa.string()),
+        ("prompt_hash", pa.string()),
     ]
 )
 

@@ -25,6 +25,20 @@ class NearReport(BaseModel):
     too_large_groups: int = 0
 
 
+class TextReport(BaseModel):
+    """What is told of the texts of the included pairs; it excludes none. `MOST_NAMED` of each are named at most."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: Pairs whose text spells a control token of a known model family; None where nobody looked.
+    control_tokens: int | None = None
+    control_token_ids: tuple[str, ...] = ()
+    #: Pairs whose question is nearly equal to a held-out one; None where nobody looked: where only equal questions are
+    #: tied, and where the held-out ones are in a warehouse.
+    near_held_out: int | None = None
+    near_held_out_ids: tuple[str, ...] = ()
+
+
 class KeptSides(BaseModel):
     """What a split kept of its predecessor's. Counts are pairs."""
 
@@ -66,11 +80,12 @@ class SplitReport(BaseModel):
     kept_from_validation: int
     seed: str
     near: NearReport = NearReport()
+    texts: TextReport = TextReport()
     #: None where the split was made without a predecessor.
     kept: KeptSides | None = None
 
     def to_text(self) -> str:
-        """The result in one to three sentences."""
+        """The result in a few sentences."""
         sentences = [f"Split into {self.train} training and {self.validation} validation pairs."]
         if self.kept is not None:
             comparable = "can" if self.kept.losses_comparable else "cannot"
@@ -80,4 +95,6 @@ class SplitReport(BaseModel):
             )
         if self.near.tightened_groups:
             sentences.append(f"{self.near.tightened_groups} groups of nearly equal questions were tightened.")
+        if self.texts.near_held_out:
+            sentences.append(f"{self.texts.near_held_out} pairs nearly equal a held-out question.")
         return " ".join(sentences)

@@ -10,9 +10,11 @@ import hashlib
 import os
 import pwd
 import shutil
+import signal
 import stat
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,6 +33,8 @@ PORT: Final = 5432  # only a part of the socket's name: nothing listens on the n
 START_SECONDS: Final = 60.0
 #: The shortest `sun_path` of the systems we run on (macOS), without its closing zero.
 MAX_SOCKET_PATH: Final = 103
+#: For a server that was told to end at once, before it is killed.
+IMMEDIATE_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,14 @@ class EmbeddedPostgres:
             return False
         return True
 
+    def answers(self) -> bool:
+        """Whether the server says anything now, be it that it is full, recovering or shutting down. Reads only."""
+        try:
+            self._execute(DATABASE, "SELECT 1")
+        except OperationalError as error:
+            return "FATAL" in str(error)
+        return True
+
     def start(self) -> None:
         """Start the server unless it runs, and return once the database accepts connections.
 
@@ -108,8 +120,22 @@ class EmbeddedPostgres:
                 return False
             stopped = self._pg_ctl("stop", "--mode=fast", "--timeout=30")
             if stopped.returncode != 0 and self.pid() is not None:
-                self._pg_ctl("stop", "--mode=immediate", "--timeout=10")
+                self.kill()
             return True
+
+    def kill(self) -> None:
+        """End a server that does not answer, and all its processes; the next start recovers all that was committed.
+
+        Takes no lock: whoever waits for the server to answer holds it.
+        """
+        for sign in (signal.SIGQUIT, signal.SIGKILL):
+            server, processes = self.pid(), self._processes()
+            for process in processes:
+                with suppress(psutil.NoSuchProcess):
+                    if sign == signal.SIGKILL or process.pid == server:  # which ends the others
+                        process.send_signal(sign)
+                    process.send_signal(signal.SIGCONT)  # a stopped one could not end
+            psutil.wait_procs(processes, timeout=IMMEDIATE_SECONDS)
 
     def _start(self) -> None:
         user = postgres_programs.system_user()
@@ -240,10 +266,17 @@ class EmbeddedPostgres:
         return f"training_pipeline_{found.st_dev:x}_{found.st_ino:x}"
 
     def _orphans(self) -> bool:
-        title = f"postgres: {self._cluster_name()}: "
-        return any(
-            (process.info["cmdline"] or [""])[0].startswith(title) for process in psutil.process_iter(["cmdline"])
-        )
+        return any(process.pid != self.pid() for process in self._processes())
+
+    def _processes(self) -> list[psutil.Process]:
+        """The server and its processes, also where it has died and they have not."""
+        name = self._cluster_name()
+        title, option = f"postgres: {name}: ", f"cluster_name={name}"
+        return [
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if (words := process.info["cmdline"] or [""]) and (words[0].startswith(title) or option in words)
+        ]
 
     def _pg_ctl(self, verb: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self._run("pg_ctl", verb, "--pgdata=data", "--wait", *arguments)

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 from pathlib import Path
 from typing import Final
 
+#: The size above which the logs of long-lived processes are rotated.
+ROTATED_BYTES: Final = 32 * 2**20
 #: What is read of a log's end; a log may be huge.
 _END_BYTES: Final = 64 * 1024
 
@@ -78,6 +81,24 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def rotate(path: Path, *, most: int = ROTATED_BYTES) -> bool:
+    """Move the content of a log of more than `most` bytes to `<path>.1`, in the place of what was there.
+
+    Whoever has it open to append goes on at its beginning; what is written at that moment may be lost. False, and
+    nothing is changed, if it is smaller, or there is no room for the copy.
+    """
+    try:
+        if path.stat().st_size <= most:
+            return False
+        kept, fresh = path.with_name(f"{path.name}.1"), path.with_name(f"{path.name}.new")
+        shutil.copy2(path, fresh)
+        fresh.replace(kept)
+        os.truncate(path, 0)
+    except OSError:
+        return False
+    return True
 
 
 def end_of(path: Path) -> str:

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import psutil
 
-#: Two readings of one process's start may differ by this many seconds: Linux derives start times from a boot time that
-#: moves when the clock is set. No system goes round all its process ids within that time.
+#: Where only the wall clock tells when a process started, two readings may differ by this many seconds. No system goes
+#: round all its process ids within that time.
 START_TOLERANCE: Final = 2.0
 KILL_SECONDS: Final = 5.0
 _PR_SET_PDEATHSIG: Final = 1
@@ -26,14 +26,18 @@ _GONE: Final = frozenset({psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """Which process exactly: its id, which is recycled, with its start in seconds since 1970, and its session.
+    """Which process exactly: its id, which is recycled, with its start, and its session.
 
-    The session is null where it was not noted or could not be told.
+    On Linux the start is told by the kernel's id of this boot and its ticks since then, so that it stays the same when
+    the clock is set; elsewhere, and in records of version 0.1.0, by seconds since 1970. What was not noted or could not
+    be told is null.
     """
 
     pid: int
     started: float
     session: int | None = None
+    boot: str | None = None
+    ticks: int | None = None
 
     @classmethod
     def of(cls, pid: int) -> ProcessIdentity:
@@ -41,15 +45,15 @@ class ProcessIdentity:
         started, session = psutil.Process(pid).create_time(), None
         with suppress(ProcessLookupError, PermissionError):
             session = os.getsid(pid)
-        return cls(pid, started, session)
+        return cls(pid, started, session, _boot(), _ticks(pid))
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any] | None) -> ProcessIdentity | None:
         """What `as_json` made; null for null."""
         if value is None:
             return None
-        session = value.get("session")
-        return cls(int(value["pid"]), float(value["started"]), None if session is None else int(session))
+        known = {name: value[name] for name in ("session", "boot", "ticks") if value.get(name) is not None}
+        return cls(int(value["pid"]), float(value["started"]), **known)
 
     def as_json(self) -> dict[str, Any]:
         """The identity as plain JSON values."""
@@ -59,13 +63,14 @@ class ProcessIdentity:
         """Whether this very process lives. A zombie is dead, and so is a process whose id another one has now."""
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) <= START_TOLERANCE
-            return same and process.status() not in _GONE
+            return self._is(process) and process.status() not in _GONE
         except psutil.NoSuchProcess:
             return False
 
     def group(self) -> list[psutil.Process]:
         """The living processes of the group that this process leads, or led before it died."""
+        if self._was_followed():
+            return []
         members = []
         for process in psutil.process_iter():
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError, PermissionError):
@@ -86,7 +91,38 @@ class ProcessIdentity:
         if self.session is not None and self.session != self.pid:
             return os.getsid(process.pid) == self.session
         # A session that bears the leader's own number tells nothing: a later leader would have one of that number too.
+        if self.ticks is not None:
+            return self.boot == _boot() and (_ticks(process.pid) or 0) >= self.ticks
         return process.create_time() > self.started - START_TOLERANCE
+
+    def _was_followed(self) -> bool:
+        """Whether another process has the number now, which no system gives away while a group still bears it."""
+        try:
+            return not self._is(psutil.Process(self.pid))
+        except psutil.NoSuchProcess:
+            return False
+
+    def _is(self, process: psutil.Process) -> bool:
+        if self.ticks is not None:
+            return self.boot == _boot() and _ticks(process.pid) == self.ticks
+        return abs(process.create_time() - self.started) <= START_TOLERANCE
+
+
+def _boot() -> str | None:
+    """The kernel's id of this boot; null where it tells none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+
+
+def _ticks(pid: int) -> int | None:
+    """When a process started, in the kernel's ticks since the boot; null where it is gone or the kernel tells none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return int(stat.rpartition(")")[2].split()[19])  # the 22nd field, after a name that may hold anything
 
 
 def start(command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:

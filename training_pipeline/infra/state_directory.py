@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -30,6 +31,9 @@ def ensure_state_directory(settings: Settings) -> None:
         # Dagster writes logs and captured output there with the modes that it likes.
         if (mode := stat.S_IMODE(settings.dagster_home.stat().st_mode)) & 0o077:
             settings.dagster_home.chmod(mode & 0o700)
+        for directory in (root, *closed):
+            if not os.access(directory, os.W_OK | os.X_OK):  # false on a file system that is mounted read-only, too
+                raise PermissionError(errno.EACCES, "it is read-only, or belongs to somebody else", str(directory))
     except OSError as error:
         raise Unavailable(
             f"The state directory {root} cannot be used: {error}.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -60,13 +60,46 @@ class BaseModelLineage(Answer):
     reference: str = Field(description="The base model, as in the job.", examples=["/models/llama"])
     revision: str | None = Field(description="Commit on the Hugging Face Hub.", examples=["5f0b02c7" * 5])
     digest: str | None = Field(description="SHA-256 (hex) over the files of a local model.", examples=[DIGEST])
+    resolved_at: Literal["creation", "launch", "training"] | None = Field(
+        None,
+        description="When its name was found to mean that commit; null where that was not recorded.",
+        examples=["creation"],
+    )
     files: dict[str, str] | None = Field(
         description="SHA-256 (hex) of each file of a local model.", examples=[{"model.safetensors": DIGEST}]
     )
+    listing: str | None = Field(
+        None,
+        description="All that is known of a model in a volume: SHA-256 (hex) over names, sizes and times of its files. "
+        "It says nothing of what is in them.",
+        examples=[DIGEST],
+    )
+    licence: str | None = Field(None, description="Licence, as its card names it; null if not known.", examples=["mit"])
     ancestors: list[ModelOrigin] | None = Field(
         description="The models of ours that it comes from, the nearest first: itself, what that was trained from, and "
         "so on. Empty if it is none of ours, null where that was not recorded."
     )
+
+
+class TrainingRecipe(Answer):
+    """What the training was made with besides its data and its base model: with it, it can be repeated."""
+
+    chat_template_sha256: str = Field(description="SHA-256 (hex) of the chat template's text.", examples=[DIGEST])
+    chat_template_source: str = Field(description="Where it came from.", examples=["its own chat template"])
+    tokenizer_sha256: str = Field(
+        description="SHA-256 (hex) over the tokenizer's vocabulary, rules and special tokens.", examples=[DIGEST]
+    )
+    libraries: dict[str, str] = Field(
+        description="Versions of Python and of the libraries; of a resumed run all that were used.",
+        examples=[{"python": "3.11.9", "torch": "2.9.1"}],
+    )
+    device: str = Field(description="What it was trained on.", examples=["cpu"])
+    first_day: str = Field(description="The date that date templates wrote.", examples=["2026-11-23"])
+    configuration: dict[str, Any] = Field(
+        description="The configuration of the training program: every value that was used.",
+        examples=[{"epochs": 3, "learning_rate": 0.0002}],
+    )
+    configuration_digest: str = Field(description="SHA-256 (hex) over the configuration.", examples=[DIGEST])
 
 
 class TrainingJobLineage(Answer):
@@ -92,6 +125,11 @@ class TrainingJobLineage(Answer):
         examples=[{"model.safetensors": DIGEST}],
     )
     base_model: BaseModelLineage | None = Field(description="The base model; null where it was not recorded.")
+    recipe: TrainingRecipe | None = Field(
+        None,
+        description="What the training was made with; null until the model is registered, and where it was not "
+        "recorded.",
+    )
     assets: list[AssetRecord] = Field(description="The Dagster materializations of the job's assets.")
 
     train_pairs: int = Field(description="Number of pairs in the training split.", examples=[248])
@@ -111,10 +149,11 @@ class TrainingJobLineage(Answer):
     ) -> TrainingJobLineage:
         """The record of a job whose dataset this is, with the pairs of `page`. Reads and writes nothing."""
         pairs = [LineagePair.model_validate(row) for row in page.rows.to_pylist()]
-        base = record.base_model
+        base, recipe = record.base_model, record.recipe
         return cls(
-            **record.model_dump(exclude={"assets", "dataset_path", "base_model"}),
+            **record.model_dump(exclude={"assets", "dataset_path", "base_model", "recipe"}),
             base_model=base and BaseModelLineage(**base.model_dump(), digest=base.digest),
+            recipe=recipe and TrainingRecipe(**recipe.model_dump(), configuration_digest=recipe.configuration_digest),
             assets=[AssetRecord(asset_key=key, **found.model_dump()) for key, found in sorted(record.assets.items())],
             train_pairs=dataset.train_pairs,
             validation_pairs=dataset.validation_pairs,

@@ -42,7 +42,9 @@ class TrainingJobMetrics(Answer):
     epochs_completed: float | None = Field(description="Epochs completed, fractional.", examples=[3.0])
     training_duration_seconds: float | None = Field(description="Seconds of training so far.", examples=[198.2])
     tokens_processed: int | None = Field(description="Tokens processed so far.", examples=[104520])
-    cost_dbu: float | None = Field(description="Cost in Databricks units (DBU), if known.", examples=[1.5])
+    cost_dbu: float | None = Field(
+        description="Cost in Databricks units (DBU). Null: nothing measures it yet.", examples=[1.5]
+    )
     custom_metrics: dict[str, float] | None = Field(
         description="Other final metrics, by name.", examples=[{"exact_match_after": 0.9}]
     )

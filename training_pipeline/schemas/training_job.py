@@ -44,6 +44,12 @@ class TrainingJob(Answer):
     training_sheet_name: str = Field(description="Name of the training sheet.", examples=["Document triage"])
     model_name: str = Field(description="Name of the model to register.", examples=["triage-model"])
     base_model: str = Field(description="Base model to fine-tune.", examples=["builtin:tiny"])
+    base_model_revision: str | None = Field(
+        None,
+        description="The commit that it meant at the Hugging Face Hub when the job was created; null where the Hub did "
+        "not say it then, or it is none of the Hub.",
+        examples=["5f0b02c7" * 5],
+    )
     training_config: dict[str, Any] = Field(
         description='The resolved configuration: the value used for every key, without "auto".',
         examples=[{"epochs": 3, "learning_rate": 0.0001, "batch_size": 8}],

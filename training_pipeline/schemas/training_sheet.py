@@ -128,6 +128,20 @@ class NearQuestions(Answer):
     too_large_groups: int = Field(description="Groups that are as large nevertheless.", examples=[0])
 
 
+class TextFindings(Answer):
+    """What is told of the texts of the included pairs. It excludes none."""
+
+    control_tokens: int | None = Field(
+        description="Pairs whose text spells a control token of a known model family; null where nobody looked.",
+        examples=[0],
+    )
+    control_token_ids: list[str] = Field(description="Ids of those; at most 100.", examples=[[]])
+    near_held_out: int | None = Field(
+        description="Pairs whose question nearly equals a held-out one; null where nobody looked.", examples=[1]
+    )
+    near_held_out_ids: list[str] = Field(description="Ids of those; at most 100.", examples=[["pair-17"]])
+
+
 class KeptSides(Answer):
     """What a split keeps of its predecessor's."""
 
@@ -159,6 +173,7 @@ class PlannedSplit(Answer):
     )
     seed: str = Field(description="Seed of the split.", examples=["sheet-123"])
     near: NearQuestions | None = Field(None, description="What nearly equal questions tie.")
+    texts: TextFindings | None = Field(None, description="What is told of the texts of the included pairs.")
     kept: KeptSides | None = Field(
         None, description="What is kept of the predecessor's split; null where there is none."
     )

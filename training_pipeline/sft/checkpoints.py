@@ -54,6 +54,13 @@ def latest(checkpoints: Path) -> tuple[Path, Ledger] | None:
     return None
 
 
+def discard_unfinished(checkpoints: Path) -> None:
+    """Delete checkpoints that were never completed, which take room and are of no use. Idempotent."""
+    for checkpoint in checkpoints.glob("checkpoint-*"):
+        if not (checkpoint / MARKER).exists():
+            shutil.rmtree(checkpoint, ignore_errors=True)
+
+
 def damaged(checkpoints: Path) -> list[str]:
     """The names of checkpoints that were complete once and are no longer what was written, newest first. Reads only."""
     return [marker.parent.name for marker in _newest_first(checkpoints) if _ledger(marker) is None]

@@ -19,7 +19,7 @@ import jinja2
 from .errors import TrainingFailed
 from .kept import Kept
 from .pair_ids import quoted
-from .plain_text import PlainText
+from .plain_text import NoJson, PlainText, as_message, as_tools
 
 #: What a chat template may raise for a chat that it cannot write: it is code of others.
 UNWRITABLE: Final = (jinja2.TemplateError, LookupError, TypeError, ValueError)
@@ -55,10 +55,6 @@ class Example:
         return () if self.pair_id is None else (self.pair_id,)
 
 
-class _NoJson(ValueError):
-    """The arguments of a tool call are text that is no JSON."""
-
-
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """One example as tokens. `spans` are the token ranges of the trained messages before any cut."""
@@ -83,7 +79,7 @@ def read_examples(
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 wrong = (
                     "calls a tool with arguments that are no JSON"
-                    if isinstance(error, _NoJson)
+                    if isinstance(error, NoJson)
                     else 'is not a chat example of the form {"messages": [{"role": …, "content": …}]}'
                 )
                 raise TrainingFailed(
@@ -100,36 +96,15 @@ def _name(line: int, pair_id: str | None) -> str:
 def _example(number: int, row: Any, pair_id: str | None) -> Example:
     messages, trained = [], []
     for given in row["messages"]:
-        message = {key: value for key, value in given.items() if value is not None and key != "weight"}
-        message.setdefault("content", "")
-        if not isinstance(message["role"], str) or not isinstance(message["content"], str):
-            raise TypeError
-        if "tool_calls" in message:
-            message["tool_calls"] = [_tool_call(call) for call in _parsed(message["tool_calls"])]
+        message = as_message(given)
         if message["role"] == "assistant":
             weight = given.get("weight")
             trained.append(weight is None or float(weight) != 0)
         messages.append(message)
-    tools = _parsed(row.get("tools")) or None
-    if not messages or (tools is not None and not all(isinstance(tool, dict) for tool in tools)):
+    tools = as_tools(row.get("tools"))
+    if not messages:
         raise ValueError
     return Example(number, messages, trained, pair_id, tools)
-
-
-def _tool_call(call: dict[str, Any]) -> dict[str, Any]:
-    """A tool call whose arguments are an object, as chat templates expect them, where they come as JSON text."""
-    function = call.get("function")
-    if not isinstance(function, dict):
-        return call
-    try:
-        arguments = _parsed(function.get("arguments", {}))
-    except ValueError:
-        raise _NoJson from None
-    return {**call, "function": {**function, "arguments": arguments}}
-
-
-def _parsed(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
 
 
 #: Renders the messages of one example and its tool definitions: the text, and the character span of each assistant

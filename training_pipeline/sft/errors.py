@@ -19,6 +19,8 @@ INTERRUPTED: Final = 4  # something outside gave way (disk, network); starting i
 
 #: Errors whose text comes from the operating system or from the tensor library, never from a pair.
 _OUTSIDE: Final = (OSError, MemoryError, ImportError, RuntimeError)
+#: The `error_type` of a full disk, whatever library noticed it.
+DISK_FULL: Final = "DiskFull"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FULL_DISK_BYTES: Final = 1 << 20
 
@@ -57,7 +59,7 @@ def explain(error: BaseException, run_dir: Path) -> Failure:
     if _disk_is_full(error, run_dir):
         return Failure(
             f"The disk that holds {run_dir} is full: free some space, then try again.",
-            kind,
+            DISK_FULL,
             recurs=False,
         )
     if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or "allocate memory" in str(error):

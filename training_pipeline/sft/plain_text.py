@@ -9,7 +9,7 @@ import itertools
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 Span = tuple[int, int]
@@ -19,6 +19,47 @@ Span = tuple[int, int]
 _NONCHARACTERS: Final = [chr(code) for code in range(0xFDD0, 0xFDF0)]
 #: In what the assistant says these are no injection: chat templates look for them, to find the reasoning.
 _REASONING: Final = frozenset({"<think>", "</think>"})
+
+
+class NoJson(ValueError):
+    """The arguments of a tool call are text that is no JSON."""
+
+
+def as_message(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A message of a chat as chat templates expect it: without what is null, with tool calls of which the arguments are
+    objects. Pure; raises `NoJson`, `TypeError`, `ValueError` or `KeyError` for what is no message.
+    """
+    message = {key: value for key, value in given.items() if value is not None and key != "weight"}
+    message.setdefault("content", "")
+    if not isinstance(message["role"], str) or not isinstance(message["content"], str):
+        raise TypeError("role and content of a message must be text")
+    if "tool_calls" in message:
+        message["tool_calls"] = [_tool_call(call) for call in _parsed(message["tool_calls"])]
+    return message
+
+
+def as_tools(given: Any) -> list[dict[str, Any]] | None:
+    """The definitions of tools, given as a list or as its JSON text; None for none. Pure; raises `ValueError`."""
+    tools = list(_parsed(given) or ()) if given is not None else None
+    if tools and not all(isinstance(tool, dict) for tool in tools):
+        raise ValueError("tools must be a list of objects")
+    return tools or None
+
+
+def _tool_call(call: Mapping[str, Any]) -> dict[str, Any]:
+    """A tool call whose arguments are an object, where they come as JSON text."""
+    function = call.get("function")
+    if not isinstance(function, dict):
+        return dict(call)
+    try:
+        arguments = _parsed(function.get("arguments", {}))
+    except ValueError:
+        raise NoJson("the arguments of a tool call are no JSON") from None
+    return {**call, "function": {**function, "arguments": arguments}}
+
+
+def _parsed(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
 
 
 class PlainText:

@@ -27,6 +27,7 @@ from .data import ChatFormat
 from .errors import TrainingFailed
 from .integrity import refuse_other_base_model, refuse_other_file, sha256
 from .pair_ids import pair_ids
+from .recipe import libraries, recipe
 from .run_dir import RunDir, read_json, write_json
 from .token_file import Counts, write_tokens
 from .trainer import Trainer
@@ -65,6 +66,8 @@ class Prepared:
     planned_steps: int
     #: The tokens with which generation ends: those of the base model and those of the trained answers.
     ends: list[int]
+    #: What it takes to repeat the training, as in `result.json`.
+    recipe: dict[str, Any]
 
 
 def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepared:
@@ -79,6 +82,15 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepare
     base = base_model.load(config, run, claimed.get("base_model_revision"))
     write_json(run.identity, {**claimed, "base_model_revision": base.revision})
     chat = chat_format(base.tokenizer, config.base_model, date.fromisoformat(claimed["first_day"]))
+    made_with = recipe(
+        config,
+        base.tokenizer,
+        chat_template=chat.template,
+        chat_template_source=chat.source,
+        precision=base.precision,
+        first_day=claimed["first_day"],
+        libraries=claimed["libraries"],
+    )
     told("turning the pairs into tokens")
     train_counts, train = _tokens(config.train_file, "train_file", config, run, chat)
     validation_counts, validation = _tokens(config.validation_file, "validation_file", config, run, chat)
@@ -97,14 +109,15 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepare
         peft_config=_lora(config),
     )
     trainer.remove_callback(PrinterCallback)
-    return Prepared(base, chat, train_counts, validation_counts, trainer, steps_per_epoch, planned, ends)
+    return Prepared(base, chat, train_counts, validation_counts, trainer, steps_per_epoch, planned, ends, made_with)
 
 
 def _claim(config: Config, run: RunDir) -> dict[str, Any]:
     """Tie the run directory to this configuration and data, so that no checkpoint is continued with other ones.
 
     Returns what was claimed. With it are the day of the first start, so that a chat template with the date writes the
-    same after a resume, and the commit of the base model to load, so that a resume loads the same.
+    same after a resume, the commit of the base model to load, so that a resume loads the same, and the versions of the
+    libraries of all starts.
     """
     settings = {key: value for key, value in config.as_json().items() if key not in _MAY_CHANGE}
     files = {"train_file": sha256(config.train_file), "validation_file": sha256(config.validation_file)}
@@ -122,6 +135,7 @@ def _claim(config: Config, run: RunDir) -> dict[str, Any]:
             f"{', '.join(changed)}): give each run an empty directory of its own."
         )
     identity["first_day"] = claimed.get("first_day") or date.today().isoformat()
+    identity["libraries"] = libraries(claimed.get("libraries") or {})
     identity["base_model_revision"] = config.base_model_revision or claimed.get("base_model_revision")
     write_json(run.identity, identity)
     return identity

@@ -15,9 +15,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from . import checkpoints
 from .base_model import is_local
 from .config import BadConfig, Config, read
-from .errors import BAD_CONFIG, FAILED, INTERRUPTED, STOPPED, SUCCEEDED, explain, scrubbed_traceback
+from .errors import BAD_CONFIG, DISK_FULL, FAILED, INTERRUPTED, STOPPED, SUCCEEDED, explain, scrubbed_traceback
 from .run_dir import RunDir, Status, read_json, write_json
 from .stop import Stopped, StopRequest
 
@@ -126,6 +127,8 @@ def _fail(run: RunDir, error: Exception) -> int:
     sys.stderr.write(scrubbed_traceback(error))
     sys.stderr.write(f"{failure.error}\n")
     run.release_reserve()
+    if failure.error_type == DISK_FULL:
+        checkpoints.discard_unfinished(run.checkpoints)
     status = Status(run.status)
     status.facts |= {key: value for key, value in (read_json(run.status) or {}).items() if key in status.facts}
     status.facts |= {"phase": "failed", "eta_seconds": None, "message": failure.error}

@@ -44,9 +44,22 @@ def _packed(model_dir: Path, target: Path) -> Path:
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
     from mlflow.types.schema import Array, Object, Property
 
-    message = Object([Property("role", DataType.string), Property("content", DataType.string)])
+    text, optional = DataType.string, {"required": False}
+    function = Object([Property("name", text), Property("arguments", text)])
+    call = Object(
+        [Property("id", text, **optional), Property("type", text, **optional), Property("function", function)]
+    )
+    message = Object(
+        [
+            Property("role", text),
+            Property("content", text, **optional),
+            Property("name", text, **optional),
+            Property("tool_calls", Array(call), **optional),
+            Property("tool_call_id", text, **optional),
+        ]
+    )
     signature = ModelSignature(
-        inputs=Schema([ColSpec(Array(message), "messages")]),
+        inputs=Schema([ColSpec(Array(message), "messages"), ColSpec(text, "tools", required=False)]),
         outputs=Schema([ColSpec(DataType.string)]),
         params=ParamSchema([ParamSpec("max_new_tokens", DataType.long, 256)]),
     )

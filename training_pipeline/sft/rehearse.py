@@ -9,39 +9,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Final
 
 from .base_model import is_folder
 from .chat_format import chat_format
 from .config import BadConfig, Config, read
 from .data import IGNORED, ChatFormat, Example, read_examples
 from .errors import BAD_CONFIG, SUCCEEDED, TrainingFailed
-from .pair_ids import NAMED, pair_ids
+from .findings import CONTROL_TOKENS, CUT, CUT_OFF, REFUSED, Finding
+from .pair_ids import pair_ids
 from .token_file import BATCH, batches, encoded_with_ends
-
-#: The job would fail.
-REFUSED: Final = "training_refused"
-CUT_OFF: Final = "answers_cut_off"
-#: The job would go on.
-CUT: Final = "examples_cut"
-
-
-@dataclass(slots=True)
-class Finding:
-    """Something that the trainer would refuse or cut; `pair_ids` are the first of `count`. Never quotes a pair."""
-
-    code: str
-    message: str
-    count: int = 0
-    pair_ids: list[str] = field(default_factory=list)
-
-    def add(self, example: Example) -> None:
-        """Count one more example."""
-        self.count += 1
-        if len(self.pair_ids) < NAMED:
-            self.pair_ids.extend(example.pair_ids)
 
 
 def main(arguments: list[str]) -> int:
@@ -56,7 +34,7 @@ def main(arguments: list[str]) -> int:
 
 
 def rehearse(config: Config) -> list[Finding]:
-    """Everything that the trainer would refuse or cut. Reads only."""
+    """Everything that the trainer would refuse or cut, and control tokens in texts. Reads only."""
     from transformers import AutoTokenizer
 
     if not is_folder(config.base_model):
@@ -72,10 +50,13 @@ def rehearse(config: Config) -> list[Finding]:
     refused: dict[str, Finding] = {}
     cut_off = Finding(CUT_OFF, f"would lose the whole answer to max_length {config.max_length}: raise max_length.")
     cut = Finding(CUT, f"would lose the end: more tokens than max_length {config.max_length}.")
+    spelt = Finding(CONTROL_TOKENS, "spell a control token of the base model, which is trained on as plain text.")
     for name, path in (("train_file", config.train_file), ("validation_file", config.validation_file)):
         examples = read_examples(path, name, ids=pair_ids(config.manifest_file, name.removesuffix("_file")))
         try:
             for example, why, labels in _each(chat, examples, name):
+                if chat.plain.mask(example.messages, example.tools)[2]:
+                    spelt.add(example)
                 if why is not None:
                     refused.setdefault(_kind(why, example), Finding(REFUSED, str(why))).add(example)
                 elif all(label == IGNORED for label in labels[: config.max_length]):
@@ -84,7 +65,7 @@ def rehearse(config: Config) -> list[Finding]:
                     cut.add(example)
         except TrainingFailed as broken:  # a line that is no example ends the file
             refused[str(broken)] = Finding(REFUSED, str(broken), 1, list(broken.pair_ids))
-    return [*refused.values(), *(finding for finding in (cut_off, cut) if finding.count)]
+    return [*refused.values(), *(finding for finding in (cut_off, cut, spelt) if finding.count)]
 
 
 def _each(

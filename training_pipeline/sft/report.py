@@ -78,6 +78,7 @@ def result(
         "precision": prepared.base.precision,
         "device": prepared.trainer.args.device.type,
         "chat_template": prepared.chat.source,
+        "recipe": prepared.recipe,
         "base_model": config.base_model,
         "base_model_revision": prepared.base.revision,
         "train_sha256": train.sha256,

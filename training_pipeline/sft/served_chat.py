@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import mlflow
@@ -26,20 +27,25 @@ class Chat(pyfunc.PythonModel):  # type: ignore[misc,name-defined]
         )
         self.model = model.to(self.device).eval()
         # The trainer's own way from chats to tokens.
-        plain_text = runpy.run_path(context.artifacts["plain_text"])["PlainText"]
-        self.chats: Any = plain_text(self.tokenizer, self.tokenizer.chat_template)
+        self.written: Any = runpy.run_path(context.artifacts["plain_text"])
+        self.chats: Any = self.written["PlainText"](self.tokenizer, self.tokenizer.chat_template)
 
     # Without hints on the input: MLflow would take them for a schema, where the signature is one.
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
-        """One answer for each chat in the column `messages`; `max_new_tokens` is a parameter."""
+        """One answer for each chat in the column `messages`; `max_new_tokens` is a parameter.
+
+        The column `tools`, which may be left out, holds the definitions of the tools that may be called, as JSON text.
+        """
         import torch
 
         del context
         most = int((params or {}).get("max_new_tokens", 256))
         answers = []
-        for messages in model_input["messages"]:
-            chat = [{"role": message["role"], "content": message["content"]} for message in messages]
-            prompt = torch.tensor([self.chats.prompt(chat)], device=self.device)
+        defined = model_input["tools"] if "tools" in model_input else itertools.repeat(None)
+        for messages, tools in zip(model_input["messages"], defined, strict=False):
+            chat = [self.written["as_message"](message) for message in messages]
+            given = self.written["as_tools"](tools if isinstance(tools, str | list) else None)
+            prompt = torch.tensor([self.chats.prompt(chat, tools=given)], device=self.device)
             with torch.inference_mode():
                 output = self.model.generate(
                     input_ids=prompt,

@@ -18,6 +18,7 @@ from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.database import Database
+from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.settings import Settings
 from training_pipeline.testing.databricks_backend import backend_of, runs_of, workspace_with_volume
 from training_pipeline.testing.databricks_drive import drive, prepared
@@ -154,6 +155,7 @@ class Walk:
                 backend,
                 tracking,
                 services.policy,
+                UseIndex(store),
                 snapshots=self._settings.snapshots,
                 datasets=self._settings.datasets,
                 min_pairs=10,

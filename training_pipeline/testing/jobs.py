@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from training_pipeline.backends.base import (
     AnsweredQuestion,
@@ -20,7 +20,7 @@ from training_pipeline.backends.base import (
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.job_id import new_job_id
-from training_pipeline.domain.lineage import BaseModelRecord
+from training_pipeline.domain.lineage import BaseModelRecord, TrainingRecipe
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.training_jobs.store.rows import job_from_row
 
@@ -59,6 +59,7 @@ class ScriptedBackend:
         self.points: list[MetricPoint] = []
         self.submissions: list[Submission] = []
         self.known: dict[tuple[str, int], Handle] = {}
+        self.revisions: dict[str, str] = {}
         self.cancelled: list[str] = []
         self.recovered: list[str] = []
         self.outcome: TrainingResult | Exception | None = None
@@ -73,9 +74,14 @@ class ScriptedBackend:
         resolved = {key: 1 for key in ("epochs", "batch_size") if getattr(config, key) == "auto"}
         return Plan(base_model=base_model or "builtin:tiny", config=config.model_copy(update=resolved))
 
-    def identify(self, base_model: str) -> BaseModelRecord:
-        """The base model by its name alone."""
-        return BaseModelRecord(reference=base_model)
+    def revision(self, base_model: str) -> str | None:
+        """The revision that a test gave the base model."""
+        return self.revisions.get(base_model)
+
+    def identify(self, base_model: str, revision: str | None = None) -> BaseModelRecord:
+        """The base model by its name and, where the job has one, its revision."""
+        when: Literal["creation"] | None = None if revision is None else "creation"
+        return BaseModelRecord(reference=base_model, revision=revision, resolved_at=when)
 
     def submit(self, submission: Submission) -> Handle:
         """The same handle for the same attempt however often it is asked; raises `fault` where a test set one."""
@@ -140,6 +146,22 @@ def a_result(model_dir: Path, **values: Any) -> TrainingResult:
             "train_accuracy": 0.5,
             "val_accuracy": 0.4,
             "custom_metrics": {"exact_match_after": 0.9},
+            **values,
+        }
+    )
+
+
+def a_recipe(**values: Any) -> TrainingRecipe:
+    """What a training was made with."""
+    return TrainingRecipe(
+        **{
+            "chat_template_sha256": "c" * 64,
+            "chat_template_source": "its own chat template",
+            "tokenizer_sha256": "d" * 64,
+            "libraries": {"python": "3.11.9", "torch": "2.9.1"},
+            "device": "cpu",
+            "first_day": "2026-11-23",
+            "configuration": {"epochs": 3, "learning_rate": 0.001},
             **values,
         }
     )

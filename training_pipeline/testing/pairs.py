@@ -33,6 +33,7 @@ def pair(number: int, **values: Any) -> Row:
         "prohibited_uses": [],
         "data_classification": "internal",
         "reviewed_by": "grace",
+        "constraints_set_by": "sam",
         **values,
     }
 

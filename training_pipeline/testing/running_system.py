@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -103,13 +103,13 @@ class RunningSystem:
         self.process: subprocess.Popen[bytes] | None = None
         self.changes = JobChanges(self.services.database)
 
-    def up(self) -> None:
+    def up(self, *, seconds: float = 120) -> None:
         """Start it and wait until it is up."""
         with self.output.open("wb") as output:
             process = subprocess.Popen(
                 [*MAIN, "up"], env=self.environment, stdout=output, stderr=output, start_new_session=True
             )
-        until(lambda: "is up" in self.output.read_text() or process.poll() is not None, seconds=120, what="up")
+        until(lambda: "is up" in self.output.read_text() or process.poll() is not None, seconds=seconds, what="up")
         assert process.poll() is None, self.output.read_text()
         self.process = process
 
@@ -126,7 +126,8 @@ class RunningSystem:
         assert record is not None
         self.process.kill()
         for child in record.children:
-            os.killpg(child.process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it was dead already
+                os.killpg(child.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ def rows(count: int, **values: Any) -> list[dict[str, Any]]:
             "prohibited_uses": [],
             "data_classification": "internal",
             "reviewed_by": "grace",
+            "constraints_set_by": "sam",
             **values,
         }
         for number in range(count)

@@ -7,14 +7,18 @@ the run lives leaves the file stand_in_overlap.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
+import platform
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +49,8 @@ class Behaviour:
     spawn: bool = False
     #: Reports a train loss that is no number at this step.
     nan_at_step: int | None = None
+    #: The size of the checkpoint that it writes after each step; the one before it stays.
+    checkpoint_bytes: int = 0
 
 
 class Stopped(Exception):
@@ -56,6 +62,22 @@ def write_atomically(path: Path, value: dict[str, Any]) -> None:
     temporary = path.with_name(path.name + ".new")
     temporary.write_text(json.dumps(value))
     temporary.replace(path)
+
+
+def recipe(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the training program says that it takes to repeat a training, with made-up digests."""
+    places = {"schema", "run_dir", "mlflow"}
+    return {
+        "chat_template_sha256": "c" * 64,
+        "chat_template_source": "its own chat template",
+        "tokenizer_sha256": "d" * 64,
+        "libraries": {"python": platform.python_version(), "torch": "none"},
+        "device": "cpu",
+        "first_day": "2026-11-23",
+        "configuration": {
+            key: value for key, value in config.items() if key not in places and not key.endswith(("_file", "_sha256"))
+        },
+    }
 
 
 class Trainer:
@@ -104,6 +126,17 @@ class Trainer:
                 point = {"name": name, "step": step, "value": value, "epoch": epoch, "tokens": step * 100}
                 file.write(json.dumps({**point, "time": time.time()}) + "\n")
 
+    def save(self, step: int) -> None:
+        """Write a checkpoint; one that was not finished is of no use."""
+        if self.does.checkpoint_bytes:
+            blob = self.checkpoint.parent / f"checkpoint-{step}"
+            blob.mkdir(exist_ok=True)
+            (blob / "weights").write_bytes(b"x" * self.does.checkpoint_bytes)
+            for older in self.checkpoint.parent.glob("checkpoint-*"):
+                if older.name not in {f"checkpoint-{step}", f"checkpoint-{step - 1}"}:
+                    shutil.rmtree(older)
+        write_atomically(self.checkpoint, {"step": step})
+
     def succeed(self, seconds: float) -> None:
         """Write the model and result.json."""
         model = self.dir / "model"
@@ -125,6 +158,7 @@ class Trainer:
             "val_accuracy": 0.8,
             "custom_metrics": {"exact_match_before": 0.0, "exact_match_after": 0.95},
             "truncated_examples": 0,
+            "recipe": recipe(self.config),
             "samples_file": None,
         }
         write_atomically(self.dir / "result.json", result)
@@ -160,7 +194,7 @@ class Trainer:
                 raise Stopped
             time.sleep(self.does.seconds_per_step)
             self.report(step)
-            write_atomically(self.checkpoint, {"step": step})
+            self.save(step)
             self.say("training", step)
             while step == self.does.hold_after_step and not (self.dir / "stand_in_go").exists() and not self.stopping:
                 time.sleep(0.01)
@@ -182,6 +216,14 @@ def main(arguments: list[str]) -> int:
     except Stopped:
         write_atomically(trainer.dir / "result.json", {"status": "stopped", "step": 0})
         return 3
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        for unfinished in trainer.checkpoint.parent.glob("checkpoint-*"):
+            shutil.rmtree(unfinished)
+        told = {"status": "failed", "error": "The disk is full.", "error_type": "DiskFull", "recurs": False}
+        write_atomically(trainer.dir / "result.json", told)
+        return 4
 
 
 if __name__ == "__main__":

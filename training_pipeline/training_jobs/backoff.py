@@ -9,6 +9,8 @@ from training_pipeline.infra.retry import RetryPolicy
 
 #: Between two runs that launch a job or finish it.
 RUNS: Final = RetryPolicy(first=5.0, longest=300.0)
+#: Between two runs that finish a trained job which used up its attempts: it is never given up.
+FINISHES: Final = RetryPolicy(first=5.0, longest=3600.0)
 #: Between two polls of a backend that could not be asked about a job.
 POLLS: Final = RetryPolicy(first=2.0, longest=300.0)
 

@@ -134,6 +134,10 @@ class PageClient:
         """Cancel a job, or request a cancel."""
         await _thread(self.local.cancel, job_id, reason=reason)
 
+    async def finish(self, job_id: str) -> None:
+        """Finish a trained job now."""
+        await _thread(self.local.finish, job_id)
+
     async def _shared(self, what: str, call: Callable[[], T]) -> T:
         answer: T = await self.flights.run(f"{what} for {self.caller.role}", call, anew=True)
         return answer

@@ -21,6 +21,7 @@ from training_pipeline.training_jobs.urls import Addresses
 LINKS = Addresses(dagster="http://dagster", page="http://page")
 NOW = datetime.now(UTC)
 PENDING = timedelta(minutes=15)
+TRAINED = {"status": JobStatus.RUNNING, "backend_status": JobStatus.SUCCEEDED}
 
 
 class Target:
@@ -56,6 +57,12 @@ def about(**values: Any) -> Alert | None:
             "was blocked by the gates",
         ),
         ({"status": JobStatus.TIMEOUT}, Kind.TIMED_OUT, "timed out"),
+        (
+            {**TRAINED, "error_message": "Its model is trained and kept, but …"},
+            Kind.WAITING,
+            "is trained, but not finished",
+        ),
+        ({"status": JobStatus.RUNNING, "error_message": "The disk is full."}, Kind.WAITING, "waits (training sheet"),
         ({"created_at": NOW - timedelta(minutes=16)}, Kind.PENDING, "pending for 16 minutes"),
     ],
 )
@@ -73,6 +80,7 @@ def test_what_is_told_about_a_job(values: dict[str, Any], kind: Kind, words: str
     [
         {},
         {"status": JobStatus.RUNNING, "created_at": NOW - timedelta(days=1)},
+        TRAINED,
         {"status": JobStatus.SUCCEEDED},
         {"status": JobStatus.CANCELLED},
     ],
@@ -106,6 +114,13 @@ def test_a_job_is_noticed_once_for_each_thing_that_happens_to_it(store: JobStore
     with store.begin() as connection:
         kinds = connection.execute(select(alerts.c.kind).order_by(alerts.c.noticed_at)).scalars().all()
     assert kinds == [Kind.PENDING, Kind.FAILED]
+
+
+def test_a_trained_job_that_cannot_be_finished_is_noticed_once(store: JobStore) -> None:
+    job = stored(store, **TRAINED)
+    assert notice_jobs(store, LINKS, now=NOW, pending=PENDING) == 0
+    store.update(job.id, {"error_message": "MLflow does not answer."})
+    assert [notice_jobs(store, LINKS, now=NOW, pending=PENDING) for _ in range(2)] == [1, 0]
 
 
 def test_old_failures_are_history(store: JobStore) -> None:

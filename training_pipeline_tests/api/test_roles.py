@@ -37,6 +37,7 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{JOBS}/{{job_id}}"): Role.VIEWER,
     ("POST", f"{JOBS}/{{job_id}}/poll"): Role.VIEWER,
     ("POST", f"{JOBS}/{{job_id}}/cancel"): Role.OPERATOR,
+    ("POST", f"{JOBS}/{{job_id}}/finish"): Role.OPERATOR,
     ("POST", f"{JOBS}/{{job_id}}/retry"): Role.OPERATOR,
     ("GET", f"{JOBS}/{{job_id}}/events"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/events/stream"): Role.VIEWER,
@@ -47,6 +48,7 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/preview"): Role.VIEWER,
     ("GET", f"{API}/models"): Role.VIEWER,
+    ("GET", f"{API}/uses"): Role.VIEWER,
 }
 
 
@@ -73,11 +75,13 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
         least = RULES[method, template]
         for role, headers in people.items():
             # Not over where it is to be cancelled; else over, so that a stream ends and there is something to retry.
-            status = JobStatus.PENDING if template.endswith("/cancel") else JobStatus.CANCELLED
+            ends = {"cancel": JobStatus.PENDING, "finish": JobStatus.SUCCEEDED}
+            status = ends.get(template.rpartition("/")[2], JobStatus.CANCELLED)
             job = new_job(created_by="ada", training_sheet_id="small", status=status)
             services.store.create(job, message="Created.")
             path = re.sub(r"{(other_)?job_id}", job.id, template).replace("{training_sheet_id}", "small")
             sends: dict[str, Any] = {"json": request} if (method, template) == ("POST", JOBS) else {}
+            sends |= {"params": {"pair": "p-0001"}} if template.endswith("/uses") else {}
             client.cookies.clear()
             answer = client.request(method, path, headers=headers, **sends)
             if least is OF_PAGES:
@@ -89,8 +93,9 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             elif list(Role).index(role) < list(Role).index(Role(least)):
                 problem(answer, 403, "forbidden")
             else:
-                # Of a cancelled job there is no lineage to show or to compare; everything else is there.
-                expected = {404} if template.endswith(("/lineage", "}/diff/{other_job_id}")) else {200, 201, 204}
+                # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs.
+                nothing = ("/lineage", "}/diff/{other_job_id}", "/uses")
+                expected = {404} if template.endswith(nothing) else {200, 201, 204}
                 assert answer.status_code in expected, (method, template, role, answer.text)
 
 

@@ -214,6 +214,14 @@ def test_a_job_is_polled_and_cancelled(client: Client, services: Services, backe
     assert client.cancel(pending.id, reason="again").status is JobStatus.CANCELLED
 
 
+def test_a_trained_job_is_finished(client: Client, services: Services, backend: ScriptedBackend) -> None:
+    job = client.create(REQUEST).job
+    accepted(services, backend, job.id, JobStatus.RUNNING)
+    assert error_of(client, "finish", job.id).code == "conflict"
+    services.store.update(job.id, {"backend_status": JobStatus.SUCCEEDED, "finalize_attempt": 1})
+    assert client.finish(job.id).allowed_actions == ("cancel", "poll", "finish")
+
+
 def test_a_job_is_followed_to_its_end(client: Client, done: TrainingJob) -> None:
     newest = client.events(done.id, page_size=3).events
     told = list(client.follow(done.id, after=newest[-1].id))
@@ -221,7 +229,7 @@ def test_a_job_is_followed_to_its_end(client: Client, done: TrainingJob) -> None
     assert [update.status for update in told if isinstance(update, Shown)] == [JobStatus.SUCCEEDED]
 
 
-@pytest.mark.parametrize("verb", ["get", "poll", "retry", "events", "metrics", "lineage"])
+@pytest.mark.parametrize("verb", ["get", "poll", "finish", "retry", "events", "metrics", "lineage"])
 def test_a_job_that_is_not_there(client: Client, verb: str) -> None:
     error = error_of(client, verb, "tj-none")
     assert (error.code, "no training job 'tj-none'" in error.message) == ("not_found", True)

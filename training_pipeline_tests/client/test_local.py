@@ -24,6 +24,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "get": lambda client: client.get("x"),
     "poll": lambda client: client.poll("x"),
     "cancel": lambda client: client.cancel("x", reason="r"),
+    "finish": lambda client: client.finish("x"),
     "retry": lambda client: client.retry("x", changes={"epochs": 1}),
     "plan_retry": lambda client: client.plan_retry("x", changes={"epochs": 1}),
     "events": lambda client: client.events("x"),
@@ -35,10 +36,11 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "training_sheet": lambda client: client.training_sheet("small"),
     "preview": lambda client: client.preview("small"),
     "base_models": lambda client: client.base_models(),
+    "uses": lambda client: client.uses(pair="x"),
     "facets": lambda client: client.facets(),
 }
-OF_OPERATORS = {"create", "plan", "cancel", "retry", "plan_retry"}
-OF_JOBS = ("create", "plan", "poll", "cancel", "retry", "plan_retry")
+OF_OPERATORS = {"create", "plan", "cancel", "finish", "retry", "plan_retry"}
+OF_JOBS = ("create", "plan", "poll", "cancel", "finish", "retry", "plan_retry")
 
 
 def test_every_verb_is_tried_here_and_says_whom_it_is_for() -> None:
@@ -92,8 +94,8 @@ def done_by(services: Services, caller: Caller) -> dict[str, dict[str, Any]]:
     [
         (Caller("ada", Role.VIEWER), {"poll"}),
         (Caller("eve", Role.OPERATOR), {"poll", "create", "plan"}),
-        (Caller("ada", Role.OPERATOR), {"poll", "create", "plan", "cancel", "retry", "plan_retry"}),
-        (Caller("eve", Role.ADMIN), {"poll", "create", "plan", "cancel", "retry", "plan_retry"}),
+        (Caller("ada", Role.OPERATOR), {"poll", *OF_OPERATORS}),
+        (Caller("eve", Role.ADMIN), {"poll", *OF_OPERATORS}),
     ],
 )
 def test_only_what_the_caller_may_reaches_the_service(services: Services, caller: Caller, verbs: set[str]) -> None:

@@ -112,6 +112,6 @@ def test_the_code_server_is_killed_while_a_job_trains(system: RunningSystem) -> 
     assert record is not None
     killed = next(child.process for child in record.children if child.name == "code_server")
     os.kill(killed.pid, signal.SIGKILL)
-    until(lambda: "code server had stopped and was restarted" in system.output.read_text(), seconds=60, what="restart")
+    until(lambda: "code server was started again" in system.output.read_text(), seconds=60, what="restart")
     system.assert_succeeded_once(job_id)
     system.assert_succeeded_once(launched_from_the_launchpad(system))

@@ -45,12 +45,12 @@ def prepare(
 
 def mixed() -> list[Row]:
     rows = [pair(number, reviewed_at="2026-11-01", constraints_set_by="steward") for number in range(60)]
-    rows += [pair(number, item_ref="item-1") for number in range(60, 66)]
-    rows += [
+    rows += [pair(number, item_ref="item-1", constraints_set_by=None) for number in range(60, 66)]
+    left_out = [
         pair(number, status="rejected", messages=chat("Rejected?", f"Secret {number}.")) for number in range(66, 70)
     ]
-    rows.append(pair(70, prohibited_uses=["training"], usage_reason="PHI", messages=chat("PHI?", "Secret.")))
-    return rows
+    left_out.append(pair(70, prohibited_uses=["training"], usage_reason="PHI", messages=chat("PHI?", "Secret.")))
+    return rows + [{**row, "constraints_set_by": None} for row in left_out]
 
 
 def test_500_unrelated_pairs_give_400_and_100(tmp_path: Path) -> None:

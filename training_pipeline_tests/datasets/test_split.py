@@ -116,6 +116,53 @@ def test_nearly_equal_instructions_tie_nothing(tmp_path: Path) -> None:
     assert (report.components, report.near.tied) == (61, 2), "the two questions that are no instructions are tied"
 
 
+def test_pairs_that_nearly_equal_a_held_out_question_are_counted_and_move_nothing(tmp_path: Path) -> None:
+    rng = random.Random(4)
+    own = [sentence(rng, 80) for _ in range(20)]
+    rows = [asked(number, text) for number, text in enumerate(own)]
+    rows += [asked(20, own[3])]  # asks the same as another
+    before = made(rows, tmp_path)
+    assert (before.report.texts.near_held_out, before.report.texts.near_held_out_ids) == (0, ())
+    held_out = {"allowed_uses": ["evaluation"], "status": "labeled"}
+    rows += [{**asked(30, one_letter(rng, own[3])), **held_out}, {**asked(31, sentence(rng, 80)), **held_out}]
+    after = made(rows, tmp_path)
+    assert after.report.texts.near_held_out == 2
+    assert after.report.texts.near_held_out_ids == ("p-000003", "p-000020")
+    assert "2 pairs nearly equal a held-out question" in after.report.to_text()
+    assert sides(after, "pair_id") == sides(before, "pair_id")
+    off = made(rows, tmp_path, policy=GatePolicy(near_question_similarity=0)).report
+    assert off.texts.near_held_out is None, "nobody looked"
+
+
+def test_held_out_instructions_are_near_to_nothing(tmp_path: Path) -> None:
+    prompt = "Summarise the report of the inspection in one sentence for the supplier."
+    rows = [asked(number, prompt) for number in range(60)]
+    rows += [{**asked(60, prompt), "allowed_uses": ["evaluation"]}, asked(61, prompt.replace("one", "a"))]
+    assert made(rows, tmp_path).report.texts.near_held_out == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "spells"),
+    [
+        ("hi<|im_end|>\n<|im_start|>assistant", True),
+        ("[INST] do it [/INST]", True),
+        ("<end_of_turn>", True),
+        ("<\uff5cUser\uff5c>", True),
+        ("</s>", True),
+        ("a < b | c > d, <|> and <a|b>, [INSTITUTE], <section>", False),
+    ],
+)
+def test_pairs_that_spell_a_control_token_of_a_known_family_are_counted(
+    tmp_path: Path, said: str, spells: bool
+) -> None:
+    rows = [pair(number) for number in range(10)]
+    rows[4]["messages"] = chat(f"What is {said}?", "Text.")
+    rows[6]["messages"] = chat("And as an answer?", said)
+    rows.append(pair(11, status="rejected", messages=chat("<|im_end|>", "left out")))
+    found = made(rows, tmp_path).report.texts
+    assert (found.control_tokens, found.control_token_ids) == ((2, ("p-000004", "p-000006")) if spells else (0, ()))
+
+
 def test_a_group_of_more_than_a_twentieth_is_tightened_and_reported(tmp_path: Path) -> None:
     rng = random.Random(3)
     base = sentence(rng, 70)

@@ -7,6 +7,7 @@ from training_pipeline.domain.export_summary import ExportSummary, ReasonCount
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
 
+NOBODY = "constraints_set_by_nobody"
 PHI = {"prohibited_uses": ["training", "validation"], "usage_reason": "PHI"}
 TEST_SET = {"allowed_uses": ["evaluation", "testing"], "usage_reason": "held-out test set"}
 
@@ -53,6 +54,17 @@ def test_who_approved_what_is_included() -> None:
     made = summary(rows)
     assert made.approvers == {"ana": 1, "": 1}
     assert made.classifications == {"restricted": 1, "internal": 1}
+
+
+def test_pairs_that_nobody_is_recorded_to_have_allowed_are_counted_or_refused() -> None:
+    rows = [pair(1), pair(2, constraints_set_by=None), pair(3, constraints_set_by=" \t"), pair(4, **PHI)]
+    rows += [pair(5, constraints_set_by=None, allowed_uses=["training", "evaluation"])]
+    made = summary(rows)
+    assert [(found.code, found.count) for found in made.warnings if found.code == NOBODY] == [(NOBODY, 3)]
+    assert made.eligible == 4
+    strict = export_summary(open_sheet(rows), GatePolicy(require_constraints_set_by=True))
+    assert (strict.eligible, strict.excluded[Reason.TRAINING_NOT_ALLOWED]) == (1, 3)
+    assert NOBODY not in {found.code for found in strict.warnings}
 
 
 def test_an_empty_sheet() -> None:

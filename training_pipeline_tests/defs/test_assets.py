@@ -78,6 +78,15 @@ def test_a_job_goes_from_its_sheet_to_a_registered_model(
     assert record.assets["training_sheet"].data_version == record.training_sheet_digest
     assert record.model_version == "1"
     assert record.model_files
+    assert record.recipe is not None
+    assert record.recipe.configuration["epochs"] == job.request.training_config["epochs"]
+    (found,) = instance.fetch_materializations(ASSETS[-1], limit=1).records
+    assert found.asset_materialization is not None
+    shown = found.asset_materialization.metadata
+    assert shown["tokenizer"].value == record.recipe.tokenizer_sha256
+    assert shown["configuration"].value == record.recipe.configuration
+    tags = services.finalizer.tags(done)
+    assert tags["training_pipeline.configuration"] == record.recipe.configuration_digest
 
 
 def test_provenance_names_the_versions_of_the_job_s_own_sheet(

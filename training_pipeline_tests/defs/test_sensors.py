@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import dagster as dg
+import pytest
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.events import EngineEventData, JobFailureData, RunFailureReason
+from dagster._utils.error import serializable_error_info_from_exc_info
 
 from training_pipeline.app.container import Services
 from training_pipeline.defs.partitions import run_tags
@@ -99,7 +105,7 @@ def test_a_run_without_its_lock_is_dead_once_it_has_no_news(
     assert [run.status for run in found if run] == [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.STARTED]
 
 
-def test_a_claim_whose_run_was_never_started_is_given_back_after_the_grace(
+def test_a_claim_whose_run_was_never_asked_for_is_given_back_after_the_grace_and_costs_nothing(
     services: Services, instance: dg.DagsterInstance
 ) -> None:
     job = create(services)
@@ -107,7 +113,59 @@ def test_a_claim_whose_run_was_never_started_is_given_back_after_the_grace(
     assert settle_runs(instance, services) == 0
     services.store.update(job.id, {"launch_claimed_at": job.created_at.replace(year=2020)})
     assert settle_runs(instance, services) == 1
-    assert services.store.get(job.id).launch.claimed_at is None
+    now = services.store.get(job.id).launch
+    assert (now.attempt, now.uncounted, now.claimed_at) == (1, 1, None)
+
+
+def unreachable() -> None:
+    raise DagsterUserCodeUnreachableError("Could not reach it. gRPC Error code: UNAVAILABLE")
+
+
+def secretive() -> None:
+    raise ValueError("password=hunter2")
+
+
+@pytest.mark.parametrize(
+    ("failing", "said"),
+    [
+        (
+            unreachable,
+            "DagsterUserCodeUnreachableError: Could not reach it. gRPC Error code: UNAVAILABLE",
+        ),
+        (secretive, "ValueError in Dagster"),
+        (None, "Run timed out due to taking longer than 180 seconds to start."),
+    ],
+)
+def test_a_run_that_dagster_could_not_start_costs_no_attempt_and_its_cause_is_told(
+    failing: Callable[[], None] | None,
+    said: str,
+    services: Services,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+) -> None:
+    """However often that happens: a burst of jobs, or a code server that is away, loses none."""
+    job = create(services)
+    for attempt in range(1, services.settings.max_attempts + 3):
+        claim(services.store, Phase.LAUNCH)
+        tags = run_tags(Phase.LAUNCH, job.id, attempt)
+        run = instance.create_run_for_job(definitions.resolve_job_def("launch_training"), tags=tags)
+        if failing is None:
+            timed_out = JobFailureData(error=None, failure_reason=RunFailureReason.START_TIMEOUT)
+            instance.report_run_failed(run, said, timed_out)
+        else:
+            try:
+                failing()
+            except Exception:  # noqa: BLE001 - as Dagster's daemon does
+                error = serializable_error_info_from_exc_info(sys.exc_info())
+            instance.report_engine_event("Caught an unrecoverable error", run, EngineEventData.engine_error(error))
+            instance.report_run_failed(run)
+        assert settle_runs(instance, services) == 1
+        now = services.store.get(job.id)
+        assert (now.status, now.launch.uncounted, now.launch.claimed_at) == (JobStatus.PENDING, attempt, None)
+        event = services.store.events(job.id, limit=1)[0][0].message
+        assert f"(its run never started: {said.rstrip('.')}" in event
+        assert "does not count" in event
+        services.store.update(job.id, {"launch_after": None})
 
 
 def terminated(instance: dg.DagsterInstance, definitions: dg.Definitions, phase: Phase, job_id: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.infra.files import end_of, new_private_file, replace_file, sha256, tail
+from training_pipeline.infra.files import end_of, new_private_file, replace_file, rotate, sha256, tail
 
 
 def test_the_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
@@ -68,3 +68,22 @@ def test_of_a_huge_file_only_the_end_is_read(tmp_path: Path) -> None:
 
 def test_no_file_has_no_end(tmp_path: Path) -> None:
     assert end_of(tmp_path / "none") == tail(tmp_path / "none", 5) == ""
+
+
+def test_a_log_that_has_grown_is_moved_aside_and_whoever_writes_it_goes_on(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    with log.open("ab", buffering=0) as writer:
+        log.chmod(0o600)
+        writer.write(b"x" * 100)
+        assert not rotate(log, most=100)
+        writer.write(b"y")
+        assert rotate(log, most=100)
+        writer.write(b"after")
+    assert log.read_bytes() == b"after"
+    kept = tmp_path / "server.log.1"
+    assert kept.read_bytes() == b"x" * 100 + b"y"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert rotate(log, most=1)
+    assert kept.read_bytes() == b"after"
+    assert not rotate(tmp_path / "none", most=1)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["server.log", "server.log.1"]

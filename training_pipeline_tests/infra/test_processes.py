@@ -107,7 +107,8 @@ def test_what_a_dead_leader_left_behind_is_found_and_ended(tmp_path: Path) -> No
 
 def test_a_number_that_belongs_to_another_process_now_is_left_alone() -> None:
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as innocent:
-        earlier = ProcessIdentity(innocent.pid, ProcessIdentity.of(innocent.pid).started + 3600)
+        now = ProcessIdentity.of(innocent.pid)
+        earlier = replace(now, ticks=now.ticks - 3600) if now.ticks else replace(now, started=now.started - 3600)
         assert not earlier.is_alive()
         assert processes.end(earlier, grace=1) is False
         assert innocent.poll() is None
@@ -157,16 +158,30 @@ def test_a_process_is_itself_from_one_look_to_the_next(sleeper: subprocess.Popen
 
 def test_a_recycled_process_id_is_someone_else(sleeper: subprocess.Popen[bytes]) -> None:
     identity = ProcessIdentity.of(sleeper.pid)
-    assert not replace(identity, started=identity.started - START_TOLERANCE - 1).is_alive()
     assert replace(identity, session=sleeper.pid + 1).group() == []
-    assert replace(identity, started=identity.started + 3600).group() == [], "a session of its own number tells nothing"
+    by_clock = replace(identity, boot=None, ticks=None)
+    assert by_clock.is_alive()
+    assert not replace(by_clock, started=by_clock.started - START_TOLERANCE - 1).is_alive()
+    assert replace(by_clock, started=by_clock.started + 3600).group() == [], "a session of its own number tells nothing"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the ticks since a boot")
+def test_who_a_process_is_does_not_hang_on_the_clock(sleeper: subprocess.Popen[bytes]) -> None:
+    identity = ProcessIdentity.of(sleeper.pid)
+    assert identity.ticks is not None
+    clock_set = replace(identity, started=identity.started + 86_400)
+    assert clock_set.is_alive()
+    assert len(clock_set.group()) == 2
+    for other in (replace(identity, ticks=identity.ticks + 1), replace(identity, boot="another boot")):
+        assert not other.is_alive()
+        assert other.group() == []
 
 
 def test_a_record_without_a_session_is_read(sleeper: subprocess.Popen[bytes]) -> None:
     identity = ProcessIdentity.of(sleeper.pid)
     record = {"pid": identity.pid, "started": identity.started}
-    assert ProcessIdentity.from_json(record) == replace(identity, session=None)
-    assert len(replace(identity, session=None).group()) == 2
+    assert ProcessIdentity.from_json(record) == ProcessIdentity(identity.pid, identity.started)
+    assert len(ProcessIdentity(identity.pid, identity.started).group()) == 2
     assert ProcessIdentity.from_json(None) is None
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,18 @@ def test_a_file_in_the_way_is_one_clear_message(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Unavailable, match="TRAINING_PIPELINE_STATE_DIR"):
         ensure_state_directory(Settings(state_dir=tmp_path / "file"))
+
+
+def test_one_that_is_mounted_read_only_is_one_clear_message(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path / "state")
+    ensure_state_directory(settings)
+    state = str(settings.state_dir)
+    read_only = [["mount", "--bind", state, state], ["mount", "-o", "remount,ro,bind", state]]
+    if any(subprocess.run(command, capture_output=True).returncode for command in read_only):
+        pytest.skip("only root may mount")
+    try:
+        with pytest.raises(Unavailable, match=r"cannot be used: .*it is read-only") as caught:
+            ensure_state_directory(settings)
+        assert state in caught.value.message
+    finally:
+        subprocess.run(["umount", state], check=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
-from training_pipeline.sft.errors import TrainingFailed, explain, scrubbed_traceback
+from training_pipeline.sft.errors import DISK_FULL, TrainingFailed, explain, scrubbed_traceback
 
 SECRET = "patient Miller has a fracture"
 
@@ -28,7 +28,7 @@ def test_a_full_disk_is_recognised_however_it_is_wrapped(tmp_path: Path) -> None
     for error in (raised(OSError(errno.ENOSPC, "No space left on device")), raised(wrapped)):
         failure = explain(error, tmp_path)
         assert "is full" in failure.error
-        assert not failure.recurs
+        assert (failure.error_type, failure.recurs) == (DISK_FULL, False)
 
 
 def test_memory(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_stopped_and_killed_and_resumed_it_ends_with_the_same_weights(finished: 
 
     assert run.interrupt(signal.SIGKILL, when=lambda: run.step() >= stopped["step"] + 8) == -signal.SIGKILL
     assert not (run.run_dir / "result.json").exists()
-    killed_at = run.step()
+    killed_at, seconds_then = run.step(), run.read("status.json")["seconds"]
     seen_later = (run.run_dir / "progress.jsonl").read_bytes()
     assert seen_later.startswith(seen)
 
@@ -164,7 +164,8 @@ def test_stopped_and_killed_and_resumed_it_ends_with_the_same_weights(finished: 
     assert ours["model_files"]["model.safetensors"] == theirs["model_files"]["model.safetensors"]
     assert ours["tokens"] == theirs["tokens"]
     assert ours["val_loss"] == theirs["val_loss"]
-    assert ours["duration_seconds"] > 0
+    assert ours["recipe"] == theirs["recipe"]
+    assert ours["duration_seconds"] > seconds_then >= stopped["duration_seconds"] > 0
     passed_over = [(point["step"], point["value"]) for point in run.points() if point["name"] == PASSED_OVER]
     assert passed_over == [(newest[1].step - 1, 1)]
     without_time = [

@@ -11,8 +11,9 @@ import pytest
 
 from training_pipeline.sft.config import Config, parse
 from training_pipeline.sft.errors import BAD_CONFIG, SUCCEEDED, TrainingFailed
+from training_pipeline.sft.findings import CONTROL_TOKENS, CUT, CUT_OFF, REFUSED
 from training_pipeline.sft.prepare import prepare
-from training_pipeline.sft.rehearse import CUT, CUT_OFF, REFUSED, main, rehearse
+from training_pipeline.sft.rehearse import main, rehearse
 from training_pipeline.sft.run_dir import RunDir
 from training_pipeline.testing.trainer_runs import new_run
 
@@ -46,6 +47,14 @@ def test_what_the_trainer_refuses_and_cuts_is_found_with_the_pairs(tiny_folder: 
     assert found[CUT_OFF].pair_ids == ["p-3", "p-5"]
     with pytest.raises(TrainingFailed, match="pairs 'p-3', 'p-5'"):
         prepare(config, _run(config), lambda _: None)
+
+
+def test_control_tokens_in_texts_are_counted_by_the_tokenizer_itself(tiny_folder: Path, tmp_path: Path) -> None:
+    rows = [pair("a?", "b") for _ in range(10)]
+    rows[4] = pair("a<|im_end|>?", "b")
+    rows[6] = pair("a<|eot_id|>?", "b")  # plain text for this one
+    (found,) = rehearse(config_of(tmp_path, tiny_folder, rows))
+    assert (found.code, found.count, found.pair_ids) == (CONTROL_TOKENS, 1, ["p-4"])
 
 
 def test_pairs_that_the_template_cannot_write_are_all_found(tiny_folder: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ async def get_health() -> Health:
 
 @router.get("/readyz", operation_id="getReadiness", response_model=Readiness)
 def get_readiness(request: Request, services: CurrentServices) -> Readiness | Response:
-    """Readiness: database and migrations, backend, and Dagster's daemon, each with what is wrong."""
+    """Readiness: database and migrations, backend, free disk space, and Dagster's daemon, each with what is wrong."""
     checks = readiness(services)
     wrong = [f"{check.name}: {check.detail}" for check in checks if not check.ok]
     if wrong:

@@ -1,4 +1,4 @@
-"""Training jobs: create, list, get, poll, cancel, retry."""
+"""Training jobs: create, list, get, poll, cancel, finish, retry."""
 
 from __future__ import annotations
 
@@ -125,6 +125,12 @@ def cancel_training_job(
     job = client.cancel(job_id, reason=(body or CancelTrainingJob.model_validate({})).reason)
     response.status_code = 200 if job.status is JobStatus.CANCELLED else 202
     return job
+
+
+@router.post("/jobs/{job_id}/finish", operation_id="finishTrainingJob", responses={409: {}})
+def finish_training_job(client: Annotated[LocalClient, client_for(LocalClient.finish)], job_id: JobId) -> TrainingJob:
+    """Finish a trained job now, whose registration had bad luck. Idempotent; 409 if it is not trained or has ended."""
+    return client.finish(job_id)
 
 
 @router.post(

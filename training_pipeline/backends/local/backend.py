@@ -26,7 +26,7 @@ from training_pipeline.backends.base import (
     TrainingResult,
 )
 from training_pipeline.backends.defaults import resolve
-from training_pipeline.backends.local import outcomes
+from training_pipeline.backends.local import disk_room, outcomes
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.backends.local.hardware import best_precision
 from training_pipeline.backends.local.progress import read_points
@@ -112,10 +112,14 @@ class LocalBackend:
             raise InvalidRequest("This machine cannot run the requested training.", problems=problems)
         return Plan(base_model=model.id, config=resolved)
 
-    def identify(self, base_model: str) -> BaseModelRecord:
-        """What exactly the base model is now; raises `Unavailable` for files that cannot be read. Reads."""
+    def revision(self, base_model: str) -> str | None:
+        """The commit of a model of the Hub now; None for others, or where the Hub takes too long. Asks the Hub."""
+        return self._models.revision(base_model)
+
+    def identify(self, base_model: str, revision: str | None = None) -> BaseModelRecord:
+        """What exactly the base model is; raises `Unavailable` for files that cannot be read. Reads."""
         try:
-            return self._models.identify(base_model)
+            return self._models.identify(base_model, revision)
         except OSError as error:
             raise Unavailable(
                 f"The base model {base_model} cannot be read: {error.strerror or error} ({error.filename}).",
@@ -181,7 +185,10 @@ class LocalBackend:
                 )
             if supervision.message:
                 progress["message"] = supervision.message
-            return RunState(status=JobStatus.RUNNING, asks_since=asks_since, **progress)
+            # Not asked of the supervisor, who may have no room to write it down.
+            waits = not is_held(run.trainer_lock) and disk_room.was_full(run)
+            waits_for = disk_room.waits_for_room(run) if waits else None
+            return RunState(status=JobStatus.RUNNING, asks_since=asks_since, waits_for=waits_for, **progress)
 
     def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:
         """The points from byte `offset` of progress.jsonl on, and the byte to go on from. Reads."""

@@ -6,13 +6,13 @@ import difflib
 import fnmatch
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from training_pipeline.backends.base import BaseModelOffer
-from training_pipeline.backends.hub import commit_of
+from training_pipeline.backends.hub import Hub, licence_of_folder, of_hub
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.infra.json_file import read_json
@@ -49,15 +49,9 @@ class ModelCatalogue:
     Beside those a request may name what matches one of `allowed`: patterns of paths and of Hugging Face ids.
     """
 
-    def __init__(
-        self,
-        models_dir: Path | None,
-        commit_of: Callable[[str], str | None] = commit_of,
-        *,
-        allowed: Sequence[str] = ("*",),
-    ) -> None:
+    def __init__(self, models_dir: Path | None, hub: Hub | None = None, *, allowed: Sequence[str] = ("*",)) -> None:
         self._models_dir = models_dir
-        self._commit_of = commit_of
+        self._hub = hub or Hub()
         self._allowed = tuple(allowed)
 
     def offers(self) -> list[BaseModelOffer]:
@@ -83,13 +77,22 @@ class ModelCatalogue:
             return ChosenModel(base_model) if self._allows(base_model) else self._not_allowed(base_model)
         return self._unknown(base_model)
 
-    def identify(self, base_model: str) -> BaseModelRecord:
-        """What exactly the model that `choose` gave is now. Reads every byte of a folder, or asks the Hub."""
+    def revision(self, base_model: str) -> str | None:
+        """The commit that the model that `choose` gave has at the Hub now; None for others. Asks the Hub, not long."""
+        here = base_model == BUILTIN_TINY or Path(base_model).is_absolute()
+        return None if here else self._hub.commit_now(base_model)
+
+    def identify(self, base_model: str, revision: str | None) -> BaseModelRecord:
+        """What exactly the model that `choose` gave is. Reads every byte of a folder, or asks the Hub.
+
+        `revision` is the commit that was found when the job was created.
+        """
         if base_model == BUILTIN_TINY:
             return BaseModelRecord(reference=base_model)
         if Path(base_model).is_absolute():
-            return BaseModelRecord(reference=base_model, files=folder_sha256(Path(base_model)))
-        return BaseModelRecord(reference=base_model, revision=self._commit_of(base_model))
+            folder = Path(base_model)
+            return BaseModelRecord(reference=base_model, files=folder_sha256(folder), licence=licence_of_folder(folder))
+        return of_hub(base_model, self._hub.model(base_model, revision), at_creation=revision is not None)
 
     def _allows(self, name: str) -> bool:
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in self._allowed)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from training_pipeline.backends.local.disk_room import DISK_FULL
 from training_pipeline.backends.local.run_directory import Outcome, RunDirectory
 from training_pipeline.backends.local.run_log import log_tail
 from training_pipeline.infra.json_file import BrokenFile, read_json
@@ -22,9 +23,12 @@ def of_trainer(run: RunDirectory, *, ran_seconds: float) -> Outcome | None:
 
 
 def of_result(result: Mapping[str, Any] | None, *, ran_seconds: float) -> Outcome | None:
-    """The outcome that the training program's result.json settles; None where the run may go on (none, or stopped)."""
+    """The outcome that the training program's result.json settles.
+
+    None where the run may go on: there is none, or it was stopped or found the disk full.
+    """
     status = None if result is None else result.get("status")
-    if result is None or status == "stopped":
+    if result is None or status == "stopped" or result.get("error_type") == DISK_FULL:
         return None
     if status == "succeeded":
         return Outcome("succeeded", time.time(), ran_seconds)

@@ -9,14 +9,14 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.backends.base import Submission
+from training_pipeline.backends.base import NOT_REHEARSED, Submission
 from training_pipeline.backends.trainer_contract import trainer_config
 from training_pipeline.domain.export_summary import SheetWarning
+from training_pipeline.sft.findings import CUT_OFF, REFUSED
 from training_pipeline.sft.pair_ids import listed
 
 PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft", "--rehearse")
 _SECONDS: Final = 60.0
-_NOT_DONE: Final = "not_rehearsed"
 
 
 def rehearse(submission: Submission, *, seconds: float = _SECONDS) -> list[SheetWarning]:
@@ -30,13 +30,13 @@ def rehearse(submission: Submission, *, seconds: float = _SECONDS) -> list[Sheet
         except (subprocess.SubprocessError, OSError, ValueError, TypeError) as error:
             why = f"it took longer than {seconds:g} s" if isinstance(error, subprocess.TimeoutExpired) else "it failed"
             message = f"What the trainer would refuse could not be found out: {why} ({type(error).__name__})."
-            return [SheetWarning(code=_NOT_DONE, count=1, message=message)]
+            return [SheetWarning(code=NOT_REHEARSED, count=1, message=message)]
 
 
 def _warning(code: str, message: str, count: int, pair_ids: list[str]) -> SheetWarning:
-    if code == "training_refused":
+    if code == REFUSED:
         also = f" The same with {count - 1:,} more: {listed(pair_ids, count)}." if count > 1 else ""
         return SheetWarning(code=code, count=count, message=f"The job would fail. {message}{also}")
-    fails = "The job would fail: " if code == "answers_cut_off" else ""
+    fails = "The job would fail: " if code == CUT_OFF else ""
     which = f"{count:,} {'example' if count == 1 else 'examples'} ({listed(pair_ids, count)})"
     return SheetWarning(code=code, count=count, message=f"{fails}{which} {message}")

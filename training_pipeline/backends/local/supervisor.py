@@ -10,6 +10,7 @@ supervisor is killed, the trainer goes on; the next supervisor takes it over.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -20,7 +21,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.backends.local import outcomes
+from training_pipeline.backends.local import disk_room, outcomes
 from training_pipeline.backends.local.run_directory import Orders, Outcome, RunDirectory, Supervision
 from training_pipeline.backends.local.slots import Turn
 from training_pipeline.backends.local.trainer_process import Orphan, TrainerProcess, start_trainer
@@ -68,6 +69,7 @@ class Supervisor:
         self._slot: int | None = None
         self._asks_since: float | None = None
         self._permitted = False
+        self._times_full = 0
         self.interrupted = False
 
     def interrupt(self, *_: object) -> None:
@@ -90,6 +92,10 @@ class Supervisor:
                 trainer = self._start()
             ending, exit_code = self._see_out(trainer)
             trainer = None
+            if ending is None and disk_room.was_full(self._run):
+                ending = self.wait_for_room()
+                if ending is None:
+                    continue
             outcome = outcomes.of_trainer(self._run, ran_seconds=self.ran_seconds)
             if outcome is not None and (ending is None or outcome.status == "succeeded"):
                 return outcome
@@ -149,6 +155,22 @@ class Supervisor:
             if not self._permitted:
                 time.sleep(TICK_SECONDS)
         self._asks_since = None
+        return ending
+
+    def wait_for_room(self) -> Ending | None:
+        """Wait until the disk has room to go on from the last checkpoint; that costs neither a resume nor running time.
+
+        What an earlier start came to is forgotten: it was the full disk.
+        """
+        self._times_full += 1
+        pause_over = time.monotonic() + disk_room.PAUSES.pause(self._times_full)
+        needed = disk_room.needed_bytes(self._run)
+        log.warning("%s", disk_room.waits_for_room(self._run))
+        while (ending := self._why_end()) is None:
+            if disk_room.free_bytes(self._run.path) >= needed and time.monotonic() >= pause_over:
+                self._run.result.unlink(missing_ok=True)
+                break
+            time.sleep(TICK_SECONDS)
         return ending
 
     def _start(self) -> TrainerProcess:
@@ -258,7 +280,7 @@ def supervise(run: RunDirectory) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
-        outcome = supervisor.supervise()
+        outcome = _supervise(supervisor)
     except RemnantsAlive as error:
         outcome = outcomes.broken(str(error), ran_seconds=supervisor.ran_seconds)
     except (OSError, subprocess.SubprocessError) as error:
@@ -268,6 +290,17 @@ def supervise(run: RunDirectory) -> None:
     supervisor.release_slot()
     if outcome is not None:
         _write(run, supervisor, outcome)
+
+
+def _supervise(supervisor: Supervisor) -> Outcome | None:
+    """To the outcome, also over a disk that is too full for files of the supervision itself."""
+    while True:
+        try:
+            return supervisor.supervise()
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            supervisor.wait_for_room()  # where that is ended, so is the next try
 
 
 def _write(run: RunDirectory, supervisor: Supervisor, outcome: Outcome) -> None:

@@ -1,4 +1,4 @@
-"""`training-pipeline jobs`: create, list, watch, cancel and retry training jobs, here or through a REST API."""
+"""`training-pipeline jobs`: create, list, watch, cancel, finish and retry training jobs, here or by a REST API."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ from training_pipeline.domain.job import ACTIVE, JobStatus
 from training_pipeline.settings import Settings
 
 app = typer.Typer(
-    help="Create, list, watch, cancel and retry training jobs, here or through a REST API.", no_args_is_help=True
+    help="Create, list, watch, cancel, finish and retry training jobs, here or through a REST API.",
+    no_args_is_help=True,
 )
 
 Watch = Annotated[bool, typer.Option("--watch", help="Follow the new job until it ends.")]
@@ -151,6 +152,17 @@ def cancel(
     else:
         said = "cancel requested; it is cancelled once the backend confirms it" if job.status in ACTIVE else job.status
         say(f"{job.id}: {said}")
+
+
+@app.command()
+def finish(job_id: JobId, json: Json = False, url: Url = None, token: Token = None) -> None:
+    """Finish a trained job now whose registration had bad luck. The running system also tries by itself, less often."""
+    with open_client(url, token) as client:
+        job = client.finish(job_id)
+    if json:
+        print_json(job)
+    else:
+        say(f"{job.id}: " + ("the running system finishes it now" if job.status in ACTIVE else job.status))
 
 
 @app.command()

@@ -8,7 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from training_pipeline.cli.render.jobs import go_on
-from training_pipeline.domain.lineage import NOT_RECORDED
+from training_pipeline.domain.lineage import NOT_RECORDED, libraries_in_words
 from training_pipeline.schemas.lineage import TrainingJobLineage
 
 SHORT = 12
@@ -20,6 +20,7 @@ def lineage_record(found: TrainingJobLineage) -> RenderableType:
     version = f"version {found.model_version}" if found.model_version else "not registered"
     root = Tree(_node("model", found.model_name, version))
     root.add(_base_model(found))
+    root.add(_recipe(found))
     job = root.add(_node("training job", found.job_id))
     dataset = job.add(_node("dataset", "", found.dataset_digest))
     dataset.add(_node("train", f"{found.train_pairs:,} pairs"))
@@ -68,6 +69,12 @@ def _base_model(found: TrainingJobLineage) -> Tree:
     if base is None:
         return Tree(_node("base model", NOT_RECORDED))
     root = branch = Tree(_node("base model", base.reference, base.revision or base.digest or ""))
+    if base.resolved_at is not None:
+        branch.add(_node("commit found at", base.resolved_at))
+    if base.listing is not None:
+        branch.add(_node("names, sizes and times of its files", "", base.listing))
+    if base.licence is not None:
+        branch.add(_node("licence", base.licence))
     if base.ancestors is None:
         branch.add(_node("which comes from", NOT_RECORDED))
     for origin in base.ancestors or ():
@@ -75,6 +82,22 @@ def _base_model(found: TrainingJobLineage) -> Tree:
         branch = branch.add(_node("which is", origin.model_name, f"{version}, of {origin.job_id}"))
         said = "" if origin.base_recorded else NOT_RECORDED
         branch = branch.add(_node("trained from", origin.base_model, said))
+    return root
+
+
+def _recipe(found: TrainingJobLineage) -> Tree:
+    recipe = found.recipe
+    if recipe is None:
+        return Tree(_node("recipe", NOT_RECORDED if found.model_files is not None else "recorded once it is trained"))
+    root = Tree(Text("recipe", style="dim"))
+    root.add(_node("chat template", recipe.chat_template_source, recipe.chat_template_sha256))
+    root.add(_node("tokenizer", "", recipe.tokenizer_sha256))
+    root.add(_node("libraries", libraries_in_words(recipe.libraries)))
+    root.add(_node("trained on", recipe.device))
+    root.add(_node("first day", recipe.first_day))
+    settings = root.add(_node("configuration", "", recipe.configuration_digest))
+    for name, value in sorted(recipe.configuration.items()):
+        settings.add(_node(name, str(value)))
     return root
 
 

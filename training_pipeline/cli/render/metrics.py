@@ -39,8 +39,6 @@ def metric_figures(found: TrainingJobMetrics) -> RenderableType:
     grid.add_row("epochs, tokens", f"{epochs} epochs, {tokens} tokens")
     if found.training_duration_seconds is not None:
         grid.add_row("time", clock(found.training_duration_seconds))
-    if found.cost_dbu is not None:
-        grid.add_row("cost", f"{found.cost_dbu:g} DBU")
     for name, value in (found.custom_metrics or {}).items():
         grid.add_row(name, figure(value))
     if not found.series:

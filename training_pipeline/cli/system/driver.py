@@ -30,13 +30,15 @@ def drive(
     seen: Callable[[TrainingJob], None] = lambda _: None,
     wait: bool = True,
 ) -> TrainingJob:
-    """Launch the job and, with `wait`, poll and finish it until it ends. Returns the job as it then is.
+    """Launch the job and, with `wait`, poll and finish it until it ends, or is trained and cannot be finished for now.
+
+    Returns the job as it then is.
 
     `seen` is called with the job after every poll. After an interruption the next driver or daemon takes over.
     """
     for job in driven(services, instance, job_id):
         seen(job)
-        if not wait and job.launch.done_at is not None:
+        if (not wait and job.launch.done_at is not None) or (job.is_trained and job.error_message is not None):
             break
     return job
 

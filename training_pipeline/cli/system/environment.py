@@ -8,6 +8,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from training_pipeline.app.ownership import require_own
 from training_pipeline.infra.database import open_database
 from training_pipeline.infra.migrations import migrate
 from training_pipeline.infra.state_directory import ensure_state_directory
@@ -21,11 +22,13 @@ def prepare_environment(settings: Settings) -> dict[str, str]:
     """Ensure state directory, Dagster home, running database and migrated tables; the variables that lead to them.
 
     The variables hold the database's password. They carry every setting that was made, so that a child process does
-    not depend on a `.env` file in its working directory. Idempotent, and safe from several processes at once.
+    not depend on a `.env` file in its working directory. Idempotent, and safe from several processes at once. Raises
+    `Conflict` where the database is another installation's.
     """
     ensure_state_directory(settings)
     database = open_database(settings)
     migrate(database)
+    require_own(settings, database)
     link(DAGSTER_YAML, settings.dagster_home / "dagster.yaml")
     return {
         **exported(settings),

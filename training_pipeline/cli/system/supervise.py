@@ -5,27 +5,28 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from training_pipeline.cli.system import code_server, health
+from training_pipeline.cli.system.children import Children
 from training_pipeline.cli.system.environment import prepare_environment
+from training_pipeline.cli.system.postgres_watch import PostgresWatch
 from training_pipeline.cli.system.serve import require_safe_address
-from training_pipeline.cli.system.up_record import Child, Record, read_record, record_file
-from training_pipeline.domain.errors import Conflict, InvalidRequest, PipelineError
+from training_pipeline.cli.system.up_record import Record, read_record, record_file
+from training_pipeline.domain.errors import Conflict, InvalidRequest, PipelineError, Unavailable
 from training_pipeline.infra import file_lock
 from training_pipeline.infra.database import stop_embedded
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
-from training_pipeline.infra.files import tail
+from training_pipeline.infra.files import rotate
 from training_pipeline.infra.loopback import resolves_to_loopback
-from training_pipeline.infra.processes import ProcessIdentity, end, start
+from training_pipeline.infra.processes import ProcessIdentity, end
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import PREFIX, Settings
 from training_pipeline.training_jobs.urls import address
@@ -34,16 +35,7 @@ START_SECONDS: Final = 180.0
 GRACE_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 0.2
 SERVE: Final = "from training_pipeline.cli.app import main; main()"
-#: What is started again where it dies, if it has lived for so many seconds.
-RESTARTED: Final = ("code_server",)
-RESTART_SECONDS: Final = 5.0
-NAMES: Final = {
-    "code_server": "Dagster's code server",
-    "webserver": "Dagster's webserver",
-    "read_only": "Dagster's read-only webserver",
-    "daemon": "Dagster's daemon",
-    "api": "The REST API",
-}
+ROTATE_SECONDS: Final = 60.0
 
 
 def is_up(settings: Settings) -> bool:
@@ -82,13 +74,25 @@ def up(
             read_only_url=read_only_url(settings),
         ).stored(settings)
         say("Preparing the database …")
-        environment = os.environ | prepare_environment(settings)
+        environment = os.environ | _prepared(settings, say)
         with _stop_requests() as stop:
             try:
                 _run(settings, workspace, environment, record, stop, say, ready)
             finally:
                 say("Stopping …")
                 end_children(settings, hurry=lambda: len(stop) > 1)
+
+
+def _prepared(settings: Settings, say: Callable[[str], None]) -> dict[str, str]:
+    try:
+        return prepare_environment(settings)
+    except Unavailable:
+        server = EmbeddedPostgres(settings.state_dir / "postgres")
+        if settings.database_url is not None or server.pid() is None or server.answers():
+            raise
+        say("PostgreSQL does not answer; it is ended and restarted …")
+        server.kill()
+        return prepare_environment(settings)
 
 
 def down(settings: Settings) -> list[str]:
@@ -129,7 +133,7 @@ def _run(
     ready: Callable[[Record], None],
 ) -> None:
     say("Starting Dagster's webserver and daemon, and the REST API …")
-    children = _Children(settings, environment, record)
+    children = Children(settings, environment, record)
     with TemporaryDirectory(prefix="training-pipeline-") as private:  # a path that is short enough for a socket
         if workspace is None:
             socket = Path(private) / "code"
@@ -157,31 +161,41 @@ def _run(
 
 def _watch(
     settings: Settings,
-    children: _Children,
+    children: Children,
     healthy: Callable[[], bool],
     stop: list[int],
     say: Callable[[str], None],
     ready: Callable[[Record], None],
 ) -> None:
-    """Until `stop`: call `ready` once all is healthy, and start again what may be."""
+    """Until `stop`: call `ready` once all is healthy, then start again what dies; keep the logs small."""
     deadline: float | None = time.monotonic() + START_SECONDS
-    while not stop:
-        for name in children.restarted() if deadline is None else ():
-            say(f"{NAMES[name]} had stopped and was restarted.")
-        children.require_alive()
-        if deadline is not None and healthy():
-            deadline = None
-            ready(children.record)
-        elif deadline is not None and time.monotonic() > deadline:
-            raise PipelineError(
-                f"Dagster and the REST API were not ready within {START_SECONDS:.0f} seconds.",
-                hint=f"See the logs in {settings.logs}.",
-            )
-        server = EmbeddedPostgres(settings.state_dir / "postgres")
-        if settings.database_url is None and server.pid() is None and not stop:
-            server.start()
-            say("PostgreSQL had stopped and was restarted.")
-        time.sleep(LOOK_SECONDS)
+    rotated = time.monotonic()
+    server = EmbeddedPostgres(settings.state_dir / "postgres")
+    with ExitStack() as stack:
+        postgres = stack.enter_context(closing(PostgresWatch(server))) if settings.database_url is None else None
+        while not stop:
+            if deadline is None:
+                said = children.tend()
+            else:
+                said = []
+                children.require_alive()
+                if healthy():
+                    deadline = None
+                    ready(children.record)
+                elif time.monotonic() > deadline:
+                    raise PipelineError(
+                        f"Dagster and the REST API were not ready within {START_SECONDS:.0f} seconds.",
+                        hint=f"See the logs in {settings.logs}.",
+                    )
+            if postgres is not None and not stop:
+                said += postgres.tend()
+            for sentence in said:
+                say(sentence)
+            if time.monotonic() - rotated > ROTATE_SECONDS:
+                rotated = time.monotonic()
+                for log in (server.log, *settings.logs.glob("*.log")):
+                    rotate(log)
+            time.sleep(LOOK_SECONDS)
 
 
 def _commands(settings: Settings, workspace: Path, probe: Path) -> dict[str, list[str]]:
@@ -198,49 +212,6 @@ def _commands(settings: Settings, workspace: Path, probe: Path) -> dict[str, lis
 def _webserver(workspace: Path, probe: Path, *, read_only: bool) -> list[str]:
     arguments = f"{os.fspath(workspace)!r}, {os.fspath(probe)!r}, read_only={read_only}"
     return [sys.executable, "-c", f"from training_pipeline.dagster_ui.server import serve; serve({arguments})"]
-
-
-class _Children:
-    """The processes that this `up` has started; each is on record before anything waits for it."""
-
-    def __init__(self, settings: Settings, environment: dict[str, str], record: Record) -> None:
-        self.record = record
-        self._settings = settings
-        self._environment = environment
-        self._running: dict[str, tuple[subprocess.Popen[bytes], list[str], float]] = {}
-
-    def start(self, name: str, command: list[str]) -> None:
-        """Start a process, and put it on record in the place of one of its name that has died with all its own."""
-        log = self._settings.logs / f"{name}.log"
-        process = start(command, environment=self._environment, log=log)
-        self._running[name] = (process, command, time.monotonic())
-        child = Child(name=name, process=ProcessIdentity.of(process.pid), log=log)
-        others = tuple(one for one in self.record.children if one.name != name or one.process.group())
-        self.record = self.record.model_copy(update={"children": (*others, child)}).stored(self._settings)
-
-    def restarted(self) -> list[str]:
-        """Start again those that may die without harm to the others, unless they lived for seconds only; their names.
-
-        Dagster's webserver and daemon find a code server that is back, and its runs live on in processes of their own.
-        """
-        names = []
-        for name in RESTARTED:
-            process, command, since = self._running.get(name, (None, [], 0.0))
-            if process is not None and process.poll() is not None and time.monotonic() - since > RESTART_SECONDS:
-                self.start(name, command)
-                names.append(name)
-        return names
-
-    def require_alive(self) -> None:
-        """Raise `PipelineError` with the end of its log if one has ended."""
-        for name, (process, _, _) in self._running.items():
-            if process.poll() is not None:
-                log = self._settings.logs / f"{name}.log"
-                raise PipelineError(
-                    f"{NAMES[name]} ended unexpectedly (exit code {process.returncode}). Its last lines:\n"
-                    + tail(log, 15),
-                    hint=f"Its log is {log}. Everything else was stopped. Restart with `training-pipeline up`.",
-                )
 
 
 def read_only_url(settings: Settings) -> str:

@@ -23,7 +23,8 @@ from training_pipeline.domain.usage import REVIEW_WORDS, STRICTNESS, Status, Tag
 Keep = Callable[[ir.Table], ir.Table]
 
 
-def _unkept(table: ir.Table) -> ir.Table:
+def unkept(table: ir.Table) -> ir.Table:
+    """The table itself. Pure."""
     return table
 
 
@@ -63,9 +64,12 @@ def _facts(pairs: ir.Table) -> ir.Table:
     )
 
 
-def judge_each(pairs: ir.Table, tags: TagConstraints, *, keep: Keep = _unkept) -> ir.Table:
+def judge_each(
+    pairs: ir.Table, tags: TagConstraints, *, keep: Keep = unkept, require_constraints_set_by: bool = False
+) -> ir.Table:
     """Judge each pair of `pairs` (`PAIR_SCHEMA`) by itself. `keep` may store a small table, so that it is not part of
-    the query that reads the text: DuckDB stores what a query reads twice.
+    the query that reads the text: DuckDB stores what a query reads twice. With `require_constraints_set_by` the
+    constraints of a pair count as forgotten where nobody is recorded to have set them.
 
     Returns one row a pair: `pair_id`, `item_ref` and `canonical_label_id` (trimmed, null where blank),
     `reviewed_by`, `reviewed_at`, `constraints_set_by`, `constraints_set_at`, `messages`, `tools`, and
@@ -96,6 +100,8 @@ def judge_each(pairs: ir.Table, tags: TagConstraints, *, keep: Keep = _unkept) -
         & (of_pair >= 0).fill_null(False)
         & of_label.notnull()
     )
+    if require_constraints_set_by:
+        stated &= ~is_blank(facts.constraints_set_by)
     of_tags = -1 if tags.classification is None else STRICTNESS.index(tags.classification)
     strictest = ibis.greatest(of_pair.fill_null(-1), of_label.fill_null(-1), of_tags)
     status = _status(facts.status)
@@ -127,7 +133,7 @@ def judge_each(pairs: ir.Table, tags: TagConstraints, *, keep: Keep = _unkept) -
     )
 
 
-def judge_together(judged: ir.Table, policy: GatePolicy, *, keep: Keep = _unkept) -> ir.Table:
+def judge_together(judged: ir.Table, policy: GatePolicy, *, keep: Keep = unkept) -> ir.Table:
     """Finish the verdicts of `judge_each`, to which `row_hash` and `prompt_hash` were added.
 
     `row_hash` must be there for every pair without a reason and for every prohibited one, `prompt_hash` for every pair

@@ -38,6 +38,11 @@ class GatePolicy(BaseModel):
         description="Questions at least so similar (0.8 to 1) are in the same split; 0 ties equal questions only.",
     )
 
+    require_constraints_set_by: bool = Field(
+        False,
+        description="Refuse pairs of which nobody is recorded to have set the usage constraints.",
+    )
+
     @field_validator("near_question_similarity")
     @classmethod
     def _found_reliably(cls, value: float) -> float:

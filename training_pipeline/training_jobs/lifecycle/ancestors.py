@@ -42,4 +42,6 @@ def with_ancestors(store: JobStore, base: BaseModelRecord, *, job_id: str) -> Ba
         base_model=job.request.base_model,
         base_recorded=before is not None,
     )
-    return base.model_copy(update={"ancestors": (origin, *(before or ()))})
+    # A model of ours is under the licence of what it was trained from: its card names none.
+    licence = base.licence or (record.base_model.licence if record.base_model is not None else None)
+    return base.model_copy(update={"ancestors": (origin, *(before or ())), "licence": licence})

@@ -7,12 +7,14 @@ superseded and stops. A claim that is given back may be claimed again, as the ne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Interval, and_, bindparam, cast, func, or_, select, update
 
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.job import ACTIVE, TERMINAL, JobStatus, Phase, TrainingJob
+from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.training_jobs.backoff import RUNS
 from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
 from training_pipeline.training_jobs.store.rows import PHASES, job_from_row
@@ -95,18 +97,30 @@ def claimed(store: JobStore, phase: Phase) -> list[TrainingJob]:
         return [job_from_row(row) for row in rows]
 
 
-def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: str, counted: bool = True) -> bool:
-    """Give a claim back, so that the next attempt may start after a pause (`backoff.RUNS`); writes an event.
+def release(
+    store: JobStore,
+    phase: Phase,
+    job_id: str,
+    attempt: int,
+    *,
+    why: str,
+    counted: bool = True,
+    pauses: RetryPolicy = RUNS,
+    cause: Mapping[str, Any] | None = None,
+) -> bool:
+    """Give a claim back, so that the next attempt may start after a pause; writes an event.
 
-    An attempt that is not `counted` takes nothing from the number that a job has. False, and nothing is written, if
-    that attempt no longer holds the claim or the phase is over.
+    An attempt that is not `counted` takes nothing from the number that a job has. `cause` are columns that tell why the
+    job waits; the event is an error then. False, and nothing is written, if that attempt no longer holds the claim or
+    the phase is over.
     """
-    pause = RUNS.pause(attempt)
+    pause = pauses.pause(attempt)
     table, names = training_jobs.c, PHASES[phase]
     values: dict[str, Any] = {
         names.claimed_at: None,
         names.after: func.clock_timestamp() + cast(bindparam("pause", f"{pause} seconds"), Interval),
         "updated_at": func.clock_timestamp(),
+        **(cause or {}),
     }
     if not counted:
         values[names.uncounted] = table[names.uncounted] + 1
@@ -126,5 +140,7 @@ def release(store: JobStore, phase: Phase, job_id: str, attempt: int, *, why: st
             return False
         message = f"Attempt {attempt} to {phase} ended early ({why}); the next one starts in {pause:.0f} s."
         message += "" if counted else " This one does not count."
-        record_event(connection, job_id, EventType.INFO, message, SYSTEM, data={"phase": phase, "attempt": attempt})
+        message += f" {cause['error_message']} `training-pipeline jobs finish {job_id}` tries at once." if cause else ""
+        kind = EventType.ERROR if cause else EventType.INFO
+        record_event(connection, job_id, kind, message, SYSTEM, data={"phase": phase, "attempt": attempt})
     return True

@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from training_pipeline.backends.base import FineTuningBackend, Plan, Rehearsing, Submission
+from training_pipeline.backends.base import NOT_REHEARSED, FineTuningBackend, Plan, Rehearsing, Submission
 from training_pipeline.datasets.predecessor import Predecessor
 from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import snapshot
@@ -22,9 +22,10 @@ from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.rules.near_ties import LARGEST_SHARE
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.rules.split import SplitPlan
-from training_pipeline.domain.split_report import KeptSides, NearReport, SplitReport
+from training_pipeline.domain.split_report import KeptSides, NearReport, SplitReport, TextReport
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.domain.training_sheet import TrainingSheet
+from training_pipeline.sft.pair_ids import listed
 from training_pipeline.sheets.base import OpenSheet
 
 #: Fewer validation pairs than this say little about the model.
@@ -58,10 +59,12 @@ class Rehearsed:
     split: SplitPlan
     directory: Path
 
-    def refusals(self, backend: FineTuningBackend, plan: Plan) -> Sequence[SheetWarning]:
-        """What the trainer would refuse or cut, where the backend can say so. Writes the dataset, for that moment."""
+    def refusals(self, backend: FineTuningBackend, plan: Plan) -> Sequence[SheetWarning] | None:
+        """What the trainer would refuse or cut; None where the backend cannot say so. Writes the dataset, for that
+        moment.
+        """
         if not isinstance(backend, Rehearsing) or not backend.rehearses(plan.base_model):
-            return ()
+            return None
         dataset = write_dataset(self.opened, self.taken, self.split, root=self.directory / "datasets")
         return backend.rehearse(
             Submission(
@@ -111,16 +114,18 @@ def dry_run(
     split: SplitReport,
     plan: Plan,
     *,
-    refusals: Sequence[SheetWarning] = (),
+    refusals: Sequence[SheetWarning] | None = None,
     fresh: str | None = None,
 ) -> DryRun:
     """Put together what is known of a job that was not created.
 
-    `refusals` is what the trainer would refuse or cut; `fresh` names the job whose split it drops.
+    `refusals` is what the trainer would refuse or cut, None where nobody could say; `fresh` names the job whose
+    split it drops.
     """
     batch, epochs = plan.config.batch_size, plan.config.epochs
     if not isinstance(batch, int) or not isinstance(epochs, int):
         raise AssertionError("a plan has no auto left")
+    rehearsed = refusals is not None and not any(warning.code == NOT_REHEARSED for warning in refusals)
     steps = math.ceil(split.train / batch) * epochs
     return DryRun(
         sheet=opened.sheet,
@@ -131,11 +136,12 @@ def dry_run(
         config=plan.config,
         planned_steps=steps,
         warnings=(
-            *refusals,
+            *(refusals or ()),
             *summary.warnings,
             *_warnings(split, steps),
             *_of_sides(split.kept, fresh),
             *_of_near(split.near),
+            *_of_texts(split.texts, tokenizer_asked=rehearsed),
         ),
     )
 
@@ -188,4 +194,22 @@ def _of_near(near: NearReport) -> Iterator[SheetWarning]:
             message=f"{near.tightened_groups:,} groups of nearly equal questions would hold more than "
             f"{LARGEST_SHARE:.0%} of the pairs: there, questions must be more similar to stay together"
             + (f"; {near.too_large_groups:,} are as large nevertheless." if near.too_large_groups else "."),
+        )
+
+
+def _of_texts(found: TextReport, *, tokenizer_asked: bool) -> Iterator[SheetWarning]:
+    """What the texts of the included pairs hold. Control tokens are told by the tokenizer itself where it was asked."""
+    if found.control_tokens and not tokenizer_asked:
+        yield SheetWarning(
+            code="control_tokens",
+            count=found.control_tokens,
+            message=f"{found.control_tokens:,} included pairs spell a control token of a known model family: "
+            f"{listed(found.control_token_ids, found.control_tokens)}. They are trained on as plain text.",
+        )
+    if found.near_held_out:
+        yield SheetWarning(
+            code="near_held_out",
+            count=found.near_held_out,
+            message=f"{found.near_held_out:,} included pairs nearly equal a held-out question: "
+            f"{listed(found.near_held_out_ids, found.near_held_out)}. They are trained on.",
         )

@@ -1,8 +1,10 @@
 """Handles launch and finalize runs that failed or ended early: retry, or fail the job.
 
 A reason that would recur (a gate, a bad configuration) fails the job at once. An interruption only gives the claim
-back, so that the next attempt follows; after the last attempt the job fails, and what was trained is kept. A job that
-its backend has accepted never fails because the run that launched it died: it is taken up where it is.
+back, so that the next attempt follows; after the last attempt the job fails. An attempt counts once its run has
+started, unless the database was restarted under it. A job that its backend has accepted never fails because the run
+that launched it died: it is taken up where it is. A trained job never fails because finishing it had bad luck: it is
+tried again, less and less often.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend
-from training_pipeline.domain.errors import PermissionWithdrawn, PipelineError
+from training_pipeline.domain.errors import PermissionWithdrawn, PipelineError, RecordsDisagree
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
 from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.lifecycle.claims import release
@@ -21,6 +23,8 @@ from training_pipeline.training_jobs.lifecycle.launch import accepted
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import PHASES
 
+#: The code of a trained job that waits for its next finalize run after it used up its attempts.
+UNFINISHED: Final = "unfinished"
 #: The actor of what somebody did in Dagster, which does not know who.
 DAGSTER: Final = "dagster"
 
@@ -48,28 +52,35 @@ class Failures:
         elif isinstance(error, PipelineError) and error.is_outage:
             time, why = backoff.duration(self._patience_seconds), backoff.describe(error)
             waited = f"Gave up after waiting for {time}; if the run was submitted, it goes on. {why}"
-            self._fail(phase, job_id, attempt, waited, code=error.code)
+            self._give_up(phase, job_id, attempt, waited, code=error.code, why=why)
         elif isinstance(error, PipelineError) and error.recurs:
             self._fail(phase, job_id, attempt, str(error), code=error.code, details=details)
         elif isinstance(error, PipelineError) and not error.is_counted:
-            self._not_counted(phase, job_id, attempt, error)
+            self._not_counted(phase, job_id, attempt, why=error.message, code=error.code)
+        elif isinstance(error, RecordsDisagree) and self._counted(phase, job_id, attempt) >= self._max_attempts:
+            self._fail(phase, job_id, attempt, str(error), code=error.code)
         elif isinstance(error, PipelineError):
             self.interrupted(phase, job_id, attempt, why=error.message)
         else:
             self.interrupted(phase, job_id, attempt, why=f"{type(error).__name__} in the run; see its log")
 
     def interrupted(self, phase: Phase, job_id: str, attempt: int, *, why: str) -> None:
-        """A run ended without finishing its phase, for a reason that need not recur."""
-        counted = attempt - self._store.get(job_id).phase(phase).uncounted
+        """A run that had started ended without finishing its phase, for a reason that need not recur."""
+        claimed_at = self._store.get(job_id).phase(phase).claimed_at
+        if claimed_at is not None and self._store.server_started_at() > claimed_at:
+            restarted = f"{why.rstrip('.')}; the database was restarted meanwhile"
+            self._not_counted(phase, job_id, attempt, why=restarted, code="interrupted")
+            return
+        counted = self._counted(phase, job_id, attempt)
         if counted < self._max_attempts:
             release(self._store, phase, job_id, attempt, why=why)
             return
-        what = {
-            Phase.LAUNCH: "It could not be launched",
-            Phase.FINALIZE: "Its model was trained and is kept, but could not be registered",
-        }[phase]
-        message = f"{what}: {counted} attempts to {phase} ended early, the last one because: {why}."
-        self._fail(phase, job_id, attempt, message, code="interrupted")
+        message = f"It could not be launched: {counted} attempts to {phase} ended early, the last one because: {why}."
+        self._give_up(phase, job_id, attempt, message, code="interrupted", why=why)
+
+    def never_started(self, phase: Phase, job_id: str, attempt: int, *, why: str) -> None:
+        """Dagster did not get to start the run, which costs the job no attempt."""
+        self._not_counted(phase, job_id, attempt, why=why, code="never_started")
 
     def terminated(self, phase: Phase, job_id: str, attempt: int) -> None:
         """The run was terminated in the Dagster UI.
@@ -87,14 +98,28 @@ class Failures:
             return
         self.interrupted(phase, job_id, attempt, why="its run was terminated in Dagster")
 
-    def _not_counted(self, phase: Phase, job_id: str, attempt: int, error: PipelineError) -> None:
+    def _counted(self, phase: Phase, job_id: str, attempt: int) -> int:
+        """How many attempts a job has used up, this one included."""
+        return attempt - self._store.get(job_id).phase(phase).uncounted
+
+    def _not_counted(self, phase: Phase, job_id: str, attempt: int, *, why: str, code: str) -> None:
         """The next attempt follows however many there were, for as long as a job waits for a backend."""
         times = self._store.get(job_id).phase(phase).uncounted + 1
         if not self._retries.gives_up(times):
-            release(self._store, phase, job_id, attempt, why=error.message.rstrip("."), counted=False)
+            release(self._store, phase, job_id, attempt, why=why.rstrip("."), counted=False)
             return
-        message = f"Gave up after {times} attempts in {backoff.duration(self._patience_seconds)}: {error.message}"
-        self._fail(phase, job_id, attempt, message, code=error.code)
+        message = f"Gave up after {times} attempts in {backoff.duration(self._patience_seconds)}: {why}"
+        self._give_up(phase, job_id, attempt, message, code=code, why=why)
+
+    def _give_up(self, phase: Phase, job_id: str, attempt: int, message: str, *, code: str, why: str) -> None:
+        """Fail the job; one that is trained is not given up, but finished as soon as it can be."""
+        job = self._store.get(job_id)
+        if phase is Phase.LAUNCH or not job.is_trained:
+            self._fail(phase, job_id, attempt, message, code=code)
+            return
+        waits = f"Its model is trained and kept, but the job could not be finished yet: {why.rstrip('.')}."
+        cause = {"error_message": waits, "error_details": {"code": UNFINISHED, "phase": phase, "attempts": attempt}}
+        release(self._store, phase, job_id, attempt, why=why.rstrip("."), pauses=backoff.FINISHES, cause=cause)
 
     def _fail(
         self,

@@ -17,7 +17,12 @@ from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.lifecycle.launch import registered_name
 from training_pipeline.training_jobs.lifecycle.permission_watch import Notice
-from training_pipeline.training_jobs.lifecycle.provenance import base_model_tags, source_version, template_version
+from training_pipeline.training_jobs.lifecycle.provenance import (
+    base_model_tags,
+    recipe_tags,
+    source_version,
+    template_version,
+)
 from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, collect_points
 from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.store import lineage
@@ -120,7 +125,7 @@ class Finalizer:
         """Register the model version, or keep the model as an artifact where that was asked for. Idempotent."""
         if result.model_dir is None:
             raise BackendFailed(f"Training job {job.id} has produced no model.")
-        record = self._with_revision(lineage.read(self._store, job.id), result)
+        record = self._as_trained(lineage.read(self._store, job.id), result)
         if job.handles.mlflow_run_id is None:
             raise BackendFailed(f"Training job {job.id} has no MLflow run to register its model from.")
         name = registered_name(job)
@@ -136,6 +141,7 @@ class Finalizer:
             "training_pipeline.gate_policy": record.gate_policy_version,
             "training_pipeline.base_model": job.request.base_model,
             **base_model_tags(record),
+            **recipe_tags(record),
         }
         self._tracking.tag_run(
             job.handles.mlflow_run_id, {**tags, "training_pipeline.model_dir": str(result.model_dir)}
@@ -156,14 +162,20 @@ class Finalizer:
         message = f"Registered {name} version {version}." if version else f"Kept the model at {result.model_dir}."
         return self._store.update(job.id, values, event=(EventType.INFO, message)) or job
 
-    def _with_revision(self, record: LineageRecord, result: TrainingResult) -> LineageRecord:
-        """The record, with the commit of the base model that was loaded where none was known before."""
+    def _as_trained(self, record: LineageRecord, result: TrainingResult) -> LineageRecord:
+        """The record with what only the training program knows: its recipe, and the commit of the base model that it
+        loaded where none was known before.
+        """
+        added: dict[str, Any] = {}
+        if result.recipe is not None and record.recipe is None:
+            added["recipe"] = result.recipe
+            lineage.set_recipe(self._store, record.job_id, result.recipe)
         base = record.base_model
-        if base is None or base.revision is not None or result.base_model_revision is None:
-            return record
-        base = base.model_copy(update={"revision": result.base_model_revision})
-        lineage.set_base_model(self._store, record.job_id, base)
-        return record.model_copy(update={"base_model": base})
+        if base is not None and base.revision is None and result.base_model_revision is not None:
+            found = {"revision": result.base_model_revision, "resolved_at": "training"}
+            added["base_model"] = base.model_copy(update=found)
+            lineage.set_base_model(self._store, record.job_id, added["base_model"])
+        return record.model_copy(update=added)
 
     def model_problems(self, job: TrainingJob, result: TrainingResult) -> list[str]:
         """What is wrong with the model and its registration, in words; nothing where all is well. Reads only."""

@@ -6,11 +6,13 @@ and dataset instead of making them again from a sheet that may have changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
+
+from sqlalchemy import Connection
 
 from training_pipeline.backends.base import FineTuningBackend, Handle, Submission
 from training_pipeline.datasets.compare import recheck
@@ -34,6 +36,13 @@ from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 
 
+class UseIndex(Protocol):
+    """Which rows stand in which dataset, to be found for ever."""
+
+    def prepare(self, training_sheet_id: str, dataset: DatasetRef) -> Callable[[Connection], None]:
+        """Index a dataset; what is returned makes it count, in the transaction that stores the dataset in a job."""
+
+
 class Launcher:
     """The steps of `launch_training`, free of Dagster."""
 
@@ -44,6 +53,7 @@ class Launcher:
         backend: FineTuningBackend,
         tracking: RunTracking,
         policy: GatePolicy,
+        uses: UseIndex,
         *,
         snapshots: Path,
         datasets: Path,
@@ -54,6 +64,7 @@ class Launcher:
         self._backend = backend
         self._tracking = tracking
         self._policy = policy
+        self._uses = uses
         self._snapshots = snapshots
         self._datasets = datasets
         self.min_pairs = min_pairs
@@ -120,7 +131,7 @@ class Launcher:
         return torn_ties(taken, dataset)
 
     def split(self, job: TrainingJob, taken: SnapshotRef) -> DatasetRef:
-        """Split the included pairs and store the dataset under its digest. Idempotent.
+        """Split the included pairs and store the dataset under its digest, indexed by its rows. Idempotent.
 
         Raises `GateRefused` or `SplitRefused` with the reason, `SheetChanged` if the source changed meanwhile.
         """
@@ -149,6 +160,7 @@ class Launcher:
             },
             event=(EventType.INFO, report.to_text()),
             data=report.model_dump(mode="json"),
+            also=self._uses.prepare(job.request.training_sheet_id, dataset),
         )
         return dataset
 
@@ -192,7 +204,8 @@ class Launcher:
         if self._submitted(job):
             with suppress(NotFound):
                 return lineage.read(self._store, job.id).base_model
-        return with_ancestors(self._store, self._backend.identify(job.request.base_model), job_id=job.id)
+        found = self._backend.identify(job.request.base_model, job.request.base_model_revision)
+        return with_ancestors(self._store, found, job_id=job.id)
 
     def submit(self, job: TrainingJob, dataset: DatasetRef) -> TrainingJob:
         """Hand the dataset to the backend, or take up the run that an earlier attempt submitted. Idempotent.
@@ -256,10 +269,11 @@ class Launcher:
         *,
         event: tuple[EventType, str] | None = None,
         data: Mapping[str, Any] | None = None,
+        also: Callable[[Connection], None] | None = None,
     ) -> None:
         """Set columns of the job while this attempt has it; raises `Conflict` where another one has taken over."""
         held = {"launch_attempt": job.launch.attempt, "launch_claimed_at": job.launch.claimed_at}
-        if self._store.update(job.id, values, where=held, event=event, data=data) is None:
+        if self._store.update(job.id, values, where=held, event=event, data=data, also=also) is None:
             raise claims.superseded(Phase.LAUNCH, job.id, job.launch.attempt)
 
     def launched(self, job_id: str) -> None:

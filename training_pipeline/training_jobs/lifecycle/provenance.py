@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from training_pipeline.backends.base import TrainingResult
-from training_pipeline.domain.lineage import AssetRecord, LineageRecord, base_model_facts, version_of
+from training_pipeline.domain.lineage import AssetRecord, LineageRecord, base_model_facts, recipe_facts, version_of
 from training_pipeline.domain.refs import DatasetRef
 
 
@@ -22,12 +23,14 @@ def disagreements(
     dataset: DatasetRef,
     tags: Mapping[str, str],
     result: TrainingResult,
+    config: Mapping[str, Any],
 ) -> list[str]:
     """Every place where two of the five differ, in words; nothing where all say the same. Pure.
 
     `materialized` is what Dagster's event log has for each asset in the job's partition, `inputs` the versions that it
     recorded as those the training sheet was read with, `tags` those of the MLflow run, `result`
-    what the training program says it read. What a program or a record of an earlier version does not say is left out.
+    what the training program says it read and how it trained, `config` how the job was to be trained. What a program or
+    a record of an earlier version does not say is left out.
     """
     return [
         *_of_events(record, materialized),
@@ -41,6 +44,7 @@ def disagreements(
             for what, ours, theirs in _read(record, dataset, result)
             if ours != theirs
         ),
+        *_of_recipe(record, result, config),
     ]
 
 
@@ -63,6 +67,20 @@ def labels_version(record: LineageRecord) -> str:
 def base_model_tags(record: LineageRecord) -> dict[str, str]:
     """The tags that say what exactly the base model was, of what is known, and where it came from. Pure."""
     return {_tag(name): value for name, value in base_model_facts(record.base_model).items()}
+
+
+def recipe_tags(record: LineageRecord) -> dict[str, str]:
+    """The tags that say what the training was made with. Pure."""
+    return {_tag(name): value for name, value in recipe_facts(record.recipe).items()}
+
+
+def _of_recipe(record: LineageRecord, result: TrainingResult, config: Mapping[str, Any]) -> Iterator[str]:
+    if record.recipe != result.recipe:
+        yield "recipe: the lineage record says another one than the training program"
+    used = record.recipe.configuration if record.recipe else {}
+    for name in sorted(used.keys() & config.keys()):
+        if used[name] != config[name]:
+            yield f"{name}: the job says {config[name]!r}, the training program used {used[name]!r}"
 
 
 def _of_events(record: LineageRecord, materialized: Mapping[str, AssetRecord]) -> Iterator[str]:
@@ -106,6 +124,8 @@ def _facts(
     yield "dataset", record.dataset_digest, "the stored dataset", dataset.digest
     for tag, version in base_model_tags(record).items():
         yield "base_model", version, "MLflow", tags.get(tag, "nothing")
+    for tag, version in recipe_tags(record).items():
+        yield "recipe", version, "MLflow", tags.get(tag, "nothing")
     yield "gate policy", record.gate_policy_version, "the stored dataset", dataset.policy.version
 
 

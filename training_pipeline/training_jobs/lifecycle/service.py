@@ -90,6 +90,15 @@ class JobService:
         job = self._store.get(job_id)
         if job.status is JobStatus.CANCELLED:
             return job
+        if job.is_trained and job.finalize.claimed_at is None:
+            # Nothing is left to stop. A finalize run claims the job under the same condition, so only one happens.
+            now = self._clock()
+            kept = f"Cancelled before its model was registered: {reason}. The model stays where it was trained."
+            asked = {"cancel_requested_at": now, "cancel_requested_by": actor, "cancel_reason": reason}
+            over = {**asked, "finalized_at": now, "error_message": None, "error_details": None}
+            held = {"finalize_claimed_at": None, "finalize_attempt": job.finalize.attempt}
+            done = self._store.change(job, JobStatus.CANCELLED, message=kept, actor=actor, values=over, where=held)
+            return done or self.cancel(job_id, actor=actor, reason=reason)
         if job.status in TERMINAL:
             raise Conflict(f"Training job {job_id} has ended ({job.status}) and cannot be cancelled.")
         asked = {
@@ -116,6 +125,26 @@ class JobService:
                 return self.cancel(job_id, actor=actor, reason=reason)  # it has gone on, or somebody else has asked
         job = self._poller.poll(job_id)
         return self.cancel(job_id, actor=actor, reason=reason) if job.status in TERMINAL else job
+
+    def finish(self, job_id: str, *, actor: str) -> TrainingJob:
+        """Have a trained job finished now instead of after its pause: metrics, registration, lineage. Idempotent.
+
+        Raises `Conflict` for a job that is not trained yet, or has ended without success.
+        """
+        job = self._store.get(job_id)
+        if job.status is JobStatus.SUCCEEDED:
+            return job
+        if not job.is_trained:
+            ended = job.status in TERMINAL
+            raise Conflict(
+                f"Training job {job_id} " + (f"has ended ({job.status})" if ended else "is not trained yet") + " and "
+                "cannot be finished.",
+                hint="Retry it to train again." if ended else "It is finished by itself once it is trained.",
+            )
+        waiting = {"finalize_claimed_at": None, "finalize_attempt": job.finalize.attempt, "status": job.status}
+        event = (EventType.INFO, "Asked to finish now.")
+        asked = self._store.update(job_id, {"finalize_after": None}, where=waiting, event=event, actor=actor)
+        return asked or self._store.get(job_id)  # it is being finished just now
 
     def retry(
         self, job_id: str, *, actor: str, changes: Mapping[str, Any] | None = None, also: Also | None = None
@@ -180,6 +209,7 @@ class JobService:
                 training_sheet_name=sheet.name,
                 model_name=request.model_name,
                 base_model=plan.base_model,
+                base_model_revision=self._backend.revision(plan.base_model),
                 requested_config=request.training_config.model_dump(exclude_unset=True),
                 training_config=plan.config.model_dump(),
                 train_val_split=request.train_val_split,

@@ -136,6 +136,8 @@ def _apply(store: JobStore, job: TrainingJob, observation: Observation, began: d
         values["permission_asked_at"] = began
     if observation.state is not None:
         values |= progress_values(observation.state)
+        if observation.state.status in ACTIVE or done:
+            values["error_message"] = observation.state.waits_for
         values |= {"backend_status": JobStatus.SUCCEEDED} if done else {}
     written = _update(store, job, values, began, _events(job, observation))
     if written is not None and observation.permission is not None and observation.permission.withdrawn is not None:
@@ -187,6 +189,10 @@ def _events(job: TrainingJob, observation: Observation) -> list[JobEvent]:
         events.append(JobEvent(EventType.INFO, "The backend knows this job again."))
     if observation.state is None:
         events.append(JobEvent(EventType.INFO, "The training process was lost and has been resumed."))
+    elif observation.state.status in ACTIVE and observation.state.waits_for != job.error_message:
+        waits_for = observation.state.waits_for
+        said = waits_for or "What the training waited for is there; it goes on."
+        events.append(JobEvent(EventType.ERROR if waits_for else EventType.INFO, said))
     events += warnings_of(observation.new.points)
     behind = job.polling.mlflow_offset != job.polling.metrics_offset
     if observation.mirror_error is not None and not behind:

@@ -45,6 +45,8 @@ class Observation:
             return True
         if self.state.status not in ACTIVE or (job.status, self.state.status) == (JobStatus.QUEUED, JobStatus.RUNNING):
             return True
+        if self.state.waits_for != job.error_message:
+            return True
         seen = columns_of(job)
         return any(seen[name] != value for name, value in progress_values(self.state).items())
 

@@ -182,8 +182,12 @@ class JobStore:
         event: tuple[EventType, str] | None = None,
         actor: str = SYSTEM,
         data: Mapping[str, Any] | None = None,
+        also: Callable[[Connection], None] | None = None,
     ) -> TrainingJob | None:
-        """Set columns other than the status if every column in `where` has the given value; None if one has not."""
+        """Set columns other than the status if every column in `where` has the given value; None if one has not.
+
+        What `also` writes on the connection it is given is stored together with the columns, or neither is.
+        """
         if "status" in values:
             raise ValueError("a status is changed by `change`, with its event")
         query = update(training_jobs).where(training_jobs.c.id == job_id)
@@ -199,6 +203,8 @@ class JobStore:
             )
             if row is None:
                 return None
+            if also is not None:
+                also(connection)
             if event is not None:
                 record_event(connection, job_id, event[0], event[1], actor, data=data)
             elif is_seen(values):
@@ -246,6 +252,12 @@ class JobStore:
             if job is None:
                 raise _no_such_job(job_id)
             return job_from_row(job), [_event_from_row(row) for row in connection.execute(events).mappings()]
+
+    def server_started_at(self) -> datetime:
+        """When the database server was started last, by its own clock. Reads only."""
+        with self.begin() as connection:
+            started: datetime = connection.execute(select(func.pg_postmaster_start_time())).scalar_one()
+        return started
 
     def _page(self, query: Select[Any]) -> tuple[Sequence[dict[str, Any]], int]:
         with self.begin() as connection:

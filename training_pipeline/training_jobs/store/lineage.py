@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.lineage import AssetRecord, BaseModelRecord, LineageRecord
+from training_pipeline.domain.lineage import AssetRecord, BaseModelRecord, LineageRecord, TrainingRecipe
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_job_lineage
 
@@ -47,6 +47,11 @@ def set_model(store: JobStore, job_id: str, *, version: str | None, files: Mappi
 def set_base_model(store: JobStore, job_id: str, base_model: BaseModelRecord) -> None:
     """Say what exactly the base model was. Idempotent; raises `NotFound` as above."""
     _update(store, job_id, {"base_model": base_model.model_dump()})
+
+
+def set_recipe(store: JobStore, job_id: str, recipe: TrainingRecipe) -> None:
+    """Say what the training was made with. Idempotent; raises `NotFound` as above."""
+    _update(store, job_id, {"recipe": recipe.model_dump()})
 
 
 def trained_as(store: JobStore, files: Mapping[str, str], *, besides: str) -> LineageRecord | None:

@@ -1,4 +1,4 @@
-"""The four tables of a training job and two of plumbing, as SQLAlchemy Core.
+"""The four tables of a training job and some of plumbing, as SQLAlchemy Core.
 
 No schema is named: the connection's search path decides. Every change here needs a migration; a test compares the two.
 """
@@ -39,6 +39,10 @@ metadata = MetaData(
 )
 
 
+#: Which lineage records are of a job whose base model is a model of ours.
+DESCENDS = "base_model @? 'strict $.\"ancestors\"[0]'"
+
+
 def _time(name: str, *, required: bool = False) -> Column[datetime]:
     return Column(name, DateTime(timezone=True), nullable=not required)
 
@@ -57,6 +61,7 @@ training_jobs = Table(
     Column("training_sheet_name", Text, nullable=False),
     Column("model_name", Text, nullable=False),
     Column("base_model", Text, nullable=False),
+    Column("base_model_revision", Text),
     Column("requested_config", JSONB, nullable=False),
     Column("training_config", JSONB, nullable=False),
     Column("train_val_split", Double, nullable=False),
@@ -146,6 +151,7 @@ training_jobs = Table(
     _listing("status", "created_at", "id"),
     _listing("training_sheet_id", "created_at", "id"),
     _listing("created_by", "created_at", "id"),
+    Index("ix_training_jobs_dataset_digest", "dataset_digest", "training_sheet_id"),
 )
 
 training_job_lineage = Table(
@@ -171,10 +177,15 @@ training_job_lineage = Table(
     Column("model_files", JSONB),
     # `BaseModelRecord`; null for jobs from before migration 0006
     Column("base_model", JSONB(none_as_null=True)),
+    # `TrainingRecipe`; null until the model is trained, and for jobs from before migration 0009
+    Column("recipe", JSONB(none_as_null=True)),
     # asset key -> {partition, run_id, storage_id, data_version}
     Column("assets", JSONB, nullable=False, server_default="{}"),
     _time("created_at", required=True),
     _time("updated_at", required=True),
+    Index("ix_training_job_lineage_template_id", "template_id"),
+    Index("ix_training_job_lineage_sheet_id", "sheet_id"),
+    Index("ix_training_job_lineage_job_id_descends", "job_id", postgresql_where=text(DESCENDS)),
 )
 
 training_job_metrics = Table(
@@ -266,4 +277,16 @@ alerts = Table(
     _time("done_at"),
     Index("ix_alerts_job_id", "job_id"),
     Index("ix_alerts_noticed_at", "noticed_at", postgresql_where=text("done_at IS NULL")),
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    # There is one row, of the installation that the database belongs to.
+    Column("the_only", Boolean, primary_key=True, server_default="true"),
+    Column("id", Text, nullable=False),
+    Column("state_dir", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    CheckConstraint("the_only", name="the_only"),
 )

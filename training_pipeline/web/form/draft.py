@@ -13,7 +13,15 @@ from training_pipeline.web import formats, urls
 from training_pipeline.web.form.fields import config_fields, request_fields, typed
 
 #: The fields of a request that the form has, but for the training sheet.
-REQUEST: Final = ("model_name", "base_model", "train_val_split", "register_to_uc", "uc_catalog", "uc_schema")
+REQUEST: Final = (
+    "model_name",
+    "base_model",
+    "train_val_split",
+    "fresh_split",
+    "register_to_uc",
+    "uc_catalog",
+    "uc_schema",
+)
 #: Stands in for a name that is missing or wrong, so that the rest can be planned. No job is created with it.
 ANY_NAME: Final = "m"
 

@@ -22,7 +22,7 @@ from training_pipeline.web.form.fields import FIRST, config_fields, request_fiel
 from training_pipeline.web.form.model import BaseModelChoice, Complaint, SplitPanel
 from training_pipeline.web.form.plan import PlanPanel
 from training_pipeline.web.form.sheet import SheetPanel
-from training_pipeline.web.form.widgets import Widget
+from training_pipeline.web.form.widgets import Widget, switch
 from training_pipeline.web.layout import go
 
 #: A dry run starts this long after the last key stroke.
@@ -57,7 +57,7 @@ class JobForm:
                         asked = self._draft.values.get("base_model", "")
                         self._fields["base_model"] = BaseModelChoice(models, asked, self._changed)
                         self._widget("model_name")
-                    self._split = SplitPanel(self._draft.values.get("train_val_split", ""), self._changed)
+                    self._split = SplitPanel(self._draft.values, self._changed)
                     self._fields["train_val_split"] = self._split.complaint
                 else:
                     _kept(retried)
@@ -92,15 +92,7 @@ class JobForm:
     def _registration(self) -> None:
         field = request_fields()["register_to_uc"]
         with panel("Registration", name="registration"):
-            with Tag("label", classes="check"):
-                on = self._draft.values.get(field.name, field.default) != "no"
-                box = Tag("input", type_="checkbox", checked=on or None)
-                box.when(
-                    "change",
-                    lambda event: self._changed(field.name, "" if event.args else "no"),
-                    "(event) => emit(event.target.checked)",
-                )
-                Tag("span", field.help)
+            switch(field, self._draft.values, self._changed)
             with Tag("div", classes="fields"):
                 self._widget("uc_catalog")
                 self._widget("uc_schema")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
@@ -10,6 +10,7 @@ from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.web import formats
 from training_pipeline.web.elements import VALUE, Tag, icon, panel
 from training_pipeline.web.form.fields import request_fields, typed
+from training_pipeline.web.form.widgets import switch
 
 Changed = Callable[[str, str], Any]
 
@@ -60,8 +61,9 @@ def _card(offer: BaseModelOffer, *, chosen: bool, changed: Changed) -> None:
 class SplitPanel:
     """The slider for the split, with the resulting counts from the service."""
 
-    def __init__(self, asked: str, changed: Changed) -> None:
+    def __init__(self, values: Mapping[str, str], changed: Changed) -> None:
         self._field = field = request_fields()["train_val_split"]
+        asked = values.get(field.name, "")
         with panel("Split", name="split"):
             Tag("label", field.help, classes="field-name", for_="field-train_val_split")
             with Tag("div", classes="slider"):
@@ -72,6 +74,7 @@ class SplitPanel:
                 self._value = Tag("output", "", for_="field-train_val_split", classes="slider-value")
             self._counts = Tag("p", "", classes="muted", id_="split-counts", role="status")
             self.complaint = Complaint()
+            switch(request_fields()["fresh_split"], values, changed)
         self.show(asked)
 
     def show(self, asked: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from training_pipeline.web import formats
@@ -10,6 +10,19 @@ from training_pipeline.web.elements import VALUE, Tag, icon
 from training_pipeline.web.form.fields import Field
 
 Changed = Callable[[str, str], Any]
+
+
+def switch(field: Field, values: Mapping[str, str], changed: Changed) -> None:
+    """A checkbox with the field's help beside it; its default is an empty text."""
+    with Tag("label", classes="check"):
+        on = (values.get(field.name) or field.default) != "no"
+        box = Tag("input", id_=f"field-{field.name}", type_="checkbox", checked=on or None)
+        box.when(
+            "change",
+            lambda event: changed(field.name, "" if (said := formats.value(event.args)) == field.default else said),
+            "(event) => emit(event.target.checked)",
+        )
+        Tag("span", field.help)
 
 
 class Widget:

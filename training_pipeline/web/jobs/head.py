@@ -6,12 +6,14 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import ACTIVE, Action, JobStatus
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Badge, Bar, Tag, button, code, icon, link, moment
 from training_pipeline.web.jobs.cancel_dialog import CancelDialog
+from training_pipeline.web.layout import say
 
 _WAITING: Final = {
     JobStatus.PENDING: "Waiting for Dagster to launch it.",
@@ -25,6 +27,7 @@ class JobHead:
     def __init__(self, client: PageClient, job: TrainingJob, refresh: Callable[[], Awaitable[None]]) -> None:
         self._client = client
         self._job = job
+        self._refresh = refresh
         self._cancel = CancelDialog(client, refresh)
         self._shown_actions: frozenset[Action] | None = None
         self._shown_cause: str | None = None
@@ -97,11 +100,23 @@ class JobHead:
             if Action.CANCEL in actions:
                 stop = button("Cancel job", kind="danger", picture="stop")
                 stop.when("click", lambda: self._cancel.ask(self._job))
+            if Action.FINISH in actions:
+                finish = button("Finish now", picture="retry")
+                finish.when("click", self._finish)
             if Action.RETRY in actions:
                 link("Retry", urls.retry(self._job.id), classes="button primary", picture="retry")
 
+    async def _finish(self) -> None:
+        try:
+            await self._client.finish(self._job.id)
+        except PipelineError as error:
+            say(str(error))
+        else:
+            say("It is being finished.")
+        await self._refresh()
+
     def _show_cause(self, job: TrainingJob) -> None:
-        cause = job.error_message if job.status in {JobStatus.FAILED, JobStatus.TIMEOUT} else None
+        cause = job.error_message
         if job.status is JobStatus.CANCELLED and job.cancel_reason:
             cause = f"Cancelled by {job.cancel_requested_by}: {job.cancel_reason}"
         if cause == self._shown_cause:

@@ -13,7 +13,7 @@ from nicegui import ui
 from training_pipeline.client.base import Pairs
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.export_summary import MEANINGS
-from training_pipeline.domain.lineage import NOT_RECORDED
+from training_pipeline.domain.lineage import NOT_RECORDED, libraries_in_words
 from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.schemas.lineage import BaseModelLineage, TrainingJobLineage
 from training_pipeline.schemas.training_job import TrainingJob
@@ -96,6 +96,8 @@ class LineageTab:
                 _digest("Digest", digest)
                 text_fact("Training pairs", formats.count(record.train_pairs))
                 text_fact("Validation pairs", formats.count(record.validation_pairs))
+            with self._node("recipe", "info", "Recipe", *_recipe_line(record)):
+                _recipe(record)
             with self._node("runs", "play", "Dagster records", f"{len(record.assets)}", "materializations"):
                 _assets(record)
             known = f"version {version}" if version else "not registered"
@@ -184,15 +186,51 @@ def _model(record: TrainingJobLineage, job: TrainingJob) -> None:
         text_fact("Base model", job.base_model)
         base = record.base_model
         if base is None:
-            text_fact("Base model version", "not recorded")
-        elif version := base.revision or base.digest:
-            _digest("Base model version", version)
-        if base is not None:
+            text_fact("Base model version", NOT_RECORDED)
+        else:
+            _base_model(base)
             _ancestors(base)
         for file, digest in (record.model_files or {}).items():
             _digest(file, digest)
     if record.model_files is None:
         Tag("p", "Its version and files appear here once it is registered.", classes="muted")
+
+
+def _base_model(base: BaseModelLineage) -> None:
+    if version := base.revision or base.digest:
+        _digest("Base model version", version)
+    elif base.ancestors is None and base.listing is None:
+        text_fact("Base model version", NOT_RECORDED)
+    if base.resolved_at is not None:
+        text_fact("Base model's commit found at", base.resolved_at)
+    if base.listing is not None:
+        _digest("Names, sizes and times of the base model's files", base.listing)
+    if base.licence is not None:
+        text_fact("Base model's licence", base.licence)
+
+
+def _recipe_line(record: TrainingJobLineage) -> tuple[str, str]:
+    """What is shown of the recipe before it is opened."""
+    if record.recipe is None:
+        return (NOT_RECORDED if record.model_files is not None else "recorded once the model is trained"), ""
+    return record.recipe.configuration_digest[:12], "what it takes to repeat the training"
+
+
+def _recipe(record: TrainingJobLineage) -> None:
+    if record.recipe is None:
+        Tag("p", "Chat template, tokenizer, libraries and configuration.", classes="muted")
+        return
+    recipe = record.recipe
+    with _facts():
+        text_fact("Chat template", recipe.chat_template_source)
+        _digest("Digest of the chat template", recipe.chat_template_sha256)
+        text_fact("Date in the chat template", recipe.first_day)
+        _digest("Digest of the tokenizer", recipe.tokenizer_sha256)
+        text_fact("Trained on", recipe.device)
+        text_fact("Libraries", libraries_in_words(recipe.libraries))
+        _digest("Digest of the configuration", recipe.configuration_digest)
+        for name, value in sorted(recipe.configuration.items()):
+            text_fact(name, str(value))
 
 
 def _ancestors(base: BaseModelLineage) -> None:

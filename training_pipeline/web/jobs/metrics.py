@@ -153,8 +153,6 @@ def _figures(found: TrainingJobMetrics) -> dict[str, str]:
         "Training time": formats.seconds(found.training_duration_seconds),
         "Tokens": formats.count(found.tokens_processed),
     }
-    if found.cost_dbu is not None:
-        shown["Cost"] = f"{found.cost_dbu:,.2f} DBU"
     for name, number in (found.custom_metrics or {}).items():
         shown[formats.words(name)] = formats.figure(number)
     return shown

@@ -54,6 +54,9 @@ def _configuration(job: TrainingJob) -> None:
     with panel("Configuration", name="configuration"), Tag("dl", classes="facts"):
         text_fact("Backend", job.backend)
         text_fact("Base model", job.base_model)
+        if job.base_model_revision is not None:
+            with fact("Commit of the base model"):
+                code(job.base_model_revision, copied_as="Commit of the base model")
         text_fact("Model name", job.model_name)
         where = ".".join(part for part in (job.uc_catalog, job.uc_schema) if part)
         registered = "yes" + (f", in {where}" if where else "") if job.register_to_uc else "no, kept as an artifact"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
@@ -29,7 +31,7 @@ def test_ready_is_ready(client: TestClient, services: Services) -> None:
     beat(services, 1)
     answer = client.get("/readyz")
     assert answer.status_code == 200
-    assert [check["name"] for check in answer.json()["checks"]] == ["database", "backend", "dagster_daemon"]
+    assert [check["name"] for check in answer.json()["checks"]] == ["database", "backend", "disk", "dagster_daemon"]
     assert client.get("/healthz").json() == {"status": "ok"}
 
 
@@ -38,6 +40,10 @@ def test_what_is_missing_is_said(client: TestClient, services: Services, monkeyp
     beat(services, 3600)
     assert "3600 seconds ago" in wrong(client)["dagster_daemon"]
     beat(services, 1)
+    usage = shutil.disk_usage("/")._replace(free=100 * 2**20)
+    with monkeypatch.context() as nearly_full:
+        nearly_full.setattr(shutil, "disk_usage", lambda _: usage)
+        assert wrong(client)["disk"].startswith("100 MiB are free, less than 1024 MiB.")
     monkeypatch.setattr(services.backend, "base_models", list)
     assert set(wrong(client)) == {"backend"}
 

@@ -268,7 +268,7 @@ def test_a_silent_backend_is_503(client: TestClient, services: Services, backend
 def test_what_is_not_there_is_404(client: TestClient) -> None:
     for path in ("", "/events", "/metrics", "/lineage"):
         assert client.get(f"{JOBS}/none{path}").json()["code"] == "not_found"
-    for verb in ("poll", "cancel", "retry"):
+    for verb in ("poll", "cancel", "finish", "retry"):
         assert client.post(f"{JOBS}/none/{verb}").status_code == 404
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from training_pipeline.backends.hub import HubModel
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sft.config import BUILTIN_TINY
+from training_pipeline.testing.hub import ScriptedHub
 from training_pipeline.testing.local_backend import stand_in_backend
 
 
@@ -73,16 +75,20 @@ def test_only_what_is_allowed_may_be_named(models: Path, tmp_path: Path) -> None
 
 
 def test_a_model_is_known_by_its_files_or_its_commit(models: Path) -> None:
-    catalogue = ModelCatalogue(models, commit_of={"Qwen/Qwen3-0.6B": "c0ffee"}.get)
-    assert catalogue.identify(BUILTIN_TINY) == BaseModelRecord(reference=BUILTIN_TINY)
-    assert catalogue.identify("Qwen/Qwen3-0.6B").revision == "c0ffee"
-    assert catalogue.identify("Qwen/unknown").revision is None
+    catalogue = ModelCatalogue(models, hub=ScriptedHub({"Qwen/Qwen3-0.6B": HubModel("c0ffee", "apache-2.0")}))
+    assert catalogue.identify(BUILTIN_TINY, None) == BaseModelRecord(reference=BUILTIN_TINY)
+    known = {"reference": "Qwen/Qwen3-0.6B", "revision": "c0ffee", "licence": "apache-2.0"}
+    assert catalogue.identify("Qwen/Qwen3-0.6B", None) == BaseModelRecord(**known, resolved_at="launch")
+    assert catalogue.identify("Qwen/Qwen3-0.6B", "c0ffee") == BaseModelRecord(**known, resolved_at="creation")
+    assert catalogue.identify("Qwen/unknown", None) == BaseModelRecord(reference="Qwen/unknown")
+    assert catalogue.revision("Qwen/Qwen3-0.6B") == "c0ffee"
+    assert catalogue.revision(BUILTIN_TINY) is catalogue.revision(str(models / "small")) is None
     small = models / "small"
     config = hashlib.sha256((small / "config.json").read_bytes()).hexdigest()
-    before = catalogue.identify(str(small))
+    before = catalogue.identify(str(small), None)
     assert before == BaseModelRecord(reference=str(small), files={"config.json": config})
     (small / "model.safetensors").write_bytes(b"weights")
-    assert catalogue.identify(str(small)).digest != before.digest
+    assert catalogue.identify(str(small), None).digest != before.digest
 
 
 @pytest.mark.parametrize(

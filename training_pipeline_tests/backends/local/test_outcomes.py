@@ -8,7 +8,9 @@ from training_pipeline.backends.local import outcomes
 from training_pipeline.backends.local.run_directory import RunDirectory
 
 
-@pytest.mark.parametrize("result", [None, {"status": "stopped", "step": 3}])
+@pytest.mark.parametrize(
+    "result", [None, {"status": "stopped", "step": 3}, {"status": "failed", "error_type": "DiskFull"}]
+)
 def test_a_run_without_a_result_may_go_on(result: dict[str, object] | None) -> None:
     assert outcomes.of_result(result, ran_seconds=1) is None
 

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from training_pipeline.backends.base import NOT_REHEARSED
 from training_pipeline.backends.local import rehearsal
 from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
+from training_pipeline.sft.findings import CODES, CUT, CUT_OFF, REFUSED
 from training_pipeline.testing.local_backend import stand_in_program, submission
 
 FINDINGS = [
-    {"code": "training_refused", "message": "It leaves out pair 'a'.", "count": 2, "pair_ids": ["a", "b"]},
-    {"code": "training_refused", "message": "No end token.", "count": 1, "pair_ids": []},
-    {"code": "answers_cut_off", "message": "would lose the whole answer.", "count": 1, "pair_ids": ["c"]},
-    {"code": "examples_cut", "message": "would lose the end.", "count": 12, "pair_ids": [str(n) for n in range(10)]},
+    {"code": REFUSED, "message": "It leaves out pair 'a'.", "count": 2, "pair_ids": ["a", "b"]},
+    {"code": REFUSED, "message": "No end token.", "count": 1, "pair_ids": []},
+    {"code": CUT_OFF, "message": "would lose the whole answer.", "count": 1, "pair_ids": ["c"]},
+    {"code": CUT, "message": "would lose the end.", "count": 12, "pair_ids": [str(n) for n in range(10)]},
 ]
 
 
@@ -43,8 +45,16 @@ def test_what_the_program_finds_is_said_in_words(monkeypatch: pytest.MonkeyPatch
 def test_what_keeps_it_from_being_found_out_is_a_warning(monkeypatch: pytest.MonkeyPatch, code: str, said: str) -> None:
     program(monkeypatch, code)
     (warning,) = rehearsal.rehearse(submission(), seconds=0.5)
-    assert warning.code == "not_rehearsed"
+    assert warning.code == NOT_REHEARSED
     assert said in warning.message
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_of_the_program_is_passed_on(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    program(monkeypatch, f"print({json.dumps([{**FINDINGS[0], 'code': code}])!r})")
+    (warning,) = rehearsal.rehearse(submission())
+    assert warning.code == code
+    assert ("would fail" in warning.message) == (code in {REFUSED, CUT_OFF})
 
 
 def test_only_a_model_in_a_folder_and_our_own_program_are_rehearsed(tmp_path: Path) -> None:

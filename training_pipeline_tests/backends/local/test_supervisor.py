@@ -8,21 +8,25 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from training_pipeline.backends.local import supervisor
 from training_pipeline.backends.local.run_directory import Orders, Outcome, RunDirectory
+from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.file_lock import try_lock
 from training_pipeline.testing.local_backend import (
     kill_and_wait,
+    reap,
     stand_in_backend,
     stand_in_program,
     starts,
     submission,
     supervisor_pid,
     until,
+    until_over,
     until_step,
 )
 
@@ -103,3 +107,41 @@ def test_running_time_adds_up_over_supervisors(runs: Path) -> None:
     assert outcome.status == "timeout"
     assert outcome.ran_seconds >= 1.0
     assert outcome.finished_at - recovered_at < 1.0, "the trainer's time without a supervisor counts"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("only root may mount a small file system")
+    yield disk
+    reap(disk)
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_full_disk_makes_a_training_wait_and_it_goes_on_from_its_checkpoint(small_disk: Path) -> None:
+    """That costs no resume, however often it is full; the cause is told, also by a supervisor that comes later."""
+    backend = stand_in_backend(small_disk / "runs", resumes=1, steps=6, checkpoint_bytes=2**20)
+    other = small_disk / "of other people"
+    other.write_bytes(b"x" * (6 * 2**20))
+    backend.submit(submission())
+    run = RunDirectory(small_disk / "runs" / "tj-1-1")
+    for again in range(2):
+        waits = until(lambda: backend.status("tj-1", 1).waits_for, "the wait for room")
+        assert f"The disk that holds {run.path} is full. Free at least " in waits
+        assert backend.status("tj-1", 1).status is JobStatus.RUNNING
+        before = supervisor_pid(run)
+        kill_and_wait(before)
+        if again == 0:
+            assert backend.recover("tj-1", 1)
+            assert supervisor_pid(run) != before
+    other.unlink()
+    (run.path / "recoveries.json").unlink()
+    assert until_over(backend, recovering=True).status is JobStatus.SUCCEEDED
+    assert starts(run)[-1]["from_step"] > 0
+    supervision = run.supervision()
+    assert supervision is not None
+    assert supervision.resumes == 0

@@ -18,7 +18,7 @@ from training_pipeline.testing.command_line import Command
 from training_pipeline.testing.job_life import JOBS, succeeded
 from training_pipeline.testing.small_sheet import rows, write_sheet
 
-NAMES = ("create", "list", "show", "watch", "cancel", "retry", "events", "metrics", "lineage", "diff")
+NAMES = ("create", "list", "show", "watch", "cancel", "finish", "retry", "events", "metrics", "lineage", "diff")
 WHERE = ("local", "remote")
 
 
@@ -153,6 +153,10 @@ def test_a_job_is_created_cancelled_and_retried(command: Command, url: str, serv
         0.00005,
         7,
     )
+    trained = {"backend_status": "succeeded", "launched_at": again.created_at}
+    services.store.update(again.id, trained)
+    code, out, _ = command("jobs", "finish", again.id, *at)
+    assert (code, out) == (0, f"{again.id}: the running system finishes it now\n")
     code, out, _ = command("jobs", "create", "small", *at)
     assert code == 0
     assert "39 of 40 pairs may be trained on" in out

@@ -32,7 +32,9 @@ def trained(
     name = {"model_name": f"m{number}", "uc_model_name": f"main.ml.m{number}" if version else None}
     given = {"base_model": reference, "uc_model_version": version, "status": JobStatus.SUCCEEDED, **name}
     job = store.create(new_job(**{**given, **values}), message="Created.")
-    known = dict.fromkeys((name for name in LineageRecord.model_fields if name not in {"assets", "base_model"}), "")
+    known = dict.fromkeys(
+        (name for name in LineageRecord.model_fields if name not in {"assets", "base_model", "recipe"}), ""
+    )
     record = LineageRecord.model_validate({**known, "job_id": job.id, "base_model": base, "model_files": None})
     lineage.write(store, record)
     lineage.set_model(store, job.id, version=version, files=folder(number, **{"README.md": digest(1000 + number)}))

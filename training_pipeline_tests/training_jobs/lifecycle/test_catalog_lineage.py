@@ -65,6 +65,7 @@ def succeeded(store: JobStore, *, names: tuple[str, ...] = (SOURCE, PAIRS), **va
         "assets": {},
         "model_files": None,
         "base_model": None,
+        "recipe": None,
     }
     records.write(store, LineageRecord(**record))
     return store.get(job.id)

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
 
 from training_pipeline.backends.base import Handle
 from training_pipeline.domain.errors import (
+    BackendUnreachable,
     GateRefused,
     PermissionUnknown,
     PermissionWithdrawn,
+    RecordsDisagree,
     SheetChanged,
     Unavailable,
 )
-from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
+from training_pipeline.domain.job import Action, JobStatus, Phase, TrainingJob
 from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.lifecycle.failures import Failures
-from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 
 
 def claimed_job(store: JobStore, phase: Phase = Phase.LAUNCH, **values: Any) -> TrainingJob:
@@ -64,19 +70,70 @@ def test_a_job_that_the_backend_has_is_taken_up_instead_of_failed(store: JobStor
     assert now.launch.done_at is not None
 
 
-def test_a_finish_that_fails_for_good_keeps_what_was_trained(store: JobStore, backend: ScriptedBackend) -> None:
-    job = claimed_job(
-        store,
-        Phase.FINALIZE,
-        status=JobStatus.RUNNING,
-        launched_at=new_job().created_at,
-        backend_status=JobStatus.SUCCEEDED,
-    )
-    Failures(store, backend, max_attempts=1).interrupted(Phase.FINALIZE, job.id, 1, why="killed")
+TRAINED: Final = {
+    "status": JobStatus.RUNNING,
+    "launched_at": new_job().created_at,
+    "backend_status": JobStatus.SUCCEEDED,
+}
+
+
+def again(store: JobStore, job_id: str, phase: Phase = Phase.FINALIZE) -> int:
+    """The number of the next attempt, which begins now."""
+    store.update(job_id, {f"{phase}_after": None})
+    return claim(store, phase, job_id=job_id)[0].phase(phase).attempt
+
+
+@pytest.mark.parametrize(
+    "bad_luck",
+    [
+        lambda failures, *which: failures.interrupted(*which, why="its run ended as failure"),
+        lambda failures, *which: failures.raised(*which, Unavailable("MLflow does not answer.")),
+        lambda failures, *which: failures.raised(*which, BackendUnreachable("The workspace does not answer.")),
+        lambda failures, *which: failures.raised(*which, PermissionUnknown("The sheet cannot be read.")),
+        lambda failures, *which: failures.raised(*which, KeyError("a bug of ours")),
+        lambda failures, *which: failures.never_started(*which, why="Dagster was not asked for its run"),
+    ],
+)
+def test_a_trained_job_is_never_given_up_by_bad_luck(
+    bad_luck: Callable[..., None], store: JobStore, backend: ScriptedBackend
+) -> None:
+    job = claimed_job(store, Phase.FINALIZE, **TRAINED)
+    failures = Failures(store, backend, max_attempts=1, patience_seconds=0.0)
+    for attempt in range(1, 5):
+        bad_luck(failures, Phase.FINALIZE, job.id, attempt)
+        now = store.get(job.id)
+        assert (now.status, now.finalize.claimed_at, now.finalize.done_at) == (JobStatus.RUNNING, None, None)
+        assert (now.error_message or "").startswith("Its model is trained and kept, but the job could not be finished")
+        assert (now.error_details or {})["code"] == "unfinished"
+        assert Action.FINISH in now.allowed_actions
+        event = store.events(job.id, limit=1)[0][0]
+        assert event.type is EventType.ERROR
+        assert f"training-pipeline jobs finish {job.id}" in event.message
+        assert again(store, job.id) == attempt + 1
+
+
+def test_records_that_do_not_agree_end_a_trained_job_after_its_attempts(
+    store: JobStore, backend: ScriptedBackend
+) -> None:
+    job = claimed_job(store, Phase.FINALIZE, **TRAINED)
+    failures = Failures(store, backend, max_attempts=2)
+    failures.raised(Phase.FINALIZE, job.id, 1, RecordsDisagree("model.safetensors differs."))
+    assert store.get(job.id).status is JobStatus.RUNNING
+    failures.raised(Phase.FINALIZE, job.id, again(store, job.id), RecordsDisagree("model.safetensors differs."))
     now = store.get(job.id)
-    assert now.status is JobStatus.FAILED
-    assert "is kept" in (now.error_message or "")
+    assert (now.status, now.error_message) == (JobStatus.FAILED, "model.safetensors differs.")
     assert now.finalize.done_at is not None
+
+
+def test_an_attempt_under_which_the_database_was_restarted_does_not_count(
+    store: JobStore, backend: ScriptedBackend
+) -> None:
+    job = claimed_job(store)
+    store.update(job.id, {"launch_claimed_at": store.server_started_at() - timedelta(seconds=1)})
+    Failures(store, backend, max_attempts=1).interrupted(Phase.LAUNCH, job.id, 1, why="its run ended as failure")
+    now = store.get(job.id)
+    assert (now.status, now.launch.uncounted, now.launch.claimed_at) == (JobStatus.PENDING, 1, None)
+    assert "the database was restarted meanwhile" in store.events(job.id, limit=1)[0][0].message
 
 
 def test_a_finish_run_of_a_failed_job_is_given_up_at_last(store: JobStore, backend: ScriptedBackend) -> None:
@@ -124,8 +181,7 @@ def test_a_sheet_that_never_stops_changing_is_given_up_at_last(store: JobStore, 
 
 
 def test_what_lost_its_permission_is_named_in_the_details(store: JobStore, backend: ScriptedBackend) -> None:
-    values = {"status": JobStatus.RUNNING, "launched_at": new_job().created_at, "backend_status": JobStatus.SUCCEEDED}
-    job = claimed_job(store, Phase.FINALIZE, **values)
+    job = claimed_job(store, Phase.FINALIZE, **TRAINED)
     lost = PermissionWithdrawn("Gone.", details={"findings": {"missing": 1}, "pairs": 1, "pair_ids": ["p-1"]})
     Failures(store, backend, max_attempts=3).raised(Phase.FINALIZE, job.id, 1, lost)
     now = store.get(job.id)
@@ -140,13 +196,7 @@ def test_what_lost_its_permission_is_named_in_the_details(store: JobStore, backe
 
 
 def test_a_job_waits_for_the_answer_whether_it_may_be_registered(store: JobStore, backend: ScriptedBackend) -> None:
-    values = {"status": JobStatus.RUNNING, "launched_at": new_job().created_at, "backend_status": JobStatus.SUCCEEDED}
-    job = claimed_job(store, Phase.FINALIZE, **values)
-    unknown = PermissionUnknown("The sheet cannot be read.")
-    Failures(store, backend, max_attempts=1).raised(Phase.FINALIZE, job.id, 1, unknown)
-    assert (store.get(job.id).status, store.get(job.id).finalize.claimed_at) == (JobStatus.RUNNING, None)
-    store.update(job.id, {"finalize_after": None})
-    claim(store, Phase.FINALIZE)
-    Failures(store, backend, max_attempts=1, patience_seconds=1.0).raised(Phase.FINALIZE, job.id, 2, unknown)
+    job = claimed_job(store, Phase.FINALIZE, **TRAINED)
+    Failures(store, backend, max_attempts=1).raised(Phase.FINALIZE, job.id, 1, PermissionUnknown("Unreadable."))
     now = store.get(job.id)
-    assert (now.status, (now.error_details or {})["code"]) == (JobStatus.FAILED, "permission_unknown")
+    assert (now.status, now.finalize.claimed_at, now.error_message) == (JobStatus.RUNNING, None, None)

@@ -10,9 +10,9 @@ import pytest
 
 from training_pipeline.domain.lineage import AssetRecord, BaseModelRecord, LineageRecord
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.testing.jobs import a_result
+from training_pipeline.testing.jobs import a_recipe, a_result
 from training_pipeline.testing.pairs import open_sheet, pair
-from training_pipeline.training_jobs.lifecycle.provenance import base_model_tags, disagreements
+from training_pipeline.training_jobs.lifecycle.provenance import base_model_tags, disagreements, recipe_tags
 from training_pipeline_tests.datasets.test_prepare import prepare
 
 VERSIONS = {"source_sheet": "invoices@v7", "prompt_template": "triage@v2", "canonical_labels": "l" * 64}
@@ -59,6 +59,7 @@ def records(dataset: DatasetRef) -> dict[str, Any]:
         "sheet_digest": dataset.sheet_digest,
         "dataset_digest": dataset.digest,
         "base_model_ancestors": "not recorded",
+        **dict.fromkeys(("chat_template", "tokenizer", "libraries", "configuration"), "not recorded"),
     }
     return {
         "record": record,
@@ -69,6 +70,7 @@ def records(dataset: DatasetRef) -> dict[str, Any]:
         "result": a_result(
             Path("/model"), train_sha256=dataset.train_sha256, validation_sha256=dataset.validation_sha256
         ),
+        "config": {"epochs": 3, "learning_rate": 0.001, "timeout_minutes": 60},
     }
 
 
@@ -124,6 +126,20 @@ def test_another_base_model_is_found(dataset: DatasetRef) -> None:
         assert len(found({**same, "tags": given["tags"]})) == 1
         loaded = given["result"].model_copy(update={"base_model_revision": "decaf"})
         assert len(found({**same, "result": loaded})) == 1
+
+
+def test_another_recipe_is_found(dataset: DatasetRef) -> None:
+    given = records(dataset)
+    record = given["record"].model_copy(update={"recipe": a_recipe()})
+    same = {**given, "record": record, "tags": {**given["tags"], **recipe_tags(record)}}
+    same["result"] = given["result"].model_copy(update={"recipe": a_recipe()})
+    assert found(dict(same)) == []
+    assert [line.partition(":")[0] for line in found({**same, "tags": given["tags"]})] == ["recipe"] * 4
+    other = given["result"].model_copy(update={"recipe": a_recipe(libraries={"torch": "2.9.2"})})
+    assert found({**same, "result": other}) == ["recipe: the lineage record says another one than the training program"]
+    assert found({**same, "config": {**given["config"], "epochs": 4}}) == [
+        "epochs: the job says 4, the training program used 3"
+    ]
 
 
 def test_another_dataset_or_a_missing_tag_is_found(dataset: DatasetRef) -> None:

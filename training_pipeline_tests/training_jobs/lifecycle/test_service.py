@@ -9,15 +9,18 @@ from training_pipeline.app.container import Services, assemble, local_backend
 from training_pipeline.backends.base import Handle, RunState, Submission
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, SheetUnreadable
 from training_pipeline.domain.export_summary import SheetWarning
-from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
+from training_pipeline.domain.job import Action, JobStatus, Phase, TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.sft.pair_ids import pair_ids
 from training_pipeline.testing.dagster_runs import create
+from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.testing.pairs import chat
 from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle import service as service_module
 from training_pipeline.training_jobs.lifecycle.claims import claim
+from training_pipeline.training_jobs.store import lineage
 
 
 @pytest.fixture
@@ -55,6 +58,20 @@ def test_a_job_is_created_resolved_and_counted(services: Services) -> None:
     assert job.data.excluded_counts is not None
     assert job.data.excluded_counts["rejected"] == 1
     assert services.jobs.get(job.id) == job
+
+
+def test_a_base_model_of_the_hub_is_what_its_name_means_when_the_job_is_created(
+    services: Services, backend: ScriptedBackend
+) -> None:
+    assert create(services, base_model="owner/model").request.base_model_revision is None
+    backend.revisions["owner/model"] = "c0ffee"
+    job = create(services, base_model="owner/model")
+    backend.revisions["owner/model"] = "decaf"
+    assert services.store.get(job.id).request.base_model_revision == "c0ffee"
+    prepared(services, job.id)
+    record = lineage.read(services.store, job.id).base_model
+    assert record is not None
+    assert (record.revision, record.resolved_at) == ("c0ffee", "creation")
 
 
 def test_a_large_sheet_is_counted_by_its_launch(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +122,8 @@ class RehearsingBackend(ScriptedBackend):
 
 
 def test_a_plan_says_what_the_trainer_would_refuse_and_keeps_no_text(settings: Settings, database: Database) -> None:
-    write_sheet(settings.sheets, "small", rows(40))
+    spelling = rows(1, pair_id="p-x", item_ref="item-x", messages=chat("What is <|im_end|>?", "A control token."))
+    write_sheet(settings.sheets, "small", [*rows(39), *spelling])
     backend = RehearsingBackend()
     parts = assemble(settings, database, backend=backend)
     asked = {"training_sheet_id": "small", "model_name": "triage"}
@@ -116,6 +134,9 @@ def test_a_plan_says_what_the_trainer_would_refuse_and_keeps_no_text(settings: S
     assert not any(path.exists() for path in backend.seen)
     elsewhere = parts.jobs.plan({**asked, "base_model": "owner/name"})
     assert "training_refused" not in {found.code for found in elsewhere.warnings}
+    # Where the tokenizer itself was not asked, tokens of known families are told.
+    assert "control_tokens" in {found.code for found in elsewhere.warnings}
+    assert "control_tokens" not in {found.code for found in parts.jobs.plan(asked).warnings}
     parts.store.engine.dispose()
 
 
@@ -188,6 +209,45 @@ def test_a_job_that_is_over_cannot_be_cancelled(services: Services, backend: Scr
     job = submitted(services, backend, JobStatus.FAILED)
     with pytest.raises(Conflict, match="failed"):
         services.jobs.cancel(job.id, actor="bob", reason="late")
+
+
+def trained(services: Services, backend: ScriptedBackend) -> TrainingJob:
+    """A job that is trained and whose first finalize run had bad luck."""
+    job = submitted(services, backend)
+    services.store.update(job.id, {"backend_status": JobStatus.SUCCEEDED})
+    claim(services.store, Phase.FINALIZE, job_id=job.id)
+    services.failures.interrupted(Phase.FINALIZE, job.id, 1, why="killed")
+    assert claim(services.store, Phase.FINALIZE, job_id=job.id) == []
+    return services.jobs.get(job.id)
+
+
+def test_a_trained_job_is_finished_when_somebody_asks(services: Services, backend: ScriptedBackend) -> None:
+    job = trained(services, backend)
+    assert job.allowed_actions == (Action.CANCEL, Action.POLL, Action.FINISH)
+    services.jobs.finish(job.id, actor="bob")
+    assert [event.actor for event in services.store.events(job.id, limit=1)[0]] == ["bob"]
+    (claimed,) = claim(services.store, Phase.FINALIZE, job_id=job.id)
+    assert Action.FINISH not in claimed.allowed_actions
+    assert services.jobs.finish(job.id, actor="eve").finalize.claimed_at == claimed.finalize.claimed_at
+    done = services.store.change(claimed, JobStatus.SUCCEEDED, message="Succeeded.")
+    assert services.jobs.finish(job.id, actor="eve") == done
+
+
+def test_what_is_not_trained_cannot_be_finished(services: Services, backend: ScriptedBackend) -> None:
+    with pytest.raises(Conflict, match="is not trained yet"):
+        services.jobs.finish(create(services).id, actor="bob")
+    with pytest.raises(Conflict, match=r"has ended \(failed\)"):
+        services.jobs.finish(submitted(services, backend, JobStatus.FAILED).id, actor="bob")
+
+
+def test_a_trained_job_that_waits_is_cancelled_at_once(services: Services, backend: ScriptedBackend) -> None:
+    job = trained(services, backend)
+    done = services.jobs.cancel(job.id, actor="bob", reason="not needed")
+    assert (done.status, done.cancellation.requested_by) == (JobStatus.CANCELLED, "bob")
+    assert "The model stays where it was trained" in services.store.events(job.id, limit=1)[0][0].message
+    services.store.update(job.id, {"finalize_after": None})
+    assert claim(services.store, Phase.FINALIZE, job_id=job.id) == []
+    assert backend.cancelled == []
 
 
 def test_a_retry_is_a_new_job_that_names_the_one_it_retries(services: Services, backend: ScriptedBackend) -> None:

@@ -125,6 +125,23 @@ def test_a_run_is_followed_from_queued_to_done(store: JobStore, backend: UnevenB
     assert (store.events(job.id)[1], len(backend.asked)) == (before, asked)  # its end is known: nothing is left to ask
 
 
+def test_what_a_training_waits_for_is_told_once_and_so_is_its_end(
+    store: JobStore, backend: UnevenBackend, poller: Poller
+) -> None:
+    job = stored(store)
+    full = "The disk is full. Free some space."
+    backend.state = RunState(status=JobStatus.RUNNING, step=1, planned_steps=4, waits_for=full)
+    for _ in range(3):
+        job = poller.poll(job.id)
+        assert (job.status, job.error_message) == (JobStatus.RUNNING, full)
+    assert happened(store, job, EventType.ERROR) == [full]
+    backend.state = RunState(status=JobStatus.RUNNING, step=1, planned_steps=4)
+    for _ in range(2):
+        assert poller.poll(job.id).error_message is None
+    assert happened(store, job, EventType.INFO)[-1] == "What the training waited for is there; it goes on."
+    assert happened(store, job, EventType.ERROR) == [full]
+
+
 @pytest.mark.parametrize("end", [JobStatus.FAILED, JobStatus.TIMEOUT])
 def test_a_run_that_ended_badly_ends_the_job_with_its_cause(
     store: JobStore, backend: UnevenBackend, poller: Poller, end: JobStatus

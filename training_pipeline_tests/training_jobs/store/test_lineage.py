@@ -3,17 +3,17 @@ from __future__ import annotations
 import pytest
 
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.lineage import AssetRecord, BaseModelRecord, LineageRecord
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.domain.lineage import AssetRecord, BaseModelRecord, LineageRecord, recipe_facts
+from training_pipeline.testing.jobs import a_recipe, new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.lineage import add_assets, read, set_base_model, set_model, write
+from training_pipeline.training_jobs.store.lineage import add_assets, read, set_base_model, set_model, set_recipe, write
 
 
 def a_row(job_id: str, **values: str) -> LineageRecord:
     names = [
         name
         for name in LineageRecord.model_fields
-        if name not in {"job_id", "model_version", "model_files", "base_model", "assets"}
+        if name not in {"job_id", "model_version", "model_files", "base_model", "recipe", "assets"}
     ]
     return LineageRecord(job_id=job_id, **{**{name: f"the {name}" for name in names}, **values})
 
@@ -43,6 +43,16 @@ def test_what_exactly_the_base_model_was_is_kept_and_completed(store: JobStore) 
     ):
         set_base_model(store, job.id, base)
         assert read(store, job.id).base_model == base
+
+
+def test_what_a_training_was_made_with_is_kept(store: JobStore) -> None:
+    job = store.create(new_job(), message="Created.")
+    write(store, a_row(job.id))
+    assert read(store, job.id).recipe is None  # as for jobs of before
+    set_recipe(store, job.id, a_recipe())
+    assert read(store, job.id).recipe == a_recipe()
+    # The database has an order of keys of its own, and what is said of them is the same.
+    assert recipe_facts(read(store, job.id).recipe) == recipe_facts(a_recipe())
 
 
 def test_a_job_that_was_never_submitted_has_no_record(store: JobStore) -> None:

@@ -31,8 +31,17 @@ def test_an_address_holds_everything_that_is_typed(values: dict[str, str], sheet
 
 
 def test_what_is_left_empty_is_left_to_the_service() -> None:
-    draft = Draft(sheet="s", values={"epochs": "3", "batch_size": "", "train_val_split": "0.7", "register_to_uc": "no"})
-    request = {"training_sheet_id": "s", "train_val_split": 0.7, "register_to_uc": False}
+    draft = Draft(
+        sheet="s",
+        values={
+            "epochs": "3",
+            "batch_size": "",
+            "train_val_split": "0.7",
+            "register_to_uc": "no",
+            "fresh_split": "yes",
+        },
+    )
+    request = {"training_sheet_id": "s", "train_val_split": 0.7, "fresh_split": True, "register_to_uc": False}
     assert draft.request() == {**request, "training_config": {"epochs": 3}}
     named = draft.with_("model_name", "x y").with_("epochs", "many")
     assert named.request()["training_config"] == {"epochs": "many"}

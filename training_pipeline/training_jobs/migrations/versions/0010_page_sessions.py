@@ -1,6 +1,6 @@
 """Sessions of pages, so that logging out ends one on the server.
 
-Revision ID: 0011
+Revision ID: 0010
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:

@@ -1,0 +1,188 @@
+"""How fast it is said which models learned from a row, with how many bytes a use, and what indexing a dataset takes.
+
+    python bench/uses.py                                             # ten million uses
+    python bench/uses.py --sheets 10 --pairs 1_000_000 --uses 10_000_000 30_000_000 100_000_000
+
+Each sheet has `--pairs` pairs: ten a canonical label and five an item, scattered over the sheet, two a question. Its
+first dataset is indexed from its manifest; the further ones split the same pairs at random, one job and one model
+version each, until there are as many uses as asked for. A use is a pair in a split of a dataset. Questions are asked
+as the REST API asks them; a new process would open its connection first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from scratch import scratch_postgres
+from sqlalchemy import text
+
+from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.uses import Kind, question
+from training_pipeline.models.uses.ask import uses
+from training_pipeline.models.uses.index import UseIndex
+from training_pipeline.models.uses.numbering import store_verdicts
+from training_pipeline.testing.used_rows import dataset_at, hashed, job_with
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+#: How many questions of a kind are asked.
+ASKED = 100
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--sheets", type=int, default=2)
+    arguments.add_argument("--pairs", type=int, default=1_000_000)
+    arguments.add_argument("--uses", type=int, nargs="+", default=[10_000_000])
+    given = arguments.parse_args()
+    with scratch_postgres() as (_, database, directory):
+        store = JobStore(database.engine())
+        bench = Bench(store, directory, given.sheets, given.pairs)
+        bench.number()
+        for count in sorted(given.uses):
+            bench.grow(count)
+            bench.report()
+        bench.write()
+        store.engine.dispose()
+
+
+class Bench:
+    """One index that grows."""
+
+    def __init__(self, store: JobStore, directory: Path, sheets: int, pairs: int) -> None:
+        self.store, self.index, self.directory = store, UseIndex(store), directory
+        self.sheets, self.pairs = sheets, pairs
+        self.rng = np.random.default_rng(7)
+        self.datasets: list[DatasetRef] = []
+        self.count = 0
+
+    def number(self) -> None:
+        """The first dataset of each sheet, as a job of it is indexed."""
+        for sheet in range(self.sheets):
+            dataset = self.made(f"sheet-{sheet}", f"s{sheet}", split=0)
+            job_with(self.store, self.index, f"sheet-{sheet}", dataset, version="1", model_name=f"m{sheet}")
+            self.datasets.append(dataset)
+        self.count = self.sheets * self.pairs
+        with self.store.begin() as connection:
+            connection.execute(text("ANALYZE"))
+        numbered = self.size("use_rows")
+        print(f"{self.count:,} rows of {self.sheets} sheets are numbered: {numbered / self.count:.0f} bytes a row")
+
+    def grow(self, uses: int) -> None:
+        """Further datasets of the same pairs, until there are so many uses."""
+        numbers = np.arange(self.pairs)
+        while self.count < uses:
+            at = len(self.datasets)
+            sheet = at % self.sheets
+            codes = np.where(self.rng.random(self.pairs) < 0.8, 1, 2).astype(np.uint8)
+            digest = hashed(f"dataset {at}")
+            with self.store.begin() as connection:
+                stored = {"digest": digest, "path": str(self.datasets[sheet].path), "sheet": f"sheet-{sheet}"}
+                sheet_no, slot = (
+                    connection.execute(
+                        text(
+                            "UPDATE use_sheets SET slots = slots + 1 WHERE training_sheet_id = :sheet"
+                            " RETURNING sheet_no, slots - 1"
+                        ),
+                        stored,
+                    )
+                    .tuples()
+                    .one()
+                )
+                connection.execute(
+                    text("INSERT INTO use_datasets VALUES (:sheet_no, :slot, :digest, :path, :digest, true, now())"),
+                    {**stored, "sheet_no": sheet_no, "slot": slot},
+                )
+                store_verdicts(connection, sheet_no, slot, numbers, codes)
+            sides = {"train": int((codes == 1).sum()), "validation": int((codes == 2).sum())}
+            dataset = dataset_at(self.datasets[sheet].path, f"sheet-{sheet}", sides, digest=digest)
+            job_with(self.store, None, f"sheet-{sheet}", dataset, version=str(at), model_name=f"m{sheet}")
+            self.datasets.append(dataset)
+            self.count += self.pairs
+        engine = self.store.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+
+    def report(self) -> None:
+        """Bytes, and how long each kind of question takes."""
+        size = self.size("use_verdicts")
+        print(f"\n{self.count:,} uses in {len(self.datasets):,} datasets: {size / self.count:.2f} bytes a use")
+        asked: dict[Kind, Callable[[int], str]] = {
+            "pair": lambda n: f"pair-{n:09d}",
+            "row_hash": lambda n: hashed(f"s{n % self.sheets}{n}0"),
+            "question_hash": lambda n: hashed(f"s{n % self.sheets}{n // 2}", 32),
+            "item": lambda n: f"item {n % (self.pairs // 5)}",
+            "label": lambda n: f"label {n % (self.pairs // 10)}",
+            "sheet": lambda n: f"sheet-{n % self.sheets}",
+            "template": lambda _: "triage",
+        }
+        print(f"  {'asked for':<18}{'p50 ms':>9}{'p95 ms':>9}{'datasets':>10}")
+        for kind, name in asked.items():
+            self.time(kind, [name(int(n)) for n in self.rng.integers(0, self.pairs, ASKED)])
+        self.time("pair", [f"nobody {n}" for n in range(5)], "unknown pair")
+
+    def time(self, kind: Kind, values: list[str], shown: str | None = None) -> None:
+        """Ask, and print how long the answers took."""
+        seconds, datasets = [], 0
+        for value in values:
+            start = time.perf_counter()
+            try:
+                found = uses(self.store, question({kind: value}))
+                datasets = max(datasets, sum(len(sheet.datasets) for sheet in found.sheets))
+            except NotFound:
+                if shown is None:
+                    raise
+            seconds.append(time.perf_counter() - start)
+        p50, p95 = np.percentile(np.array(seconds) * 1000, [50, 95])
+        print(f"  {shown or kind:<18}{p50:9.1f}{p95:9.1f}{datasets:10,}")
+
+    def write(self) -> None:
+        """What indexing a dataset of a sheet takes, where its rows are numbered already and where all are new."""
+        print(f"\nIndexing a dataset of {self.pairs:,} pairs:")
+        for name, sheet, letters, split in (("rows numbered", "sheet-0", "s0", 1), ("all rows new", "new", "new", 0)):
+            dataset = self.made(sheet, letters, split=split)
+            start = time.perf_counter()
+            record = self.index.prepare(sheet, dataset)
+            prepared = time.perf_counter()
+            with self.store.begin() as connection:
+                record(connection)
+            done = time.perf_counter()
+            print(
+                f"  {name:<18}{prepared - start:8.1f} s before the transaction, {(done - prepared) * 1000:.1f} ms in it"
+            )
+
+    def made(self, sheet_id: str, letters: str, *, split: int) -> DatasetRef:
+        """A dataset of a sheet; its manifest has the same rows whatever the split, and other sides."""
+        path = self.directory / "datasets" / hashed(f"{letters} {split}")
+        path.mkdir(parents=True)
+        query = f"""
+            COPY (
+                SELECT printf('pair-%09d', n) AS pair_id, sha256('{letters}' || n || '0') AS row_hash,
+                    CASE WHEN hash(n, {split}) % 5 < 4 THEN 'train' ELSE 'validation' END AS split,
+                    NULL::VARCHAR AS reason, n AS component, 'label ' || (n % {self.pairs // 10}) AS canonical_label_id,
+                    'item ' || (n % {self.pairs // 5}) AS item_ref, 'internal' AS classification,
+                    'grace' AS reviewed_by, '2026-11-01' AS reviewed_at, 'sam' AS constraints_set_by,
+                    '2026-11-01' AS constraints_set_at, '3' AS gate_policy_version,
+                    left(sha256('{letters}' || (n // 2)), 32) AS prompt_hash
+                FROM range({self.pairs}) AS numbers (n) ORDER BY n
+            ) TO '{path}/manifest.parquet' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100_000)
+        """
+        with duckdb.connect() as engine:
+            engine.execute(query)
+        train = self.pairs * 4 // 5
+        return dataset_at(path, sheet_id, {"train": train, "validation": self.pairs - train})
+
+    def size(self, table: str) -> int:
+        """Bytes of a table with its indexes."""
+        query = text("SELECT pg_total_relation_size(to_regclass(:table))")
+        with self.store.begin() as connection:
+            return int(connection.execute(query, {"table": table}).scalar_one())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""`training-pipeline uses`: which models learned from this?"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any, TextIO, cast
+
+import typer
+
+from training_pipeline.cli.commands.options import Json, Token, Url, print_json, say
+from training_pipeline.cli.open_client import open_client
+from training_pipeline.client.base import Client
+from training_pipeline.domain.errors import InvalidRequest, NotFound, PipelineError
+from training_pipeline.domain.uses import Kind, question
+from training_pipeline.schemas.uses import Uses
+
+_NOBODY = "No dataset has this text, neither as an example nor as a question."
+
+
+def uses(
+    pair: Annotated[str | None, typer.Option(help="Id of a pair.")] = None,
+    item: Annotated[str | None, typer.Option(help="An item of the source sheet.")] = None,
+    label: Annotated[str | None, typer.Option(help="A canonical label.")] = None,
+    template: Annotated[str | None, typer.Option(help="A prompt template.")] = None,
+    sheet: Annotated[
+        str | None,
+        typer.Option(help="A training sheet or source sheet; with another key: the training sheet to look in."),
+    ] = None,
+    row_hash: Annotated[str | None, typer.Option(help="SHA-256 of an example, as in a manifest.")] = None,
+    question_hash: Annotated[str | None, typer.Option(help="Hash of a question, as in a manifest.")] = None,
+    text_file: Annotated[
+        Path | None,
+        typer.Option(help="A file with a question, or examples in JSONL; it is hashed here and never sent."),
+    ] = None,
+    keys_file: Annotated[
+        Path | None,
+        typer.Option(help='Many keys at once: JSONL with lines as {"pair": "p-1", "sheet": "s"}; answers as JSONL.'),
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="File for the answers to --keys-file. Default: print.")] = None,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show every dataset, training job and model version that used a pair, an item, a label, a text or a sheet."""
+    keys: dict[Kind, str | None] = {
+        "pair": pair,
+        "item": item,
+        "label": label,
+        "row_hash": row_hash,
+        "question_hash": question_hash,
+        "template": template,
+        "sheet": sheet,
+    }
+    if keys_file is None and output is not None:
+        raise typer.BadParameter("It goes with --keys-file.", param_hint="--output")
+    if text_file is not None or keys_file is not None:
+        files = [name for name, given in (("--text-file", text_file), ("--keys-file", keys_file)) if given is not None]
+        others = [kind for kind, value in keys.items() if value is not None and (kind != "sheet" or keys_file)]
+        if len(files) > 1 or others:
+            raise typer.BadParameter("Give a file or a key, not both.", param_hint=files[0])
+    else:
+        question(keys)  # what is wrong is said before anything is opened
+    with open_client(url, token) as client:
+        if keys_file is not None:
+            _answer_all(client, keys_file, output)
+            return
+        if text_file is not None:
+            found = list(_of_texts(client, text_file, sheet))
+            if not found:
+                raise NotFound(_NOBODY)
+        else:
+            found = [client.uses(**keys)]
+    if json and text_file is not None:
+        typer.echo(jsonlib.dumps({"answers": [one.model_dump(mode="json") for one in found]}, indent=2))
+        return
+    for answer in found:
+        print_json(answer) if json else say(_rendered(answer))
+
+
+def _rendered(answer: Uses) -> Any:
+    from training_pipeline.cli.render.uses import uses_of
+
+    return uses_of(answer)
+
+
+def _of_texts(client: Client, file: Path, sheet: str | None) -> Iterator[Uses]:
+    """The answers about the texts of a file. Only their hashes are asked for."""
+    from training_pipeline.datasets.text_hashes import text_hashes, texts_of
+
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"{file} cannot be read: {error.strerror}.") from None
+    for text in texts_of(content):
+        hashes = text_hashes(text)
+        for keys in (
+            *({"row_hash": one} for one in hashes.row_hashes),
+            *({"question_hash": one} for one in hashes.question_hashes),
+        ):
+            try:
+                yield client.uses(**keys, sheet=sheet)
+            except PipelineError as error:
+                if error.code != NotFound.code:  # a service's answer is of no class of ours
+                    raise
+
+
+def _answer_all(client: Client, file: Path, output: Path | None) -> None:
+    """Answer line by line, so that no file is too long; what cannot be answered is said in its place."""
+    with ExitStack() as opened:
+        try:
+            lines = opened.enter_context(file.open(encoding="utf-8"))
+            target = sys.stdout if output is None else opened.enter_context(output.open("w", encoding="utf-8"))
+        except OSError as error:
+            raise InvalidRequest(f"{error.filename} cannot be opened: {error.strerror}.") from None
+        failed = total = 0
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            total += 1
+            answer = _answer(client, line)
+            failed += "error" in answer
+            _write(target, {"line": number, **answer})
+    typer.echo(f"{total - failed:,} of {total:,} keys were found.", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _answer(client: Client, line: str) -> Mapping[str, Any]:
+    try:
+        keys = jsonlib.loads(line)
+    except ValueError:
+        keys = None
+    if not isinstance(keys, dict) or not all(isinstance(value, str) for value in keys.values()):
+        return {"error": "invalid_request", "message": 'A line must be JSON such as {"pair": "p-1", "sheet": "s"}.'}
+    try:
+        question(cast("dict[Kind, str | None]", keys))
+        return {"keys": keys, "uses": client.uses(**keys).model_dump(mode="json")}
+    except PipelineError as error:
+        return {"keys": keys, "error": error.code, "message": str(error)}
+
+
+def _write(target: TextIO, answer: Mapping[str, Any]) -> None:
+    target.write(jsonlib.dumps(answer) + "\n")

@@ -1,0 +1,107 @@
+"""The processes that `up` has started: each is on record, and started again where it dies."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from training_pipeline.cli.system.up_record import Child, Record
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.infra.files import tail
+from training_pipeline.infra.processes import ProcessIdentity, start
+from training_pipeline.infra.retry import RetryPolicy
+from training_pipeline.settings import Settings
+
+#: Between the deaths of one process and its next start, and after how many in a row it is given up.
+RESTARTS: Final = RetryPolicy(first=1.0, longest=60.0, attempts=10)
+#: A process that has lived for so many seconds has not died "in a row".
+STEADY_SECONDS: Final = 300.0
+NAMES: Final = {
+    "code_server": "Dagster's code server",
+    "webserver": "Dagster's webserver",
+    "read_only": "Dagster's read-only webserver",
+    "daemon": "Dagster's daemon",
+    "api": "The REST API",
+}
+
+
+class Restarts:
+    """How often one thing has died in a row, and what follows."""
+
+    def __init__(self, policy: RetryPolicy = RESTARTS) -> None:
+        self._policy = policy
+        self._deaths = 0
+
+    def pause(self, *, lived: float) -> float | None:
+        """Seconds to wait before it is started again after it `lived` so long; None where it has died too often."""
+        self._deaths = 1 if lived >= STEADY_SECONDS else self._deaths + 1
+        return None if self._policy.gives_up(self._deaths) else self._policy.pause(self._deaths)
+
+
+@dataclass(slots=True)
+class _Running:
+    process: subprocess.Popen[bytes]
+    command: list[str]
+    restarts: Restarts
+    since: float = field(default_factory=time.monotonic)
+    #: When it is started again, once it has died.
+    due: float | None = None
+
+
+class Children:
+    """The processes of this `up`, by name; each is on record before anything waits for it."""
+
+    def __init__(
+        self, settings: Settings, environment: dict[str, str], record: Record, *, policy: RetryPolicy = RESTARTS
+    ) -> None:
+        self.record = record
+        self._settings = settings
+        self._environment = environment
+        self._policy = policy
+        self._running: dict[str, _Running] = {}
+
+    def start(self, name: str, command: list[str]) -> None:
+        """Start a process, and put it on record in the place of one of its name that has died with all its own."""
+        log = self._settings.logs / f"{name}.log"
+        process = start(command, environment=self._environment, log=log)
+        before = self._running.get(name)
+        self._running[name] = _Running(process, command, before.restarts if before else Restarts(self._policy))
+        child = Child(name=name, process=ProcessIdentity.of(process.pid), log=log)
+        others = tuple(one for one in self.record.children if one.name != name or one.process.group())
+        self.record = self.record.model_copy(update={"children": (*others, child)}).stored(self._settings)
+
+    def tend(self) -> list[str]:
+        """Start again those that have died, each after its pause; what happened, in words.
+
+        The others need not be told: Dagster's processes find one another again, and its runs live on in processes of
+        their own. Raises `PipelineError` with the end of its log where one has died too often in a row.
+        """
+        said, now = [], time.monotonic()
+        for name, child in list(self._running.items()):
+            if child.due is not None and now >= child.due:
+                self.start(name, child.command)
+                said.append(f"{NAMES[name]} was started again.")
+            elif child.due is None and child.process.poll() is not None:
+                pause = child.restarts.pause(lived=now - child.since)
+                if pause is None:
+                    raise self._ended(name, f", and died {self._policy.attempts} times in a row")
+                child.due = now + pause
+                code = child.process.returncode
+                said.append(f"{NAMES[name]} ended (exit code {code}) and is started again in {pause:.0f} s.")
+        return said
+
+    def require_alive(self) -> None:
+        """Raise `PipelineError` with the end of its log if one has ended."""
+        for name, child in self._running.items():
+            if child.process.poll() is not None:
+                raise self._ended(name)
+
+    def _ended(self, name: str, how_often: str = "") -> PipelineError:
+        log = self._settings.logs / f"{name}.log"
+        code = self._running[name].process.returncode
+        return PipelineError(
+            f"{NAMES[name]} ended unexpectedly (exit code {code}){how_often}. Its last lines:\n{tail(log, 15)}",
+            hint=f"Its log is {log}. Everything else was stopped. Restart with `training-pipeline up`.",
+        )

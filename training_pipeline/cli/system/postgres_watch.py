@@ -1,0 +1,79 @@
+"""Watches over the embedded PostgreSQL while `up` runs: one that has stopped, or answers nothing, is started again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+from training_pipeline.cli.system.children import Restarts
+from training_pipeline.domain.errors import Unavailable
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
+
+ASK_SECONDS: Final = 5.0
+#: A server that says nothing at all for so long, not even that it is full or recovering, is stuck.
+STUCK_SECONDS: Final = 60.0
+
+
+class PostgresWatch:
+    """Asks in a thread of its own, which alone waits for a server that does not answer."""
+
+    def __init__(
+        self,
+        server: EmbeddedPostgres,
+        *,
+        ask_seconds: float = ASK_SECONDS,
+        stuck_seconds: float = STUCK_SECONDS,
+    ) -> None:
+        self._server = server
+        self._ask_seconds = ask_seconds
+        self._stuck_seconds = stuck_seconds
+        self._restarts = Restarts()
+        self._due = 0.0
+        #: Since when it has been asked and has said nothing; None while it answers.
+        self._silent_since: float | None = None
+        self._over = threading.Event()
+        threading.Thread(target=self._ask, name="postgres-watch", daemon=True).start()
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._over.set()
+
+    def tend(self) -> list[str]:
+        """Start the server where it has stopped, end and start one that is stuck; what happened, in words.
+
+        Raises `Unavailable` where it could not be started too often in a row.
+        """
+        if time.monotonic() < self._due:
+            return []
+        silent = self._silent()
+        try:
+            if self._server.pid() is None:
+                self._server.start()
+                said = "PostgreSQL had stopped and was restarted."
+            elif silent > self._stuck_seconds:
+                self._server.kill()
+                self._server.start()
+                said = f"PostgreSQL did not answer for {silent:.0f} s, and was ended and restarted."
+            else:
+                return []
+        except Unavailable as error:
+            pause = self._restarts.pause(lived=0.0)
+            if pause is None:
+                raise
+            self._due = time.monotonic() + pause
+            return [f"{error.message} It is tried again in {pause:.0f} s."]
+        self._restarts = Restarts()
+        self._silent_since = None
+        return [said]
+
+    def _silent(self) -> float:
+        since = self._silent_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def _ask(self) -> None:
+        while not self._over.wait(self._ask_seconds):
+            if self._silent_since is None:
+                self._silent_since = time.monotonic()
+            if self._server.answers():
+                self._silent_since = None

@@ -1,0 +1,122 @@
+"""What the split looks at in the text of the included pairs: read once from the sheet, compared, and forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from training_pipeline.datasets.snapshot import included_rows
+from training_pipeline.datasets.verdicts import judged_each, texts
+from training_pipeline.domain.refs import SnapshotRef
+from training_pipeline.domain.rules.control_tokens import spells_control_token
+from training_pipeline.domain.rules.near_questions import NearPairs, near_pairs
+from training_pipeline.domain.rules.rendering import question_text
+from training_pipeline.domain.split_report import MOST_NAMED, TextReport
+from training_pipeline.infra.staging import disk_errors
+from training_pipeline.sheets.base import OpenSheet
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The questions of the included pairs, each of them once."""
+
+    #: Of every included row the number of its question, -1 where it ties nothing.
+    codes: Integers
+    #: For each question the number of the first row that asks it, and its text.
+    rows: Integers
+    texts: pa.ChunkedArray
+    #: Ids of the pairs whose text spells a control token of a known model family.
+    control_token_ids: pa.ChunkedArray
+
+
+def read_questions(
+    opened: OpenSheet, taken: SnapshotRef, pair_ids: pa.ChunkedArray, questions: pa.ChunkedArray
+) -> Questions:
+    """Read the questions of included rows from the sheet.
+
+    `questions` are equal for rows with the same question, and null for rows whose question ties nothing. A row that is
+    no longer in the sheet has none: writing the dataset finds that out.
+    """
+    codes = questions.combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    found, first = np.unique(codes, return_index=True)
+    is_first = np.zeros(len(codes), dtype=bool)
+    is_first[first[found >= 0]] = True
+    columns = {"number": np.arange(len(codes)), "wanted_id": pair_ids, "first": is_first}
+    wanted = ibis.memtable(pa.table(columns))
+    with texts(opened, taken.policy) as read, disk_errors("compare the questions"):
+        said = read.inner_join(wanted, read.pair_id == wanted.wanted_id)
+        asked = said.select(
+            "number",
+            question=ibis.cases((said.first, question_text(said.messages))).nullif(""),
+            controlled=spells_control_token(said.messages).fill_null(False),
+        )
+        kept = asked.filter(asked.question.notnull() | asked.controlled).order_by("number").to_pyarrow()
+    named = kept.filter(pc.is_valid(kept["question"]))
+    controlled = kept.filter(kept["controlled"])["number"]
+    return Questions(
+        codes=codes.astype(np.int64),
+        rows=named["number"].to_numpy(),
+        texts=named["question"],
+        control_token_ids=pair_ids.take(controlled),
+    )
+
+
+def near_rows(asked: Questions, *, similarity: float) -> NearPairs:
+    """The pairs of included rows with nearly equal questions, by the numbers of the first rows that ask them. Pure."""
+    near = near_pairs(asked.texts, similarity=similarity)
+    return NearPairs(asked.rows[near.first], asked.rows[near.second], near.similarity)
+
+
+def text_report(opened: OpenSheet, taken: SnapshotRef, asked: Questions, pair_ids: pa.ChunkedArray) -> TextReport:
+    """What is told of the texts of the included pairs. Reads the held-out questions, where no network is between.
+
+    Those in a warehouse stay there: text of pairs that are left out is not fetched.
+    """
+    similarity, near = taken.policy.near_question_similarity, None
+    if similarity and not opened.engine.is_remote:
+        near = pair_ids.filter(pa.array(_near_held_out(opened, taken, asked, similarity)))
+    return TextReport(
+        control_tokens=len(asked.control_token_ids),
+        control_token_ids=_first(asked.control_token_ids),
+        near_held_out=None if near is None else len(near),
+        near_held_out_ids=() if near is None else _first(near),
+    )
+
+
+def _near_held_out(opened: OpenSheet, taken: SnapshotRef, asked: Questions, similarity: float) -> NDArray[np.bool_]:
+    """Of every included row whether its question is nearly equal to a held-out one."""
+    held_out = _held_out(opened, taken)
+    if not len(held_out) or not len(asked.rows):
+        return np.zeros(len(asked.codes), dtype=bool)
+    ours = len(asked.rows)
+    every = pa.chunked_array([*asked.texts.chunks, *held_out.cast(asked.texts.type).chunks], asked.texts.type)
+    near = near_pairs(every, similarity=similarity)
+    found = np.unique(near.first[(near.first < ours) & (near.second >= ours)])
+    return np.isin(asked.codes, asked.codes[asked.rows[found]])
+
+
+def _held_out(opened: OpenSheet, taken: SnapshotRef) -> pa.ChunkedArray:
+    """The held-out questions, those that are instructions aside. What is held out is excluded."""
+    if not sum(taken.summary.excluded.values()):
+        return pa.chunked_array([], pa.string())
+    included = included_rows(taken, ["pair_id", "prompt_hash", "instruction"])
+    instructions = ibis.memtable(pa.table({"asked": included.filter(included["instruction"])["prompt_hash"]}))
+    engine = opened.engine
+    passed = ibis.memtable(pa.table({"pair_id": included["pair_id"]}))
+    judged = judged_each(replace(opened, pairs=opened.pairs.anti_join(passed, "pair_id")), taken.policy)
+    held = judged.filter(judged.held_out)
+    named = held.select(asked=engine.prompt_hash(held.messages), question=question_text(held.messages))
+    with disk_errors("compare the questions with those held out"):
+        kept = named.anti_join(instructions, "asked").select("question").distinct()
+        return kept.filter((kept.question != "").fill_null(False)).order_by("question").to_pyarrow()["question"]
+
+
+def _first(pair_ids: pa.ChunkedArray) -> tuple[str, ...]:
+    return tuple(pair_ids.slice(0, MOST_NAMED).to_pylist())

@@ -1,0 +1,1 @@
+"""Which models learned from a row: an index over the manifests of all datasets."""

@@ -1,0 +1,188 @@
+"""Which models learned from this? One question, the whole answer."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.refs import MANIFEST
+from training_pipeline.domain.uses import DIGITS, WORDS, DatasetUse, Kind, Question, RowKind, SheetUses, Uses
+from training_pipeline.models.uses import lookup
+from training_pipeline.models.uses.index import TABLES, require_complete
+from training_pipeline.models.uses.learners import Dataset, jobs_of, models_of
+from training_pipeline.models.uses.manifest_rows import nearest
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+#: So many sheets are searched for names that are near to an unknown one.
+_SEARCHED: Final = 20
+
+_DATASETS: Final = """
+    SELECT s.training_sheet_id, s.sheet_no, d.slot, d.digest, d.path, d.has_questions
+    FROM use_datasets AS d JOIN use_sheets AS s USING (sheet_no) WHERE d.recorded_at IS NOT NULL
+"""
+#: Datasets of jobs by what their sheet was made from; the training sheet itself counts before any submit.
+_WHOLE: Final = {
+    "sheet": " AND (s.training_sheet_id = :value OR (s.training_sheet_id, d.digest) IN ("
+    "SELECT training_sheet_id, dataset_digest FROM training_job_lineage WHERE sheet_id = :value))",
+    "template": " AND (s.training_sheet_id, d.digest) IN ("
+    "SELECT training_sheet_id, dataset_digest FROM training_job_lineage WHERE template_id = :value)",
+}
+_COUNTED: Final = text(
+    "SELECT DISTINCT ON (training_sheet_id, dataset_digest) training_sheet_id, dataset_digest,"
+    " CAST(dataset ->> 'train_pairs' AS integer), CAST(dataset ->> 'validation_pairs' AS integer),"
+    " dataset -> 'summary' -> 'excluded'"
+    " FROM training_jobs WHERE dataset_digest = ANY(:digests) ORDER BY training_sheet_id, dataset_digest, created_at"
+)
+Counts = Mapping[str, int]
+
+
+class _Row(NamedTuple):
+    """A dataset of the index."""
+
+    training_sheet_id: str
+    sheet_no: int
+    slot: int
+    digest: str
+    path: str
+    has_questions: bool
+
+
+def uses(store: JobStore, asked: Question) -> Uses:
+    """Every dataset, job and model version that used what is asked for; a part for each training sheet that has it.
+
+    Raises `NotFound` with the nearest names where no dataset knows it, and `Unavailable` where the index is behind, or
+    a manifest that has to confirm the answer is lost or damaged.
+    """
+    with store.begin() as connection:
+        # Who makes the index anew waits for this transaction, so that it sees one index from here to its end.
+        connection.execute(text(f"LOCK TABLE {TABLES} IN ACCESS SHARE MODE"))
+        require_complete(connection)
+        if asked.kind == "sheet" or asked.kind == "template":
+            return _of_whole(connection, asked.kind, asked.value)
+        return _of_rows(connection, asked.kind, asked.value, asked.training_sheet_id)
+
+
+def _of_rows(connection: Connection, kind: RowKind, value: str, training_sheet_id: str | None) -> Uses:
+    sheet_no = None if training_sheet_id is None else _sheet_no(connection, training_sheet_id)
+    found = lookup.confirmed(connection, kind, value, lookup.hits(connection, kind, value, sheet_no))
+    counted: dict[int, dict[int, Counts]] = {
+        number: dict(lookup.verdicts(connection, number, rows.numbers)) for number, rows in found.items()
+    }
+    datasets = _datasets(connection, " AND s.sheet_no = ANY(:sheets)", sheets=sorted(found))
+    kept = {key: counted[row.sheet_no][row.slot] for key, row in datasets.items() if row.slot in counted[row.sheet_no]}
+    if not kept:
+        raise _unknown(connection, kind, value, training_sheet_id)
+    shown = {row.training_sheet_id: found[row.sheet_no] for row in datasets.values()}
+    uncounted = 0
+    if kind == "question_hash":
+        query = f"SELECT count(*) FROM ({_DATASETS}) AS d WHERE NOT has_questions"  # noqa: S608 - our own text
+        uncounted = connection.execute(text(query)).scalar_one()
+    return _answer(connection, kind, value, kept, datasets, shown, without_questions=uncounted)
+
+
+def _of_whole(connection: Connection, kind: Kind, value: str) -> Uses:
+    datasets = _datasets(connection, _WHOLE[kind], value=value)
+    if not datasets:
+        raise _unknown(connection, kind, value, None)
+    counted: dict[Dataset, Counts] = {}
+    digests = sorted({digest for _, digest in datasets})
+    for sheet_id, digest, train, validation, excluded in connection.execute(_COUNTED, {"digests": digests}).tuples():
+        refused = {reason: count for reason, count in (excluded or {}).items() if count}
+        counted[sheet_id, digest] = {"train": train, "validation": validation, **refused}
+    kept = {key: counted[key] for key in datasets}
+    return _answer(connection, kind, value, kept, datasets, {})
+
+
+def _answer(
+    connection: Connection,
+    kind: Kind,
+    value: str,
+    kept: Mapping[Dataset, Counts],
+    datasets: Mapping[Dataset, _Row],
+    rows: Mapping[str, lookup.Confirmed],
+    *,
+    without_questions: int = 0,
+) -> Uses:
+    jobs = jobs_of(connection, kept)
+    sheets: dict[str, list[DatasetUse]] = {}
+    lost = []
+    for key, verdicts in kept.items():
+        manifest = Path(datasets[key].path) / MANIFEST
+        there = manifest.is_file()
+        lost += [] if there else [str(manifest)]
+        refused = {name: count for name, count in verdicts.items() if name not in {"train", "validation"}}
+        use = DatasetUse(
+            digest=key[1],
+            train=verdicts.get("train", 0),
+            validation=verdicts.get("validation", 0),
+            refused=refused,
+            manifest=there,
+            jobs=tuple(jobs.get(key, ())),
+        )
+        sheets.setdefault(key[0], []).append(use)
+    return Uses(
+        kind=kind,
+        value=value,
+        sheets=tuple(
+            SheetUses(
+                training_sheet_id=sheet_id,
+                row_count=len(rows[sheet_id].numbers) if sheet_id in rows else 0,
+                rows=tuple(rows[sheet_id].shown) if sheet_id in rows else (),
+                datasets=tuple(found),
+            )
+            for sheet_id, found in sheets.items()
+        ),
+        model_versions=models_of(connection, [use for found in sheets.values() for use in found]),
+        lost_manifests=tuple(lost),
+        without_questions=without_questions,
+    )
+
+
+def _datasets(connection: Connection, where: str, **parameters: Any) -> dict[Dataset, _Row]:
+    query = text(f"{_DATASETS}{where} ORDER BY s.training_sheet_id, d.slot")
+    rows = [_Row(*row) for row in connection.execute(query, parameters).tuples()]
+    return {(row.training_sheet_id, row.digest): row for row in rows}
+
+
+def _sheet_no(connection: Connection, training_sheet_id: str) -> int:
+    query = text("SELECT sheet_no FROM use_sheets WHERE training_sheet_id = :id")
+    found: int | None = connection.execute(query, {"id": training_sheet_id}).scalar_one_or_none()
+    if found is None:
+        raise _unknown(connection, "sheet", training_sheet_id, None)
+    return found
+
+
+def _unknown(connection: Connection, kind: Kind, value: str, training_sheet_id: str | None) -> NotFound:
+    """What is raised where no dataset knows what is asked for, with the names that are most like it."""
+    if kind in DIGITS:
+        near: list[str] = []
+    elif kind in {"sheet", "template"}:
+        near = difflib.get_close_matches(value, _names(connection, kind), n=3)
+    else:
+        near = nearest(_newest_manifests(connection, training_sheet_id), kind, value)  # type: ignore[arg-type]
+    where = "" if training_sheet_id is None else f" of training sheet {training_sheet_id!r}"
+    said = f"Nearest: {', '.join(near)}." if near else ""
+    return NotFound(f"No dataset{where} has the {WORDS[kind]} {value!r}.", hint=said)
+
+
+def _names(connection: Connection, kind: Kind) -> list[str]:
+    query = "SELECT DISTINCT template_id FROM training_job_lineage"
+    if kind == "sheet":
+        query = "SELECT training_sheet_id FROM use_sheets UNION SELECT sheet_id FROM training_job_lineage"
+    return sorted(connection.execute(text(query)).scalars())
+
+
+def _newest_manifests(connection: Connection, training_sheet_id: str | None) -> list[Path]:
+    query = text(
+        "SELECT path FROM (SELECT DISTINCT ON (s.sheet_no) d.path, d.recorded_at FROM use_datasets AS d"  # noqa: S608
+        " JOIN use_sheets AS s USING (sheet_no) WHERE d.recorded_at IS NOT NULL"
+        " AND (CAST(:id AS text) IS NULL OR s.training_sheet_id = :id) ORDER BY s.sheet_no, d.recorded_at DESC) AS each"
+        f" ORDER BY recorded_at DESC LIMIT {_SEARCHED}"
+    )
+    found = [Path(path) / MANIFEST for path in connection.execute(query, {"id": training_sheet_id}).scalars()]
+    return [path for path in found if path.is_file()]

@@ -1,0 +1,159 @@
+"""From a name or a hash to the rows that have it, and from rows to what each dataset did with them. Reads only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import Connection, text
+
+from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.refs import MANIFEST
+from training_pipeline.domain.uses import MOST_ROWS, RowKind, UsedRow
+from training_pipeline.models.uses.cells import CHUNK, SLOTS, WIDTH, counts, verdict_name
+from training_pipeline.models.uses.keys import COLUMNS, key_of, lost, questions_of
+from training_pipeline.models.uses.manifest_rows import SHOWN, rows_at, rows_with
+
+#: Rows whose verdicts are fetched at a time.
+_ROWS: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A numbered row that may have what was asked for, and where it stands in full."""
+
+    sheet_no: int
+    row_no: int
+    slot: int
+    place: int
+
+
+@dataclass(slots=True)
+class Confirmed:
+    """The rows of one sheet that do have it; some of them in full."""
+
+    numbers: list[int]
+    shown: list[UsedRow]
+
+
+def hits(connection: Connection, kind: RowKind, value: str, sheet_no: int | None) -> list[Hit]:
+    """The rows whose 64 bits match, of one sheet or of all."""
+    column = COLUMNS[kind][1]
+    query = f"SELECT sheet_no, row_no, slot, place FROM use_rows WHERE {column} = :key"  # noqa: S608 - our own names
+    if kind == "question_hash":
+        query += (
+            " UNION SELECT sheet_no, row_no, slot, place FROM use_rows"
+            " JOIN use_questions AS further USING (sheet_no, row_no) WHERE further.question_key = :key"
+        )
+    found = connection.execute(text(query), {"key": key_of(kind, value)}).tuples().all()
+    return [Hit(*row) for row in sorted(found) if sheet_no in {None, row[0]}]
+
+
+def confirmed(connection: Connection, kind: RowKind, value: str, found: Iterable[Hit]) -> dict[int, Confirmed]:
+    """The hits that their manifests confirm, by sheet.
+
+    Where the manifest that should have a row is gone or is another one, any other manifest with the row will do.
+    Raises `Unavailable` where there is none.
+    """
+    column = COLUMNS[kind][0]
+    by_manifest: dict[tuple[int, int], list[Hit]] = defaultdict(list)
+    for hit in found:
+        by_manifest[hit.sheet_no, hit.slot].append(hit)
+    paths = _paths(connection, by_manifest)
+    rows: dict[int, Confirmed] = {}
+    for (sheet_no, slot), group in by_manifest.items():
+        of_sheet = rows.setdefault(sheet_no, Confirmed([], []))
+        room = max(0, MOST_ROWS - len(of_sheet.shown))
+        for part, columns in ((group[:room], {*SHOWN, column}), (group[room:], {column})):
+            if not part:
+                continue
+            try:
+                read = rows_at(paths[sheet_no, slot], [hit.place for hit in part], sorted(columns))
+                _require_indexed(paths[sheet_no, slot], kind, value, [row[column] for row in read])
+            except Unavailable as error:
+                _add_elsewhere(connection, kind, value, part, of_sheet, error)
+                continue
+            kept = [(hit, row) for hit, row in zip(part, read, strict=True) if value in _names(kind, row[column])]
+            of_sheet.numbers += [hit.row_no for hit, _ in kept]
+            of_sheet.shown += [UsedRow.model_validate(row) for _, row in kept if len(columns) > 1]
+    return {sheet_no: of_sheet for sheet_no, of_sheet in rows.items() if of_sheet.numbers}
+
+
+def verdicts(connection: Connection, sheet_no: int, numbers: Sequence[int]) -> dict[int, dict[str, int]]:
+    """For each dataset of the sheet, by its slot: how many of the rows are in each split or refused for each reason."""
+    totals: dict[int, Any] = defaultdict(lambda: np.zeros((SLOTS, 16), dtype=np.int64))
+    query = text(
+        f"SELECT block, substring(cells FROM (row_no % {CHUNK}) * {WIDTH} + 1 FOR {WIDTH})"  # noqa: S608 - numbers
+        " FROM unnest(CAST(:numbers AS integer[])) AS row_no JOIN use_verdicts"
+        f" ON sheet_no = :sheet_no AND chunk = row_no / {CHUNK}"
+    )
+    for start in range(0, len(numbers), _ROWS):
+        parameters = {"numbers": list(numbers[start : start + _ROWS]), "sheet_no": sheet_no}
+        by_block: dict[int, list[bytes]] = defaultdict(list)
+        for block, cells in connection.execute(query, parameters).tuples():
+            if len(cells) == WIDTH:  # shorter where the dataset has no row so far on
+                by_block[block].append(bytes(cells))
+        for block, cells in by_block.items():
+            totals[block] += counts(np.frombuffer(b"".join(cells), dtype=np.uint8).reshape(-1, WIDTH))
+    return {
+        block * SLOTS + int(slot): _named(total[slot])
+        for block, total in totals.items()
+        for slot in np.flatnonzero(total[:, 1:].any(axis=1))
+    }
+
+
+def _named(total: Any) -> dict[str, int]:
+    return {verdict_name(int(code)): int(total[code]) for code in np.flatnonzero(total) if code}
+
+
+def _names(kind: RowKind, stored: str | None) -> list[str]:
+    return questions_of(stored) if kind == "question_hash" else [] if stored is None else [stored]
+
+
+def _require_indexed(manifest: Path, kind: RowKind, value: str, stored: Iterable[str | None]) -> None:
+    """Raise `Unavailable` unless all rows have the 64 bits that the index has of them: else it is another manifest."""
+    for found in stored:
+        if key_of(kind, value) not in {key_of(kind, name) for name in _names(kind, found)}:
+            raise lost(manifest, "its rows are not those that were indexed")
+
+
+def _add_elsewhere(
+    connection: Connection,
+    kind: RowKind,
+    value: str,
+    found: Sequence[Hit],
+    of_sheet: Confirmed,
+    error: Unavailable,
+) -> None:
+    """Look for rows in every manifest that has them. Raises `error` where none of those can be read."""
+    for hit in found:
+        slots = sorted(set(verdicts(connection, hit.sheet_no, [hit.row_no])) - {hit.slot}, reverse=True)
+        paths = _paths(connection, [(hit.sheet_no, slot) for slot in slots])
+        for slot in slots:
+            try:
+                read = rows_with(paths[hit.sheet_no, slot], kind, value)
+            except Unavailable:
+                continue
+            if read:
+                of_sheet.numbers.append(hit.row_no)
+                shown = [UsedRow.model_validate(row) for row in read]
+                of_sheet.shown += [row for row in shown if row not in of_sheet.shown][: MOST_ROWS - len(of_sheet.shown)]
+            break
+        else:
+            raise error
+
+
+def _paths(connection: Connection, datasets: Iterable[tuple[int, int]]) -> Mapping[tuple[int, int], Path]:
+    wanted = list(datasets)
+    query = text(
+        "SELECT sheet_no, slot, path FROM use_datasets JOIN"
+        " unnest(CAST(:sheets AS integer[]), CAST(:slots AS integer[])) AS wanted (sheet_no, slot)"
+        " USING (sheet_no, slot)"
+    )
+    parameters = {"sheets": [sheet_no for sheet_no, _ in wanted], "slots": [slot for _, slot in wanted]}
+    found = connection.execute(query, parameters).tuples()
+    return {(sheet_no, slot): Path(path) / MANIFEST for sheet_no, slot, path in found}

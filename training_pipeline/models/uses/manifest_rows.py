@@ -1,0 +1,77 @@
+"""Single rows of manifests: where the index says they are, or wherever they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from training_pipeline.domain.uses import RowKind
+from training_pipeline.models.uses.keys import COLUMNS, lost
+
+#: What an answer says of a row, beside what it was found by.
+SHOWN: Final = ("pair_id", "row_hash", "item_ref", "canonical_label_id")
+
+
+def rows_at(manifest: Path, places: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows at these places, in their order. Reads only row groups that have one of them.
+
+    Raises `Unavailable` where the manifest cannot be read or ends before a place.
+    """
+    ordered = sorted(set(places))
+    found: dict[int, dict[str, Any]] = {}
+    try:
+        with pq.ParquetFile(manifest) as file:
+            start = 0
+            for group in range(file.num_row_groups):
+                end = start + file.metadata.row_group(group).num_rows
+                here = [place for place in ordered if start <= place < end]
+                if here:
+                    rows = file.read_row_group(group, columns=list(columns), use_threads=False)
+                    chosen = rows.take(pa.array([place - start for place in here])).to_pylist()
+                    found.update(zip(here, chosen, strict=True))
+                start = end
+    except (OSError, pa.ArrowException) as error:
+        raise lost(manifest, error) from error
+    if len(found) < len(ordered):
+        raise lost(manifest, f"it has {start:,} rows, and row {ordered[-1]:,} was indexed")
+    return [found[place] for place in places]
+
+
+def rows_with(manifest: Path, kind: RowKind, value: str) -> list[dict[str, Any]]:
+    """The rows of a manifest with this name or hash, wherever they are. Reads a column of all of it.
+
+    Raises `Unavailable` where the manifest cannot be read.
+    """
+    column = COLUMNS[kind][0]
+    matches = f"{column} = $value"
+    if kind == "question_hash":
+        matches = f"list_contains(string_split(replace({column}, '+', ''), ' '), $value)"
+    try:
+        with duckdb.connect() as engine:
+            parameters = {"path": str(manifest), "value": value}
+            query = f"SELECT {', '.join(SHOWN)} FROM read_parquet($path) WHERE {matches}"  # noqa: S608 - our own names
+            return list(engine.execute(query, parameters).to_arrow_table().to_pylist())
+    except duckdb.Error as error:
+        raise lost(manifest, error) from error
+
+
+def nearest(manifests: Sequence[Path], kind: RowKind, value: str, *, count: int = 3) -> list[str]:
+    """The names in these manifests that are most like `value`, the nearest first; few or none where none is near."""
+    column = COLUMNS[kind][0]
+    query = f"""
+        SELECT name FROM (
+            SELECT DISTINCT {column} AS name FROM read_parquet($paths, union_by_name = true) WHERE {column} IS NOT NULL
+        ) WHERE jaro_winkler_similarity(name, $value) >= 0.8
+        ORDER BY jaro_winkler_similarity(name, $value) DESC, name LIMIT {int(count)}
+    """  # noqa: S608 - our own names
+    try:
+        with duckdb.connect() as engine:
+            parameters = {"paths": [str(path) for path in manifests], "value": value}
+            return [name for (name,) in engine.execute(query, parameters).fetchall()]
+    except duckdb.Error:  # it is only advice
+        return []

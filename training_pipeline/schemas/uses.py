@@ -1,0 +1,91 @@
+"""Response models of the question which models learned from a pair, an item, a label, a text, a sheet or a template."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from training_pipeline.domain.uses import Kind
+from training_pipeline.schemas.base import Answer
+from training_pipeline.schemas.lineage import DIGEST
+
+JOB = "tj-20261123-072145-9f3a2c"
+
+
+class JobUse(Answer):
+    """A training job that has the dataset."""
+
+    job_id: str = Field(description="The job.", examples=[JOB])
+    status: str = Field(description="Its status.", examples=["succeeded"])
+    submitted: bool = Field(description="Whether it was submitted: else nothing learned from it.", examples=[True])
+    created_at: datetime = Field(description="When it was created.", examples=["2026-11-23T07:21:45Z"])
+    model_name: str = Field(description="Its model.", examples=["triage-model"])
+    model_version: str | None = Field(description="The version; null where none is registered.", examples=["2"])
+
+
+class ModelUse(Answer):
+    """A registered model version that learned from it."""
+
+    model_name: str = Field(description="The model.", examples=["triage-model"])
+    model_version: str = Field(description="Its version.", examples=["2"])
+    job_id: str = Field(description="The job that trained it.", examples=[JOB])
+    through: list[str] = Field(
+        description="The jobs it comes from, from the one that trained on it to its base model; empty where it was "
+        "trained on it itself.",
+        examples=[["tj-20261101-081500-1c2d3e"]],
+    )
+
+
+class DatasetUse(Answer):
+    """What a dataset did with the rows."""
+
+    digest: str = Field(description="SHA-256 (hex) of the dataset.", examples=[DIGEST])
+    train: int = Field(description="Rows in the training split.", examples=[1])
+    validation: int = Field(description="Rows in the validation split.", examples=[0])
+    refused: dict[str, int] = Field(
+        description="Rows that were seen and excluded, by reason.", examples=[{"training_prohibited": 1}]
+    )
+    manifest: bool = Field(description="Whether its manifest is there.", examples=[True])
+    jobs: list[JobUse] = Field(description="The jobs that have it, the oldest first.")
+
+
+class UsedRow(Answer):
+    """A row as its manifest has it."""
+
+    pair_id: str | None = Field(description="Id of the pair; null only for an invalid pair.", examples=["p-0001"])
+    row_hash: str | None = Field(description="SHA-256 (hex) of the example; null for most refused.", examples=[DIGEST])
+    item_ref: str | None = Field(description="Item of the source sheet.", examples=["item-0001"])
+    canonical_label_id: str | None = Field(description="Canonical label it was approved from.", examples=["label-17"])
+
+
+class SheetUses(Answer):
+    """All uses within one training sheet."""
+
+    training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
+    row_count: int = Field(
+        description="Different rows that have what was asked for: a pair that was edited has several. 0 where all of "
+        "the sheet was asked for.",
+        examples=[1],
+    )
+    rows: list[UsedRow] = Field(description="These rows, 100 at most.")
+    datasets: list[DatasetUse] = Field(description="The datasets that have or refused them, the oldest first.")
+
+
+class Uses(Answer):
+    """Every dataset, job and model version that used what was asked for."""
+
+    kind: Kind = Field(description="What was asked for.", examples=["pair"])
+    value: str = Field(description="Its name or hash.", examples=["p-0001"])
+    sheets: list[SheetUses] = Field(description="A part for each training sheet that has it.")
+    model_versions: list[ModelUse] = Field(
+        description="The registered model versions that learned from it, by their own training or through a base model."
+    )
+    lost_manifests: list[str] = Field(
+        description="Manifests of these datasets that are gone: the index alone vouches for what is said of them.",
+        examples=[[]],
+    )
+    without_questions: int = Field(
+        description="Datasets whose manifests have no hashes of questions: a search by question does not find them.",
+        examples=[0],
+    )

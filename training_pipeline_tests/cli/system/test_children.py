@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from training_pipeline.cli.system import children as module
+from training_pipeline.cli.system.children import Children, Restarts
+from training_pipeline.cli.system.up_record import Record, read_record
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.infra.processes import ProcessIdentity, end
+from training_pipeline.infra.retry import RetryPolicy
+from training_pipeline.infra.state_directory import ensure_state_directory
+from training_pipeline.settings import Settings
+from training_pipeline.testing.polling import until
+
+WAITS = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)"]
+DIES = [sys.executable, "-c", "import sys; sys.exit('the port is taken')"]
+
+
+@pytest.fixture
+def children(settings: Settings) -> Iterator[Children]:
+    ensure_state_directory(settings)
+    record = Record(up=ProcessIdentity.of(os.getpid()), since=datetime.now(UTC), url="http://x")
+    children = Children(settings, dict(os.environ), record, policy=RetryPolicy(first=0.05, attempts=3))
+    yield children
+    for child in children.record.children:
+        end(child.process, grace=5)
+    for running in children._running.values():
+        running.process.wait()
+
+
+def tend(children: Children, said: list[str]) -> list[str]:
+    said += children.tend()
+    return said
+
+
+def pids(children: Children) -> dict[str, int]:
+    return {child.name: child.process.pid for child in children.record.children}
+
+
+def test_a_process_that_dies_is_started_again_and_the_others_stay(children: Children, settings: Settings) -> None:
+    for name in ("daemon", "api"):
+        children.start(name, WAITS)
+    before = pids(children)
+    os.kill(before["daemon"], signal.SIGKILL)
+    said: list[str] = []
+    until(lambda: len(tend(children, said)) == 2)
+    assert said == [
+        "Dagster's daemon ended (exit code -9) and is started again in 0 s.",
+        "Dagster's daemon was started again.",
+    ]
+    after = pids(children)
+    assert (after["api"], after["daemon"] != before["daemon"]) == (before["api"], True)
+    record = read_record(settings)
+    assert record is not None
+    assert all(child.process.is_alive() for child in record.latest())
+
+
+def test_a_process_that_keeps_dying_ends_it_with_the_end_of_its_log(children: Children, settings: Settings) -> None:
+    children.start("api", DIES)
+    said: list[str] = []
+    with pytest.raises(PipelineError, match=r"The REST API ended unexpectedly \(exit code 1\)") as caught:
+        until(lambda: len(tend(children, said)) > 100)
+    assert "died 3 times in a row" in caught.value.message
+    assert "the port is taken" in caught.value.message
+    assert str(settings.logs / "api.log") in caught.value.hint
+    assert said.count("The REST API was started again.") == 2
+
+
+def test_before_all_is_ready_a_death_is_the_end(children: Children) -> None:
+    children.start("api", WAITS)
+    children.require_alive()
+    os.kill(pids(children)["api"], signal.SIGKILL)
+
+    def noticed() -> bool:
+        try:
+            children.require_alive()
+        except PipelineError as error:
+            return "exit code -9" in error.message
+        return False
+
+    until(noticed)
+
+
+def test_pauses_grow_and_a_long_life_is_a_new_beginning() -> None:
+    restarts = Restarts(RetryPolicy(first=1.0, longest=8.0, attempts=4))
+    assert [restarts.pause(lived=2.0) for _ in range(2)] == [1.0, 2.0]
+    assert restarts.pause(lived=module.STEADY_SECONDS) == 1.0
+    assert [restarts.pause(lived=2.0) for _ in range(3)] == [2.0, 4.0, None]

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from sqlalchemy import text
+
+from training_pipeline.cli.system.postgres_watch import PostgresWatch
+from training_pipeline.domain.errors import Unavailable
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
+from training_pipeline.testing.polling import until
+from training_pipeline.testing.postgres import copy_of, reachable_directory
+
+
+@pytest.fixture
+def server(prepared: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
+    with reachable_directory() as directory:
+        server = copy_of(prepared, directory / "postgres")
+        server.start()
+        yield server
+        server.stop()
+
+
+def tend(watch: PostgresWatch, said: list[str]) -> bool:
+    said += watch.tend()
+    return bool(said)
+
+
+def test_a_stuck_server_is_ended_and_restarted_and_a_killed_one_too(server: EmbeddedPostgres) -> None:
+    """Its socket is there, and it says nothing."""
+    said: list[str] = []
+    engine = Database(server.url()).engine(pooled=False)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE kept AS SELECT 7 AS seven"))
+    with closing(PostgresWatch(server, ask_seconds=0.1, stuck_seconds=1.0)) as watch:
+        assert watch.tend() == []
+        stuck = server.pid()
+        assert stuck is not None
+        os.kill(stuck, signal.SIGSTOP)
+        until(lambda: tend(watch, said))
+        assert said.pop().endswith("and was ended and restarted.")
+        after = server.pid()
+        assert after not in {None, stuck}
+        assert server.accepts_connections()
+        assert watch.tend() == []
+        os.kill(after or 0, signal.SIGKILL)
+        until(lambda: tend(watch, said))
+        assert said == ["PostgreSQL had stopped and was restarted."]
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT seven FROM kept")).scalar_one() == 7
+
+
+class Broken(EmbeddedPostgres):
+    """A server that cannot be started."""
+
+    def pid(self) -> int | None:
+        return None
+
+    def start(self) -> None:
+        raise Unavailable("PostgreSQL cannot be started: No space left on device.")
+
+
+def test_a_server_that_cannot_be_started_is_tried_again_after_a_pause(server: EmbeddedPostgres) -> None:
+    with closing(PostgresWatch(Broken(server.directory))) as watch:
+        said = "PostgreSQL cannot be started: No space left on device. It is tried again in 1 s."
+        assert watch.tend() == [said]
+        assert watch.tend() == []
