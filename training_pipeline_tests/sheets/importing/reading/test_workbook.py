@@ -16,11 +16,6 @@ TABLE: list[list[foreign_files.Cell]] = [
     [None, None],
     ["=1+7", False, "x", 0.5],
 ]
-    ["question", "ok", None, "n"],
-    ["a", True, None, 7.0],
-    [None, None],
-    ["=1+7", False, "x", 0.5],
-]
 
 
 def read(tmp_path: Path, content: bytes, worksheet: str | None = None) -> list[Row]:
