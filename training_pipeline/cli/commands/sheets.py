@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from training_pipeline.app.sheet_source import file_sheets, sheet_source
-from training_pipeline.cli.commands.sheets_import import import_file
+from training_pipeline.cli.commands.sheets_import import import_file, mapping_in
 from training_pipeline.cli.render.imported import found_as_json, show_found
 from training_pipeline.cli.render.sheet import report_as_json, show_diff, show_head, show_report
 from training_pipeline.datasets.preview import preview as preview_lines
@@ -33,7 +33,7 @@ from training_pipeline.sheets.files.versions import VERSION, versions
 from training_pipeline.sheets.head import Head, read_head
 from training_pipeline.sheets.importing.convert import Conversion
 from training_pipeline.sheets.importing.importer import examine
-from training_pipeline.sheets.importing.mapping import ColumnMapping, read_mapping
+from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.request import ImportRequest
 
 app = typer.Typer(help="List, check, preview and import training sheets.", no_args_is_help=True)
@@ -124,7 +124,7 @@ def _foreign(file: Path, mapping: Path | None) -> Conversion | None:
         return None
     if file.with_name(file.stem.partition("@")[0] + ".yaml").exists() and file.suffix in SUFFIXES:
         return None
-    read = read_mapping(mapping.read_bytes(), mapping.name) if mapping is not None else ColumnMapping()
+    read = mapping_in(mapping) if mapping is not None else ColumnMapping()
     conversion = examine(ImportRequest(file=file, id="checked", mapping=read))
     is_ours = {*REQUIRED_COLUMNS} & set(conversion.tally.columns) and mapping is None and file.suffix in SUFFIXES
     return None if is_ours else conversion

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from training_pipeline.cli.render.imported import found_as_json, show_found
-from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.domain.errors import FieldProblem, InvalidRequest, Unavailable
 from training_pipeline.domain.training_sheet import Reference, SheetStatus
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.domain.validation import problems_from_validation
@@ -161,7 +161,7 @@ def import_file(
     report = check_file(imported.data, imported.head, limit=0)
     conversion = imported.conversion
     if save_mapping is not None:
-        replace_file(save_mapping, write_mapping(conversion.resolved()))
+        _save(conversion.resolved(), save_mapping)
     if json:
         typer.echo(jsonlib.dumps({**found_as_json(conversion), "head": str(imported.head_file)}))
         return
@@ -181,14 +181,25 @@ def _mapping(file: Path | None, options: dict[str, object]) -> ColumnMapping:
         found = problems_from_validation(error.errors(include_url=False))
         problems = [FieldProblem(_option(one.pointer), one.code, one.message) for one in found]
         raise InvalidRequest("The options cannot be used.", hint="See --help.", problems=problems) from None
-    if file is None:
-        return given
+    return given if file is None else mapping_in(file).with_(given)
+
+
+def mapping_in(file: Path) -> ColumnMapping:
+    """The mapping that a file holds; raises `InvalidRequest` where there is none. Reads only."""
     try:
-        content = file.read_bytes()
+        return read_mapping(file.read_bytes(), file.name)
     except OSError as error:
         problem = FieldProblem("--mapping", "missing_file", f"{file} cannot be read: {error.strerror}")
         raise InvalidRequest("The mapping cannot be used.", hint="Give a file.", problems=[problem]) from None
-    return read_mapping(content, file.name).with_(given)
+
+
+def _save(mapping: ColumnMapping, file: Path) -> None:
+    try:
+        replace_file(file, write_mapping(mapping))
+    except OSError as error:
+        raise Unavailable(
+            f"The sheet was made, and {file} cannot be written: {error.strerror}.", hint="Give another --save-mapping."
+        ) from None
 
 
 def _option(pointer: str) -> str:

@@ -57,7 +57,7 @@ def show_found(console: Console, conversion: Conversion, *, limit: int = _SHOWN)
     for what, count in tally.left_out.items():
         console.print(f"Left out: {count:,} {what}.", style="yellow")
     if tally.unused:
-        listed = ", ".join(f"{name} ({count:,})" for name, count in tally.unused.most_common(40))
+        listed = ", ".join(f"{name[:60]} ({count:,})" for name, count in tally.unused.most_common(40))
         more = f" and {len(tally.unused) - 40:,} more" if len(tally.unused) > 40 else ""
         console.print(f"Columns not imported: {escape(listed)}{more}", style="dim", highlight=False)
     findings = [*tally.faults, *tally.findings]

@@ -19,7 +19,7 @@ from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.pairs import Plan, judged, pair_of, plan_of, stored
 from training_pipeline.sheets.importing.reading.source import Source
 from training_pipeline.sheets.importing.request import ImportRequest, flag_of
-from training_pipeline.sheets.importing.tally import Tally
+from training_pipeline.sheets.importing.tally import MOST_COLUMNS, Tally
 
 #: Rows that a format is recognised by.
 _FIRST: Final = 200
@@ -31,6 +31,10 @@ _QUESTION_PARTS: Final = frozenset(
         *("system_prompt", "system_message", "tools", "functions", "image", "images", "audio", "audios", "video"),
         *("videos", "user_input", "chat", "dialog", "dialogue", "turns"),
     }
+)
+#: Names of columns that say whether an answer is good. To leave one aside could train on what was turned down.
+_JUDGEMENTS: Final = frozenset(
+    {"label", "chosen", "rejected", "accepted", "approved", "is_correct", "non_preferred_output"}
 )
 #: Columns that state what no option speaks of.
 _STATEMENTS: Final = ("status", "allowed_uses", "prohibited_uses", "data_classification")
@@ -64,7 +68,8 @@ class Conversion:
             flat = self.format.flatten(row.values, notes, choose)
             self.tally.left_out.update(+notes.left_out)
             if flat is None or self._again(flat):
-                self.tally.unused.update(notes.unused)
+                for name, count in notes.unused.items():
+                    self.tally.add_unused(name, count)
                 continue
             yield self._pair(flat, notes, row.line)
 
@@ -129,6 +134,9 @@ class Conversion:
                 flag = flag_of(name)
                 text = f"the file has a column '{name}' of its own; use it ({flag} {name}) or take it out of the file"
                 yield FieldProblem(flag, "ignored_statement", text)
+        if tally.has_too_many_columns:
+            text = f"has more than {MOST_COLUMNS:,} different columns or keys; is each row an object of its own kind?"
+            yield FieldProblem("FILE", "too_many_columns", text)
         missing = any(name not in tally.columns for names in mapping.columns.values() for name in names)
         for name, count in () if missing else tally.unused.items():
             last = name.rpartition(".")[2].rpartition("]")[2].casefold()
@@ -136,6 +144,10 @@ class Conversion:
                 text = f"'{_short(name)}' ({count:,} rows) belongs to the question by its name and is not used"
                 advice = "add it (--question-column may be repeated), or leave it out with --ignore"
                 yield FieldProblem("--ignore", "unused_question_part", f"{text}: {advice}")
+            if last in _JUDGEMENTS and name not in mapping.ignore:
+                text = f"'{_short(name)}' ({count:,} rows) may judge the answers by its name and is not used"
+                advice = "use it (as with --status-column, --allowed-uses-column), or leave it out with --ignore"
+                yield FieldProblem("--ignore", "unused_judgement", f"{text}: {advice}")
         for target, values in tally.unmapped.items():
             shown = ", ".join(f"{value} ({count:,})" for value, count in values.most_common(8))
             more = f" and {len(values) - 8:,} more" if len(values) > 8 else ""
@@ -167,7 +179,8 @@ def convert(source: Source, request: ImportRequest) -> Conversion:
     )
     conversion = Conversion(source, request, form, why, plan, chain(first, source.rows))
     # A file whose first rows have no pair id and whose later ones do would number the first ones.
-    conversion.tally.columns.update(dict.fromkeys(name for flat in flats if flat for name in flat.columns))
+    for name in (name for flat in flats if flat is not None for name in flat.columns):
+        conversion.tally.add_column(name, unused=False)
     return conversion
 
 

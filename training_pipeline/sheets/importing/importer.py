@@ -105,7 +105,9 @@ def refuse(conversion: Conversion) -> None:
         raise _unreadable(conversion, tally.faults, "cannot be read")
     has_status = bool(conversion.format.status_words)
     if problems := [*unstated(request, has_status=has_status), *conversion.refusals()]:
-        raise _refused(problems)
+        raise _refused(
+            problems, f"It was read as {conversion.source.kind}, {conversion.format.title}: {conversion.why}."
+        )
     if not tally.sound:
         if not tally.pairs:
             why = ", ".join(f"{count:,} {what}" for what, count in tally.left_out.items())
@@ -205,6 +207,7 @@ def _not_written(directory: Path, why: str) -> Unavailable:
     return Unavailable(f"{directory} cannot be written: {why}.", hint=hint)
 
 
-def _refused(problems: list[FieldProblem]) -> InvalidRequest:
-    hint = "Nothing was written. Nothing is approved or allowed by default: give a value, or the column that has it."
+def _refused(problems: list[FieldProblem], taken_for: str = "") -> InvalidRequest:
+    said = "Nothing was written. Nothing is approved or allowed by default: give a value, or the column that has it."
+    hint = f"{taken_for} {said}".strip()
     return InvalidRequest("The file cannot be imported.", hint=hint, problems=problems)

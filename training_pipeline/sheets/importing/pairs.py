@@ -236,12 +236,10 @@ def _uses(value: object, target: str, plan: Plan, tally: Tally) -> object:
 
 
 def _count_unused(flat: Flat, plan: Plan, notes: Notes, tally: Tally) -> None:
-    used = plan.used
-    tally.columns.update(dict.fromkeys(flat.columns))
     for name, value in flat.columns.items():
-        if name not in used and value not in _BLANK:
-            tally.unused[name] += 1
-    tally.unused.update(notes.unused)
+        tally.add_column(name, unused=name not in plan.used and value not in _BLANK)
+    for name, count in notes.unused.items():
+        tally.add_unused(name, count)
 
 
 def stored(pair: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from training_pipeline.domain.rules.chat_format import Problem, Severity
 #: Findings that are told apart, values that are counted one by one, and rows that one finding names.
 _MOST: Final = 1000
 _NAMED: Final = 5
+#: Names of columns, and of keys in messages, that are told apart. A file with more is refused.
+MOST_COLUMNS: Final = 10_000
 _INDEX: Final = re.compile(r"\[\d+\]")
 _WORD: Final = re.compile(r"[\w .,/+-]{1,30}")
 
@@ -91,6 +93,23 @@ class Tally:
     #: Values of a mapped column that mean nothing, by column of the sheet.
     unmapped: dict[str, Counter[str]] = field(default_factory=dict)
     columns: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def has_too_many_columns(self) -> bool:
+        """Whether there were more names than are told apart."""
+        return max(len(self.columns), len(self.unused)) >= MOST_COLUMNS
+
+    def add_column(self, name: str, *, unused: bool) -> None:
+        """Note a column of the file, and count it where it is not used; nothing grows beyond `MOST_COLUMNS`."""
+        if name in self.columns or len(self.columns) < MOST_COLUMNS:
+            self.columns[name] = None
+        if unused:
+            self.add_unused(name)
+
+    def add_unused(self, name: str, count: int = 1) -> None:
+        """Count what is not used."""
+        if name in self.unused or len(self.unused) < MOST_COLUMNS:
+            self.unused[name] += count
 
     def add_unmapped(self, target: str, value: str) -> None:
         """Count a value that no word of the mapping stands for."""
