@@ -156,7 +156,11 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "sheets/importing/reading/opening.py",
         "sheets/importing/reading/parquet.py",
     ),
-    "sheets/importing/test_convert.py": ("sheets/importing/pairs.py", "sheets/importing/tally.py"),
+    "sheets/importing/test_convert.py": (
+        "sheets/importing/pairs.py",
+        "sheets/importing/stored.py",
+        "sheets/importing/tally.py",
+    ),
     "sheets/importing/test_importer.py": ("sheets/importing/request.py",),
     "sheets/unity_catalog/test_source.py": (
         "sheets/unity_catalog/columns.py",

@@ -16,9 +16,10 @@ from training_pipeline.sheets.files.rows import Row
 from training_pipeline.sheets.importing.formats.base import CHOICES, Flat, Format, Notes
 from training_pipeline.sheets.importing.formats.registry import FORMATS, recognised
 from training_pipeline.sheets.importing.mapping import ColumnMapping
-from training_pipeline.sheets.importing.pairs import Plan, judged, pair_of, plan_of, stored
+from training_pipeline.sheets.importing.pairs import Plan, judged, pair_of, plan_of
 from training_pipeline.sheets.importing.reading.source import Source
 from training_pipeline.sheets.importing.request import ImportRequest, flag_of
+from training_pipeline.sheets.importing.stored import stored
 from training_pipeline.sheets.importing.tally import MOST_COLUMNS, Tally
 
 #: Rows that a format is recognised by.

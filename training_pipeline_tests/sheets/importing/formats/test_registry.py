@@ -18,7 +18,8 @@ from training_pipeline.sheets.importing.formats.base import Notes
 from training_pipeline.sheets.importing.formats.registry import FORMATS, recognised
 from training_pipeline.sheets.importing.importer import import_sheet
 from training_pipeline.sheets.importing.mapping import ColumnMapping
-from training_pipeline.sheets.importing.pairs import judged, pair_of, plan_of, stored
+from training_pipeline.sheets.importing.pairs import judged, pair_of, plan_of
+from training_pipeline.sheets.importing.stored import stored
 from training_pipeline.sheets.importing.tally import Tally
 from training_pipeline.testing.imports import import_rows, pairs_of, request_for, turns
 
