@@ -91,7 +91,9 @@ def pair_of(flat: Flat, plan: Plan, notes: Notes, tally: Tally) -> dict[str, Any
             pair[target] = _uses(flat.columns[plan.sources[target][0]], target, plan, tally)
     if plan.format.status_words and "status" not in plan.mapping.columns:
         pair["status"] = _meant(flat.given.get("status"), "status", plan, tally, plan.format.status_words)
-    if not plan.gives_messages:
+    if notes.spoilt:
+        pair["messages"] = None
+    elif not plan.gives_messages:
         pair["messages"] = _question_answer(flat, plan, notes)
     for target, value in plan.stated.items():
         if pair[target] is None:
@@ -126,15 +128,20 @@ def _column(path: str, pair: Mapping[str, Any], plan: Plan) -> str:
 
 
 def _question_answer(flat: Flat, plan: Plan, notes: Notes) -> list[dict[str, Any]]:
-    texts = {}
+    """The messages of a row; a text of which a part cannot be read is none, so that the pair is invalid."""
+    texts: dict[str, str | None] = {}
+    broken = set()
     for name in QUESTION_ANSWER:
-        sources = plan.sources.get(name, ())
-        parts = [_content(flat.columns.get(source), notes, source) for source in sources]
+        told = len(notes.problems)
+        parts = [_content(flat.columns.get(source), notes, source) for source in plan.sources.get(name, ())]
         texts[name] = parts[0] if len(parts) == 1 else "\n\n".join(part for part in parts if part) or None
+        if len(notes.problems) > told:
+            texts[name] = None
+            broken.add(name)
     return [
         {"role": role, "content": texts[name]}
         for name, role in QUESTION_ANSWER.items()
-        if name != "system" or texts[name] not in (None, "")
+        if name != "system" or texts[name] or name in broken
     ]
 
 
@@ -143,7 +150,7 @@ def _content(value: object, notes: Notes, source: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool | list | dict | bytes):
-        notes.problem(source, "wrong_type", f"is {kind_of(value)}; expected text")
+        notes.problem(source, "wrong_type", f"is {kind_of(value)}; expected text", spoils=False)
         return None
     return _text(value)
 
@@ -168,7 +175,7 @@ def _value(value: object, target: str, source: str, plan: Plan, notes: Notes, ta
     if target == "tools":
         return tools_of(value)
     if isinstance(value, list | dict | bytes):
-        notes.problem(source, "wrong_type", f"is {kind_of(value)}; expected text")
+        notes.problem(source, "wrong_type", f"is {kind_of(value)}; expected text", spoils=False)
         return None
     return _meant(_text(value), target, plan, tally) or None
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from training_pipeline.domain.errors import InvalidRequest, SheetUnreadable
+from training_pipeline.sheets.importing import tally
 from training_pipeline.sheets.importing.importer import Imported, dry, import_sheet
 from training_pipeline.sheets.importing.mapping import read_mapping, write_mapping
 from training_pipeline.testing.foreign_files import Cell, workbook
@@ -106,8 +107,8 @@ def test_a_column_that_comes_late_counts_for_all_rows(tmp_path: Path) -> None:
 def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text(REVIEWED)
-    tally = dry(request_for(file, status="labeled", mapping=MAPPING, allow=())).tally
-    assert (tally.rows, tally.pairs, tally.sound) == (30, 30, 30)
+    found = dry(request_for(file, status="labeled", mapping=MAPPING, allow=())).tally
+    assert (found.rows, found.pairs, found.sound) == (30, 30, 30)
     with pytest.raises(InvalidRequest, match="which column is the question"):
         dry(request_for(file, status="labeled"))
     file.write_text("question,answer\nq,\n")
@@ -121,3 +122,35 @@ def test_columns_of_lists_are_no_text(tmp_path: Path, name: str) -> None:
     rows = [{name: [{"role": "user", "content": "q"}], "b": "a"}]
     with pytest.raises(SheetUnreadable, match="is a list; expected text"):
         import_rows(tmp_path, rows, status="labeled", mapping={"columns": {"question": name, "answer": "b"}})
+
+
+@pytest.mark.parametrize(
+    ("row", "mapping"),
+    [
+        ({"instruction": "i", "input": ["p"], "output": "o"}, {}),
+        ({"instruction": "i", "input": "p", "output": "o", "history": "h"}, {}),
+        ({"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}], "system": 1}, {}),
+        ({"question": "q", "context": ["p"], "answer": "a"}, {"columns": {"question": ["context", "question"]}}),
+        ({"question": "q", "system": {"x": 1}, "answer": "a"}, {}),
+    ],
+)
+def test_what_is_left_of_a_conversation_does_not_pass_for_the_whole(
+    tmp_path: Path, row: dict[str, Any], mapping: dict[str, Any]
+) -> None:
+    with pytest.raises(SheetUnreadable, match="has no sound row"):
+        import_rows(tmp_path, [row], status="labeled", mapping=mapping)
+
+
+@pytest.mark.parametrize("name", ["label", "Approved", "is_correct"])
+def test_a_column_that_may_judge_the_answers_is_not_left_aside(tmp_path: Path, name: str) -> None:
+    rows = [{"prompt": "q", "completion": "a", name: "bad"}]
+    with pytest.raises(InvalidRequest, match=rf"'{name}' \(1 rows\) may judge the answers"):
+        import_rows(tmp_path, rows, status="labeled")
+    assert import_rows(tmp_path, rows, status="labeled", mapping={"ignore": [name]}).rows == 1
+
+
+def test_a_file_of_too_many_columns_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "MOST_COLUMNS", 50)
+    rows = [{"question": "q", "answer": "a", f"c{n}": n} for n in range(100)]
+    with pytest.raises(InvalidRequest, match="different columns or keys"):
+        import_rows(tmp_path, rows, status="labeled")

@@ -23,9 +23,13 @@ class Notes:
     #: Rows that become no pair, and texts that are kept out, by what they are.
     left_out: Counter[str] = field(default_factory=Counter)
 
-    def problem(self, path: str, code: str, message: str) -> None:
-        """Note a problem of the row."""
+    #: A part of the conversation could not be read: what is left of it must not pass for the whole.
+    spoilt: bool = False
+
+    def problem(self, path: str, code: str, message: str, *, spoils: bool = True) -> None:
+        """Note a problem of the row, and that it spoils the conversation unless it is about something else."""
         self.problems.append(Problem(path, code, message))
+        self.spoilt = self.spoilt or spoils
 
 
 @dataclass(frozen=True, slots=True)
