@@ -21,6 +21,7 @@ import numpy as np
 from scratch import scratch_postgres
 from sqlalchemy import text
 
+from training_pipeline.datasets.rows_file import GROUP
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.uses import Kind, question
@@ -170,7 +171,7 @@ class Bench:
                     '2026-11-01' AS constraints_set_at, '3' AS gate_policy_version,
                     left(sha256('{letters}' || (n // 2)), 32) AS prompt_hash
                 FROM range({self.pairs}) AS numbers (n) ORDER BY n
-            ) TO '{path}/manifest.parquet' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 100_000)
+            ) TO '{path}/manifest.parquet' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP})
         """
         with duckdb.connect() as engine:
             engine.execute(query)

@@ -17,6 +17,8 @@ TRIED_WITH = "1.13"
 #: Module -> the names that we use of it, as `module:name`; a module alone is started or named in a configuration.
 PRIVATE = {
     "dagster._core.definitions.run_request:InstigatorType",  # dagster exports no word for sensor or schedule
+    "dagster._core.events:EngineEventData",  # the cause that Dagster wrote when it could not start a run
+    "dagster._core.events:JobFailureData",
     "dagster._core.run_coordinator:QueuedRunCoordinator",  # named by dagster.yaml, as Dagster's own docs do
     "dagster._core.run_coordinator:SubmitRunContext",  # what Dagster's docs have a run coordinator of one's own take
     "dagster._core.types.loadable_target_origin:LoadableTargetOrigin",  # what Dagster's command for a code server makes

@@ -34,7 +34,7 @@ COMMANDS: Final = {
     ),
     "uses": (
         "commands.uses:uses",
-        "Find every dataset, training job and model version that used a pair, an item, a label or a text.",
+        "Show every dataset, training job and model version that used a pair, an item, a label, a text or a sheet.",
     ),
     "index": ("commands.index:app", "Check or rebuild the index that says which models learned from a row."),
     "tokens": ("commands.tokens:app", "Create, list and revoke the tokens of the REST API."),

@@ -15,7 +15,7 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
         KeyInUse                idempotency_key_in_use    409   training_jobs.store.idempotency
       Unauthenticated           unauthenticated           401
         MalformedAuthorization  authorization_malformed   401   api.auth.bearer
-        NoSession               no_session                401   api.auth.sessions
+        NoSession               no_session                401   auth.page_sessions
         InvalidToken            token_invalid             401   auth.tokens
         ExpiredToken            token_expired             401   auth.tokens
         RevokedToken            token_revoked             401   auth.tokens

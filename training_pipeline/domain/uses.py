@@ -27,7 +27,7 @@ WORDS: Final[Mapping[Kind, str]] = {
 #: Hexadecimal digits of what is a hash.
 DIGITS: Final[Mapping[Kind, int]] = {"row_hash": 64, "question_hash": 32}
 #: So many rows are named at most; all are counted.
-MOST_ROWS: Final = 100
+MOST_ROWS: Final = 10
 
 
 class _Part(BaseModel):

@@ -24,6 +24,7 @@ from training_pipeline.domain.errors import (
     PermissionUnknown,
     PermissionWithdrawn,
     PipelineError,
+    RecordsDisagree,
     SheetChanged,
     SheetUnreadable,
     SplitRefused,
@@ -52,6 +53,7 @@ STATUSES: Final[Sequence[tuple[type[PipelineError], int]]] = (
     (BackendUnreachable, 503),
     (SheetChanged, 503),
     (PermissionUnknown, 503),
+    (RecordsDisagree, 503),
     (Unavailable, 503),
 )
 _log = logging.getLogger(__name__)

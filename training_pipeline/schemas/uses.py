@@ -68,7 +68,7 @@ class SheetUses(Answer):
         "the sheet was asked for.",
         examples=[1],
     )
-    rows: list[UsedRow] = Field(description="These rows, 100 at most.")
+    rows: list[UsedRow] = Field(description="These rows, 10 at most.")
     datasets: list[DatasetUse] = Field(description="The datasets that have or refused them, the oldest first.")
 
 

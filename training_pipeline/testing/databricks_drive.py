@@ -17,8 +17,15 @@ from training_pipeline.training_jobs.store.tables import training_jobs
 Prepare = Callable[[Services, TrainingJob], tuple[SheetRef, SnapshotRef, DatasetRef]]
 
 
-def drive(services: Services, job_id: str, *, seconds: float = 240.0, prepare: Prepare | None = None) -> TrainingJob:
-    """Launch the job, look at it and finish it until it is over; the job as it then is."""
+def drive(
+    services: Services,
+    job_id: str,
+    *,
+    seconds: float = 240.0,
+    prepare: Prepare | None = None,
+    over: Callable[[TrainingJob], bool] = lambda _: False,
+) -> TrainingJob:
+    """Launch the job, look at it and finish it until it is over, or `over` says so; the job as it then is."""
     deadline = time.monotonic() + seconds
     store = services.store
     while time.monotonic() < deadline:
@@ -32,6 +39,8 @@ def drive(services: Services, job_id: str, *, seconds: float = 240.0, prepare: P
         if job.status in TERMINAL and (
             job.finalize.done_at is not None or job.polling.backend_status in {None, "cancelled"}
         ):
+            return job
+        if over(job):
             return job
         time.sleep(0.03)
     raise AssertionError(f"The job is still {store.get(job_id).status}: {store.events(job_id, limit=20)[0]}")

@@ -14,7 +14,7 @@ from typing import Final
 
 from training_pipeline.app.container import Services, assemble
 from training_pipeline.app.sheet_source import sheet_source
-from training_pipeline.domain.job import JobStatus, Phase
+from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.database import Database
@@ -29,7 +29,7 @@ from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle.claims import claim
-from training_pipeline.training_jobs.lifecycle.failures import Failures
+from training_pipeline.training_jobs.lifecycle.failures import UNFINISHED, Failures
 from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
 from training_pipeline.training_jobs.lifecycle.launch import Launcher
 from training_pipeline.training_jobs.polling.permission import Permission
@@ -86,6 +86,8 @@ class Outcome:
     message: str
     calls: frozenset[str]
     events: tuple[str, ...] = ()
+    #: Whether it was trained, and waited until the fault was mended.
+    waited: bool = False
 
 
 class Walk:
@@ -120,7 +122,10 @@ class Walk:
             workspace.faults.slow_seconds = _SLOW_SECONDS
             fault = workspace.faults.arm(cell.call, cell.fault, times=cell.times) if cell.fault else None
             services = self._services(workspace)
-            ended = drive(services, job.id, prepare=lambda *_: self._prepared)
+            ended = drive(services, job.id, prepare=lambda *_: self._prepared, over=_waits_to_be_finished)
+            if waited := _waits_to_be_finished(ended):
+                workspace.faults.clear()  # it can be finished, however late
+                ended = drive(services, job.id)
             events, _ = self._store.events(job.id, limit=100)
             return Outcome(
                 cell=cell,
@@ -131,6 +136,7 @@ class Walk:
                 message=ended.error_message or "",
                 calls=frozenset(call.name for call in workspace.calls),
                 events=tuple(event.message for event in reversed(events)),
+                waited=waited,
             )
 
     def _prepare(self) -> tuple[SheetRef, SnapshotRef, DatasetRef]:
@@ -175,8 +181,9 @@ def all_cells() -> list[Cell]:
 def table(outcomes: Sequence[Outcome]) -> str:
     """The outcomes as a table for the docs, a row for each call. Pure."""
     lines = [
-        "| call | once: the job succeeds | once: the job fails and says why | for good: the job waits, then fails |",
-        "| --- | --- | --- | --- |",
+        "| call | once: the job succeeds | once: the job fails and says why | for good: the job waits, then fails "
+        "| for good: the trained job is finished once the fault is mended |",
+        "| --- | --- | --- | --- | --- |",
     ]
     for call in CALLS:
         mine = [outcome for outcome in outcomes if outcome.cell.call == call and outcome.cell.fault]
@@ -185,9 +192,14 @@ def table(outcomes: Sequence[Outcome]) -> str:
             [_word(outcome) for outcome in once if outcome.status is JobStatus.SUCCEEDED],
             [_word(outcome) for outcome in once if outcome.status is JobStatus.FAILED],
             [_word(outcome) for outcome in mine if outcome.cell.times is None and outcome.status is JobStatus.FAILED],
+            [_word(outcome) for outcome in mine if outcome.cell.times is None and outcome.waited],
         )
         lines.append(f"| `{call}` | " + " | ".join(", ".join(words) or "-" for words in columns) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _waits_to_be_finished(job: TrainingJob) -> bool:
+    return (job.error_details or {}).get("code") == UNFINISHED
 
 
 def _word(outcome: Outcome) -> str:

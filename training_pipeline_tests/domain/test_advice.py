@@ -17,7 +17,7 @@ def test_there_is_advice_where_something_went_wrong_and_nowhere_else(status: Job
 def test_a_trained_job_that_waits_to_be_finished_has_advice() -> None:
     trained = {"status": JobStatus.RUNNING, "backend_status": JobStatus.SUCCEEDED}
     assert what_to_do(new_job(**trained)) is None
-    assert "`finish`" in (what_to_do(new_job(**trained, error_details={"code": "unfinished"})) or "")
+    assert "Finish it now" in (what_to_do(new_job(**trained, error_details={"code": "unfinished"})) or "")
 
 
 def test_advice_is_about_the_cause() -> None:

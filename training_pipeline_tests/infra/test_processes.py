@@ -144,7 +144,7 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     assert process.stdout is not None
     process.stdout.readline()
     yield process
-    for member in ProcessIdentity(process.pid, 0.0, process.pid).group():
+    for member in ProcessIdentity(process.pid, 0.0, session=process.pid).group():
         member.kill()
     process.wait()
     process.stdout.close()

@@ -300,6 +300,24 @@ def test_a_failed_job_says_its_cause_first(visitor: Visitor, system: RunningSyst
     expect(page.locator(".meta local-time")).to_have_attribute("title", re.compile("20\\d\\d.*(GMT|CET|CEST)"))
 
 
+def test_a_trained_job_that_waits_is_finished_by_a_button(visitor: Visitor, system: RunningSystem) -> None:
+    now = datetime.now(UTC)
+    trained = new_job(
+        status=JobStatus.RUNNING,
+        backend_status=JobStatus.SUCCEEDED,
+        launched_at=now,
+        finalize_attempt=4,
+        finalize_after=now + timedelta(hours=1),
+        error_message="Its model is trained and kept, but the job could not be finished yet: MLflow does not answer.",
+        error_details={"code": "unfinished"},
+    )
+    system.services.store.create(trained, message="Created.")
+    page = alive(visitor.open(f"/train/jobs/{trained.id}"))
+    expect(page.locator(".cause").get_by_role("heading")).to_contain_text("Its model is trained and kept")
+    page.get_by_role("button", name="Finish now").click()
+    until(lambda: "Asked to finish now." in system.story(trained.id), what="the event")
+
+
 def test_an_address_without_anything(visitor: Visitor) -> None:
     for path in ("/train/nowhere", "/train/jobs/tj-none", "/train/jobs/tj-none/events", "/train/new?retry=tj-none"):
         answer = visitor.open("/train").goto(f"{visitor.base}{path}")

@@ -47,12 +47,8 @@ class TestWithoutAuthentication:
         self, client: TestClient, services: Services, headers: dict[str, str]
     ) -> None:
         job = services.jobs.create(REQUEST, created_by="ada")
-        for verb in (
-            "poll",
-            "cancel",
-            "finish",
-            "retry",
-        ):  # these need no body, so a browser asks nobody before it sends them
+        # These need no body, so a browser asks nobody before it sends them.
+        for verb in ("poll", "cancel", "finish", "retry"):
             problem(client.post(f"{JOBS}/{job.id}/{verb}", headers=headers), 403, "cross_origin")
         problem(client.post(JOBS, json=REQUEST, headers=headers), 403, "cross_origin")
         assert services.store.list()[1] == 1

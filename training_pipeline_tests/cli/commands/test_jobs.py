@@ -106,7 +106,7 @@ def test_what_changed_between_two_jobs(command: Command, url: str, done: Trainin
     removed = both(command, url, "diff", done.id, later.id, "--change", "removed", "--limit", "100")["pairs"]
     assert len(removed) == found["counts"]["removed"]
     _, seen, _ = command("jobs", "diff", done.id, later.id)
-    told = ("removed", "template_version", "v3", "not in the sheet", "grace")
+    told = ("removed", "template_version", "v3", "not in the sheet", "sam")
     assert [word for word in told if word not in seen] == []
     assert "template_version" not in command("jobs", "diff", done.id, later.id, "--cursor", found["next_cursor"])[1]
     assert "Nothing else differs." in command("jobs", "diff", done.id, done.id)[1]

@@ -52,7 +52,7 @@ def test_what_governance_refuses_is_a_failed_job_with_its_reason(
     job = jobs(command)[0]
     assert job["status"] == "failed"
     assert said[0] in job["error_message"]
-    assert not installed.datasets.exists() or list(installed.datasets.iterdir()) == []
+    assert list(installed.datasets.glob("[!.]*")) == []
 
 
 def test_a_training_that_fails_says_why(installed: Settings, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_a_full_disk_is_a_failed_job_and_leaves_no_half_of_a_dataset(
     job = jobs(command)[0]
     assert job["status"] == "failed"
     assert str(installed.datasets) in job["error_message"]
-    assert list(installed.datasets.iterdir()) == []
+    assert list(installed.datasets.glob("[!.]*")) == []
 
 
 def test_a_state_directory_that_cannot_be_used_is_named(installed: Settings, command: Command) -> None:
