@@ -22,7 +22,7 @@ coverage: $(VENV)/.dev      ## the same under branch coverage, subprocesses too,
 	$(BIN)/coverage html --quiet --fail-under 0
 	$(BIN)/coverage report
 
-soak: $(VENV)/.dev          ## the tests that make up their own input, at length: TIMES as many examples, other ones each time
+soak: $(VENV)/.dev          ## what the gate has a slice of, whole; made-up input TIMES as often, other each time
 	SOAK_TIMES=$(TIMES) $(BIN)/python -m pytest -n $(WORKERS) --dist load -m soak --timeout 7200
 
 up: $(VENV)/.local          ## PostgreSQL, migrations, Dagster webserver and daemon, REST API

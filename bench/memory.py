@@ -1,10 +1,11 @@
 """Whether the memory of the REST API grows with the requests it has answered.
 
-    python bench/memory.py [--requests 100000] [--connections 16]
+    python bench/memory.py [--requests 100000] [--connections 16] [--pages]
 
 Starts `training-pipeline serve` on a database of its own with a hundred jobs, and asks in turn for the list, a job, its
-events and metrics, the training sheets and the pages, and for what is not there. Prints the memory of the server after
-each tenth of the requests, and what it grew by for each 1,000 requests in the second half, when all caches are warm.
+events and metrics and the training sheets, and for what is not there; with `--pages` for the TRAIN page alone, of
+which the server keeps what it rendered for a while. Prints its memory after each tenth of the requests, and what
+it grew by for each 1,000 requests in the second half, when all caches are warm.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from training_pipeline.training_jobs.store.jobs import EventType
 API = "/api/v1/training"
 
 
-def paths(jobs: list[str]) -> list[str]:
+def paths(jobs: list[str], *, pages: bool) -> list[str]:
     """What is asked for, in turn."""
+    if pages:
+        return ["/train"]
     found = []
     for number, job_id in enumerate(jobs):
         found += [
@@ -41,7 +44,6 @@ def paths(jobs: list[str]) -> list[str]:
             f"{API}/active",
             f"{API}/training-sheets",
             f"{API}/jobs/none-{number}",
-            "/train",
         ]
     return found
 
@@ -62,9 +64,9 @@ async def ask(asked: list[str], numbers: asyncio.Queue[int]) -> None:
     writer.close()
 
 
-async def measure(server: psutil.Process, jobs: list[str], requests: int, connections: int) -> list[float]:
+async def measure(server: psutil.Process, asked: list[str], requests: int, connections: int) -> list[float]:
     """The server's megabytes after each tenth of the requests."""
-    asked, megabytes = paths(jobs), []
+    megabytes = []
     for tenth in range(10):
         numbers: asyncio.Queue[int] = asyncio.Queue()
         for number in range(requests // 10):
@@ -82,6 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--pages", action="store_true", help="ask for the TRAIN page alone")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tp-bench-", dir="/tmp") as scratch:
         Path(scratch).chmod(0o711)
@@ -106,7 +109,12 @@ def main() -> None:
                 began = psutil.Process(server.pid).memory_info().rss / 2**20
                 print(f"      0 requests  {began:7.1f} MB", flush=True)
                 found = asyncio.run(
-                    measure(psutil.Process(server.pid), jobs, arguments.requests, arguments.connections)
+                    measure(
+                        psutil.Process(server.pid),
+                        paths(jobs, pages=arguments.pages),
+                        arguments.requests,
+                        arguments.connections,
+                    )
                 )
             finally:
                 server.terminate()

@@ -22,7 +22,7 @@ def tour(test: str, directory: Path, settings: Mapping[str, str] | None = None) 
     """Let a test take its pictures into the directory, and make them small; its exit code."""
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "TOUR_IMAGES": str(directory), **(settings or {})}
+    environment = {**os.environ, "TOUR_IMAGES": str(directory), "SOAK_TIMES": "2", **(settings or {})}
     command = [sys.executable, "-m", "pytest", "-q", f"training_pipeline_tests/{test}"]
     done = subprocess.run(command, env=environment, check=False, cwd=ROOT)
     for path in directory.glob("*.png"):

@@ -1,4 +1,4 @@
-"""Connections that do not finish the headers of a request: closed after a while, and never many at a time.
+"""Connections that do not finish the headers of a request, or do not read the answer: closed after a while.
 
 uvicorn waits for headers without end, and counts who makes it wait against the limit of connections for everybody. Here
 who waits longest is closed first, once one address has too many such connections, or all together do.
@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Final, cast
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 HEADER_SECONDS: Final = 15.0
+#: A client that has read nothing of what waits for it for this long is gone, or has stopped reading for good.
+READ_SECONDS: Final = 90.0
 PER_ADDRESS: Final = 100
 #: Half of the connections that the server holds.
 IN_ALL: Final = 1000
@@ -59,12 +61,14 @@ class Incomplete:
 
 
 class HeaderDeadline(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uvicorn chooses it when it is imported
-    """uvicorn's protocol, with a deadline for the headers of each request."""
+    """uvicorn's protocol, with a deadline for the headers of each request and for reading what was sent."""
 
     incomplete: ClassVar[Incomplete]
     seconds: ClassVar[float] = HEADER_SECONDS
+    read_seconds: ClassVar[float] = READ_SECONDS
 
     _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for headers."""
@@ -80,15 +84,32 @@ class HeaderDeadline(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uvi
         elif self.cycle is None or self.cycle.response_complete:
             self._begin()
 
+    def pause_writing(self) -> None:
+        """Begin to wait for the client to read."""
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(self.read_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop to wait: it has read."""
+        self._stop_reading_deadline()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop to wait."""
         self._end()
+        self._stop_reading_deadline()
         super().connection_lost(exc)
 
     def _begin(self) -> None:
         if self._deadline is None and not self.transport.is_closing():
             self._deadline = self.loop.call_later(self.seconds, self.transport.abort)
             self.incomplete.add(self.transport, self.client[0] if self.client else "")
+
+    def _stop_reading_deadline(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _end(self) -> None:
         if self._deadline is not None:
@@ -97,10 +118,13 @@ class HeaderDeadline(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uvi
             self.incomplete.remove(self.transport)
 
 
-def protocol(trusted_proxies: str | None, *, seconds: float = HEADER_SECONDS) -> type[asyncio.Protocol]:
+def protocol(
+    trusted_proxies: str | None, *, seconds: float = HEADER_SECONDS, read_seconds: float = READ_SECONDS
+) -> type[asyncio.Protocol]:
     """The protocol of one server. The proxies are stated as for uvicorn: addresses and networks, or `*`."""
-    counted = {"incomplete": Incomplete(exempt=_one_of(trusted_proxies or "")), "seconds": seconds}
-    return type("HeaderDeadlineOfOneServer", (HeaderDeadline,), counted)
+    incomplete = Incomplete(exempt=_one_of(trusted_proxies or ""))
+    values = {"incomplete": incomplete, "seconds": seconds, "read_seconds": read_seconds}
+    return type("HeaderDeadlineOfOneServer", (HeaderDeadline,), values)
 
 
 def _one_of(stated: str) -> Callable[[str], bool]:

@@ -24,7 +24,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=protocol(trusted_proxies),
+                http=protocol(trusted_proxies, read_seconds=CLIENT_MILLISECONDS / 1000),
                 log_config=None,  # whoever serves has set up logs
                 access_log=False,  # every request has a line of ours
                 server_header=False,

@@ -187,15 +187,22 @@ def table(outcomes: Sequence[Outcome]) -> str:
     ]
     for call in CALLS:
         mine = [outcome for outcome in outcomes if outcome.cell.call == call and outcome.cell.fault]
-        once = [outcome for outcome in mine if outcome.cell.times is not None]
-        columns = (
-            [_word(outcome) for outcome in once if outcome.status is JobStatus.SUCCEEDED],
-            [_word(outcome) for outcome in once if outcome.status is JobStatus.FAILED],
-            [_word(outcome) for outcome in mine if outcome.cell.times is None and outcome.status is JobStatus.FAILED],
-            [_word(outcome) for outcome in mine if outcome.cell.times is None and outcome.waited],
-        )
+        columns = [[_word(outcome) for outcome in mine if _column(outcome) == column] for column in range(4)]
         lines.append(f"| `{call}` | " + " | ".join(", ".join(words) or "-" for words in columns) + " |")
     return "\n".join(lines) + "\n"
+
+
+def is_told(table_in_page: str, outcome: Outcome) -> bool:
+    """Whether the table says of this cell what its outcome was. Pure."""
+    (row,) = [line for line in table_in_page.splitlines() if line.startswith(f"| `{outcome.cell.call}` |")]
+    return _word(outcome) in row.strip("| ").split(" | ")[1 + _column(outcome)].split(", ")
+
+
+def _column(outcome: Outcome) -> int:
+    """The place of the outcome among those that a cell may have."""
+    if outcome.cell.times is not None:
+        return 0 if outcome.status is JobStatus.SUCCEEDED else 1
+    return 3 if outcome.waited else 2
 
 
 def _waits_to_be_finished(job: TrainingJob) -> bool:

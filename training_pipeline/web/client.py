@@ -22,6 +22,7 @@ from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
+from training_pipeline.schemas.uses import Uses
 from training_pipeline.training_jobs.store.facets import Facets
 from training_pipeline.training_jobs.store.idempotency import body_hash
 from training_pipeline.web.urls import JobFilters
@@ -95,6 +96,10 @@ class PageClient:
     ) -> TrainingJobDiff:
         """What differs between two jobs, with a page of the pairs that changed."""
         return await _thread(self.local.diff, first_id, second_id, changes=changes, page_size=page_size, cursor=cursor)
+
+    async def uses(self, keys: Mapping[str, str | None]) -> Uses:
+        """Where something was used."""
+        return await _thread(self.local.uses, **keys)
 
     async def sheets(self) -> TrainingSheets:
         """Every training sheet."""

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.uses import Kind
 from training_pipeline.training_jobs.store.queries import JobSort
 
 HOME: Final = "/train"
@@ -34,6 +35,11 @@ def diff(first_id: str, second_id: str, *, change: str = "", cursor: str = "") -
     """What changed from one job to another."""
     query = urlencode({name: value for name, value in (("change", change), ("cursor", cursor)) if value})
     return f"{job(first_id, 'diff')}/{second_id}" + (f"?{query}" if query else "")
+
+
+def uses(kind: Kind, name: str) -> str:
+    """Where something was used."""
+    return f"{HOME}/uses?{urlencode({str(kind): name})}"
 
 
 class JobFilters(BaseModel):

@@ -57,7 +57,7 @@ def test_more_half_open_connections_than_the_server_holds_keep_nobody_out(
         assert clients[-1].recv(15) == b"HTTP/1.1 200 OK"
 
 
-def hasty(proxies: str | None) -> type[asyncio.Protocol]:
+def hasty(proxies: str | None, **_: float) -> type[asyncio.Protocol]:
     return header_deadline.protocol(proxies, seconds=0.5)
 
 
@@ -84,7 +84,9 @@ def test_a_request_has_no_deadline_once_its_headers_are_there(
     settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its body has one of its own, and a stream none; a connection that is kept may be idle."""
-    monkeypatch.setattr("training_pipeline.api.server.protocol", lambda _: header_deadline.protocol(None, seconds=0.2))
+    monkeypatch.setattr(
+        "training_pipeline.api.server.protocol", lambda *_, **__: header_deadline.protocol(None, seconds=0.2)
+    )
     with served(create_app(settings, services)) as server, httpx.Client(trust_env=False) as client:
 
         def slow() -> Iterator[bytes]:

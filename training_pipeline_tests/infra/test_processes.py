@@ -143,8 +143,9 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     )
     assert process.stdout is not None
     process.stdout.readline()
+    leader = ProcessIdentity.of(process.pid)
     yield process
-    for member in ProcessIdentity(process.pid, 0.0, session=process.pid).group():
+    for member in leader.group():
         member.kill()
     process.wait()
     process.stdout.close()

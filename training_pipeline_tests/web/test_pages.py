@@ -387,6 +387,30 @@ def test_two_jobs_are_compared_from_the_lineage_of_one(visitor: Visitor, system:
     visitor.faults.clear()  # the browser reports the 404
 
 
+def test_where_a_pair_an_item_and_a_sheet_were_used(visitor: Visitor, system: RunningSystem, base: str) -> None:
+    job = prepared(system.services, finished(system, JobStatus.CANCELLED, model_name="used").id)
+    page = alive(visitor.open(f"/train/jobs/{job.id}/lineage?open=train"))
+    pair = page.get_by_role("region", name="Pairs table").get_by_role("link").first
+    pair_id = pair.inner_text()
+    pair.click()
+    expect(page).to_have_url(f"{base}/train/uses?pair={pair_id}")
+    expect(page.get_by_role("heading", name="Model versions that learned from it")).to_be_visible()
+    datasets = page.get_by_role("region", name="Datasets of sheet-123 table")
+    expect(datasets.get_by_role("link", name=job.id)).to_be_visible()
+    assert serious(page) == []
+    item = page.get_by_role("region", name="Rows of sheet-123 table").get_by_role("link").nth(1)
+    name = item.inner_text()
+    item.click()
+    expect(page).to_have_url(f"{base}/train/uses?item={name}")
+    page.goto(f"{base}/train/uses?sheet=sheet-123")
+    expect(datasets.get_by_role("link", name=job.id)).to_be_visible()
+    page.goto(f"{base}/train/uses?pair=nobody")
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+    page.goto(f"{base}/train/uses")
+    expect(page.get_by_text("This question cannot be answered")).to_be_visible()
+    visitor.faults.clear()  # the browser reports the 404
+
+
 def test_the_keyboard_reaches_everything(visitor: Visitor) -> None:
     page = alive(visitor.open("/train"))
     page.keyboard.press("Tab")

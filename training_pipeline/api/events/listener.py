@@ -34,6 +34,8 @@ class Listener:
         self._database = database
         self._announced = announced
         self._resumed = resumed
+        #: Whether notifications arrive now.
+        self.listening = False
 
     async def run(self) -> None:
         """Listen until cancelled, by anyio's cancel scope. Never raises."""
@@ -46,8 +48,10 @@ class Listener:
                         _log.info("listening to the database again")
                     failures = 0
                     self._resumed()
+                    self.listening = True
                     await self._hear(connection)
                 finally:
+                    self.listening = False
                     connection.invalidate()
                     connection.close()
             except (Unavailable, DBAPIError):

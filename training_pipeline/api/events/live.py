@@ -116,6 +116,11 @@ class Live:
             self.end()
             tasks.cancel_scope.cancel()
 
+    @property
+    def listening(self) -> bool:
+        """Whether followers hear of changes as they happen; all were woken when that began."""
+        return self._listener.listening
+
     def end(self) -> None:
         """End all streams at once. Followers may reconnect to another server."""
         self._ended = True

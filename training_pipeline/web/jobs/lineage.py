@@ -19,7 +19,7 @@ from training_pipeline.schemas.lineage import BaseModelLineage, TrainingJobLinea
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
-from training_pipeline.web.elements import Tag, code, empty, fact, icon, panel, small_table, text_fact
+from training_pipeline.web.elements import Tag, code, empty, fact, icon, link, panel, small_table, text_fact
 from training_pipeline.web.jobs.compare import compare_with
 from training_pipeline.web.jobs.pair_table import PairTable
 
@@ -78,6 +78,8 @@ class LineageTab:
                 _ids(record.template_id, record.template_version)
             with self._node("sheet", "stack", "Training sheet", record.training_sheet_name), _facts():
                 text_fact("Id", record.training_sheet_id)
+                with fact("Uses"):
+                    link("Where was this used?", urls.uses("sheet", record.training_sheet_id))
                 _digest("Version (content digest)", record.training_sheet_digest)
             with self._node("gates", "gate", "Gates", f"policy {record.gate_policy_version}"):
                 self._gates(record, job)

@@ -12,10 +12,11 @@ from training_pipeline.client.base import Pairs
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.rules.policy import Reason
+from training_pipeline.domain.uses import Kind
 from training_pipeline.schemas.lineage import LineagePair
-from training_pipeline.web import formats
+from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
-from training_pipeline.web.elements import VALUE, Tag, button, icon, small_table
+from training_pipeline.web.elements import VALUE, Tag, button, icon, link, small_table
 from training_pipeline.web.layout import problem
 
 PAGE: Final = 25
@@ -106,9 +107,9 @@ class PairTable:
 
 def _row(pair: LineagePair) -> None:
     with Tag("tr"):
-        Tag("td", pair.pair_id or formats.NONE, classes="mono strong")
-        Tag("td", pair.item_ref or formats.NONE, classes="mono")
-        Tag("td", pair.canonical_label_id or formats.NONE, classes="mono")
+        used("pair", pair.pair_id, classes="mono strong")
+        used("item", pair.item_ref)
+        used("label", pair.canonical_label_id)
         Tag("td", pair.classification or formats.NONE)
         who(pair.reviewed_by, pair.reviewed_at)
         who(pair.constraints_set_by, pair.constraints_set_at)
@@ -121,6 +122,15 @@ def state_words(pair: LineagePair | None) -> str:
     if pair is None:
         return "not in the sheet"
     return pair.split or (MEANINGS[Reason(pair.reason)] if pair.reason else formats.NONE)
+
+
+def used(kind: Kind, name: str | None, *, classes: str = "mono") -> None:
+    """A cell with a name that leads to where it was used."""
+    with Tag("td", classes=classes):
+        if name is None:
+            Tag("span", formats.NONE)
+        else:
+            link(name, urls.uses(kind, name), title="Where was this used?")
 
 
 def who(name: str | None, at: str | None) -> None:

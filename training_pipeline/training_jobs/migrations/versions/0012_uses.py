@@ -67,6 +67,11 @@ def upgrade() -> None:
     )
     # Neither compressed nor in the row: a few bytes of it are read at a time.
     op.execute("ALTER TABLE use_verdicts ALTER COLUMN cells SET STORAGE EXTERNAL")
+    # Each dataset of a sheet writes its blocks anew: what they were is cleared away before it is as much again.
+    op.execute(
+        "ALTER TABLE use_verdicts SET"
+        " (autovacuum_vacuum_scale_factor = 0.1, toast.autovacuum_vacuum_scale_factor = 0.1)"
+    )
     op.create_index("ix_training_jobs_dataset_digest", "training_jobs", ["dataset_digest", "training_sheet_id"])
     op.create_index("ix_training_job_lineage_template_id", "training_job_lineage", ["template_id"])
     op.create_index("ix_training_job_lineage_sheet_id", "training_job_lineage", ["sheet_id"])
