@@ -6,15 +6,12 @@ a file, to say what is wrong and where. Memory does not grow with the file.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import json
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NoReturn
+from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,19 +19,12 @@ import pyarrow.parquet as pq
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
+from training_pipeline.sheets.files.json_objects import JsonObjects
+from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 from training_pipeline.sheets.head import Head
 
 #: Longest line or field (bytes) that is read: the engine's limit for one JSON object.
 LONGEST: Final = 16 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: its values as JSON has them, or null and the reason why there are none."""
-
-    line: int
-    values: dict[str, Any] | None
-    problems: list[Problem] = field(default_factory=list)
 
 
 def read_rows(data: Path, head: Head) -> Iterator[Row]:
@@ -106,11 +96,17 @@ def wrong_columns(data: Path) -> Iterator[Problem]:
 
 def _jsonl(data: Path) -> Iterator[Row]:
     with data.open("rb") as file:
-        for line, content in enumerate(bounded_lines(file), 1):
-            if len(content) > LONGEST:
-                yield broken_row(line, "line_too_long", f"is longer than {LONGEST // 2**20} MB")
-            elif content.strip():
-                yield json_row(line, content)
+        yield from json_lines(file)
+
+
+def json_lines(file: BinaryIO) -> Iterator[Row]:
+    """The objects of a JSONL file; blank lines are passed over."""
+    objects = JsonObjects()
+    for line, content in enumerate(bounded_lines(file), 1):
+        if len(content) > LONGEST:
+            yield broken_row(line, "line_too_long", f"is longer than {LONGEST // 2**20} MB")
+        elif content.strip():
+            yield objects.of_bytes(line, content)
 
 
 def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
@@ -120,68 +116,6 @@ def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
         while rest and not rest.endswith(b"\n") and len(rest) > LONGEST:
             rest = file.readline(LONGEST + 1)
         yield content
-
-
-def json_row(line: int, content: bytes) -> Row:
-    """The JSON object on a line, or the problem with it. Pure."""
-    repeated: list[list[str]] = []  # the keys that stand twice, object by object, the outermost last
-
-    def first_counts(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        values = dict(pairs)
-        if len(values) == len(pairs):
-            repeated.append([])
-            return values
-        repeated.append(repeated_names(key for key, _ in pairs))
-        return dict(reversed(pairs))
-
-    try:
-        text = content.decode()
-        values = json.loads(text, object_pairs_hook=first_counts, parse_constant=_no_constant)
-        if b"\\u" in content:
-            json.dumps(values, ensure_ascii=False).encode()
-    except UnicodeDecodeError as error:
-        return broken_row(line, "wrong_encoding", f"is not UTF-8 at byte {error.start + 1}; save the file as UTF-8")
-    except UnicodeEncodeError:
-        return broken_row(line, "broken_json", "holds half of a surrogate pair (\\ud800 to \\udfff) that stands alone")
-    except json.JSONDecodeError as error:
-        if line == 1 and content.startswith(codecs.BOM_UTF8):
-            return broken_row(line, "broken_json", "begins with a byte order mark; save the file as UTF-8 without BOM")
-        byte = len(error.doc[: error.pos].encode()) + 1
-        return broken_row(line, "broken_json", f"is not JSON: {_expected(error)} at byte {byte}")
-    except (ValueError, RecursionError):
-        return broken_row(line, "broken_json", "is not JSON that can be read: nested too deeply, or not a number")
-    if not isinstance(values, dict):
-        return broken_row(line, "not_an_object", f"is {_kind(values)}; every line must be one JSON object")
-    problems = [
-        Problem(key, "repeated_column", "stands twice in this line; which of the two counts?", line)
-        for key in repeated.pop()
-    ]
-    if any(repeated):
-        problems.append(Problem("messages", "repeated_key", "a key stands twice in one object; the first counts", line))
-    return Row(line, values, problems)
-
-
-def repeated_names(names: Iterable[str]) -> list[str]:
-    """The names that stand more than once. Pure."""
-    return sorted(name for name, times in Counter(names).items() if times > 1)
-
-
-def broken_row(line: int, code: str, message: str) -> Row:
-    """A row without values, for that reason. Pure."""
-    return Row(line, None, [Problem("", code, message, line)])
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _expected(error: json.JSONDecodeError) -> str:
-    return error.msg[0].lower() + error.msg[1:]
-
-
-def _kind(value: object) -> str:
-    kinds = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
-    return kinds.get(type(value), "a number")
 
 
 def csv_records(data: Path, head: Head) -> Iterator[list[str | None]]:

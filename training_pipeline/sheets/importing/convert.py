@@ -6,15 +6,17 @@ Memory does not grow with the file.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, Final
 
 from training_pipeline.domain.errors import FieldProblem
-from training_pipeline.sheets.files.rows import Row
-from training_pipeline.sheets.importing.formats.base import CHOICES, Flat, Format, Notes
+from training_pipeline.sheets.files.row import Row
+from training_pipeline.sheets.importing.formats.base import CHOICES, Flat, Format, Gathering, Notes
 from training_pipeline.sheets.importing.formats.registry import FORMATS, recognised
+from training_pipeline.sheets.importing.gathering import gathered, shared_tasks
 from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.pairs import Plan, judged, pair_of, plan_of
 from training_pipeline.sheets.importing.reading.source import Source
@@ -52,27 +54,39 @@ class Conversion:
     why: str
     plan: Plan
     _rows: Iterator[Row]
+    _shared: Counter[bytes]
     tally: Tally = field(default_factory=Tally)
     _items: set[bytes] = field(default_factory=set)
 
     def pairs(self) -> Iterator[dict[str, Any]]:
         """The pairs with the types of `PAIR_SCHEMA`, in the order of the file."""
         choose = self.request.mapping.choose or CHOICES[0]
-        for row in self._rows:
-            self.tally.rows += 1
-            faults = [problem for problem in row.problems if problem.code != "repeated_key"]
-            for problem in row.problems:
-                (self.tally.faults if problem in faults else self.tally.findings).add(problem)
-            if row.values is None or faults:
-                continue
+        form = self.format
+        for rows in gathered(form, self._sound_rows(), self._shared):
             notes = Notes()
-            flat = self.format.flatten(row.values, notes, choose)
+            line, values = rows[-1]
+            if len(rows) > 1 and isinstance(form, Gathering):
+                flat = form.flatten_task([one for _, one in rows], notes, choose)
+            else:
+                flat = form.flatten(values, notes, choose)
             self.tally.left_out.update(+notes.left_out)
             if flat is None or self._again(flat):
                 for name, count in notes.unused.items():
                     self.tally.add_unused(name, count)
                 continue
-            yield self._pair(flat, notes, row.line)
+            yield self._pair(flat, notes, line)
+
+    def _sound_rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The rows that can be read, with their lines; counts all."""
+        for row in self._rows:
+            self.tally.rows += 1
+            whole = row.values is not None
+            for problem in row.problems:
+                is_fault = problem.code != "repeated_key"
+                (self.tally.faults if is_fault else self.tally.findings).add(problem)
+                whole = whole and not is_fault
+            if whole and row.values is not None:
+                yield row.line, row.values
 
     def _pair(self, flat: Flat, notes: Notes, line: int) -> dict[str, Any]:
         pair = pair_of(flat, self.plan, notes, self.tally)
@@ -158,8 +172,12 @@ class Conversion:
 
 
 def convert(source: Source, request: ImportRequest) -> Conversion:
-    """Recognise the rows of a file by the first of them, and plan how they become pairs. Reads the first rows."""
-    first = list(islice(source.rows, _FIRST))
+    """Recognise the rows of a file by the first of them, and plan how they become pairs. Reads the first rows.
+
+    Where a format has several rows of one task, reads the file once more to know them.
+    """
+    rows = source.rows()
+    first = list(islice(rows, _FIRST))
     values = [row.values for row in first if row.values is not None]
     named = request.mapping.format
     if named in FORMATS and named is not None:
@@ -178,7 +196,10 @@ def convert(source: Source, request: ImportRequest) -> Conversion:
         sheet_id=request.id,
         is_text=source.is_text,
     )
-    conversion = Conversion(source, request, form, why, plan, chain(first, source.rows))
+    shared = Counter[bytes]()
+    if isinstance(form, Gathering):
+        shared = shared_tasks(form, (row.values for row in source.rows() if row.values is not None))
+    conversion = Conversion(source, request, form, why, plan, chain(first, rows), shared)
     # A file whose first rows have no pair id and whose later ones do would number the first ones.
     for name in (name for flat in flats if flat is not None for name in flat.columns):
         conversion.tally.add_column(name, unused=False)

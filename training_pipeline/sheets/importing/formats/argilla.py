@@ -93,7 +93,7 @@ def _flat(row: Mapping[str, Any]) -> Iterator[_Answer]:
 
 
 def _by_user(answers: Iterator[_Answer], notes: Notes) -> list[Annotation]:
-    """A response a user; one in draft or discarded does not count against the others."""
+    """A response a user; a draft does not count against the others, and a discarded record is turned down."""
     texts: dict[object, dict[str, str]] = {}
     states: dict[object, str] = {}
     for question, value, user, state in answers:
@@ -106,6 +106,12 @@ def _by_user(answers: Iterator[_Answer], notes: Notes) -> list[Annotation]:
         elif value is not None:
             notes.problem(f"responses.{question}", "wrong_type", "is neither text nor a number")
     return [
-        Annotation(answers, states[user], by=text_or_none(user), counts=states[user] == "submitted")
+        Annotation(
+            answers,
+            states[user],
+            by=text_or_none(user),
+            is_refused=states[user] == "discarded",
+            counts=states[user] in ("submitted", "discarded"),
+        )
         for user, answers in texts.items()
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from training_pipeline.domain.rules.chat_format import Problem
 
@@ -69,6 +69,19 @@ class Format(Protocol):
 
     def flatten(self, row: Mapping[str, Any], notes: Notes, choose: str) -> Flat | None:
         """The row's columns; null where it is no pair, which is noted."""
+        ...
+
+
+@runtime_checkable
+class Gathering(Format, Protocol):
+    """A format of which several rows may be annotations of one task, wherever in the file they stand."""
+
+    def task_of(self, row: Mapping[str, Any]) -> str | None:
+        """The task that a row annotates; null for a row that stands alone."""
+        ...
+
+    def flatten_task(self, rows: Sequence[Mapping[str, Any]], notes: Notes, choose: str) -> Flat | None:
+        """The columns of the row that counts among all that annotate one task."""
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 #: The format's word for a pair on which people disagree.
@@ -21,31 +21,31 @@ class Annotation:
     by: str | None = None
     at: str | None = None
     id: str | None = None
-    is_ground_truth: bool = False
-    #: Keeps it from being compared: a draft, or one that was skipped.
-    counts: bool = field(default=True)
+    #: It is ground truth, or a reviewer accepted it.
+    is_approved: bool = False
+    #: Whoever annotated the item, or reviewed the answer, turned it down.
+    is_refused: bool = False
+    #: False keeps it from being compared: a draft, or one that was skipped.
+    counts: bool = True
 
 
 def chosen(annotations: Sequence[Annotation], how: str) -> tuple[Annotation, str] | None:
     """The annotation that becomes the pair, with the status of the pair; null where there is none at all.
 
-    With `agree`, and where no ground truth is there to be found, annotations that differ make a pair `disagreed`.
-    The latest of several counts; without times, the last.
+    With `agree`, and where nothing is approved for `ground_truth`, annotations that differ make a pair `disagreed`; so
+    does an answer that is turned down by one and not by another. The latest counts; without times, the last.
     """
     live = [one for one in annotations if one.counts] or list(annotations)
     if not live:
         return None
-    truths = [one for one in live if one.is_ground_truth]
-    latest = max(enumerate(truths or live), key=lambda found: (found[1].at or "", found[0]))[1]
     if how == "latest":
-        last = max(enumerate(live), key=lambda found: (found[1].at or "", found[0]))[1]
-        return last, last.status
-    if how == "ground_truth" and truths:
+        latest = _latest(live)
         return latest, latest.status
-    if any(one.answers != latest.answers for one in live):
-        return latest, DISAGREED
-    strongest = next((one for one in live if one.is_ground_truth), latest)
-    return strongest, strongest.status
+    approved = [one for one in live if one.is_approved]
+    found = _latest(approved or [one for one in live if not one.is_refused] or live)
+    settles = how == "ground_truth" and bool(approved)
+    differ = any(one.is_refused != found.is_refused if one.answers == found.answers else not settles for one in live)
+    return found, DISAGREED if differ else found.status
 
 
 def text_or_none(value: Any) -> str | None:
@@ -53,3 +53,7 @@ def text_or_none(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     return str(value) or None
+
+
+def _latest(annotations: Sequence[Annotation]) -> Annotation:
+    return max(enumerate(annotations), key=lambda found: (found[1].at or "", found[0]))[1]

@@ -75,17 +75,8 @@ def _annotation(one: Mapping[str, Any], notes: Notes, index: int) -> Annotation:
     reviews = [review for review in one.get("reviews") or () if isinstance(review, dict)]
     verdict = reviews[-1].get("accepted") if reviews else None
     cancelled, truth = one.get("was_cancelled") is True, one.get("ground_truth") is True
-    status = (
-        "cancelled"
-        if cancelled
-        else "refused"
-        if verdict is False
-        else "ground_truth"
-        if truth
-        else "accepted"
-        if verdict is True
-        else "submitted"
-    )
+    states = {"cancelled": cancelled, "refused": verdict is False, "ground_truth": truth, "accepted": verdict is True}
+    status = next((name for name, holds in states.items() if holds), "submitted")
     who = reviews[-1].get("created_by") if reviews and verdict is not None else one.get("completed_by")
     who = who if who is not None else one.get("completed_by")
     when = reviews[-1].get("created_at") if reviews and verdict is not None else None
@@ -95,7 +86,8 @@ def _annotation(one: Mapping[str, Any], notes: Notes, index: int) -> Annotation:
         by=text_or_none(who.get("email") or who.get("id")) if isinstance(who, dict) else text_or_none(who),
         at=text_or_none(when or one.get("updated_at") or one.get("created_at")),
         id=text_or_none(one.get("id")),
-        is_ground_truth=truth and not cancelled,
+        is_approved=(truth or verdict is True) and verdict is not False and not cancelled,
+        is_refused=verdict is False,
         counts=not cancelled,
     )
 

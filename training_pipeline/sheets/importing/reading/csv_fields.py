@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from training_pipeline.domain.rules.chat_format import Problem
-from training_pipeline.sheets.files.rows import NotUtf8, Row, broken_row, records_of, repeated_names
+from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
+from training_pipeline.sheets.files.rows import NotUtf8, records_of
 from training_pipeline.sheets.importing.reading.opening import open_text
 
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}

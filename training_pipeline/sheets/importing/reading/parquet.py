@@ -9,7 +9,8 @@ from typing import Final
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.rules.chat_format import Problem
-from training_pipeline.sheets.files.rows import Row, batch_rows
+from training_pipeline.sheets.files.row import Row
+from training_pipeline.sheets.files.rows import batch_rows
 
 MAGIC: Final = b"PAR1"
 _BATCH: Final = 2048

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.sheets.files.rows import Row, broken_row
+from training_pipeline.sheets.files.row import Row, broken_row
 from training_pipeline.sheets.importing.reading import csv_fields, json_values, jsonl, parquet, workbook
 from training_pipeline.sheets.importing.reading.opening import first_bytes
 
@@ -21,12 +22,12 @@ SUFFIXES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that has been recognised; `rows` may be read once."""
+    """A file that has been recognised; `rows` begins to read it, each time anew."""
 
     kind: str
     #: Why it was taken for that.
     why: str
-    rows: Iterator[Row]
+    rows: Callable[[], Iterator[Row]]
     #: What `Row.line` counts: lines of a text file, rows of a table, values of a JSON file.
     unit: str = "row"
     #: Every value is text, so that a list stands in one as words with a separator.
@@ -44,19 +45,20 @@ def read_source(file: Path, *, delimiter: str | None = None, worksheet: str | No
     start = first_bytes(file)
     if start.startswith(parquet.MAGIC) or name.endswith(".parquet"):
         why = "begins with PAR1" if start.startswith(parquet.MAGIC) else "is called .parquet"
-        return Source("Parquet", why, _guarded(file, parquet.rows))
+        return Source("Parquet", why, partial(_guarded, file, parquet.rows))
     if start.startswith(workbook.MAGICS) or name.endswith(workbook.SUFFIXES):
         why = "is a workbook by its first bytes" if start.startswith(workbook.MAGICS) else "is called as a workbook"
-        return Source("workbook", why, _guarded(file, lambda path: workbook.rows(path, worksheet)), is_text=True)
+        rows = partial(_guarded, file, lambda path: workbook.rows(path, worksheet))
+        return Source("workbook", why, rows, is_text=True)
     if name.endswith((".json", ".jsonl", ".ndjson")):
         if start.lstrip()[:1] == b"[" or name.endswith(".json"):
             opens = "begins with [" if start.lstrip()[:1] == b"[" else "is called .json"
-            return Source("JSON", opens, _guarded(file, json_values.rows), unit="value")
-        return Source("JSONL", "one JSON object a line", _guarded(file, jsonl.rows), unit="line")
+            return Source("JSON", opens, partial(_guarded, file, json_values.rows), unit="value")
+        return Source("JSONL", "one JSON object a line", partial(_guarded, file, jsonl.rows), unit="line")
     if name.endswith((".csv", ".tsv", ".txt")):
         form = csv_fields.form_of(start, delimiter, tabs=name.endswith(".tsv"))
         kind = "TSV" if form.delimiter == "\t" else "CSV"
-        rows = _guarded(file, lambda path: csv_fields.rows(path, form))
+        rows = partial(_guarded, file, lambda path: csv_fields.rows(path, form))
         return Source(kind, form.why, rows, "line", is_text=True, delimiter=form.delimiter)
     return None
 

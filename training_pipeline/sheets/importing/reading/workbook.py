@@ -11,7 +11,7 @@ from typing import Any, Final
 from python_calamine import CalamineWorkbook
 
 from training_pipeline.domain.rules.chat_format import Problem
-from training_pipeline.sheets.files.rows import Row, broken_row, repeated_names
+from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 
 SUFFIXES: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 #: A zip archive, and the older compound file.

@@ -81,6 +81,28 @@ def test_several_annotations(
     assert imported.conversion.tally.left_out["other annotations of a task"] == 1
 
 
+YES, NO = {"reviews": [{"accepted": True}]}, {"reviews": [{"accepted": False}]}
+
+
+@pytest.mark.parametrize(
+    ("texts", "reviews", "choose", "expected"),
+    [
+        (["a", "b"], [YES, NO], "agree", ("a", "flagged")),
+        (["a", "b"], [YES, NO], "ground_truth", ("a", "labeled")),
+        (["a", "a"], [YES, NO], "agree", ("a", "flagged")),
+        (["a", "a"], [YES, NO], "ground_truth", ("a", "flagged")),
+        (["a", "a"], [NO, NO], "agree", ("a", "rejected")),
+        (["a", "a"], [YES, {"was_cancelled": True}], "agree", ("a", "labeled")),
+    ],
+)
+def test_one_review_is_not_outweighed_by_another(
+    tmp_path: Path, texts: list[str], reviews: list[dict[str, Any]], choose: str, expected: tuple[str, str]
+) -> None:
+    made = [annotation(place, text, **reviews[place]) for place, text in enumerate(texts)]
+    (pair,) = pairs_of(import_rows(tmp_path, [task(1, *made)], mapping={"choose": choose}))
+    assert (pair["messages"][1]["content"], pair["status"]) == expected
+
+
 def test_a_task_that_stands_twice_counts_once(tmp_path: Path) -> None:
     one = task(1, annotation(1, "a"))
     imported = import_rows(tmp_path, [one, task(2, annotation(2, "b")), one])

@@ -41,3 +41,44 @@ def test_chosen_options_are_their_texts(tmp_path: Path) -> None:
 def test_another_word_in_answer_is_not_guessed(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"means nothing in status: 'maybe' \(1\)"):
         import_rows(tmp_path, [example(answer="maybe")])
+
+
+ANN, BO = {"_annotator_id": "ann", "_timestamp": 1}, {"_annotator_id": "bo", "_timestamp": 2}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "choose", "expected"),
+    [
+        ({}, {}, "agree", ("written", "labeled", "bo")),
+        ({}, {"user_input": "other"}, "agree", ("other", "flagged", "bo")),
+        ({}, {"user_input": "other"}, "ground_truth", ("other", "flagged", "bo")),
+        ({}, {"user_input": "other"}, "latest", ("other", "labeled", "bo")),
+        ({}, {"reply": "a field of their own"}, "agree", ("written", "flagged", "bo")),
+        ({}, {"answer": "reject"}, "agree", ("written", "flagged", "ann")),
+        ({}, {"answer": "reject"}, "latest", ("written", "rejected", "bo")),
+        ({}, {"answer": "ignore", "user_input": None}, "agree", ("written", "labeled", "ann")),
+        ({"answer": "reject"}, {"answer": "reject"}, "agree", ("written", "rejected", "bo")),
+        ({"_timestamp": 3, "meta": {"score": 1}}, {"meta": {"score": 2}}, "agree", ("written", "labeled", "ann")),
+    ],
+)
+def test_several_annotators_of_one_task_make_one_pair(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any], choose: str, expected: tuple[str, str, str]
+) -> None:
+    between = [example(_input_hash=n, _task_hash=100 + n, text=f"q{n}") for n in range(3)]
+    rows = [example(**{**ANN, **first}), *between, example(**{**BO, **second})]
+    mapping = {"choose": choose, "ignore": ["reply"]}
+    imported = import_rows(tmp_path, rows, mapping=mapping)
+    pairs = pairs_of(imported)
+    assert [pair["pair_id"] for pair in pairs] == ["100", "101", "102", "22"]
+    assert (pairs[-1]["messages"][1]["content"], pairs[-1]["status"], pairs[-1]["reviewed_by"]) == expected
+    tally = imported.conversion.tally
+    assert (tally.rows, tally.pairs, tally.left_out) == (5, 4, {"other annotations of a task": 1})
+
+
+def test_options_on_which_people_differ_are_flagged(tmp_path: Path) -> None:
+    options = [{"id": 1, "text": "calm"}, {"id": 2, "text": "loud"}]
+    rows = [example(**who, options=options, accept=accept) for who, accept in ((ANN, [1]), (BO, [1, 2]))]
+    for row in rows:
+        del row["user_input"]
+    (pair,) = pairs_of(import_rows(tmp_path, rows))
+    assert (pair["messages"][1]["content"], pair["status"]) == ("calm\nloud", "flagged")

@@ -44,7 +44,7 @@ def test_the_same_rows_whatever_the_file(tmp_path: Path, name: str, content: byt
     source = read_source(file)
     assert source is not None
     assert source.kind == kind
-    rows = list(source.rows)
+    rows = list(source.rows())
     assert [row.values for row in rows] == ROWS
     assert not any(row.problems for row in rows)
 
@@ -58,7 +58,7 @@ def test_tables_by_their_content_whatever_they_are_called(tmp_path: Path) -> Non
         source = read_source(tmp_path / name)
         assert source is not None
         assert source.kind == kind
-        assert [row.values for row in source.rows] == ROWS
+        assert [row.values for row in source.rows()] == ROWS
 
 
 def test_what_is_no_table_is_none(tmp_path: Path) -> None:
@@ -72,5 +72,5 @@ def test_a_damaged_file_is_told_where_it_breaks(tmp_path: Path, cut: int) -> Non
     file.write_bytes(gzip.compress((JSONL * 50).encode(), mtime=0)[:cut])
     source = read_source(file)
     assert source is not None
-    last = list(source.rows)[-1]
+    last = list(source.rows())[-1]
     assert [problem.code for problem in last.problems] == ["unreadable_file"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.sheets.files.rows import Row
+from training_pipeline.sheets.files.row import Row
 from training_pipeline.sheets.importing.reading import workbook
 from training_pipeline.testing import foreign_files
 
