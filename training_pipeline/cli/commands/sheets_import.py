@@ -12,12 +12,12 @@ from rich.console import Console
 
 from training_pipeline.cli.render.imported import found_as_json, show_found
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, Unavailable
+from training_pipeline.domain.rules.chat_format import Severity
 from training_pipeline.domain.training_sheet import Reference, SheetStatus
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.infra.files import replace_file
 from training_pipeline.settings import Settings
-from training_pipeline.sheets.files.checking import check as check_file
 from training_pipeline.sheets.importing.importer import dry, import_sheet
 from training_pipeline.sheets.importing.mapping import ColumnMapping, read_mapping, write_mapping
 from training_pipeline.sheets.importing.request import ImportRequest
@@ -158,7 +158,6 @@ def import_file(
             console.print("Nothing was written: this was a dry run.")
         return
     imported = import_sheet(request, Settings().sheets, overwrite=replace, keep=not discard_old)
-    report = check_file(imported.data, imported.head, limit=0)
     conversion = imported.conversion
     if save_mapping is not None:
         _save(conversion.resolved(), save_mapping)
@@ -167,8 +166,9 @@ def import_file(
         return
     show_found(console, conversion)
     console.print(f"Training sheet [bold]{sheet_id}[/] has {imported.rows:,} pairs: {imported.head_file}")
-    if report.errors or report.warnings:
-        found = f"{report.errors:,} errors and {report.warnings:,} warnings"
+    errors, warnings = (conversion.tally.findings.count(severity) for severity in (Severity.ERROR, Severity.WARNING))
+    if errors or warnings:
+        found = f"{errors:,} errors and {warnings:,} warnings"
         console.print(f"[yellow]{found}[/]; see training-pipeline sheets check {sheet_id}")
     console.print(f"See what may be trained on: training-pipeline sheets show {sheet_id}")
 

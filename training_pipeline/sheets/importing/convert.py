@@ -5,7 +5,6 @@ Memory does not grow with the file.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from training_pipeline.domain.errors import FieldProblem
+from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.sheets.files.row import Row
 from training_pipeline.sheets.importing.formats.base import CHOICES, Flat, Format, Gathering, Notes
 from training_pipeline.sheets.importing.formats.registry import FORMATS, recognised
@@ -21,6 +21,7 @@ from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.pairs import Plan, judged, pair_of, plan_of
 from training_pipeline.sheets.importing.reading.source import Source
 from training_pipeline.sheets.importing.request import ImportRequest, flag_of
+from training_pipeline.sheets.importing.seen import Seen
 from training_pipeline.sheets.importing.stored import stored
 from training_pipeline.sheets.importing.tally import MOST_COLUMNS, Tally
 
@@ -56,7 +57,8 @@ class Conversion:
     _rows: Iterator[Row]
     _shared: Counter[bytes]
     tally: Tally = field(default_factory=Tally)
-    _items: set[bytes] = field(default_factory=set)
+    _items: Seen = field(default_factory=Seen)
+    _ids: Seen = field(default_factory=Seen)
 
     def pairs(self) -> Iterator[dict[str, Any]]:
         """The pairs with the types of `PAIR_SCHEMA`, in the order of the file."""
@@ -69,7 +71,8 @@ class Conversion:
                 flat = form.flatten_task([one for _, one in rows], notes, choose)
             else:
                 flat = form.flatten(values, notes, choose)
-            self.tally.left_out.update(+notes.left_out)
+            if notes.left_out:
+                self.tally.left_out.update(+notes.left_out)
             if flat is None or self._again(flat):
                 for name, count in notes.unused.items():
                     self.tally.add_unused(name, count)
@@ -93,6 +96,10 @@ class Conversion:
         self.tally.pairs += 1
         if not self._names("pair_id"):
             pair["pair_id"] = f"{self.plan.sheet_id}-{self.tally.pairs:06d}"
+        elif isinstance(pair["pair_id"], str) and self._ids.holds(pair["pair_id"]):
+            path = self.plan.sources["pair_id"][0]
+            again = "stands in an earlier row too; every pair needs an id of its own"
+            self.tally.findings.add(Problem(path, "duplicate_pair_id", again, line))
         if not self._names("item_ref"):
             pair["item_ref"] = pair["pair_id"]
         sound, problems = judged(pair, self.plan, notes, line)
@@ -103,20 +110,18 @@ class Conversion:
 
     def _names(self, target: str) -> bool:
         """Whether the file says this of its pairs, be it by a column that some rows lack."""
-        by_column = any(name in self.tally.columns for name in self.plan.sources.get(target, ()))
-        return by_column or (bool(self.format.status_words) and (target != "pair_id" or self.format.name != "argilla"))
+        (column,) = self.plan.sources[target]
+        if column in self.tally.columns:
+            return True
+        return bool(self.format.status_words) and (target != "pair_id" or self.format.name != "argilla")
 
     def _again(self, flat: Flat) -> bool:
         """Whether this is a task that an export holds once more."""
         item = flat.given.get("item_ref")
-        if self.format.name != "label-studio" or item is None:
+        if self.format.name != "label-studio" or item is None or not self._items.holds(item):
             return False
-        digest = hashlib.blake2b(item.encode(), digest_size=16).digest()
-        if digest in self._items:
-            self.tally.left_out["tasks that the file holds twice"] += 1
-            return True
-        self._items.add(digest)
-        return False
+        self.tally.left_out["tasks that the file holds twice"] += 1
+        return True
 
     def used_sources(self) -> dict[str, tuple[str, ...]]:
         """Column of the sheet to column of the file, for the columns that the file has."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from training_pipeline.sheets.importing.formats.base import Format, Gathering
+from training_pipeline.sheets.importing.seen import hash_of
 
 #: The line of a row, and its values.
 Numbered = tuple[int, Mapping[str, Any]]
@@ -17,7 +17,7 @@ def shared_tasks(form: Format, rows: Iterable[Mapping[str, Any]]) -> Counter[byt
     """How many rows annotate each task of which there are several. Keeps a hash of each task."""
     counts: Counter[bytes] = Counter()
     if isinstance(form, Gathering):
-        counts.update(_hash(task) for row in rows if (task := form.task_of(row)) is not None)
+        counts.update(hash_of(task) for row in rows if (task := form.task_of(row)) is not None)
     return Counter({task: count for task, count in counts.items() if count > 1})
 
 
@@ -26,7 +26,7 @@ def gathered(form: Format, rows: Iterable[Numbered], shared: Counter[bytes]) -> 
     left, waiting = Counter(shared), dict[bytes, list[Numbered]]()
     for line, row in rows:
         task = form.task_of(row) if shared and isinstance(form, Gathering) else None
-        key = None if task is None else _hash(task)
+        key = None if task is None else hash_of(task)
         if key is None or key not in left:
             yield [(line, row)]
             continue
@@ -35,7 +35,3 @@ def gathered(form: Format, rows: Iterable[Numbered], shared: Counter[bytes]) -> 
         if left[key] == 0:
             yield waiting.pop(key)
     yield from waiting.values()  # the file was changed since its tasks were counted
-
-
-def _hash(task: str) -> bytes:
-    return hashlib.blake2b(task.encode(), digest_size=16).digest()

@@ -156,7 +156,7 @@ def _write(conversion: Conversion, file: Path) -> None:
         characters = 0
         for pair in conversion.pairs():
             batch.append(pair)
-            characters += sum(len(message["content"] or "") for message in pair["messages"] or ())
+            characters += sum(len(message.get("content") or "") for message in pair["messages"] or ())
             if len(batch) >= _BATCH or characters >= _BATCH_TEXT:
                 writer.write_table(pa.Table.from_pylist(batch, schema))
                 batch, characters = [], 0

@@ -31,6 +31,7 @@ CARRIED: Final = tuple(
 )
 #: Where a format has several columns that may hold the question, or the answer, the first of these counts.
 _LIKELY: Final = {"question": ("question", "prompt", "text"), "answer": ("answer", "response", "completion")}
+_EMPTY: Final[dict[str, Any]] = dict.fromkeys(PAIR_SCHEMA)
 _BLANK: Final[tuple[object, ...]] = (None, "", [], {})
 
 
@@ -50,6 +51,9 @@ class Plan:
     gives_messages: bool
     #: The columns of the file that are used.
     used: frozenset[str]
+    #: Of `sources`, those that give one text, and those that give a list of words.
+    texts: tuple[tuple[str, str], ...]
+    lists: tuple[tuple[str, str], ...]
 
 
 def plan_of(
@@ -75,20 +79,30 @@ def plan_of(
     sources |= mapping.columns
     used = frozenset(name for names in sources.values() for name in names)
     filled = {name: value for name, value in stated.items() if value is not None and name not in mapping.columns}
-    return Plan(form, mapping, sources, filled, sheet_id, is_text, gives_messages, used)
+    single = [(name, sources[name][0]) for name in PAIR_SCHEMA if name in sources]
+    return Plan(
+        form,
+        mapping,
+        sources,
+        filled,
+        sheet_id,
+        is_text,
+        gives_messages,
+        used,
+        texts=tuple(one for one in single if one[0] not in LIST_COLUMNS),
+        lists=tuple(one for one in single if one[0] in LIST_COLUMNS),
+    )
 
 
 def pair_of(flat: Flat, plan: Plan, notes: Notes, tally: Tally) -> dict[str, Any]:
     """The pair, as JSON has it. Counts what is unused and what no word stands for."""
-    pair: dict[str, Any] = {name: flat.given.get(name) for name in PAIR_SCHEMA}
-    for target in PAIR_SCHEMA:
-        if target not in ("messages", *LIST_COLUMNS) and target in plan.sources:
-            (source,) = plan.sources[target]
-            if source in flat.columns:
-                pair[target] = _value(flat.columns[source], target, source, plan, notes, tally)
-    for target in LIST_COLUMNS:
-        if target in plan.sources and plan.sources[target][0] in flat.columns:
-            pair[target] = _uses(flat.columns[plan.sources[target][0]], target, plan, tally)
+    pair: dict[str, Any] = _EMPTY | flat.given
+    for target, source in plan.texts:
+        if source in flat.columns:
+            pair[target] = _value(flat.columns[source], target, source, plan, notes, tally)
+    for target, source in plan.lists:
+        if source in flat.columns:
+            pair[target] = _uses(flat.columns[source], target, plan, tally)
     if plan.format.status_words and "status" not in plan.mapping.columns:
         pair["status"] = _meant(flat.given.get("status"), "status", plan, tally, plan.format.status_words)
     if notes.spoilt:
@@ -244,6 +258,8 @@ def _uses(value: object, target: str, plan: Plan, tally: Tally) -> object:
 
 def _count_unused(flat: Flat, plan: Plan, notes: Notes, tally: Tally) -> None:
     for name, value in flat.columns.items():
-        tally.add_column(name, unused=name not in plan.used and value not in _BLANK)
+        is_used = name in plan.used
+        if not is_used or name not in tally.columns:
+            tally.add_column(name, unused=not is_used and value not in _BLANK)
     for name, count in notes.unused.items():
         tally.add_unused(name, count)

@@ -9,9 +9,11 @@ from typing import Any
 from training_pipeline.sheets.columns import LIST_COLUMNS
 from training_pipeline.sheets.importing.formats.messages import parsed_json
 
+_TEXTS = ("role", "content", "name", "tool_call_id")
+
 
 def stored(pair: Mapping[str, Any]) -> dict[str, Any]:
-    """The pair with the types of `PAIR_SCHEMA`."""
+    """The pair with the types of `PAIR_SCHEMA`; a field that a message does not have is left out."""
     made = dict(pair)
     messages = pair["messages"]
     made["messages"] = None if messages is None else [_stored_message(message) for message in messages]
@@ -28,14 +30,13 @@ def stored(pair: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stored_message(message: Mapping[str, Any]) -> dict[str, Any]:
-    weight = message.get("weight")
-    is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
-    texts = {key: message.get(key) for key in ("role", "content", "name", "tool_call_id")}
-    return {
-        **{key: value if isinstance(value, str) else None for key, value in texts.items()},
-        "weight": None if weight is None else float(weight) if is_number else -1.0,
-        "tool_calls": _stored_calls(message.get("tool_calls")),
-    }
+    made: dict[str, Any] = {key: value for key in _TEXTS if isinstance(value := message.get(key), str)}
+    if (weight := message.get("weight")) is not None:
+        is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        made["weight"] = float(weight) if is_number else -1.0
+    if calls := message.get("tool_calls"):
+        made["tool_calls"] = _stored_calls(calls)
+    return made
 
 
 def _stored_calls(calls: object) -> str | None:

@@ -154,3 +154,10 @@ def test_a_file_of_too_many_columns_is_refused(tmp_path: Path, monkeypatch: pyte
     rows = [{"question": "q", "answer": "a", f"c{n}": n} for n in range(100)]
     with pytest.raises(InvalidRequest, match="different columns or keys"):
         import_rows(tmp_path, rows, status="labeled")
+
+
+def test_an_id_that_stands_twice_is_told_at_its_row(tmp_path: Path) -> None:
+    rows = [{"question": f"q{n}", "answer": "a", "key": n % 3} for n in range(4)]
+    found = import_rows(tmp_path, rows, status="labeled", mapping={"columns": {"pair_id": "key"}})
+    (finding,) = found.conversion.tally.findings
+    assert (finding.where("x.jsonl", "line"), finding.code) == ("x.jsonl, line 4, key", "duplicate_pair_id")

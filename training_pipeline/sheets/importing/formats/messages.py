@@ -102,9 +102,11 @@ def _message(
     message: Mapping[str, Any], notes: Notes, place: str, path: str, roles: Mapping[str, str]
 ) -> dict[str, Any]:
     role_key, content_key = ("role" if "role" in message else "from"), _content_key(message)
-    role = message.get(role_key)
+    role, content = message.get(role_key), message.get(content_key)
     made: dict[str, Any] = {"role": roles.get(role, role) if isinstance(role, str) else role}
-    made["content"] = text_of_content(message.get(content_key), notes, f"{place}.{content_key}")
+    if len(message) == 2 and isinstance(content, str) and role is not None:  # nearly all messages are no more than that
+        return made | {"content": content}
+    made["content"] = text_of_content(content, notes, f"{place}.{content_key}")
     for key in ("name", "tool_call_id", "weight"):
         if message.get(key) is not None:
             made[key] = message[key]
@@ -145,6 +147,8 @@ def _link_calls(messages: list[dict[str, Any]]) -> None:
     """Give the calls and results of formats without ids the ids that belong together, in their order."""
     waiting: list[str] = []
     for index, message in enumerate(messages):
+        if len(message) == 2 and message["role"] != "tool":
+            continue
         calls = message.get("tool_calls")
         for position, call in enumerate(calls if isinstance(calls, list) else ()):
             if isinstance(call, dict) and "function" in call:

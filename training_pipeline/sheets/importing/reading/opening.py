@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 _GZIP: Final = b"\x1f\x8b"
 _MARKS: Final = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _BLOCK: Final = 2**16
+#: A gzip file is read up to this many times its size, and up to this many bytes whatever its size: texts of pairs pack
+#: to a tenth, and what packs to a thousandth is made to fill a disk.
+_RATIO: Final = 200
+_FREE: Final = 64 * 2**20
 _DAMAGED: Final = "the compressed file is damaged or cut off"
 
 
@@ -24,7 +30,8 @@ _DAMAGED: Final = "the compressed file is damaged or cut off"
 def open_text(file: Path) -> Iterator[io.BufferedReader]:
     """The text of the file, decompressed, as UTF-8 without a byte order mark. Reads only.
 
-    Raises `OSError`, for a damaged gzip file when it comes to the damage.
+    Raises `OSError`, for a damaged gzip file when it comes to the damage, and for one that unpacks to far more than any
+    file of pairs does when it comes there.
     """
     with ExitStack() as stack:
         opened: io.BufferedReader = stack.enter_context(file.open("rb"))
@@ -51,10 +58,11 @@ def first_bytes(file: Path, most: int = _BLOCK) -> bytes:
 
 
 class _Inflated(io.RawIOBase):
-    """A gzip file; damage of any kind is an `OSError`."""
+    """A gzip file; damage of any kind is an `OSError`, and so is more than `_RATIO` times its bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._gzip = gzip.GzipFile(fileobj=file)
+        self._left = max(_FREE, _RATIO * os.fstat(file.fileno()).st_size)
 
     def readable(self) -> bool:
         return True
@@ -65,6 +73,9 @@ class _Inflated(io.RawIOBase):
             content = self._gzip.read(min(len(view), _BLOCK))
         except (zlib.error, EOFError):
             raise gzip.BadGzipFile(_DAMAGED) from None
+        self._left -= len(content)
+        if self._left < 0:
+            raise OSError(errno.EFBIG, f"it unpacks to more than {_RATIO} times its size; unpack it to import it")
         view[: len(content)] = content
         return len(content)
 

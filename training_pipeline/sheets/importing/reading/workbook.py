@@ -1,14 +1,19 @@
-"""Excel and OpenDocument workbooks: the values of one sheet as they were last saved. Formulas and macros never run."""
+"""Excel and OpenDocument workbooks: the values of one sheet as they were last saved. Formulas and macros never run.
+
+An error such as #REF!, and a formula whose value was never saved, is an empty cell.
+"""
 
 from __future__ import annotations
 
+import sys
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from python_calamine import CalamineWorkbook
+from python_calamine import CalamineWorkbook, PasswordError
 
 from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
@@ -18,13 +23,13 @@ SUFFIXES: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 MAGICS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 #: Most bytes that a workbook may be once it is unpacked: a sheet is held in memory as a whole.
 LARGEST: Final = 512 * 2**20
+_BLOCK: Final = 2**20
 
 
 def rows(file: Path, worksheet: str | None) -> Iterator[Row]:
     """The rows below the header, by the number they have in the sheet; empty rows are passed over. Reads only."""
-    if (unpacked := _unpacked(file)) > LARGEST:
-        limit = f"{unpacked // 2**20:,} MB; at most {LARGEST // 2**20} MB are read: save the sheet as CSV"
-        yield broken_row(1, "too_large", f"is {limit}")
+    if _unpacked(file) > LARGEST:
+        yield broken_row(1, "too_large", f"unpacks to more than {LARGEST // 2**20} MB; save the sheet as CSV")
         return
     try:
         with CalamineWorkbook.from_path(str(file)) as book:
@@ -40,6 +45,8 @@ def rows(file: Path, worksheet: str | None) -> Iterator[Row]:
                 yield from _named(sheet.iter_rows(), (sheet.start or (0, 0))[0] + 1)
     except (MemoryError, GeneratorExit):
         raise
+    except PasswordError:
+        yield broken_row(1, "locked_workbook", "is protected by a password; save it without one")
     except Exception:  # noqa: BLE001 - calamine raises errors of many classes
         yield broken_row(1, "broken_workbook", "cannot be read as a workbook; save it again, or as CSV")
 
@@ -80,9 +87,20 @@ def _value(cell: Any) -> str | bool | None:
 
 
 def _unpacked(file: Path) -> int:
-    """The bytes that a zip archive says it unpacks to; those of the file where it is none."""
+    """The bytes that a zip archive unpacks to, whatever it says of them; those of the file where it is none. Reads.
+
+    Goes no further than `LARGEST`.
+    """
+    total = 0
     try:
         with zipfile.ZipFile(file) as archive:
-            return sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, NotImplementedError):
-        return file.stat().st_size
+            for entry in archive.infolist():
+                entry.file_size = sys.maxsize  # what is said may be a lie, and reading would end there
+                with archive.open(entry) as opened:
+                    while block := opened.read(_BLOCK):
+                        total += len(block)
+                        if total > LARGEST:
+                            return total
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError):
+        return max(total, file.stat().st_size)  # damaged, or locked with a password: not for us to tell
+    return total

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from training_pipeline.domain.errors import SheetUnreadable
 from training_pipeline.sheets.importing.formats.base import Notes
@@ -94,3 +96,15 @@ def test_what_was_read_is_left_as_it_is() -> None:
     before = json.dumps(row)
     assert messages_of(row, Notes(), "messages") == messages_of(row, Notes(), "messages")
     assert json.dumps(row) == before
+
+
+WORDS = st.none() | st.sampled_from(["user", "human", "tool", "", "text"]) | st.integers() | st.just(["user"])
+MESSAGES = st.dictionaries(st.sampled_from(["role", "from", "content", "value", "text", "name"]), WORDS, max_size=3)
+
+
+@given(message=MESSAGES)
+def test_a_message_of_role_and_content_is_read_as_one_that_has_more(message: dict[str, Any]) -> None:
+    """`name` of null says nothing, and keeps the message from the short way."""
+    short, long = Notes(), Notes()
+    found = messages_of([message], short, "m"), messages_of([{**message, "name": message.get("name")}], long, "m")
+    assert (found[0], short) == (found[1], long)

@@ -225,7 +225,7 @@ def test_whatever_a_row_holds_it_becomes_a_pair_or_is_left_out_and_no_text_is_to
     )
     assert SECRET not in told
     if sound:
-        assert all(isinstance(m["content"], str) or m["tool_calls"] for m in made["messages"])
+        assert all(isinstance(m.get("content"), str) or m["tool_calls"] for m in made["messages"])
     label = "label_prohibited_uses"
     if label in flat.columns and row[label] is not None and made[label] is None:
         assert made["allowed_uses"] is None

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from training_pipeline.sheets.files.json_objects import JsonObjects
 from training_pipeline.sheets.importing.reading import json_values
 
 VALUES = st.recursive(
@@ -52,3 +53,20 @@ def test_what_is_no_json_is_told_at_its_place(tmp_path: Path, text: str, row: in
     found = [(one.line, problem.message) for one in json_values.rows(tmp_path / "a.json") for problem in one.problems]
     assert found[0][0] == row
     assert said in found[0][1]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    objects=OBJECTS,
+    cut=st.integers(0, 60),
+    junk=st.sampled_from(["", ",", "]", "{", "}", '"', "NaN", "1", '{"a":1,"a":2}', '"\\ud800"', "\ufeff", "\0"]),
+)
+def test_a_value_that_is_decoded_where_it_stands_is_read_as_one_that_is_cut_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, objects: Any, cut: int, junk: str
+) -> None:
+    text = json.dumps(objects)
+    (tmp_path / "a.json").write_text(text[:cut] + junk + text[cut:], encoding="utf-8")
+    found = list(json_values.rows(tmp_path / "a.json"))
+    with monkeypatch.context() as patched:
+        patched.setattr(JsonObjects, "first_in", lambda *_: None)
+        assert found == list(json_values.rows(tmp_path / "a.json"))

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from training_pipeline.sheets.importing.reading import opening
 from training_pipeline.sheets.importing.reading.source import read_source
 from training_pipeline.testing.foreign_files import workbook
 
@@ -74,3 +75,22 @@ def test_a_damaged_file_is_told_where_it_breaks(tmp_path: Path, cut: int) -> Non
     assert source is not None
     last = list(source.rows())[-1]
     assert [problem.code for problem in last.problems] == ["unreadable_file"]
+
+
+def test_a_bomb_is_not_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.jsonl.gz"
+    file.write_bytes(gzip.compress((JSONL + "\n" * 2_000_000).encode()))
+    source = read_source(file)
+    assert source is not None
+    assert [row.values for row in source.rows()] == ROWS  # the same file is too small to do harm
+    monkeypatch.setattr(opening, "_FREE", 2**16)
+    *_, last = source.rows()
+    assert "it unpacks to more than 200 times its size" in last.problems[0].message
+
+
+@pytest.mark.parametrize("suffix", [".CSV", ".Csv", ".csv.GZ", ".TXT"])
+def test_capitals_in_a_name_make_no_difference(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"a{suffix}").write_bytes(gzip.compress(CSV.encode()) if suffix.endswith("GZ") else CSV.encode())
+    source = read_source(tmp_path / f"a{suffix}")
+    assert source is not None
+    assert [row.values for row in source.rows()] == ROWS

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from python_calamine import PasswordError
 
 from training_pipeline.sheets.files.row import Row
 from training_pipeline.sheets.importing.reading import workbook
@@ -45,9 +46,36 @@ def test_what_is_no_workbook_is_said(tmp_path: Path, content: bytes) -> None:
     assert [row.problems[0].code for row in read(tmp_path, content)] == ["broken_workbook"]
 
 
-def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("said", [3_000_000, 10])
+def test_a_bomb_is_not_unpacked_whatever_it_says_of_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: int
+) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/worksheets/sheet1.xml", b"\0" * 3_000_000)
+    content = out.getvalue().replace((3_000_000).to_bytes(4, "little"), said.to_bytes(4, "little"))
     monkeypatch.setattr(workbook, "LARGEST", 2**20)
-    assert [row.problems[0].code for row in read(tmp_path, out.getvalue())] == ["too_large"]
+    assert [row.problems[0].code for row in read(tmp_path, content)] == ["too_large"]
+
+
+def test_a_workbook_with_a_password_is_told_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Locked:
+        @staticmethod
+        def from_path(_: str) -> None:
+            raise PasswordError
+
+    monkeypatch.setattr(f"{workbook.__name__}.CalamineWorkbook", Locked)
+    (row,) = read(tmp_path, foreign_files.workbook({"s": TABLE}))
+    assert row.problems[0].message == "is protected by a password; save it without one"
+
+
+def test_an_error_and_a_formula_without_a_value_are_empty(tmp_path: Path) -> None:
+    content = foreign_files.workbook({"s": [["question", "answer"], ["#REF!", "=1+7"]]})
+    changed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(changed, "w") as after:
+        for name in before.namelist():
+            text = before.read(name).decode()
+            inline = 't="inlineStr"><is><t xml:space="preserve">#REF!</t></is></c>'
+            after.writestr(name, text.replace(inline, 't="e"><v>#REF!</v></c>').replace("<v>8</v>", ""))
+    assert read(tmp_path, content)[0].values == {"question": "#REF!", "answer": "8"}
+    assert read(tmp_path, changed.getvalue()) == []
