@@ -168,8 +168,8 @@ def import_file(
     console.print(f"Training sheet [bold]{sheet_id}[/] has {imported.rows:,} pairs: {imported.head_file}")
     errors, warnings = (conversion.tally.findings.count(severity) for severity in (Severity.ERROR, Severity.WARNING))
     if errors or warnings:
-        found = f"{errors:,} errors and {warnings:,} warnings"
-        console.print(f"[yellow]{found}[/]; see training-pipeline sheets check {sheet_id}")
+        console.print(f"[yellow]{errors:,} errors and {warnings:,} warnings[/] in its rows.")
+    console.print(f"See every problem, examples that stand twice too: training-pipeline sheets check {sheet_id}")
     console.print(f"See what may be trained on: training-pipeline sheets show {sheet_id}")
 
 
