@@ -8,6 +8,7 @@ from typing import Any, Final
 
 #: The format's word for a pair on which people disagree.
 DISAGREED: Final = "disagreed"
+_SCALARS: Final = (str, int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def chosen(annotations: Sequence[Annotation], how: str) -> tuple[Annotation, str
 
 def text_or_none(value: Any) -> str | None:
     """An id, a name or a time as text; null for what is none. Pure."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, _SCALARS):
         return None
     return str(value) or None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from training_pipeline.sheets.importing.formats.base import Flat, Notes, most_have, rest_of
+from training_pipeline.sheets.importing.formats.base import Flat, Notes, most_have
 from training_pipeline.sheets.importing.formats.choosing import DISAGREED, Annotation, chosen, text_or_none
 
 #: Keys of a result's value that hold what was chosen or written.
@@ -58,16 +58,18 @@ class LabelStudio:
             "reviewed_by": annotation.by,
             "reviewed_at": annotation.at,
         }
-        rest = {f"task.{name}": value for name, value in rest_of(row, *_TASK_KEYS).items()}
+        rest = {f"task.{name}": value for name, value in row.items() if name not in _TASK_KEYS}
         questions = tuple(name for name in data if name.casefold() not in _MEDIA)
         return Flat(made, {**rest, **data, **answers}, questions, tuple(answers))
 
 
 #: Bookkeeping of Label Studio itself, which says nothing about a pair.
-_TASK_KEYS: Final = (
-    *("id", "data", "annotations", "predictions", "drafts", "project", "inner_id", "created_at", "updated_at"),
-    *("total_annotations", "cancelled_annotations", "total_predictions", "comment_count", "comment_authors"),
-    *("unresolved_comment_count", "last_comment_updated_at", "updated_by", "file_upload", "overlap", "is_labeled"),
+_TASK_KEYS: Final = frozenset(
+    {
+        *("id", "data", "annotations", "predictions", "drafts", "project", "inner_id", "created_at", "updated_at"),
+        *("total_annotations", "cancelled_annotations", "total_predictions", "comment_count", "comment_authors"),
+        *("unresolved_comment_count", "last_comment_updated_at", "updated_by", "file_upload", "overlap", "is_labeled"),
+    }
 )
 
 
