@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -35,10 +36,10 @@ def version_of(directory: Path, sheet_id: str) -> Version | None:
         return None
 
 
-def keep(version: Version, *, in_use: Path) -> None:
-    """Keep a sheet whose head was replaced: its head anew, and its file of pairs, moved away unless it is `in_use`.
+def keep(version: Version) -> None:
+    """Keep a sheet that is about to be replaced: its head and its file of pairs, readable by their owner only.
 
-    Where the same version was kept before, the file of pairs is left where it is.
+    Whole or not at all, whatever stops this. A version that was kept before stays as it is.
     """
     files = version.files
     kept = files.head_file.parent / FOLDER / version.name
@@ -48,10 +49,7 @@ def keep(version: Version, *, in_use: Path) -> None:
     made = Path(tempfile.mkdtemp(prefix=".", dir=kept.parent))
     try:
         replace_file(made / files.head_file.name, files.head_bytes)
-        if files.data == in_use or files.data.is_symlink():  # what a link leads to is not ours to move
-            shutil.copyfile(files.data, made / files.data.name)
-        else:
-            files.data.rename(made / files.data.name)
+        _put(files.data, made / files.data.name)
         made.rename(kept)
         sync(kept.parent)
     finally:
@@ -63,8 +61,22 @@ def versions(directories: list[Path], sheet_id: str) -> list[tuple[str, Path]]:
     found = [
         path
         for directory in directories
-        for path in (directory / FOLDER).glob(f"{sheet_id}@*")
+        if (directory / FOLDER).is_dir()
+        for path in (directory / FOLDER).iterdir()
         if (match := VERSION.fullmatch(path.name)) and match["id"] == sheet_id and path.is_dir()
     ]
     found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
     return [(path.name, path) for path in found]
+
+
+def _put(data: Path, target: Path) -> None:
+    """The file under a second name; a copy where the file system has no such names, or `data` is a link."""
+    try:
+        if data.is_symlink():  # what it leads to may change later
+            shutil.copyfile(data, target)
+        else:
+            os.link(data, target)
+    except OSError:
+        shutil.copyfile(data, target)
+    target.chmod(0o600)
+    sync(target)

@@ -21,8 +21,8 @@ from training_pipeline.infra.file_lock import hold
 from training_pipeline.infra.files import is_file, replace_file, sha256, sync
 from training_pipeline.sheets.files.source import SUFFIXES as SHEET_SUFFIXES
 from training_pipeline.sheets.files.structure import MOST_LISTED
+from training_pipeline.sheets.files.versions import VERSION, version_of
 from training_pipeline.sheets.files.versions import keep as keep_version
-from training_pipeline.sheets.files.versions import version_of
 from training_pipeline.sheets.head import Head, read_head, write_head
 from training_pipeline.sheets.importing.convert import Conversion, convert
 from training_pipeline.sheets.importing.reading.source import SUFFIXES, read_source
@@ -53,8 +53,8 @@ def import_sheet(request: ImportRequest, directory: Path, *, overwrite: bool = F
     """Write `<id>@<digest>.parquet` and then `<id>.yaml`, which names it, readable by their owner only.
 
     The head makes the sheet, and its rename replaces one: whoever reads sees the old sheet or the new one, at any time
-    and whatever stops this. Only then is the old one's file of pairs removed, which stays as a version if `keep`. One
-    import at a time writes there.
+    and whatever stops this. The old one is kept as a version before, if `keep`; its file of pairs is removed after, and
+    so is whatever an import left that was killed. One import at a time writes there.
 
     Raises `InvalidRequest` with everything that is missing or wrong at once, `SheetUnreadable` for a broken file or one
     of which no row is sound, and `Conflict` if there is such a sheet and not `overwrite`. A pair id that no column
@@ -126,6 +126,8 @@ def _imported(
         raise Conflict(f"{request.file} would be replaced by what is made of it.", hint="Choose another --id.")
     if head_file.is_dir() and not head_file.is_symlink():
         raise Conflict(f"{head_file} is a directory.", hint="Move it away, or choose another --id.")
+    for path in directory.glob(f".{request.id}.*"):
+        shutil.rmtree(path, ignore_errors=True)  # of an import that was killed
     scratch = Path(tempfile.mkdtemp(prefix=f".{request.id}.", dir=directory))
     try:
         written = scratch / "pairs"
@@ -135,14 +137,12 @@ def _imported(
         head = _head(conversion, data.name)
         written.chmod(0o600)
         sync(written)
-        old = version_of(directory, request.id) if keep and present else None
+        if keep and present and (old := version_of(directory, request.id)) is not None:
+            keep_version(old)
         written.replace(data)
         replace_file(head_file, write_head(head))
-        if old is not None:
-            keep_version(old, in_use=data)
-        for path in present:
-            if path not in (head_file, data):
-                path.unlink(missing_ok=True)
+        for path in {*present, *_left_over(head_file)} - {head_file, data}:
+            path.unlink(missing_ok=True)
         sync(directory)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -170,6 +170,13 @@ def _present(head_file: Path) -> Iterator[Path]:
     named = [head.pairs_file] if isinstance(head, Head) and head.pairs_file else []
     for name in (head_file.name, *named, *(head_file.stem + suffix for suffix in SHEET_SUFFIXES)):
         if os.path.lexists(path := head_file.with_name(name)):
+            yield path
+
+
+def _left_over(head_file: Path) -> Iterator[Path]:
+    """Files of pairs that the sheet had, be it that an import was killed before it removed one."""
+    for path in head_file.parent.glob(f"{head_file.stem}@*.parquet"):
+        if VERSION.fullmatch(path.stem):
             yield path
 
 

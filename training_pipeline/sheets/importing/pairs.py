@@ -5,21 +5,18 @@ What is missing or malformed stays null, and null denies.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
-from decimal import Decimal
 from typing import Any, Final
-from uuid import UUID
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.chat_format import INVALIDATING, Problem, pair_problems, word_of
+from training_pipeline.domain.rules.chat_format import INVALIDATING, Problem, pair_problems
 from training_pipeline.sheets.columns import LIST_COLUMNS, QUESTION_ANSWER
 from training_pipeline.sheets.importing.formats.base import Flat, Format, Notes
-from training_pipeline.sheets.importing.formats.messages import kind_of, parsed_json, tools_of
-from training_pipeline.sheets.importing.mapping import WORDS, ColumnMapping
+from training_pipeline.sheets.importing.formats.messages import kind_of, tools_of
+from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.tally import Tally
+from training_pipeline.sheets.importing.words import Meanings, as_text, meanings_of, uses_meant, word_meant
 
 #: Columns of a sheet that are taken over under their own name. They narrow, explain or belong to the example, and never
 #: allow.
@@ -46,7 +43,10 @@ class Plan:
     #: What is stated for every pair, by column of the sheet; fills what a row does not say.
     stated: Mapping[str, object]
     sheet_id: str
-    is_text: bool
+    #: What the words of a column mean, for the columns where something is said of them.
+    meanings: Meanings
+    #: What stands between the words of a list, in a file that has nothing but text.
+    separator: str | None
     #: The format's messages count; else question and answer are columns.
     gives_messages: bool
     #: The columns of the file that are used.
@@ -86,7 +86,8 @@ def plan_of(
         sources,
         filled,
         sheet_id,
-        is_text,
+        meanings_of(mapping, form.status_words),
+        mapping.list_separator if is_text else None,
         gives_messages,
         used,
         texts=tuple(one for one in single if one[0] not in LIST_COLUMNS),
@@ -102,9 +103,9 @@ def pair_of(flat: Flat, plan: Plan, notes: Notes, tally: Tally) -> dict[str, Any
             pair[target] = _value(flat.columns[source], target, source, plan, notes, tally)
     for target, source in plan.lists:
         if source in flat.columns:
-            pair[target] = _uses(flat.columns[source], target, plan, tally)
+            pair[target] = uses_meant(flat.columns[source], target, plan.meanings, tally, plan.separator)
     if plan.format.status_words and "status" not in plan.mapping.columns:
-        pair["status"] = _meant(flat.given.get("status"), "status", plan, tally, plan.format.status_words)
+        pair["status"] = word_meant(flat.given.get("status"), "status", plan.meanings, tally)
     if notes.spoilt:
         pair["messages"] = None
     elif not plan.gives_messages:
@@ -166,23 +167,7 @@ def _content(value: object, notes: Notes, source: str) -> str | None:
     if isinstance(value, bool | list | dict | bytes):
         notes.problem(source, "wrong_type", f"is {kind_of(value)}; expected text", spoils=False)
         return None
-    return _text(value)
-
-
-def _text(value: object) -> str | None:
-    match value:
-        case None | str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return json.dumps(value)
-        case datetime() | date() | time():
-            return value.isoformat()
-        case Decimal() | UUID():
-            return str(value)
-        case _:
-            return None
+    return as_text(value)
 
 
 def _value(value: object, target: str, source: str, plan: Plan, notes: Notes, tally: Tally) -> object:
@@ -191,69 +176,7 @@ def _value(value: object, target: str, source: str, plan: Plan, notes: Notes, ta
     if isinstance(value, list | dict | bytes):
         notes.problem(source, "wrong_type", f"is {kind_of(value)}; expected text", spoils=False)
         return None
-    return _meant(_text(value), target, plan, tally) or None
-
-
-def _meant(
-    text: str | None, target: str, plan: Plan, tally: Tally, words: Mapping[str, str] | None = None
-) -> str | None:
-    """The one word that a value stands for; itself where the mapping says nothing of this column."""
-    meaning = _meaning(target, plan, words)
-    if text is None or not text.strip():
-        return None
-    if meaning is None:
-        if target in WORDS and word_of(text) not in WORDS[target]:
-            tally.add_unmapped(target, text)
-        return text
-    found = meaning.get(word_of(text))
-    if found is None:
-        tally.add_unmapped(target, text)
-        return None
-    return found[0] if found else None
-
-
-def _meaning(target: str, plan: Plan, words: Mapping[str, str] | None = None) -> dict[str, tuple[str, ...]] | None:
-    given = plan.mapping.values.get(target)
-    if given is None and words is None:
-        return None
-    made = {word: (meant,) for word, meant in (words or {}).items()}
-    return made | {word_of(word): meant for word, meant in (given or {}).items()}
-
-
-def _uses(value: object, target: str, plan: Plan, tally: Tally) -> object:
-    """The uses in a value: a list of words, or text with a separator where a file has nothing but text."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    meaning = _meaning(target, plan)
-    words: list[object]
-    if isinstance(value, list):
-        words = value
-    elif (text := _text(value)) is not None and meaning is not None and word_of(text) in meaning:
-        words = [text]
-    elif isinstance(value, str) and value.lstrip().startswith("[") and plan.is_text:
-        parsed = parsed_json(value)
-        words = parsed if isinstance(parsed, list) else [value]
-    elif isinstance(value, str) and plan.is_text:
-        words = [word for word in (part.strip() for part in value.split(plan.mapping.list_separator)) if word]
-    elif meaning is not None and text is not None:
-        words = [text]
-    else:
-        return value
-    if not all(isinstance(word, str) for word in words):
-        return value
-    made: list[str] = []
-    for word in map(str, words):
-        if meaning is None:
-            made.append(word)
-            if word_of(word) not in WORDS[target]:
-                tally.add_unmapped(target, word)
-        elif (meant := meaning.get(word_of(word))) is not None:
-            made.extend(meant)
-        elif word_of(word) in WORDS[target]:
-            made.append(word)
-        else:
-            tally.add_unmapped(target, word)
-    return list(dict.fromkeys(made))
+    return word_meant(as_text(value), target, plan.meanings, tally) or None
 
 
 def _count_unused(flat: Flat, plan: Plan, notes: Notes, tally: Tally) -> None:
