@@ -144,5 +144,5 @@ def _words(value: object, target: str) -> object:
 
 
 def _refused(problems: list[FieldProblem]) -> InvalidRequest:
-    hint = "docs/sheets.md shows what a mapping looks like."
+    hint = "docs/importing.md shows what a mapping looks like."
     return InvalidRequest("The mapping cannot be used.", hint=hint, problems=problems)
