@@ -56,6 +56,8 @@ class Conversion:
     plan: Plan
     _rows: Iterator[Row]
     _shared: Counter[bytes]
+    #: The list of objects in the first row, which are what was meant where that row is the only one.
+    _nested: str | None = None
     tally: Tally = field(default_factory=Tally)
     _items: Seen = field(default_factory=Seen)
     _ids: Seen = field(default_factory=Seen)
@@ -149,6 +151,10 @@ class Conversion:
             for target in ("question", "answer"):
                 if target not in self.plan.sources:
                     yield FieldProblem(flag_of(target), "unknown_column", f"which column is the {target}? {there}")
+            knows_none = not self.plan.sources.keys() & {"question", "answer"}
+            if self._nested is not None and tally.rows == 1 and knows_none:
+                text = f"is one object; if the list in '{_short(self._nested)}' has the rows, make a file of that list"
+                yield FieldProblem("FILE", "rows_inside", text)
         for name in _STATEMENTS:
             if name in tally.columns and name not in self.plan.used:
                 flag = flag_of(name)
@@ -204,11 +210,16 @@ def convert(source: Source, request: ImportRequest) -> Conversion:
     shared = Counter[bytes]()
     if isinstance(form, Gathering):
         shared = shared_tasks(form, (row.values for row in source.rows() if row.values is not None))
-    conversion = Conversion(source, request, form, why, plan, chain(first, rows), shared)
+    nested = next((name for row in values[:1] for name, value in row.items() if _are_rows(value)), None)
+    conversion = Conversion(source, request, form, why, plan, chain(first, rows), shared, nested)
     # A file whose first rows have no pair id and whose later ones do would number the first ones.
     for name in (name for flat in flats if flat is not None for name in flat.columns):
         conversion.tally.add_column(name, unused=False)
     return conversion
+
+
+def _are_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
 
 
 def _short(name: str) -> str:

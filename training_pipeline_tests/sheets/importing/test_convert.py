@@ -161,3 +161,8 @@ def test_an_id_that_stands_twice_is_told_at_its_row(tmp_path: Path) -> None:
     found = import_rows(tmp_path, rows, status="labeled", mapping={"columns": {"pair_id": "key"}})
     (finding,) = found.conversion.tally.findings
     assert (finding.where("x.jsonl", "line"), finding.code) == ("x.jsonl, line 4, key", "duplicate_pair_id")
+
+
+def test_rows_inside_of_one_object_are_pointed_at(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="FILE: is one object; if the list in 'data' has the rows"):
+        import_rows(tmp_path, [{"version": 1, "data": [{"question": "q", "answer": "a"}]}], status="labeled")

@@ -103,7 +103,7 @@ def _by_user(answers: Iterator[_Answer], notes: Notes) -> list[Annotation]:
             held[question] = "\n".join(value)
         elif (text := text_or_none(value)) is not None:
             held[question] = text
-        elif value is not None:
+        elif value is not None and value != "":
             notes.problem(f"responses.{question}", "wrong_type", "is neither text nor a number")
     return [
         Annotation(

@@ -108,6 +108,8 @@ def _answers(result: object, notes: Notes, index: int) -> dict[str, str]:
         listed = value[key] if isinstance(value[key], list) else [value[key]]
         for word in listed:
             word = " / ".join(map(str, word)) if isinstance(word, list) else word
+            if word is None or word == "":
+                continue
             if (text := text_or_none(word)) is None:
                 path = f"annotations[{index}].result[{place}].value.{key}"
                 notes.problem(path, "wrong_type", "is neither text nor a number")

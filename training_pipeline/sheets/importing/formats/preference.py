@@ -46,7 +46,10 @@ class Preference:
         given: dict[str, Any] = {"messages": [*messages, *answer]}
         if row.get("tools") is not None:
             given["tools"] = tools_of(row["tools"])
-        return Flat(given, rest_of(row, "prompt", "chosen", "rejected", "tools"))
+        rest = rest_of(row, "prompt", "chosen", "rejected", "tools")
+        if "messages" in rest and messages_of(rest["messages"], Notes(), "messages") == given["messages"]:
+            del rest["messages"]  # the chosen conversation once more, as some data sets have it
+        return Flat(given, rest)
 
 
 class Labelled:

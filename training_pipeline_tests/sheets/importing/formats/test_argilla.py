@@ -29,6 +29,7 @@ def record(*responses: tuple[str, str, str], **more: Any) -> dict[str, Any]:
         ([("a", "u1", "draft")], ("a", "unlabeled", "u1")),
         ([("a", "u1", "submitted"), ("b", "u2", "draft")], ("a", "labeled", "u1")),
         ([("a", "u1", "submitted"), ("a", "u2", "discarded")], ("a", "flagged", "u1")),
+        ([("a", "u1", "submitted"), ("", "u2", "discarded")], ("a", "flagged", "u1")),
         ([("a", "u1", "submitted"), ("a", "u2", "submitted")], ("a", "labeled", "u2")),
         ([("a", "u1", "submitted"), ("b", "u2", "submitted")], ("b", "flagged", "u2")),
     ],

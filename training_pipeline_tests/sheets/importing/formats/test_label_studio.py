@@ -33,13 +33,15 @@ def task(number: int, *annotations: dict[str, Any], **more: Any) -> dict[str, An
 
 
 def test_a_task_is_a_pair_with_who_and_when(tmp_path: Path) -> None:
-    imported = import_rows(tmp_path, [task(12, annotation(34, "Yes.", ground_truth=True)), task(13)])
+    rows = [task(12, annotation(34, "Yes.", ground_truth=True)), task(13), task(14, annotation(35, ""))]
+    imported = import_rows(tmp_path, rows)
     (pair,) = pairs_of(imported)
     assert imported.conversion.format.name == "label-studio"
     assert turns(pair) == [("user", "Question 12?"), ("assistant", "Yes.")]
     named = ("item_ref", "pair_id", "status", "reviewed_by", "reviewed_at")
     assert [pair[name] for name in named] == ["12", "34", "labeled", "ann@example.org", "2026-03-09T10:34:00Z"]
-    assert imported.conversion.tally.left_out == {"predictions": 2, "tasks without an answer": 1}
+    assert imported.conversion.tally.left_out == {"predictions": 3, "tasks without an answer": 2}
+    assert not len(imported.conversion.tally.findings)
 
 
 @pytest.mark.parametrize(

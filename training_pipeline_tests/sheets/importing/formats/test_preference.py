@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.testing.imports import import_rows, pairs_of, turns
 
 ASK, GOOD, BAD = ({"role": "user", "content": "q"}, {"role": "assistant", "content": "good"}, "never this")
@@ -18,6 +19,7 @@ EXPECTED = [("user", "q"), ("assistant", "good")]
         {"prompt": [ASK], "chosen": [GOOD], "rejected": [{"role": "assistant", "content": BAD}]},
         {"chosen": [ASK, GOOD], "rejected": [ASK, {"role": "assistant", "content": BAD}]},
         {"prompt": [ASK], "chosen": [ASK, GOOD], "rejected": [ASK]},
+        {"prompt": "q", "chosen": [ASK, GOOD], "rejected": [ASK], "messages": [ASK, GOOD]},
         {
             "input": {"messages": [ASK], "tools": [], "parallel_tool_calls": True},
             "preferred_output": [GOOD],
@@ -39,3 +41,9 @@ def test_of_labelled_completions_the_good_ones(tmp_path: Path, good: object, bad
     assert [turns(pair) for pair in pairs_of(imported)] == [EXPECTED]
     assert imported.conversion.tally.left_out == {"completions not labelled true": 1}
     assert BAD.encode() not in imported.data.read_bytes()
+
+
+def test_messages_that_say_something_else_are_not_left_aside(tmp_path: Path) -> None:
+    row = {"prompt": "q", "chosen": [ASK, GOOD], "rejected": [ASK], "messages": [ASK, {**GOOD, "content": "other"}]}
+    with pytest.raises(InvalidRequest, match=r"'messages' .* belongs to the question by its name"):
+        import_rows(tmp_path, [row], status="labeled")
