@@ -24,7 +24,6 @@ from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference,
 from training_pipeline.infra.files import is_file
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import OpenSheet
-from training_pipeline.sheets.columns import REQUIRED_COLUMNS
 from training_pipeline.sheets.diff import diff
 from training_pipeline.sheets.files.checking import check as check_file
 from training_pipeline.sheets.files.source import SUFFIXES, FileTrainingSheets
@@ -126,7 +125,8 @@ def _foreign(file: Path, mapping: Path | None) -> Conversion | None:
         return None
     read = mapping_in(mapping) if mapping is not None else ColumnMapping()
     conversion = examine(ImportRequest(file=file, id="checked", mapping=read))
-    is_ours = {*REQUIRED_COLUMNS} & set(conversion.tally.columns) and mapping is None and file.suffix in SUFFIXES
+    has_ids = not conversion.tally.columns.keys().isdisjoint({"pair_id", "item_ref"})
+    is_ours = has_ids and mapping is None and file.suffix in SUFFIXES and not conversion.format.status_words
     return None if is_ours else conversion
 
 

@@ -176,6 +176,12 @@ def test_check_reads_what_is_no_sheet_yet() -> None:
     shown = json.loads(run("check", "a.json", "--json").stdout)
     assert (shown["rows"], shown["sound"], [one["code"] for one in shown["problems"]]) == (2, 1, ["missing_content"])
     assert run("check", foreign()).exit_code == 0
+    Path("b.csv").write_text("question,answer,status\nq,a,done\n")  # a status of their own makes it no sheet of ours
+    checked = run("check", "b.csv")
+    assert (checked.exit_code, "--status-column: the file has a column 'status' of its own" in checked.stdout) == (
+        1,
+        True,
+    )
 
 
 def test_versions_and_what_changed_between_them() -> None:
