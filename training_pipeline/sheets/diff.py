@@ -99,6 +99,6 @@ def diff(old: OpenSheet, new: OpenSheet, *, limit: int = 100) -> SheetDiff:
 def _fetched(opened: OpenSheet) -> pa.Table:
     """Everything of the pairs that is compared. Pairs without an id cannot be known again and are left out."""
     pairs = opened.pairs.filter(opened.pairs.pair_id.notnull())
-    table = pairs.select("pair_id", *_FETCHED, text=row_hash(opened.engine.rendered(pairs.messages)))
+    table = pairs.select("pair_id", *_FETCHED, text=row_hash(opened.engine.dialect.rendered(pairs.messages)))
     with opened.engine.fetch(table) as fetched:
         return fetched.to_pyarrow()

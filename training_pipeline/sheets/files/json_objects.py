@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any
 
-from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.rules.chat_format import Problem, no_constant
 from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -15,7 +15,7 @@ class JsonObjects:
     """Reads one object after the other; the decoder is made once, for that takes longer than a small object."""
 
     def __init__(self) -> None:
-        self._decoder = json.JSONDecoder(object_pairs_hook=self._first_counts, parse_constant=_no_constant)
+        self._decoder = json.JSONDecoder(object_pairs_hook=self._first_counts, parse_constant=no_constant)
         self._repeated: list[str] = []  # the keys that stand twice in the object that was read last: the outermost
         self._faulty = 0  # the objects with such keys
 
@@ -85,10 +85,6 @@ def _has_half_a_pair(values: object) -> bool:
     except UnicodeEncodeError:
         return True
     return False
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
 
 
 def _kind(value: object) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from training_pipeline.domain.rules.chat_format import no_constant
 from training_pipeline.sheets.columns import LIST_COLUMNS
 from training_pipeline.sheets.importing.formats.messages import parsed_json
 
@@ -63,11 +64,15 @@ def _stored_tools(tools: object) -> str | None:
 
 def _is_json(text: str) -> bool:
     try:
-        json.loads(text)
+        json.loads(text, parse_constant=no_constant)
     except (ValueError, RecursionError):
         return False
     return True
 
 
 def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    """JSON text; empty for a value that JSON does not have, such as a NaN of Parquet."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False)
+    except ValueError:
+        return ""

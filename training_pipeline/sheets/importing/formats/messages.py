@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from training_pipeline.domain.rules.chat_format import MESSAGE_KEYS
+from training_pipeline.domain.rules.chat_format import MESSAGE_KEYS, no_constant
 from training_pipeline.sheets.importing.formats.base import Notes
 
 #: Roles by other names. What is not here stays as it is, for the check to tell.
@@ -76,7 +76,7 @@ def tools_of(value: object) -> object:
 def parsed_json(text: str) -> object:
     """What a JSON text holds; the text itself where it is none, or holds half of a surrogate pair. Pure."""
     try:
-        value: object = json.loads(text)
+        value: object = json.loads(text, parse_constant=no_constant)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
