@@ -40,7 +40,7 @@ class Plan:
     mapping: ColumnMapping
     #: Column of the sheet to column of the file. `question` may have several.
     sources: Mapping[str, tuple[str, ...]]
-    #: What is stated for every pair, by column of the sheet; fills what a row does not say.
+    #: What is stated for every pair, by column of the sheet; fills a column that the file does not have at all.
     stated: Mapping[str, object]
     sheet_id: str
     #: What the words of a column mean, for the columns where something is said of them.
@@ -111,10 +111,16 @@ def pair_of(flat: Flat, plan: Plan, notes: Notes, tally: Tally) -> dict[str, Any
     elif not plan.gives_messages:
         pair["messages"] = _question_answer(flat, plan, notes)
     for target, value in plan.stated.items():
-        if pair[target] is None:
+        if pair[target] is None and not _is_said(target, flat, plan, tally):
             pair[target] = value
     _count_unused(flat, plan, notes, tally)
     return pair
+
+
+def _is_said(target: str, flat: Flat, plan: Plan, tally: Tally) -> bool:
+    """Whether the file says this of its pairs: then what is stated fills none of its gaps."""
+    sources = plan.sources.get(target, ())
+    return target in flat.given or any(name in flat.columns or name in tally.columns for name in sources)
 
 
 def judged(pair: Mapping[str, Any], plan: Plan, notes: Notes, row: int) -> tuple[bool, list[Problem]]:

@@ -149,3 +149,10 @@ def test_an_export_without_annotations_makes_no_sheet(tmp_path: Path) -> None:
     with pytest.raises(SheetUnreadable, match="none of its rows is a pair: 2 predictions, 2 tasks without an answer"):
         import_rows(tmp_path, [task(1), task(2)])
     assert not list((tmp_path / "in").iterdir())
+
+
+def test_what_is_stated_names_no_reviewer_where_the_tool_has_none(tmp_path: Path) -> None:
+    rows = [task(1, annotation(1, "a", completed_by=None)), task(2, annotation(2, "b"))]
+    pairs = pairs_of(import_rows(tmp_path, rows, reviewed_by="somebody else", usage_reason="ours"))
+    assert [pair["reviewed_by"] for pair in pairs] == [None, "ann@example.org"]
+    assert {pair["usage_reason"] for pair in pairs} == {"ours"}
