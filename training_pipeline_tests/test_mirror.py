@@ -93,6 +93,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "backends/local/trainer_process.py",
     ),
     "cli/commands/test_jobs.py": ("cli/commands/jobs_advise.py", "cli/commands/jobs_records.py"),
+    "cli/commands/test_sheets.py": ("cli/commands/sheets_import.py", "cli/render/imported.py"),
     "cli/commands/test_run.py": (
         "app/container.py",
         "cli/render/job.py",
@@ -154,8 +155,33 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "sft/test_chat_format.py": ("sft/templates.py",),
     "sft/test_rehearse.py": ("sft/findings.py",),
     "sft/test_program.py": ("sft/__main__.py", "sft/prepare.py", "sft/register.py", "sft/report.py"),
-    "sheets/files/test_checking.py": ("sheets/files/rows.py",),
+    "sheets/files/test_checking.py": (
+        "sheets/files/json_objects.py",
+        "sheets/files/row.py",
+        "sheets/files/rows.py",
+    ),
     "sheets/files/test_source.py": ("sheets/base.py", "sheets/engine.py"),
+    "sheets/importing/formats/test_label_studio.py": ("sheets/importing/formats/choosing.py",),
+    "sheets/importing/formats/test_registry.py": (
+        "sheets/importing/formats/alpaca.py",
+        "sheets/importing/formats/base.py",
+        "sheets/importing/formats/columns.py",
+        "sheets/importing/formats/openai_chat.py",
+        "sheets/importing/formats/prompt_completion.py",
+        "sheets/importing/formats/sharegpt.py",
+    ),
+    "sheets/importing/reading/test_source.py": (
+        "sheets/importing/reading/jsonl.py",
+        "sheets/importing/reading/opening.py",
+        "sheets/importing/reading/parquet.py",
+    ),
+    "sheets/importing/test_convert.py": (
+        "sheets/importing/pairs.py",
+        "sheets/importing/stored.py",
+        "sheets/importing/tally.py",
+        "sheets/importing/words.py",
+    ),
+    "sheets/importing/test_gathering.py": ("sheets/importing/seen.py",),
     "sheets/importing/test_importer.py": ("sheets/importing/request.py",),
     "sheets/unity_catalog/test_source.py": (
         "sheets/unity_catalog/columns.py",
@@ -163,7 +189,6 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "sheets/unity_catalog/tags.py",
     ),
     "sheets/unity_catalog/test_warehouse.py": ("domain/rules/rendering_databricks.py",),
-    "test_databricks_system.py": ("databricks/tracking.py",),
     "training_jobs/polling/test_poller.py": (
         "training_jobs/polling/apply.py",
         "training_jobs/polling/observe.py",

@@ -6,7 +6,7 @@ second training.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol, TypeAlias, runtime_checkable
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.advice.facts import ModelFacts, TokenLengths
 from training_pipeline.domain.export_summary import SheetWarning
-from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.job import Handles, JobStatus
 from training_pipeline.domain.lineage import BaseModelRecord, TrainingRecipe
 from training_pipeline.domain.training_config import TrainingConfig
 
@@ -188,6 +188,19 @@ class BulkStatus(Protocol):
         A run that it cannot tell about, for whatever reason, is left out: `status` is asked about that one. So it
         raises only where nothing can be told at all.
         """
+        ...
+
+
+#: What is stored of runs: the handles of those among them that were submitted.
+StoredHandles: TypeAlias = Callable[[Collection[Run]], Mapping[Run, Handles]]
+
+
+@runtime_checkable
+class FindsByHandle(Protocol):
+    """What a backend has besides where a run is found sooner by its stored handle than by job id and attempt."""
+
+    def handles_from(self, stored: StoredHandles) -> None:
+        """Take the handles of runs that this process did not submit from `stored` from now on. Told once, at first."""
         ...
 
 
