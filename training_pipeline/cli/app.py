@@ -41,6 +41,7 @@ COMMANDS: Final = {
         "Show every dataset, training job and model version that used a pair, an item, a label, a text or a sheet.",
     ),
     "index": ("commands.index:app", "Check or rebuild the index that says which models learned from a row."),
+    "databricks": ("commands.databricks:app", "Check a Databricks workspace, and clean its volume up."),
     "tokens": ("commands.tokens:app", "Create, list and revoke the tokens of the REST API."),
     "serve": ("system.serve:serve", "Serve the REST API and the TRAIN page until Ctrl-C."),
     "up": (

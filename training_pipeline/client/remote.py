@@ -14,6 +14,7 @@ from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
@@ -124,6 +125,10 @@ class RemoteClient:
         """See `Client`."""
         params = {"pairs": pairs, "search": search, "page_size": page_size, "cursor": cursor}
         return self._service.ask(TrainingJobLineage, "GET", _job(job_id, "/lineage"), params=params)
+
+    def advice(self, job_id: str) -> TrainingJobAdvice:
+        """See `Client`."""
+        return self._service.ask(TrainingJobAdvice, "GET", _job(job_id, "/advice"))
 
     def diff(
         self,
