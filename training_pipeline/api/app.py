@@ -21,6 +21,7 @@ from training_pipeline.api.middleware.methods import Methods
 from training_pipeline.api.middleware.page_sockets import PageSockets
 from training_pipeline.api.middleware.request_log import HEADER, Requests
 from training_pipeline.api.routes import (
+    advice,
     decisions,
     diff,
     events,
@@ -28,6 +29,7 @@ from training_pipeline.api.routes import (
     jobs,
     lineage,
     metrics,
+    model_versions,
     models,
     revocations,
     session,
@@ -73,7 +75,20 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.sessions = Sessions(settings, public_url=settings.api_public_url)
     app.state.authenticate_page = page_authentication(settings, app.state.sessions)
     app.state.polls = SingleFlight()
-    for part in (jobs, events, metrics, lineage, diff, training_sheets, models, uses, revocations, decisions):
+    for part in (
+        jobs,
+        advice,
+        events,
+        metrics,
+        lineage,
+        diff,
+        training_sheets,
+        models,
+        uses,
+        model_versions,
+        revocations,
+        decisions,
+    ):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(session.router)

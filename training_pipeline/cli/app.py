@@ -32,6 +32,10 @@ COMMANDS: Final = {
         "commands.jobs:app",
         "Create, list, watch, cancel, finish and retry training jobs, here or through a REST API.",
     ),
+    "models": (
+        "commands.models:app",
+        "List, show and verify registered model versions: what they were trained on, and whether they are still clean.",
+    ),
     "uses": (
         "commands.uses:uses",
         "Show every dataset, training job and model version that used a pair, an item, a label, a text or a sheet.",
@@ -41,8 +45,8 @@ COMMANDS: Final = {
         "Revoke a pair, an item, a label or an example: every model that learned from it is tainted.",
     ),
     "revocations": ("commands.revoke:revocations", "List revocations, or show one with every model that it taints."),
-    "models": ("commands.models:app", "Decide about tainted model versions, and verify decisions."),
     "index": ("commands.index:app", "Check or rebuild the index that says which models learned from a row."),
+    "databricks": ("commands.databricks:app", "Check a Databricks workspace, and clean its volume up."),
     "tokens": ("commands.tokens:app", "Create, list and revoke the tokens of the REST API."),
     "serve": ("system.serve:serve", "Serve the REST API and the TRAIN page until Ctrl-C."),
     "up": (

@@ -10,13 +10,21 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.decision import Decision, DecisionPage
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.model_version import (
+    ModelEndpoints,
+    ModelVersionDetails,
+    ModelVersionPage,
+    ModelVersionVerification,
+)
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
@@ -114,6 +122,9 @@ class Client(Protocol):
     ) -> TrainingJobLineage:
         """What the job was trained on, with a page of its pairs."""
 
+    def advice(self, job_id: str) -> TrainingJobAdvice:
+        """What was advised when the job was created, and what its figures say."""
+
     def diff(
         self,
         first_id: str,
@@ -180,3 +191,31 @@ class Client(Protocol):
         cursor: str | None = None,
     ) -> DecisionPage:
         """A page of decisions, newest first."""
+
+    def model_versions(
+        self,
+        *,
+        name: str | None = None,
+        alias: str | None = None,
+        state: VersionState | None = None,
+        sheet: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> ModelVersionPage:
+        """A page of the registered model versions that pass every filter, the newest first.
+
+        `sheet` is a training sheet or a source sheet.
+        """
+
+    def model_version(self, name: str, version: str) -> ModelVersionDetails:
+        """A registered model version with everything that is on record of it."""
+
+    def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
+        """Look at a registered model version anew: is it still clean?"""
+
+    def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """Record that an endpoint serves a model version. Idempotent."""
+
+    def remove_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """Record that an endpoint serves a model version no more."""

@@ -12,13 +12,21 @@ from training_pipeline.client.http import HttpService
 from training_pipeline.client.stream import follow
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.decision import Decision, DecisionPage
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.model_version import (
+    ModelEndpoints,
+    ModelVersionDetails,
+    ModelVersionPage,
+    ModelVersionVerification,
+)
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
@@ -122,6 +130,10 @@ class RemoteClient:
         params = {"pairs": pairs, "search": search, "page_size": page_size, "cursor": cursor}
         return self._service.ask(TrainingJobLineage, "GET", _job(job_id, "/lineage"), params=params)
 
+    def advice(self, job_id: str) -> TrainingJobAdvice:
+        """See `Client`."""
+        return self._service.ask(TrainingJobAdvice, "GET", _job(job_id, "/advice"))
+
     def diff(
         self,
         first_id: str,
@@ -178,6 +190,45 @@ class RemoteClient:
             "sheet": sheet,
         }
         return self._service.ask(Uses, "GET", "/uses", params=params)
+
+    def model_versions(
+        self,
+        *,
+        name: str | None = None,
+        alias: str | None = None,
+        state: VersionState | None = None,
+        sheet: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> ModelVersionPage:
+        """See `Client`."""
+        params = {
+            "name": name,
+            "alias": alias,
+            "state": None if state is None else str(state),
+            "sheet": sheet,
+            "page": page,
+            "page_size": page_size,
+            "cursor": cursor,
+        }
+        return self._service.ask(ModelVersionPage, "GET", "/model-versions", params=params)
+
+    def model_version(self, name: str, version: str) -> ModelVersionDetails:
+        """See `Client`."""
+        return self._service.ask(ModelVersionDetails, "GET", _version(name, version))
+
+    def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
+        """See `Client`."""
+        return self._service.ask(ModelVersionVerification, "POST", _version(name, version, "/verify"))
+
+    def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """See `Client`."""
+        return self._service.ask(ModelEndpoints, "POST", _version(name, version, "/endpoints"), body={"url": url})
+
+    def remove_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """See `Client`."""
+        return self._service.ask(ModelEndpoints, "DELETE", _version(name, version, "/endpoints"), params={"url": url})
 
     def preview_revocation(self, body: Mapping[str, Any]) -> RevocationPreview:
         """See `Client`."""
@@ -238,3 +289,7 @@ def _job(job_id: str, of_it: str = "") -> str:
 
 def _sheet(sheet_id: str, of_it: str = "") -> str:
     return f"/training-sheets/{quote(sheet_id, safe='')}{of_it}"
+
+
+def _version(name: str, version: str, of_it: str = "") -> str:
+    return f"/model-versions/{quote(name, safe='')}/{quote(version, safe='')}{of_it}"

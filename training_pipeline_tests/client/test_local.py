@@ -30,6 +30,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "events": lambda client: client.events("x"),
     "metrics": lambda client: client.metrics("x"),
     "lineage": lambda client: client.lineage("x"),
+    "advice": lambda client: client.advice("x"),
     "diff": lambda client: client.diff("x", "y"),
     "follow": lambda client: client.follow("x"),
     "training_sheets": lambda client: client.training_sheets(),
@@ -45,10 +46,16 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
         {"model_name": "m", "model_version": "1", "decision": "retrain", "reason": "r"}
     ),
     "decisions": lambda client: client.decisions(),
+    "model_versions": lambda client: client.model_versions(),
+    "model_version": lambda client: client.model_version("x", "1"),
+    "verify_model_version": lambda client: client.verify_model_version("x", "1"),
+    "add_endpoint": lambda client: client.add_endpoint("x", "1", url="https://x"),
+    "remove_endpoint": lambda client: client.remove_endpoint("x", "1", url="https://x"),
+    "version_facets": lambda client: client.version_facets(),
     "facets": lambda client: client.facets(),
 }
 OF_STEWARDS = {"preview_revocation", "revoke", "decide"}
-OF_OPERATORS = {"create", "plan", "cancel", "finish", "retry", "plan_retry"}
+OF_OPERATORS = {"create", "plan", "cancel", "finish", "retry", "plan_retry", "add_endpoint", "remove_endpoint"}
 OF_JOBS = ("create", "plan", "poll", "cancel", "finish", "retry", "plan_retry")
 
 
@@ -113,8 +120,8 @@ def done_by(services: Services, caller: Caller) -> dict[str, dict[str, Any]]:
     [
         (Caller("ada", Role.VIEWER), {"poll"}),
         (Caller("eve", Role.OPERATOR), {"poll", "create", "plan"}),
-        (Caller("ada", Role.OPERATOR), {"poll", *OF_OPERATORS}),
-        (Caller("eve", Role.ADMIN), {"poll", *OF_OPERATORS}),
+        (Caller("ada", Role.OPERATOR), set(OF_JOBS)),
+        (Caller("eve", Role.ADMIN), set(OF_JOBS)),
     ],
 )
 def test_only_what_the_caller_may_reaches_the_service(services: Services, caller: Caller, verbs: set[str]) -> None:

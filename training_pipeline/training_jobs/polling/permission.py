@@ -26,6 +26,8 @@ from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 
+#: A job that has not begun to train.
+_BEFORE: Final = frozenset({JobStatus.PENDING, JobStatus.QUEUED})
 _HINT: Final = "Create a new job: it trains on the pairs that may be used then."
 
 
@@ -111,7 +113,7 @@ class Permission:
                 hint="Retry the training job: everything is prepared anew.",
             )
         try:
-            found = recheck(opened, dataset, self._policy, begun=job.status is JobStatus.RUNNING)
+            found = recheck(opened, dataset, self._policy, begun=job.status not in _BEFORE)
         except GateRefused as error:
             return _refused_whole(job, error.message)
         withdrawn = _withdrawn(job, found) or _revoked(job, self._revoked.held(job))

@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
+from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.revocations.standings import standings
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.testing.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -20,6 +22,7 @@ def test_decisions_are_appended_and_a_removed_or_changed_one_shows(
     store: JobStore, index: UseIndex, revocations: Revocations, tmp_path: Path
 ) -> None:
     decisions = Decisions(store)
+    assert standings(store, []) == {}
     dataset = dataset_of(tmp_path, "invoices", [row("p-1", "train")])
     job = job_with(store, index, "invoices", dataset, version="3", model_name="triage")
     with pytest.raises(NotFound):
@@ -27,6 +30,9 @@ def test_decisions_are_appended_and_a_removed_or_changed_one_shows(
     with pytest.raises(Conflict, match="not tainted"):
         decisions.decide("triage", "3", "retrain", reason="r", actor="grace")
     made = revocations.revoke(Revoked(kind="item", value="item of p-1"), reason="r", actor="grace").revocation
+    how = standings(store, [job.id, "tj-other"])
+    assert {job_id: one.state for job_id, one in how.items()} == {job.id: VersionState.TAINTED}
+    assert made.id in how[job.id].reasons[0]
     with pytest.raises(InvalidRequest):
         decisions.decide("triage", "3", "retrain", reason="", actor="grace", due=date(2020, 1, 1))
     with ThreadPoolExecutor(4) as threads:
@@ -39,6 +45,7 @@ def test_decisions_are_appended_and_a_removed_or_changed_one_shows(
         "triage", "3", "withdraw", reason=" ends ", actor="ada", due=date(2099, 1, 1), evidence="https://example.org/1"
     )
     assert (last.number, last.reason, last.due, last.revocation_ids) == (5, "ends", date(2099, 1, 1), (made.id,))
+    assert standings(store, [job.id])[job.id].state is VersionState.WITHDRAWN
     every, problems = decisions.verify()
     assert (problems, every[-1]) == ([], last)
     assert "Decision 5 about the tainted model triage 3: withdraw." in store.events(job.id)[0][0].message
