@@ -99,6 +99,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "cli/system/installation.py",
         "cli/system/stand_in_workspace.py",
     ),
+    "cli/commands/test_scores.py": ("cli/render/scores.py",),
     "cli/commands/test_uses.py": ("cli/render/uses.py",),
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
     "client/test_base.py": ("api/routes/diff.py", "client/diff.py", "domain/pair_change.py", "schemas/diff.py"),
@@ -128,6 +129,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "domain/test_retraining.py": ("domain/validation.py",),
     "infra/test_embedded_postgres.py": ("infra/postgres_programs.py",),
     "infra/test_migrations.py": ("training_jobs/migrations/env.py",),
+    "models/evaluation/test_figures.py": ("models/evaluation/metrics.py",),
     "models/uses/test_ask.py": (
         "models/uses/keys.py",
         "models/uses/learners.py",

@@ -37,6 +37,10 @@ COMMANDS: Final = {
         "Show every dataset, training job and model version that used a pair, an item, a label, a text or a sheet.",
     ),
     "index": ("commands.index:app", "Check or rebuild the index that says which models learned from a row."),
+    "scores": (
+        "commands.scores:app",
+        "Score answers, show figures with intervals, and say whether a model is good enough to ship.",
+    ),
     "tokens": ("commands.tokens:app", "Create, list and revoke the tokens of the REST API."),
     "serve": ("system.serve:serve", "Serve the REST API and the TRAIN page until Ctrl-C."),
     "up": (
