@@ -12,31 +12,31 @@ from training_pipeline.domain.rules.gates import Keep, judge_each, judge_togethe
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.rules.rendering import row_hash
 from training_pipeline.domain.rules.tool_definitions import with_tools
-from training_pipeline.domain.usage import constraints_from_tags
+from training_pipeline.domain.usage import Use, constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 
 
 @contextmanager
-def verdicts(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
+def verdicts(opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING) -> Iterator[ir.Table]:
     """One row for every pair, without text: the columns of `judge_together`, in no order, while the context is open.
 
     The table is in our DuckDB, wherever the pairs are. Raises `Unavailable` where an engine runs out of memory and
     disk, or does not answer.
     """
-    with judged(opened, policy) as table, disk_errors("judge the pairs"), opened.engine.fetch(table) as fetched:
-        yield fetched
+    with judged(opened, policy, use=use) as table, disk_errors("judge the pairs"), opened.engine.fetch(table) as found:
+        yield found
 
 
-def judged_each(opened: OpenSheet, policy: GatePolicy, *, keep: Keep = unkept) -> ir.Table:
+def judged_each(opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING, keep: Keep = unkept) -> ir.Table:
     """Every pair judged by itself, as this policy has it; see `judge_each`. Reads nothing yet."""
     tags = constraints_from_tags(opened.sheet.tags)
     required = policy.require_constraints_set_by
-    return judge_each(opened.pairs, tags, keep=keep, require_constraints_set_by=required)
+    return judge_each(opened.pairs, tags, use=use, keep=keep, require_constraints_set_by=required)
 
 
 @contextmanager
-def judged(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
+def judged(opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING) -> Iterator[ir.Table]:
     """The table of `verdicts` where the pairs are, to be counted or filtered before it is fetched.
 
     Our own DuckDB reads the text once; a warehouse works the verdicts out anew for every fetch.
@@ -47,7 +47,7 @@ def judged(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
         def keep(table: ir.Table) -> ir.Table:
             return held.enter_context(engine.keep(table))
 
-        alone = engine.name(judged_each(opened, policy, keep=keep))
+        alone = engine.name(judged_each(opened, policy, use=use, keep=keep))
         compared = alone.reason.isnull() | alone.prohibited  # no rule compares the text of other pairs
         hashed = alone.mutate(
             row_hash=row_hash(ibis.cases((compared, with_tools(engine.rendered(alone.messages), alone.tools)))),
@@ -57,8 +57,8 @@ def judged(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
 
 
 @contextmanager
-def texts(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
-    """`pair_id`, `messages` and `tools` in our DuckDB, at least those of all pairs that pass both gates.
+def texts(opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING) -> Iterator[ir.Table]:
+    """`pair_id`, `messages` and `tools` in our DuckDB, at least those of all pairs that pass both gates for this use.
 
     Where the pairs are elsewhere, the engine there judges them again and sends no other text.
     """
@@ -66,7 +66,7 @@ def texts(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
     if not opened.engine.is_remote:
         yield wanted
         return
-    with judged(opened, policy) as table:
+    with judged(opened, policy, use=use) as table:
         passed = table.filter(table.reason.isnull()).select("pair_id")
         with disk_errors("read the pairs"), opened.engine.fetch(wanted.semi_join(passed, "pair_id")) as fetched:
             yield fetched
