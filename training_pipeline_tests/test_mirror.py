@@ -72,6 +72,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "training_jobs/lifecycle/dry_run.py",
         "training_jobs/polling/poll_once.py",
     ),
+    "api/routes/test_suites.py": ("schemas/suite.py",),
     "api/routes/test_training_sheets.py": ("schemas/training_sheet.py",),
     "api/routes/test_uses.py": ("schemas/uses.py",),
     "api/test_openapi.py": ("schemas/base.py",),
@@ -100,6 +101,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "cli/system/stand_in_workspace.py",
     ),
     "cli/commands/test_scores.py": ("cli/render/scores.py",),
+    "cli/commands/test_suites.py": ("cli/render/suite.py",),
     "cli/commands/test_uses.py": ("cli/render/uses.py",),
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
     "client/test_base.py": ("api/routes/diff.py", "client/diff.py", "domain/pair_change.py", "schemas/diff.py"),
@@ -130,6 +132,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "infra/test_embedded_postgres.py": ("infra/postgres_programs.py",),
     "infra/test_migrations.py": ("training_jobs/migrations/env.py",),
     "models/evaluation/test_figures.py": ("models/evaluation/metrics.py",),
+    "models/evaluation/test_suites.py": ("models/evaluation/ancestry.py", "models/evaluation/tables.py"),
     "models/uses/test_ask.py": (
         "models/uses/keys.py",
         "models/uses/learners.py",

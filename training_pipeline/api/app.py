@@ -29,6 +29,7 @@ from training_pipeline.api.routes import (
     metrics,
     models,
     session,
+    suites,
     training_sheets,
     uses,
 )
@@ -71,7 +72,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.sessions = Sessions(settings, public_url=settings.api_public_url)
     app.state.authenticate_page = page_authentication(settings, app.state.sessions)
     app.state.polls = SingleFlight()
-    for part in (jobs, events, metrics, lineage, diff, training_sheets, models, uses):
+    for part in (jobs, events, metrics, lineage, diff, training_sheets, models, uses, suites):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(session.router)

@@ -20,6 +20,7 @@ from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
+from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.retraining.retrain import Retrainer
 from training_pipeline.settings import Settings
@@ -53,6 +54,7 @@ class Services:
     jobs: JobService
     poller: Poller
     uses: UseIndex
+    suites: Suites
     launcher: Launcher
     finalizer: Finalizer
     failures: Failures
@@ -156,6 +158,9 @@ def assemble(
         jobs=jobs,
         poller=poller,
         uses=uses,
+        suites=Suites(
+            store, source, policy, directory=settings.suites, refuse_near=not settings.evaluate_near_questions
+        ),
         launcher=Launcher(
             store,
             source,

@@ -37,6 +37,7 @@ COMMANDS: Final = {
         "Show every dataset, training job and model version that used a pair, an item, a label, a text or a sheet.",
     ),
     "index": ("commands.index:app", "Check or rebuild the index that says which models learned from a row."),
+    "suites": ("commands.suites:app", "Make and list evaluation suites, and check them against a model."),
     "scores": (
         "commands.scores:app",
         "Score answers, show figures with intervals, and say whether a model is good enough to ship.",

@@ -16,6 +16,7 @@ from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.schemas.uses import Uses
@@ -136,6 +137,18 @@ class Client(Protocol):
 
     def base_models(self) -> BaseModels:
         """The base models that can be fine-tuned, the default first."""
+
+    def create_suite(self, body: Mapping[str, Any]) -> Suite:
+        """Make an evaluation suite; again with the same pairs: the one that is there."""
+
+    def suites(self) -> Suites:
+        """List all evaluation suites."""
+
+    def suite(self, name: str) -> Suite:
+        """One evaluation suite."""
+
+    def check_suite(self, name: str, job_id: str) -> SuiteCheck:
+        """What of a suite the model of a job may be scored on. Sheets and datasets are compared now."""
 
     def uses(
         self,

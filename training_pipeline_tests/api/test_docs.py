@@ -92,7 +92,8 @@ def test_the_page_shows_every_operation() -> None:
         path
         for path in DOCUMENT["paths"]
         if not re.search(
-            re.escape(path).replace(r"\{training_sheet_id\}", r"[\w-]+").replace("other_", "") + r"(?!\w)", shown
+            re.sub(r"\\{(training_sheet_id|name)\\}", r"[\\w-]+", re.escape(path)).replace("other_", "") + r"(?!\w)",
+            shown,
         )
     ]
     assert missing == []

@@ -49,6 +49,10 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/preview"): Role.VIEWER,
     ("GET", f"{API}/models"): Role.VIEWER,
     ("GET", f"{API}/uses"): Role.VIEWER,
+    ("POST", f"{API}/suites"): Role.OPERATOR,
+    ("GET", f"{API}/suites"): Role.VIEWER,
+    ("GET", f"{API}/suites/{{name}}"): Role.VIEWER,
+    ("GET", f"{API}/suites/{{name}}/check"): Role.VIEWER,
 }
 
 
@@ -79,9 +83,16 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             status = ends.get(template.rpartition("/")[2], JobStatus.CANCELLED)
             job = new_job(created_by="ada", training_sheet_id="small", status=status)
             services.store.create(job, message="Created.")
-            path = re.sub(r"{(other_)?job_id}", job.id, template).replace("{training_sheet_id}", "small")
+            path = (
+                re.sub(r"{(other_)?job_id}", job.id, template)
+                .replace("{training_sheet_id}", "small")
+                .replace("{name}", "s")
+            )
             sends: dict[str, Any] = {"json": request} if (method, template) == ("POST", JOBS) else {}
             sends |= {"params": {"pair": "p-0001"}} if template.endswith("/uses") else {}
+            sends |= {"params": {"job_id": job.id}} if template.endswith("/check") else {}
+            if (method, template) == ("POST", f"{API}/suites"):
+                sends = {"json": {"name": "s", "training_sheet_ids": ["unknown"]}}
             client.cookies.clear()
             answer = client.request(method, path, headers=headers, **sends)
             if least is OF_PAGES:
@@ -93,9 +104,10 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             elif list(Role).index(role) < list(Role).index(Role(least)):
                 problem(answer, 403, "forbidden")
             else:
-                # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs.
-                nothing = ("/lineage", "}/diff/{other_job_id}", "/uses")
-                expected = {404} if template.endswith(nothing) else {200, 201, 204}
+                # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs. No suite is made.
+                nothing = ("/lineage", "}/diff/{other_job_id}", "/uses", "/suites/{name}", "/check")
+                is_nothing = template.endswith(nothing) or (method, template) == ("POST", f"{API}/suites")
+                expected = {404} if is_nothing else {200, 201, 204}
                 assert answer.status_code in expected, (method, template, role, answer.text)
 
 

@@ -37,9 +37,13 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "preview": lambda client: client.preview("small"),
     "base_models": lambda client: client.base_models(),
     "uses": lambda client: client.uses(pair="x"),
+    "create_suite": lambda client: client.create_suite({"name": "s", "training_sheet_ids": ["small"]}),
+    "suites": lambda client: client.suites(),
+    "suite": lambda client: client.suite("x"),
+    "check_suite": lambda client: client.check_suite("x", "y"),
     "facets": lambda client: client.facets(),
 }
-OF_OPERATORS = {"create", "plan", "cancel", "finish", "retry", "plan_retry"}
+OF_OPERATORS = {"create", "plan", "cancel", "finish", "retry", "plan_retry", "create_suite"}
 OF_JOBS = ("create", "plan", "poll", "cancel", "finish", "retry", "plan_retry")
 
 
@@ -94,8 +98,8 @@ def done_by(services: Services, caller: Caller) -> dict[str, dict[str, Any]]:
     [
         (Caller("ada", Role.VIEWER), {"poll"}),
         (Caller("eve", Role.OPERATOR), {"poll", "create", "plan"}),
-        (Caller("ada", Role.OPERATOR), {"poll", *OF_OPERATORS}),
-        (Caller("eve", Role.ADMIN), {"poll", *OF_OPERATORS}),
+        (Caller("ada", Role.OPERATOR), {*OF_JOBS}),
+        (Caller("eve", Role.ADMIN), {*OF_JOBS}),
     ],
 )
 def test_only_what_the_caller_may_reaches_the_service(services: Services, caller: Caller, verbs: set[str]) -> None:

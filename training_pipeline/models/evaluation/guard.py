@@ -218,7 +218,7 @@ def _report(ancestry: Ancestry, rows: pa.Table, met: Sequence[Found], *, refuse_
     for number, ways in sorted(by_number.items()):
         why = next((finding for finding in refusing if finding in ways), None)
         refused.update([why] if why else [])
-        reported.update([] if why else ways)
+        reported.update([] if why else [*ways])
         named += [(number, finding, ways[finding]) for finding in ([why] if why else sorted(ways))]
     ids = rows.select(["training_sheet_id", "pair_id"]).take(
         pa.array([n for n, _, _ in named[:MOST_NAMED]], pa.int64())

@@ -53,33 +53,25 @@ ALL = [f"Question {number}?" for number in (0, 1, 2, 3, 4, 5, 10, 11)]
 
 def test_a_suite_is_young_while_nothing_changes(sheets: SheetsInMemory, suite: Suite) -> None:
     assert now(sheets, suite) == ({}, ALL)
-    assert now(sheets, suite, GatePolicy(instruction_prompt_items=3)) == ({}, ALL)
-    sheets.put("one", [*rows(reviewed_by="somebody else")[::-1], pair(50, allowed_uses=["evaluation"])])
+    copy = pair(-1, allowed_uses=["evaluation"], messages=chat("Question 3?", "Answer 3."))  # it takes nothing back
+    sheets.put("one", [copy, *rows(reviewed_by="somebody else")[::-1], pair(50, allowed_uses=["evaluation"])])
     assert now(sheets, suite) == ({}, ALL)
-    sheets.put("one", [pair(-1, allowed_uses=["evaluation"], messages=chat("Question 3?", "Answer 3.")), *rows()])
-    assert now(sheets, suite) == ({}, ALL)  # a copy takes nothing back
 
 
-@pytest.mark.parametrize(
-    ("edits", "reason"),
-    [
-        ({"status": "flagged"}, "flagged"),
-        ({"prohibited_uses": ["evaluation"]}, "evaluation_prohibited"),
-        ({"allowed_uses": ["training"]}, "evaluation_not_allowed"),
-        ({"messages": chat("Question 3?", "Another answer.")}, "text_changed"),
-        ({"pair_id": "another"}, "missing"),
-        ({"pair_id": "p-000002"}, "missing"),
-    ],
-)
-def test_a_pair_that_changed_is_left_out(
-    sheets: SheetsInMemory, suite: Suite, edits: dict[str, Any], reason: str
-) -> None:
-    sheets.put("one", rows(**edits))
-    left, asked = now(sheets, suite)
-    if edits.get("pair_id") == "p-000002":  # whose id is now that of two pairs
-        assert (left, len(asked)) == ({"invalid": 1, "missing": 1}, 6)
-    else:
-        assert (left, asked) == ({reason: 1}, [question for question in ALL if question != "Question 3?"])
+def test_what_changed_is_left_out(sheets: SheetsInMemory, suite: Suite) -> None:
+    edits: list[dict[str, Any]] = [
+        {"status": "flagged"},
+        {"prohibited_uses": ["evaluation"]},
+        {"allowed_uses": ["training"]},
+        {"messages": chat("Question 3?", "Another answer.")},
+        {"pair_id": "p-000005"},  # whose id is now that of two pairs
+    ]
+    edited = [row | changed for row, changed in zip(rows(), [*edits, {}], strict=True)]
+    sheets.put("one", edited)
+    expected = ["evaluation_not_allowed", "evaluation_prohibited", "flagged", "invalid", "missing", "text_changed"]
+    assert now(sheets, suite) == (dict.fromkeys(expected, 1), ALL[6:])
+    sheets.put("one", rows(status="unlabeled"))
+    assert now(sheets, suite) == ({"unlabeled": 1}, [question for question in ALL if question != "Question 3?"])
 
 
 def test_a_sheet_that_is_gone_or_in_review_is_left_out_whole(sheets: SheetsInMemory, suite: Suite) -> None:

@@ -15,16 +15,14 @@ from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.models.evaluation.suite import Suite, freeze, rows_of
 from training_pipeline.testing.pairs import Row, chat, odd_pairs, pair
 from training_pipeline.testing.sheets_in_memory import SheetsInMemory
+from training_pipeline.testing.soak import examples
 
 POLICY = GatePolicy()
 
 
-def test_pair(number: int, **values: Any) -> Row:
+def evaluable(number: int, **values: Any) -> Row:
     """A pair of a held-out test set."""
     return pair(number, **{"allowed_uses": ["evaluation"], **values})
-
-
-test_pair.__test__ = False  # type: ignore[attr-defined]
 
 
 def frozen(sheets: SheetsInMemory, root: Path, *sheet_ids: str) -> Suite:
@@ -37,19 +35,19 @@ def sheets() -> SheetsInMemory:
 
 
 def test_what_may_be_evaluated_on_is_in_and_all_else_is_counted(sheets: SheetsInMemory, tmp_path: Path) -> None:
-    rows = [test_pair(number) for number in range(5)]
+    rows = [evaluable(number) for number in range(5)]
     rows += [
         pair(10),  # trained on, and never evaluated
         pair(11, allowed_uses=["training", "evaluation"]),
-        test_pair(12, prohibited_uses=["evaluation"]),
-        test_pair(13, label_prohibited_uses=["evaluation"]),
-        test_pair(14, prohibited_uses=["training"]),
-        test_pair(15, status="pending"),
-        test_pair(16, status="rejected"),
-        test_pair(17, prohibited_uses=None),
-        test_pair(18, messages=chat("Question 0?", "Answer 0.")),
-        test_pair(19, messages=chat("Question 12?", "Answer 12.")),
-        test_pair(20, messages=None),
+        evaluable(12, prohibited_uses=["evaluation"]),
+        evaluable(13, label_prohibited_uses=["evaluation"]),
+        evaluable(14, prohibited_uses=["training"]),
+        evaluable(15, status="pending"),
+        evaluable(16, status="rejected"),
+        evaluable(17, prohibited_uses=None),
+        evaluable(18, messages=chat("Question 0?", "Answer 0.")),
+        evaluable(19, messages=chat("Question 12?", "Answer 12.")),
+        evaluable(20, messages=None),
     ]
     sheets.put("sheet-1", rows)
     suite = frozen(sheets, tmp_path)
@@ -68,16 +66,16 @@ def test_what_may_be_evaluated_on_is_in_and_all_else_is_counted(sheets: SheetsIn
 
 
 def test_a_tag_of_the_source_closes_the_evaluation(sheets: SheetsInMemory, tmp_path: Path) -> None:
-    sheets.put("sheet-1", [test_pair(1)], tags=("CONFIDENTIAL",))
+    sheets.put("sheet-1", [evaluable(1)], tags=("CONFIDENTIAL",))
     with pytest.raises(GateRefused, match="No pair may be evaluated on: of training sheet 'sheet-1' 1 evaluation_pro"):
         frozen(sheets, tmp_path)
-    sheets.put("sheet-1", [test_pair(1)], tags=("PHI",))  # it prohibits training, not evaluation
+    sheets.put("sheet-1", [evaluable(1)], tags=("PHI",))  # it prohibits training, not evaluation
     assert frozen(sheets, tmp_path).pairs == 1
 
 
 def test_several_sheets_have_one_suite_and_an_example_once(sheets: SheetsInMemory, tmp_path: Path) -> None:
-    sheets.put("one", [test_pair(number) for number in range(4)])
-    sheets.put("two", [test_pair(number) for number in range(2, 8)])
+    sheets.put("one", [evaluable(number) for number in range(4)])
+    sheets.put("two", [evaluable(number) for number in range(2, 8)])
     suite = frozen(sheets, tmp_path, "one", "two", "one")
     assert [(sheet.training_sheet_id, sheet.pairs, sheet.excluded) for sheet in suite.sheets] == [
         ("one", 4, {}),
@@ -87,7 +85,7 @@ def test_several_sheets_have_one_suite_and_an_example_once(sheets: SheetsInMemor
 
 
 def test_the_same_pairs_are_the_same_suite_and_no_text_is_stored(sheets: SheetsInMemory, tmp_path: Path) -> None:
-    rows = [test_pair(number, messages=chat(f"Whose secret is {number}?", "Mine.")) for number in range(9)]
+    rows = [evaluable(number, messages=chat(f"Whose secret is {number}?", "Mine.")) for number in range(9)]
     sheets.put("sheet-1", rows)
     suite = frozen(sheets, tmp_path)
     sheets.put("sheet-1", rows[::-1])
@@ -100,7 +98,7 @@ def test_the_same_pairs_are_the_same_suite_and_no_text_is_stored(sheets: SheetsI
 
 
 def test_a_damaged_suite_is_said_and_made_anew(sheets: SheetsInMemory, tmp_path: Path) -> None:
-    sheets.put("sheet-1", [test_pair(1)])
+    sheets.put("sheet-1", [evaluable(1)])
     suite = frozen(sheets, tmp_path)
     (suite.path / "pairs.parquet").write_bytes(b"no")
     with pytest.raises(Unavailable, match="is damaged"):
@@ -109,7 +107,7 @@ def test_a_damaged_suite_is_said_and_made_anew(sheets: SheetsInMemory, tmp_path:
 
 
 def test_sheets_that_are_not_approved_or_not_there_are_refused(sheets: SheetsInMemory, tmp_path: Path) -> None:
-    sheets.put("sheet-1", [test_pair(1)], status=SheetStatus.REVIEW)
+    sheets.put("sheet-1", [evaluable(1)], status=SheetStatus.REVIEW)
     with pytest.raises(GateRefused, match="nothing is evaluated on it"):
         frozen(sheets, tmp_path)
     with pytest.raises(NotFound):
@@ -117,14 +115,14 @@ def test_sheets_that_are_not_approved_or_not_there_are_refused(sheets: SheetsInM
     assert not list(tmp_path.rglob("*.parquet"))
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(odd_pairs, max_size=12))
+@settings(max_examples=examples(2), deadline=None)
+@given(st.lists(odd_pairs, min_size=40, max_size=60))
 def test_no_odd_pair_is_evaluated_on_that_does_not_say_so(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row]
 ) -> None:
     sheets = SheetsInMemory()
     named = [{**row, "pair_id": f"p-{number}", "item_ref": "item"} for number, row in enumerate(rows)]
-    sheets.put("sheet-1", [*named, test_pair(99)])
+    sheets.put("sheet-1", [*named, evaluable(99)])
     suite = frozen(sheets, tmp_path_factory.mktemp("suites"))
     (sheet,) = suite.sheets
     assert sheet.total == len(rows) + 1 == sheet.pairs + sum(sheet.excluded.values())
