@@ -7,7 +7,7 @@ TESTS :=
 TIMES ?= 20
 CLIENT := clients/typescript
 
-.PHONY: demo test coverage soak up check docs openapi client screenshots recording audit dist lock clean
+.PHONY: demo test coverage soak spark up check docs openapi client screenshots recording audit dist lock clean
 
 demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to end
 	$(BIN)/training-pipeline demo
@@ -24,6 +24,9 @@ coverage: $(VENV)/.dev      ## the same under branch coverage, subprocesses too,
 
 soak: $(VENV)/.dev          ## what the gate has a slice of, whole; made-up input TIMES as often, other each time
 	SOAK_TIMES=$(TIMES) $(BIN)/python -m pytest -n $(WORKERS) --dist load -m soak --timeout 7200
+
+spark: $(VENV)/.spark       ## normal forms, verdicts and datasets of a real Spark against ours; needs Java 17
+	$(BIN)/python -m pytest -m spark
 
 up: $(VENV)/.local          ## PostgreSQL, migrations, Dagster webserver and daemon, REST API
 	$(BIN)/training-pipeline up
@@ -78,6 +81,10 @@ $(VENV)/.local: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,dev]'
 	touch $@ $(VENV)/.local
+
+$(VENV)/.spark: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,dev,spark]'
+	touch $@ $(VENV)/.local $(VENV)/.dev
 
 $(VENV)/.docs: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'

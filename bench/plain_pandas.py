@@ -1,4 +1,7 @@
-"""The data path as one writes it in plain pandas: rows as Python objects, a function a row. The same bytes come out."""
+"""The data path as one writes it in plain pandas: rows as Python objects, a function a row. The same bytes come out.
+
+Only for conversations of one turn, as the benchmark's are.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ import pyarrow as pa
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, RowsDigest
 from training_pipeline.domain.rules.near_questions import NearPairs, near_pairs
 from training_pipeline.domain.rules.near_ties import tie_nearly
+from training_pipeline.domain.rules.plain_form import asked, loose, spoken, strict
+from training_pipeline.domain.rules.policy import GATE_POLICY_VERSION
 from training_pipeline.domain.rules.split import least_of, plan_split, tie
 from training_pipeline.domain.rules.text import WHITE_SPACE
 
@@ -23,7 +28,6 @@ CLASSES = ["public", "internal", "confidential", "restricted"]
 STATUS = {"": "unlabeled", "pending": "unlabeled", "approved": "labeled", "edited": "labeled"} | {
     word: word for word in ("unlabeled", "labeled", "rejected", "flagged")
 }
-GONE = dict.fromkeys(map(ord, WHITE_SPACE))
 
 
 def missing(value: Any) -> bool:
@@ -73,19 +77,27 @@ def line_of(messages: Any) -> str:
 
 
 def prompt_of(messages: Any) -> str | None:
+    """The questions; the last answer is none of them."""
     if messages is None or not len(messages):
         return None
-    last = max((index for index, message in enumerate(messages) if message["role"] == "assistant"), default=None)
-    parts = [
-        f"{message['role']}\x1f{(message['content'] or '').lower().translate(GONE)}" for message in messages[:last]
-    ]
-    return sha256("\x1f".join(parts))[:32]
+    answered = messages[-1]["role"] == "assistant"
+    return " ".join(asked(spoken(messages[:-1] if answered else messages))) or None
+
+
+def example_of(messages: Any) -> str:
+    return sha256("".join(spoken(messages)))
+
+
+def copy_of(messages: Any) -> str:
+    contents = (None if message["content"] is None else strict(message["content"]) for message in messages)
+    return sha256(
+        repr([(each["role"], text, each["tool_calls"]) for each, text in zip(messages, contents, strict=True)])
+    )
 
 
 def question_of(messages: Any) -> str:
-    last = max((index for index, message in enumerate(messages) if message["role"] == "assistant"), default=None)
-    said = [message["content"] or "" for message in messages[:last] if message["role"] != "system"]
-    return "\x1f".join(said).lower().translate(GONE)
+    asking = messages[:-1] if messages[-1]["role"] == "assistant" else messages
+    return "".join(loose(message["content"] or "") for message in asking if message["role"] != "system")
 
 
 def sha256(text: str) -> str:
@@ -157,14 +169,18 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
     pairs["row_hash"] = lines.map(sha256)
     about = pairs.groupby("prompt")["item_ref"].nunique()
     instruction = pairs["prompt"].isin(about[about > items].index)
-    reason[reason.isna() & pairs["row_hash"].isin(pairs.loc[forbidden, "row_hash"])] = "identical_to_prohibited"
+    suspect = reason.isna() & pairs["prompt"].isin(pairs.loc[forbidden, "prompt"])
+    examples = pairs.loc[suspect | forbidden, "messages"].map(example_of)
+    identical = examples[suspect].isin(examples[forbidden])
+    reason[identical[identical].index] = "identical_to_prohibited"
     reserved = pairs.loc[held_out & ~instruction, "prompt"]
     reason[reason.isna() & pairs["prompt"].isin(reserved)] = "held_out_prompt"
 
     pairs["validates"] = stated & uses["validation"]
+    pairs["copy"] = pairs.loc[reason.isna(), "messages"].map(copy_of)
     eligible = pairs[reason.isna()].sort_values("pair_id")
-    all_may = eligible.groupby("row_hash")["validates"].transform("all")
-    copies = eligible["row_hash"].duplicated()
+    all_may = eligible.groupby("copy")["validates"].transform("all")
+    copies = eligible["copy"].duplicated()
     reason[copies[copies].index] = "duplicate"
     included = eligible[~copies].assign(validates=all_may)
 
@@ -206,7 +222,11 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
         (out / f"{name}.jsonl").write_bytes(content)
         digests[name] = hashlib.sha256(content).hexdigest()
     pairs = pairs.assign(
-        reason=reason, instruction=instruction, prompt_hash=pairs["prompt"], may_validate=False, gate_policy_version="3"
+        reason=reason,
+        instruction=instruction,
+        prompt_hash=pairs["prompt"],
+        may_validate=False,
+        gate_policy_version=GATE_POLICY_VERSION,
     )
     pairs["may_validate"] = included["validates"].reindex(pairs.index, fill_value=False)
     pairs["split"] = side.reindex(pairs.index)

@@ -47,9 +47,6 @@ prompt_template:
   name: Triage questions
   version: "3"
 tags: [FINANCE, MAINTENANCE]
-defaults:
-  # What the owner states for every pair that does not say it itself. Uses are stated by each pair.
-  data_classification: internal
 """
 
 INVOICE_NOTES = {
@@ -192,6 +189,7 @@ def pair(item: Item, question: int = 0, **fields: Any) -> dict[str, Any]:
         "status": "labeled",
         "allowed_uses": EVERYTHING,
         "prohibited_uses": [],
+        "data_classification": "internal",
         **fields,
     }
     return {name: value for name, value in stated.items() if value is not None}

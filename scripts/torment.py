@@ -48,6 +48,7 @@ VICTIMS: Final = {
     "code_server": 2,
     "daemon": 3,
     "webserver": 1,
+    "fork_server": 1,
     "api": 1,
     "up": 1,
     "everything": 1,

@@ -19,7 +19,7 @@ from training_pipeline.settings import PREFIX, Settings
 from training_pipeline.testing.command_line import Command
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
 from training_pipeline.testing.postgres import cloned, copy_of, execute, reachable_directory, sweep, url_of
-from training_pipeline.testing.soak import SOAKING, examples
+from training_pipeline.testing.soak import SEED, SOAKING, TIMES, examples
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 HERE = Path(__file__).parent
@@ -57,8 +57,24 @@ LONGEST = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what makes up its own input, and put the long files first, then the slow ones."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Have Hypothesis draw from our seed, unless it is given one of its own."""
+    if SOAKING and config.getoption("--hypothesis-seed") is None:
+        config.option.hypothesis_seed = SEED
+
+
+def pytest_report_header() -> str:
+    """How to draw the same input again."""
+    return f"made-up input: SOAK_TIMES={TIMES} SOAK_SEED={SEED}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what makes up its own input, leave Spark to whoever asks for it, and put the long files first."""
+    if "spark" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("spark")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
     def place(item: pytest.Item) -> tuple[int, bool]:
         file = item.path.relative_to(HERE).as_posix()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,9 +14,12 @@ from numpy.typing import NDArray
 from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.datasets.verdicts import judged_each, texts
 from training_pipeline.domain.refs import SnapshotRef
+from training_pipeline.domain.rules.comparison import Comparison, is_outright
 from training_pipeline.domain.rules.control_tokens import spells_control_token
+from training_pipeline.domain.rules.engine_words import DUCKDB
 from training_pipeline.domain.rules.near_questions import NearPairs, near_pairs
-from training_pipeline.domain.rules.rendering import question_text
+from training_pipeline.domain.rules.normal_form import normal_form_table
+from training_pipeline.domain.rules.rendering import rendered
 from training_pipeline.domain.split_report import MOST_NAMED, TextReport
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
@@ -52,11 +56,12 @@ def read_questions(
     wanted = ibis.memtable(pa.table(columns))
     with texts(opened, taken.policy) as read, disk_errors("compare the questions"):
         said = read.inner_join(wanted, read.pair_id == wanted.wanted_id)
-        asked = said.select(
+        looked_at = said.select(
             "number",
-            question=ibis.cases((said.first, question_text(said.messages))).nullif(""),
+            messages=ibis.cases((said.first, said.messages)),
             controlled=spells_control_token(said.messages).fill_null(False),
         )
+        asked = _comparison(read).question_texts(looked_at).mutate(question=ibis._.question.nullif(""))
         kept = asked.filter(asked.question.notnull() | asked.controlled).order_by("number").to_pyarrow()
     named = kept.filter(pc.is_valid(kept["question"]))
     controlled = kept.filter(kept["controlled"])["number"]
@@ -107,15 +112,22 @@ def _held_out(opened: OpenSheet, taken: SnapshotRef) -> pa.ChunkedArray:
     if not sum(taken.summary.excluded.values()):
         return pa.chunked_array([], pa.string())
     included = included_rows(taken, ["pair_id", "prompt_hash", "instruction"])
-    instructions = ibis.memtable(pa.table({"asked": included.filter(included["instruction"])["prompt_hash"]}))
-    engine = opened.engine
+    instructions = pc.list_flatten(pc.split_pattern(included.filter(included["instruction"])["prompt_hash"], " "))
     passed = ibis.memtable(pa.table({"pair_id": included["pair_id"]}))
     judged = judged_each(replace(opened, pairs=opened.pairs.anti_join(passed, "pair_id")), taken.policy)
-    held = judged.filter(judged.held_out)
-    named = held.select(asked=engine.prompt_hash(held.messages), question=question_text(held.messages))
     with disk_errors("compare the questions with those held out"):
-        kept = named.anti_join(instructions, "asked").select("question").distinct()
+        comparison = _comparison(opened.pairs)
+        named = comparison.question_texts(comparison.questions(judged.filter(judged.held_out).select("messages")))
+        asked = named.select("question", asked=named.asked.split(" ").unnest())
+        outright = asked.filter(is_outright(asked.asked))
+        kept = outright.anti_join(ibis.memtable(pa.table({"asked": instructions})), "asked")
+        kept = kept.select("question").distinct()
         return kept.filter((kept.question != "").fill_null(False)).order_by("question").to_pyarrow()["question"]
+
+
+def _comparison(pairs: ir.Table) -> Comparison:
+    """For tables of our own DuckDB that holds `pairs`."""
+    return Comparison(DUCKDB, rendered, normal_form_table(pairs).cache())
 
 
 def _first(pair_ids: pa.ChunkedArray) -> tuple[str, ...]:

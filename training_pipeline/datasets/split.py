@@ -15,6 +15,7 @@ from training_pipeline.datasets.questions import Questions, near_rows, read_ques
 from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.domain.errors import GateRefused
 from training_pipeline.domain.refs import SnapshotRef
+from training_pipeline.domain.rules.comparison import LATER
 from training_pipeline.domain.rules.near_ties import tie_nearly
 from training_pipeline.domain.rules.split import SplitPlan, least_of, plan_split, tie
 from training_pipeline.domain.split_report import NearReport
@@ -48,7 +49,7 @@ def split_snapshot(
     rows = included_rows(taken, [*COLUMNS, "prompt_hash", "instruction", "may_validate"])
     # A prompt that is an instruction ties nothing.
     prompt = pc.if_else(rows["instruction"], pa.scalar(None, pa.string()), rows["prompt_hash"])
-    component = tie([_codes(rows["item_ref"]), _codes(rows["canonical_label_id"]), _codes(prompt)])
+    component = tie([_codes(rows["item_ref"]), _codes(rows["canonical_label_id"])], [_questions(prompt)])
     asked = read_questions(opened, taken, rows["pair_id"], prompt)
     component, near = _tied_nearly(asked, component, similarity=taken.policy.near_question_similarity)
     told = text_report(opened, taken, asked, rows["pair_id"])
@@ -82,6 +83,15 @@ def _codes(keys: pa.ChunkedArray) -> NDArray[np.int64]:
     """One number for each different key, -1 for null."""
     codes = keys.combine_chunks().dictionary_encode().indices
     return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _questions(hashes: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows that ask a question, and its number, for each hash that ties: they stand between blanks."""
+    lists = pc.split_pattern(hashes.combine_chunks(), " ")
+    flat = pc.list_flatten(lists)
+    tying = pc.invert(pc.starts_with(flat, LATER))
+    rows = pc.list_parent_indices(lists).filter(tying)
+    return rows.to_numpy(), _codes(pa.chunked_array([flat.filter(tying)]))
 
 
 def _shuffled(names: pa.ChunkedArray, seed: str) -> NDArray[np.uint64]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import ibis
 import ibis.expr.types as ir
-import pandas as pd
 
 from training_pipeline.datasets.verdicts import judged
 from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary, ReasonCount, SheetWarning
+from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.policy import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.domain.rules.text import is_blank
 from training_pipeline.sheets.base import OpenSheet
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PAIRS: Final = "pairs"
 _ITEM_HELD_OUT: Final = "item_held_out"
@@ -47,11 +50,17 @@ def _counts(table: ir.Table) -> ir.Table:
     )
     kept = table.filter(included)
     held_items = table.filter(table.held_out).select("item_ref").distinct()
-    repeated = kept.filter(~kept.instruction).group_by("prompt_hash").agg(pairs=lambda group: group.count())
+    asked = kept.filter(~kept.instruction & kept.prompt_hash.notnull())
+    repeated = (
+        _each(asked, "prompt_hash")
+        .filter(lambda each: is_outright(each.question))
+        .group_by("question")
+        .agg(pairs=lambda group: group.count())
+    )
     warned = {
         _ITEM_HELD_OUT: kept.semi_join(held_items, "item_ref").count(),
         _SEVERAL_ANSWERS: repeated.filter(repeated.pairs > 1).count(),
-        _INSTRUCTIONS: table.filter(table.instruction).prompt_hash.nunique(),
+        _INSTRUCTIONS: _each(table.filter(table.instructions.notnull()), "instructions").question.nunique(),
         _NOBODY: kept.filter(is_blank(kept.constraints_set_by)).count(),
     }
     nothing = {name: ibis.null("string") for name in ("reason", "usage_reason", "classification", "approver")}
@@ -62,6 +71,11 @@ def _counts(table: ir.Table) -> ir.Table:
         for name, count in warned.items()
     ]
     return ibis.union(pairs, *numbers)
+
+
+def _each(table: ir.Table, column: str) -> ir.Table:
+    """A row for every question of a pair: its hashes stand between blanks."""
+    return table.select(question=table[column].split(" ").unnest())
 
 
 def _summary(found: pd.DataFrame, policy: GatePolicy) -> ExportSummary:

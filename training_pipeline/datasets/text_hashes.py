@@ -12,16 +12,23 @@ import ibis
 
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.rendering import prompt_hash, rendered, row_hash
+from training_pipeline.domain.rules.comparison import HASH_DIGITS
+from training_pipeline.domain.rules.plain_form import questions, spoken
+from training_pipeline.domain.rules.rendering import rendered, row_hash
+from training_pipeline.domain.rules.text import WHITE_SPACE
 from training_pipeline.domain.rules.tool_definitions import with_tools
 
-_FIELDS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id")
+_TEXTS = ("role", "content", "name", "tool_call_id")
+_SEPARATOR = "\x1f"
 _SCHEMA = ibis.schema({name: PAIR_SCHEMA[name] for name in ("messages", "tools")})
 
 
 @dataclass(frozen=True, slots=True)
 class TextHashes:
-    """What a text can be found by: as a whole example, and as a question. No text is in it."""
+    """What a text can be found by: as a whole example, and as a question. No text is in it.
+
+    The last of the questions is as manifests of gate policies 1 to 3 have it.
+    """
 
     row_hashes: tuple[str, ...]
     question_hashes: tuple[str, ...]
@@ -38,11 +45,11 @@ def text_hashes(text: str) -> TextHashes:
         raise InvalidRequest("The file has no text.", hint="Give a question, or examples in JSONL.")
     example = _example(stripped)
     if example is None:
-        asked = [{"role": "user", "content": text}]
-        return TextHashes((), tuple(_hashed(asked, None)[1]))
-    canonical, questions = _hashed(example["messages"], example.get("tools"))
+        return TextHashes((), _questions([{"role": "user", "content": text}]))
+    messages = [_message(message) for message in example["messages"]]
     as_given = hashlib.sha256(stripped.encode()).hexdigest()
-    return TextHashes(tuple(dict.fromkeys([as_given, canonical])), tuple(questions))
+    rows = dict.fromkeys([as_given, _row_hash(messages, example.get("tools"))])
+    return TextHashes(tuple(rows), _questions(messages))
 
 
 def texts_of(content: bytes) -> Iterator[str]:
@@ -61,6 +68,9 @@ def _example(text: str) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(text)
+        json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest("The file has half a surrogate pair, which no text has.") from None
     except ValueError:
         return None
     messages = found.get("messages") if isinstance(found, dict) else None
@@ -71,21 +81,37 @@ def _example(text: str) -> dict[str, Any] | None:
     return dict(found)
 
 
-def _hashed(messages: Sequence[Mapping[str, Any]], tools: Any) -> tuple[str, list[str]]:
-    """The hash of an example and those of its questions."""
-    rows = [{"messages": [_message(message) for message in messages], "tools": _json(tools)}]
-    table = ibis.memtable(rows, schema=_SCHEMA)
-    hashes = table.select(
-        row=row_hash(with_tools(rendered(table.messages), table.tools)), question=prompt_hash(table.messages)
+def _row_hash(messages: Sequence[Mapping[str, Any]], tools: Any) -> str:
+    table = ibis.memtable([{"messages": messages, "tools": _json(tools)}], schema=_SCHEMA)
+    found = ibis.duckdb.connect().to_pyarrow(row_hash(with_tools(rendered(table.messages), table.tools)))
+    return str(found[0].as_py())
+
+
+def _questions(messages: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The hashes of the questions that are asked outright, in their order, then that of the earlier policies."""
+    outright = [question[0] for question in questions(spoken(messages)) if question]
+    return (*outright, _question_before(messages))
+
+
+def _question_before(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The hash of the one question that gate policies 1 to 3 knew: all before the last answer, without case and white
+    space.
+    """
+    answers = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
+    parts = (
+        f"{message['role'] or ''}{_SEPARATOR}{(message['content'] or '').replace(_SEPARATOR, _SEPARATOR * 2)}"
+        for message in messages[: answers[-1] if answers else None]
     )
-    found = ibis.duckdb.connect().to_pyarrow(hashes).to_pylist()[0]
-    return found["row"], (found["question"] or "").split()
+    lowered = _SEPARATOR.join(parts).lower().replace("\u03c2", "\u03c3")
+    text = lowered.translate(dict.fromkeys(map(ord, WHITE_SPACE)))
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
-    fields = {name: message.get(name) for name in _FIELDS}
-    content, calls = fields["content"], fields["tool_calls"]
-    return {**fields, "content": content if isinstance(content, str) else None, "tool_calls": _json(calls)}
+    texts = {name: value for name in _TEXTS if isinstance(value := message.get(name), str)}
+    weight = message.get("weight")
+    number = float(weight) if isinstance(weight, int | float) else None
+    return {**dict.fromkeys(_TEXTS), **texts, "weight": number, "tool_calls": _json(message.get("tool_calls"))}
 
 
 def _json(value: Any) -> str | None:

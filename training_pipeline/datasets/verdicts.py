@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
-import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.gates import Keep, judge_each, judge_together, unkept
+from training_pipeline.datasets.judging import verdicts_plan
+from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.rules.rendering import row_hash
-from training_pipeline.domain.rules.tool_definitions import with_tools
 from training_pipeline.domain.usage import Use, constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
@@ -28,32 +26,23 @@ def verdicts(opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING) 
         yield found
 
 
-def judged_each(opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING, keep: Keep = unkept) -> ir.Table:
+def judged_each(opened: OpenSheet, policy: GatePolicy) -> ir.Table:
     """Every pair judged by itself, as this policy has it; see `judge_each`. Reads nothing yet."""
     tags = constraints_from_tags(opened.sheet.tags)
     required = policy.require_constraints_set_by
-    return judge_each(opened.pairs, tags, use=use, keep=keep, require_constraints_set_by=required)
+    return judge_each(opened.pairs, tags, require_constraints_set_by=required)
 
 
 @contextmanager
 def judged(opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING) -> Iterator[ir.Table]:
     """The table of `verdicts` where the pairs are, to be counted or filtered before it is fetched.
 
-    Our own DuckDB reads the text once; a warehouse works the verdicts out anew for every fetch.
+    Our own DuckDB reads the text once, and again for pairs that ask the same as a prohibited one; a warehouse works the
+    verdicts out anew for every fetch.
     """
-    engine = opened.engine
-    with disk_errors("judge the pairs"), ExitStack() as held:
-
-        def keep(table: ir.Table) -> ir.Table:
-            return held.enter_context(engine.keep(table))
-
-        alone = engine.name(judged_each(opened, policy, use=use, keep=keep))
-        compared = alone.reason.isnull() | alone.prohibited  # no rule compares the text of other pairs
-        hashed = alone.mutate(
-            row_hash=row_hash(ibis.cases((compared, with_tools(engine.rendered(alone.messages), alone.tools)))),
-            prompt_hash=engine.prompt_hash(alone.messages),
-        ).drop("messages", "tools")
-        yield judge_together(keep(hashed), policy, keep=keep)
+    plan = verdicts_plan(opened.engine.dialect, constraints_from_tags(opened.sheet.tags), policy, use)
+    with disk_errors("judge the pairs"), opened.engine.work_out(plan, opened.pairs) as table:
+        yield table
 
 
 @contextmanager

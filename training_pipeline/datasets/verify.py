@@ -11,11 +11,13 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
+from training_pipeline.datasets.judging import held_out_plan
 from training_pipeline.datasets.snapshot import included_rows
-from training_pipeline.datasets.verdicts import judged_each
 from training_pipeline.domain.refs import DatasetRef, SnapshotRef
+from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.constraints import names, words
 from training_pipeline.domain.rules.text import is_blank, word_of
 from training_pipeline.domain.usage import REVIEW_WORDS, Status, Use, constraints_from_tags
@@ -34,10 +36,14 @@ WITH pairs AS (
     WHERE manifest.split IS NOT NULL
 ), ties AS (
     SELECT split, unnest([
-        'component ' || component, 'item ' || item_ref, 'label ' || canonical_label_id, 'prompt ' || prompt
+        'component ' || component, 'item ' || item_ref, 'label ' || canonical_label_id
     ]) AS tie FROM pairs
+    UNION ALL SELECT split, 'prompt ' || unnest(string_split(prompt, ' ')) FROM pairs
 )
-SELECT count(*) FROM (SELECT tie FROM ties WHERE tie IS NOT NULL GROUP BY tie HAVING count(DISTINCT split) > 1)
+SELECT count(*) FROM (
+    SELECT tie FROM ties WHERE tie IS NOT NULL AND tie NOT LIKE 'prompt +%'
+    GROUP BY tie HAVING count(DISTINCT split) > 1
+)
 """
 
 
@@ -91,13 +97,20 @@ def torn_ties(taken: SnapshotRef, dataset: DatasetRef) -> Finding:
 def held_out_in_train(opened: OpenSheet, taken: SnapshotRef) -> Finding:
     """Included pairs whose question is also asked by a pair that is held out for evaluation or testing. Reads only."""
     included = included_rows(taken, ["pair_id", "prompt_hash", "instruction"])
-    chosen = ibis.memtable(pa.table({"included_id": included["pair_id"], "asked": included["prompt_hash"]}))
-    instructions = ibis.memtable(pa.table({"asked": included.filter(included["instruction"])["prompt_hash"]}))
+    tied = included.filter(pc.invert(included["instruction"]))
+    chosen = ibis.memtable(
+        pa.table({"included_id": tied["pair_id"], "asked": pc.split_pattern(tied["prompt_hash"], " ")})
+    )
     engine = opened.engine
-    judged = engine.name(judged_each(opened, taken.policy))
-    asked = judged.filter(judged.held_out).select(asked=engine.prompt_hash(judged.messages)).distinct()
-    with disk_errors("look for held-out questions"), engine.fetch(asked) as held_out:
-        leaked = chosen.semi_join(held_out, "asked").anti_join(instructions, "asked")
+    plan = held_out_plan(engine.dialect, constraints_from_tags(opened.sheet.tags), taken.policy)
+    with (
+        disk_errors("look for held-out questions"),
+        engine.work_out(plan, opened.pairs) as asked,
+        engine.fetch(asked) as held_out,
+    ):
+        each = held_out.select(asked=held_out.asked.split(" ").unnest())
+        outright = each.filter(is_outright(each.asked))
+        leaked = chosen.unnest("asked").semi_join(outright, "asked").select("included_id").distinct()
         broken = int(leaked.count().execute())
         named = leaked.order_by("included_id").limit(_NAMED).included_id.to_pandas() if broken else ()
     return Finding(checked=len(included), broken=broken, pair_ids=tuple(named))

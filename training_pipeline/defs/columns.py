@@ -30,7 +30,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "constraints_set_by": "Who set its usage constraints.",
     "constraints_set_at": "When they were set.",
     "row_hash": "SHA-256 of the example; null if no rule needed it.",
-    "prompt_hash": "SHA-256 of the normalised question.",
+    "prompt_hash": "Hashes of the questions in normal form, separated by blanks; those marked by + tie nothing.",
     "reason": "Reason for the exclusion; null if the pair is included.",
     "may_validate": "Whether it may be in the validation split.",
     "instruction": "Whether the question is asked of so many items that it counts as an instruction.",

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pandas as pd
 
 from training_pipeline.backends.base import TrainingResult
 from training_pipeline.defs import columns
@@ -22,6 +21,9 @@ from training_pipeline.domain.split_report import KeptSides, TextReport
 from training_pipeline.domain.training_sheet import Reference
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.urls import Addresses
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Metadata = dict[str, Any]
 

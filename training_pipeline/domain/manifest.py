@@ -33,8 +33,8 @@ SNAPSHOT_SCHEMA: Final = pa.schema(
 )
 
 #: The columns of `manifest.parquet`. `split` is `train`, `validation`, or null where `reason` says why not;
-#: `component` numbers the groups of pairs that are tied together and is null for excluded pairs. Manifests that were
-#: stored before it was kept have no `prompt_hash`.
+#: `component` numbers the groups of pairs that are tied together and is null for excluded pairs. `prompt_hash` has the
+#: hashes of questions, between blanks; those marked by `+` tie nothing. Manifests stored before it was kept have none.
 MANIFEST_SCHEMA: Final = pa.schema(
     [
         ("pair_id", pa.string()),

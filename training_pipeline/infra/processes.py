@@ -21,6 +21,8 @@ import psutil
 START_TOLERANCE: Final = 2.0
 KILL_SECONDS: Final = 5.0
 _PR_SET_PDEATHSIG: Final = 1
+#: Looked up before any fork: between fork and exec next to nothing is safe to call.
+_prctl: Final = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 _GONE: Final = frozenset({psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
 
 
@@ -125,31 +127,46 @@ def _ticks(pid: int) -> int | None:
     return int(stat.rpartition(")")[2].split()[19])  # the 22nd field, after a name that may hold anything
 
 
-def start(command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+def keep_last(log: Path) -> None:
+    """Make room for a new `log`: the one of the last time is kept beside it as `<log>.1`."""
+    if log.exists():
+        log.replace(log.with_name(f"{log.name}.1"))
+
+
+def open_log(log: Path) -> int:
+    """The descriptor of a log that is added to, and that only its owner can read."""
+    return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+def end_with_parent() -> None:
+    """On Linux, have this process get SIGTERM when the thread that started it dies, however it dies."""
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def start(
+    command: Sequence[str], *, environment: Mapping[str, str], log: Path, stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     """Start a program as the leader of a session of its own, so that no Ctrl-C reaches it but through us.
 
     On Linux it gets SIGTERM when the calling thread's process dies, however it dies. Its output goes to a new `log`,
     readable by the owner only; the log of the last time is kept beside it as `<log>.1`.
     """
-    if log.exists():
-        log.replace(log.with_name(f"{log.name}.1"))
-    # Looked up before the fork: between fork and exec next to nothing is safe to call.
-    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+    keep_last(log)
 
     def in_child() -> None:
         # A shell that starts us in the background has us ignore Ctrl-C. Dagster gives SIGTERM the same handler (1.13,
         # `setup_interrupt_handlers`), so a child that inherited this could not be asked to end.
         for sign in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sign, signal.SIG_DFL)
-        if prctl is not None:
-            prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        end_with_parent()
 
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = open_log(log)
     try:
         return subprocess.Popen(
             command,
             env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=descriptor,
             stderr=descriptor,
             start_new_session=True,

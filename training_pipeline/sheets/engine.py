@@ -6,12 +6,18 @@ The rules and everything that counts, splits and writes are the same expressions
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, Final, Protocol
+from uuid import uuid4
 
+import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules import rendering
+from training_pipeline.domain.rules.engine_words import DUCKDB
+from training_pipeline.domain.rules.rendering import rendered
+from training_pipeline.sheets.plan import Dialect, Plan
+
+DUCKDB_SQL: Final = Dialect("duckdb", DUCKDB, rendered)
 
 
 class Engine(Protocol):
@@ -22,20 +28,13 @@ class Engine(Protocol):
         """Whether fetching moves rows over a network: then no text is fetched but that of pairs that passed."""
         ...
 
-    def rendered(self, messages: ir.ArrayValue) -> ir.StringValue:
-        """`rendering.rendered` in the words of the engine; the same bytes."""
+    @property
+    def dialect(self) -> Dialect:
+        """The SQL that plans for this engine are written in."""
         ...
 
-    def prompt_hash(self, messages: ir.ArrayValue) -> ir.StringValue:
-        """`rendering.prompt_hash` in the words of the engine; the same hash."""
-        ...
-
-    def name(self, table: ir.Table) -> ir.Table:
-        """`table`, so that a query which uses it several times spells it out once."""
-        ...
-
-    def keep(self, table: ir.Table) -> AbstractContextManager[ir.Table]:
-        """`table`, worked out once where the engine can hold it; readable inside the context."""
+    def work_out(self, plan: Plan, pairs: ir.Table) -> AbstractContextManager[ir.Table]:
+        """What `plan` comes to for `pairs`, as a table of this engine; readable inside the context."""
         ...
 
     def fetch(self, table: ir.Table) -> AbstractContextManager[ir.Table]:
@@ -50,23 +49,24 @@ class DuckDB:
     """Our own DuckDB, in this process: what it holds need not be fetched."""
 
     is_remote = False
+    dialect = DUCKDB_SQL
 
-    def rendered(self, messages: ir.ArrayValue) -> ir.StringValue:
-        """See `Engine`."""
-        return rendering.rendered(messages)
+    @contextmanager
+    def work_out(self, plan: Plan, pairs: ir.Table) -> Iterator[ir.Table]:
+        """Kept steps become temporary tables, the others views."""
+        here: Any = pairs.get_backend()
+        prefix = f"plan_{uuid4().hex}_"
+        source = f"{prefix}pairs"
+        with ExitStack() as held:
 
-    def prompt_hash(self, messages: ir.ArrayValue) -> ir.StringValue:
-        """See `Engine`."""
-        return rendering.prompt_hash(messages)
+            def make(kind: str, name: str, query: str) -> None:
+                here.con.execute(f'CREATE TEMP {kind} "{name}" AS {query}')
+                held.callback(here.con.execute, f'DROP {kind} IF EXISTS "{name}"')
 
-    def name(self, table: ir.Table) -> ir.Table:
-        """The table itself: the engine folds what it must."""
-        return table
-
-    def keep(self, table: ir.Table) -> AbstractContextManager[ir.Table]:
-        """A temporary table."""
-        kept: AbstractContextManager[ir.Table] = table.cache()
-        return kept
+            make("VIEW", source, ibis.to_sql(pairs, dialect="duckdb"))
+            for step in plan.steps:
+                make("TABLE" if step.kept else "VIEW", prefix + step.name, step.sql(source, prefix))
+            yield here.table(prefix + plan.steps[-1].name)
 
     @contextmanager
     def fetch(self, table: ir.Table) -> Iterator[ir.Table]:

@@ -49,7 +49,7 @@ class PairColumns(Protocol):
 
 
 def pair_expressions(columns: PairColumns, defaults: Mapping[str, Any]) -> dict[str, str]:
-    """An expression for every column of `PAIR_SCHEMA`; defaults fill what is missing, never what is malformed."""
+    """An expression for every column of `PAIR_SCHEMA`; defaults fill missing columns, never a null or wrong value."""
     made = {name: _expression(columns, name, defaults.get(name)) for name in PAIR_SCHEMA}
     # A label's constraint that cannot be read must not pass for a label without constraints.
     broken = [
@@ -71,6 +71,6 @@ def _expression(columns: PairColumns, name: str, default: Any) -> str:
         filler = columns.words_literal(default)
         if name not in columns:
             return filler
-        return f"CASE WHEN {columns.stated(name)} IS NULL THEN {filler} ELSE {columns.words(name)} END"
+        return columns.words(name)
     filler = columns.text_literal(default)
-    return filler if name not in columns else f"coalesce({columns.text(name)}, {filler})"
+    return columns.text(name) if name in columns else filler

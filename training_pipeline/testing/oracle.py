@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+import unicodedata
 from collections import defaultdict
 from typing import Any
 
@@ -60,17 +60,98 @@ def example(row: Row) -> str | None:
     return json.dumps({**tools, "messages": messages}, ensure_ascii=False, separators=(",", ":"))
 
 
-def prompt(row: Row) -> tuple[tuple[str, str], ...] | None:
-    """The question, so that case and white space make no difference."""
-    messages = row.get("messages")
-    if not messages:
-        return None
-    answers = [index for index, message in enumerate(messages) if message.get("role") == "assistant"]
-    asked = messages[: answers[-1]] if answers else messages
-    return tuple(
-        ((message.get("role") or "").lower(), re.sub(f"[{SPACES}]", "", (message.get("content") or "").lower()))
-        for message in asked
+def _invisible(character: str) -> bool:
+    """Format and control characters, fillers, variation selectors and blanks: nothing of them is seen."""
+    code = ord(character)
+    ignorable = (
+        *(0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFEFF, 0xFFA0, 0x2800),
+        *(*range(0x180B, 0x1810), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070)),
+        *(*range(0xFE00, 0xFE10), *range(0xFFF0, 0xFFFC), *range(0x1BCA0, 0x1BCA4), *range(0x1D173, 0x1D17B)),
     )
+    return (
+        character in SPACES
+        or unicodedata.category(character) == "Cc"
+        or code in ignorable
+        or 0xE0000 <= code <= 0xE0FFF
+    )
+
+
+_LETTERS = {unicodedata.normalize("NFD", chr(code)): chr(code) for code in range(0xC0, 0x100)}
+
+
+def _composed(text: str) -> str:
+    """A decomposed text with the accented letters of Latin-1 as one character, where only one mark follows at first."""
+    for pair, letter in _LETTERS.items():
+        text = text.replace(pair, letter)
+    return text
+
+
+def loose(text: str | None) -> str:
+    """The text as questions and examples are compared."""
+    seen = text or ""
+    while True:
+        plain = unicodedata.normalize("NFKD", seen)
+        hidden = {c for c in set(plain) if _invisible(c)}
+        spelled = unicodedata.normalize("NFKD", "".join(c for c in plain if c not in hidden))
+        if (folded := unicodedata.normalize("NFKD", spelled.casefold())) == seen:
+            break
+        seen = folded
+    seen = _composed(seen)
+    punctuation = {c for c in set(seen) if unicodedata.category(c).startswith("P") or c in "$+<=>^`|~"}
+    return seen.strip("".join(punctuation)) or seen
+
+
+def strict(text: str | None) -> str | None:
+    """The text as copies are compared."""
+    return None if text is None else _composed(unicodedata.normalize("NFD", text)).strip(SPACES)
+
+
+Turn = tuple[str, str, str]
+
+
+def spoken(row: Row) -> list[Turn]:
+    """Role, content and tool calls of each message but those of the system."""
+    turns = []
+    for message in row.get("messages") or []:
+        role = word(message.get("role"))
+        calls = [
+            {key: value for key, value in call.items() if key != "id"}
+            for call in json.loads(message.get("tool_calls") or "[]")
+        ]
+        written = json.dumps(calls, ensure_ascii=False) if message.get("tool_calls") else ""
+        if role != "system":
+            turns.append(
+                (role if role in {"user", "assistant", "tool"} else "?", loose(message.get("content")), loose(written))
+            )
+    return turns
+
+
+def questions(row: Row) -> dict[int, list[tuple[Turn, ...]]]:
+    """What a row asks: from its beginning (0), and from each of its later turns (1)."""
+    turns = spoken(row)
+    ends = [index for index, turn in enumerate(turns) if turn[0] == "assistant"]
+    if turns and turns[-1][0] != "assistant":
+        ends.append(len(turns))
+    found: dict[int, list[tuple[Turn, ...]]] = {0: [], 1: []}
+    for number, end in enumerate(ends):
+        starts = [0, *(earlier + 1 for earlier in ends[:number])]
+        if any(content or calls for _, content, calls in turns[starts[-1] : end]):
+            found[0].append(tuple(turns[:end]))
+            found[1] += [tuple(turns[start:end]) for start in starts[1:][-8:]]
+    return found
+
+
+def shown(row: Row) -> set[tuple[Turn, ...]]:
+    """The examples that a row shows, the whole one among them."""
+    turns = spoken(row)
+    ends = [index + 1 for index, turn in enumerate(turns) if turn[0] == "assistant"]
+    whole = {tuple(turns)} if row.get("messages") else set()
+    return whole | {tuple(turns[start:end]) for number, end in enumerate(ends) for start in [0, *ends[:number][-8:]]}
+
+
+def copied(row: Row) -> str:
+    """What makes a row a copy."""
+    return repr([(m.get("role"), strict(m.get("content")), m.get("tool_calls")) for m in row["messages"]])
 
 
 def valid(row: Row, pair_ids: list[str | None]) -> bool:
@@ -143,21 +224,27 @@ def alone(row: Row, pair_ids: list[str | None], tags: list[str]) -> str | None:
     return "training_prohibited" if "training" in prohibited(row, tags) else None
 
 
+def put_to_many(rows: list[Row], items: int) -> set[tuple[Turn, ...]]:
+    """Questions that are put to more items than that."""
+    about = defaultdict(set)
+    for row in rows:
+        if word(row.get("item_ref")):
+            for asked in questions(row)[0]:
+                about[asked].add(row["item_ref"].strip(" \t\n\r"))
+    return {asked for asked, of in about.items() if len(of) > items}
+
+
 def judge(rows: list[Row], tags: list[str], items: int) -> list[tuple[str | None, bool]]:
     """For every row its reason, and whether it is included and may stand in validation."""
     pair_ids = [row.get("pair_id") for row in rows]
     reasons = [alone(row, pair_ids, tags) for row in rows]
-    asked_about = defaultdict(set)
-    for row in rows:
-        if prompt(row) is not None and word(row.get("item_ref")):
-            asked_about[prompt(row)].add(row["item_ref"].strip(" \t\n\r"))
-    instructions = {question for question, about in asked_about.items() if len(about) > items}
-    forbidden = {example(row) for row in rows if "training" in prohibited(row, tags)} - {None}
-    reserved = {prompt(row) for row in rows if held_out(row, tags)} - {None} - instructions
+    instructions = put_to_many(rows, items)
+    forbidden = {tuple(spoken(row)) for row in rows if "training" in prohibited(row, tags) and row.get("messages")}
+    reserved = {asked for row in rows if held_out(row, tags) for asked in questions(row)[0]} - instructions
     for index, row in enumerate(rows):
-        if reasons[index] is None and example(row) in forbidden:
+        if reasons[index] is None and shown(row) & forbidden:
             reasons[index] = "identical_to_prohibited"
-        if reasons[index] is None and prompt(row) in reserved:
+        if reasons[index] is None and {*questions(row)[0], *questions(row)[1]} & reserved:
             reasons[index] = "held_out_prompt"
     may_validate = [
         stated(row) and "validation" in allowed(row) and "validation" not in prohibited(row, tags) for row in rows
@@ -165,7 +252,7 @@ def judge(rows: list[Row], tags: list[str], items: int) -> list[tuple[str | None
     copies = defaultdict(list)
     for index, row in enumerate(rows):
         if reasons[index] is None:
-            copies[example(row)].append(index)
+            copies[copied(row)].append(index)
     for same in copies.values():
         kept, *others = sorted(same, key=lambda index: rows[index]["pair_id"])
         may_validate[kept] = all(may_validate[index] for index in same)
@@ -176,17 +263,15 @@ def judge(rows: list[Row], tags: list[str], items: int) -> list[tuple[str | None
 
 def ties(rows: list[Row], included: list[Row], items: int) -> list[set[str]]:
     """Groups of pair ids that must fall on one side, by joining whatever shares a key until nothing changes."""
-    asked_about = defaultdict(set)
-    for row in rows:
-        if prompt(row) is not None and word(row.get("item_ref")):
-            asked_about[prompt(row)].add(row["item_ref"].strip(" \t\n\r"))
+    instructions = put_to_many(rows, items)
+    outright = {asked for row in rows for asked in questions(row)[0]}
     shared = defaultdict(set)
     for row in included:
         shared["item", row["item_ref"].strip(" \t\n\r")].add(row["pair_id"])
         if word(row.get("canonical_label_id")):
             shared["label", row["canonical_label_id"].strip(" \t\n\r")].add(row["pair_id"])
-        if len(asked_about[prompt(row)]) <= items:
-            shared["prompt", prompt(row)].add(row["pair_id"])
+        for asked in {*questions(row)[0], *(outright & set(questions(row)[1]))} - instructions:
+            shared["question", asked].add(row["pair_id"])
     groups: list[set[str]] = []
     for group in shared.values():
         joined = [other for other in groups if other & group]

@@ -37,10 +37,15 @@ def _spiced(draw: st.DrawFn) -> Row:
 
 
 def as_read(row: Row) -> Row:
-    """The row as every source reads it: a list with a null in it is no list of words; in a label's, it denies."""
+    """The row as every source reads it: a list with a null in it is no list of words; in a label's, it denies. And no
+    message calls tools by an empty list."""
     read = {name: None if None in (row.get(name) or []) else row.get(name) for name in LIST_COLUMNS}
     broken = any(name.startswith("label_") and None in (row.get(name) or []) for name in LIST_COLUMNS)
-    return row | read | ({"allowed_uses": None} if broken else {})
+    said = [
+        message | ({"tool_calls": None} if message.get("tool_calls") == "[]" else {})
+        for message in row.get("messages") or []
+    ]
+    return row | read | ({"allowed_uses": None} if broken else {}) | ({"messages": said} if said else {})
 
 
 #: Odd pairs, some with characters that engines spell, count or lower differently.

@@ -1,16 +1,20 @@
 """How long tests go on that make up their own input: a slice, the same each time, or for long and always anew.
 
-`make soak` is the long way. It sets SOAK_TIMES to how many times the examples of the slice are to be tried.
+`make soak` is the long way. It sets SOAK_TIMES to how many times the examples of the slice are to be tried. The seed is
+left in the environment, so that all processes of a run draw from the same.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 from typing import Final
 
 #: 1 means the slice.
 TIMES: Final = int(os.environ.get("SOAK_TIMES") or 1)
 SOAKING: Final = TIMES > 1
+#: What made-up input is drawn from: the same in the slice; printed at the start, and given again as SOAK_SEED.
+SEED: Final = int(os.environ.setdefault("SOAK_SEED", str(secrets.randbelow(2**32) if SOAKING else 0)))
 
 
 def examples(count: int) -> int:

@@ -104,7 +104,7 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             elif list(Role).index(role) < list(Role).index(Role(least)):
                 problem(answer, 403, "forbidden")
             else:
-                # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs. No suite is made.
+                # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs.
                 nothing = ("/lineage", "}/diff/{other_job_id}", "/uses", "/suites/{name}", "/check")
                 is_nothing = template.endswith(nothing) or (method, template) == ("POST", f"{API}/suites")
                 expected = {404} if is_nothing else {200, 201, 204}

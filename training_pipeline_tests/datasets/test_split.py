@@ -111,7 +111,7 @@ def test_nearly_equal_instructions_tie_nothing(tmp_path: Path) -> None:
     prompts += [prompts[0].replace("one", "a")]
     rows = [asked(number, prompts[number % 2]) for number in range(60)]
     question = one_letter(rng, prompts[0])
-    rows += [asked(60, question), asked(61, question.replace(".", "!"))]
+    rows += [asked(60, question), asked(61, question.replace("report", "repert"))]
     report = made(rows, tmp_path).report
     assert (report.components, report.near.tied) == (61, 2), "the two questions that are no instructions are tied"
 

@@ -11,6 +11,7 @@ from training_pipeline.datasets.text_hashes import text_hashes, texts_of
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.refs import DatasetRef, required
 from training_pipeline.infra.database import Database
+from training_pipeline.models.uses.keys import questions_of
 from training_pipeline.settings import Settings
 from training_pipeline.testing.installation import scripted_services
 from training_pipeline.testing.job_life import prepared
@@ -18,11 +19,19 @@ from training_pipeline.testing.jobs import ScriptedBackend
 from training_pipeline.testing.small_sheet import rows, write_sheet
 
 CALL = [{"id": "c1", "type": "function", "function": {"name": "find", "arguments": {"term": "Größe ≥ 1"}}}]
+SEVERAL = [
+    {"role": "user", "content": "Good morning!"},
+    {"role": "assistant", "content": "How can I help?"},
+    {"role": "user", "content": "Wie heißt der Händler?"},
+    {"role": "assistant", "content": "Weiß."},
+    {"role": "user", "content": "And where does he live?"},
+    {"role": "assistant", "content": "In Köln."},
+]
 
 
 @pytest.fixture
 def dataset(settings: Settings, database: Database) -> DatasetRef:
-    """Of plain pairs, and of one with everything that an example may have."""
+    """Of plain pairs, of one with everything that an example may have, and of one with several questions."""
     tools = [{"type": "function", "function": {"name": "find", "parameters": {}}}]
     rich = {
         "messages": [
@@ -34,21 +43,23 @@ def dataset(settings: Settings, database: Database) -> DatasetRef:
         ],
         "tools": tools,
     }
+    pairs = [*rows(20), *rows(1, pair_id="rich", item_ref="rich", **rich)]
+    pairs += rows(1, pair_id="several", item_ref="several", messages=SEVERAL)
     with scripted_services(settings, database, ScriptedBackend()) as services:
-        write_sheet(settings.sheets, "small", [*rows(20), *rows(1, pair_id="rich", item_ref="rich", **rich)])
+        write_sheet(settings.sheets, "small", pairs)
         job = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
         return required(prepared(services, job.id).data.dataset, "dataset")
 
 
 def test_every_example_of_a_dataset_has_the_hashes_of_its_manifest(dataset: DatasetRef) -> None:
     manifest = pq.read_table(dataset.manifest_file).to_pylist()
-    expected = {(row["row_hash"], row["prompt_hash"]) for row in manifest if row["split"]}
+    expected = {(row["row_hash"], row["prompt_hash"].partition(" +")[0]) for row in manifest if row["split"]}
     found = set()
     for file in (dataset.train_file, dataset.validation_file):
         for line in texts_of(file.read_bytes()):
             hashes = text_hashes(line)
             assert len(hashes.row_hashes) == 1  # written as we would write it
-            found.add((hashes.row_hashes[0], hashes.question_hashes[0]))
+            found.add((hashes.row_hashes[0], " ".join(sorted(hashes.question_hashes[:-1]))))
             spaced = json.dumps(json.loads(line), indent=None, ensure_ascii=True)
             assert text_hashes(spaced).row_hashes[1] == hashes.row_hashes[0]
     assert found == expected
@@ -59,11 +70,74 @@ def test_a_text_that_is_no_example_is_a_question(dataset: DatasetRef) -> None:
     known = {row["prompt_hash"]: row["pair_id"] for row in manifest}
     (text,) = texts_of("\ufeff  which queue takes\n invoice 7?\n".encode())
     hashes = text_hashes(text)
-    assert (hashes.row_hashes, [known.get(one) for one in hashes.question_hashes]) == ((), ["p-0007"])
+    assert (hashes.row_hashes, [known.get(one) for one in hashes.question_hashes]) == ((), ["p-0007", None])
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b" \n", b'{"messages": []}', b'{"messages": "x"}', b'{"question": "x"}', b"\xff\xfe\x00"]
+    ("text", "expected"),
+    [
+        (" Wie heißt\tder \u03a3\u039f\u03a6\u039f\u03a3?\n", "878dbca57167f8b23c12d4807f9adc8a"),
+        (
+            json.dumps(
+                {
+                    "messages": [
+                        {"role": "system", "content": "Be brief."},
+                        {"role": "user", "content": "a\x1fb \u0130\u3000"},
+                        {"role": "assistant", "content": "x"},
+                        {"role": "user", "content": "And?"},
+                        {"role": "assistant", "content": "y"},
+                        {"role": "tool"},
+                    ]
+                }
+            ),
+            "f801e2851ec431e2aef7a382ea12c5bf",
+        ),
+        (json.dumps({"messages": [{"role": "user", "content": "open"}]}), "a0cf65a2ef0b27b846bb66e74993e2ee"),
+    ],
+)
+def test_a_question_has_the_hash_that_earlier_policies_gave_it(text: str, expected: str) -> None:
+    """Pinned: manifests of policies 1 to 3 have these."""
+    assert text_hashes(text).question_hashes[-1] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "WIE HEISST DER HA\u0308NDLER",
+        "\ufeff And where \u200bdoes he live\uff1f",
+        json.dumps({"messages": [{"role": "system", "content": "Be brief."}, *SEVERAL[:2]]}),
+        json.dumps({"messages": [{"role": "USER", "content": "good morning", "name": "Ada"}]}),
+        json.dumps({"messages": SEVERAL[2:]}),
+        json.dumps({"messages": SEVERAL[:4]}),
+    ],
+)
+def test_the_question_of_any_turn_is_found_however_it_is_written(dataset: DatasetRef, text: str) -> None:
+    manifest = pq.read_table(dataset.manifest_file, columns=["pair_id", "prompt_hash"]).to_pylist()
+    asked = {row["pair_id"]: questions_of(row["prompt_hash"]) for row in manifest}
+    found = {
+        one: [pair_id for pair_id, hashes in asked.items() if one in hashes]
+        for one in text_hashes(text).question_hashes
+    }
+    assert "several" in {pair_id for pairs in found.values() for pair_id in pairs}, found
+
+
+def test_the_question_of_a_turn_alone_ties_nothing(dataset: DatasetRef) -> None:
+    manifest = pq.read_table(dataset.manifest_file, columns=["pair_id", "prompt_hash"]).to_pylist()
+    (stored,) = (row["prompt_hash"] for row in manifest if row["pair_id"] == "several")
+    assert [one.startswith("+") for one in stored.split()] == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b" \n",
+        b'{"messages": []}',
+        b'{"messages": "x"}',
+        b'{"question": "x"}',
+        rb'{"messages": [{"role": "\ud83d"}]}',
+        b"\xff\xfe\x00",
+    ],
 )
 def test_what_is_neither_is_refused_without_its_text(content: bytes) -> None:
     with pytest.raises(InvalidRequest) as caught:

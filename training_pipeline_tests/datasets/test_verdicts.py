@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from training_pipeline.datasets.verdicts import judged, texts, verdicts
 from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.pairs import chat, open_sheet, pair
+from training_pipeline.testing.sheet_files import HEAD, ROW, put_sheet
 
 ROWS = [
     pair(1),
@@ -42,3 +48,12 @@ def test_texts_of_pairs_that_pass_can_be_read() -> None:
     with texts(open_sheet(ROWS), GatePolicy()) as found:
         read = {row["pair_id"]: row["messages"] for row in found.to_pyarrow().to_pylist()}
     assert [message["content"] for message in read["p-000001"]] == ["Question 1?", "Answer 1."]
+
+
+@pytest.mark.parametrize("name", ["allowed_uses", "prohibited_uses", "data_classification"])
+def test_a_null_denies_whatever_the_defaults_say(tmp_path: Path, name: str) -> None:
+    stated = "{allowed_uses: [training, validation], prohibited_uses: [], data_classification: public}"
+    left_out = {key: value for key, value in ROW.items() if key != name} | {"pair_id": "p2", "item_ref": "INV-2"}
+    put_sheet(tmp_path, [ROW | {name: None}, left_out], head=f"{HEAD}defaults: {stated}\n")
+    with FileTrainingSheets([tmp_path]).open("s") as opened, judged(opened, GatePolicy()) as found:
+        assert found.reason.to_pyarrow().to_pylist() == ["training_not_allowed"] * 2

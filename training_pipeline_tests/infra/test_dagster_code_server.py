@@ -46,6 +46,9 @@ def waiting():
 defs = dg.Definitions(jobs=[telling, waiting], executor=dg.in_process_executor)
 """
 
+#: As under `up`, where the code server is forked off a process that has imported the definitions.
+IMPORTED = "import served_by_this_test; "
+
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
@@ -59,10 +62,11 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture
-def server(directory: Path) -> Iterator[psutil.Popen]:
+def server(request: pytest.FixtureRequest, directory: Path) -> Iterator[psutil.Popen]:
     arguments = (str(directory / "code"), "served_by_this_test", "here")
+    serve = f"from training_pipeline.infra.dagster_code_server import serve; serve(*{arguments!r})"
     process = psutil.Popen(
-        [sys.executable, "-c", f"from training_pipeline.infra.dagster_code_server import serve; serve(*{arguments!r})"],
+        [sys.executable, "-c", getattr(request, "param", IMPORTED) + serve],
         env={**os.environ, "PYTHONPATH": str(directory)},
         start_new_session=True,
     )
@@ -89,7 +93,10 @@ def processes(instance: dg.DagsterInstance, run_id: str) -> tuple[int, int] | No
     return next(((int(found[1]), int(found[2])) for found in told if found), None)
 
 
-def test_runs_are_forked_off_a_process_that_has_imported_all(workspace: WorkspaceRequestContext) -> None:
+@pytest.mark.parametrize("server", [IMPORTED, ""], ids=["imported", "not_imported"], indirect=True)
+def test_runs_are_forked_off_a_process_that_has_imported_all(
+    workspace: WorkspaceRequestContext, server: psutil.Popen, request: pytest.FixtureRequest
+) -> None:
     instance = workspace.instance
     runs = [launched(workspace, "here", "telling") for _ in range(2)]
     until(lambda: all(instance.get_run_by_id(one).is_finished for one in runs), seconds=60)  # type: ignore[union-attr]
@@ -97,6 +104,8 @@ def test_runs_are_forked_off_a_process_that_has_imported_all(workspace: Workspac
     (imported, first), (also, second) = [processes(instance, one) or (0, 0) for one in runs]
     assert imported == also
     assert len({imported, first, second}) == 3
+    # What the server had imported itself is not imported a second time.
+    assert (imported == server.pid) == (request.node.callspec.params["server"] == IMPORTED)
 
 
 def test_a_run_that_is_killed_fails_and_one_that_is_cancelled_ends(workspace: WorkspaceRequestContext) -> None:

@@ -49,14 +49,12 @@ def test_tool_definitions_are_a_column_of_their_own() -> None:
     assert pair_expressions(Spelled({"tools"}), {})["tools"] == "tools()"
 
 
-def test_a_default_fills_what_is_missing_and_never_what_is_malformed() -> None:
-    made = pair_expressions(
-        Spelled({"status", "prohibited_uses"}), {"status": "labeled", "prohibited_uses": ["few_shot"]}
-    )
-    assert made["status"] == "coalesce(text(status), 'labeled')"
-    assert made["prohibited_uses"] == (
-        "CASE WHEN stated(prohibited_uses) IS NULL THEN [few_shot] ELSE words(prohibited_uses) END"
-    )
+def test_a_default_fills_a_missing_column_and_never_a_null_or_malformed_value() -> None:
+    stated = {"status": "labeled", "prohibited_uses": ["few_shot"]}
+    made = pair_expressions(Spelled({"status", "prohibited_uses"}), stated)
+    assert (made["status"], made["prohibited_uses"]) == ("text(status)", "words(prohibited_uses)")
+    made = pair_expressions(Spelled(()), stated)
+    assert (made["status"], made["prohibited_uses"]) == ("'labeled'", "[few_shot]")
 
 
 def test_a_constraint_of_a_label_that_cannot_be_read_denies() -> None:

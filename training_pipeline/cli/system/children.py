@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from typing import Final
@@ -10,7 +11,8 @@ from typing import Final
 from training_pipeline.cli.system.up_record import Child, Record
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.infra.files import tail
-from training_pipeline.infra.processes import ProcessIdentity, start
+from training_pipeline.infra.fork_server import Forked, ForkServer
+from training_pipeline.infra.processes import ProcessIdentity
 from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.settings import Settings
 
@@ -18,7 +20,24 @@ from training_pipeline.settings import Settings
 RESTARTS: Final = RetryPolicy(first=1.0, longest=60.0, attempts=10)
 #: A process that has lived for so many seconds has not died "in a row".
 STEADY_SECONDS: Final = 300.0
+FORK_SERVER: Final = "fork_server"
+#: What the others import: each of them, for itself, would take two to four seconds of processor time for it.
+IMPORTED: Final = (
+    "training_pipeline.definitions",
+    "training_pipeline.infra.dagster_code_server",
+    "training_pipeline.infra.dagster_storage",
+    "training_pipeline.dagster_ui.server",
+    "dagster._daemon",
+    "training_pipeline.api.app",
+    "training_pipeline.api.server",
+    "training_pipeline.web.mount",
+    "training_pipeline.cli.system.environment",
+    "mlflow.tracking",
+    "matplotlib.figure",
+    "pandas",
+)
 NAMES: Final = {
+    FORK_SERVER: "The process that the others are forked off",
     "code_server": "Dagster's code server",
     "webserver": "Dagster's webserver",
     "read_only": "Dagster's read-only webserver",
@@ -42,7 +61,7 @@ class Restarts:
 
 @dataclass(slots=True)
 class _Running:
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     command: list[str]
     restarts: Restarts
     since: float = field(default_factory=time.monotonic)
@@ -57,18 +76,34 @@ class Children:
         self, settings: Settings, environment: dict[str, str], record: Record, *, policy: RetryPolicy = RESTARTS
     ) -> None:
         self.record = record
+        #: Of those that are started from now on.
+        self.environment = environment
         self._settings = settings
-        self._environment = environment
         self._policy = policy
         self._running: dict[str, _Running] = {}
+        self._fork_server = ForkServer(IMPORTED)
+
+    def start_fork_server(self) -> None:
+        """Start the process that the others are forked off once `can_fork`. Only Linux forks without harm."""
+        if sys.platform == "linux":
+            self.start(FORK_SERVER, [])
+
+    def can_fork(self) -> bool:
+        """Whether those that are started now are forked, or will never be."""
+        return self._fork_server.is_ready() or FORK_SERVER not in self._running
 
     def start(self, name: str, command: list[str]) -> None:
         """Start a process, and put it on record in the place of one of its name that has died with all its own."""
         log = self._settings.logs / f"{name}.log"
-        process = start(command, environment=self._environment, log=log)
+        process: subprocess.Popen[bytes] | Forked
+        if name == FORK_SERVER:
+            process = self._fork_server.launch(environment=self.environment, log=log)
+        else:
+            process = self._fork_server.start(command, environment=self.environment, log=log)
+        identity = process.identity if isinstance(process, Forked) else ProcessIdentity.of(process.pid)
         before = self._running.get(name)
         self._running[name] = _Running(process, command, before.restarts if before else Restarts(self._policy))
-        child = Child(name=name, process=ProcessIdentity.of(process.pid), log=log)
+        child = Child(name=name, process=identity, log=log)
         others = tuple(one for one in self.record.children if one.name != name or one.process.group())
         self.record = self.record.model_copy(update={"children": (*others, child)}).stored(self._settings)
 

@@ -73,11 +73,13 @@ def up(
             api_url=address(settings.api_host, settings.api_port),
             read_only_url=read_only_url(settings),
         ).stored(settings)
-        say("Preparing the database …")
-        environment = os.environ | _prepared(settings, say)
         with _stop_requests() as stop:
+            children = Children(settings, dict(os.environ), record)
             try:
-                _run(settings, workspace, environment, record, stop, say, ready)
+                children.start_fork_server()  # it imports while the database is prepared
+                say("Preparing the database …")
+                children.environment |= _prepared(settings, say)
+                _run(settings, workspace, children, stop, say, ready)
             finally:
                 say("Stopping …")
                 end_children(settings, hurry=lambda: len(stop) > 1)
@@ -100,7 +102,7 @@ def down(settings: Settings) -> list[str]:
     stopped = []
     record = read_record(settings)
     if is_up(settings) and record is not None:
-        seconds = 5 * GRACE_SECONDS  # it has up to four children to end
+        seconds = 5 * GRACE_SECONDS  # it has up to six children to end
         for sign in (signal.SIGTERM, signal.SIGKILL):
             if record.up.is_alive():
                 os.kill(record.up.pid, sign)
@@ -126,23 +128,20 @@ def end_children(settings: Settings, *, hurry: Callable[[], bool] = lambda: Fals
 def _run(
     settings: Settings,
     workspace: Path | None,
-    environment: dict[str, str],
-    record: Record,
+    children: Children,
     stop: list[int],
     say: Callable[[str], None],
     ready: Callable[[Record], None],
 ) -> None:
     say("Starting Dagster's webserver and daemon, and the REST API …")
-    children = Children(settings, environment, record)
+    _until(children.can_fork, children, stop)
     with TemporaryDirectory(prefix="training-pipeline-") as private:  # a path that is short enough for a socket
         if workspace is None:
             socket = Path(private) / "code"
             workspace = code_server.write_workspace(Path(private) / "workspace.yaml", socket)
-            children.start("code_server", code_server.command(socket))
-            deadline = time.monotonic() + START_SECONDS
-            while not code_server.accepts_connections(socket) and time.monotonic() < deadline and not stop:
-                children.require_alive()
-                time.sleep(LOOK_SECONDS)
+            if not stop:
+                children.start("code_server", code_server.command(socket))
+            _until(lambda: code_server.accepts_connections(socket), children, stop)
         probe = Path(private) / "probe"
         probe.write_text(secrets.token_hex(32), encoding="ascii")
         for name, command in _commands(settings, workspace, probe).items():
@@ -150,13 +149,21 @@ def _run(
                 return
             children.start(name, command)
         healthy = health.check(
-            [found for found in (record.url, record.read_only_url) if found],
-            record.api_url,
-            environment["DAGSTER_POSTGRES_URL"],
+            [found for found in (children.record.url, children.record.read_only_url) if found],
+            children.record.api_url,
+            children.environment["DAGSTER_POSTGRES_URL"],
             probe=probe.read_text(encoding="ascii"),
-            since=record.since,
+            since=children.record.since,
         )
         _watch(settings, children, healthy, stop, say, ready)
+
+
+def _until(condition: Callable[[], bool], children: Children, stop: list[int]) -> None:
+    """Return once the condition holds, at `stop`, or after too long a time, which others will notice."""
+    deadline = time.monotonic() + START_SECONDS
+    while not condition() and time.monotonic() < deadline and not stop:
+        children.require_alive()
+        time.sleep(LOOK_SECONDS)
 
 
 def _watch(

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NoReturn
 
 from training_pipeline.domain.rules.text import WHITE_SPACE
 from training_pipeline.domain.training_sheet import ROLES
@@ -116,10 +116,7 @@ def has_tool_calls(message: Mapping[str, object]) -> bool:
     """Whether a message calls tools: `tool_calls` is a list with something in it, or the JSON text of one. Pure."""
     calls = message.get("tool_calls")
     if isinstance(calls, str):
-        try:
-            calls = json.loads(calls)
-        except ValueError:
-            return False
+        calls = _parsed(calls)
     return isinstance(calls, list) and bool(calls)
 
 
@@ -135,9 +132,14 @@ def _has_broken_arguments(message: Mapping[str, object]) -> bool:
 
 def _parsed(text: str) -> object:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=no_constant)
     except (ValueError, RecursionError):
         return _NO_JSON
+
+
+def no_constant(name: str) -> NoReturn:
+    """For `json.loads`: raises `ValueError` for NaN and Infinity, which Python would read and JSON does not have."""
+    raise ValueError(f"{name} is no JSON")
 
 
 def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:

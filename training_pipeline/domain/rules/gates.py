@@ -1,7 +1,7 @@
 """The two gates: one verdict and one reason for every pair, as Ibis expressions over `PAIR_SCHEMA`.
 
-`judge_each` looks at every pair by itself, `judge_together` at what its neighbours in the sheet say. Both compile for
-any engine that Ibis knows. Missing, null or unknown constraints deny.
+`judge_each` looks at every pair by itself, `judge_together` (in `neighbours.py`) at what its neighbours in the sheet
+say. Both compile for any engine that Ibis knows. Missing, null or unknown constraints deny.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 from training_pipeline.domain.rules.constraints import all_known, classification, names, strictness, words
-from training_pipeline.domain.rules.policy import GatePolicy, Reason, not_allowed, prohibited_reason
+from training_pipeline.domain.rules.policy import Reason, not_allowed, prohibited_reason
 from training_pipeline.domain.rules.text import is_blank, trimmed, word_of
 from training_pipeline.domain.rules.tool_definitions import has_sound_tools
 from training_pipeline.domain.rules.validity import chat_letters, is_chat
@@ -24,7 +24,7 @@ Keep = Callable[[ir.Table], ir.Table]
 
 
 def unkept(table: ir.Table) -> ir.Table:
-    """The table itself. Pure."""
+    """The table as it is: nothing is held."""
     return table
 
 
@@ -138,62 +138,4 @@ def judge_each(
         held_out=~(stated & permitted(Use.TRAINING)) & (permitted(Use.EVALUATION) | permitted(Use.TESTING))
         if use is Use.TRAINING
         else ibis.literal(False),
-    )
-
-
-def judge_together(judged: ir.Table, policy: GatePolicy, *, keep: Keep = unkept) -> ir.Table:
-    """Finish the verdicts of `judge_each`, to which `row_hash` and `prompt_hash` were added.
-
-    `row_hash` must be there for every pair without a reason and for every prohibited one, `prompt_hash` for every pair
-    that has messages. `keep` may store a small table that is read several times. Returns the columns of `judged`, with
-    the final `reason` and `may_validate` (false for excluded pairs), and `instruction`: the prompt is put to so many
-    items that it ties nothing.
-    """
-    items = policy.instruction_prompt_items
-    asked = judged.filter(judged.prompt_hash.notnull())
-    # Counting distinct items is dear; few prompts are asked often enough to need it.
-    frequent = asked.group_by("prompt_hash").having(lambda group: group.count() > items).agg()
-    instructions = keep(
-        asked.semi_join(frequent, "prompt_hash")
-        .group_by(instruction_prompt="prompt_hash")
-        .having(lambda group: group.item_ref.nunique() > items)
-        .agg()
-    )
-    held_out = keep(
-        asked.filter(asked.held_out)
-        .anti_join(instructions, ibis._.prompt_hash == instructions.instruction_prompt)
-        .select(held_out_prompt="prompt_hash")
-        .distinct()
-    )
-    prohibited = keep(
-        judged.filter(judged.prohibited & judged.row_hash.notnull()).select(prohibited_hash="row_hash").distinct()
-    )
-    joined = (
-        judged.left_join(instructions, judged.prompt_hash == instructions.instruction_prompt)
-        .left_join(held_out, judged.prompt_hash == held_out.held_out_prompt)
-        .left_join(prohibited, judged.row_hash == prohibited.prohibited_hash)
-    )
-    known = joined.select(
-        *(name for name in judged.columns if name != "reason"),
-        reason=ibis.coalesce(
-            joined.reason,
-            ibis.cases(
-                (joined.prohibited_hash.notnull(), str(Reason.IDENTICAL_TO_PROHIBITED)),
-                (joined.held_out_prompt.notnull(), str(Reason.HELD_OUT_PROMPT)),
-            ),
-        ),
-        instruction=joined.instruction_prompt.notnull(),
-    )
-    copies = keep(
-        known.filter(known.reason.isnull())
-        .group_by(copied_hash="row_hash")
-        .having(lambda group: group.count() > 1)
-        .agg(kept_id=lambda group: group.pair_id.min(), all_may_validate=lambda group: group.may_validate.all())
-    )
-    final = known.left_join(copies, known.row_hash == copies.copied_hash)
-    duplicate = final.reason.isnull() & (final.pair_id != final.kept_id).fill_null(False)
-    return final.select(
-        *(name for name in known.columns if name not in {"reason", "may_validate"}),
-        reason=ibis.cases((duplicate, str(Reason.DUPLICATE)), else_=final.reason),
-        may_validate=final.reason.isnull() & ~duplicate & final.may_validate & final.all_may_validate.fill_null(True),
     )

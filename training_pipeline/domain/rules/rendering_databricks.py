@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.rendering import message_json
-from training_pipeline.domain.rules.text import BLANKS, engine_function, lowered
+from training_pipeline.domain.rules.text import engine_function
 from training_pipeline.domain.rules.validity import has_messages
 
 _STRINGS: Final = dt.Array(dt.string)
@@ -56,20 +56,3 @@ def rendered(messages: ir.ArrayValue) -> ir.StringValue:
     """The example as one line without newline; null where there are no messages."""
     written = _joined(messages.map(lambda message: message_json(message, _quoted)), ",")
     return ibis.cases((has_messages(messages), ibis.literal('{"messages":[') + written + "]}"))
-
-
-def prompt_hash(messages: ir.ArrayValue) -> ir.StringValue:
-    """First 32 hexadecimal digits of the SHA-256 of the normalised prompt; null where there are no messages."""
-    separator = _character("\x1f")
-    roles = messages.map(lambda message: message["role"])
-    answer = _position(_reversed(roles), "assistant").fill_null(0)  # counted from the end, 0 where there is none
-    asked = _slice(messages, 1, messages.length() - answer)
-    parts = asked.map(
-        lambda message: (
-            message["role"].fill_null("")
-            + separator
-            + message["content"].fill_null("").replace(separator, separator + separator)
-        )
-    )
-    prompt = _without(lowered(_joined(parts, separator)), BLANKS, "")
-    return ibis.cases((has_messages(messages), _left(prompt.hexdigest("sha256"), 32)))

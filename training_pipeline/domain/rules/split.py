@@ -31,19 +31,19 @@ class SplitPlan:
     report: SplitReport
 
 
-def tie(keys: Sequence[Integers]) -> Integers:
+def tie(keys: Sequence[Integers], several: Sequence[tuple[Integers, Integers]] = ()) -> Integers:
     """Number the groups of rows that are tied together by any of `keys`, directly or through others. Pure.
 
-    Each array of `keys` has one code a row: rows with the same code are tied, a negative code ties nothing. Returns
+    Each array of `keys` has one code a row: rows with the same code are tied, a negative code ties nothing.
+    Of keys that a row may have `several` of, each has the rows and their codes, none negative. Returns
     int64: 0, 1, 2, … in the order of each group's first row.
     """
     n = len(keys[0])
     edges: list[Integers] = []
-    for codes in keys:
+    for tied, codes in [*((np.flatnonzero(codes >= 0), codes[codes >= 0]) for codes in keys), *several]:
         first = np.zeros(int(codes.max(initial=-1)) + 1, dtype=np.int64)
-        tied = np.flatnonzero(codes >= 0)
-        first[codes[tied][::-1]] = tied[::-1]  # written backwards, so that the first row of each code stays
-        other = first[codes[tied]]
+        first[codes[::-1]] = tied[::-1]  # written backwards, so that the first row of each code stays
+        other = first[codes]
         edges.append(np.stack([tied, other])[:, tied != other])
     start, end = np.concatenate(edges, axis=1)
     return connected(start, end, n)

@@ -12,16 +12,19 @@ from typing import Final, NamedTuple
 
 import duckdb
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.datasets.store import verify
-from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.rules.comparison import ALONE, LATER, Comparison
+from training_pipeline.domain.rules.engine_words import DUCKDB
 from training_pipeline.domain.rules.near_questions import near_pairs
+from training_pipeline.domain.rules.normal_form import normal_form_table
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.rules.rendering import prompt_hash, question_text
+from training_pipeline.domain.rules.rendering import rendered
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.models.evaluation.aging import AGED, aged, sheets_now
 from training_pipeline.models.evaluation.ancestry import Ancestry, Learned
@@ -88,30 +91,40 @@ def check(
     with disk_errors("compare the suite with what was trained on"), duckdb.connect() as engine:
         _learn(engine, ancestry.learned)
         rows = _frozen(engine, source, policy, suite)
+        engine.execute(_SUITE_QUESTIONS)
         engine.execute(_INSTRUCTIONS, {"items": policy.instruction_prompt_items})
         met = [Found(*row) for row in engine.execute(_MET).fetchall()]
         met += _near(engine, policy.near_question_similarity)
     return _report(ancestry, rows, met, refuse_near=refuse_near)
 
 
-#: A row for each way in which a pair was met, with the first of the jobs.
+#: A row for each way in which a pair was met, with the first of the jobs. A question that only some turns of a
+#: conversation ask is the same as one that is asked outright.
 _MET: Final = f"""
     SELECT number, finding, min(place) AS place FROM (
         SELECT number, '{SAME_EXAMPLE}' AS finding, place FROM suite JOIN learned USING (row_hash)
         UNION ALL
-        SELECT number, '{SAME_QUESTION}', place FROM suite_questions JOIN learned_questions USING (question)
-        WHERE question NOT IN (FROM instructions)
+        SELECT number, '{SAME_QUESTION}', place FROM suite_questions AS ours JOIN learned_questions USING (question)
+        WHERE (ours.outright OR learned_questions.outright) AND question NOT IN (FROM instructions)
         UNION ALL
         SELECT number, '{SAME_ITEM}', place FROM suite JOIN learned USING (sheet_id, item_ref)
     ) WHERE number IN (SELECT number FROM suite WHERE {AGED} IS NULL) GROUP BY number, finding
 """  # noqa: S608 - our own names
-#: A pair may ask several questions.
-_EACH: Final = "unnest(string_split(replace(question, '+', ''), ' ')) AS question"
+#: The hashes of questions in a text of `Comparison.questions` or of a manifest.
+_EACH: Final = f"""
+    SELECT * EXCLUDE (hash), ltrim(hash, '{LATER}{ALONE}') AS question,
+        NOT starts_with(hash, '{LATER}') AND NOT starts_with(hash, '{ALONE}') AS outright
+    FROM (SELECT * EXCLUDE (asked), unnest(string_split(asked, ' ')) AS hash FROM of_rows WHERE asked <> '')
+"""  # noqa: S608 - our own names
 _INSTRUCTIONS: Final = f"""
-    CREATE TABLE suite_questions AS SELECT number, {_EACH} FROM suite WHERE question IS NOT NULL;
     CREATE TABLE instructions AS SELECT question FROM (
-        SELECT sheet_id, item_ref, {_EACH} FROM suite UNION ALL SELECT sheet_id, item_ref, {_EACH} FROM learned
-    ) GROUP BY question HAVING count(DISTINCT (sheet_id, item_ref)) > $items
+        WITH of_rows AS (
+            SELECT sheet_id, item_ref, asked FROM suite UNION ALL SELECT sheet_id, item_ref, asked FROM learned
+        ) {_EACH}
+    ) WHERE outright GROUP BY question HAVING count(DISTINCT (sheet_id, item_ref)) > $items
+"""  # noqa: S608 - our own names
+_SUITE_QUESTIONS: Final = f"""
+    CREATE TABLE suite_questions AS WITH of_rows AS (SELECT number, asked FROM suite WHERE {AGED} IS NULL) {_EACH}
 """  # noqa: S608 - our own names
 _ASKED: Final = f"""
     SELECT number, said FROM suite WHERE {AGED} IS NULL AND said <> ''
@@ -119,48 +132,60 @@ _ASKED: Final = f"""
 """  # noqa: S608 - our own names
 _SAID: Final = """
     SELECT said, min(place) AS place FROM learned_questions
-    WHERE said <> '' AND question NOT IN (FROM instructions) GROUP BY said ORDER BY said
+    WHERE outright AND said <> '' AND question NOT IN (FROM instructions) GROUP BY said ORDER BY said
 """
 _MESSAGES: Final = (
     "STRUCT(role VARCHAR, content VARCHAR, name VARCHAR, weight DOUBLE, tool_calls VARCHAR, tool_call_id VARCHAR)[]"
 )
-_QUESTIONS: Final = pa.schema([(name, pa.string()) for name in ("training_sheet_id", "pair_id", "question", "said")])
+_QUESTIONS: Final = pa.schema([(name, pa.string()) for name in ("training_sheet_id", "pair_id", "asked", "said")])
 
 
 def _learn(engine: duckdb.DuckDBPyConnection, learned: Sequence[Learned]) -> None:
     """Fill the tables `learned`, a row for each included pair, and `learned_questions`."""
     engine.execute(
-        "CREATE TABLE learned (place INTEGER, sheet_id VARCHAR, row_hash VARCHAR, item_ref VARCHAR, question VARCHAR)"
+        "CREATE TABLE learned (place INTEGER, sheet_id VARCHAR, row_hash VARCHAR, item_ref VARCHAR, asked VARCHAR)"
     )
-    engine.execute("CREATE TABLE learned_questions (place INTEGER, question VARCHAR, said VARCHAR)")
     for place, each in enumerate(learned):
         manifest = each.dataset.manifest_file
         # Manifests of before had no hashes of questions.
-        question = "prompt_hash" if "prompt_hash" in pq.read_schema(manifest).names else "NULL"
+        asked = "prompt_hash" if "prompt_hash" in pq.read_schema(manifest).names else "NULL"
         engine.execute(
-            f"INSERT INTO learned SELECT $place, $sheet_id, row_hash, item_ref, {question}"  # noqa: S608 - our own names
+            f"INSERT INTO learned SELECT $place, $sheet_id, row_hash, item_ref, {asked}"  # noqa: S608 - our own names
             " FROM read_parquet($manifest) WHERE split IS NOT NULL",
             {"place": place, "sheet_id": each.sheet_id, "manifest": str(manifest)},
         )
-        engine.register("asked", _questions_of(each.dataset))
-        engine.execute(f"INSERT INTO learned_questions SELECT $place, {_EACH}, said FROM asked", {"place": place})  # noqa: S608
-        engine.unregister("asked")
+    engine.register("of_rows", _questions_of(learned))
+    engine.execute(f"CREATE TABLE learned_questions AS {_EACH}")
+    engine.unregister("of_rows")
 
 
-def _questions_of(dataset: DatasetRef) -> pa.Table:
-    """The different questions that a dataset asks."""
+def _questions_of(learned: Sequence[Learned]) -> pa.Table:
+    """The different questions that datasets ask: `place`, the hashes `asked`, and what is `said`."""
+    places = {
+        str(file): place
+        for place, each in reversed([*enumerate(learned)])  # of a dataset that two jobs have, the first one counts
+        for file in (each.dataset.train_file, each.dataset.validation_file)
+    }
     reading = ibis.duckdb.connect()
     try:
         lines = reading.read_json(
-            [str(dataset.train_file), str(dataset.validation_file)],
+            [*places],
             columns={"messages": _MESSAGES},
             format="newline_delimited",
             maximum_object_size=2**30,
+            filename=True,
         )
-        asked = lines.select(question=prompt_hash(lines.messages), said=question_text(lines.messages))
-        return asked.distinct().to_pyarrow()
+        asked = _asked(lines.select("messages", "filename")).distinct().to_pyarrow()
     finally:
         reading.disconnect()
+    of_files = pa.array([places[file] for file in asked["filename"].to_pylist()], pa.int32())
+    return asked.drop_columns("filename").append_column("place", of_files)
+
+
+def _asked(pairs: ir.Table) -> ir.Table:
+    """A table of our own DuckDB with `messages`, and in their place the hashes `asked`, and what is `said` at last."""
+    comparison = Comparison(DUCKDB, rendered, normal_form_table(pairs).cache())
+    return comparison.question_texts(comparison.questions(pairs)).rename(said="question")
 
 
 def _frozen(
@@ -172,20 +197,15 @@ def _frozen(
     for sheet, now in zip(suite.sheets, sheets_now(source, policy, suite), strict=True):
         parts.append(now.rows.append_column("sheet_id", pa.array([sheet.sheet_id] * len(now.rows), pa.string())))
         if now.texts is not None:
-            messages = now.texts.messages
-            asked = now.texts.select(
-                training_sheet_id=ibis.literal(sheet.training_sheet_id),
-                pair_id=now.texts.pair_id,
-                question=prompt_hash(messages),
-                said=question_text(messages),
-            )
-            questions.append(asked.to_pyarrow().cast(_QUESTIONS))
+            asked = _asked(now.texts.select("pair_id", "messages")).to_pyarrow()
+            named = asked.append_column("training_sheet_id", pa.array([sheet.training_sheet_id] * len(asked)))
+            questions.append(named.select(_QUESTIONS.names).cast(_QUESTIONS))
     rows = pa.concat_tables(parts)
     engine.register("frozen", rows.append_column("number", pa.array(np.arange(len(rows)))))
-    engine.register("asked", pa.concat_tables(questions))
+    engine.register("questions", pa.concat_tables(questions))
     engine.execute(
-        "CREATE TABLE suite AS SELECT frozen.*, question, said FROM frozen"
-        " LEFT JOIN asked USING (training_sheet_id, pair_id)"
+        "CREATE TABLE suite AS SELECT frozen.*, asked, said FROM frozen"
+        " LEFT JOIN questions USING (training_sheet_id, pair_id)"
     )
     return rows
 

@@ -7,19 +7,20 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from training_pipeline.domain.rules.chat_format import Problem, Severity, is_blank, pair_problems, text_of
-from training_pipeline.domain.rules.text import WHITE_SPACE
+from training_pipeline.domain.rules.plain_form import questions, spoken, strict
 from training_pipeline.sheets.columns import QUESTION_ANSWER, column_problems
 from training_pipeline.sheets.files.rows import declared_columns, read_rows, wrong_columns
 from training_pipeline.sheets.head import Head
 
-_WITHOUT_WHITE_SPACE = dict.fromkeys(map(ord, WHITE_SPACE))
+#: What the gates say of a pair without the column, by the column.
+_MISSING = {problem.path: problem for problem in pair_problems({})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ def check(data: Path, head: Head, *, limit: int = 100) -> CheckReport:
     Duplicates are found by 128-bit hashes, 72 bytes a row.
     """
     tally, seen = _Tally(limit), _Seen()
+    stated = head.defaults.stated()
+    filled = {name: array("q") for name in stated if name in _MISSING}
     declared = declared_columns(data, head)
     columns: dict[str, int | None] = dict(declared or {})
     rows = 0
@@ -80,11 +83,16 @@ def check(data: Path, head: Head, *, limit: int = 100) -> CheckReport:
             if declared is None:
                 for name in row.values:
                     columns.setdefault(name, row.line)
-            pair = complete(row.values, head)
+            pair = complete(row.values, stated)
+            for name in filled.keys() - row.values.keys():
+                filled[name].append(row.line)
             for problem in pair_problems(pair):
                 path = _in_columns(problem.path, row.values)
                 tally.add(Problem(path, problem.code, problem.message, row.line))
             seen.add(row.line, pair)
+    for name in filled.keys() & columns.keys():  # a default fills no gap of a column that is there
+        for line in filled[name]:
+            tally.add(replace(_MISSING[name], line=line))
     if columns:
         for problem in (*column_problems(columns, head), *wrong_columns(data)):
             tally.add(problem)
@@ -96,10 +104,10 @@ def check(data: Path, head: Head, *, limit: int = 100) -> CheckReport:
     return CheckReport(rows, dict(tally.counts.most_common()), errors, warnings, tally.first())
 
 
-def complete(values: Mapping[str, Any], head: Head) -> dict[str, Any]:
-    """A row as the gates get it: defaults where a value is missing, and question and answer as messages. Pure."""
-    stated = {name: value for name, value in values.items() if value is not None}
-    pair = {**head.defaults.stated(), **stated}
+def complete(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as the gates get it: defaults where it lacks the column, and question and answer as messages. Pure."""
+    filled = {name: value for name, value in defaults.items() if name not in values}
+    pair = {**filled, **{name: value for name, value in values.items() if value is not None}}
     if "messages" not in values and ("question" in values or "answer" in values):
         pair["messages"] = [
             {"role": role, "content": values.get(column)}
@@ -132,7 +140,7 @@ class _Seen:
         pair_id = text_of(pair.get("pair_id"))
         self._lines.append(line)
         self._ids += _hash(b"" if is_blank(pair_id) or pair_id is None else pair_id.encode(), line)
-        self._examples += _hash(_rendered(messages, pair.get("tools")) if sound and messages else b"", line)
+        self._examples += _hash(_copied(messages, pair.get("tools")) if sound and messages else b"", line)
         question, answer = _question_and_answer(messages) if sound and messages else (b"", b"")
         self._questions += _hash(question, line)
         self._answers += _hash(answer, line)
@@ -172,19 +180,19 @@ def _hash(content: bytes, line: int) -> bytes:
     return hashlib.blake2b(str(line).encode(), digest_size=16, person=b"no content").digest()
 
 
-def _rendered(messages: list[dict[str, Any]], tools: object) -> bytes:
-    fields = ("role", "content", "name", "weight", "tool_calls", "tool_call_id")
-    example = [[message.get(name) for name in fields] for message in messages]
-    return json.dumps([example, tools or None], default=str).encode()
+def _copied(messages: list[dict[str, Any]], tools: object) -> bytes:
+    """What makes an example a copy of another: roles, tool calls, contents in their strict form, and tools."""
+    contents = (message.get("content") for message in messages)
+    said = [strict(content) if isinstance(content, str) else content for content in contents]
+    kept = [
+        [message.get("role"), content, message.get("tool_calls")]
+        for message, content in zip(messages, said, strict=True)
+    ]
+    return json.dumps([kept, tools or None], default=str).encode()
 
 
 def _question_and_answer(messages: list[dict[str, Any]]) -> tuple[bytes, bytes]:
-    """What stands before the last assistant message and what follows; case and white space make no difference."""
-    roles = [message.get("role") for message in messages]
-    end = len(roles) - roles[::-1].index("assistant") - 1 if "assistant" in roles else len(roles)
-    parts = [[text_of(message.get("role")), _plain(message.get("content"))] for message in messages]
-    return json.dumps(parts[:end]).encode() if end else b"", json.dumps(parts[end:]).encode()
-
-
-def _plain(content: object) -> str:
-    return content.lower().translate(_WITHOUT_WHITE_SPACE) if isinstance(content, str) else ""
+    """The last question that an example asks, in its normal form, and what it is answered; empty where it asks none."""
+    parts = spoken(messages)
+    last = next(reversed(questions(parts)), [])
+    return (last[0] if last else "").encode(), "".join(parts[-1:]).encode()

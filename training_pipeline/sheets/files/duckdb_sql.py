@@ -29,7 +29,8 @@ MESSAGES_TYPE: Final = (
 
 #: JSON to the types of `PAIR_SCHEMA`. A weight that is no number becomes -1, which no gate takes for a weight; JSON's
 #: true is no number. `tool_calls` counts where it is a list with something in it, or the JSON text of one. `json_valid`
-#: allows a comma after the last element, `is_json` does not.
+#: allows NaN, Infinity and a comma after the last element, `is_json` does not. JSON text that is nested 1000 deep is no
+#: JSON to `json_of`, as to a warehouse.
 MACROS: Final = """
 CREATE TEMP MACRO string_or_number_of(x) AS
     CASE WHEN json_type(x) IN ('VARCHAR', 'BIGINT', 'UBIGINT', 'DOUBLE') THEN x ->> '$' END;
@@ -40,10 +41,16 @@ CREATE TEMP MACRO text_of(x) AS CASE json_type(x) WHEN 'NULL' THEN NULL WHEN 'VA
 CREATE TEMP MACRO words_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'VARCHAR')) = 0
     THEN from_json(x, '["VARCHAR"]') END;
 CREATE TEMP MACRO is_json(t) AS json_valid(t)
-    AND NOT regexp_matches(regexp_replace(t, '"(\\\\.|[^"\\\\])*"', '', 'g'), ',\\s*[\\]}]');
+    AND NOT regexp_matches(regexp_replace(t, '"(\\\\.|[^"\\\\])*"', '', 'g'), '(?i),\\s*[\\]}]|nan|inf');
+CREATE TEMP MACRO brackets(t) AS regexp_replace(regexp_replace(t, '"(\\\\.|[^"\\\\])*"', '', 'g'), '[^][{}]', '', 'g');
+CREATE TEMP MACRO depth_of(t) AS list_reduce(
+    list_transform(string_split(t, ''), lambda c: {'now': CASE WHEN c IN ('[', '{') THEN 1 ELSE -1 END, 'most': 1}),
+    lambda a, b: {'now': a.now + b.now, 'most': greatest(a.most, a.now + b.now)}).most;
+CREATE TEMP MACRO json_of(t) AS CASE WHEN is_json(t) AND (length(t) < 2000
+    OR CASE WHEN length(brackets(t)) < 2000 THEN TRUE ELSE depth_of(brackets(t)) < 1000 END) THEN CAST(t AS JSON) END;
 CREATE TEMP MACRO calls_of(x) AS CASE WHEN json_array_length(x) > 0 THEN CASE WHEN len(list_filter(
         json_extract(x, '$[*].function.arguments'), lambda a: json_type(a) = 'VARCHAR' AND NOT is_json(a ->> '$')
-    )) > 0 THEN '' ELSE x::VARCHAR END END;
+    )) > 0 THEN '' ELSE regexp_replace(x::VARCHAR, '("(?:\\\\.|[^"\\\\])*")|[ \\t\\n\\r]+', '\\1', 'g') END END;
 CREATE TEMP MACRO objects_of(x) AS CASE WHEN json_type(x) = 'NULL' THEN NULL
     WHEN json_type(x) = 'ARRAY' AND len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'OBJECT')) = 0
     THEN CASE WHEN json_array_length(x) > 0 THEN json(x)::VARCHAR END ELSE '' END;
@@ -57,7 +64,7 @@ CREATE TEMP MACRO messages_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]
             role := string_of(m.role), content := string_of(m.content), name := string_of(m.name),
             weight := weight_of(m.weight),
             tool_calls := calls_of(CASE WHEN json_type(m.tool_calls) = 'VARCHAR'
-                THEN TRY_CAST(m.tool_calls ->> '$' AS JSON) ELSE m.tool_calls END),
+                THEN json_of(m.tool_calls ->> '$') ELSE m.tool_calls END),
             tool_call_id := string_of(m.tool_call_id))) END;
 """
 
@@ -106,7 +113,7 @@ class RawFile:
             parts = f"[trim(w) FOR w IN string_split({name}, {quoted(self.list_separator)})]"
             split = f"list_filter({parts}, lambda w: w <> '')"
             words = f"CASE WHEN len({split}) > 0 THEN {split} END"
-            return f"CASE WHEN ltrim({name}) LIKE '[%' THEN words_of(TRY_CAST({name} AS JSON)) ELSE {words} END"
+            return f"CASE WHEN ltrim({name}) LIKE '[%' THEN words_of(json_of({name})) ELSE {words} END"
         return f"words_of(to_json({name}))"
 
     def messages(self) -> str:
@@ -116,15 +123,15 @@ class RawFile:
         if self.is_json("messages"):
             return "messages_of(messages)"
         if self.types["messages"].id == "varchar":
-            return "messages_of(TRY_CAST(messages AS JSON))"
+            return "messages_of(json_of(messages))"
         return f"CAST(messages AS {MESSAGES_TYPE})" if _passes_through(self) else "messages_of(to_json(messages))"
 
     def tools(self) -> str:
         """See `PairColumns`."""
         if self.is_json("tools"):
-            given = "CASE WHEN json_type(tools) = 'VARCHAR' THEN TRY_CAST(tools ->> '$' AS JSON) ELSE tools END"
+            given = "CASE WHEN json_type(tools) = 'VARCHAR' THEN json_of(tools ->> '$') ELSE tools END"
         else:
-            given = "TRY_CAST(tools AS JSON)" if self.types["tools"].id == "varchar" else "to_json(tools)"
+            given = "json_of(tools)" if self.types["tools"].id == "varchar" else "to_json(tools)"
         return f"CASE WHEN tools IS NOT NULL THEN objects_of({given}) END"
 
     def text_literal(self, text: str | None) -> str:
@@ -153,7 +160,7 @@ def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, *, ev
 
 
 def select_pairs(raw: RawFile, head: Head) -> str:
-    """The SELECT that yields exactly `PAIR_SCHEMA`; defaults fill what is missing, never what is malformed. Pure."""
+    """The SELECT that yields exactly `PAIR_SCHEMA`; defaults fill missing columns, never wrong values. Pure."""
     made = pair_expressions(raw, head.defaults.stated())
     selected = ", ".join(f"{expression} AS {name}" for name, expression in made.items())
     return f"SELECT {selected} FROM {raw.relation}"  # noqa: S608 - built from our own names and quoted values

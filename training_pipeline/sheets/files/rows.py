@@ -14,13 +14,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NoReturn
+from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.rules.chat_format import Problem, no_constant
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.head import Head
 
@@ -130,7 +130,7 @@ def _json_row(line: int, content: bytes) -> Row:
 
     try:
         text = content.decode()
-        values = json.loads(text, object_pairs_hook=first_counts, parse_constant=_no_constant)
+        values = json.loads(text, object_pairs_hook=first_counts, parse_constant=no_constant)
         if b"\\u" in content:
             json.dumps(values, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
@@ -161,10 +161,6 @@ def _repeated(names: Iterable[str]) -> list[str]:
 
 def _broken(line: int, code: str, message: str) -> Row:
     return Row(line, None, [Problem("", code, message, line)])
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
 
 
 def _expected(error: json.JSONDecodeError) -> str:
@@ -259,7 +255,7 @@ def _csv_value(column: str, text: str, head: Head) -> object:
 
 def _json_or_text(text: str) -> object:
     try:
-        return json.loads(text, object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+        return json.loads(text, object_pairs_hook=lambda pairs: dict(reversed(pairs)), parse_constant=no_constant)
     except (ValueError, RecursionError):
         return text
 

@@ -72,7 +72,8 @@ class Columns:
         if kind.this is _TYPE.ARRAY and kind.expressions and kind.expressions[0].this in exp.DataType.TEXT_TYPES:
             return f"CASE WHEN size(filter({column}, e -> e IS NULL)) = 0 THEN {column} END"
         if kind.this in exp.DataType.TEXT_TYPES:
-            return sql.words(sql.from_json(column))
+            # As a list of one, so that the text is parsed once.
+            return f"transform(array({sql.from_json(column)}), v -> {sql.words('v')})[0]"
         return "CAST(NULL AS ARRAY<STRING>)"
 
     def messages(self) -> str:
@@ -88,7 +89,7 @@ class Columns:
         elif kind in exp.DataType.TEXT_TYPES:
             given = sql.from_json(column)
         elif kind in {_TYPE.ARRAY, _TYPE.STRUCT, _TYPE.MAP}:
-            given = sql.from_json(f"to_json({column})")
+            given = sql.parsed(f"to_json({column})")
         else:
             return f"CASE WHEN {column} IS NOT NULL THEN '' END"
         # As a list of one, so that the text is parsed once.
@@ -180,7 +181,7 @@ def pair_problems(columns: Columns, defaults: Mapping[str, Any]) -> list[Problem
 def select_pairs(columns: Columns, defaults: Mapping[str, Any], relation: str) -> str:
     """The SELECT that yields exactly `PAIR_SCHEMA` from `relation`; the parameter `sheet_id` says of which sheet. Pure.
 
-    Defaults fill what is missing, never what is malformed.
+    Defaults fill missing columns, never a null or malformed value.
     """
     made = pair_expressions(columns, defaults)
     selected = ", ".join(f"{made[name]} AS {sql.column_of(name)}" for name in PAIR_SCHEMA)
@@ -238,9 +239,13 @@ def _struct_calls(fields: Mapping[str, exp.DataType]) -> str:
     if "tool_calls" not in fields:
         return "CAST(NULL AS STRING)"
     kind = fields["tool_calls"].this
-    given = "m.tool_calls" if kind in {_TYPE.VARIANT, *exp.DataType.TEXT_TYPES} else "to_json(m.tool_calls)"
-    parsed = given if kind is _TYPE.VARIANT else sql.from_json(given)
-    return f"transform(array({parsed}), c -> {sql.calls('c')})[0]"
+    if kind is _TYPE.VARIANT:
+        given = "m.tool_calls"
+    elif kind in exp.DataType.TEXT_TYPES:
+        given = sql.from_json("m.tool_calls")
+    else:
+        given = sql.parsed("to_json(m.tool_calls)")
+    return f"transform(array({given}), c -> {sql.calls('c')})[0]"
 
 
 def _question_answer(columns: Columns) -> str:

@@ -11,6 +11,10 @@ import re
 from typing import Final
 
 _PLAIN: Final = re.compile(r"[\x20-\x7e]*")
+_BACKSLASH_U: Final = r"\u"
+#: An escaped backslash, or a whole surrogate pair; and a surrogate.
+_SOUND_ESCAPES: Final = r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F]"
+_SURROGATE: Final = r"\\u[dD][89a-fA-F]"
 
 
 def name_of(identifier: str) -> str:
@@ -36,7 +40,21 @@ def texts(words: list[str]) -> str:
 
 
 def from_json(text: str) -> str:
-    """JSON text as a VARIANT; null where it is no JSON. An object that repeats a key counts as no JSON. Pure."""
+    """JSON text as a VARIANT; null where it is not one JSON value as a whole. Pure.
+
+    An object that repeats a key counts as no JSON. Spark reads the first value and passes over whatever follows. So the
+    text is read as all there is in a list, and with a 0 behind it: a text that closed the list itself would come to the
+    same list both times. And Spark reads half of a surrogate pair as a question mark: such a text is no JSON either.
+    """
+    # Not by a lambda: Spark looks at a statement a hundred times at most, once or twice for each level of them.
+    alone, followed = (_items(parsed(f"concat('[', {text}, '{end}')")) for end in ("]", ",0]"))
+    plain = f"regexp_replace({text}, {literal(_SOUND_ESCAPES)}, ' ')"
+    sound = f"(NOT contains({text}, {literal(_BACKSLASH_U)}) OR NOT {plain} RLIKE {literal(_SURROGATE)})"
+    return f"CASE WHEN size({alone}) = 1 AND size({followed}) = 2 AND {sound} THEN {parsed(text)} END"
+
+
+def parsed(text: str) -> str:
+    """JSON that Spark itself has written, as a VARIANT. Pure."""
     return f"try_parse_json({text})"
 
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final
 
 import ibis
@@ -19,7 +18,10 @@ import pyarrow as pa
 from training_pipeline.databricks.statements import Statements
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules import rendering_databricks
+from training_pipeline.domain.rules.engine_words import DATABRICKS
+from training_pipeline.sheets.plan import Dialect, Plan
 
+DATABRICKS_SQL: Final = Dialect("databricks", DATABRICKS, rendering_databricks.rendered, filters_early=True)
 #: The name by which statements know the pairs of the sheet.
 PAIRS: Final = "pairs"
 
@@ -28,8 +30,8 @@ PAIRS: Final = "pairs"
 class Warehouse:
     """See `sheets.engine.Engine`. `pairs` is the SELECT that yields the pairs, with the parameters it needs.
 
-    What is kept or named becomes a common table expression: a warehouse reached by single statements holds nothing from
-    one to the next, and we write no tables there.
+    The steps of a plan become common table expressions: a warehouse reached by single statements holds nothing from one
+    to the next, and we write no tables there.
     """
 
     statements: Statements
@@ -37,10 +39,13 @@ class Warehouse:
     parameters: dict[str, str]
     #: Ibis on our own DuckDB, open as long as the sheet is.
     here: Any
+    #: The steps of plans, by name, each after those that it reads.
     _named: dict[str, str] = field(default_factory=dict)
+    _plans: int = 0
     _fetched: int = 0
 
     is_remote = True
+    dialect = DATABRICKS_SQL
 
     @property
     def was_read(self) -> bool:
@@ -51,23 +56,16 @@ class Warehouse:
         """The pairs, to build expressions on."""
         return ibis.table(PAIR_SCHEMA, name=PAIRS)
 
-    def rendered(self, messages: ir.ArrayValue) -> ir.StringValue:
-        """See `Engine`."""
-        return rendering_databricks.rendered(messages)
-
-    def prompt_hash(self, messages: ir.ArrayValue) -> ir.StringValue:
-        """See `Engine`."""
-        return rendering_databricks.prompt_hash(messages)
-
-    def name(self, table: ir.Table) -> ir.Table:
-        """A common table expression of the statements that use the table."""
-        name = f"named_{len(self._named) + 1}"
-        self._named[name] = _compiled(table)
-        return ibis.table(table.schema(), name=name)
-
-    def keep(self, table: ir.Table) -> AbstractContextManager[ir.Table]:
-        """The same as `name`."""
-        return nullcontext(self.name(table))
+    @contextmanager
+    def work_out(self, plan: Plan, pairs: ir.Table) -> Iterator[ir.Table]:
+        """Steps become common table expressions of the statements that use them."""
+        self._plans += 1
+        prefix = f"plan_{self._plans}_"
+        for step in plan.steps:
+            query = step.sql(pairs.get_name(), prefix)
+            # What the plan comes to is counted in several ways.
+            self._named[prefix + step.name] = _once(query) if step.kept or step is plan.steps[-1] else query
+        yield ibis.table(plan.steps[-1].schema, name=prefix + plan.steps[-1].name)
 
     @contextmanager
     def fetch(self, table: ir.Table) -> Iterator[ir.Table]:
@@ -89,7 +87,7 @@ class Warehouse:
 
     def statement(self, table: ir.Table) -> str:
         """The statement that works out `table`: the pairs, the named expressions it needs, and itself. Pure."""
-        compiled = _compiled(table)
+        compiled = self.dialect.sql(table)
         needed: dict[str, str] = {}
         for name, query in reversed(self._named.items()):  # each uses only what was named before it
             if any(_uses(text, name) for text in (compiled, *needed.values())):
@@ -99,14 +97,11 @@ class Warehouse:
         return f"WITH {listed}\nSELECT * FROM (\n{compiled}\n)"
 
 
-def _compiled(table: ir.Table) -> str:
-    return _sql(table.op())
-
-
-@lru_cache(maxsize=64)
-def _sql(operation: Any) -> str:
-    """The SQL of an expression. The rules make the same ones for every sheet, and compiling them takes a while."""
-    return str(ibis.to_sql(operation.to_expr(), dialect="databricks"))
+def _once(query: str) -> str:
+    """The rows of `query`, which Spark then works out once: a table expression that it takes to be the same at each use
+    is copied into each of them, and so into the uses of those. `rand` is never below 0, but Spark cannot know that.
+    """
+    return f"SELECT * FROM (\n{query}\n) WHERE rand() >= 0"  # noqa: S608 - a query of ours
 
 
 def _uses(query: str, name: str) -> bool:

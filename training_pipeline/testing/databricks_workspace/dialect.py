@@ -25,10 +25,12 @@ _VARIANT_GET: Final = {
 }
 
 _VERSION: Final = re.compile(r"VERSION AS OF (\d+)")
-_PLACE: Final = re.compile(r'"([^"?]+)\?(@?)"')
+_PLACE: Final = re.compile(r'"place of ([^"?]+)\?(@?)"')
 
 MACROS: Final = """
-CREATE MACRO try_parse_json(x) AS CASE WHEN json_valid(x) THEN CAST(x AS JSON) END;
+CREATE MACRO try_parse_json(x) AS CASE WHEN json_valid(x)
+    AND NOT regexp_matches(regexp_replace(x, '"(\\\\.|[^"\\\\])*"', '', 'g'), '(?i),\\s*[\\]}]|nan|inf')
+    THEN CAST(x AS JSON) END;
 CREATE MACRO schema_of_variant(x) AS CASE json_type(x) WHEN 'VARCHAR' THEN 'STRING' WHEN 'ARRAY' THEN 'ARRAY<VARIANT>'
     WHEN 'OBJECT' THEN 'OBJECT<>' WHEN 'NULL' THEN 'VOID' WHEN 'UBIGINT' THEN 'BIGINT' WHEN 'DOUBLE' THEN 'DECIMAL(3,1)'
     ELSE json_type(x) END;
@@ -64,7 +66,7 @@ def _written(tree: exp.Expr) -> str:
     for table in list(tree.find_all(exp.Table)):
         if table.catalog and table.db:
             pinned = "@" if table.args.get("version") is not None else ""
-            place = f"{table.catalog}.{table.db}.{table.name}?{pinned}"
+            place = f"place of {table.catalog}.{table.db}.{table.name}?{pinned}"
             for part in ("version", "catalog", "db"):
                 table.set(part, None)
             table.set("this", exp.to_identifier(place, quoted=True))
@@ -87,6 +89,17 @@ def _deep_recursion() -> Iterator[None]:
 
 
 def _translated(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.Lambda) and len(node.expressions) == 2:  # places are counted from 0 there, from 1 here
+        index = node.expressions[1].name
+        for used in [each for each in node.this.find_all(exp.Identifier, exp.Column) if each.name == index]:
+            if not isinstance(used.parent, exp.Column):
+                used.replace(exp.paren(exp.Sub(this=used.copy(), expression=exp.Literal.number(1))))
+        return node
+    if isinstance(node, exp.ArraySlice):  # a start and a length there, a start and an end here
+        start, length = node.args["start"], node.args["end"]
+        behind = exp.Add(this=exp.paren(start.copy()), expression=exp.paren(length))
+        end = exp.Sub(this=behind, expression=exp.Literal.number(1))
+        return exp.Anonymous(this="list_slice", expressions=[node.this, start, end])
     if isinstance(node, exp.Anonymous) and node.name.lower() == "try_variant_get":
         value, path, kind = node.expressions
         return exp.Anonymous(this=_VARIANT_GET[kind.this.upper()], expressions=[value, path])

@@ -50,7 +50,7 @@ def test_a_text_is_hashed_here_and_never_sent(
     line = done.data.dataset.train_file.read_text().splitlines()[0]
     text = json.loads(line)["messages"][0]["content"]
     question = tmp_path / "question.txt"
-    question.write_text(f"  {text.upper()}\n")
+    question.write_text(f" \u200b {text.upper().removesuffix('?')}\uff1f\n")
     (by_question,) = json.loads(both(command, url, "--text-file", str(question), "--json"))["answers"]
     example = tmp_path / "example.jsonl"
     example.write_text(f"{line}\n")
@@ -66,7 +66,7 @@ def test_a_text_is_hashed_here_and_never_sent(
     assert [answer["kind"] for answer in by_example] == ["row_hash", "question_hash"]
     for answer in (by_question, *by_example):
         assert answer["sheets"][0]["datasets"][0]["train"] == 1
-    assert len(sent) == 2
+    assert len(sent) == 3  # the question also as earlier policies hashed it
     assert not any(word in one for one in sent for word in ("invoice", "queue"))
     question.write_text("Something that nobody asked")
     assert "No dataset has this text" in both(command, url, "--text-file", str(question), code=1)

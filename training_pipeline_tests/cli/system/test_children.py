@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,9 +10,10 @@ from datetime import UTC, datetime
 import pytest
 
 from training_pipeline.cli.system import children as module
-from training_pipeline.cli.system.children import Children, Restarts
+from training_pipeline.cli.system.children import IMPORTED, Children, Restarts
 from training_pipeline.cli.system.up_record import Record, read_record
 from training_pipeline.domain.errors import PipelineError
+from training_pipeline.infra.fork_server import ForkServer
 from training_pipeline.infra.processes import ProcessIdentity, end
 from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.infra.state_directory import ensure_state_directory
@@ -30,8 +32,7 @@ def children(settings: Settings) -> Iterator[Children]:
     yield children
     for child in children.record.children:
         end(child.process, grace=5)
-    for running in children._running.values():
-        running.process.wait()
+    until(lambda: all(running.process.poll() is not None for running in children._running.values()))
 
 
 def tend(children: Children, said: list[str]) -> list[str]:
@@ -92,3 +93,36 @@ def test_pauses_grow_and_a_long_life_is_a_new_beginning() -> None:
     assert [restarts.pause(lived=2.0) for _ in range(2)] == [1.0, 2.0]
     assert restarts.pause(lived=module.STEADY_SECONDS) == 1.0
     assert [restarts.pause(lived=2.0) for _ in range(3)] == [2.0, 4.0, None]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux are processes forked")
+def test_processes_are_forked_once_all_is_imported(children: Children, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "_fork_server", ForkServer([]))
+    assert children.can_fork()  # or it would be waited for
+    children.start_fork_server()
+    until(children.can_fork)
+    children.environment["GIVEN"] = "afterwards"
+    children.start("api", [*WAITS[:2], "import os; print(os.environ['GIVEN'], os.getppid(), flush=True);" + WAITS[2]])
+    before = pids(children)
+    log = children.record.latest()[-1].log
+    until(lambda: "here" in log.read_text())
+    assert log.read_text() == f"afterwards {before['fork_server']}\nhere\n"
+    os.kill(before["api"], signal.SIGKILL)
+    said: list[str] = []
+    until(lambda: len(tend(children, said)) == 2)
+    assert said[0] == "The REST API ended (exit code -9) and is started again in 0 s."
+    assert (pids(children)["fork_server"], pids(children)["api"] != before["api"]) == (before["fork_server"], True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux are processes forked")
+def test_all_that_is_imported_can_be_and_leaves_one_thread() -> None:
+    """What is forked has none of the threads of what it is forked off, but the locks that they held."""
+    program = (
+        "import importlib, sys, threading\n"
+        "for name in sys.argv[1:]: importlib.import_module(name)\n"
+        "print(threading.active_count(), 'grpc' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *IMPORTED], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "1 True\n", done.stderr

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from training_pipeline.cli.system import supervise, up_record
+from training_pipeline.cli.system.children import NAMES
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.settings import Settings
@@ -59,7 +60,7 @@ class Installation:
         return found
 
     def up(self, *, ours: bool = False) -> subprocess.Popen[bytes]:
-        """Start it on our definitions, or on some that load faster."""
+        """Start it on our definitions, or on others."""
         arguments = ["up", "--port", str(self.port), *([] if ours else ["--workspace", str(self.workspace)])]
         with self.output.open("wb") as output:
             return subprocess.Popen(
@@ -90,7 +91,7 @@ def living(pids: list[int]) -> list[int]:
 def test_a_day(installation: Installation) -> None:
     up = installation.up(ours=True)
     pids = installation.ready(up)
-    assert len(living(pids)) >= 5  # code server, the process that its runs are forked off, webserver, daemon, REST API
+    assert len(living(pids)) >= 6  # fork server, code server, what its runs are forked off, webserver, daemon, REST API
     with urllib.request.urlopen(f"http://127.0.0.1:{installation.api_port}/readyz", timeout=30) as answer:
         assert json.load(answer)["status"] == "ready"
 
@@ -98,6 +99,7 @@ def test_a_day(installation: Installation) -> None:
     assert found["database"]["running"]
     assert found["up"]["running"]
     assert [(one["name"], one["running"]) for one in found["up"]["processes"]] == [
+        ("fork_server", True),
         ("code_server", True),
         ("webserver", True),
         ("daemon", True),
@@ -126,8 +128,21 @@ def test_a_day(installation: Installation) -> None:
         until(lambda name=name: f"Dagster's {name} was started again" in installation.output.read_text())  # type: ignore[misc]
     assert up.poll() is None
     processes = installation.status()["up"]["processes"]
-    assert sorted(one["name"] for one in processes if one["running"]) == ["api", "code_server", "daemon", "webserver"]
-    assert len(processes) == 4
+    everything = ["api", "code_server", "daemon", "fork_server", "webserver"]
+    assert sorted(one["name"] for one in processes if one["running"]) == everything
+    assert len(processes) == 5
+
+    record = up_record.read_record(installation.settings)
+    assert record is not None
+    before = {child.name: child.process for child in record.latest()}
+    os.kill(before["fork_server"].pid, signal.SIGKILL)
+    again = [("fork_server", 1), ("code_server", 2), ("daemon", 2), ("webserver", 1), ("api", 1)]
+    for sentence, count in [(f"{NAMES[name]} was started again", count) for name, count in again]:
+        until(lambda said=sentence, count=count: installation.output.read_text().count(said) == count)  # type: ignore[misc]
+    processes = installation.status()["up"]["processes"]
+    assert sorted(one["name"] for one in processes if one["running"]) == everything
+    assert not any(process.is_alive() for process in before.values())
+    pids = [*pids, *(one["pid"] for one in processes)]
 
     os.killpg(up.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
     assert up.wait(timeout=60) == 0
@@ -143,7 +158,7 @@ def test_a_day(installation: Installation) -> None:
 
 @pytest.mark.slow
 def test_what_a_killed_up_and_a_stopped_daemon_leave_behind_is_ended(installation: Installation) -> None:
-    up = installation.up()
+    up = installation.up(ours=True)
     pids = installation.ready(up)
     record = up_record.read_record(installation.settings)
     assert record is not None
@@ -154,7 +169,7 @@ def test_what_a_killed_up_and_a_stopped_daemon_leave_behind_is_ended(installatio
     assert living(pids) == pids
 
     down = installation.command("down").stdout
-    assert down == "Stopped: api, daemon, webserver, PostgreSQL.\n"
+    assert down == "Stopped: api, daemon, webserver, code_server, fork_server, PostgreSQL.\n"
     assert living(pids) == []
     assert up_record.read_record(installation.settings) is None
 

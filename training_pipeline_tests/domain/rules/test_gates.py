@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
 import ibis
@@ -14,41 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.gates import judge_each, judge_together
+from training_pipeline.domain.rules.gates import judge_each
+from training_pipeline.domain.rules.neighbours import judge_together
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
-from training_pipeline.domain.rules.rendering import prompt_hash, rendered, row_hash
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.testing import oracle
-from training_pipeline.testing.pairs import Row, arrow, chat, odd_sheets, pair
+from training_pipeline.testing.judge import Judge
+from training_pipeline.testing.pairs import Row, chat, odd_sheets, pair
 from training_pipeline.testing.soak import examples
 
 TAGS: tuple[list[str], ...] = ([], ["PHI"], ["confidential", "blue"])
-Judge = Callable[..., list[dict[str, Any]]]
-
-
-@pytest.fixture(scope="module")
-def judge() -> Judge:
-    """Judges rows with queries that are compiled once, because that takes far longer than running them."""
-    engine = ibis.duckdb.connect().con
-    pairs = ibis.table(PAIR_SCHEMA, name="pairs")
-
-    @cache
-    def queries(tags: str, items: int) -> tuple[str, str]:
-        each = judge_each(pairs, constraints_from_tags(tags.split(",")))
-        hashes = {"row_hash": row_hash(rendered(each.messages)), "prompt_hash": prompt_hash(each.messages)}
-        hashed = each.mutate(**hashes).drop("messages")
-        together = judge_together(
-            ibis.table(hashed.schema(), name="hashed"), GatePolicy(instruction_prompt_items=items)
-        )
-        return ibis.to_sql(hashed, dialect="duckdb"), ibis.to_sql(together, dialect="duckdb")
-
-    def run(rows: list[Row], tags: Sequence[str] = (), items: int = 20) -> list[dict[str, Any]]:
-        hashed, together = queries(",".join(tags), items)
-        engine.register("pairs", arrow(rows))
-        engine.execute(f"CREATE OR REPLACE TEMP TABLE hashed AS {hashed}")
-        return list(engine.execute(together).to_arrow_table().to_pylist())
-
-    return run
 
 
 def reasons(rows: list[dict[str, Any]]) -> Counter[str | None]:
@@ -182,10 +155,10 @@ def test_an_ineligible_copy_takes_nothing_away(judge: Judge) -> None:
 def test_the_gates_compile_for_databricks() -> None:
     """The verdict of each pair runs in the warehouse; so does the comparison, on hashes made here."""
     each = judge_each(ibis.table(PAIR_SCHEMA, name="pairs"), constraints_from_tags(["PHI"]))
-    hashed = ibis.table(
-        {**each.drop("messages").schema(), "row_hash": "string", "prompt_hash": "string"}, name="hashed"
-    )
-    for gate in (each, judge_together(hashed, GatePolicy())):
+    texts = dict.fromkeys(("row_hash", "copy_hash", "asked", "shown"), "string")
+    hashed = ibis.table({**each.drop("messages").schema(), **texts}, name="hashed")
+    together = judge_together(hashed, GatePolicy(), examples_of=lambda ids: ids.mutate(example=ids.pair_id))
+    for gate in (each, together):
         sql = str(ibis.to_sql(gate, dialect="databricks"))
         parsed = sqlglot.parse_one(sql, dialect="databricks")
         assert isinstance(parsed, sqlglot.exp.Query)

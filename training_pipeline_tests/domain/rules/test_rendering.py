@@ -1,4 +1,4 @@
-"""Examples are written as Python's json writes them; case and white space make no other question."""
+"""Examples are written as Python's json writes them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.rendering import normalised_prompt, prompt_hash, rendered, row_hash
-from training_pipeline.domain.rules.text import WHITE_SPACE
+from training_pipeline.domain.rules.rendering import rendered, row_hash
 from training_pipeline.testing import oracle
-from training_pipeline.testing.pairs import arrow, chat, odd_pairs, pair
+from training_pipeline.testing.pairs import arrow, pair
 from training_pipeline.testing.soak import examples
 
 Chat = list[dict[str, Any]]
@@ -40,8 +39,6 @@ def render() -> Render:
     shown = {
         "line": rendered(messages),
         "hash": row_hash(rendered(messages)),
-        "prompt": normalised_prompt(messages),
-        "prompt_hash": prompt_hash(messages),
     }
     query = ibis.to_sql(ibis.table(PAIR_SCHEMA, name="pairs").select(**shown), dialect="duckdb")
 
@@ -50,10 +47,6 @@ def render() -> Render:
         return list(engine.execute(query).to_arrow_table().to_pylist())
 
     return run
-
-
-def prompts(render: Render, *many: Chat) -> list[str]:
-    return [row["prompt_hash"] for row in render(list(many))]
 
 
 @settings(deadline=None, max_examples=examples(100))
@@ -67,14 +60,6 @@ def test_a_line_is_compact_json_with_its_sha256(render: Render, many: list[Chat]
         assert row["line"].lower() == line.lower()
         assert "\n" not in row["line"]
         assert row["hash"] == hashlib.sha256(row["line"].encode()).hexdigest()
-
-
-@settings(deadline=None, max_examples=examples(100))
-@given(many=st.lists(odd_pairs.map(lambda row: row["messages"]), min_size=2, max_size=12))
-def test_same_question_same_hash_and_other_question_other_hash(render: Render, many: list[Chat | None]) -> None:
-    hashes = [row["prompt_hash"] for row in render(many)]
-    questions = [oracle.prompt({"messages": messages}) for messages in many]
-    assert len(dict(zip(questions, hashes, strict=True))) == len(set(hashes)) == len(set(questions))
 
 
 def test_fields_are_written_in_their_order_and_nulls_left_out(render: Render) -> None:
@@ -94,30 +79,4 @@ def test_fields_are_written_in_their_order_and_nulls_left_out(render: Render) ->
 
 
 def test_nothing_is_written_where_there_are_no_messages(render: Render) -> None:
-    assert render([None, []]) == [dict.fromkeys(("line", "hash", "prompt", "prompt_hash"))] * 2
-
-
-def test_case_and_all_white_space_make_no_difference(render: Render) -> None:
-    spaced = "W" + WHITE_SPACE + "hy ÄRGER?"
-    assert len(set(prompts(render, chat(spaced, "1"), chat("why ärger?", "2"), chat(" WhyÄ\nrger ?\t", "3")))) == 1
-
-
-def test_a_prompt_is_everything_before_the_last_answer(render: Render) -> None:
-    long = [*chat("A", "B"), *chat("C", "D")]
-    other = [*chat("A", "X"), *chat("C", "D")]
-    unanswered = [*chat("A", "B"), {"role": "user", "content": "C"}]
-    hashes = prompts(render, long, other, [*chat("a", "b"), *chat("c", "y")], unanswered, chat("A", "B"), [long[0]])
-    assert hashes[0] == hashes[2] != hashes[1]
-    assert hashes[3] == hashes[4] == hashes[5] != hashes[0]
-
-
-def test_nothing_poses_as_a_separator(render: Render) -> None:
-    """The role of a message, the border of two messages, and their contents cannot be confused."""
-    posing = [
-        [{"role": "user", "content": "a\x1fuser\x1fb"}, {"role": "assistant", "content": "x"}],
-        [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "x"}],
-        [{"role": "user", "content": "a\x1f"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "x"}],
-        [{"role": "user", "content": "a"}, {"role": "user", "content": "\x1fb"}, {"role": "assistant", "content": "x"}],
-        [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "x"}],
-    ]
-    assert len(set(prompts(render, *posing))) == len(posing)
+    assert render([None, []]) == [dict.fromkeys(("line", "hash"))] * 2

@@ -49,6 +49,8 @@ def ancestry(tmp_path_factory: pytest.TempPathFactory) -> Ancestry:
     learned = []
     for place, job_id in enumerate(("own", "parent", "grandparent")):
         rows = [asked(number) for number in range(40 * place, 40 * place + 40)]
+        conversation = [*chat(f"May I ask {job_id}?", "Yes."), *chat(question(150 + place), "So it is.")]
+        rows.append(pair(150 + place, messages=conversation))
         dataset = prepare(open_sheet(rows, id=f"sheet-{place}"), tmp_path_factory.mktemp(job_id))
         learned.append(Learned(job_id, "source", dataset))
     return Ancestry(tuple(learned), is_known=True)
@@ -82,15 +84,17 @@ def test_each_way_of_having_seen_it_is_told_apart(ancestry: Ancestry, tmp_path: 
         held_out(41, f"  {question(41).upper()} \n", answer="Third."),
         held_out(90, near, answer="Fourth."),
         held_out(600, item_ref="item-100"),
+        held_out(151),
         held_out(601),
     ]
     found = checked(rows, ancestry, tmp_path)
-    assert found.refused == {"nearly_equal_question": 1, "same_example": 1, "same_question": 2}
+    assert found.refused == {"nearly_equal_question": 1, "same_example": 1, "same_question": 3}
     assert (found.evaluated, found.reported) == (2, {"same_item": 1})
     assert met(found) == {
         ("p-010003", "same_example", "own"),
         ("p-010004", "same_question", "own"),
         ("p-010041", "same_question", "parent"),
+        ("p-010151", "same_question", "parent"),
         ("p-010090", "nearly_equal_question", "grandparent"),
         ("p-010600", "same_item", "grandparent"),
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.domain.rules.chat_format import INVALIDATING, Severity
@@ -81,6 +81,35 @@ def test_defaults_count_as_stated(put: Put) -> None:
     assert set(report(put([bare])).counts) == {"missing_allowed_uses", "missing_classification", "missing_column"}
     stated = HEAD + "defaults: {allowed_uses: [training], data_classification: public}\n"
     assert report(put([bare], head=stated)).counts == {}
+
+
+def test_a_default_fills_no_gap_of_a_column_that_is_there(put: Put) -> None:
+    stated = HEAD + "defaults: {allowed_uses: [training], data_classification: public, usage_reason: none}\n"
+    bare = {name: value for name, value in row("1").items() if name not in {"allowed_uses", "data_classification"}}
+    null = row("2", "r", allowed_uses=None, data_classification=None)
+    assert found(report(put([bare, null], head=stated))) == {
+        (line, name, code)
+        for line in (1, 2)
+        for name, code in (("allowed_uses", "missing_allowed_uses"), ("data_classification", "missing_classification"))
+    }
+
+
+def test_copies_and_questions_are_those_of_the_gates(put: Put) -> None:
+    ab, system = "\u00e4b?", [{"role": "system", "content": "Be brief."}]
+    rows = [
+        row("1", ab, "-5"),
+        row("2", "a\u0308b?", " -5"),  # a copy after NFC and trimming
+        row("3", "\u200bÄB", "-5"),  # the same question and answer, though no copy
+        row("4", ab, "six"),
+        row("5", "c", "x", messages=[*system, *row("5", ab, "seven")["messages"]]),
+        row("6", "!", "x"),
+        row("7", "?", "y"),
+    ]
+    assert found(report(put(rows))) == {
+        (2, "messages", "duplicate_example"),
+        (4, "messages", "same_question_different_answers"),
+        (5, "messages", "same_question_different_answers"),
+    }
 
 
 def test_csv_lines_and_columns(put: Put) -> None:
@@ -176,13 +205,25 @@ ROWS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 
 @settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=st.lists(ROWS.map(lambda fields: ROW | fields), min_size=1, max_size=12))
+@given(
+    rows=st.lists(ROWS.map(lambda fields: ROW | fields), min_size=1, max_size=12),
+    left_out=st.lists(
+        st.sets(st.sampled_from(["allowed_uses", "prohibited_uses", "data_classification"])), max_size=12
+    ),
+    stated=st.sampled_from(
+        ["", "defaults: {allowed_uses: [training], prohibited_uses: [], data_classification: public}\n"]
+    ),
+)
 def test_check_and_gates_agree_on_what_is_invalid_and_what_is_denied(
-    put: Put, sheets: FileTrainingSheets, rows: list[dict[str, Any]]
+    put: Put, sheets: FileTrainingSheets, rows: list[dict[str, Any]], left_out: list[set[str]], stated: str
 ) -> None:
     # The row's place travels in a column that neither of the two looks at.
     rows = [row | {"reviewed_by": str(line)} for line, row in enumerate(rows, 1)]
-    result = report(put(rows), limit=10_000)
+    for row, names in zip(rows, left_out, strict=False):
+        for name in names:
+            del row[name]
+    result = report(put(rows, head=HEAD + stated), limit=10_000)
+    assume("missing_column" not in result.counts)
     with sheets.open("s") as opened:
         judged = judge_each(opened.pairs, TagConstraints()).select("reviewed_by", "reason").to_pyarrow().to_pylist()
     reasons: dict[int | None, str | None] = {int(row["reviewed_by"]): row["reason"] for row in judged}

@@ -12,6 +12,7 @@ import pytest
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheet_files import HEAD, ROW, Put
+from training_pipeline.testing.texts import JSON, NO_JSON
 
 Read = Callable[..., list[dict[str, Any]]]
 
@@ -75,7 +76,7 @@ def test_texts_of_jsonl(put: Put, read: Read) -> None:
     assert [row[name] for name in texts] == ["5", None, "true", '["public"]']
 
 
-def test_defaults_fill_what_is_missing_and_never_what_is_malformed(put: Put, read: Read) -> None:
+def test_defaults_fill_missing_columns_and_never_what_is_null_or_malformed(put: Put, read: Read) -> None:
     head = HEAD + 'defaults: {allowed_uses: [training], prohibited_uses: [], usage_reason: "it\'s stated"}\n'
     rows = [ROW | {"pair_id": str(number)} for number in range(4)]
     rows[1] = rows[1] | {"allowed_uses": None, "usage_reason": None}
@@ -84,8 +85,11 @@ def test_defaults_fill_what_is_missing_and_never_what_is_malformed(put: Put, rea
     rows[3]["allowed_uses"] = []
     put(rows, head=head)
     found = read()
-    assert [row["allowed_uses"] for row in found] == [["training"], ["training"], None, []]
-    assert [row["usage_reason"] for row in found] == ["it's stated", "it's stated", "own", "it's stated"]
+    assert [row["allowed_uses"] for row in found] == [["training"], None, None, []]
+    assert [row["usage_reason"] for row in found] == [None, None, "own", None]
+    put([{name: value for name, value in ROW.items() if name != "allowed_uses"}], head=head)
+    (silent,) = read()
+    assert (silent["allowed_uses"], silent["usage_reason"]) == (["training"], "it's stated")
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
@@ -234,3 +238,32 @@ def test_structs_that_match_are_passed_through_without_lambdas(put: Put, sheets:
         connection = opened.pairs.get_backend().con
         (sql,) = connection.execute("SELECT sql FROM duckdb_views() WHERE view_name = 'pairs'").fetchone()
     assert "_of(messages" not in sql
+
+
+def in_parquet(put: Put, read: Read, **texts: str) -> dict[str, Any]:
+    """The row with these texts in place of its values, as a file with columns of text says it."""
+    put(pa.Table.from_pylist([ROW | texts]), ".parquet")
+    (row,) = read()
+    return row
+
+
+@pytest.mark.parametrize("wrong", NO_JSON.values(), ids=NO_JSON)
+def test_text_that_is_not_one_json_value_is_none(put: Put, read: Read, wrong: str) -> None:
+    messages = wrong.replace("%s", _json(ROW["messages"]))
+    assert in_parquet(put, read, messages=messages)["messages"] is None
+    call = [{"role": "assistant", "tool_calls": wrong.replace("%s", _json([CALL]))}]
+    assert in_parquet(put, read, messages=_json(call))["messages"] == [{"role": "assistant"}]
+    assert in_parquet(put, read, tools=wrong.replace("%s", _json([CALL])))["tools"] == ""
+
+
+@pytest.mark.parametrize("right", JSON.values(), ids=JSON)
+def test_text_that_is_one_json_value_is_read(put: Put, read: Read, right: str) -> None:
+    assert in_parquet(put, read, messages=right.replace("%s", _json(ROW["messages"])))["messages"]
+
+
+def test_calls_in_text_are_compact_and_otherwise_as_they_were(put: Put, read: Read) -> None:
+    calls = '[ {"id": "a  b", "n": 1.50, "m": 0.1234567890123456789} ]'
+    messages = [{"role": "assistant", "tool_calls": calls}]
+    put([ROW | {"messages": messages}])
+    (row,) = read()
+    assert row["messages"][0]["tool_calls"] == '[{"id":"a  b","n":1.50,"m":0.1234567890123456789}]'

@@ -173,11 +173,13 @@ def test_a_label_constraint_that_cannot_be_read_denies_for_good(run: Import) -> 
 
 def test_chats_and_what_explains_them_are_carried(run: Import) -> None:
     chat = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", "weight": 1}]
-    rows = [{"pair_id": "p7", "messages": chat, "item_ref": "i", "reviewed_by": "dana", "usage_reason": None}]
+    rows = [{"pair_id": "p7", "messages": chat, "item_ref": "i", "reviewed_by": "dana"}]
     (row,) = pairs(run(rows, usage_reason="stated", reviewed_by="nobody"))
     assert (row["pair_id"], row["item_ref"], row["reviewed_by"]) == ("p7", "i", "dana")
     assert row["usage_reason"] == "stated"
     assert row["messages"][1]["weight"] == 1.0
+    (row,) = pairs(run([rows[0] | {"usage_reason": None}], usage_reason="stated", overwrite=True))
+    assert row["usage_reason"] is None, "what is stated fills no gap of a column that is there"
 
 
 def test_csv_and_parquet(run: Import) -> None:

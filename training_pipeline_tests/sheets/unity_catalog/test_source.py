@@ -275,10 +275,15 @@ def test_heads_state_defaults_for_pairs_that_say_nothing(workspace: Workspace) -
     put_heads(workspace, [head(**stated), head("sheet-2")])
     silent = [pair(n, allowed_uses=None, prohibited_uses=None, data_classification=None) for n in range(20)]
     put_pairs(workspace, [*silent, *silent], ["sheet-1"] * 20 + ["sheet-2"] * 20)
-    with source(workspace).open("sheet-1") as opened:
-        assert export_summary(opened, POLICY).eligible == 20
+    with source(workspace).open("sheet-1") as opened:  # a null in a column that is there denies
+        assert export_summary(opened, POLICY).eligible == 0
     with source(workspace).open("sheet-2") as opened:
         assert export_summary(opened, POLICY).eligible == 0
+    without = arrow(silent).drop_columns([name.removeprefix("default_") for name in stated])
+    without = without.append_column("training_sheet_id", pa.array(["sheet-1"] * len(silent)))
+    tables(workspace).put(PAIRS, without)
+    with source(workspace).open("sheet-1") as opened:
+        assert export_summary(opened, POLICY).eligible == 20
 
 
 def test_columns_may_be_called_otherwise(workspace: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 import sqlglot
 from hypothesis import given
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from training_pipeline.sheets.unity_catalog import sql
+from training_pipeline.testing.databricks_workspace.dialect import MACROS, to_duckdb
+from training_pipeline.testing.texts import JSON, NO_JSON
 
 plain = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=20)
 
@@ -39,3 +42,21 @@ def test_what_a_literal_would_have_to_spell_is_refused(text: str) -> None:
 
 def test_a_full_name_is_quoted_part_by_part() -> None:
     assert sql.name_of("main.my-schema.t") == "`main`.`my-schema`.`t`"
+
+
+@pytest.fixture(scope="module")
+def engine() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute(MACROS)
+    return connection
+
+
+#: The stand-in for a warehouse takes JSON as deep as it comes; a real Spark does not (`test_spark.py`).
+TEXTS = {name: text for name, text in {**NO_JSON, **JSON}.items() if "thousand" not in name}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_text_is_one_json_value_or_nothing(engine: duckdb.DuckDBPyConnection, name: str) -> None:
+    text = TEXTS[name].replace("%s", '[{"role":"user","content":"Which queue?"}]')
+    query = to_duckdb(f"SELECT {sql.from_json(':text')} IS NOT NULL", lambda table, _: table)
+    assert engine.execute(query, {"text": text}).fetchone() == (name in JSON,)

@@ -5,23 +5,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
 
 import duckdb
-import ibis
-import ibis.expr.types as ir
 import pyarrow as pa
 import pytest
 import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training_pipeline.datasets.judging import verdicts_plan
 from training_pipeline.datasets.verdicts import judged
-from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.sheets.engine import DuckDB
+from training_pipeline.domain.usage import constraints_from_tags
+from training_pipeline.sheets.engine import DUCKDB_SQL
+from training_pipeline.sheets.plan import Planner
 from training_pipeline.sheets.unity_catalog.columns import PAIR_NAMES, Columns, columns_of, select_pairs
 from training_pipeline.sheets.unity_catalog.warehouse import Warehouse
 from training_pipeline.testing.databricks_workspace.dialect import MACROS, to_duckdb
@@ -32,13 +30,6 @@ from training_pipeline.testing.soak import examples
 
 POLICY = GatePolicy(instruction_prompt_items=3)
 Judge = Callable[[list[Row]], Counter[str]]
-
-
-class Unheld(DuckDB):
-    """Our DuckDB, but for what it would hold between queries: so that a query is one text."""
-
-    def keep(self, table: ir.Table) -> Any:
-        return nullcontext(table)
 
 
 def warehouse() -> Warehouse:
@@ -61,9 +52,9 @@ def judges(engine: duckdb.DuckDBPyConnection, tags: tuple[str, ...]) -> tuple[Ju
     with judged(replace(open_sheet([], tags=tags), pairs=remote.table(), engine=remote), POLICY) as table:
         there = to_duckdb(remote.statement(table), lambda name, _: name)
         names = table.columns
-    unbound = ibis.table(PAIR_SCHEMA, name="pairs")
-    with judged(replace(open_sheet([], tags=tags), pairs=unbound, engine=Unheld()), POLICY) as table:
-        here = str(ibis.to_sql(table, dialect="duckdb"))
+    plan = verdicts_plan(DUCKDB_SQL, constraints_from_tags(tags), POLICY)
+    steps = ", ".join(f'"ours_{step.name}" AS ({step.sql("pairs", "ours_")})' for step in plan.steps)
+    here = f'WITH {steps} FROM "ours_{plan.steps[-1].name}"'
 
     def run(query: str, name: str, rows: list[Row], parameters: dict[str, str] | None) -> Counter[str]:
         ids = pa.array(["sheet-1"] * len(rows), pa.string())
@@ -97,18 +88,40 @@ def test_a_statement_is_databricks_sql_without_characters_that_literals_spell(
     with judged(replace(open_sheet([]), pairs=remote.table(), engine=remote), POLICY) as table:
         statement = remote.statement(table)
     assert not set(map(chr, range(32))) & set(statement) - {"\n"}
-    assert len(statement) < 200_000, "a warehouse plans what it is sent"
+    assert len(statement) < 450_000, "a warehouse plans what it is sent; more than half of it is the table of forms"
     assert ":sheet_id" in statement
     assert statement.startswith("WITH `pairs` AS (")
 
 
 def test_a_statement_spells_out_only_what_it_uses() -> None:
     remote = warehouse()
-    first = remote.name(remote.table().select("pair_id"))
-    second = remote.name(first.distinct())
-    remote.name(remote.table().select("messages"))
-    statement = remote.statement(second.count().as_table())
-    assert "`named_1` AS" in statement
-    assert "`named_2` AS" in statement
-    assert "`named_3`" not in statement
+    planner = Planner(remote.dialect)
+    first = planner.name(planner.pairs.select("pair_id"))
+    planner.name(planner.pairs.select("messages"))
+    with remote.work_out(planner.plan(first.distinct()), remote.table()) as table:
+        statement = remote.statement(table.count().as_table())
+    assert "`plan_1_step_1` AS" in statement
+    assert "`plan_1_step_2`" not in statement
+    assert "`plan_1_step_3` AS" in statement
     assert sqlglot.parse_one(statement, read="databricks") is not None
+
+
+def test_what_is_kept_is_worked_out_once() -> None:
+    remote = warehouse()
+    planner = Planner(remote.dialect)
+    kept = planner.keep(planner.pairs.select("pair_id"))
+    with remote.work_out(planner.plan(kept.distinct()), remote.table()) as table:
+        assert remote.statement(table).count("rand() >= 0") == 2, "the last one as well"
+
+
+def test_plans_of_one_sheet_do_not_meet() -> None:
+    remote = warehouse()
+    names = Planner(remote.dialect)
+    items = Planner(remote.dialect)
+    with (
+        remote.work_out(names.plan(names.pairs.select("pair_id")), remote.table()) as first,
+        remote.work_out(items.plan(items.pairs.select(pair_id="item_ref")), remote.table()) as second,
+    ):
+        statement = remote.statement(first.union(second))
+    assert "`plan_1_step_1` AS" in statement
+    assert "`plan_2_step_1` AS" in statement

@@ -1,0 +1,162 @@
+"""What a pair's neighbours in the sheet say of it: prohibited examples, held-out questions, copies, instructions.
+
+Questions and examples are compared by hashes of their loose form, copies by that of the strict one (`comparison.py`).
+Nearly all pairs have one of each, and are compared by plain equality; the few conversations with several are compared
+once for each different text of hashes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ibis
+import ibis.expr.types as ir
+
+from training_pipeline.domain.rules.comparison import ALONE, HASH_DIGITS, LATER, is_outright
+from training_pipeline.domain.rules.gates import Keep, unkept
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
+
+#: `pair_id` and `example`, the hash of the whole example, of the pairs whose ids stand in a table.
+Examples = Callable[[ir.Table], ir.Table]
+
+
+def judge_together(judged: ir.Table, policy: GatePolicy, *, examples_of: Examples, keep: Keep = unkept) -> ir.Table:
+    """Finish the verdicts of `judge_each`, to which `Comparison.of` added what is compared.
+
+    `examples_of` is asked for the few pairs of one turn that ask the same as a prohibited one. `keep` may store a small
+    table that is read several times. Returns the columns of `judged` but for what only the comparison needs, with the
+    final `reason` and `may_validate` (false for excluded pairs), and `prompt_hash`: the hashes of the questions that
+    tie the pair, between blanks, and marked by `+` those that its turns ask and that tie nothing; `instruction`: the
+    first are put to so many items that they tie nothing either; `instructions`: all questions for which this holds.
+    """
+    questions = keep(_questions(judged, policy))
+    conversations = keep(_conversations(judged, questions))
+    examples = _prohibited_examples(judged, keep)
+    shows = keep(
+        _several(judged, "shown").semi_join(examples, ibis._.hash == examples.example).select("whole").distinct()
+    )
+    identical = keep(_identical(judged, examples, examples_of, keep))
+    joined = (
+        judged.left_join(questions, judged.asked == questions.question)
+        .left_join(conversations, judged.asked == conversations.conversation)
+        .left_join(examples, judged.shown == examples.example)
+        .left_join(shows, judged.shown == shows.whole)
+        .left_join(identical, judged.pair_id == identical.identical_id)
+    )
+    one_question = joined.conversation.isnull()
+    is_instruction = joined.is_instruction.fill_null(False)
+    prohibited = joined.example.notnull() | joined.whole.notnull() | joined.identical_id.notnull()
+    held_out = joined.is_held_out.fill_null(False) | joined.asks_held_out.fill_null(False)
+    known = joined.select(
+        *(name for name in judged.columns if name not in {"reason", "asked", "shown"}),
+        reason=ibis.coalesce(
+            joined.reason,
+            ibis.cases((prohibited, str(Reason.IDENTICAL_TO_PROHIBITED)), (held_out, str(Reason.HELD_OUT_PROMPT))),
+        ),
+        prompt_hash=ibis.cases(
+            (one_question, joined.asked),
+            else_=ibis.coalesce(joined.ties, joined.put_to_many) + joined.others.fill_null(""),
+        ),
+        instruction=ibis.cases(
+            (one_question, is_instruction), else_=joined.ties.isnull() & joined.put_to_many.notnull()
+        ),
+        instructions=ibis.cases((is_instruction, joined.asked), else_=joined.put_to_many),
+    )
+    copies = keep(
+        known.filter(known.reason.isnull())
+        .group_by(copied_hash="copy_hash")
+        .having(lambda group: group.count() > 1)
+        .agg(kept_id=lambda group: group.pair_id.min(), all_may_validate=lambda group: group.may_validate.all())
+    )
+    final = known.left_join(copies, known.copy_hash == copies.copied_hash)
+    duplicate = final.reason.isnull() & (final.pair_id != final.kept_id).fill_null(False)
+    return final.select(
+        *(name for name in known.columns if name not in {"reason", "may_validate", "copy_hash"}),
+        reason=ibis.cases((duplicate, str(Reason.DUPLICATE)), else_=final.reason),
+        may_validate=final.reason.isnull() & ~duplicate & final.may_validate & final.all_may_validate.fill_null(True),
+    )
+
+
+def _several(judged: ir.Table, column: str) -> ir.Table:
+    """The hashes in texts with more than one of them: each `whole` text, and a row for each `hash` in it."""
+    texts = judged.filter(judged[column].length() > HASH_DIGITS).select(whole=column).distinct()
+    return texts.select("whole", hash=texts.whole.split(" ").unnest())
+
+
+def _questions(judged: ir.Table, policy: GatePolicy) -> ir.Table:
+    """Each `question` of which anything is to be known: put to too many items, and so an instruction
+    (`is_instruction`); else asked by a held-out pair (`is_held_out`); or asked outright, and later in a conversation.
+    """
+    asked = judged.select("item_ref", "held_out", hash=judged.asked.split(" ").unnest())
+    marked = ~is_outright(asked.hash)
+    each = asked.select(
+        question=ibis.cases((marked, asked.hash.substr(1)), else_=asked.hash),
+        item_ref=ibis.cases((~marked, asked.item_ref)),
+        held_out=~marked & asked.held_out,
+        outright=~marked,
+        marked=marked,
+    )
+    facts = ("held_out", "outright", "marked")
+
+    def known(group: ir.Table) -> dict[str, ir.Value]:
+        return {fact: group[fact].any() for fact in facts}
+
+    # Grouped by items first: counting distinct ones is dear.
+    by_item = each.group_by("question", "item_ref").agg(**known(each))
+    by_question = by_item.group_by("question").agg(items=by_item.item_ref.count(), **known(by_item))
+    instruction = by_question["items"] > policy.instruction_prompt_items
+    met = by_question.outright & by_question.marked
+    return by_question.filter(instruction | by_question.held_out | met).select(
+        "question", is_instruction=instruction, is_held_out=by_question.held_out & ~instruction
+    )
+
+
+def _conversations(judged: ir.Table, questions: ir.Table) -> ir.Table:
+    """For each text of several questions, `conversation`: `asks_held_out`, its `ties`, what it has `put_to_many`, and
+    the `others`: what its turns ask, marked and each after a blank.
+    """
+    several = _several(judged, "asked")
+    outright = is_outright(several.hash)
+    found = several.select(
+        "whole",
+        outright=outright,
+        alone=several.hash.startswith(ALONE),
+        asked=ibis.cases((outright, several.hash), else_=several.hash.substr(1)),
+    )
+    each = found.left_join(questions, found.asked == questions.question)
+    instruction = each.is_instruction.fill_null(False)
+    # A question that no pair asks outright is one of a conversation alone: it ties nothing by itself.
+    ties = ~instruction & (each.outright | each.question.notnull())
+    of_each = each.select(
+        "whole",
+        asks_held_out=each.is_held_out.fill_null(False),
+        tie=ibis.cases((ties, each.asked)),
+        many=ibis.cases((instruction & each.outright, each.asked)),
+        other=ibis.cases((~ties & (each.outright | each.alone), ibis.literal(LATER) + each.asked)),
+    )
+    return of_each.group_by(conversation="whole").agg(
+        asks_held_out=lambda group: group.asks_held_out.any(),
+        ties=lambda group: _listed(group.tie),
+        put_to_many=lambda group: _listed(group.many),
+        others=lambda group: ibis.literal(" ") + _listed(group.other),
+    )
+
+
+def _listed(hashes: ir.StringColumn) -> ir.StringValue:
+    """The hashes of a group in their order, between blanks; null where there are none."""
+    return hashes.collect(where=hashes.notnull(), distinct=True).sort().join(" ").nullif("")
+
+
+def _prohibited_examples(judged: ir.Table, keep: Keep) -> ir.Table:
+    prohibited = judged.filter(judged.prohibited & judged.shown.notnull())
+    return keep(prohibited.select(example=prohibited.shown.left(HASH_DIGITS)).distinct())
+
+
+def _identical(judged: ir.Table, examples: ir.Table, examples_of: Examples, keep: Keep) -> ir.Table:
+    """`identical_id`: the pairs of one turn that show a prohibited example. The answers of others are not looked at."""
+    forbidden = judged.filter(judged.prohibited).select(question=judged.asked.fill_null("")).distinct()
+    unsettled = judged.filter(judged.reason.isnull() & judged.shown.isnull())
+    asking = unsettled.select("pair_id", question=unsettled.asked.fill_null(""))
+    suspects = keep(asking.semi_join(forbidden, "question").select("pair_id"))
+    shown = examples_of(suspects).view()
+    return shown.filter(shown.example.isin(examples.example)).select(identical_id="pair_id")
