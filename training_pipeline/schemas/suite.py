@@ -51,7 +51,7 @@ class Suite(Answer):
 
     name: str = Field(description="Its name.", examples=["triage-2026-11"])
     digest: str = Field(description="SHA-256 (hex) over its pairs and the gate policy.", examples=[DIGEST])
-    gate_policy_version: str = Field(description="Version of the rules that judged the pairs.", examples=["3"])
+    gate_policy_version: str = Field(description="Version of the rules that judged the pairs.", examples=["4"])
     pairs: int = Field(description="How many pairs it has.", examples=[30])
     sheets: list[SuiteSheet] = Field(description="What it has of each training sheet.")
     created_by: str = Field(description="Who made it.", examples=["ada"])

@@ -3,6 +3,7 @@ from __future__ import annotations
 from fastapi.testclient import TestClient
 
 from training_pipeline.app.container import Services
+from training_pipeline.domain.rules.policy import GATE_POLICY_VERSION
 from training_pipeline.testing.job_life import API, succeeded
 from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline_tests.api.test_problems import problem
@@ -21,7 +22,7 @@ def test_a_suite_is_made_once_shown_and_checked(client: TestClient, services: Se
     answer = client.post(SUITES, json=request)
     assert (answer.status_code, answer.headers["location"]) == (201, f"{SUITES}/triage-1")
     made = answer.json()
-    assert (made["pairs"], made["sheets"][0]["excluded"], made["gate_policy_version"]) == (6, {}, "3")
+    assert (made["pairs"], made["sheets"][0]["excluded"], made["gate_policy_version"]) == (6, {}, GATE_POLICY_VERSION)
     assert client.post(SUITES, json=request).json() == made
     assert client.get(SUITES).json() == {"suites": [made], "total": 1}
     assert client.get(f"{SUITES}/triage-1").json() == made
