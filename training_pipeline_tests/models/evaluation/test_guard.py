@@ -22,7 +22,7 @@ from training_pipeline.testing.soak import examples
 from training_pipeline_tests.datasets.test_prepare import prepare
 
 POLICY = GatePolicy()
-WORDS = [first + last for first in ("bolt", "flange", "gasket", "rotor", "valve") for last in ("age", "ing", "ure")]
+WORDS = [first + last for first in ("bolt", "flange", "gasket", "rotor", "valve") for last in ("age", "ing", "est")]
 
 
 def question(number: int) -> str:
