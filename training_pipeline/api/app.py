@@ -21,6 +21,7 @@ from training_pipeline.api.middleware.methods import Methods
 from training_pipeline.api.middleware.page_sockets import PageSockets
 from training_pipeline.api.middleware.request_log import HEADER, Requests
 from training_pipeline.api.routes import (
+    advice,
     diff,
     events,
     health,
@@ -72,7 +73,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.sessions = Sessions(settings, public_url=settings.api_public_url)
     app.state.authenticate_page = page_authentication(settings, app.state.sessions)
     app.state.polls = SingleFlight()
-    for part in (jobs, events, metrics, lineage, diff, training_sheets, models, uses, suites):
+    for part in (jobs, advice, events, metrics, lineage, diff, training_sheets, models, uses, suites):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(session.router)

@@ -42,6 +42,7 @@ COMMANDS: Final = {
         "commands.scores:app",
         "Score answers, show figures with intervals, and say whether a model is good enough to ship.",
     ),
+    "databricks": ("commands.databricks:app", "Check a Databricks workspace, and clean its volume up."),
     "tokens": ("commands.tokens:app", "Create, list and revoke the tokens of the REST API."),
     "serve": ("system.serve:serve", "Serve the REST API and the TRAIN page until Ctrl-C."),
     "up": (

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
@@ -111,6 +112,9 @@ class Client(Protocol):
         cursor: str | None = None,
     ) -> TrainingJobLineage:
         """What the job was trained on, with a page of its pairs."""
+
+    def advice(self, job_id: str) -> TrainingJobAdvice:
+        """What was advised when the job was created, and what its figures say."""
 
     def diff(
         self,

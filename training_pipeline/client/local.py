@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from training_pipeline.app.container import Services
 from training_pipeline.app.readiness import daemon_runs
+from training_pipeline.client.advice import job_advice
 from training_pipeline.client.base import Created, Notice, Pairs, Update
 from training_pipeline.client.diff import diff_page
 from training_pipeline.client.idempotent import create_once
@@ -31,6 +32,7 @@ from training_pipeline.domain.uses import Kind, question
 from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.models.uses import ask
 from training_pipeline.schemas import paging
+from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
@@ -213,6 +215,11 @@ class LocalClient:
         return lineage_page(
             self._services.store, job_id, pairs=pairs, search=search, page_size=page_size, cursor=cursor
         )
+
+    @needs(Role.VIEWER)
+    def advice(self, job_id: str) -> TrainingJobAdvice:
+        """See `Client`."""
+        return job_advice(self._services.store, job_id)
 
     @needs(Role.VIEWER)
     def diff(

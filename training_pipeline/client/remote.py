@@ -13,6 +13,7 @@ from training_pipeline.client.stream import follow
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
@@ -118,6 +119,10 @@ class RemoteClient:
         """See `Client`."""
         params = {"pairs": pairs, "search": search, "page_size": page_size, "cursor": cursor}
         return self._service.ask(TrainingJobLineage, "GET", _job(job_id, "/lineage"), params=params)
+
+    def advice(self, job_id: str) -> TrainingJobAdvice:
+        """See `Client`."""
+        return self._service.ask(TrainingJobAdvice, "GET", _job(job_id, "/advice"))
 
     def diff(
         self,

@@ -28,7 +28,15 @@ from dagster._grpc.server import DagsterApiServer, DagsterGrpcServer
 from dagster._utils.interrupts import setup_interrupt_handlers
 
 #: What a run needs beside the definitions, imported once, before the first run.
-PRELOADED: Final = ("dagster._grpc.server", "dagster_postgres", "mlflow.tracking", "matplotlib.figure")
+PRELOADED: Final = (
+    "dagster._grpc.server",
+    "dagster_postgres",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.tracking",
+    "matplotlib.figure",
+    "ibis.backends.duckdb",
+    "scipy.sparse.csgraph",
+)
 #: Sensors that are due together, runs that start and questions of the webservers share these threads.
 THREADS: Final = 16
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from training_pipeline.databricks.urls import DatabricksPages
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.access import Caller, allowed_actions
-from training_pipeline.domain.advice import what_to_do
+from training_pipeline.domain.advice.after_failure import what_to_do
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.training_jobs.links import links
 from training_pipeline.training_jobs.store.rows import columns_of

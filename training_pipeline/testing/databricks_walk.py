@@ -22,7 +22,7 @@ from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.settings import Settings
 from training_pipeline.testing.databricks_backend import backend_of, runs_of, workspace_with_volume
 from training_pipeline.testing.databricks_drive import drive, prepared
-from training_pipeline.testing.databricks_workspace.faults import FaultKind
+from training_pipeline.testing.databricks_workspace.faults import REWORDED, FaultKind
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
 from training_pipeline.testing.databricks_workspace.models import registry
 from training_pipeline.testing.databricks_workspace.state import Workspace
@@ -55,7 +55,8 @@ CALLS: Final = (
 #: The calls that every client makes by itself when it starts; the SDK goes on without an answer.
 DISCOVERY: Final = "databricks-config"
 #: Faults that are mended after one call, and faults that stay.
-ONCE: Final = tuple(kind for kind in FaultKind if kind is not FaultKind.NO_REPLY)  # it is a slow reply without end
+#: No reply is a slow one without end.
+ONCE: Final = tuple(kind for kind in FaultKind if kind not in {FaultKind.NO_REPLY, *REWORDED})
 FOR_EVER: Final = (FaultKind.UNAUTHENTICATED, FaultKind.FORBIDDEN, FaultKind.INTERNAL)
 
 #: Seconds that a job waits, counted in its pauses, which are skipped.

@@ -15,6 +15,7 @@ from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
 from training_pipeline.domain.access import Caller, require_role
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
@@ -78,6 +79,10 @@ class PageClient:
         """Metrics and series of a job."""
         call = partial(self.local.metrics, job_id, from_step=from_step, to_step=to_step, resolution=resolution)
         return await self._shared(f"metrics {job_id} {from_step} {to_step} {resolution}", call)
+
+    async def advice(self, job_id: str) -> TrainingJobAdvice:
+        """What was advised when the job was created, and what its figures say."""
+        return await self._shared(f"advice {job_id}", partial(self.local.advice, job_id))
 
     async def events(self, job_id: str, *, page_size: int) -> TrainingJobEventPage:
         """The newest events of a job."""

@@ -9,8 +9,11 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.domain.uses import Kind
+from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.store.queries import JobSort
+from training_pipeline.web import formats
 
 HOME: Final = "/train"
 _TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
@@ -19,6 +22,16 @@ _TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
 def new_job(sheet_id: str) -> str:
     """The form for a job on a training sheet."""
     return f"{HOME}/new?{urlencode({'sheet': sheet_id})}"
+
+
+def job_like(like: TrainingJob, changes: Mapping[str, object]) -> str:
+    """The form for a new job that is asked for as this one was, but for these keys of its configuration."""
+    asked = {**like.requested_config, **changes}
+    query = {"sheet": like.training_sheet_id, "model_name": like.model_name, "base_model": like.base_model}
+    query |= {name: formats.value(value) for name, value in asked.items() if value is not None}
+    if like.train_val_split != JobRequest.model_fields["train_val_split"].default:
+        query["train_val_split"] = formats.value(like.train_val_split)
+    return f"{HOME}/new?{urlencode(query)}"
 
 
 def retry(job_id: str) -> str:

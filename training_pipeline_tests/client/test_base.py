@@ -14,6 +14,7 @@ from training_pipeline.client.http import HttpService
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.remote import RemoteClient
 from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.advice.rules import VERSION
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.pair_change import PairChange
@@ -229,7 +230,20 @@ def test_a_job_is_followed_to_its_end(client: Client, done: TrainingJob) -> None
     assert [update.status for update in told if isinstance(update, Shown)] == [JobStatus.SUCCEEDED]
 
 
-@pytest.mark.parametrize("verb", ["get", "poll", "finish", "retry", "events", "metrics", "lineage"])
+def test_the_advice_on_a_job(client: Client, local: LocalClient, done: TrainingJob) -> None:
+    found = client.advice(done.id)
+    assert found == local.advice(done.id)
+    assert found.rules_version == VERSION
+    assert {one.rule for one in found.advice if one.kind == "warning"} >= {"few_pairs", "validation_small"}
+    plan = client.plan(REQUEST)
+    assert found.advice == plan.advice
+    assert found.estimate is not None
+    assert "machine is not known" in found.estimate.time.reason
+    assert "TRAINING_PIPELINE_PRICE_FILE" in plan.estimate.cost.reason
+    assert found.actual_seconds == client.get(done.id).duration_seconds
+
+
+@pytest.mark.parametrize("verb", ["advice", "get", "poll", "finish", "retry", "events", "metrics", "lineage"])
 def test_a_job_that_is_not_there(client: Client, verb: str) -> None:
     error = error_of(client, verb, "tj-none")
     assert (error.code, "no training job 'tj-none'" in error.message) == ("not_found", True)

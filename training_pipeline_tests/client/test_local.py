@@ -30,6 +30,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "events": lambda client: client.events("x"),
     "metrics": lambda client: client.metrics("x"),
     "lineage": lambda client: client.lineage("x"),
+    "advice": lambda client: client.advice("x"),
     "diff": lambda client: client.diff("x", "y"),
     "follow": lambda client: client.follow("x"),
     "training_sheets": lambda client: client.training_sheets(),

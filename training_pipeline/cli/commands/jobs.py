@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from training_pipeline.cli.commands import jobs_records, jobs_watch, paging
+from training_pipeline.cli.commands import jobs_advise, jobs_records, jobs_watch, paging
 from training_pipeline.cli.commands.job_request import (
     BaseModelId,
     BatchSize,
@@ -133,7 +133,7 @@ def show(job_id: JobId, json: Json = False, url: Url = None, token: Token = None
         if json:
             print_json(job)
         else:
-            say(jobs.details(job, client.events(job_id, page_size=20)))
+            say(jobs.details(job, client.events(job_id, page_size=20), client.advice(job_id)))
 
 
 @app.command()
@@ -208,6 +208,7 @@ def retry(
             say(jobs.created(job))
 
 
+app.command("advise")(jobs_advise.advise)
 app.command("watch")(jobs_watch.watch)
 app.command("events")(jobs_records.events)
 app.command("metrics")(jobs_records.metrics)

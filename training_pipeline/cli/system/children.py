@@ -32,9 +32,12 @@ IMPORTED: Final = (
     "training_pipeline.api.server",
     "training_pipeline.web.mount",
     "training_pipeline.cli.system.environment",
+    "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.tracking",
     "matplotlib.figure",
     "pandas",
+    "ibis.backends.duckdb",
+    "scipy.sparse.csgraph",
 )
 NAMES: Final = {
     FORK_SERVER: "The process that the others are forked off",
