@@ -70,12 +70,6 @@ def met(found: Contamination) -> set[tuple[str, str, str]]:
     return {(each.pair_id, each.finding, each.job_id) for each in found.pairs}
 
 
-def test_what_nobody_saw_is_evaluated(ancestry: Ancestry, tmp_path: Path) -> None:
-    found = checked([held_out(number) for number in range(500, 520)], ancestry, tmp_path)
-    assert (found.evaluated, found.refused, found.reported, found.pairs) == (20, {}, {}, ())
-    assert found.jobs == ("own", "parent", "grandparent")
-
-
 def test_each_way_of_having_seen_it_is_told_apart(ancestry: Ancestry, tmp_path: Path) -> None:
     near = question(90).replace("?", "s?")
     rows = [
@@ -98,8 +92,7 @@ def test_each_way_of_having_seen_it_is_told_apart(ancestry: Ancestry, tmp_path: 
         ("p-010090", "nearly_equal_question", "grandparent"),
         ("p-010600", "same_item", "grandparent"),
     }
-    reported = checked(rows, ancestry, tmp_path, refuse_near=False)
-    assert (reported.evaluated, reported.reported) == (3, {"nearly_equal_question": 1, "same_item": 1})
+    assert (found.jobs, found.is_ancestry_known) == (("own", "parent", "grandparent"), True)
 
 
 def disguised(text: str, chosen: random.Random) -> str:
@@ -145,20 +138,18 @@ def test_an_instruction_that_is_put_to_many_items_is_no_question(tmp_path: Path)
     ancestry = Ancestry((Learned("own", "source", prepare(open_sheet(rows), tmp_path / "data")),), is_known=True)
     found = checked([held_out(number, "Summarise it.") for number in range(40, 43)], ancestry, tmp_path / "suites")
     assert (found.evaluated, found.refused) == (3, {})
-    strict = GatePolicy(instruction_prompt_items=50)
-    refused = checked([held_out(number, "Summarise it.") for number in range(40, 43)], ancestry, tmp_path, strict)
-    assert (refused.evaluated, refused.refused) == (0, {"same_question": 3})
 
 
 def test_what_has_aged_is_not_looked_at_and_still_counted(ancestry: Ancestry, tmp_path: Path) -> None:
     sheets = SheetsInMemory()
-    rows = [held_out(3), held_out(700), held_out(701)]
+    rows = [held_out(3), held_out(700), held_out(90, question(90).replace("?", "s?"), answer="Else.")]
     sheets.put("suite", rows)
     suite = freeze(sheets, POLICY, ["suite"], directory=tmp_path)
     sheets.put("suite", [{**rows[0], "status": "rejected"}, {**rows[1], "prohibited_uses": ["evaluation"]}, rows[2]])
-    found = check(sheets, POLICY, suite, ancestry)
+    found = check(sheets, POLICY, suite, ancestry, refuse_near=False)
     assert (found.asked, found.evaluated, found.refused) == (3, 1, {})
     assert found.aged == {"evaluation_prohibited": 1, "rejected": 1}
+    assert found.reported == {"nearly_equal_question": 1}
 
 
 def test_a_dataset_that_is_damaged_vouches_for_nothing(tmp_path: Path) -> None:
