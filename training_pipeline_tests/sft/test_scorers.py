@@ -24,6 +24,7 @@ from training_pipeline.sft.scorers import (
     token_losses,
     words,
 )
+from training_pipeline.testing.soak import examples
 
 SEQUENCE = st.lists(st.sampled_from("abcd"), max_size=9)
 LEAF = st.none() | st.booleans() | st.integers(-3, 3) | st.floats(-2, 2) | st.text(max_size=3)
@@ -109,7 +110,7 @@ def test_another_answer_is_another(one: str, other: str) -> None:
     assert score(one, other)["normalised_match"] == 0
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(60))
 @given(st.text())
 def test_what_is_normalised_stays_as_it_is(text: str) -> None:
     assert normalised(normalised(text)) == normalised(text)

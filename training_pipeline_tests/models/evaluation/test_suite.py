@@ -115,7 +115,7 @@ def test_sheets_that_are_not_approved_or_not_there_are_refused(sheets: SheetsInM
     assert not list(tmp_path.rglob("*.parquet"))
 
 
-@settings(max_examples=examples(2), deadline=None)
+@settings(max_examples=examples(1), deadline=None)
 @given(st.lists(odd_pairs, min_size=40, max_size=60))
 def test_no_odd_pair_is_evaluated_on_that_does_not_say_so(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row]
