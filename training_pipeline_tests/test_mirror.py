@@ -73,6 +73,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "training_jobs/lifecycle/dry_run.py",
         "training_jobs/polling/poll_once.py",
     ),
+    "api/routes/test_model_versions.py": ("schemas/model_version.py",),
     "api/routes/test_suites.py": ("schemas/suite.py",),
     "api/routes/test_training_sheets.py": ("schemas/training_sheet.py",),
     "api/routes/test_uses.py": ("schemas/uses.py",),
@@ -94,6 +95,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "backends/local/trainer_process.py",
     ),
     "cli/commands/test_jobs.py": ("cli/commands/jobs_advise.py", "cli/commands/jobs_records.py"),
+    "cli/commands/test_models.py": ("cli/render/models.py",),
     "cli/commands/test_sheets.py": ("cli/commands/sheets_import.py", "cli/render/imported.py"),
     "cli/commands/test_run.py": (
         "app/container.py",
@@ -156,6 +158,11 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "models/uses/manifest_rows.py",
         "models/uses/tables.py",
     ),
+    "models/versions/test_find.py": ("models/versions/standing.py",),
+    "models/versions/test_verify.py": (
+        "models/versions/dagster_record.py",
+        "models/versions/versions.py",
+    ),
     "models/uses/test_index.py": ("models/uses/numbering.py",),
     "sft/test_chat_format.py": ("sft/templates.py",),
     "sft/test_rehearse.py": ("sft/findings.py",),
@@ -198,6 +205,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "training_jobs/polling/apply.py",
         "training_jobs/polling/observe.py",
     ),
+    "training_jobs/store/test_tables.py": ("models/versions/tables.py",),
     "training_jobs/store/test_jobs.py": ("domain/job.py",),
     "training_jobs/test_concurrency.py": ("training_jobs/lifecycle/launch.py",),
     "web/test_pages.py": (
@@ -206,6 +214,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "web/form/",
         "web/jobs/",
         "web/layout.py",
+        "web/models/",
         "web/pages/",
         "web/sheets/",
         "web/shell.py",

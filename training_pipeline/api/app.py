@@ -28,6 +28,7 @@ from training_pipeline.api.routes import (
     jobs,
     lineage,
     metrics,
+    model_versions,
     models,
     session,
     suites,
@@ -73,7 +74,8 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.sessions = Sessions(settings, public_url=settings.api_public_url)
     app.state.authenticate_page = page_authentication(settings, app.state.sessions)
     app.state.polls = SingleFlight()
-    for part in (jobs, advice, events, metrics, lineage, diff, training_sheets, models, uses, suites):
+    parts = (jobs, advice, events, metrics, lineage, diff, training_sheets, models, uses, model_versions, suites)
+    for part in parts:
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(session.router)

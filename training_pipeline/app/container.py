@@ -25,6 +25,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.uses.index import UseIndex
+from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.retraining.retrain import Retrainer
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
@@ -61,6 +62,7 @@ class Services:
     poller: Poller
     uses: UseIndex
     suites: Suites
+    versions: ModelVersions
     launcher: Launcher
     finalizer: Finalizer
     failures: Failures
@@ -198,6 +200,7 @@ def assemble(
         suites=Suites(
             store, source, policy, directory=settings.suites, refuse_near=not settings.evaluate_near_questions
         ),
+        versions=ModelVersions(store, permission, backend, tracking),
         launcher=Launcher(
             store,
             source,

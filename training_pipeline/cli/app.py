@@ -32,6 +32,10 @@ COMMANDS: Final = {
         "commands.jobs:app",
         "Create, list, watch, cancel, finish and retry training jobs, here or through a REST API.",
     ),
+    "models": (
+        "commands.models:app",
+        "List, show and verify registered model versions: what they were trained on, and whether they are still clean.",
+    ),
     "uses": (
         "commands.uses:uses",
         "Show every dataset, training job and model version that used a pair, an item, a label, a text or a sheet.",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
@@ -17,6 +18,12 @@ from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.model_version import (
+    ModelEndpoints,
+    ModelVersionDetails,
+    ModelVersionPage,
+    ModelVersionVerification,
+)
 from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
@@ -166,3 +173,31 @@ class Client(Protocol):
         sheet: str | None = None,
     ) -> Uses:
         """Every dataset, job and model version that used what one key names; `sheet` may say where to look."""
+
+    def model_versions(
+        self,
+        *,
+        name: str | None = None,
+        alias: str | None = None,
+        state: VersionState | None = None,
+        sheet: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> ModelVersionPage:
+        """A page of the registered model versions that pass every filter, the newest first.
+
+        `sheet` is a training sheet or a source sheet.
+        """
+
+    def model_version(self, name: str, version: str) -> ModelVersionDetails:
+        """A registered model version with everything that is on record of it."""
+
+    def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
+        """Look at a registered model version anew: is it still clean?"""
+
+    def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """Record that an endpoint serves a model version. Idempotent."""
+
+    def remove_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """Record that an endpoint serves a model version no more."""

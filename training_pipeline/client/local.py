@@ -18,7 +18,7 @@ from training_pipeline.client.advice import job_advice
 from training_pipeline.client.base import Created, Notice, Pairs, Update
 from training_pipeline.client.diff import diff_page
 from training_pipeline.client.idempotent import create_once
-from training_pipeline.client.pages import event_page, job_page, lineage_page
+from training_pipeline.client.pages import event_page, job_page, lineage_page, version_page
 from training_pipeline.client.roles import needs
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.summary import export_summary
@@ -26,11 +26,13 @@ from training_pipeline.domain.access import Caller, Role, require
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import ACTIVE, TERMINAL, Action, JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
+from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.domain.uses import Kind, question
 from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.models.uses import ask
+from training_pipeline.models.versions.find import VersionFacets
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
@@ -38,6 +40,12 @@ from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.model_version import (
+    ModelEndpoints,
+    ModelVersionDetails,
+    ModelVersionPage,
+    ModelVersionVerification,
+)
 from training_pipeline.schemas.requests import CreateTrainingJob, RetryTrainingJob
 from training_pipeline.schemas.suite import CreateSuite, Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
@@ -332,6 +340,58 @@ class LocalClient:
             "sheet": sheet,
         }
         return Uses.model_validate(ask.uses(self._services.store, question(keys)))
+
+    @needs(Role.VIEWER)
+    def model_versions(
+        self,
+        *,
+        name: str | None = None,
+        alias: str | None = None,
+        state: VersionState | None = None,
+        sheet: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> ModelVersionPage:
+        """See `Client`."""
+        return version_page(
+            self._services.versions,
+            name=name,
+            alias=alias,
+            state=state,
+            sheet=sheet,
+            page=page,
+            page_size=page_size,
+            cursor=cursor,
+        )
+
+    @needs(Role.VIEWER)
+    def model_version(self, name: str, version: str) -> ModelVersionDetails:
+        """See `Client`."""
+        return ModelVersionDetails.of_whole(self._services.versions.show(name, version), self._addresses)
+
+    @needs(Role.VIEWER)
+    def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
+        """See `Client`."""
+        checks = self._services.versions.verify(name, version)
+        return ModelVersionVerification.of_checks(name, version, checks)
+
+    @needs(Role.OPERATOR)
+    def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """See `Client`."""
+        found = self._services.versions.add_endpoint(name, version, url, actor=self.caller.name)
+        return ModelEndpoints.model_validate({"endpoints": found})
+
+    @needs(Role.OPERATOR)
+    def remove_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """See `Client`."""
+        found = self._services.versions.remove_endpoint(name, version, url, actor=self.caller.name)
+        return ModelEndpoints.model_validate({"endpoints": found})
+
+    @needs(Role.VIEWER)
+    def version_facets(self) -> VersionFacets:
+        """The values that model versions may be filtered by; the REST API does not offer this."""
+        return self._services.versions.facets()
 
     @needs(Role.VIEWER)
     def facets(self) -> Facets:

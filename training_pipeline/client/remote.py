@@ -12,6 +12,7 @@ from training_pipeline.client.http import HttpService
 from training_pipeline.client.stream import follow
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
@@ -19,6 +20,12 @@ from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.model_version import (
+    ModelEndpoints,
+    ModelVersionDetails,
+    ModelVersionPage,
+    ModelVersionVerification,
+)
 from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
@@ -198,6 +205,45 @@ class RemoteClient:
         }
         return self._service.ask(Uses, "GET", "/uses", params=params)
 
+    def model_versions(
+        self,
+        *,
+        name: str | None = None,
+        alias: str | None = None,
+        state: VersionState | None = None,
+        sheet: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> ModelVersionPage:
+        """See `Client`."""
+        params = {
+            "name": name,
+            "alias": alias,
+            "state": None if state is None else str(state),
+            "sheet": sheet,
+            "page": page,
+            "page_size": page_size,
+            "cursor": cursor,
+        }
+        return self._service.ask(ModelVersionPage, "GET", "/model-versions", params=params)
+
+    def model_version(self, name: str, version: str) -> ModelVersionDetails:
+        """See `Client`."""
+        return self._service.ask(ModelVersionDetails, "GET", _version(name, version))
+
+    def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
+        """See `Client`."""
+        return self._service.ask(ModelVersionVerification, "POST", _version(name, version, "/verify"))
+
+    def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """See `Client`."""
+        return self._service.ask(ModelEndpoints, "POST", _version(name, version, "/endpoints"), body={"url": url})
+
+    def remove_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """See `Client`."""
+        return self._service.ask(ModelEndpoints, "DELETE", _version(name, version, "/endpoints"), params={"url": url})
+
     def _create(self, path: str, body: Mapping[str, Any], key: str | None) -> Created:
         key = key or str(uuid.uuid4())
         try:
@@ -215,3 +261,7 @@ def _job(job_id: str, of_it: str = "") -> str:
 
 def _sheet(sheet_id: str, of_it: str = "") -> str:
     return f"/training-sheets/{quote(sheet_id, safe='')}{of_it}"
+
+
+def _version(name: str, version: str, of_it: str = "") -> str:
+    return f"/model-versions/{quote(name, safe='')}/{quote(version, safe='')}{of_it}"

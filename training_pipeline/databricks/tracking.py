@@ -62,6 +62,16 @@ class DatabricksTracking:
             return False
         return True
 
+    def aliases(self, model_name: str) -> dict[str, str]:
+        """The aliases of a model in Unity Catalog and the version that each names; none of an unknown one. Reads."""
+        try:
+            with self._connection.calling(f"look at the aliases of {model_name}"):
+                found = self._connection.client().registered_models.get(model_name, include_aliases=True)
+        except Gone:
+            return {}
+        named = {one.alias_name: one.version_num for one in found.aliases or []}
+        return {alias: str(version) for alias, version in named.items() if alias and version is not None}
+
     def end_run(self, run_id: str, status: str) -> None:
         """End a run that still counts as running, as one whose worker died does. Idempotent."""
         from databricks.sdk.service.ml import UpdateRunStatus

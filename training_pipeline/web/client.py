@@ -15,18 +15,24 @@ from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
 from training_pipeline.domain.access import Caller, require_role
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.models.versions.find import VersionFacets
 from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.model_version import (
+    ModelVersionDetails,
+    ModelVersionPage,
+    ModelVersionVerification,
+)
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.schemas.uses import Uses
 from training_pipeline.training_jobs.store.facets import Facets
 from training_pipeline.training_jobs.store.idempotency import body_hash
-from training_pipeline.web.urls import JobFilters
+from training_pipeline.web.urls import JobFilters, VersionFilters
 
 T = TypeVar("T")
 
@@ -105,6 +111,31 @@ class PageClient:
     async def uses(self, keys: Mapping[str, str | None]) -> Uses:
         """Where something was used."""
         return await _thread(self.local.uses, **keys)
+
+    async def versions(self, filters: VersionFilters, *, page_size: int) -> ModelVersionPage:
+        """A page of model versions."""
+        return await _thread(
+            self.local.model_versions,
+            name=filters.name or None,
+            alias=filters.alias or None,
+            state=filters.state,
+            sheet=filters.sheet or None,
+            page=filters.page,
+            page_size=page_size,
+        )
+
+    async def version_facets(self) -> VersionFacets:
+        """The values that model versions may be filtered by."""
+        return await _thread(self.local.version_facets)
+
+    async def version(self, name: str, version: str) -> ModelVersionDetails:
+        """One model version, with everything that is on record of it."""
+        return await _thread(self.local.model_version, name, version)
+
+    async def verify_version(self, name: str, version: str) -> ModelVersionVerification:
+        """Whether a model version is still clean. Many who ask at the same moment ask once."""
+        call = partial(self.local.verify_model_version, name, version)
+        return await self._shared(f"verify {name} {version}", call)
 
     async def sheets(self) -> TrainingSheets:
         """Every training sheet."""

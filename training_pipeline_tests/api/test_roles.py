@@ -24,6 +24,7 @@ OPEN = None
 #: Answers who has a session, whatever token comes along.
 OF_PAGES = "of pages"
 #: The least role that each route takes; a job's creator is meant where that role is an operator's.
+VERSION = f"{API}/model-versions/{{name}}/{{version}}"
 RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", "/openapi.json"): Role.VIEWER,
     ("GET", "/healthz"): OPEN,
@@ -54,6 +55,11 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/suites"): Role.VIEWER,
     ("GET", f"{API}/suites/{{name}}"): Role.VIEWER,
     ("GET", f"{API}/suites/{{name}}/check"): Role.VIEWER,
+    ("GET", f"{API}/model-versions"): Role.VIEWER,
+    ("GET", f"{VERSION}"): Role.VIEWER,
+    ("POST", f"{VERSION}/verify"): Role.VIEWER,
+    ("POST", f"{VERSION}/endpoints"): Role.OPERATOR,
+    ("DELETE", f"{VERSION}/endpoints"): Role.OPERATOR,
 }
 
 
@@ -94,6 +100,8 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             sends |= {"params": {"job_id": job.id}} if template.endswith("/check") else {}
             if (method, template) == ("POST", f"{API}/suites"):
                 sends = {"json": {"name": "s", "training_sheet_ids": ["unknown"]}}
+            url = {"url": "https://models.example.org"} if template.endswith("/endpoints") else None
+            sends |= {} if url is None else {"json": url} if method == "POST" else {"params": url}
             client.cookies.clear()
             answer = client.request(method, path, headers=headers, **sends)
             if least is OF_PAGES:
@@ -107,8 +115,9 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             else:
                 # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs.
                 nothing = ("/lineage", "}/diff/{other_job_id}", "/uses", "/suites/{name}", "/check")
-                is_nothing = template.endswith(nothing) or (method, template) == ("POST", f"{API}/suites")
-                expected = {404} if is_nothing else {200, 201, 204}
+                unknown = template.endswith(nothing) or template.startswith(VERSION)
+                unknown |= (method, template) == ("POST", f"{API}/suites")
+                expected = {404} if unknown else {200, 201, 204}
                 assert answer.status_code in expected, (method, template, role, answer.text)
 
 

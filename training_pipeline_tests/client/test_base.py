@@ -17,6 +17,7 @@ from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.advice.rules import VERSION
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob as Shown
@@ -38,7 +39,7 @@ def verbs(kind: type) -> set[str]:
 def test_both_clients_have_every_verb() -> None:
     assert verbs(RemoteClient) == verbs(Client)
     # What only pages ask, and the way a job is shown.
-    assert verbs(LocalClient) - verbs(Client) == {"plan_retry", "facets", "shown"}
+    assert verbs(LocalClient) - verbs(Client) == {"plan_retry", "facets", "version_facets", "shown"}
 
 
 @pytest.fixture(params=WHERE)
@@ -140,6 +141,22 @@ def test_pages_lead_from_one_to_the_next(client: Client, done: TrainingJob) -> N
     pairs = client.lineage(done.id, pairs="train", page_size=20)
     further = client.lineage(done.id, pairs="train", cursor=pairs.next_cursor)
     assert len(pairs.pairs) + len(further.pairs) == pairs.train_pairs
+
+
+def test_model_versions_and_where_they_are_served(client: Client, local: LocalClient, done: TrainingJob) -> None:
+    found = client.model_versions(name="triage", state=VersionState.REGISTERED, sheet="small", page_size=1)
+    assert found == local.model_versions(name="triage", state=VersionState.REGISTERED, sheet="small", page_size=1)
+    assert [(one.name, one.version, one.job_id) for one in found.model_versions] == [("triage", "2", done.id)]
+    assert client.model_versions(alias="champion").total == 0
+    assert client.verify_model_version("triage", "2") == local.verify_model_version("triage", "2")
+    url = "https://models.example.org/a?b=c d".replace(" ", "%20")
+    assert client.add_endpoint("triage", "2", url=url).endpoints == local.add_endpoint("triage", "2", url=url).endpoints
+    assert client.model_version("triage", "2") == local.model_version("triage", "2")
+    assert [one.until is None for one in client.remove_endpoint("triage", "2", url=url).endpoints] == [False]
+    for verb in ("model_version", "verify_model_version"):
+        assert error_of(client, verb, "main.ml.triage", "2").code == "not_found"
+    assert error_of(client, "add_endpoint", "triage", "2", url="x").code == "invalid_request"
+    assert error_of(client, "remove_endpoint", "triage", "2", url=url).code == "not_found"
 
 
 def test_a_page_that_cannot_be_is_refused(client: Client, done: TrainingJob) -> None:

@@ -42,9 +42,25 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "suites": lambda client: client.suites(),
     "suite": lambda client: client.suite("x"),
     "check_suite": lambda client: client.check_suite("x", "y"),
+    "model_versions": lambda client: client.model_versions(),
+    "model_version": lambda client: client.model_version("x", "1"),
+    "verify_model_version": lambda client: client.verify_model_version("x", "1"),
+    "add_endpoint": lambda client: client.add_endpoint("x", "1", url="https://x"),
+    "remove_endpoint": lambda client: client.remove_endpoint("x", "1", url="https://x"),
+    "version_facets": lambda client: client.version_facets(),
     "facets": lambda client: client.facets(),
 }
-OF_OPERATORS = {"create", "plan", "cancel", "finish", "retry", "plan_retry", "create_suite"}
+OF_OPERATORS = {
+    "create",
+    "plan",
+    "cancel",
+    "finish",
+    "retry",
+    "plan_retry",
+    "add_endpoint",
+    "remove_endpoint",
+    "create_suite",
+}
 OF_JOBS = ("create", "plan", "poll", "cancel", "finish", "retry", "plan_retry")
 
 
@@ -99,8 +115,8 @@ def done_by(services: Services, caller: Caller) -> dict[str, dict[str, Any]]:
     [
         (Caller("ada", Role.VIEWER), {"poll"}),
         (Caller("eve", Role.OPERATOR), {"poll", "create", "plan"}),
-        (Caller("ada", Role.OPERATOR), {*OF_JOBS}),
-        (Caller("eve", Role.ADMIN), {*OF_JOBS}),
+        (Caller("ada", Role.OPERATOR), set(OF_JOBS)),
+        (Caller("eve", Role.ADMIN), set(OF_JOBS)),
     ],
 )
 def test_only_what_the_caller_may_reaches_the_service(services: Services, caller: Caller, verbs: set[str]) -> None:

@@ -68,3 +68,11 @@ def test_a_version_must_be_there_ready_and_of_this_run(workspace: Workspace) -> 
     version.status = "PENDING_REGISTRATION"
     with pytest.raises(BackendUnreachable, match="not ready"):
         register(workspace)
+
+
+def test_aliases_are_those_of_unity_catalog(workspace: Workspace) -> None:
+    tracking = DatabricksTracking(connection_to(workspace))
+    assert tracking.aliases("main.ml.other") == {}  # there is no such model
+    assert tracking.aliases(NAME) == {}
+    registry(workspace).aliases[NAME] = {"champion": 3, "next": 4}
+    assert tracking.aliases(NAME) == {"champion": "3", "next": "4"}

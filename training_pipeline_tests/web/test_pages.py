@@ -26,6 +26,7 @@ from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.running_system import RunningSystem, temporary_state
+from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import EventType
 
 pytestmark = [
@@ -411,6 +412,37 @@ def test_where_a_pair_an_item_and_a_sheet_were_used(visitor: Visitor, system: Ru
     expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
     page.goto(f"{base}/train/uses")
     expect(page.get_by_text("This question cannot be answered")).to_be_visible()
+    visitor.faults.clear()  # the browser reports the 404
+
+
+def test_a_model_version_from_the_list_to_its_verdict(visitor: Visitor, system: RunningSystem, base: str) -> None:
+    job = prepared(system.services, finished(system, JobStatus.SUCCEEDED, model_name="shown").id)
+    lineage.set_model(system.services.store, job.id, version="3", files={"model.safetensors": "0" * 64})
+    system.services.store.update(job.id, {"uc_model_name": "main.ml.shown", "uc_model_version": "3"})
+    page = alive(visitor.open("/train"))
+    page.get_by_label("Search jobs").fill(job.id)
+    expect(page.get_by_role("link", name="v3", exact=True)).to_have_attribute("href", "/train/models/main.ml.shown/3")
+    page.get_by_role("link", name="Models").click()
+    page.get_by_role("combobox", name="Model", exact=True).select_option("main.ml.shown")
+    expect(page).to_have_url(f"{base}/train/models?name=main.ml.shown")
+    expect(page.get_by_text("1 version found")).to_be_visible()
+    assert serious(page) == []
+    page.get_by_role("link", name="main.ml.shown version 3").click()
+    expect(page).to_have_url(f"{base}/train/models/main.ml.shown/3")
+    expect(page.get_by_role("row", name="compliance@example.org 310")).to_be_visible()
+    expect(page.get_by_role("row", name="model.safetensors - 0000")).to_be_visible()
+    page.get_by_role("button", name="Verify").click()
+    expect(page.get_by_role("row", name="pass rows Its rows may still be trained on, all of them.")).to_be_visible()
+    expect(page.get_by_role("row", name="unknown mlflow")).to_be_visible()
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_timeout(100)
+            assert serious(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.goto(f"{base}/train/models/main.ml.show/3")
+    expect(page.get_by_text("Nearest: main.ml.shown.")).to_be_visible()
     visitor.faults.clear()  # the browser reports the 404
 
 

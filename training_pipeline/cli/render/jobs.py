@@ -40,7 +40,7 @@ def table(page: TrainingJobPage) -> RenderableType:
             figure(job.train_loss),
             _cut(job.created_by),
         )
-    return Group(shown, *_more(len(page.jobs), page.total, page.next_cursor))
+    return Group(shown, *more(len(page.jobs), page.total, page.next_cursor))
 
 
 def details(job: TrainingJob, happened: TrainingJobEventPage, advised: TrainingJobAdvice) -> RenderableType:
@@ -88,7 +88,7 @@ def events(page: TrainingJobEventPage) -> RenderableType:
         style = "red" if event.type == "error" else ""
         when = f"{event.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
         shown.add_row(when, str(event.type), Text(event.actor), Text(event.message, style=style))
-    return Group(shown, *_more(len(page.events), page.total, page.next_cursor))
+    return Group(shown, *more(len(page.events), page.total, page.next_cursor))
 
 
 def created(job: TrainingJob) -> RenderableType:
@@ -152,7 +152,8 @@ def _pairs(job: TrainingJob) -> str:
     return counted + split
 
 
-def _more(shown: int, total: int, cursor: str | None) -> list[Text]:
+def more(shown: int, total: int, cursor: str | None) -> list[Text]:
+    """How to see the rest of a list, where there is more."""
     if cursor is None:
         return []
     return [go_on(f"{shown} of {total}. Show more with --limit, or the next page with --cursor {cursor}")]

@@ -35,6 +35,8 @@ class Registry:
     """Registered models by full name; `schemas` are those that exist, all where null."""
 
     models: dict[str, list[Version]] = field(default_factory=dict)
+    #: Of models by full name: alias and version.
+    aliases: dict[str, dict[str, int]] = field(default_factory=dict)
     schemas: set[str] | None = None
     owners: dict[str, str] = field(default_factory=dict)
     #: Who has been granted CREATE MODEL VERSION, by model.
@@ -181,9 +183,12 @@ def _read_by_the_sdk(workspace: Workspace) -> list[Route]:
         name = request.path_params["name"]
         _model(workspace, name)
         catalog, schema, model = name.split(".")
+        named = registry(workspace).aliases.get(name, {})
+        aliases = [{"alias_name": alias, "version_num": number} for alias, number in named.items()]
+        also = {"aliases": aliases} if request.query_params.get("include_aliases") == "true" else {}
         owner = registry(workspace).owners.get(name, next(iter(workspace.tokens.values())))
         shown = {"full_name": name, "catalog_name": catalog, "schema_name": schema, "name": model, "owner": owner}
-        return JSONResponse(shown)
+        return JSONResponse({**shown, **also})
 
     async def effective(request: Request) -> JSONResponse:
         granted = [{"privilege": "CREATE_MODEL_VERSION"}]

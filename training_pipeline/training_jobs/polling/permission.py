@@ -25,6 +25,8 @@ from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 
+#: A job that has not begun to train.
+_BEFORE: Final = frozenset({JobStatus.PENDING, JobStatus.QUEUED})
 _HINT: Final = "Create a new job: it trains on the pairs that may be used then."
 
 
@@ -96,7 +98,7 @@ class Permission:
                 hint="Retry the training job: everything is prepared anew.",
             )
         try:
-            found = recheck(opened, dataset, self._policy, begun=job.status is JobStatus.RUNNING)
+            found = recheck(opened, dataset, self._policy, begun=job.status not in _BEFORE)
         except GateRefused as error:
             return _refused_whole(job, error.message)
         return Answer(version, withdrawn=_withdrawn(job, found), warnings=tuple(_warnings(job, found)))

@@ -44,4 +44,4 @@ def _given(given: list[Advice]) -> None:
                 Tag("td", formats.words(one.field or ""))
                 Tag("td", formats.value(one.value))
                 Tag("td", formats.value(one.current) + ("" if one.taken else " (not taken)"))
-                Tag("td", f"{one.reason} {one.source}; confidence {one.confidence}.")
+                Tag("td", f"{one.reason} Source: {one.source}; confidence {one.confidence}.")

@@ -58,7 +58,14 @@ def _results(job: TrainingJob, estimate: Estimate | None) -> None:
                 Tag("span", formats.seconds(estimate.time.middle))
                 Tag("span", between(estimate.time, formats.seconds), classes="help")
         if job.uc_model_version is not None:
-            text_fact("Model", f"{job.uc_model_name} v{job.uc_model_version}")
+            with fact("Model"):
+                version_of(job)
+
+
+def version_of(job: TrainingJob) -> None:
+    """The link to the model version of a job that has registered one."""
+    name, version = job.uc_model_name or job.model_name, job.uc_model_version or ""
+    link(f"{name} v{version}", urls.model_version(name, version))
 
 
 def _configuration(job: TrainingJob) -> None:

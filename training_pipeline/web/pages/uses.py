@@ -74,7 +74,8 @@ def _models(models: list[ModelUse]) -> None:
             for model in models:
                 with Tag("tr"):
                     Tag("td", model.model_name, classes="strong")
-                    Tag("td", model.model_version)
+                    with Tag("td"):
+                        link(model.model_version, urls.model_version(model.model_name, model.model_version))
                     with Tag("td", classes="mono"):
                         link(model.job_id, urls.job(model.job_id, "lineage"))
                     with Tag("td", classes="mono"):
@@ -116,3 +117,9 @@ def _dataset(dataset: DatasetUse) -> None:
                     link(job.job_id, urls.job(job.job_id, "lineage"), classes="mono")
                     Tag("span", " ")
                     Badge(JobStatus(job.status))
+                    if job.model_version:
+                        Tag("span", " ")
+                        link(
+                            f"{job.model_name} version {job.model_version}",
+                            urls.model_version(job.model_name, job.model_version),
+                        )

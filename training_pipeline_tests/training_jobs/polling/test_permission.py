@@ -114,6 +114,7 @@ def test_a_raised_classification_warns_and_an_edit_does_so_once_training_has_beg
     changed(source, rows(data_classification="restricted", messages=chat("Question 5?", "Edited.")))
     assert permission.ask(job(dataset)).withdrawn is not None
     answer = permission.ask(job(dataset, status=JobStatus.RUNNING))
+    assert permission.ask(job(dataset, status=JobStatus.SUCCEEDED)).withdrawn is None
     assert answer.withdrawn is None
     assert [warned.identity.partition(":")[0] for warned in answer.warnings] == ["classification_raised", "text_edited"]
     assert all("1 pair (p-000005)" in warned.message for warned in answer.warnings)
