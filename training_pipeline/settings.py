@@ -161,6 +161,10 @@ class Settings(BaseSettings):
         le=1,
         description="Questions at least so similar (0.8 to 1) are in the same split; 0 ties equal questions only.",
     )
+    evaluate_near_questions: bool = Field(
+        False,
+        description="Evaluate a model on questions that nearly equal one it was trained on, and only report them.",
+    )
     require_constraints_set_by: bool = Field(
         False,
         description="Refuse pairs of which nobody is recorded to have set the usage constraints "
@@ -386,6 +390,11 @@ class Settings(BaseSettings):
     def snapshots(self) -> Path:
         """Verdicts on the pairs of a training sheet at one moment; no text."""
         return self.state_dir / "snapshots"
+
+    @property
+    def suites(self) -> Path:
+        """Evaluation suites, each in a directory named by its digest; no text."""
+        return self.state_dir / "suites"
 
     @property
     def runs(self) -> Path:

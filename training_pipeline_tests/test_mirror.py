@@ -79,6 +79,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "client/revocations.py",
         "schemas/revocation.py",
     ),
+    "api/routes/test_suites.py": ("schemas/suite.py",),
     "api/routes/test_training_sheets.py": ("schemas/training_sheet.py",),
     "api/routes/test_uses.py": ("schemas/uses.py",),
     "api/test_openapi.py": ("schemas/base.py",),
@@ -110,6 +111,8 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "cli/commands/test_model_decisions.py": ("cli/render/decisions.py",),
     "cli/commands/test_revoke.py": ("cli/render/revocations.py",),
+    "cli/commands/test_scores.py": ("cli/render/scores.py",),
+    "cli/commands/test_suites.py": ("cli/render/suite.py",),
     "cli/commands/test_uses.py": ("cli/render/uses.py",),
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
     "client/test_base.py": (
@@ -162,6 +165,8 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "models/revocations/tables.py",
     ),
     "models/revocations/test_watch.py": ("models/revocations/changes.py",),
+    "models/evaluation/test_figures.py": ("models/evaluation/metrics.py",),
+    "models/evaluation/test_suites.py": ("models/evaluation/ancestry.py", "models/evaluation/tables.py"),
     "models/uses/test_ask.py": (
         "models/uses/keys.py",
         "models/uses/learners.py",

@@ -33,6 +33,7 @@ from training_pipeline.api.routes import (
     models,
     revocations,
     session,
+    suites,
     training_sheets,
     uses,
 )
@@ -88,6 +89,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         model_versions,
         revocations,
         decisions,
+        suites,
     ):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)

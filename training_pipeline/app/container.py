@@ -27,6 +27,7 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
+from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.revocations.record import Revocations
 from training_pipeline.models.revocations.standings import standings
@@ -70,6 +71,7 @@ class Services:
     jobs: JobService
     poller: Poller
     uses: UseIndex
+    suites: Suites
     versions: ModelVersions
     launcher: Launcher
     finalizer: Finalizer
@@ -220,6 +222,9 @@ def assemble(
         jobs=jobs,
         poller=poller,
         uses=uses,
+        suites=Suites(
+            store, source, policy, directory=settings.suites, refuse_near=not settings.evaluate_near_questions
+        ),
         versions=ModelVersions(store, permission, backend, tracking, standings=partial(standings, store)),
         launcher=Launcher(
             store,

@@ -46,6 +46,11 @@ COMMANDS: Final = {
     ),
     "revocations": ("commands.revoke:revocations", "List revocations, or show one with every model that it taints."),
     "index": ("commands.index:app", "Check or rebuild the index that says which models learned from a row."),
+    "suites": ("commands.suites:app", "Make and list evaluation suites, and check them against a model."),
+    "scores": (
+        "commands.scores:app",
+        "Score answers, show figures with intervals, and say whether a model is good enough to ship.",
+    ),
     "databricks": ("commands.databricks:app", "Check a Databricks workspace, and clean its volume up."),
     "tokens": ("commands.tokens:app", "Create, list and revoke the tokens of the REST API."),
     "serve": ("system.serve:serve", "Serve the REST API and the TRAIN page until Ctrl-C."),

@@ -26,6 +26,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionVerification,
 )
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
+from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.schemas.uses import Uses
@@ -150,6 +151,18 @@ class Client(Protocol):
 
     def base_models(self) -> BaseModels:
         """The base models that can be fine-tuned, the default first."""
+
+    def create_suite(self, body: Mapping[str, Any]) -> Suite:
+        """Make an evaluation suite; again with the same pairs: the one that is there."""
+
+    def suites(self) -> Suites:
+        """List all evaluation suites."""
+
+    def suite(self, name: str) -> Suite:
+        """One evaluation suite."""
+
+    def check_suite(self, name: str, job_id: str) -> SuiteCheck:
+        """What of a suite the model of a job may be scored on. Sheets and datasets are compared now."""
 
     def uses(
         self,

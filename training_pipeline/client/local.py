@@ -25,6 +25,7 @@ from training_pipeline.client.roles import needs
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.access import Caller, Role, require
+from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import ACTIVE, TERMINAL, Action, JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.domain.model_version import VersionState
@@ -32,6 +33,7 @@ from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.domain.revocations import revoked
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.domain.uses import Kind, question
+from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.models.revocations import read
 from training_pipeline.models.uses import ask
 from training_pipeline.models.versions.find import VersionFacets
@@ -51,6 +53,7 @@ from training_pipeline.schemas.model_version import (
 )
 from training_pipeline.schemas.requests import CreateTrainingJob, RetryTrainingJob
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview, Revoke
+from training_pipeline.schemas.suite import CreateSuite, Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import (
     DryRun,
@@ -299,6 +302,29 @@ class LocalClient:
         offers.sort(key=lambda offer: not offer.default)
         return BaseModels(models=offers, total=len(offers))
 
+    @needs(Role.OPERATOR)
+    def create_suite(self, body: Mapping[str, Any] | CreateSuite) -> Suite:
+        """See `Client`."""
+        asked = body if isinstance(body, CreateSuite) else _suite_asked(body)
+        made = self._services.suites.create(asked.name, asked.training_sheet_ids, created_by=self.caller.name)
+        return Suite.of(made)
+
+    @needs(Role.VIEWER)
+    def suites(self) -> Suites:
+        """See `Client`."""
+        suites = [Suite.of(each) for each in self._services.suites.list()]
+        return Suites(suites=suites, total=len(suites))
+
+    @needs(Role.VIEWER)
+    def suite(self, name: str) -> Suite:
+        """See `Client`."""
+        return Suite.of(self._services.suites.get(name))
+
+    @needs(Role.VIEWER)
+    def check_suite(self, name: str, job_id: str) -> SuiteCheck:
+        """See `Client`."""
+        return SuiteCheck.model_validate(self._services.suites.check(name, job_id))
+
     @needs(Role.VIEWER)
     def uses(
         self,
@@ -476,6 +502,14 @@ def _checked(model: type[M], body: Mapping[str, Any] | M) -> M:
         return model.model_validate(body)
     except ValidationError as error:
         raise refused(error) from None
+
+
+def _suite_asked(body: Mapping[str, Any]) -> CreateSuite:
+    try:
+        return CreateSuite.model_validate(body)
+    except ValidationError as error:
+        problems = problems_from_validation(list(error.errors()))
+        raise InvalidRequest("The suite cannot be made.", problems=problems) from None
 
 
 def _changes(changes: Mapping[str, Any] | None) -> dict[str, Any]:

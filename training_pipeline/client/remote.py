@@ -28,6 +28,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionVerification,
 )
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
+from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.schemas.uses import Uses
@@ -167,6 +168,23 @@ class RemoteClient:
     def base_models(self) -> BaseModels:
         """See `Client`."""
         return self._service.ask(BaseModels, "GET", "/models")
+
+    def create_suite(self, body: Mapping[str, Any]) -> Suite:
+        """See `Client`."""
+        return self._service.ask(Suite, "POST", "/suites", body=body)
+
+    def suites(self) -> Suites:
+        """See `Client`."""
+        return self._service.ask(Suites, "GET", "/suites")
+
+    def suite(self, name: str) -> Suite:
+        """See `Client`."""
+        return self._service.ask(Suite, "GET", f"/suites/{quote(name, safe='')}")
+
+    def check_suite(self, name: str, job_id: str) -> SuiteCheck:
+        """See `Client`."""
+        path = f"/suites/{quote(name, safe='')}/check"
+        return self._service.ask(SuiteCheck, "GET", path, params={"job_id": job_id})
 
     def uses(
         self,

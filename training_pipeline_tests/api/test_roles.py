@@ -57,6 +57,10 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/revocations/{{revocation_id}}"): Role.VIEWER,
     ("POST", f"{API}/decisions"): Role.STEWARD,
     ("GET", f"{API}/decisions"): Role.VIEWER,
+    ("POST", f"{API}/suites"): Role.OPERATOR,
+    ("GET", f"{API}/suites"): Role.VIEWER,
+    ("GET", f"{API}/suites/{{name}}"): Role.VIEWER,
+    ("GET", f"{API}/suites/{{name}}/check"): Role.VIEWER,
     ("GET", f"{API}/model-versions"): Role.VIEWER,
     ("GET", f"{VERSION}"): Role.VIEWER,
     ("POST", f"{VERSION}/verify"): Role.VIEWER,
@@ -92,12 +96,19 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             status = ends.get(template.rpartition("/")[2], JobStatus.CANCELLED)
             job = new_job(created_by="ada", training_sheet_id="small", status=status)
             services.store.create(job, message="Created.")
-            path = re.sub(r"{(other_)?job_id}", job.id, template).replace("{training_sheet_id}", "small")
+            path = (
+                re.sub(r"{(other_)?job_id}", job.id, template)
+                .replace("{training_sheet_id}", "small")
+                .replace("{name}", "s")
+            )
             sends: dict[str, Any] = {"json": request} if (method, template) == ("POST", JOBS) else {}
             sends |= {"params": {"pair": "p-0001"}} if template.endswith("/uses") else {}
             sends |= {"json": {"label": "l", "reason": "r"}} if template.endswith("/revocations") else {}
             sends |= {"json": DECISION} if template.endswith("/decisions") else {}
             path = path.replace("{revocation_id}", "rv-20261123-072145-9f3a2c")
+            sends |= {"params": {"job_id": job.id}} if template.endswith("/check") else {}
+            if (method, template) == ("POST", f"{API}/suites"):
+                sends = {"json": {"name": "s", "training_sheet_ids": ["unknown"]}}
             url = {"url": "https://models.example.org"} if template.endswith("/endpoints") else None
             sends |= {} if url is None else {"json": url} if method == "POST" else {"params": url}
             client.cookies.clear()
@@ -112,9 +123,9 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
                 problem(answer, 403, "forbidden")
             else:
                 # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs.
-                nothing = ("/lineage", "}/diff/{other_job_id}", "/uses", "{revocation_id}")
+                nothing = ("/lineage", "}/diff/{other_job_id}", "/uses", "{revocation_id}", "/suites/{name}", "/check")
                 unknown = template.endswith(nothing) or template.startswith(VERSION)
-                unknown |= (method, template) == ("POST", f"{API}/decisions")
+                unknown |= method == "POST" and template in {f"{API}/decisions", f"{API}/suites"}
                 expected = {404} if unknown else {200, 201, 204}
                 assert answer.status_code in expected, (method, template, role, answer.text)
 

@@ -46,6 +46,10 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
         {"model_name": "m", "model_version": "1", "decision": "retrain", "reason": "r"}
     ),
     "decisions": lambda client: client.decisions(),
+    "create_suite": lambda client: client.create_suite({"name": "s", "training_sheet_ids": ["small"]}),
+    "suites": lambda client: client.suites(),
+    "suite": lambda client: client.suite("x"),
+    "check_suite": lambda client: client.check_suite("x", "y"),
     "model_versions": lambda client: client.model_versions(),
     "model_version": lambda client: client.model_version("x", "1"),
     "verify_model_version": lambda client: client.verify_model_version("x", "1"),
@@ -55,7 +59,17 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "facets": lambda client: client.facets(),
 }
 OF_STEWARDS = {"preview_revocation", "revoke", "decide"}
-OF_OPERATORS = {"create", "plan", "cancel", "finish", "retry", "plan_retry", "add_endpoint", "remove_endpoint"}
+OF_OPERATORS = {
+    "create",
+    "plan",
+    "cancel",
+    "finish",
+    "retry",
+    "plan_retry",
+    "add_endpoint",
+    "remove_endpoint",
+    "create_suite",
+}
 OF_JOBS = ("create", "plan", "poll", "cancel", "finish", "retry", "plan_retry")
 
 
