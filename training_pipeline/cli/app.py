@@ -34,7 +34,7 @@ COMMANDS: Final = {
     ),
     "models": (
         "commands.models:app",
-        "List, show and verify registered model versions: what they were trained on, and whether they are still clean.",
+        "List, show and verify registered model versions, and decide about tainted ones.",
     ),
     "uses": (
         "commands.uses:uses",
@@ -44,7 +44,10 @@ COMMANDS: Final = {
         "commands.revoke:revoke",
         "Revoke a pair, an item, a label or an example: every model that learned from it is tainted.",
     ),
-    "revocations": ("commands.revoke:revocations", "List revocations, or show one with every model that it taints."),
+    "revocations": (
+        "commands.revoke:revocations",
+        "List revocations, newest first, or show one with every model that it taints.",
+    ),
     "index": ("commands.index:app", "Check or rebuild the index that says which models learned from a row."),
     "suites": ("commands.suites:app", "Make and list evaluation suites, and check them against a model."),
     "scores": (

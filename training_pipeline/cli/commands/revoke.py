@@ -26,7 +26,10 @@ def revoke(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show what a revocation will taint and, once that is confirmed, record it. It cannot be taken back."""
+    """Revoke a pair, an item, a label or an example: every model that learned from it is tainted.
+
+    What it will taint is shown first. Once it is confirmed, it cannot be taken back.
+    """
     from training_pipeline.cli.render.revocations import preview_of, revocation_of
 
     keys: dict[Kind, str | None] = {"pair": pair, "item": item, "label": label, "row_hash": row_hash, "sheet": sheet}
