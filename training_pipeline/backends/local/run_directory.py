@@ -19,15 +19,21 @@
 | run.lock             |            | held by whoever starts a supervisor, for that moment               |
 | supervisor.lock      |            | held by the supervisor, from before its start to its death         |
 | trainer.lock         |            | held by the trainer and everything it starts                       |
+
+Beside the runs lies one file for all of them, `.news`. A supervisor touches it when its run has something to tell.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from training_pipeline.infra.json_file import read_json, write_json
+
+#: The file beside the runs that is touched when one of them has something to tell.
+NEWS: Final = ".news"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,17 @@ class RunDirectory:
     def trainer_lock(self) -> Path:
         """Held as long as anything of a trainer lives."""
         return self.path / "trainer.lock"
+
+    def has_points(self) -> bool:
+        """Whether the trainer has written a metric point. Reads."""
+        with suppress(OSError):
+            return self.progress.stat().st_size > 0
+        return False
+
+    def tell(self) -> None:
+        """Have whoever watches the runs look at once; who does not hear it looks later. Writes; never raises."""
+        with suppress(OSError):
+            (self.path.parent / NEWS).touch(mode=0o600)
 
     def orders(self) -> Orders | None:
         """The supervisor's orders; None if the run was never submitted to the end. Reads."""

@@ -69,6 +69,7 @@ class Supervisor:
         self._slot: int | None = None
         self._asks_since: float | None = None
         self._permitted = False
+        self._told_points = run.has_points()
         self._times_full = 0
         self.interrupted = False
 
@@ -150,6 +151,7 @@ class Supervisor:
             return None
         self._asks_since = time.time()
         self._say("Waiting for the check whether its pairs may still be trained on.")
+        self._run.tell()
         while (ending := self._why_end()) is None and not self._permitted:
             self._permitted = (read_json(self._run.permission) or {}).get("asked") == self._asks_since
             if not self._permitted:
@@ -193,6 +195,7 @@ class Supervisor:
         self._has_run = True
         self._training_since = time.monotonic()
         self._say()
+        self._run.tell()
 
     def _see_out(self, trainer: TrainerProcess) -> tuple[Ending | None, int | None]:
         """Watch the trainer to its end: why it was ended, if it was, and its exit code. Nothing of it is left then."""
@@ -221,6 +224,9 @@ class Supervisor:
                 kill_at = now + self._orders.cancel_grace_seconds
             if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
                 self._say()
+            if not self._told_points and self._run.has_points():
+                self._told_points = True
+                self._run.tell()
             time.sleep(TICK_SECONDS)
         return ending
 
@@ -314,6 +320,7 @@ def _write(run: RunDirectory, supervisor: Supervisor, outcome: Outcome) -> None:
                 return
             time.sleep(_RETRY_SECONDS)
         else:
+            run.tell()
             log.info("%s", outcome.status)
             return
 
