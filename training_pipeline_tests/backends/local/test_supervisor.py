@@ -79,7 +79,7 @@ def test_it_tells_when_it_asks_when_it_trains_and_when_it_is_over(runs: Path) ->
     assert process.wait(timeout=30) == 0
     outcome = run.outcome()
     assert outcome is not None
-    assert news.stat().st_mtime >= outcome.finished_at
+    assert news.stat().st_mtime > outcome.finished_at - 0.1  # the clock of files is a coarse one
 
 
 def test_a_second_one_leaves_the_run_alone(runs: Path) -> None:

@@ -154,9 +154,9 @@ def test_work_is_announced_once_for_what_makes_it(store: JobStore, ear: Ear) -> 
     assert ear.heard() == ["poll"]
     store.update(job.id, {"finalize_after": None})
     assert ear.heard() == ["poll"]
-    with pytest.raises(ZeroDivisionError), store.begin() as connection:
-        store.within(connection).create(new_job("tj-other"), message="Created.")
-        raise ZeroDivisionError
+    with store.begin() as connection:
+        store.within(connection).create(new_job(), message="Created.")
+        connection.rollback()
     assert ear.heard() == []
 
 
