@@ -28,7 +28,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 COMMAND = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]
 SETTLE_SECONDS = 15
@@ -65,7 +65,7 @@ def points(directory: Path) -> tuple[float, float]:
     return json.loads(lines[0])["time"], json.loads(lines[-1])["time"]
 
 
-def happened(api: httpx.Client, runs: Path, sheet: str, epochs: int, name: str) -> Job:
+def happened(api: httpx2.Client, runs: Path, sheet: str, epochs: int, name: str) -> Job:
     """Create a job and wait until it has succeeded."""
     click = time.time()
     body = {"training_sheet_id": sheet, "model_name": name, "training_config": {"epochs": epochs}}
@@ -185,7 +185,7 @@ def main() -> None:
                 time.sleep(0.2)
             time.sleep(SETTLE_SECONDS)
             url = f"http://127.0.0.1:{arguments.ports[1]}/api/v1/training"
-            with httpx.Client(base_url=url, timeout=60) as api, ThreadPoolExecutor(arguments.at_once) as threads:
+            with httpx2.Client(base_url=url, timeout=60) as api, ThreadPoolExecutor(arguments.at_once) as threads:
 
                 def trained(number: int) -> Job:
                     return happened(api, state / "runs", arguments.sheet, arguments.epochs, f"model-{number}")
