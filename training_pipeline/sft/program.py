@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -53,14 +54,8 @@ def _run(config: Config, run: RunDir) -> int:
     status.facts |= {"phase": "loading", "eta_seconds": None, "message": "starting"}
     stop = _listen(run, status)
     status.write()
-    _set_environment(config)
-    # Several seconds of imports: only now, when there is something to train. To look for garbage in them would take a
-    # quarter of that time.
-    gc.disable()
-    from .train import train
-
-    gc.freeze()
-    gc.enable()
+    set_environment(config.base_model)
+    train = imported()
     try:
         result = train(config, run, status, stop)
     except Stopped:
@@ -74,10 +69,20 @@ def _run(config: Config, run: RunDir) -> int:
     return SUCCEEDED
 
 
-def _set_environment(config: Config) -> None:
+def imported() -> Callable[[Config, RunDir, Status, StopRequest], dict[str, Any]]:
+    """The function that trains. Several seconds of imports: only now, when there is, or will be, something to train."""
+    gc.disable()  # to look for garbage in them would take a quarter of that time
+    from .train import train
+
+    gc.freeze()
+    gc.enable()
+    return train
+
+
+def set_environment(base_model: str) -> None:
     """Keep the libraries quiet, single-minded and at home. Only this process is changed."""
     os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1"}
-    if is_local(config.base_model):
+    if is_local(base_model):
         os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     # Threads that wait by spinning take the cores from each other as soon as anything else runs: on a busy machine of
     # two cores a small model then trains ten times slower.

@@ -4,6 +4,7 @@
 | -------------------- | ---------- | ------------------------------------------------------------------ |
 | config.json          | backend    | what the training program reads                                    |
 | orders.json          | backend    | what the supervisor reads; written last, so the run exists with it |
+| early.json           | backend    | what a supervisor reads that is started before there are orders    |
 | cancel.json          | backend    | the wish to end the run                                            |
 | permission.json      | backend    | the answer to the question of supervisor.json                      |
 | recoveries.json      | backend    | how often a lost run was taken up again                            |
@@ -17,6 +18,7 @@
 | checkpoints/, model/ | trainer    | what it trained                                                    |
 | *.log                | all        | what supervisor and trainer print                                  |
 | run.lock             |            | held by whoever starts a supervisor, for that moment               |
+| launching.lock       |            | held by a launch run that has the trainer started early            |
 | supervisor.lock      |            | held by the supervisor, from before its start to its death         |
 | trainer.lock         |            | held by the trainer and everything it starts                       |
 
@@ -49,6 +51,16 @@ class Orders:
     #: Ask whether the pairs may still be trained on, each time a slot is given, and wait for the answer.
     asks_permission: bool = False
     request: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyOrders:
+    """What a supervisor needs that starts a trainer before the run is submitted. Times in seconds since 1970."""
+
+    program: tuple[str, ...]
+    base_model: str
+    slots: int
+    asked_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +159,11 @@ class RunDirectory:
         return self.path / "run.lock"
 
     @property
+    def launching_lock(self) -> Path:
+        """Held by the launch run that has the trainer started early, until the run is submitted."""
+        return self.path / "launching.lock"
+
+    @property
     def supervisor_lock(self) -> Path:
         """Held as long as a supervisor lives."""
         return self.path / "supervisor.lock"
@@ -171,6 +188,15 @@ class RunDirectory:
         """The supervisor's orders; None if the run was never submitted to the end. Reads."""
         value = read_json(self.path / "orders.json")
         return None if value is None else Orders(**{**value, "program": tuple(value["program"])})
+
+    def early_orders(self) -> EarlyOrders | None:
+        """What a supervisor is to start before there are orders; None for nothing. Reads."""
+        value = read_json(self.path / "early.json")
+        return None if value is None else EarlyOrders(**{**value, "program": tuple(value["program"])})
+
+    def write_early_orders(self, orders: EarlyOrders) -> None:
+        """Have the next supervisor start a trainer early. Writes."""
+        write_json(self.path / "early.json", asdict(orders))
 
     def write_orders(self, orders: Orders) -> None:
         """Make the run exist. Writes."""
