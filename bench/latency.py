@@ -1,12 +1,13 @@
 """From the click to a running training, and from its last step to the registered model, against the bare program.
 
-    python bench/latency.py [--jobs 20] [--at-once 5] [--bare 3] [--epochs 3] [--pause 5 15] [--ports 3978 8978] [--early]
+    python bench/latency.py [--jobs 20] [--at-once 5] [--bare 3] [--epochs 3] [--pause 5 15] [--early]
 
-Starts `training-pipeline up` with its defaults, with `--early` but for an early start of the trainer, creates jobs over the REST API, one after the other with a random pause
-between two, then some at once on the one slot there is. Prints for each part its median and 95th percentile in seconds.
-`queued` and `running` are when the record says so; points are when the training program wrote them. Where jobs wait for
-the slot, `from click or free slot` counts from the later of the two. The bare training program is given the
-configurations of the first jobs, one each, while nothing else is at work; the last lines compare it with the jobs.
+Starts `training-pipeline up` with its defaults (with `--early` but for an early start of the trainer), creates jobs over
+the REST API, one after the other with a random pause between two, then some at once on the one slot there is. Prints
+for each part its median and 95th percentile in seconds. `queued` and `running` are when the record says so; points are
+when the training program wrote them. Where jobs wait for the slot, `from click or free slot` counts from the later of
+the two. The bare training program is given the configurations of the first jobs, one each, while nothing else is at
+work; the last lines compare it with the jobs.
 """
 
 from __future__ import annotations
