@@ -2,7 +2,7 @@
 
     python bench/latency.py [--jobs 20] [--at-once 5] [--bare 3] [--epochs 3] [--pause 5 15] [--early]
 
-Starts `training-pipeline up` with its defaults (with `--early` but for an early start of the trainer), creates jobs over
+Starts `training-pipeline up` with its defaults (`--early`: but for an early start of the trainer), creates jobs over
 the REST API, one after the other with a random pause between two, then some at once on the one slot there is. Prints
 for each part its median and 95th percentile in seconds. `queued` and `running` are when the record says so; points are
 when the training program wrote them. Where jobs wait for the slot, `from click or free slot` counts from the later of
