@@ -4,8 +4,8 @@
 
 Starts `training-pipeline up` twice, one after the other, on a state directory of its own each: once with our
 `dagster.yaml`, and once with the same but Dagster's own storage in it. Nobody asks for anything, and no job is there.
-Prints for each the processor time of everything that runs, PostgreSQL included, and the database sessions that were
-begun; then both ratios.
+Prints for each the processor time of everything that runs, PostgreSQL included, its memory with shared pages counted
+once, and the database sessions that were begun; then both ratios.
 """
 
 from __future__ import annotations
@@ -41,18 +41,33 @@ class Rest:
     """What a while of rest took."""
 
     processor_percent: float
+    megabytes: float
     sessions_a_second: float
 
     def __str__(self) -> str:
-        return f"{self.processor_percent:6.1f} % of a core  {self.sessions_a_second:6.1f} database sessions a second"
+        processor, memory = f"{self.processor_percent:6.1f} % of a core", f"{self.megabytes:6.0f} MB"
+        return f"{processor}  {memory}  {self.sessions_a_second:6.1f} database sessions a second"
+
+
+def family(roots: list[int]) -> list[psutil.Process]:
+    """These processes and all below them."""
+    found = [psutil.Process(root) for root in roots]
+    return found + [below for process in found for below in process.children(recursive=True)]
+
+
+def megabytes(roots: list[int]) -> float:
+    """Of memory, for a family; on Linux a page that several share is counted once, else only what is shared by none."""
+    total = 0.0
+    for process in family(roots):
+        memory = process.memory_full_info()
+        total += getattr(memory, "pss", memory.uss) / 1e6
+    return total
 
 
 def processor_seconds(roots: list[int]) -> float:
-    """Of these processes and all below them, the dead that were waited for included."""
-    found = [psutil.Process(root) for root in roots]
-    found += [below for process in found for below in process.children(recursive=True)]
+    """Of a family, the dead that were waited for included."""
     total = 0.0
-    for process in found:
+    for process in family(roots):
         try:
             total += sum(process.cpu_times()[:4])
         except psutil.NoSuchProcess:  # its parent will have it among its dead
@@ -101,7 +116,8 @@ def at_rest(storage: Mapping[str, object] | None, *, seconds: float, poll_second
             time.sleep(seconds)
             took = time.monotonic() - start
             # One session is the first look itself.
-            return Rest(100 * (processor_seconds(roots) - processor) / took, (sessions(database) - begun - 1) / took)
+            percent = 100 * (processor_seconds(roots) - processor) / took
+            return Rest(percent, megabytes(roots), (sessions(database) - begun - 1) / took)
         finally:
             subprocess.run([*COMMAND, "down"], env=environment, check=False, capture_output=True)
 

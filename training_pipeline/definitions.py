@@ -9,7 +9,7 @@ from datetime import timedelta
 import dagster as dg
 
 from training_pipeline.app.container import Services, open_services
-from training_pipeline.defs import alerts, assets, graph, jobs, resources, retraining, sensors
+from training_pipeline.defs import alerts, assets, graph, jobs, resources, retraining, revocations, sensors, volume
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
@@ -47,7 +47,12 @@ def build(settings: Settings, services: Callable[[], Services], *, owners: Colle
             jobs.launch_training,
             jobs.finalize_training,
         ],
-        sensors=[*sensors.make_sensors(settings.poll_seconds), alerts.tell_people],
+        sensors=[
+            *sensors.make_sensors(settings.poll_seconds),
+            revocations.make_sensor(settings.poll_seconds),
+            alerts.tell_people,
+            *volume.make_sensors(settings),
+        ],
         schedules=[retraining.make_schedule(settings)],
         resources=resources.make_resources(services),
         # One process a run: a run's advisory lock is its sign of life, and starting a process a step would cost more

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from training_pipeline.domain.rules.policy import GatePolicy, reliable_similarity
+from training_pipeline.domain.workspace_access import AccessEntry
 
 PREFIX = "TRAINING_PIPELINE_"
 #: A table's full name in three parts.
@@ -107,10 +108,40 @@ class Settings(BaseSettings):
         None, description='Accelerator for "auto" if the base model fits on it; otherwise the smallest one it fits on.'
     )
     databricks_environment_version: str = Field("4", description="Version of the serverless environment.")
+    databricks_image: str | None = Field(
+        None,
+        pattern=r"^[^\s:]+:[^\s:/]+$",
+        description="Container image of the workers instead of Databricks' own: catalog.schema.image:tag in Unity "
+        "Catalog, or organization/repository:tag of a registry.",
+    )
+    databricks_provisioned_capacity_id: str | None = Field(
+        None, pattern=r"^\S+$", description="Reserved GPU capacity that runs are put on instead of shared capacity."
+    )
+    databricks_access_control_list: list[AccessEntry] = Field(
+        [],
+        description="Who else gets access, as JSON: a list of objects with one of user_name, group_name and "
+        "service_principal_name, permission_level (CAN_VIEW, CAN_MANAGE_RUN, CAN_MANAGE) for runs, and "
+        "model_privileges (such as EXECUTE) for registered models.",
+    )
     databricks_usage_policy_id: str | None = Field(None, description="Serverless usage policy that runs are billed to.")
     databricks_budget_policy_id: str | None = Field(None, description="Older name of the usage policy (budget policy).")
+    price_file: Path | None = Field(
+        None, description="YAML file with your prices of an hour of training, for estimates of the cost."
+    )
     databricks_models_file: Path | None = Field(
         None, description="JSON file with base models to add to the catalogue, or to replace entries of it."
+    )
+    databricks_hf_token_secret: str | None = Field(
+        None,
+        pattern=r"^[^/\s]+/[^/\s]+$",
+        description="Databricks secret, as scope/key, with the Hugging Face token of the workers. It needs the "
+        "permission of the owners of gated base models.",
+    )
+    databricks_retention_days: float | None = Field(
+        None,
+        ge=1,
+        description="Days after which datasets and results in the volume that no job, model or lineage record needs "
+        "are removed. Default: nothing is removed.",
     )
     databricks_http_timeout_seconds: int = Field(30, ge=1, description="Timeout of one request in seconds.")
     databricks_retry_seconds: int = Field(
@@ -129,6 +160,10 @@ class Settings(BaseSettings):
         ge=0,
         le=1,
         description="Questions at least so similar (0.8 to 1) are in the same split; 0 ties equal questions only.",
+    )
+    evaluate_near_questions: bool = Field(
+        False,
+        description="Evaluate a model on questions that nearly equal one it was trained on, and only report them.",
     )
     require_constraints_set_by: bool = Field(
         False,
@@ -168,6 +203,19 @@ class Settings(BaseSettings):
         gt=0,
         le=60,
         description="Seconds between two checks whether what queued and running jobs train on may still be trained on.",
+    )
+    revocation_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=60,
+        description="Seconds between two looks at a training sheet in files whether what registered models learned "
+        "from it is still permitted.",
+    )
+    revocation_table_seconds: float = Field(
+        3600.0,
+        ge=60,
+        description="The same for training sheets in tables; a look asks the warehouse for the table's version, and "
+        "for its rows only where that changed.",
     )
     cancel_on_withdrawal: bool = Field(
         True,
@@ -344,9 +392,19 @@ class Settings(BaseSettings):
         return self.state_dir / "snapshots"
 
     @property
+    def suites(self) -> Path:
+        """Evaluation suites, each in a directory named by its digest; no text."""
+        return self.state_dir / "suites"
+
+    @property
     def runs(self) -> Path:
         """Working directories of local training runs."""
         return self.state_dir / "runs"
+
+    @property
+    def machine_speed(self) -> Path:
+        """What `jobs advise --probe` measured."""
+        return self.state_dir / "machine_speed.json"
 
     @property
     def logs(self) -> Path:

@@ -36,7 +36,14 @@ def test_what_dagster_sees() -> None:
     }
     sensors = {sensor.name: sensor.default_status for sensor in loaded.sensors or []}
     assert sensors == dict.fromkeys(
-        ("launch_pending_jobs", "poll_training_jobs", "watch_training_runs", "watch_permissions", "tell_people"),
+        (
+            "launch_pending_jobs",
+            "poll_training_jobs",
+            "watch_training_runs",
+            "watch_permissions",
+            "watch_revocations",
+            "tell_people",
+        ),
         dg.DefaultSensorStatus.RUNNING,
     )
     schedules = {schedule.name: schedule.default_status for schedule in loaded.schedules or []}

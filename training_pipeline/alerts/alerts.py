@@ -7,16 +7,17 @@ An alert names jobs, sheets and causes, never the text of a pair: causes are the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Interval, and_, bindparam, cast, func, or_, select, update
+from sqlalchemy import Connection, Interval, and_, bindparam, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.alerts.targets import AlertTarget, Undelivered
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
+from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.training_jobs.polling.permission import Warned
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
@@ -30,6 +31,8 @@ NEWS: Final = timedelta(days=7)
 RETRIES: Final = RetryPolicy(first=30.0, longest=3600.0)
 _AT_ONCE: Final = 50
 _MOST_CAUSE: Final = 300
+#: Models that a message names at most.
+_NAMED: Final = 10
 _CHECKS: Final[Mapping[str, str]] = {
     "gate_refused": "the gates",
     "split_refused": "the split",
@@ -49,6 +52,8 @@ class Kind(StrEnum):
     FAILING = "sensor_failing"
     RETRAINING = "retraining_failed"
     PERMISSION = "permission_lost"
+    REVOKED = "revoked"
+    BLIND = "permission_unknown"
 
 
 class Alert(BaseModel):
@@ -111,6 +116,40 @@ def of_warning(job: TrainingJob, warned: Warned, links: Addresses) -> Alert:
     return of_permission(job, warned.message, warned.identity, links)
 
 
+def of_revocation(
+    revocation: Revocation, taints: Sequence[Taint], jobs: Sequence[str], links: Addresses
+) -> Alert | None:
+    """The alert about models that a revocation taints, and jobs that it keeps from having one; None without any."""
+    if not taints and not jobs:
+        return None
+    named = [f"{taint.model_name} {taint.model_version or f'of {taint.job_id}'}" for taint in taints[:_NAMED]]
+    more = f" and {len(taints) - _NAMED:,} more" if len(taints) > _NAMED else ""
+    what = f"{revocation.kind.replace('_', ' ')} {revocation.value}"
+    if revocation.kind == "rows":
+        what = f"{revocation.pairs:,} pairs of training sheet {revocation.training_sheet_id}"
+    learned = f"Tainted: {', '.join(named)}{more}." if named else "No model on record learned from it."
+    stopped = f" {len(jobs):,} training jobs in progress will not be registered." if jobs else ""
+    # A model that is registered later is another piece of news about the same revocation.
+    only = taints[0].job_id if len(taints) == 1 else None
+    return Alert(
+        key=f"revocation:{revocation.id}" + (f":{only}" if only else ""),
+        kind=Kind.REVOKED,
+        message=f"Revocation {revocation.id} of {what}. {learned}{stopped}",
+        job_id=only,
+        links={"revocation": links.revocation(revocation.id)},
+    )
+
+
+def of_blindness(sheet_id: str, why: str, day: date) -> Alert:
+    """The alert about a training sheet of registered models that nobody can look at: once a day."""
+    return Alert(
+        key=f"blind:{sheet_id}:{day}",
+        kind=Kind.BLIND,
+        message=f"Nobody can say whether what registered models learned from training sheet {sheet_id} is still "
+        f"permitted: {_first_line(why)}",
+    )
+
+
 def _first_line(text: str | None) -> str:
     line = (text or "").strip().partition("\n")[0]
     return line if len(line) <= _MOST_CAUSE else f"{line[: _MOST_CAUSE - 1]}…"
@@ -122,16 +161,17 @@ def notice(store: JobStore, alert: Alert, *, as_event: bool = False) -> bool:
     With `as_event` a cause that is new also becomes an event of its job, in the same transaction.
     """
     with store.begin() as connection:
-        row = connection.execute(
-            insert(alerts)
-            .values(alert.model_dump())
-            .on_conflict_do_nothing(index_elements=["key"])
-            .returning(alerts.c.key)
-        ).first()
-        if row is not None and as_event and alert.job_id is not None:
+        new = record(connection, alert)
+        if new and as_event and alert.job_id is not None:
             data = {"alert": alert.kind}
             record_event(connection, alert.job_id, EventType.INFO, f"Warning: {alert.message}", "system", data=data)
-    return row is not None
+    return new
+
+
+def record(connection: Connection, alert: Alert) -> bool:
+    """Record an alert within the caller's transaction. Returns false if its cause is recorded already."""
+    stored = insert(alerts).values(alert.model_dump()).on_conflict_do_nothing(index_elements=["key"])
+    return connection.execute(stored.returning(alerts.c.key)).first() is not None
 
 
 def notice_jobs(store: JobStore, links: Addresses, *, now: datetime, pending: timedelta) -> int:

@@ -21,14 +21,19 @@ from training_pipeline.api.middleware.methods import Methods
 from training_pipeline.api.middleware.page_sockets import PageSockets
 from training_pipeline.api.middleware.request_log import HEADER, Requests
 from training_pipeline.api.routes import (
+    advice,
+    decisions,
     diff,
     events,
     health,
     jobs,
     lineage,
     metrics,
+    model_versions,
     models,
+    revocations,
     session,
+    suites,
     training_sheets,
     uses,
 )
@@ -71,7 +76,21 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.sessions = Sessions(settings, public_url=settings.api_public_url)
     app.state.authenticate_page = page_authentication(settings, app.state.sessions)
     app.state.polls = SingleFlight()
-    for part in (jobs, events, metrics, lineage, diff, training_sheets, models, uses):
+    for part in (
+        jobs,
+        advice,
+        events,
+        metrics,
+        lineage,
+        diff,
+        training_sheets,
+        models,
+        uses,
+        model_versions,
+        revocations,
+        decisions,
+        suites,
+    ):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(session.router)

@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 
 from pydantic import SecretStr
+from sqlalchemy import Connection
 
 from training_pipeline.alerts import alerts
 from training_pipeline.app.ownership import require_own
 from training_pipeline.app.sheet_source import sheet_source, workspace
 from training_pipeline.auth.tokens import ApiTokens
-from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.base import FindsByHandle, FineTuningBackend
 from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
-from training_pipeline.databricks.backend import DatabricksBackend, RunOptions
+from training_pipeline.databricks.backend import DatabricksBackend
 from training_pipeline.databricks.base_models import DatabricksModels
+from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.tracking import DatabricksTracking
+from training_pipeline.databricks.volume_folders import VolumeFolders
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
+from training_pipeline.models.evaluation.suites import Suites
+from training_pipeline.models.revocations.decisions import Decisions
+from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.revocations.standings import standings
+from training_pipeline.models.revocations.tags import TaintTags
+from training_pipeline.models.revocations.told import TaintsTold
+from training_pipeline.models.revocations.watch import SheetWatch
 from training_pipeline.models.uses.index import UseIndex
+from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.retraining.retrain import Retrainer
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 from training_pipeline.tracking.mlflow import RunTracking, Tracking
 from training_pipeline.training_jobs.lifecycle.catalog_lineage import CatalogLineage
+from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.failures import Failures
 from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
 from training_pipeline.training_jobs.lifecycle.launch import Launcher
 from training_pipeline.training_jobs.lifecycle.permission_watch import PermissionWatch
+from training_pipeline.training_jobs.lifecycle.retention import Retention
 from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.polling.permission import Permission, Warned
 from training_pipeline.training_jobs.polling.poller import Poller
+from training_pipeline.training_jobs.store.handles import stored_handles
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.urls import Addresses
 
@@ -53,13 +71,22 @@ class Services:
     jobs: JobService
     poller: Poller
     uses: UseIndex
+    suites: Suites
+    versions: ModelVersions
     launcher: Launcher
     finalizer: Finalizer
     failures: Failures
     permission_watch: PermissionWatch
+    revocations: Revocations
+    sheet_watch: SheetWatch
+    taint_tags: TaintTags
+    taints_told: TaintsTold
+    decisions: Decisions
     retrainer: Retrainer
     #: Null where nothing of a job is in Unity Catalog.
     catalog_lineage: CatalogLineage | None
+    #: Null where nothing is removed from a volume.
+    retention: Retention | None
 
 
 def local_backend(settings: Settings) -> LocalBackend:
@@ -83,30 +110,47 @@ def backend_of(settings: Settings) -> FineTuningBackend:
 
 def databricks_backend(settings: Settings) -> DatabricksBackend:
     """Fine-tuning on Databricks AI Runtime."""
+    return DatabricksBackend(
+        databricks_options(settings),
+        workspace(settings),
+        DatabricksModels(settings.databricks_models_file, has_token=settings.databricks_hf_token_secret is not None),
+    )
+
+
+def databricks_options(settings: Settings) -> RunOptions:
+    """What every run of this installation has in common; raises `InvalidRequest` where there is no volume."""
     if settings.databricks_volume is None:
         raise InvalidRequest(
             "The databricks backend needs a Unity Catalog volume, but TRAINING_PIPELINE_DATABRICKS_VOLUME is not set.",
             hint="Set it to catalog.schema.volume. See docs/databricks.md for all requirements.",
         )
-    return DatabricksBackend(
-        RunOptions(
-            volume=settings.databricks_volume,
-            workspace_dir=settings.databricks_workspace_dir,
-            experiment=settings.mlflow_experiment,
-            environment_version=settings.databricks_environment_version,
-            accelerator=settings.databricks_accelerator,
-            usage_policy_id=settings.databricks_usage_policy_id,
-            budget_policy_id=settings.databricks_budget_policy_id,
-        ),
-        workspace(settings),
-        DatabricksModels(settings.databricks_models_file),
+    return RunOptions(
+        volume=settings.databricks_volume,
+        workspace_dir=settings.databricks_workspace_dir,
+        experiment=settings.mlflow_experiment,
+        environment_version=settings.databricks_environment_version,
+        accelerator=settings.databricks_accelerator,
+        usage_policy_id=settings.databricks_usage_policy_id,
+        budget_policy_id=settings.databricks_budget_policy_id,
+        image=settings.databricks_image,
+        provisioned_capacity_id=settings.databricks_provisioned_capacity_id,
+        access=tuple(settings.databricks_access_control_list),
+        hf_token_secret=settings.databricks_hf_token_secret,
     )
+
+
+def retention_of(settings: Settings, store: JobStore, *, days: float | None = None) -> Retention | None:
+    """What removes from the volume, after so many `days` or as set; null where there is no volume or nothing is set."""
+    days = days or settings.databricks_retention_days
+    if settings.databricks_volume is None or days is None:
+        return None
+    return Retention(store, VolumeFolders(workspace(settings), settings.databricks_volume), days)
 
 
 def tracking_of(settings: Settings, database: Database, backend: FineTuningBackend) -> RunTracking:
     """The MLflow tracking to use: the backend's if its runs log to it themselves, else ours."""
     if isinstance(backend, DatabricksBackend):
-        return DatabricksTracking(backend.connection)
+        return DatabricksTracking(backend.connection, settings.databricks_access_control_list)
     return Tracking(
         settings.mlflow_tracking_uri or SecretStr(database.url("mlflow")),
         experiment=settings.mlflow_experiment,
@@ -128,8 +172,21 @@ def assemble(
     tracking = tracking_of(settings, database, backend)
     patience = settings.backend_patience_hours * 3600
     store = JobStore(database.engine())
+    if isinstance(backend, FindsByHandle):
+        backend.handles_from(partial(stored_handles, store))
     uses = UseIndex(store)
-    permission = Permission(source, policy)
+    urls = Addresses.of(settings)
+
+    def tell(connection: Connection, revocation: Revocation, tainted: Sequence[Taint], jobs: Sequence[str]) -> None:
+        alert = alerts.of_revocation(revocation, tainted, jobs, urls)
+        if alert is not None:
+            alerts.record(connection, alert)
+
+    def blind(sheet_id: str, why: str) -> None:
+        alerts.notice(store, alerts.of_blindness(sheet_id, why, datetime.now(UTC).date()))
+
+    revocations = Revocations(store, tell)
+    permission = Permission(source, policy, revocations)
     poller = Poller(
         store,
         backend,
@@ -138,12 +195,21 @@ def assemble(
         patience_seconds=patience,
         permission=permission,
     )
-    urls = Addresses.of(settings)
 
     def notice(job: TrainingJob, warned: Warned, as_event: bool) -> None:
         alerts.notice(store, alerts.of_warning(job, warned, urls), as_event=as_event)
 
-    jobs = JobService(store, source, backend, poller, policy, database=database, min_pairs=settings.min_pairs)
+    estimator = Estimator(store, price_file=settings.price_file, speed_file=settings.machine_speed)
+    jobs = JobService(
+        store,
+        source,
+        backend,
+        poller,
+        policy,
+        database=database,
+        min_pairs=settings.min_pairs,
+        estimator=estimator,
+    )
     return Services(
         settings=settings,
         database=database,
@@ -156,6 +222,10 @@ def assemble(
         jobs=jobs,
         poller=poller,
         uses=uses,
+        suites=Suites(
+            store, source, policy, directory=settings.suites, refuse_near=not settings.evaluate_near_questions
+        ),
+        versions=ModelVersions(store, permission, backend, tracking, standings=partial(standings, store)),
         launcher=Launcher(
             store,
             source,
@@ -167,7 +237,7 @@ def assemble(
             datasets=settings.datasets,
             min_pairs=settings.min_pairs,
         ),
-        finalizer=Finalizer(store, backend, tracking, permission, notice),
+        finalizer=Finalizer(store, backend, tracking, permission, revocations, notice),
         failures=Failures(store, backend, max_attempts=settings.max_attempts, patience_seconds=patience),
         permission_watch=PermissionWatch(
             store,
@@ -176,8 +246,23 @@ def assemble(
             seconds=settings.permission_seconds,
             cancels=settings.cancel_on_withdrawal,
         ),
+        revocations=revocations,
+        sheet_watch=SheetWatch(
+            store,
+            source,
+            policy,
+            revocations,
+            blind,
+            seconds=settings.revocation_table_seconds
+            if settings.sheet_source == "unity_catalog"
+            else settings.revocation_seconds,
+        ),
+        taint_tags=TaintTags(store, tracking),
+        taints_told=TaintsTold(store),
+        decisions=Decisions(store),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
+        retention=retention_of(settings, store),
     )
 
 

@@ -6,14 +6,15 @@ second training.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training_pipeline.domain.advice.facts import ModelFacts, TokenLengths
 from training_pipeline.domain.export_summary import SheetWarning
-from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.job import Handles, JobStatus
 from training_pipeline.domain.lineage import BaseModelRecord, TrainingRecipe
 from training_pipeline.domain.training_config import TrainingConfig
 
@@ -190,6 +191,19 @@ class BulkStatus(Protocol):
         ...
 
 
+#: What is stored of runs: the handles of those among them that were submitted.
+StoredHandles: TypeAlias = Callable[[Collection[Run]], Mapping[Run, Handles]]
+
+
+@runtime_checkable
+class FindsByHandle(Protocol):
+    """What a backend has besides where a run is found sooner by its stored handle than by job id and attempt."""
+
+    def handles_from(self, stored: StoredHandles) -> None:
+        """Take the handles of runs that this process did not submit from `stored` from now on. Told once, at first."""
+        ...
+
+
 @runtime_checkable
 class AsksPermission(Protocol):
     """What a backend has besides where its runs ask, once they have their compute, whether they may begin."""
@@ -203,6 +217,28 @@ class AsksPermission(Protocol):
 NOT_REHEARSED: Final = "not_rehearsed"
 
 
+class Rehearsal(BaseModel):
+    """What a training would make of a dataset. Null is what nobody could say."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: What it would refuse or cut, with pair ids and never with text.
+    warnings: tuple[SheetWarning, ...] = ()
+    #: Of all examples, before any cut.
+    lengths: TokenLengths | None = None
+    #: Examples with a token that the vocabulary does not have.
+    unknown_tokens: int | None = None
+
+
+@runtime_checkable
+class DescribesModels(Protocol):
+    """What a backend has besides where it knows something of its base models and of what trains them."""
+
+    def describe(self, base_model: str, config: TrainingConfig) -> ModelFacts:
+        """What is known of a base model and a configuration of `plan`. Reads small local files only; never raises."""
+        ...
+
+
 @runtime_checkable
 class Rehearsing(Protocol):
     """What a backend has besides where it can say what a training would refuse or cut, without training."""
@@ -211,8 +247,8 @@ class Rehearsing(Protocol):
         """Whether it can be said for this base model. Pure."""
         ...
 
-    def rehearse(self, submission: Submission) -> Sequence[SheetWarning]:
-        """What the trainer would refuse or cut, with pair ids and never with text. Reads only, for up to a minute."""
+    def rehearse(self, submission: Submission) -> Rehearsal:
+        """What the trainer would make of this dataset. Reads only, for up to a minute."""
         ...
 
 

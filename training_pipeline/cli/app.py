@@ -32,11 +32,29 @@ COMMANDS: Final = {
         "commands.jobs:app",
         "Create, list, watch, cancel, finish and retry training jobs, here or through a REST API.",
     ),
+    "models": (
+        "commands.models:app",
+        "List, show and verify registered model versions, and decide about tainted ones.",
+    ),
     "uses": (
         "commands.uses:uses",
         "Show every dataset, training job and model version that used a pair, an item, a label, a text or a sheet.",
     ),
+    "revoke": (
+        "commands.revoke:revoke",
+        "Revoke a pair, an item, a label or an example: every model that learned from it is tainted.",
+    ),
+    "revocations": (
+        "commands.revoke:revocations",
+        "List revocations, newest first, or show one with every model that it taints.",
+    ),
     "index": ("commands.index:app", "Check or rebuild the index that says which models learned from a row."),
+    "suites": ("commands.suites:app", "Make and list evaluation suites, and check them against a model."),
+    "scores": (
+        "commands.scores:app",
+        "Score answers, show figures with intervals, and say whether a model is good enough to ship.",
+    ),
+    "databricks": ("commands.databricks:app", "Check a Databricks workspace, and clean its volume up."),
     "tokens": ("commands.tokens:app", "Create, list and revoke the tokens of the REST API."),
     "serve": ("system.serve:serve", "Serve the REST API and the TRAIN page until Ctrl-C."),
     "up": (

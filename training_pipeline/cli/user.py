@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 
-from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.access import Caller, local_caller
 
 
 def user() -> str:
@@ -17,5 +17,5 @@ def user() -> str:
 
 
 def caller() -> Caller:
-    """The local user as a caller: an admin, since whoever can reach the database may do everything."""
-    return Caller(user(), Role.ADMIN)
+    """The local user as a caller, who may do everything, as whoever can reach the database."""
+    return local_caller(user())

@@ -10,12 +10,23 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.decision import Decision, DecisionPage
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.model_version import (
+    ModelEndpoints,
+    ModelVersionDetails,
+    ModelVersionPage,
+    ModelVersionVerification,
+)
+from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
+from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.schemas.uses import Uses
@@ -59,6 +70,7 @@ class Client(Protocol):
         training_sheet_id: str | None = None,
         created_by: str | None = None,
         search: str | None = None,
+        tainted: bool = False,
         sort: JobSort = JobSort.CREATED_AT,
         descending: bool = True,
         page: int | None = None,
@@ -111,6 +123,9 @@ class Client(Protocol):
     ) -> TrainingJobLineage:
         """What the job was trained on, with a page of its pairs."""
 
+    def advice(self, job_id: str) -> TrainingJobAdvice:
+        """What was advised when the job was created, and what its figures say."""
+
     def diff(
         self,
         first_id: str,
@@ -137,6 +152,18 @@ class Client(Protocol):
     def base_models(self) -> BaseModels:
         """The base models that can be fine-tuned, the default first."""
 
+    def create_suite(self, body: Mapping[str, Any]) -> Suite:
+        """Make an evaluation suite; again with the same pairs: the one that is there."""
+
+    def suites(self) -> Suites:
+        """List all evaluation suites."""
+
+    def suite(self, name: str) -> Suite:
+        """One evaluation suite."""
+
+    def check_suite(self, name: str, job_id: str) -> SuiteCheck:
+        """What of a suite the model of a job may be scored on. Sheets and datasets are compared now."""
+
     def uses(
         self,
         *,
@@ -149,3 +176,59 @@ class Client(Protocol):
         sheet: str | None = None,
     ) -> Uses:
         """Every dataset, job and model version that used what one key names; `sheet` may say where to look."""
+
+    def preview_revocation(self, body: Mapping[str, Any]) -> RevocationPreview:
+        """What a revocation would taint; stores nothing."""
+
+    def revoke(self, body: Mapping[str, Any]) -> RevocationDetails:
+        """Revoke a pair, an item, a label or an example. Idempotent: the same revocation twice is the first one."""
+
+    def revocations(
+        self, *, job_id: str | None = None, page: int | None = None, page_size: int = 50, cursor: str | None = None
+    ) -> RevocationPage:
+        """A page of revocations, newest first; with `job_id` those that taint that job's model."""
+
+    def revocation(self, revocation_id: str) -> RevocationDetails:
+        """One revocation with every model that it taints."""
+
+    def decide(self, body: Mapping[str, Any]) -> Decision:
+        """Append a decision about a tainted model version."""
+
+    def decisions(
+        self,
+        *,
+        model_name: str | None = None,
+        model_version: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> DecisionPage:
+        """A page of decisions, newest first."""
+
+    def model_versions(
+        self,
+        *,
+        name: str | None = None,
+        alias: str | None = None,
+        state: VersionState | None = None,
+        sheet: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> ModelVersionPage:
+        """A page of the registered model versions that pass every filter, the newest first.
+
+        `sheet` is a training sheet or a source sheet.
+        """
+
+    def model_version(self, name: str, version: str) -> ModelVersionDetails:
+        """A registered model version with everything that is on record of it."""
+
+    def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
+        """Look at a registered model version anew: is it still clean?"""
+
+    def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """Record that an endpoint serves a model version. Idempotent."""
+
+    def remove_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """Record that an endpoint serves a model version no more."""

@@ -14,27 +14,46 @@ from pydantic import BaseModel, ValidationError
 
 from training_pipeline.app.container import Services
 from training_pipeline.app.readiness import daemon_runs
+from training_pipeline.client.advice import job_advice
 from training_pipeline.client.base import Created, Notice, Pairs, Update
+from training_pipeline.client.decisions import decision_page
 from training_pipeline.client.diff import diff_page
 from training_pipeline.client.idempotent import create_once
-from training_pipeline.client.pages import event_page, job_page, lineage_page
+from training_pipeline.client.pages import event_page, job_page, lineage_page, version_page
+from training_pipeline.client.revocations import revocation_page
 from training_pipeline.client.roles import needs
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.access import Caller, Role, require
+from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import ACTIVE, TERMINAL, Action, JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
+from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.domain.revocations import revoked
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.domain.uses import Kind, question
+from training_pipeline.domain.validation import problems_from_validation
+from training_pipeline.models.revocations import read
 from training_pipeline.models.uses import ask
+from training_pipeline.models.versions.find import VersionFacets
 from training_pipeline.schemas import paging
+from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
+from training_pipeline.schemas.decision import Decide, Decision, DecisionPage
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.model_version import (
+    ModelEndpoints,
+    ModelVersionDetails,
+    ModelVersionPage,
+    ModelVersionVerification,
+)
 from training_pipeline.schemas.requests import CreateTrainingJob, RetryTrainingJob
+from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview, Revoke
+from training_pipeline.schemas.suite import CreateSuite, Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import (
     DryRun,
@@ -99,6 +118,7 @@ class LocalClient:
         training_sheet_id: str | None = None,
         created_by: str | None = None,
         search: str | None = None,
+        tainted: bool = False,
         sort: JobSort = JobSort.CREATED_AT,
         descending: bool = True,
         page: int | None = None,
@@ -113,6 +133,7 @@ class LocalClient:
             training_sheet_id=training_sheet_id,
             created_by=created_by,
             search=search,
+            tainted=tainted,
             sort=sort,
             descending=descending,
             page=page,
@@ -212,6 +233,11 @@ class LocalClient:
         )
 
     @needs(Role.VIEWER)
+    def advice(self, job_id: str) -> TrainingJobAdvice:
+        """See `Client`."""
+        return job_advice(self._services.store, job_id)
+
+    @needs(Role.VIEWER)
     def diff(
         self,
         first_id: str,
@@ -276,6 +302,29 @@ class LocalClient:
         offers.sort(key=lambda offer: not offer.default)
         return BaseModels(models=offers, total=len(offers))
 
+    @needs(Role.OPERATOR)
+    def create_suite(self, body: Mapping[str, Any] | CreateSuite) -> Suite:
+        """See `Client`."""
+        asked = body if isinstance(body, CreateSuite) else _suite_asked(body)
+        made = self._services.suites.create(asked.name, asked.training_sheet_ids, created_by=self.caller.name)
+        return Suite.of(made)
+
+    @needs(Role.VIEWER)
+    def suites(self) -> Suites:
+        """See `Client`."""
+        suites = [Suite.of(each) for each in self._services.suites.list()]
+        return Suites(suites=suites, total=len(suites))
+
+    @needs(Role.VIEWER)
+    def suite(self, name: str) -> Suite:
+        """See `Client`."""
+        return Suite.of(self._services.suites.get(name))
+
+    @needs(Role.VIEWER)
+    def check_suite(self, name: str, job_id: str) -> SuiteCheck:
+        """See `Client`."""
+        return SuiteCheck.model_validate(self._services.suites.check(name, job_id))
+
     @needs(Role.VIEWER)
     def uses(
         self,
@@ -300,6 +349,119 @@ class LocalClient:
         }
         return Uses.model_validate(ask.uses(self._services.store, question(keys)))
 
+    @needs(Role.STEWARD)
+    def preview_revocation(self, body: Mapping[str, Any] | Revoke) -> RevocationPreview:
+        """See `Client`."""
+        asked = _checked(Revoke, body)
+        return RevocationPreview.of(self._services.revocations.preview(revoked(_keys(asked), reason=asked.reason)))
+
+    @needs(Role.STEWARD)
+    def revoke(self, body: Mapping[str, Any] | Revoke) -> RevocationDetails:
+        """See `Client`."""
+        asked = _checked(Revoke, body)
+        what = revoked(_keys(asked), reason=asked.reason)
+        made = self._services.revocations.revoke(what, reason=asked.reason, actor=self.caller.name)
+        return self.revocation(made.revocation.id)
+
+    @needs(Role.VIEWER)
+    def revocations(
+        self, *, job_id: str | None = None, page: int | None = None, page_size: int = 50, cursor: str | None = None
+    ) -> RevocationPage:
+        """See `Client`."""
+        return revocation_page(self._services.store, job_id=job_id, page=page, page_size=page_size, cursor=cursor)
+
+    @needs(Role.VIEWER)
+    def revocation(self, revocation_id: str) -> RevocationDetails:
+        """See `Client`."""
+        return RevocationDetails.whole(read.whole(self._services.store, revocation_id))
+
+    @needs(Role.STEWARD)
+    def decide(self, body: Mapping[str, Any] | Decide) -> Decision:
+        """See `Client`."""
+        asked = _checked(Decide, body)
+        made = self._services.decisions.decide(
+            asked.model_name,
+            asked.model_version,
+            asked.decision,
+            reason=asked.reason,
+            actor=self.caller.name,
+            due=asked.due,
+            evidence=asked.evidence,
+        )
+        return Decision.of(made)
+
+    @needs(Role.VIEWER)
+    def decisions(
+        self,
+        *,
+        model_name: str | None = None,
+        model_version: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> DecisionPage:
+        """See `Client`."""
+        return decision_page(
+            self._services.decisions,
+            model_name=model_name,
+            model_version=model_version,
+            page=page,
+            page_size=page_size,
+            cursor=cursor,
+        )
+
+    @needs(Role.VIEWER)
+    def model_versions(
+        self,
+        *,
+        name: str | None = None,
+        alias: str | None = None,
+        state: VersionState | None = None,
+        sheet: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> ModelVersionPage:
+        """See `Client`."""
+        return version_page(
+            self._services.versions,
+            name=name,
+            alias=alias,
+            state=state,
+            sheet=sheet,
+            page=page,
+            page_size=page_size,
+            cursor=cursor,
+        )
+
+    @needs(Role.VIEWER)
+    def model_version(self, name: str, version: str) -> ModelVersionDetails:
+        """See `Client`."""
+        return ModelVersionDetails.of_whole(self._services.versions.show(name, version), self._addresses)
+
+    @needs(Role.VIEWER)
+    def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
+        """See `Client`."""
+        checks = self._services.versions.verify(name, version)
+        return ModelVersionVerification.of_checks(name, version, checks)
+
+    @needs(Role.OPERATOR)
+    def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """See `Client`."""
+        found = self._services.versions.add_endpoint(name, version, url, actor=self.caller.name)
+        return ModelEndpoints.model_validate({"endpoints": found})
+
+    @needs(Role.OPERATOR)
+    def remove_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """See `Client`."""
+        found = self._services.versions.remove_endpoint(name, version, url, actor=self.caller.name)
+        return ModelEndpoints.model_validate({"endpoints": found})
+
+    @needs(Role.VIEWER)
+    def version_facets(self) -> VersionFacets:
+        """The values that model versions may be filtered by; the REST API does not offer this."""
+        return self._services.versions.facets()
+
     @needs(Role.VIEWER)
     def facets(self) -> Facets:
         """The values that jobs may be filtered by; the REST API does not offer this."""
@@ -322,6 +484,16 @@ class LocalClient:
             time.sleep(FOLLOW_SECONDS)
 
 
+def _keys(asked: Revoke) -> dict[Kind, str | None]:
+    return {
+        "pair": asked.pair,
+        "item": asked.item,
+        "label": asked.label,
+        "row_hash": asked.row_hash,
+        "sheet": asked.sheet,
+    }
+
+
 def _checked(model: type[M], body: Mapping[str, Any] | M) -> M:
     """The body as the REST API would take it: a text is not taken for a number."""
     if isinstance(body, model):
@@ -330,6 +502,14 @@ def _checked(model: type[M], body: Mapping[str, Any] | M) -> M:
         return model.model_validate(body)
     except ValidationError as error:
         raise refused(error) from None
+
+
+def _suite_asked(body: Mapping[str, Any]) -> CreateSuite:
+    try:
+        return CreateSuite.model_validate(body)
+    except ValidationError as error:
+        problems = problems_from_validation(list(error.errors()))
+        raise InvalidRequest("The suite cannot be made.", problems=problems) from None
 
 
 def _changes(changes: Mapping[str, Any] | None) -> dict[str, Any]:

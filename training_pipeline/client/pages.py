@@ -1,4 +1,4 @@
-"""Pages of jobs, of events and of the pairs in a lineage record, each with the cursor that leads to the next one."""
+"""Pages of jobs, model versions, events and the pairs in a lineage record, each with the cursor to the next one."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from training_pipeline.client.base import Pairs
 from training_pipeline.datasets.manifest_page import manifest_page
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
+from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.refs import required
+from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.model_version import ModelVersion, ModelVersionPage, fields_of
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -26,6 +29,7 @@ def job_page(
     training_sheet_id: str | None,
     created_by: str | None,
     search: str | None,
+    tainted: bool,
     sort: JobSort,
     descending: bool,
     page: int | None,
@@ -43,6 +47,7 @@ def job_page(
         training_sheet_id=training_sheet_id,
         created_by=created_by,
         search=search,
+        tainted=tainted,
         sort=sort,
         descending=descending,
         limit=page_size + 1,
@@ -57,6 +62,41 @@ def job_page(
         page=None if start else number,
         page_size=page_size,
         next_cursor=None if last is None else paging.encode(last),
+    )
+
+
+def version_page(
+    versions: ModelVersions,
+    *,
+    name: str | None,
+    alias: str | None,
+    state: VersionState | None,
+    sheet: str | None,
+    page: int | None,
+    page_size: int,
+    cursor: str | None,
+) -> ModelVersionPage:
+    """The model versions of one page. Raises `InvalidParameter` for a cursor that leads nowhere."""
+    number = paging.page_number(page, cursor)
+    start = None if cursor is None else paging.decode(paging.JobPosition, cursor)
+    found = versions.list(
+        name=name,
+        alias=alias,
+        state=state,
+        sheet=sheet,
+        limit=page_size + 1,
+        offset=0 if start else (number - 1) * page_size,
+        after=None if start is None else (start.created_at, start.id),
+    )
+    shown, more = found.versions[:page_size], len(found.versions) > page_size
+    last = paging.JobPosition(created_at=shown[-1].created_at, id=shown[-1].job_id) if more else None
+    return ModelVersionPage(
+        model_versions=[ModelVersion.model_validate(fields_of(one)) for one in shown],
+        total=found.total,
+        page=None if start else number,
+        page_size=page_size,
+        next_cursor=None if last is None else paging.encode(last),
+        aliases_unavailable=found.aliases_unavailable,
     )
 
 

@@ -12,12 +12,23 @@ from training_pipeline.client.http import HttpService
 from training_pipeline.client.stream import follow
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.decision import Decision, DecisionPage
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.model_version import (
+    ModelEndpoints,
+    ModelVersionDetails,
+    ModelVersionPage,
+    ModelVersionVerification,
+)
+from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
+from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.schemas.uses import Uses
@@ -45,6 +56,7 @@ class RemoteClient:
         training_sheet_id: str | None = None,
         created_by: str | None = None,
         search: str | None = None,
+        tainted: bool = False,
         sort: JobSort = JobSort.CREATED_AT,
         descending: bool = True,
         page: int | None = None,
@@ -57,6 +69,7 @@ class RemoteClient:
             "training_sheet_id": training_sheet_id,
             "created_by": created_by,
             "search": search,
+            "tainted": tainted or None,
             "sort": str(sort),
             "descending": descending,
             "page": page,
@@ -118,6 +131,10 @@ class RemoteClient:
         params = {"pairs": pairs, "search": search, "page_size": page_size, "cursor": cursor}
         return self._service.ask(TrainingJobLineage, "GET", _job(job_id, "/lineage"), params=params)
 
+    def advice(self, job_id: str) -> TrainingJobAdvice:
+        """See `Client`."""
+        return self._service.ask(TrainingJobAdvice, "GET", _job(job_id, "/advice"))
+
     def diff(
         self,
         first_id: str,
@@ -152,6 +169,23 @@ class RemoteClient:
         """See `Client`."""
         return self._service.ask(BaseModels, "GET", "/models")
 
+    def create_suite(self, body: Mapping[str, Any]) -> Suite:
+        """See `Client`."""
+        return self._service.ask(Suite, "POST", "/suites", body=body)
+
+    def suites(self) -> Suites:
+        """See `Client`."""
+        return self._service.ask(Suites, "GET", "/suites")
+
+    def suite(self, name: str) -> Suite:
+        """See `Client`."""
+        return self._service.ask(Suite, "GET", f"/suites/{quote(name, safe='')}")
+
+    def check_suite(self, name: str, job_id: str) -> SuiteCheck:
+        """See `Client`."""
+        path = f"/suites/{quote(name, safe='')}/check"
+        return self._service.ask(SuiteCheck, "GET", path, params={"job_id": job_id})
+
     def uses(
         self,
         *,
@@ -175,6 +209,87 @@ class RemoteClient:
         }
         return self._service.ask(Uses, "GET", "/uses", params=params)
 
+    def model_versions(
+        self,
+        *,
+        name: str | None = None,
+        alias: str | None = None,
+        state: VersionState | None = None,
+        sheet: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> ModelVersionPage:
+        """See `Client`."""
+        params = {
+            "name": name,
+            "alias": alias,
+            "state": None if state is None else str(state),
+            "sheet": sheet,
+            "page": page,
+            "page_size": page_size,
+            "cursor": cursor,
+        }
+        return self._service.ask(ModelVersionPage, "GET", "/model-versions", params=params)
+
+    def model_version(self, name: str, version: str) -> ModelVersionDetails:
+        """See `Client`."""
+        return self._service.ask(ModelVersionDetails, "GET", _version(name, version))
+
+    def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
+        """See `Client`."""
+        return self._service.ask(ModelVersionVerification, "POST", _version(name, version, "/verify"))
+
+    def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """See `Client`."""
+        return self._service.ask(ModelEndpoints, "POST", _version(name, version, "/endpoints"), body={"url": url})
+
+    def remove_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
+        """See `Client`."""
+        return self._service.ask(ModelEndpoints, "DELETE", _version(name, version, "/endpoints"), params={"url": url})
+
+    def preview_revocation(self, body: Mapping[str, Any]) -> RevocationPreview:
+        """See `Client`."""
+        return self._service.ask(RevocationPreview, "POST", "/revocations", params={"dry_run": True}, body=body)
+
+    def revoke(self, body: Mapping[str, Any]) -> RevocationDetails:
+        """See `Client`."""
+        return self._service.ask(RevocationDetails, "POST", "/revocations", body=body)
+
+    def revocations(
+        self, *, job_id: str | None = None, page: int | None = None, page_size: int = 50, cursor: str | None = None
+    ) -> RevocationPage:
+        """See `Client`."""
+        params = {"job_id": job_id, "page": page, "page_size": page_size, "cursor": cursor}
+        return self._service.ask(RevocationPage, "GET", "/revocations", params=params)
+
+    def revocation(self, revocation_id: str) -> RevocationDetails:
+        """See `Client`."""
+        return self._service.ask(RevocationDetails, "GET", f"/revocations/{quote(revocation_id, safe='')}")
+
+    def decide(self, body: Mapping[str, Any]) -> Decision:
+        """See `Client`."""
+        return self._service.ask(Decision, "POST", "/decisions", body=body)
+
+    def decisions(
+        self,
+        *,
+        model_name: str | None = None,
+        model_version: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> DecisionPage:
+        """See `Client`."""
+        params = {
+            "model_name": model_name,
+            "model_version": model_version,
+            "page": page,
+            "page_size": page_size,
+            "cursor": cursor,
+        }
+        return self._service.ask(DecisionPage, "GET", "/decisions", params=params)
+
     def _create(self, path: str, body: Mapping[str, Any], key: str | None) -> Created:
         key = key or str(uuid.uuid4())
         try:
@@ -192,3 +307,7 @@ def _job(job_id: str, of_it: str = "") -> str:
 
 def _sheet(sheet_id: str, of_it: str = "") -> str:
     return f"/training-sheets/{quote(sheet_id, safe='')}{of_it}"
+
+
+def _version(name: str, version: str, of_it: str = "") -> str:
+    return f"/model-versions/{quote(name, safe='')}/{quote(version, safe='')}{of_it}"

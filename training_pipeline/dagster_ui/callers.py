@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from training_pipeline.api.auth.bearer import bearer_token
 from training_pipeline.api.auth.sessions import Sessions
 from training_pipeline.auth.tokens import ApiTokens
-from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.access import Caller, Role, local_caller
 from training_pipeline.settings import Settings
 
 
@@ -20,7 +20,7 @@ class Callers:
         """`probe` is the secret by which `up` may look; without one nobody may look that way."""
         self.sessions = Sessions(settings, public_url=settings.dagster_url)
         self.tokens = tokens
-        self._local = Caller(settings.local_user, Role.ADMIN) if settings.auth == "none" else None
+        self._local = local_caller(settings.local_user) if settings.auth == "none" else None
         self._probe = probe
 
     @property

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from training_pipeline.backends.base import (
     AnsweredQuestion,
@@ -15,6 +14,7 @@ from training_pipeline.backends.base import (
     MetricPoint,
     Plan,
     RunState,
+    StoredHandles,
     Submission,
     TrainingResult,
 )
@@ -22,38 +22,26 @@ from training_pipeline.backends.hub import Hub, of_hub
 from training_pipeline.backends.trainer_contract import ANSWERS_FILE, answered_questions
 from training_pipeline.databricks import program
 from training_pipeline.databricks.base_models import DatabricksModels
+from training_pipeline.databricks.compute import ACCELERATORS
 from training_pipeline.databricks.listing import listing_digest
 from training_pipeline.databricks.metrics import new_points, progress
 from training_pipeline.databricks.plan import resolved_plan
 from training_pipeline.databricks.program import Places
+from training_pipeline.databricks.run_request import RunOptions, submit_request
 from training_pipeline.databricks.run_states import meaning
 from training_pipeline.databricks.runs import Key, Known, Runs
 from training_pipeline.databricks.upload import Uploads
 from training_pipeline.databricks.urls import is_page
 from training_pipeline.databricks.workspace import Connection
+from training_pipeline.domain.advice.facts import ModelFacts, family_of
 from training_pipeline.domain.errors import BackendFailed, FieldProblem
 from training_pipeline.domain.job import ACTIVE, JobStatus
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
+from training_pipeline.sft.config import TinySize
 
 if TYPE_CHECKING:
     from databricks.sdk.service import jobs
-
-_ENVIRONMENT: Final = "default"
-_TASK: Final = "fine_tuning"
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What every run of an installation has in common. Null policies are left to the workspace."""
-
-    volume: str  # as `main.ml.training`
-    workspace_dir: str | None = None  # the user's own folder where null
-    experiment: str = "training_pipeline"
-    environment_version: str = "4"
-    accelerator: str | None = None  # what "auto" means where it holds the model; else the first that does
-    usage_policy_id: str | None = None
-    budget_policy_id: str | None = None
 
 
 class DatabricksBackend:
@@ -90,6 +78,27 @@ class DatabricksBackend:
         catalog, schema, _ = self._options.volume.split(".")
         return Plan(base_model=model_id, config=resolved, uc_catalog=catalog, uc_schema=schema)
 
+    def describe(self, base_model: str, config: TrainingConfig) -> ModelFacts:
+        """What the catalogue says of the base model, and the GPUs that the configuration asks for. Calls nobody."""
+        model = self._models.choose(base_model)
+        node = ACCELERATORS.get(str(config.accelerator))
+        count = config.accelerator_count if isinstance(config.accelerator_count, int) else None
+        known: dict[str, Any] = {
+            "machine": None if node is None or count is None else f"{node.name}, {count} GPUs",
+            "memory_bytes": None if node is None or count is None else count * node.gigabytes * 10**9,
+            "lean": True,
+        }
+        if isinstance(model, FieldProblem):
+            return ModelFacts(**known)
+        tiny = TinySize()
+        return ModelFacts(
+            from_scratch=model.built_in,
+            family=None if model.built_in else family_of(model.source),
+            parameters=tiny.parameters if model.built_in else model.parameters,
+            context_length=model.context_length,
+            **known,
+        )
+
     def revision(self, base_model: str) -> str | None:
         """The commit of a model of the Hub now; None for others, or where the Hub takes too long. Asks the Hub."""
         model = self._models.choose(base_model)
@@ -124,7 +133,8 @@ class DatabricksBackend:
             return found
         model = self._models.choose(submission.base_model)
         if isinstance(model, FieldProblem):
-            raise BackendFailed(f"{submission.base_model} is no longer available.", hint="Choose another base model.")
+            message = f"{submission.base_model} cannot be trained any more: it {model.message}."
+            raise BackendFailed(message, hint="Choose another base model.")
         places = self._places()
         dataset = submission.dataset_digest
         train, validation = (
@@ -142,55 +152,23 @@ class DatabricksBackend:
             submission, places, source=model.source, train_sha256=train, validation_sha256=validation
         )
         folder = places.code(*key)
-        self._uploads.code(folder, program.code_files(self._program, told, folder))
+        self._uploads.code(folder, program.code_files(self._program, told, folder, secrets=self._secrets()))
+        request = submit_request(self._options, submission, folder, self._workspace_dir())
         grant = "Let us submit runs, use AI Runtime, and use the usage policy"
         with self.connection.calling("submit the run", grant=grant):
-            run_id = int(self.connection.client().jobs.submit(**self._request(submission, folder)).run_id)
+            run_id = int(self.connection.client().jobs.submit(**request).run_id)
         self.runs.remember(key, run_id)
         return _handle(key, run_id)
 
-    def _request(self, submission: Submission, folder: str) -> dict[str, Any]:
-        from databricks.sdk.service import compute, jobs
+    def _secrets(self) -> dict[str, str]:
+        return {program.HF_TOKEN: self._options.hf_token_secret} if self._options.hf_token_secret else {}
 
-        config, options = submission.config, self._options
-        timeout = round(config.timeout_minutes * 60)
-        kind, count = jobs.ComputeSpecAcceleratorType(config.accelerator), config.accelerator_count
-        assert isinstance(count, int)  # noqa: S101 - the configuration is resolved
-        deployment = jobs.DeploymentSpec(
-            compute=jobs.ComputeSpec(accelerator_type=kind, accelerator_count=count),
-            command_path=f"{folder}/command.sh",
-        )
-        task = jobs.AiRuntimeTask(
-            experiment=options.experiment,
-            mlflow_experiment_directory=self._workspace_dir(),
-            mlflow_run=f"{submission.job_id}-{submission.attempt}",
-            deployments=[deployment],
-        )
-        environment = compute.Environment(
-            environment_version=options.environment_version, dependencies=program.requirements()
-        )
-        policies = {"usage_policy_id": options.usage_policy_id, "budget_policy_id": options.budget_policy_id}
-        return {
-            "run_name": program.run_name(submission.job_id, submission.attempt),
-            "idempotency_token": program.idempotency_token(submission.job_id, submission.attempt),
-            "environments": [jobs.JobEnvironment(environment_key=_ENVIRONMENT, spec=environment)],
-            # Every retry by Databricks would be another training from the start, unknown to us: there is none.
-            "tasks": [
-                jobs.SubmitTask(
-                    task_key=_TASK,
-                    ai_runtime_task=task,
-                    environment_key=_ENVIRONMENT,
-                    max_retries=0,
-                    retry_on_timeout=False,
-                    timeout_seconds=timeout,
-                )
-            ],
-            "timeout_seconds": timeout,
-            **{name: value for name, value in policies.items() if value},
-        }
+    def handles_from(self, stored: StoredHandles) -> None:
+        """See `FindsByHandle`: runs are asked for by id, not looked for in the list of everybody's."""
+        self.runs.stored = stored
 
     def find(self, job_id: str, attempt: int) -> Handle | None:
-        """The run of an attempt that was submitted, found by its name; else null. Reads."""
+        """The run of an attempt that was submitted, by its stored id or found by its name; else null. Reads."""
         known = self.runs.find((job_id, attempt))
         return None if known is None else _handle((job_id, attempt), known.run_id)
 

@@ -1,7 +1,8 @@
 """What a job's run consists of at Databricks: where its files lie, the script of the task, and the program itself.
 
 NOT ESTABLISHED, and relied on nowhere but in `SCRIPT` and here: that a worker sets `HYPERPARAMETERS_PATH` for a file
-`hyperparameters.yaml` beside the script (the official command line uploads one there), that it can read the folder of
+`hyperparameters.yaml` beside the script, and the variables of `secret_env_vars.json` beside it (the official command
+line uploads both there), that it can read the folder of
 the script below `/Workspace`, and that a volume is mounted below `/Volumes`. The script therefore looks for its files
 in three places and says which, if they are in none.
 """
@@ -14,6 +15,7 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +25,12 @@ from training_pipeline.backends.trainer_contract import hyperparameters
 
 #: Databricks takes no longer idempotency token.
 TOKEN_LENGTH: Final = 64
+#: The key of a run's one task.
+TASK: Final = "fine_tuning"
+#: The file from which the launcher takes secrets, as the official command line stages them (databricks/cli, `air run`).
+SECRETS_FILE: Final = "secret_env_vars.json"
+#: The variable from which Hugging Face's libraries take a token.
+HF_TOKEN: Final = "HF_TOKEN"  # noqa: S105 - the name of a variable
 _REQUIREMENTS: Final = Path(__file__).with_name("requirements.txt")
 _ZIP_TIME: Final = (2000, 1, 1, 0, 0, 0)
 
@@ -69,6 +77,11 @@ def run_name(job_id: str, attempt: int) -> str:
     return f"training_pipeline {job_id} attempt {attempt}"
 
 
+def mark(job_id: str, attempt: int) -> str:
+    """What the description of a run's task says of the attempt, for submitted runs carry no tags. Pure."""
+    return f"Fine-tuning by training_pipeline: job={job_id} attempt={attempt}"
+
+
 def idempotency_token(job_id: str, attempt: int) -> str:
     """Names the attempt to Databricks, which launches one run for it. It names the attempt, for a token that was used
     returns its old run for ever, also a failed one. Pure.
@@ -98,6 +111,7 @@ def instructions(
         },
         "result_dir": places.run(submission.job_id, submission.attempt),
         "register": {"name": name, "tags": tags} if name else None,
+        "gpus": submission.config.accelerator_count,
         "config": {
             "schema": 1,
             "base_model": source,
@@ -109,11 +123,22 @@ def instructions(
     }
 
 
-def code_files(program: Path, told: dict[str, Any], folder: str) -> dict[str, bytes]:
-    """The files of a run's code folder by name. Reads the program; the same input gives the same bytes."""
+def code_files(
+    program: Path, told: dict[str, Any], folder: str, *, secrets: Mapping[str, str] | None = None
+) -> dict[str, bytes]:
+    """The files of a run's code folder by name. Reads the program; the same input gives the same bytes.
+
+    `secrets` names, for environment variables of the worker, the `scope/key` of the secret that they get: the launcher
+    reads them from the file beside the script, and resolves them at the worker. No secret passes through us.
+    """
+    staged = []
+    for name, secret in sorted((secrets or {}).items()):
+        scope, _, key = secret.partition("/")
+        staged.append({"name": name, "secret_scope": scope, "secret_key": key})
     return {
         "program.zip": packed(program),
         "hyperparameters.yaml": json.dumps(told, indent=1, sort_keys=True).encode(),  # JSON is YAML
+        **({SECRETS_FILE: json.dumps(staged).encode()} if staged else {}),
         "command.sh": SCRIPT.format(folder=folder).encode(),
     }
 

@@ -1,6 +1,8 @@
-"""The runs of training jobs in a workspace: found by their names, looked at, stopped; with what MLflow has of them.
+"""The runs of training jobs in a workspace: found by id or name, looked at, stopped; with what MLflow has of them.
 
-What is remembered in memory only saves asking twice: everything can be found again from job id and attempt.
+What is remembered in memory only saves asking twice: everything can be found again from job id and attempt. A run is
+known by the id that `submit` returned and that is stored with its job. Only where that was lost is it looked for by its
+name; it is ours then if its name, its creator and the mark on its task say so, for anybody can give a run a name.
 """
 
 from __future__ import annotations
@@ -8,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from training_pipeline.backends.base import StoredHandles
 from training_pipeline.databricks import program
 from training_pipeline.databricks.run_states import meaning
 from training_pipeline.databricks.workspace import Connection, Gone
@@ -24,6 +28,10 @@ _CLOCKS: Final = timedelta(hours=1)
 _OURS: Final = "Let us see and manage our own runs"
 #: MLflow runs that are asked for at once.
 _SEARCHED: Final = 100
+#: Runs on a page of the list, of which there may be 25.
+_PAGE: Final = 25
+#: As many runs of ours as are worth a page of everybody's.
+_FEW: Final = 5
 
 #: A run as a backend is asked about it: job id and attempt.
 Key = tuple[str, int]
@@ -44,6 +52,9 @@ class Runs:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._known: dict[Key, Known] = {}
+        self._me: str | None = None
+        #: What is stored of runs that other processes submitted.
+        self.stored: StoredHandles = lambda _: {}
 
     def remember(self, key: Key, run_id: int) -> None:
         """Note the id of a run that was just submitted."""
@@ -54,18 +65,27 @@ class Runs:
         self._known.clear()
 
     def find(self, key: Key) -> Known | None:
-        """The run of an attempt that was submitted, found by its name; else null."""
+        """The run of an attempt that was submitted: by the id that is stored with its job, else found by its name."""
+        self._recall([key])
         return self._known.get(key) or self._listed(key)
 
     def require(self, key: Key) -> Known:
         """The run of an attempt; raises `NotFound`."""
         known = self.find(key)
         if known is None:
-            raise NotFound(f"Databricks has no run named {program.run_name(*key)!r}.")
+            raise NotFound(f"Databricks has no run named {program.run_name(*key)!r} that we submitted.")
         return known
 
+    def _recall(self, keys: Collection[Key]) -> None:
+        """Take from what is stored what this process does not know."""
+        unknown = [key for key in keys if key not in self._known]
+        for key, handles in self.stored(unknown).items() if unknown else ():
+            if (handles.backend_run_id or "").isdecimal():
+                run_id = int(str(handles.backend_run_id))
+                self._known[key] = Known(run_id, handles.mlflow_experiment_id, handles.mlflow_run_id)
+
     def _listed(self, key: Key) -> Known | None:
-        """Look for the run among those submitted since the job was created; the oldest of that name."""
+        """Look for the run among those submitted since the job was created; the oldest that is ours."""
         from databricks.sdk.service.jobs import RunType
 
         created = program.created_at(key[0])
@@ -73,34 +93,69 @@ class Runs:
         name = program.run_name(*key)
         with self._connection.calling("list the submitted runs", grant=_OURS):
             found = [
-                run.run_id
+                run
                 for run in self._connection.client().jobs.list_runs(
-                    run_type=RunType.SUBMIT_RUN, start_time_from=int(since.timestamp() * 1000) if since else None
+                    run_type=RunType.SUBMIT_RUN,
+                    start_time_from=int(since.timestamp() * 1000) if since else None,
+                    expand_tasks=True,
+                    limit=_PAGE,
                 )
                 if run.run_name == name and run.run_id is not None
             ]
-        if found:
-            self._known[key] = Known(min(found))
+        ours = [run.run_id for run in found if run.run_id is not None and self._is_ours(run, key)]
+        if ours:
+            self._known[key] = Known(min(ours))
         return self._known.get(key)
 
+    def _is_ours(self, run: jobs.BaseRun, key: Key) -> bool:
+        """Whether a run that has our name was submitted by us, and says the same in its task."""
+        if self._me is None:
+            with self._connection.calling("ask who we are"):
+                self._me = self._connection.client().current_user.me().user_name
+        return run.creator_user_name == self._me and _marks(run) == {(program.TASK, program.mark(*key))}
+
     def active(self, keys: Collection[Key]) -> Mapping[Key, jobs.BaseRun]:
-        """Those of the runs that are under way, in as few calls as the pages of the list take."""
+        """Those of the runs that are under way, in far fewer calls than there are runs; some may be left out.
+
+        Everybody's active runs are listed, for there is no list of ours: only where we have several runs, and of a
+        busy workspace no more pages than a fifth of them.
+        """
         from databricks.sdk.service.jobs import RunType
 
-        wanted = {program.run_name(*key): key for key in keys}
+        self._recall(keys)
+        wanted = {known.run_id: key for key in keys if (known := self._known.get(key))}
+        if len(wanted) < _FEW:
+            return {}
+        found: dict[Key, jobs.BaseRun] = {}
+        most = _PAGE * -(-len(wanted) // _FEW)
         with self._connection.calling("list the active runs", grant=_OURS):
-            listed = self._connection.client().jobs.list_runs(active_only=True, run_type=RunType.SUBMIT_RUN)
-            return {wanted[run.run_name]: run for run in listed if run.run_name in wanted}
+            listed = self._connection.client().jobs.list_runs(
+                active_only=True, run_type=RunType.SUBMIT_RUN, limit=_PAGE
+            )
+            for run in islice(listed, most):
+                key = wanted.get(run.run_id or 0)
+                if key is not None and run.run_name == program.run_name(*key):
+                    found[key] = run
+                if len(found) == len(wanted):
+                    break
+        return found
 
     def get(self, key: Key) -> jobs.Run:
-        """The run as it is now; raises `NotFound` where Databricks does not know it, any more or yet."""
+        """The run as it is now; raises `NotFound` where Databricks does not know it, any more or yet, or where the run
+        with the stored id is another one, as after a move to another workspace.
+        """
         known = self.require(key)
         try:
             with self._connection.calling(f"look at run {known.run_id}", grant=_OURS):
-                return self._connection.client().jobs.get_run(known.run_id)
+                run = self._connection.client().jobs.get_run(known.run_id)
         except Gone as error:
             self._known.pop(key, None)
             raise NotFound(error.message) from error
+        said = {mark for _, mark in _marks(run) if mark}  # runs of earlier versions say nothing
+        if run.run_name != program.run_name(*key) or not said <= {program.mark(*key)}:
+            self._known.pop(key, None)
+            raise NotFound(f"Run {known.run_id} of Databricks is {run.run_name!r}, not {program.run_name(*key)!r}.")
+        return run
 
     def cancel(self, key: Key) -> None:
         """Ask for a stop; nothing happens to a run that is over."""
@@ -147,3 +202,8 @@ class Runs:
                 )
                 found |= {by_id[run.info.run_id][0]: run for run in runs if run.info and run.info.run_id in by_id}
         return found
+
+
+def _marks(run: jobs.Run | jobs.BaseRun) -> set[tuple[str, str | None]]:
+    """What the tasks of a run say: key and description of each."""
+    return {(task.task_key, task.description) for task in run.tasks or []}

@@ -23,7 +23,7 @@ from training_pipeline.infra.retry import RetryPolicy
 if TYPE_CHECKING:
     import requests
     from databricks.sdk import WorkspaceClient
-    from databricks.sdk.service.sql import ExternalLink, ResultManifest, StatementResponse
+    from databricks.sdk.service.sql import ExternalLink, ResultData, ResultManifest, StatementResponse
 
 _T = TypeVar("_T")
 
@@ -47,10 +47,18 @@ class Statements:
     sleep: Callable[[float], None] = time.sleep
 
     def rows(self, statement: str, parameters: Mapping[str, str] | None = None) -> list[list[str | None]]:
-        """All rows of a small result as texts."""
+        """All rows of a small result as texts, whatever number of parts it comes in.
+
+        Raises `Unavailable` unless exactly the rows arrive that the warehouse counted.
+        """
         response = self._finished(statement, parameters or {}, inline=True)
-        rows = response.result.data_array if response.result else None
-        return [list(row) for row in rows or []]
+        manifest = self._whole(response)
+        parts = [response.result] if response.result else []
+        while len(parts) < (manifest.total_chunk_count or 0):
+            parts.append(self._part(str(response.statement_id), len(parts)))
+        rows: list[list[str | None]] = [[*row] for part in parts for row in part.data_array or []]
+        self._require_all(manifest, len(rows))
+        return rows
 
     def batches(
         self, statement: str, parameters: Mapping[str, str] | None, schema: pa.Schema
@@ -60,7 +68,7 @@ class Statements:
         Raises `Unavailable` unless exactly the rows arrive that the warehouse counted.
         """
         response = self._finished(statement, parameters or {}, inline=False)
-        manifest = _manifest(response)
+        manifest = self._whole(response)
         arrived = 0
         first = list(response.result.external_links or []) if response.result else []
         links = {link.chunk_index or 0: link for link in first}
@@ -68,10 +76,25 @@ class Statements:
             table = self._chunk(str(response.statement_id), index, links.pop(index, None))
             arrived += table.num_rows
             yield from _cast(table, schema).to_batches()
-        if manifest.truncated or arrived != (manifest.total_row_count or 0):
+        self._require_all(manifest, arrived)
+
+    def _whole(self, response: StatementResponse) -> ResultManifest:
+        """What the warehouse says of a result; raises `Unavailable` where it says that it cut it off."""
+        if response.manifest is None:
+            raise Unavailable("A SQL warehouse finished a statement without a result.", hint="Try again.")
+        if response.manifest.truncated:
+            raise Unavailable(
+                f"SQL warehouse {self.warehouse_id} cut the result of a statement off after "
+                f"{response.manifest.total_row_count or 0:,} rows.",
+                hint="A limit of the warehouse or of the workspace on the size of results does that.",
+            )
+        return response.manifest
+
+    def _require_all(self, manifest: ResultManifest, arrived: int) -> None:
+        if arrived != (manifest.total_row_count or 0):
             raise Unavailable(
                 f"Of {manifest.total_row_count or 0:,} rows, {arrived:,} arrived from SQL warehouse "
-                f"{self.warehouse_id}{' (its result was truncated)' if manifest.truncated else ''}.",
+                f"{self.warehouse_id}.",
                 hint="Try again.",
             )
 
@@ -147,12 +170,14 @@ class Statements:
                 hint="This machine must reach the workspace's cloud storage, not only the workspace itself.",
             ) from None
 
-    def _link(self, statement_id: str, index: int) -> ExternalLink:
-        result = self._look(
+    def _part(self, statement_id: str, index: int) -> ResultData:
+        return self._look(
             f"fetch a result of SQL warehouse {self.warehouse_id}",
             lambda client: client.statement_execution.get_statement_result_chunk_n(statement_id, index),
         )
-        for link in result.external_links or []:
+
+    def _link(self, statement_id: str, index: int) -> ExternalLink:
+        for link in self._part(statement_id, index).external_links or []:
             if (link.chunk_index or 0) == index:
                 return link
         raise Unavailable(f"SQL warehouse {self.warehouse_id} has no link for part {index} of a result.")
@@ -189,12 +214,6 @@ def _download(link: ExternalLink) -> pa.Table:
 def _without_authorization(request: requests.PreparedRequest) -> requests.PreparedRequest:
     request.headers.pop("Authorization", None)
     return request
-
-
-def _manifest(response: StatementResponse) -> ResultManifest:
-    if response.manifest is None:
-        raise Unavailable("A SQL warehouse finished a statement without a result.", hint="Try again.")
-    return response.manifest
 
 
 def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -13,18 +13,23 @@ from typing import TYPE_CHECKING, Any, Final
 from training_pipeline.backends.base import MetricPoint
 from training_pipeline.databricks.workspace import Connection, Gone
 from training_pipeline.domain.errors import BackendFailed, BackendUnreachable
+from training_pipeline.domain.workspace_access import AccessEntry
 
 if TYPE_CHECKING:
     from databricks.sdk.service.catalog import ModelVersionInfo
 
 _SOURCE: Final = "models:"
+#: The SDK has no call for it; the MLflow client uses this one.
+_SET_TAG: Final = "/api/2.0/mlflow/unity-catalog/model-versions/set-tag"
+_SETTING: Final = "TRAINING_PIPELINE_DATABRICKS_ACCESS_CONTROL_LIST"
 
 
 class DatabricksTracking:
     """The same verbs as `Tracking` has, done by looking."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, access: Sequence[AccessEntry] = ()) -> None:
         self._connection = connection
+        self._access = access
 
     def start_run(self, job_id: str, *, params: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[None, None]:
         """AI Runtime makes the MLflow run once the program starts: there is none yet."""
@@ -59,6 +64,24 @@ class DatabricksTracking:
             return False
         return True
 
+    def tag_version(self, model_name: str, version: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a model version in Unity Catalog, as the MLflow client does. Idempotent."""
+        grant = f"Grant APPLY TAG on {model_name}, and USE CATALOG and USE SCHEMA above it"
+        for key, value in tags.items():
+            body = {"name": model_name, "version": version, "key": key, "value": value}
+            with self._connection.calling(f"tag version {version} of {model_name}", grant=grant):
+                self._connection.client().api_client.do("POST", _SET_TAG, body=body)
+
+    def aliases(self, model_name: str) -> dict[str, str]:
+        """The aliases of a model in Unity Catalog and the version that each names; none of an unknown one. Reads."""
+        try:
+            with self._connection.calling(f"look at the aliases of {model_name}"):
+                found = self._connection.client().registered_models.get(model_name, include_aliases=True)
+        except Gone:
+            return {}
+        named = {one.alias_name: one.version_num for one in found.aliases or []}
+        return {alias: str(version) for alias, version in named.items() if alias and version is not None}
+
     def end_run(self, run_id: str, status: str) -> None:
         """End a run that still counts as running, as one whose worker died does. Idempotent."""
         from databricks.sdk.service.ml import UpdateRunStatus
@@ -76,7 +99,8 @@ class DatabricksTracking:
     def register(
         self, model_name: str, *, source: Path, run_id: str, job_id: str, tags: Mapping[str, str], description: str
     ) -> str:
-        """The version that the job's run registered, verified to be there, ready, and of this run. Reads.
+        """The version that the job's run registered, verified to be there, ready, and of this run. Grants the model to
+        whom the installation says; else it only reads.
 
         Raises `BackendFailed` where it is not, and `BackendUnreachable` while it is not ready yet.
         """
@@ -91,7 +115,23 @@ class DatabricksTracking:
         except Gone as error:
             message = f"The run registered version {version} of {model_name}, but it is not there: {error.message}"
             raise BackendFailed(message, hint=grant) from error
-        return self._verified(found, model_name, version, run_id)
+        verified = self._verified(found, model_name, version, run_id)
+        self._grant(model_name)
+        return verified
+
+    def _grant(self, model_name: str) -> None:
+        """Give others what the setting says they may do with the model. Idempotent."""
+        from databricks.sdk.service.catalog import PermissionsChange, Privilege
+
+        changes = [
+            PermissionsChange(principal=entry.principal, add=[Privilege(each) for each in entry.model_privileges])
+            for entry in self._access
+            if entry.model_privileges
+        ]
+        if changes:
+            grant = f"Let us own {model_name} or grant MANAGE on it, or take the model_privileges out of {_SETTING}"
+            with self._connection.calling(f"grant {model_name} to others", grant=grant):
+                self._connection.client().grants.update("function", model_name, changes=changes)
 
     def _verified(self, found: ModelVersionInfo, model_name: str, version: str, run_id: str) -> str:
         status = found.status.value if found.status else None

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.databricks.workspace import Connection, Gone
+from training_pipeline.databricks.workspace import Connection, Gone, is_about_credentials, said
 from training_pipeline.domain.errors import BackendFailed, BackendUnreachable
 from training_pipeline.infra.files import sha256
 
@@ -36,8 +36,8 @@ class Uploads:
         """Have the file lie at `remote`, and return its digest; sends nothing where it lies there already.
 
         What was sent is read back, and a large file that did not arrive in parts is sent once more as a whole: a
-        workspace may give no links, and the SDK (0.156) sends an empty part where a link expires. Raises
-        `BackendUnreachable` if something else lies there in the end, so that it is sent again.
+        workspace may give no links, its storage may be out of reach, and the SDK (0.156) sends an empty part where a
+        link expires. Raises `BackendUnreachable` if something else lies there in the end, so that it is sent again.
         """
         digest = sha256(path)
         if self._digest_of(remote) == digest:
@@ -55,7 +55,16 @@ class Uploads:
     def _send(self, path: Path, remote: str, digest: str, *, in_parts: bool) -> None:
         client = self._connection.client(presigned=in_parts)
         with self._connection.calling(f"upload {remote}", grant=self._grant), path.open("rb") as file:
-            client.files.upload(remote, file, overwrite=True)
+            try:
+                client.files.upload(remote, file, overwrite=True)
+            except (RuntimeError, ValueError) as error:
+                if not in_parts or (isinstance(error, ValueError) and is_about_credentials(error)):
+                    raise
+                # The SDK (0.156) raises these bare, once it has given up on the storage behind the links.
+                raise BackendUnreachable(
+                    f"The workspace's cloud storage does not take {remote} in parts: {said(error)}",
+                    hint="This machine must reach that storage, not only the workspace itself.",
+                ) from error
         arrived = self._digest_of(remote)
         if arrived != digest:
             raise BackendUnreachable(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
+from training_pipeline.databricks.refusals import RENEW, refusal
 from training_pipeline.domain.errors import BackendDenied, BackendFailed, BackendUnreachable, PipelineError
 
 if TYPE_CHECKING:
@@ -91,9 +92,9 @@ class Connection:
             raise _refused(what, said(error)) from error
         except errors.PermissionDenied as error:
             self.forget()
-            message = f"Databricks does not let us {what} (403): {said(error)}"
-            hint = f"{grant or 'Grant what is missing'}; the job waits and continues automatically."
-            raise BackendDenied(message, hint=hint) from error
+            found = refusal(said(error), error.error_code, grant=grant)
+            message = f"Databricks does not let us {what} (403): {found.words}"
+            raise BackendDenied(message, hint=f"{found.hint}; the job waits and continues automatically.") from error
         except (errors.InternalError, errors.TooManyRequests, errors.TemporarilyUnavailable) as error:
             raise _silent(what, said(error)) from error
         except (errors.DeadlineExceeded, errors.Cancelled, errors.NotImplemented, TimeoutError) as error:
@@ -131,8 +132,7 @@ def said(error: BaseException) -> str:
 def _refused(what: str, why: str) -> BackendDenied:
     return BackendDenied(
         f"Databricks refuses our credentials (401), so we cannot {what}: {why}",
-        hint="Renew them where the SDK finds them (DATABRICKS_TOKEN, a profile, `databricks auth login`) and restart "
-        "the processes if they are environment variables; the job waits and continues automatically.",
+        hint=f"{RENEW}; the job waits and continues automatically.",
     )
 
 

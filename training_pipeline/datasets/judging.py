@@ -11,17 +11,18 @@ from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.neighbours import judge_together
 from training_pipeline.domain.rules.normal_form import normal_form_table
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.usage import TagConstraints
+from training_pipeline.domain.usage import TagConstraints, Use
 from training_pipeline.sheets.plan import Dialect, Plan, Planner
 
 
 @lru_cache(maxsize=32)
-def verdicts_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
-    """The verdicts of `judge_together` on all pairs. Pure."""
+def verdicts_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy, use: Use = Use.TRAINING) -> Plan:
+    """The verdicts of `judge_together` on all pairs: may they have this use? Pure."""
     planner = Planner(dialect)
     # It holds the text, so it is not kept.
     required = policy.require_constraints_set_by
-    alone = planner.name(judge_each(planner.pairs, tags, keep=planner.keep, require_constraints_set_by=required))
+    each = judge_each(planner.pairs, tags, use=use, keep=planner.keep, require_constraints_set_by=required)
+    alone = planner.name(each)
     comparison = Comparison(dialect.words, dialect.rendered, planner.keep(normal_form_table(planner.pairs)))
 
     def examples(ids: ir.Table) -> ir.Table:

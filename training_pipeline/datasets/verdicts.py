@@ -10,20 +10,20 @@ import ibis.expr.types as ir
 from training_pipeline.datasets.judging import verdicts_plan
 from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.usage import constraints_from_tags
+from training_pipeline.domain.usage import Use, constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 
 
 @contextmanager
-def verdicts(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
+def verdicts(opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING) -> Iterator[ir.Table]:
     """One row for every pair, without text: the columns of `judge_together`, in no order, while the context is open.
 
     The table is in our DuckDB, wherever the pairs are. Raises `Unavailable` where an engine runs out of memory and
     disk, or does not answer.
     """
-    with judged(opened, policy) as table, disk_errors("judge the pairs"), opened.engine.fetch(table) as fetched:
-        yield fetched
+    with judged(opened, policy, use=use) as table, disk_errors("judge the pairs"), opened.engine.fetch(table) as found:
+        yield found
 
 
 def judged_each(opened: OpenSheet, policy: GatePolicy) -> ir.Table:
@@ -34,20 +34,20 @@ def judged_each(opened: OpenSheet, policy: GatePolicy) -> ir.Table:
 
 
 @contextmanager
-def judged(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
+def judged(opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING) -> Iterator[ir.Table]:
     """The table of `verdicts` where the pairs are, to be counted or filtered before it is fetched.
 
     Our own DuckDB reads the text once, and again for pairs that ask the same as a prohibited one; a warehouse works the
     verdicts out anew for every fetch.
     """
-    plan = verdicts_plan(opened.engine.dialect, constraints_from_tags(opened.sheet.tags), policy)
+    plan = verdicts_plan(opened.engine.dialect, constraints_from_tags(opened.sheet.tags), policy, use)
     with disk_errors("judge the pairs"), opened.engine.work_out(plan, opened.pairs) as table:
         yield table
 
 
 @contextmanager
-def texts(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
-    """`pair_id`, `messages` and `tools` in our DuckDB, at least those of all pairs that pass both gates.
+def texts(opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING) -> Iterator[ir.Table]:
+    """`pair_id`, `messages` and `tools` in our DuckDB, at least those of all pairs that pass both gates for this use.
 
     Where the pairs are elsewhere, the engine there judges them again and sends no other text.
     """
@@ -55,7 +55,7 @@ def texts(opened: OpenSheet, policy: GatePolicy) -> Iterator[ir.Table]:
     if not opened.engine.is_remote:
         yield wanted
         return
-    with judged(opened, policy) as table:
+    with judged(opened, policy, use=use) as table:
         passed = table.filter(table.reason.isnull()).select("pair_id")
         with disk_errors("read the pairs"), opened.engine.fetch(wanted.semi_join(passed, "pair_id")) as fetched:
             yield fetched

@@ -86,7 +86,7 @@ FINE_TUNED_MODEL: Final = (
         asset="fine_tuned_model",
         blocking=True,
         description="Right before registration, the source still allows every pair that was trained on. "
-        f"{BLOCKS_SUCCESS}",
+        f"{BLOCKS_SUCCESS} It fails later where a revocation taints the model.",
     ),
     dg.AssetCheckSpec(
         "model_registered_and_files_match",

@@ -12,7 +12,7 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import BaseModel
 
-from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.access import Caller, local_caller
 from training_pipeline.domain.launched_by import launcher
 from training_pipeline.settings import Settings
 
@@ -31,7 +31,7 @@ JOB_ID: Final = dg.Field(str, description="The training job, such as tj-20261123
 
 def caller_of(run: dg.DagsterRun, stated: str, settings: Settings) -> Caller:
     """Who launched the run: who had logged in; else, as nobody is asked, whom the form states, with every right."""
-    return launcher(run.tags) or Caller(stated or settings.local_user, Role.ADMIN)
+    return launcher(run.tags) or local_caller(stated or settings.local_user)
 
 
 def form(model: type[BaseModel], *, left_out: Collection[str] = (), changes: bool = False) -> dict[str, dg.Field]:

@@ -207,6 +207,8 @@ class TrainingJob(Value):
     duration_seconds: float | None = None
     error_message: str | None = None
     error_details: dict[str, Any] | None = None
+    #: Since when its model is tainted by a revocation; null where it is not.
+    tainted_at: datetime | None = None
 
     request: ResolvedRequest
     data: TrainingData = TrainingData()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Auto = Literal["auto"]
+#: The GPU nodes of Databricks.
+Accelerator = Literal["GPU_1xA10", "GPU_1xH100", "GPU_8xH100", "GPU_8xB300"]
+#: The greatest max_length.
+MOST_TOKENS: Final = 131_072
 
 
 class TrainingConfig(BaseModel):
@@ -36,7 +40,7 @@ class TrainingConfig(BaseModel):
     lora_dropout: Annotated[float, Field(ge=0, le=0.9)] = Field(
         0.0, description="LoRA: dropout in the adapters.", examples=[0.05]
     )
-    max_length: Annotated[int, Field(ge=16, le=131072)] | Auto = Field(
+    max_length: Annotated[int, Field(ge=16, le=MOST_TOKENS)] | Auto = Field(
         "auto", description="Maximum tokens per example; longer ones are truncated and counted.", examples=[1024]
     )
     gradient_accumulation_steps: Annotated[int, Field(ge=1, le=256)] = Field(
@@ -81,7 +85,7 @@ class TrainingConfig(BaseModel):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         42, description="Seed for initialisation and shuffling.", examples=[42]
     )
-    accelerator: Literal["GPU_1xA10", "GPU_1xH100", "GPU_8xH100", "GPU_8xB300"] | Auto | None = Field(
+    accelerator: Accelerator | Auto | None = Field(
         "auto", description="Databricks: type of the GPU node; null for the local backend.", examples=["GPU_1xH100"]
     )
     accelerator_count: Annotated[int, Field(ge=1, le=64)] | Auto | None = Field(

@@ -37,6 +37,12 @@ class EventPosition(Position):
     id: int = Field(ge=0, lt=2**63)
 
 
+class NumberPosition(Position):
+    """Before what has this number."""
+
+    number: int = Field(ge=0, lt=2**63)
+
+
 class PairPosition(Position):
     """At this row of the manifest of a dataset, among the pairs of one part."""
 

@@ -61,3 +61,15 @@ class RetryTrainingJob(BaseModel):
         description="Keys that replace those of the retried job; all others stay as requested there.",
         examples=[{"learning_rate": 0.00005}],
     )
+
+
+class ServingEndpoint(BaseModel):
+    """An endpoint that serves a model version."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    url: str = Field(
+        max_length=2000,
+        description="Its URL, by http or https, without name and password.",
+        examples=["https://models.example.org/triage"],
+    )

@@ -10,7 +10,7 @@ from pydantic import Field
 from training_pipeline.databricks.urls import DatabricksPages
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.access import Caller, allowed_actions
-from training_pipeline.domain.advice import what_to_do
+from training_pipeline.domain.advice.after_failure import what_to_do
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.training_jobs.links import links
 from training_pipeline.training_jobs.store.rows import columns_of
@@ -118,6 +118,12 @@ class TrainingJob(Answer):
     )
     error_details: dict[str, Any] | None = Field(
         description="Technical details of the cause.", examples=[{"error_type": "OutOfMemory"}]
+    )
+
+    tainted_at: datetime | None = Field(
+        None,
+        description="Since when its model is tainted: `GET /revocations?job_id=` says by what; null where it is not.",
+        examples=["2026-11-24T09:00:00Z"],
     )
 
     advice: str | None = Field(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from training_pipeline.domain import export_summary, training_sheet
+from training_pipeline.schemas.advice import Advice, Estimate
 from training_pipeline.schemas.base import Answer
 
 if TYPE_CHECKING:  # what only computes it is heavy, and a command that asks a remote service needs none of it
@@ -194,6 +195,8 @@ class DryRun(Answer):
     )
     planned_steps: int = Field(description="Optimizer steps, before any early stopping.", examples=[403])
     warnings: list[Warned] = Field(description="Warnings.")
+    advice: list[Advice] = Field(description="What the configuration should be, and why.")
+    estimate: Estimate = Field(description="How long it will train and what it will cost.")
 
     @classmethod
     def of(cls, found: DryRunFound) -> DryRun:
@@ -208,4 +211,6 @@ class DryRun(Answer):
             training_config=found.config.model_dump(),
             planned_steps=found.planned_steps,
             warnings=[Warned.model_validate(warning) for warning in found.warnings],
+            advice=[Advice.model_validate(one) for one in found.advice.advice],
+            estimate=Estimate.model_validate(found.estimate),
         )

@@ -1,7 +1,7 @@
 """Start the training program: `python -m training_pipeline.sft CONFIG.json` or `python <this folder> CONFIG.json`.
 
 With `--worker FILE` it works as a GPU worker of Databricks does (`worker.py`), with `--rehearse CONFIG.json` it only
-says what it would refuse (`rehearse.py`).
+says what it would refuse (`rehearse.py`), with `--probe` how fast the machine is (`probe.py`).
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ def package_name() -> str:
 
 
 if __name__ == "__main__":
-    other = {"--worker": "worker", "--rehearse": "rehearse"}.get(sys.argv[1] if len(sys.argv) > 1 else "")
+    other = {"--worker": "worker", "--rehearse": "rehearse", "--probe": "probe"}.get(
+        sys.argv[1] if len(sys.argv) > 1 else ""
+    )
     module = importlib.import_module(f"{package_name()}.{other or 'program'}")
     sys.exit(module.main(sys.argv[2:] if other else sys.argv[1:]))

@@ -1,7 +1,7 @@
-"""What a training would refuse or cut, without training: the tokenizer, its chat template, and every example.
+"""What a training would make of its data, without training: the tokenizer, its chat template, and every example.
 
-`python -m training_pipeline.sft --rehearse CONFIG.json` prints it as one JSON list. Only for a base model in a folder:
-another one is not here yet. Writes nothing.
+`python -m training_pipeline.sft --rehearse CONFIG.json` prints a `Rehearsal` as one JSON object. Only for a base
+model in a folder: another one is not here yet. Writes nothing.
 """
 
 from __future__ import annotations
@@ -9,17 +9,27 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .base_model import is_folder
 from .chat_format import chat_format
 from .config import BadConfig, Config, read
-from .data import IGNORED, ChatFormat, Example, read_examples
+from .data import IGNORED, ChatFormat, Encoded, Example, read_examples
 from .errors import BAD_CONFIG, SUCCEEDED, TrainingFailed
 from .findings import CONTROL_TOKENS, CUT, CUT_OFF, REFUSED, Finding
 from .pair_ids import pair_ids
 from .token_file import BATCH, batches, encoded_with_ends
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """What came of a rehearsal. `lengths` counts the examples by their tokens, before any cut."""
+
+    findings: list[Finding] = field(default_factory=list)
+    lengths: dict[int, int] = field(default_factory=dict)
+    #: Examples with a token that the vocabulary does not have; null where the tokenizer could not be asked.
+    unknown_tokens: int | None = None
 
 
 def main(arguments: list[str]) -> int:
@@ -29,24 +39,29 @@ def main(arguments: list[str]) -> int:
     except (BadConfig, IndexError) as problem:
         sys.stderr.write(f"{problem}\n")
         return BAD_CONFIG
-    sys.stdout.write(json.dumps([asdict(finding) for finding in rehearse(config)]) + "\n")
+    sys.stdout.write(json.dumps(asdict(rehearse(config))) + "\n")
     return SUCCEEDED
 
 
-def rehearse(config: Config) -> list[Finding]:
-    """Everything that the trainer would refuse or cut, and control tokens in texts. Reads only."""
+def rehearse(config: Config) -> Rehearsal:
+    """Everything that the trainer would refuse or cut, control tokens in texts, and tokens. Reads only."""
     from transformers import AutoTokenizer
 
     if not is_folder(config.base_model):
-        return []
+        return Rehearsal()
     try:
         tokenizer = AutoTokenizer.from_pretrained(config.base_model, trust_remote_code=False, local_files_only=True)
         chat = chat_format(tokenizer, config.base_model)
     except TrainingFailed as refusal:
-        return [Finding(REFUSED, str(refusal), 1)]
+        return Rehearsal([Finding(REFUSED, str(refusal), 1)])
     except Exception as error:  # noqa: BLE001 - tokenizers raise classes of their own
         said = f"The tokenizer of base_model {config.base_model} cannot be loaded ({type(error).__name__})."
-        return [Finding(REFUSED, said, 1)]
+        return Rehearsal([Finding(REFUSED, said, 1)])
+    told = Rehearsal()
+    # Some tokenizers name an end token as the unknown one too, because they know every byte.
+    known = {tokenizer.eos_token_id, tokenizer.pad_token_id, tokenizer.bos_token_id, *chat.ends}
+    unknown = None if tokenizer.unk_token_id in known else tokenizer.unk_token_id
+    strange = 0
     refused: dict[str, Finding] = {}
     cut_off = Finding(CUT_OFF, f"would lose the whole answer to max_length {config.max_length}: raise max_length.")
     cut = Finding(CUT, f"would lose the end: more tokens than max_length {config.max_length}.")
@@ -54,38 +69,44 @@ def rehearse(config: Config) -> list[Finding]:
     for name, path in (("train_file", config.train_file), ("validation_file", config.validation_file)):
         examples = read_examples(path, name, ids=pair_ids(config.manifest_file, name.removesuffix("_file")))
         try:
-            for example, why, labels in _each(chat, examples, name):
+            for example, why, encoded in _each(chat, examples, name):
                 if chat.plain.mask(example.messages, example.tools)[2]:
                     spelt.add(example)
-                if why is not None:
+                if encoded is None:
                     refused.setdefault(_kind(why, example), Finding(REFUSED, str(why))).add(example)
-                elif all(label == IGNORED for label in labels[: config.max_length]):
+                    continue
+                tokens = len(encoded.input_ids)
+                told.lengths[tokens] = told.lengths.get(tokens, 0) + 1
+                strange += unknown is not None and unknown in encoded.input_ids
+                if all(label == IGNORED for label in encoded.labels[: config.max_length]):
                     cut_off.add(example)
-                elif len(labels) > config.max_length:
+                elif tokens > config.max_length:
                     cut.add(example)
         except TrainingFailed as broken:  # a line that is no example ends the file
             refused[str(broken)] = Finding(REFUSED, str(broken), 1, list(broken.pair_ids))
-    return [*refused.values(), *(finding for finding in (cut_off, cut, spelt) if finding.count)]
+    told.unknown_tokens = strange
+    told.findings = [*refused.values(), *(finding for finding in (cut_off, cut, spelt) if finding.count)]
+    return told
 
 
 def _each(
     chat: ChatFormat, examples: Iterator[Example], name: str
-) -> Iterator[tuple[Example, TrainingFailed | None, list[int]]]:
-    """Each example with why it is refused, or with its labels."""
+) -> Iterator[tuple[Example, TrainingFailed | None, Encoded | None]]:
+    """Each example with why it is refused, or as tokens."""
     for batch in batches(examples, BATCH):
         try:
             for example, (encoded, _) in zip(batch, encoded_with_ends(chat, batch, name), strict=True):
-                yield example, None, encoded.labels
+                yield example, None, encoded
         except TrainingFailed:
             for example in batch:
                 try:
                     ((encoded, _),) = encoded_with_ends(chat, [example], name)
                 except TrainingFailed as refusal:
-                    yield example, refusal, []
+                    yield example, refusal, None
                 else:
-                    yield example, None, encoded.labels
+                    yield example, None, encoded
 
 
-def _kind(refusal: TrainingFailed, example: Example) -> str:
+def _kind(refusal: TrainingFailed | None, example: Example) -> str:
     """What is the same in refusals of one kind, which differ in the example that they name."""
     return str(refusal).replace(example.name, "")

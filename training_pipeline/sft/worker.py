@@ -1,4 +1,4 @@
-"""The program on a GPU worker of Databricks: fetch the dataset, train, register the model, leave the result.
+"""The program on a GPU worker of Databricks: make sure that its model can be kept, fetch the dataset, train, register.
 
 What a worker has is set up for a run and gone with it, so everything that is to stay goes to the volume, to MLflow and
 to Unity Catalog. `python -m training_pipeline.sft --worker FILE`; the file says where things are.
@@ -6,7 +6,9 @@ to Unity Catalog. `python -m training_pipeline.sft --worker FILE`; the file says
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -14,11 +16,18 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TextIO
 
 from . import program
-from .errors import BAD_CONFIG, FAILED, SUCCEEDED, explain, scrubbed_traceback
+from .config import BUILTIN_TINY
+from .errors import BAD_CONFIG, FAILED, SUCCEEDED, TrainingFailed, explain, scrubbed_traceback
+from .registry_check import release, require_registry
 from .run_dir import finite
+
+#: Variables with which a worker may be given a secret.
+SECRETS: Final = ("HF_TOKEN", "DATABRICKS_TOKEN", "DATABRICKS_CLIENT_SECRET")
+#: A shorter text is no token, and may be part of any word.
+_SHORTEST_SECRET: Final = 8
 
 
 def main(arguments: list[str]) -> int:
@@ -31,7 +40,17 @@ def main(arguments: list[str]) -> int:
     result_dir = Path(told["result_dir"])
     # Volumes take whole files written from start to end, so the program works on the worker's own disk.
     work = Path(tempfile.mkdtemp(prefix="training-"))
+    with contextlib.redirect_stderr(_Masked(sys.stderr)):
+        return _worked(told, result_dir, work)
+
+
+def _worked(told: dict[str, Any], result_dir: Path, work: Path) -> int:
+    name = told["register"]["name"] if told["register"] else None
+    made = False
     try:
+        _require_volume(result_dir)
+        _require_gpus(told)
+        made = name is not None and require_registry(name)
         config = _fetched(told, work)
         code = program.main([str(config)])
         result = _result(work / "run")
@@ -43,9 +62,29 @@ def main(arguments: list[str]) -> int:
         failure = explain(error, work)
         result = {"status": "failed", **asdict(failure)}
         code = FAILED
-    _leave(result_dir / "result.json", result)
+    if made and code != SUCCEEDED:
+        release(str(name))
+    try:
+        _leave(result_dir / "result.json", result)
+    except OSError as error:
+        sys.stderr.write(f"No result could be left in {result_dir}: {type(error).__name__}: {error.strerror}\n")
+        code = code or FAILED
     shutil.rmtree(work, ignore_errors=True)
     return code
+
+
+def _require_volume(result_dir: Path) -> None:
+    """Raise `TrainingFailed` where the result could not be left in the volume. Writes there, and takes it away."""
+    probe = result_dir / "is-writable"
+    try:
+        result_dir.mkdir(parents=True, exist_ok=True)
+        probe.write_text("yes")
+        probe.unlink()
+    except OSError as error:
+        raise TrainingFailed(
+            f"The worker cannot write to {result_dir} ({error.strerror or type(error).__name__}): grant WRITE VOLUME "
+            "on its volume to whom the pipeline runs as."
+        ) from error
 
 
 def _fetched(told: dict[str, Any], work: Path) -> Path:
@@ -62,9 +101,29 @@ def _fetched(told: dict[str, Any], work: Path) -> Path:
         config[key.replace("_file", "_sha256")] = file["sha256"]  # the trainer reads the file again
     path = work / "config.json"
     path.write_text(json.dumps(config), encoding="utf-8")
-    gpus = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpus))))
     return path
+
+
+def _require_gpus(told: dict[str, Any]) -> None:
+    """Let the program use every GPU of the machine; raises `TrainingFailed` where it has fewer than were asked for.
+
+    Without any only the built-in model is trained, which proves the pipeline.
+    """
+    found, wanted = _gpus(), told.get("gpus") or 0
+    if found < wanted and (found or told["config"]["base_model"] != BUILTIN_TINY):
+        raise TrainingFailed(
+            f"The worker has {found} GPUs, and {wanted} were asked for: it would train slower than what is paid for, "
+            "or not at all. Create the job again; if it recurs, the image lacks CUDA or the accelerator is another one."
+        )
+    if found:
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(found))))
+
+
+def _gpus() -> int:
+    """The GPUs of this machine."""
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def _mlflow() -> dict[str, str] | None:
@@ -137,4 +196,32 @@ def _copied(model: Path, result_dir: Path) -> str:
 
 def _leave(path: Path, result: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(finite(result), allow_nan=False), encoding="utf-8")
+    path.write_text(_without_secrets(json.dumps(finite(result), allow_nan=False)), encoding="utf-8")
+
+
+class _Masked(io.TextIOBase):
+    """Passes text on without the tokens that this process was given."""
+
+    def __init__(self, to: TextIO) -> None:
+        self._to = to
+
+    def write(self, text: str) -> int:
+        """Write the text, masked."""
+        self._to.write(_without_secrets(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what it passes on to."""
+        self._to.flush()
+
+    def fileno(self) -> int:
+        """The file of what it passes on to, for whoever starts a process."""
+        return self._to.fileno()
+
+
+def _without_secrets(text: str) -> str:
+    """The text without the tokens that this process was given, should a library's error quote one."""
+    for name in SECRETS:
+        if len(secret := os.environ.get(name, "").strip()) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "***")
+    return text

@@ -34,20 +34,12 @@ def load(content: bytes) -> object:
     Raises `BrokenYaml` for anything else: bytes that are no UTF-8, YAML that is broken, too large or too deep, anchors
     that hold themselves or multiply, tags that cannot be made, keys that stand twice.
     """
-    if len(content) > LARGEST:
-        raise BrokenYaml("too_large", f"is larger than {LARGEST // 1024} KiB; a head has no room for data")
-    try:
-        return yaml.load(content.decode("utf-8-sig"), Loader=_Loader)  # noqa: S506 - a subclass of SafeLoader
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise BrokenYaml("wrong_encoding", "is not UTF-8; save the file as UTF-8", line) from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f" at column {mark.column + 1}" if mark else ""
-        what = _shortened(error.problem or error.context or "is broken")
-        raise BrokenYaml("broken_yaml", f"{what}{where}", mark.line + 1 if mark else None) from None
-    except yaml.YAMLError:
-        raise BrokenYaml("broken_yaml", "holds a character that YAML does not allow") from None
+    return _load(content, _Loader)
+
+
+def load_texts(content: bytes) -> object:
+    """`load`, with every value as the text that stands there: `yes`, `1` and `2026-01-01` are words. Pure."""
+    return _load(content, _TextLoader)
 
 
 def unstorable(value: object, pointer: str = "") -> Iterator[tuple[str, str]]:
@@ -77,6 +69,23 @@ def unstorable(value: object, pointer: str = "") -> Iterator[tuple[str, str]]:
                     yield from unstorable(inner, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}")
         case _:
             yield pointer, f"is of the type {type(value).__name__}; expected text, a number, a list or a mapping"
+
+
+def _load(content: bytes, loader: type[_Loader]) -> object:
+    if len(content) > LARGEST:
+        raise BrokenYaml("too_large", f"is larger than {LARGEST // 1024} KiB; a head has no room for data")
+    try:
+        return yaml.load(content.decode("utf-8-sig"), Loader=loader)  # noqa: S506 - a subclass of SafeLoader
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BrokenYaml("wrong_encoding", "is not UTF-8; save the file as UTF-8", line) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f" at column {mark.column + 1}" if mark else ""
+        what = _shortened(error.problem or error.context or "is broken")
+        raise BrokenYaml("broken_yaml", f"{what}{where}", mark.line + 1 if mark else None) from None
+    except yaml.YAMLError:
+        raise BrokenYaml("broken_yaml", "holds a character that YAML does not allow") from None
 
 
 def _bad_text(text: str) -> str | None:
@@ -144,3 +153,9 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, str | int):
                 seen.add(key)
         return super().construct_mapping(node, deep=deep)
+
+
+class _TextLoader(_Loader):
+    """Resolves no scalar to anything but text."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 - as its base class declares it

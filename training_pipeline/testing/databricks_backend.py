@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from training_pipeline.databricks.backend import DatabricksBackend, RunOptions
+from training_pipeline.databricks.backend import DatabricksBackend
 from training_pipeline.databricks.base_models import DatabricksModels
+from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.workspace import Connection
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.jobs import Run, jobs
@@ -37,10 +38,16 @@ def connection_to(
     return Connection(http_timeout, retry_timeout, given)
 
 
-def backend_of(workspace: Workspace, *, program: Path | None = STAND_IN_WORKER, **connection: Any) -> DatabricksBackend:
+def backend_of(
+    workspace: Workspace,
+    *,
+    program: Path | None = STAND_IN_WORKER,
+    options: Mapping[str, Any] | None = None,
+    **connection: Any,
+) -> DatabricksBackend:
     """A backend whose programs are stand-ins unless said otherwise."""
-    options = RunOptions(volume=VOLUME, accelerator="GPU_1xA10")
-    return DatabricksBackend(options, connection_to(workspace, **connection), DatabricksModels(), program)
+    chosen = RunOptions(**{"volume": VOLUME, "accelerator": "GPU_1xA10", **(options or {})})
+    return DatabricksBackend(chosen, connection_to(workspace, **connection), DatabricksModels(), program)
 
 
 def runs_of(workspace: Workspace) -> list[Run]:

@@ -18,11 +18,12 @@ from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.database import Database
+from training_pipeline.models.revocations.record import Revocations
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.settings import Settings
 from training_pipeline.testing.databricks_backend import backend_of, runs_of, workspace_with_volume
 from training_pipeline.testing.databricks_drive import drive, prepared
-from training_pipeline.testing.databricks_workspace.faults import FaultKind
+from training_pipeline.testing.databricks_workspace.faults import REWORDED, FaultKind
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
 from training_pipeline.testing.databricks_workspace.models import registry
 from training_pipeline.testing.databricks_workspace.state import Workspace
@@ -55,7 +56,8 @@ CALLS: Final = (
 #: The calls that every client makes by itself when it starts; the SDK goes on without an answer.
 DISCOVERY: Final = "databricks-config"
 #: Faults that are mended after one call, and faults that stay.
-ONCE: Final = tuple(kind for kind in FaultKind if kind is not FaultKind.NO_REPLY)  # it is a slow reply without end
+#: No reply is a slow one without end.
+ONCE: Final = tuple(kind for kind in FaultKind if kind not in {FaultKind.NO_REPLY, *REWORDED})
 FOR_EVER: Final = (FaultKind.UNAUTHENTICATED, FaultKind.FORBIDDEN, FaultKind.INTERNAL)
 
 #: Seconds that a job waits, counted in its pauses, which are skipped.
@@ -152,6 +154,7 @@ class Walk:
         backend = backend_of(workspace, http_timeout=_HTTP_TIMEOUT, retry_timeout=_RETRY_TIMEOUT)
         services = assemble(self._settings, self._database, backend=backend, source=self._source)
         store, tracking = self._store, services.tracking
+        revocations = Revocations(store, lambda *_: None)
         return replace(
             services,
             store=store,
@@ -167,7 +170,14 @@ class Walk:
                 min_pairs=10,
             ),
             poller=Poller(store, backend, tracking, patience_seconds=PATIENCE),
-            finalizer=Finalizer(store, backend, tracking, Permission(self._source, services.policy), lambda *_: None),
+            finalizer=Finalizer(
+                store,
+                backend,
+                tracking,
+                Permission(self._source, services.policy, revocations),
+                revocations,
+                lambda *_: None,
+            ),
             failures=Failures(store, backend, max_attempts=3, patience_seconds=PATIENCE),
         )
 

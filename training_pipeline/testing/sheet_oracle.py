@@ -21,6 +21,7 @@ from training_pipeline.sheets.files.checking import check
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.sheets.head import Head
 from training_pipeline.sheets.importing.importer import import_sheet
+from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.request import ImportRequest
 from training_pipeline.testing.mutated_sheets import SECRET, MutatedSheet
 
@@ -29,6 +30,7 @@ _WORDS: Final = ("allowed_uses", "prohibited_uses")
 _BEYOND: Final = object()
 #: Stands for a text that other readers may write in another way.
 _ANY: Final = "\0any"
+_STATED: Final = ("status", "allowed_uses", "prohibited_uses", "data_classification")
 _TEXTS: Final = ("pair_id", "item_ref", "status", "data_classification", "usage_reason")
 _COMPARED: Final = (*_TEXTS, *_WORDS, "messages", "question", "answer")
 
@@ -108,10 +110,7 @@ def _request(file: Path) -> ImportRequest:
         file=file,
         id="new",
         sheet_status=SheetStatus.APPROVED,
-        status_column="status",
-        allowed_uses_column="allowed_uses",
-        prohibited_uses_column="prohibited_uses",
-        classification_column="data_classification",
+        mapping=ColumnMapping(columns={name: (name,) for name in _STATED}),
         source=reference,
         template=reference,
     )

@@ -17,7 +17,7 @@ from typing import Final
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 from training_pipeline.testing.databricks_workspace.app import serve
-from training_pipeline.testing.databricks_workspace.faults import FaultKind
+from training_pipeline.testing.databricks_workspace.faults import REWORDED, FaultKind
 from training_pipeline.testing.databricks_workspace.sql import warehouses
 from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.databricks_workspace.tables import tables
@@ -35,7 +35,8 @@ WORDS: Final = {
     "sql-chunk": "ask for the link to a part of a result",
     "sql-storage": "fetch a part by its link",
 }
-ONCE: Final = tuple(kind for kind in FaultKind if kind is not FaultKind.NO_REPLY)  # it is a slow reply without end
+#: No reply is a slow one without end.
+ONCE: Final = tuple(kind for kind in FaultKind if kind not in {FaultKind.NO_REPLY, *REWORDED})
 FOR_EVER: Final = (
     FaultKind.LOST_REPLY,
     FaultKind.INTERNAL,

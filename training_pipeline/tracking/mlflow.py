@@ -55,6 +55,14 @@ class RunTracking(Protocol):
         """Whether the registry has this version of the model. Reads only."""
         ...
 
+    def tag_version(self, model_name: str, version: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a model version. Idempotent."""
+        ...
+
+    def aliases(self, model_name: str) -> dict[str, str]:
+        """The aliases of a registered model and the version that each names; none of an unknown model. Reads only."""
+        ...
+
     def end_run(self, run_id: str, status: str) -> None:
         """End a run as FINISHED, FAILED or KILLED. Idempotent."""
         ...
@@ -135,6 +143,23 @@ class Tracking:
         """Whether the registry has this version of the model. Reads only."""
         found = self.client.search_model_versions(f"name = '{model_name}'")
         return any(str(known.version) == version for known in found)
+
+    def tag_version(self, model_name: str, version: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a model version. Idempotent."""
+        for key, value in tags.items():
+            self.client.set_model_version_tag(model_name, version, key, value)
+
+    def aliases(self, model_name: str) -> dict[str, str]:
+        """The aliases of a registered model and the version that each names; none of an unknown model. Reads only."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self.client.get_registered_model(model_name).aliases
+        except MlflowException as error:
+            if error.error_code != _NOT_FOUND:
+                raise
+            return {}
+        return {str(alias): str(version) for alias, version in found.items()}
 
     def end_run(self, run_id: str, status: str) -> None:
         """End a run as FINISHED, FAILED or KILLED. Idempotent."""

@@ -34,6 +34,10 @@ class Addresses:
         """The job's page."""
         return f"{self.page}/train/jobs/{job_id}"
 
+    def revocation(self, revocation_id: str) -> str:
+        """The page of a revocation."""
+        return f"{self.page}/train/revocations/{revocation_id}"
+
     def run(self, run_id: str) -> str:
         """A run in the Dagster UI."""
         return f"{self.dagster}/runs/{run_id}"

@@ -15,17 +15,25 @@ from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
 from training_pipeline.domain.access import Caller, require_role
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.models.versions.find import VersionFacets
+from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.model_version import (
+    ModelVersionDetails,
+    ModelVersionPage,
+    ModelVersionVerification,
+)
+from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.schemas.uses import Uses
 from training_pipeline.training_jobs.store.facets import Facets
 from training_pipeline.training_jobs.store.idempotency import body_hash
-from training_pipeline.web.urls import JobFilters
+from training_pipeline.web.urls import JobFilters, VersionFilters
 
 T = TypeVar("T")
 
@@ -79,6 +87,10 @@ class PageClient:
         call = partial(self.local.metrics, job_id, from_step=from_step, to_step=to_step, resolution=resolution)
         return await self._shared(f"metrics {job_id} {from_step} {to_step} {resolution}", call)
 
+    async def advice(self, job_id: str) -> TrainingJobAdvice:
+        """What was advised when the job was created, and what its figures say."""
+        return await self._shared(f"advice {job_id}", partial(self.local.advice, job_id))
+
     async def events(self, job_id: str, *, page_size: int) -> TrainingJobEventPage:
         """The newest events of a job."""
         return await _thread(self.local.events, job_id, page_size=page_size)
@@ -100,6 +112,54 @@ class PageClient:
     async def uses(self, keys: Mapping[str, str | None]) -> Uses:
         """Where something was used."""
         return await _thread(self.local.uses, **keys)
+
+    @property
+    def may_revoke(self) -> bool:
+        """Whether the caller may revoke."""
+        return self.caller.may_act_as(least_role(LocalClient.revoke))
+
+    async def preview_revocation(self, body: Mapping[str, Any]) -> RevocationPreview:
+        """What a revocation would taint."""
+        return await _thread(self.local.preview_revocation, body)
+
+    async def revoke(self, body: Mapping[str, Any]) -> RevocationDetails:
+        """The revocation, recorded."""
+        return await _thread(self.local.revoke, body)
+
+    async def revocations(
+        self, *, job_id: str | None = None, page_size: int, cursor: str | None = None
+    ) -> RevocationPage:
+        """A page of revocations."""
+        return await _thread(self.local.revocations, job_id=job_id, page_size=page_size, cursor=cursor)
+
+    async def revocation(self, revocation_id: str) -> RevocationDetails:
+        """One revocation."""
+        return await _thread(self.local.revocation, revocation_id)
+
+    async def versions(self, filters: VersionFilters, *, page_size: int) -> ModelVersionPage:
+        """A page of model versions."""
+        return await _thread(
+            self.local.model_versions,
+            name=filters.name or None,
+            alias=filters.alias or None,
+            state=filters.state,
+            sheet=filters.sheet or None,
+            page=filters.page,
+            page_size=page_size,
+        )
+
+    async def version_facets(self) -> VersionFacets:
+        """The values that model versions may be filtered by."""
+        return await _thread(self.local.version_facets)
+
+    async def version(self, name: str, version: str) -> ModelVersionDetails:
+        """One model version, with everything that is on record of it."""
+        return await _thread(self.local.model_version, name, version)
+
+    async def verify_version(self, name: str, version: str) -> ModelVersionVerification:
+        """Whether a model version is still clean. Many who ask at the same moment ask once."""
+        call = partial(self.local.verify_model_version, name, version)
+        return await self._shared(f"verify {name} {version}", call)
 
     async def sheets(self) -> TrainingSheets:
         """Every training sheet."""

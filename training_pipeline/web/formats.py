@@ -42,6 +42,11 @@ def share(value: float | None) -> str:
     return NONE if value is None else f"{100 * value:.4g} %"
 
 
+def money(amount: float) -> str:
+    """An amount with two decimals; a small one with two significant digits."""
+    return f"{amount:,.2f}" if amount >= 1 or amount == 0 else f"{amount:.2g}"
+
+
 def percent(value: float) -> str:
     """A number of percent."""
     return f"{value:.0f} %"

@@ -64,6 +64,8 @@ def _header(site: Site, caller: Caller | None) -> None:
         if caller is not None:
             with Tag("nav", classes="places", aria_label="Main"):
                 link("Train", urls.HOME)
+                link("Models", urls.MODELS)
+                link("Revocations", urls.revocations())
                 link("Dagster", Addresses.of(site.settings).dagster)
         Tag("span", classes="grow")
         theme = Tag("button", classes="icon-button", type="button", aria_label="Theme: system", title="Theme")

@@ -24,7 +24,18 @@ def mount(app: FastAPI, settings: Settings) -> None:
     from nicegui import app as pages
     from nicegui import core, ui
 
-    from training_pipeline.web.pages import diff, errors, job, login, new_job, train, uses
+    from training_pipeline.web.pages import (
+        diff,
+        errors,
+        job,
+        login,
+        model_version,
+        models,
+        new_job,
+        revocations,
+        train,
+        uses,
+    )
     from training_pipeline.web.shell import Shell
     from training_pipeline.web.site import Site
 
@@ -32,7 +43,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
     core.app.config.socket_io_js_transports = ["websocket"]
     core.app.config.quasar_config["loadingBar"]["skipHijack"] = True
     pages.add_static_files("/static", STATIC)
-    for page in (login, train, new_job, job, diff, uses, errors):
+    for page in (login, train, new_job, job, diff, uses, models, model_version, revocations, errors):
         page.register(site)
     ui.run_with(
         app,

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final, Self
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.model_version import VersionState
+from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.domain.uses import Kind
+from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.store.queries import JobSort
+from training_pipeline.web import formats
 
 HOME: Final = "/train"
+MODELS: Final = f"{HOME}/models"
 _TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
 
 
 def new_job(sheet_id: str) -> str:
     """The form for a job on a training sheet."""
     return f"{HOME}/new?{urlencode({'sheet': sheet_id})}"
+
+
+def job_like(like: TrainingJob, changes: Mapping[str, object]) -> str:
+    """The form for a new job that is asked for as this one was, but for these keys of its configuration."""
+    asked = {**like.requested_config, **changes}
+    query = {"sheet": like.training_sheet_id, "model_name": like.model_name, "base_model": like.base_model}
+    query |= {name: formats.value(value) for name, value in asked.items() if value is not None}
+    if like.train_val_split != JobRequest.model_fields["train_val_split"].default:
+        query["train_val_split"] = formats.value(like.train_val_split)
+    return f"{HOME}/new?{urlencode(query)}"
 
 
 def retry(job_id: str) -> str:
@@ -40,6 +55,59 @@ def diff(first_id: str, second_id: str, *, change: str = "", cursor: str = "") -
 def uses(kind: Kind, name: str) -> str:
     """Where something was used."""
     return f"{HOME}/uses?{urlencode({str(kind): name})}"
+
+
+def revocations(*, cursor: str = "") -> str:
+    """The list of revocations."""
+    return f"{HOME}/revocations" + (f"?{urlencode({'cursor': cursor})}" if cursor else "")
+
+
+def revocation(revocation_id: str) -> str:
+    """The page of a revocation."""
+    return f"{HOME}/revocations/{revocation_id}"
+
+
+def model_version(name: str, version: str) -> str:
+    """A model version's page."""
+    return f"{HOME}/models/{quote(name, safe='')}/{quote(version, safe='')}"
+
+
+class VersionFilters(BaseModel):
+    """Which model versions are listed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field("", max_length=800, pattern=_TEXT)
+    alias: str = Field("", max_length=800, pattern=_TEXT)
+    sheet: str = Field("", max_length=800, pattern=_TEXT)
+    state: VersionState | None = None
+    page: int = Field(1, ge=1, le=100_000)
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> Self:
+        """The filters that a query names. Unknown values are ignored, so that a page opens for every URL."""
+        found: dict[str, object] = {name: query[name] for name in cls.model_fields if query.get(name)}
+        while True:
+            try:
+                return cls.model_validate(found)
+            except ValidationError as error:
+                for each in error.errors():
+                    found.pop(str(each["loc"][0]))
+
+    def address(self) -> str:
+        """The list with these filters."""
+        stated = {**self.model_dump(mode="json"), "page": "" if self.page == 1 else str(self.page)}
+        query = urlencode({name: value for name, value in stated.items() if value})
+        return f"{MODELS}?{query}" if query else MODELS
+
+    def with_(self, **changes: object) -> Self:
+        """Other filters; on their first page unless a page is named."""
+        return self.model_validate({**dict(self), "page": 1, **changes})
+
+    @property
+    def filtered(self) -> bool:
+        """Whether any filter is set."""
+        return bool(self.name or self.alias or self.sheet or self.state)
 
 
 class JobFilters(BaseModel):

@@ -14,15 +14,19 @@ import uvicorn
 
 from training_pipeline.api.app import create_app
 from training_pipeline.app.container import Services
+from training_pipeline.domain.revocations import Revoked
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.testing.job_life import API, prepared
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.polling import until
+from training_pipeline.training_jobs.store import lineage
 from training_pipeline_tests.api.routes.test_health import beat
 from training_pipeline_tests.api.test_openapi import DOCUMENT
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text()
+#: How the paths in the document stand for those on the page.
+IN_PATHS = {r"\{training_sheet_id\}": r"[\w-]+", r"\{name\}": r"[\w.-]+", r"\{version\}": r"\d+"}
 TITLE = "## Who may do what"
 #: Of curl the status is printed instead of the body; the command is ours, and prints what it is asked for.
 COMMANDS = f"""
@@ -72,7 +76,10 @@ def test_the_commands_of_the_page_answer_what_it_says(settings: Settings, defaul
     request = {"training_sheet_id": "sheet-123", "model_name": "test-model"}
     job, done = (services.jobs.create(request, created_by="ada").id for _ in range(2))
     prepared(services, done)
-    run(scripts()[0], settings, services, JOB=job, DONE=done)
+    lineage.set_model(services.store, done, version="1", files={})
+    revoked = Revoked(kind="label", value="label-1")
+    revocation = services.revocations.revoke(revoked, reason="wrong", actor="grace").revocation.id
+    run(scripts()[0], settings, services, JOB=job, DONE=done, REVOCATION=revocation)
 
 
 def test_so_do_those_that_tell_of_tokens(settings: Settings, database: Database, default_services: Services) -> None:
@@ -87,13 +94,13 @@ def test_so_do_those_that_tell_of_tokens(settings: Settings, database: Database,
 
 
 def test_the_page_shows_every_operation() -> None:
-    shown = re.sub(r"\$(JOB|DONE)", "{job_id}", PAGE)
-    missing = [
-        path
-        for path in DOCUMENT["paths"]
-        if not re.search(
-            re.escape(path).replace(r"\{training_sheet_id\}", r"[\w-]+").replace("other_", "") + r"(?!\w)", shown
-        )
-    ]
+    shown = re.sub(r"\$(JOB|DONE)", "{job_id}", PAGE).replace("$REVOCATION", "{revocation_id}")
+    missing = []
+    for path in DOCUMENT["paths"]:
+        pattern = re.escape(path).replace("other_", "")
+        for name, example in IN_PATHS.items():
+            pattern = pattern.replace(name, example)
+        if not re.search(pattern + r"(?!\w)", shown):
+            missing.append(path)
     assert missing == []
     assert API in PAGE

@@ -12,18 +12,20 @@ from fastapi.testclient import TestClient
 
 from training_pipeline.api.app import create_app
 from training_pipeline.app.container import Services
-from training_pipeline.domain.access import Role
+from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings
 from training_pipeline.testing.bearers import asking_client, bearer
 from training_pipeline.testing.job_life import API, JOBS, post
 from training_pipeline.testing.jobs import new_job
+from training_pipeline_tests.api.routes.test_decisions import DECISION
 from training_pipeline_tests.api.test_problems import problem
 
 OPEN = None
 #: Answers who has a session, whatever token comes along.
 OF_PAGES = "of pages"
 #: The least role that each route takes; a job's creator is meant where that role is an operator's.
+VERSION = f"{API}/model-versions/{{name}}/{{version}}"
 RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", "/openapi.json"): Role.VIEWER,
     ("GET", "/healthz"): OPEN,
@@ -43,12 +45,27 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{JOBS}/{{job_id}}/events/stream"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/metrics"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/lineage"): Role.VIEWER,
+    ("GET", f"{JOBS}/{{job_id}}/advice"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/diff/{{other_job_id}}"): Role.VIEWER,
     ("GET", f"{API}/training-sheets"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/preview"): Role.VIEWER,
     ("GET", f"{API}/models"): Role.VIEWER,
     ("GET", f"{API}/uses"): Role.VIEWER,
+    ("POST", f"{API}/revocations"): Role.STEWARD,
+    ("GET", f"{API}/revocations"): Role.VIEWER,
+    ("GET", f"{API}/revocations/{{revocation_id}}"): Role.VIEWER,
+    ("POST", f"{API}/decisions"): Role.STEWARD,
+    ("GET", f"{API}/decisions"): Role.VIEWER,
+    ("POST", f"{API}/suites"): Role.OPERATOR,
+    ("GET", f"{API}/suites"): Role.VIEWER,
+    ("GET", f"{API}/suites/{{name}}"): Role.VIEWER,
+    ("GET", f"{API}/suites/{{name}}/check"): Role.VIEWER,
+    ("GET", f"{API}/model-versions"): Role.VIEWER,
+    ("GET", f"{VERSION}"): Role.VIEWER,
+    ("POST", f"{VERSION}/verify"): Role.VIEWER,
+    ("POST", f"{VERSION}/endpoints"): Role.OPERATOR,
+    ("DELETE", f"{VERSION}/endpoints"): Role.OPERATOR,
 }
 
 
@@ -79,9 +96,21 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             status = ends.get(template.rpartition("/")[2], JobStatus.CANCELLED)
             job = new_job(created_by="ada", training_sheet_id="small", status=status)
             services.store.create(job, message="Created.")
-            path = re.sub(r"{(other_)?job_id}", job.id, template).replace("{training_sheet_id}", "small")
+            path = (
+                re.sub(r"{(other_)?job_id}", job.id, template)
+                .replace("{training_sheet_id}", "small")
+                .replace("{name}", "s")
+            )
             sends: dict[str, Any] = {"json": request} if (method, template) == ("POST", JOBS) else {}
             sends |= {"params": {"pair": "p-0001"}} if template.endswith("/uses") else {}
+            sends |= {"json": {"label": "l", "reason": "r"}} if template.endswith("/revocations") else {}
+            sends |= {"json": DECISION} if template.endswith("/decisions") else {}
+            path = path.replace("{revocation_id}", "rv-20261123-072145-9f3a2c")
+            sends |= {"params": {"job_id": job.id}} if template.endswith("/check") else {}
+            if (method, template) == ("POST", f"{API}/suites"):
+                sends = {"json": {"name": "s", "training_sheet_ids": ["unknown"]}}
+            url = {"url": "https://models.example.org"} if template.endswith("/endpoints") else None
+            sends |= {} if url is None else {"json": url} if method == "POST" else {"params": url}
             client.cookies.clear()
             answer = client.request(method, path, headers=headers, **sends)
             if least is OF_PAGES:
@@ -90,12 +119,14 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
                 assert answer.status_code in {200, 204, 503}, (method, template, role)
             elif role is None:
                 problem(answer, 401, "unauthenticated")
-            elif list(Role).index(role) < list(Role).index(Role(least)):
+            elif not Caller("ada", role).may_act_as(Role(least)):
                 problem(answer, 403, "forbidden")
             else:
                 # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs.
-                nothing = ("/lineage", "}/diff/{other_job_id}", "/uses")
-                expected = {404} if template.endswith(nothing) else {200, 201, 204}
+                nothing = ("/lineage", "}/diff/{other_job_id}", "/uses", "{revocation_id}", "/suites/{name}", "/check")
+                unknown = template.endswith(nothing) or template.startswith(VERSION)
+                unknown |= method == "POST" and template in {f"{API}/decisions", f"{API}/suites"}
+                expected = {404} if unknown else {200, 201, 204}
                 assert answer.status_code in expected, (method, template, role, answer.text)
 
 

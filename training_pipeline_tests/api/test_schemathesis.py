@@ -32,6 +32,7 @@ from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.testing.soak import SOAKING
+from training_pipeline.training_jobs.store import lineage
 
 #: The stream of a job that is not over has no end. What has happened comes at once, so one event is there.
 EVENTS = 1
@@ -47,10 +48,17 @@ CONFIG = SchemathesisConfig.from_dict(
         "seed": 1,
         "request-timeout": 60,  # 10 s by default, which a busy machine needs for nothing at all
         "generation": {"deterministic": True, "max-examples": 10},
-        "dictionaries": {"jobs": {"values": JOBS}, "sheets": {"values": ["small"]}},
+        "dictionaries": {
+            "jobs": {"values": JOBS},
+            "sheets": {"values": ["small"]},
+            "names": {"values": ["triage"]},
+            "versions": {"values": ["1"]},
+        },
         "parameters": {
             "path.job_id": {"dictionary": "jobs", "probability": 0.7},
             "path.training_sheet_id": {"dictionary": "sheets", "probability": 0.7},
+            "path.name": {"dictionary": "names", "probability": 0.8},
+            "path.version": {"dictionary": "versions", "probability": 0.8},
         },
         "checks": {
             # What a field may be is not all that must hold: a sheet must exist, batches be divisible, keys be known.
@@ -90,6 +98,7 @@ def services(settings: Settings, database: Database) -> Iterator[Services]:
             values: dict[str, Any] = {"training_sheet_id": "small", "status": status.get(job_id, JobStatus.PENDING)}
             parts.store.create(new_job(id=job_id, backend="local", **values), message="Created.")
         prepared(parts, "tj-lineage")
+        lineage.set_model(parts.store, "tj-lineage", version="1", files={"model.safetensors": "0" * 64})
         yield parts
 
 

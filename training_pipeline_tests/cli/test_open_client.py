@@ -6,7 +6,7 @@ from training_pipeline.cli.open_client import open_client
 from training_pipeline.cli.user import user
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.remote import RemoteClient
-from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.access import local_caller
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.settings import Settings
 
@@ -35,7 +35,7 @@ def test_a_token_that_anybody_on_the_way_can_read_is_worth_a_warning(
 def test_without_an_address_the_client_is_of_this_installation(installed: Settings) -> None:
     with open_client(None, None) as client:
         assert isinstance(client, LocalClient)
-        assert client.caller == Caller(user(), Role.ADMIN)
+        assert client.caller == local_caller(user())
         assert client.list().total == 0
     assert (installed.state_dir / "dagster").is_dir()
 

@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from training_pipeline.cli.user import caller, user
-from training_pipeline.domain.access import Role
+from training_pipeline.domain.access import local_caller
 
 
 def test_whoever_can_reach_the_database_is_an_admin_by_the_name_of_the_account() -> None:
-    assert (caller().name, caller().role) == (getpass.getuser(), Role.ADMIN)
+    assert caller() == local_caller(getpass.getuser())
     assert user() == getpass.getuser()
 
 

@@ -14,8 +14,10 @@ from training_pipeline.client.http import HttpService
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.remote import RemoteClient
 from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.advice.rules import VERSION
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob as Shown
@@ -37,7 +39,7 @@ def verbs(kind: type) -> set[str]:
 def test_both_clients_have_every_verb() -> None:
     assert verbs(RemoteClient) == verbs(Client)
     # What only pages ask, and the way a job is shown.
-    assert verbs(LocalClient) - verbs(Client) == {"plan_retry", "facets", "shown"}
+    assert verbs(LocalClient) - verbs(Client) == {"plan_retry", "facets", "version_facets", "shown"}
 
 
 @pytest.fixture(params=WHERE)
@@ -141,6 +143,22 @@ def test_pages_lead_from_one_to_the_next(client: Client, done: TrainingJob) -> N
     assert len(pairs.pairs) + len(further.pairs) == pairs.train_pairs
 
 
+def test_model_versions_and_where_they_are_served(client: Client, local: LocalClient, done: TrainingJob) -> None:
+    found = client.model_versions(name="triage", state=VersionState.REGISTERED, sheet="small", page_size=1)
+    assert found == local.model_versions(name="triage", state=VersionState.REGISTERED, sheet="small", page_size=1)
+    assert [(one.name, one.version, one.job_id) for one in found.model_versions] == [("triage", "2", done.id)]
+    assert client.model_versions(alias="champion").total == 0
+    assert client.verify_model_version("triage", "2") == local.verify_model_version("triage", "2")
+    url = "https://models.example.org/a?b=c d".replace(" ", "%20")
+    assert client.add_endpoint("triage", "2", url=url).endpoints == local.add_endpoint("triage", "2", url=url).endpoints
+    assert client.model_version("triage", "2") == local.model_version("triage", "2")
+    assert [one.until is None for one in client.remove_endpoint("triage", "2", url=url).endpoints] == [False]
+    for verb in ("model_version", "verify_model_version"):
+        assert error_of(client, verb, "main.ml.triage", "2").code == "not_found"
+    assert error_of(client, "add_endpoint", "triage", "2", url="x").code == "invalid_request"
+    assert error_of(client, "remove_endpoint", "triage", "2", url=url).code == "not_found"
+
+
 def test_a_page_that_cannot_be_is_refused(client: Client, done: TrainingJob) -> None:
     client.create(REQUEST)
     cursor = client.list(page_size=1).next_cursor
@@ -229,7 +247,20 @@ def test_a_job_is_followed_to_its_end(client: Client, done: TrainingJob) -> None
     assert [update.status for update in told if isinstance(update, Shown)] == [JobStatus.SUCCEEDED]
 
 
-@pytest.mark.parametrize("verb", ["get", "poll", "finish", "retry", "events", "metrics", "lineage"])
+def test_the_advice_on_a_job(client: Client, local: LocalClient, done: TrainingJob) -> None:
+    found = client.advice(done.id)
+    assert found == local.advice(done.id)
+    assert found.rules_version == VERSION
+    assert {one.rule for one in found.advice if one.kind == "warning"} >= {"few_pairs", "validation_small"}
+    plan = client.plan(REQUEST)
+    assert found.advice == plan.advice
+    assert found.estimate is not None
+    assert "machine is not known" in found.estimate.time.reason
+    assert "TRAINING_PIPELINE_PRICE_FILE" in plan.estimate.cost.reason
+    assert found.actual_seconds == client.get(done.id).duration_seconds
+
+
+@pytest.mark.parametrize("verb", ["advice", "get", "poll", "finish", "retry", "events", "metrics", "lineage"])
 def test_a_job_that_is_not_there(client: Client, verb: str) -> None:
     error = error_of(client, verb, "tj-none")
     assert (error.code, "no training job 'tj-none'" in error.message) == ("not_found", True)

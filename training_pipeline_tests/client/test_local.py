@@ -30,6 +30,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "events": lambda client: client.events("x"),
     "metrics": lambda client: client.metrics("x"),
     "lineage": lambda client: client.lineage("x"),
+    "advice": lambda client: client.advice("x"),
     "diff": lambda client: client.diff("x", "y"),
     "follow": lambda client: client.follow("x"),
     "training_sheets": lambda client: client.training_sheets(),
@@ -37,9 +38,38 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "preview": lambda client: client.preview("small"),
     "base_models": lambda client: client.base_models(),
     "uses": lambda client: client.uses(pair="x"),
+    "preview_revocation": lambda client: client.preview_revocation({"label": "x", "reason": "r"}),
+    "revoke": lambda client: client.revoke({"label": "x", "reason": "r"}),
+    "revocations": lambda client: client.revocations(),
+    "revocation": lambda client: client.revocation("x"),
+    "decide": lambda client: client.decide(
+        {"model_name": "m", "model_version": "1", "decision": "retrain", "reason": "r"}
+    ),
+    "decisions": lambda client: client.decisions(),
+    "create_suite": lambda client: client.create_suite({"name": "s", "training_sheet_ids": ["small"]}),
+    "suites": lambda client: client.suites(),
+    "suite": lambda client: client.suite("x"),
+    "check_suite": lambda client: client.check_suite("x", "y"),
+    "model_versions": lambda client: client.model_versions(),
+    "model_version": lambda client: client.model_version("x", "1"),
+    "verify_model_version": lambda client: client.verify_model_version("x", "1"),
+    "add_endpoint": lambda client: client.add_endpoint("x", "1", url="https://x"),
+    "remove_endpoint": lambda client: client.remove_endpoint("x", "1", url="https://x"),
+    "version_facets": lambda client: client.version_facets(),
     "facets": lambda client: client.facets(),
 }
-OF_OPERATORS = {"create", "plan", "cancel", "finish", "retry", "plan_retry"}
+OF_STEWARDS = {"preview_revocation", "revoke", "decide"}
+OF_OPERATORS = {
+    "create",
+    "plan",
+    "cancel",
+    "finish",
+    "retry",
+    "plan_retry",
+    "add_endpoint",
+    "remove_endpoint",
+    "create_suite",
+}
 OF_JOBS = ("create", "plan", "poll", "cancel", "finish", "retry", "plan_retry")
 
 
@@ -47,6 +77,7 @@ def test_every_verb_is_tried_here_and_says_whom_it_is_for() -> None:
     verbs = {name for name in vars(LocalClient) if not name.startswith("_")} - {"shown"}
     assert set(VERBS) == verbs
     assert {name for name in verbs if least_role(getattr(LocalClient, name)) is Role.OPERATOR} == OF_OPERATORS
+    assert {name for name in verbs if least_role(getattr(LocalClient, name)) is Role.STEWARD} == OF_STEWARDS
     assert set(Action) <= verbs
 
 
@@ -56,6 +87,15 @@ def test_a_viewer_is_refused_before_anything_is_looked_at(verb: str) -> None:
     client = object.__new__(LocalClient)
     client.caller = Caller("ada", Role.VIEWER)
     with pytest.raises(Forbidden, match="requires the role operator; ada has the role viewer"):
+        VERBS[verb](client)
+
+
+@pytest.mark.parametrize("verb", sorted(OF_STEWARDS))
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR, Role.ADMIN])
+def test_nobody_but_a_steward_decides_on_data(verb: str, role: Role) -> None:
+    client = object.__new__(LocalClient)
+    client.caller = Caller("ada", role)
+    with pytest.raises(Forbidden, match=f"requires the role steward; ada has the role {role}"):
         VERBS[verb](client)
 
 
@@ -94,8 +134,8 @@ def done_by(services: Services, caller: Caller) -> dict[str, dict[str, Any]]:
     [
         (Caller("ada", Role.VIEWER), {"poll"}),
         (Caller("eve", Role.OPERATOR), {"poll", "create", "plan"}),
-        (Caller("ada", Role.OPERATOR), {"poll", *OF_OPERATORS}),
-        (Caller("eve", Role.ADMIN), {"poll", *OF_OPERATORS}),
+        (Caller("ada", Role.OPERATOR), set(OF_JOBS)),
+        (Caller("eve", Role.ADMIN), set(OF_JOBS)),
     ],
 )
 def test_only_what_the_caller_may_reaches_the_service(services: Services, caller: Caller, verbs: set[str]) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from training_pipeline.backends.base import RunState, Submission
+from training_pipeline.backends.base import Handle, RunState, Submission
 from training_pipeline.databricks.backend import DatabricksBackend
 from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, NotFound
-from training_pipeline.domain.job import TERMINAL, JobStatus
+from training_pipeline.domain.job import TERMINAL, Handles, JobStatus
 from training_pipeline.testing.databricks_backend import backend_of, runs_of, workspace_with_volume
 from training_pipeline.testing.databricks_workspace.faults import FaultKind
 from training_pipeline.testing.databricks_workspace.jobs import Run, jobs
@@ -87,6 +87,19 @@ def test_a_run_from_submit_to_result(backend: DatabricksBackend, workspace: Work
     assert result.tokens == 100
 
 
+def test_a_token_reaches_the_worker_and_nothing_else(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.secrets["ml/hf"] = token = "hf_" + "s" * 34
+    backend = backend_of(workspace, options={"hf_token_secret": "ml/hf"})
+    backend.submit(asked(tmp_path, name="tells"))
+    assert over(backend).status is JobStatus.SUCCEEDED
+    assert backend.result(JOB, 1).custom_metrics == {"hf_token_length": len(token)}
+    run = only(workspace)
+    assert token not in json.dumps(run.request)
+    assert "ml/hf" not in json.dumps(run.request), "the task itself carries no secret, by name or by value"
+    for path in workspace.root.rglob("*"):
+        assert not path.is_file() or token.encode() not in path.read_bytes(), path
+
+
 def test_an_attempt_is_submitted_once_whoever_asks(
     backend: DatabricksBackend, workspace: Workspace, tmp_path: Path
 ) -> None:
@@ -96,8 +109,10 @@ def test_an_attempt_is_submitted_once_whoever_asks(
     assert backend_of(workspace).submit(told) == handle
     assert backend_of(workspace).find(JOB, 1) == handle
     assert backend.find(JOB, 2) is None
-    jobs(workspace).runs[int(handle.backend_run_id)].request["run_name"] = "renamed"  # the list does not have it yet
+    request = jobs(workspace).runs[int(handle.backend_run_id)].request
+    name, request["run_name"] = request["run_name"], "renamed"  # the list does not have it yet
     assert backend_of(workspace).submit(told) == handle, "the token alone finds it"
+    request["run_name"] = name
     assert len(runs_of(workspace)) == 1
     over(backend)
     again = asked(tmp_path, attempt=2)
@@ -114,6 +129,81 @@ def test_a_run_is_found_behind_many_others(backend: DatabricksBackend, workspace
     assert backend_of(workspace).find(JOB, 1) == handle
     pages = [call for call in workspace.calls[calls:] if call.name == "jobs/runs/list"]
     assert len(pages) >= 3
+
+
+def test_a_new_process_asks_for_its_runs_by_their_ids(
+    backend: DatabricksBackend, workspace: Workspace, tmp_path: Path
+) -> None:
+    jobs(workspace).wait_seconds = 600
+    keys = [(f"tj-20261123-072145-00000{number}", 1) for number in range(3)]
+    handles = {key: stored(backend.submit(asked(tmp_path, job_id=key[0]))) for key in keys}
+    later = backend_of(workspace)
+    later.handles_from(lambda runs: {key: handles[key] for key in runs})
+    calls = len(workspace.calls)
+    assert later.statuses(keys) == {}, "so few are asked about one by one"
+    assert {later.status(*key).status for key in keys} == {JobStatus.QUEUED}
+    assert "jobs/runs/list" not in [call.name for call in workspace.calls[calls:]]
+    assert later.find(*keys[0]) == backend.find(*keys[0])
+
+
+def test_in_a_busy_workspace_few_pages_are_looked_at(
+    backend: DatabricksBackend, workspace: Workspace, tmp_path: Path
+) -> None:
+    jobs(workspace).wait_seconds = 600
+    keys = [(f"tj-20261123-072145-00000{number}", 1) for number in range(6)]
+    handles = {key: stored(backend.submit(asked(tmp_path, job_id=key[0]))) for key in keys}
+    later = backend_of(workspace)
+    later.handles_from(lambda runs: {key: handles[key] for key in runs})
+    states = later.statuses(keys)
+    assert {state.status for state in states.values()} == {JobStatus.QUEUED}
+    assert states.keys() == set(keys)
+    mine = runs_of(workspace)[0]
+    for _ in range(500):
+        number = workspace.number()
+        jobs(workspace).runs[number] = Run(number, workspace.number(), {**mine.request, "run_name": "other"}, "x")
+    calls = len(workspace.calls)
+    assert later.statuses(keys) == {}
+    assert [call.name for call in workspace.calls[calls:]] == ["jobs/runs/list"] * 2
+
+
+@pytest.mark.parametrize("forged", ["creator", "description", "task_key"])
+def test_a_run_that_only_has_our_name_is_not_ours(
+    backend: DatabricksBackend, workspace: Workspace, tmp_path: Path, forged: str
+) -> None:
+    backend.submit(asked(tmp_path))
+    mine = only(workspace)
+    request = json.loads(json.dumps(mine.request))
+    if forged != "creator":
+        request["tasks"][0][forged] = "something else"
+    other = Run(mine.run_id - 1, workspace.number(), request, "eve@example.com" if forged == "creator" else mine.user)
+    jobs(workspace).runs[other.run_id] = other
+    found = backend_of(workspace).find(JOB, 1)
+    assert found is not None
+    assert found.backend_run_id == str(mine.run_id), "although the other one is older"
+    del jobs(workspace).runs[mine.run_id]
+    assert backend_of(workspace).find(JOB, 1) is None
+    over_there = backend_of(workspace)
+    over_there.handles_from(lambda runs: {(JOB, 1): stored(found)})
+    with pytest.raises(NotFound):
+        over_there.status(JOB, 1)
+
+
+def test_a_stored_id_that_is_of_another_run_finds_nothing(
+    backend: DatabricksBackend, workspace: Workspace, tmp_path: Path
+) -> None:
+    handle = backend.submit(asked(tmp_path))
+    later = backend_of(workspace)
+    later.handles_from(lambda runs: {("tj-other", 1): stored(handle)})
+    with pytest.raises(NotFound, match="tj-other attempt 1"):
+        later.status("tj-other", 1)
+    with pytest.raises(NotFound):
+        later.cancel("tj-other", 1)
+    assert not only(workspace).cancel_asked
+
+
+def stored(handle: Handle) -> Handles:
+    """The handle as it is stored with its job."""
+    return Handles(backend_job_id=handle.backend_job_id, backend_run_id=handle.backend_run_id)
 
 
 def test_a_training_that_fails_says_why(backend: DatabricksBackend, workspace: Workspace, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from training_pipeline.databricks.base_models import DatabricksModels, OfferedModel
+from training_pipeline.databricks.base_models import BUNDLED, TOKEN_SETTING, DatabricksModels, OfferedModel, _read
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 
 #: Of each model's config.json: sizes of the hidden and of the feed-forward layer, layers, heads, heads of keys and
@@ -40,8 +40,7 @@ def test_the_number_of_parameters_is_what_the_shape_of_the_model_gives() -> None
 def test_the_familiar_names_are_on_offer_with_what_holds_them() -> None:
     offers = {offer.id: offer for offer in DatabricksModels().offers()}
     small, large = (offers[f"databricks-meta-llama-3-1-{size}b-instruct"] for size in (8, 70))
-    assert small.default
-    assert [offer.id for offer in offers.values() if offer.default] == [small.id]
+    assert [offer.id for offer in offers.values() if offer.default] == ["qwen3-8b"]
     assert "GPU_1xH100" in small.accelerators
     assert "GPU_1xA10" not in small.accelerators
     assert large.accelerators == ("GPU_8xH100", "GPU_8xB300")
@@ -99,6 +98,40 @@ def test_an_installation_adds_models_of_its_own_and_replaces_others(tmp_path: Pa
     assert isinstance(replaced, OfferedModel)
     assert replaced.source == "me/phi-4-pruned"
     assert [offer.id for offer in models.offers() if offer.default] == ["ours"]
+
+
+def test_the_default_is_a_model_that_needs_nobodys_permission() -> None:
+    model = DatabricksModels().choose(None)
+    assert isinstance(model, OfferedModel)
+    assert not model.gated
+
+
+@pytest.mark.parametrize("gated", [model.id for model in _read(BUNDLED) if model.gated])
+def test_a_model_that_needs_a_permission_needs_a_token(gated: str) -> None:
+    refused = DatabricksModels().choose(gated)
+    assert isinstance(refused, FieldProblem)
+    for remedy in (TOKEN_SETTING, "TRAINING_PIPELINE_DATABRICKS_MODELS_FILE", "qwen3-8b"):
+        assert remedy in refused.message
+    assert "llama" not in refused.message.partition("choose one")[2]
+    assert isinstance(DatabricksModels(has_token=True).choose(gated), OfferedModel)
+
+
+def test_a_default_that_needs_a_permission_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    own = {"id": "own", "source": "meta-llama/Llama-3.2-1B-Instruct", "description": "1B", "gated": True}
+    file = written(tmp_path, {**own, "default": True})
+    with pytest.raises(InvalidRequest, match=TOKEN_SETTING) as raised:
+        DatabricksModels(file)
+    assert "own" in raised.value.message
+    assert isinstance(DatabricksModels(file, has_token=True).choose(None), OfferedModel)
+    copied = written(tmp_path, {**own, "default": True, "source": "/Volumes/main/ml/base/llama"})
+    assert DatabricksModels(copied).choose(None) == DatabricksModels(copied).choose("own")
+
+
+def test_an_entry_that_replaces_the_default_stays_the_default(tmp_path: Path) -> None:
+    file = written(tmp_path, {"id": "qwen3-8b", "source": "/Volumes/main/ml/base/qwen", "description": "Our copy"})
+    model = DatabricksModels(file).choose(None)
+    assert isinstance(model, OfferedModel)
+    assert model.source == "/Volumes/main/ml/base/qwen"
 
 
 def test_a_broken_file_names_everything_that_is_wrong(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from training_pipeline.domain.training_config import TrainingConfig
 
 
 def planned(base_model: str | None = None, *, own: str | None = None, **config: Any) -> tuple[str, TrainingConfig]:
-    return resolved_plan(DatabricksModels(), base_model, TrainingConfig(**config), train_pairs=400, own_accelerator=own)
+    models = DatabricksModels(has_token=True)
+    return resolved_plan(models, base_model, TrainingConfig(**config), train_pairs=400, own_accelerator=own)
 
 
 def test_nothing_is_left_to_chance() -> None:
     model, config = planned()
-    assert model == "databricks-meta-llama-3-1-8b-instruct"
+    assert model == "qwen3-8b"
     assert "auto" not in config.model_dump().values()
     assert (config.accelerator, config.accelerator_count, config.method) == ("GPU_1xH100", 1, "lora")
     assert config.precision == "bf16"

@@ -37,6 +37,14 @@ def test_the_requirements_are_the_versions_that_are_tested() -> None:
     assert {re.split(r"[<>=]", line)[0] for line in extras} <= pinned.keys()
 
 
+def test_secrets_are_staged_by_name_as_the_official_command_line_does() -> None:
+    assert "secret_env_vars.json" not in program.code_files(program.training_program(), {}, "/Workspace/x")
+    files = program.code_files(program.training_program(), {}, "/Workspace/x", secrets={"HF_TOKEN": "ml/hf/token"})
+    staged = [{"name": "HF_TOKEN", "secret_scope": "ml", "secret_key": "hf/token"}]
+    assert json.loads(files["secret_env_vars.json"]) == staged
+    assert list(files)[-1] == "command.sh"
+
+
 def test_the_program_is_packed_whole_and_reproducibly() -> None:
     packed = program.packed(program.training_program())
     assert packed == program.packed(program.training_program())
@@ -49,6 +57,7 @@ def test_the_instructions_hold_no_secret_and_every_place() -> None:
     asked = submission("tj-9", digest="d9").model_copy(update={"register_as": "main.ml.triage"})
     told = program.instructions(asked, places, source="owner/model", train_sha256="a", validation_sha256="b")
     assert told["files"]["train_file"] == {"path": f"{places.volume}/datasets/d9/train.jsonl", "sha256": "a"}
+    assert told["gpus"] == asked.config.accelerator_count
     assert told["result_dir"] == f"{places.volume}/runs/tj-9-1"
     assert told["register"]["name"] == "main.ml.triage"
     assert told["register"]["tags"]["training_pipeline.job_id"] == "tj-9"

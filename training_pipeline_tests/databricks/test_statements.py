@@ -32,7 +32,12 @@ from training_pipeline.testing.sql_walk import (
 
 PAGE = Path(__file__).parents[2] / "docs" / "unity_catalog.md"
 #: What no repetition mends: of credentials and grants the workspace speaks, not the storage behind a link.
-REFUSED = {FaultKind.UNAUTHENTICATED: "(401)", FaultKind.FORBIDDEN: "(403)", FaultKind.VANISHED: "could not"}
+REFUSED = {
+    FaultKind.UNAUTHENTICATED: "(401)",
+    FaultKind.FORBIDDEN: "(403)",
+    FaultKind.FORBIDDEN_PAGE: "is a page",
+    FaultKind.VANISHED: "could not",
+}
 
 
 @pytest.fixture
@@ -73,6 +78,25 @@ def _as_promised(cell: Cell, outcome: Outcome) -> bool:
     says = REFUSED.get(cell.kind, "") if cell.call != "sql-storage" else "could not be fetched"
     told = says in outcome.said and bool(outcome.hint) and "signature" not in f"{outcome.said} {outcome.hint}"
     return outcome.end is expected and outcome.struck >= 1 and told and outcome.mended
+
+
+@pytest.mark.parametrize("rows", [1, 7, 1000])
+def test_a_small_result_is_read_to_its_last_part(workspace: Workspace, rows: int) -> None:
+    warehouses(workspace).chunk_rows = rows
+    statement = "SELECT pair_id FROM main.training.qa_pairs WHERE training_sheet_id = 'sheet-1' ORDER BY 1"
+    read_rows = sheets(workspace).statements.rows(statement)
+    assert {row[0] for row in read_rows} == set(IDS)
+    assert len(read_rows) == len(IDS)
+
+
+def test_a_result_that_was_cut_off_is_an_error(workspace: Workspace) -> None:
+    warehouses(workspace).cut_after = 10
+    statements = sheets(workspace).statements
+    statement = "SELECT pair_id FROM main.training.qa_pairs"
+    with pytest.raises(Unavailable, match="cut the result of a statement off after 10 rows"):
+        statements.rows(statement)
+    with pytest.raises(Unavailable, match="cut the result"):
+        next(statements.batches(statement, None, pa.schema([("pair_id", pa.string())])))
 
 
 def test_a_link_that_expired_is_asked_for_again(workspace: Workspace) -> None:

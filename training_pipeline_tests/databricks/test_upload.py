@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -94,6 +97,35 @@ def test_a_workspace_that_gives_no_links_takes_the_file_whole(
     path = made(tmp_path, 2 * PARTS_FROM)
     uploads.to_volume(path, REMOTE)
     assert workspace.path(REMOTE).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_storage_that_is_out_of_reach_takes_the_file_whole_through_the_workspace(
+    uploads: Uploads, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    """Behind the links is nobody, or somebody who hangs up, as a firewall does."""
+    monkeypatch.setattr(Config, "files_ext_multipart_upload_max_retries", 1)
+    monkeypatch.setattr(Config, "experimental_files_ext_cloud_api_max_retries", 1)
+    with socket.create_server(("127.0.0.1", 0)) as firewall:
+        files.store(workspace).storage = f"http://127.0.0.1:{firewall.getsockname()[1] if answers else 9}"
+        stop = threading.Event()
+        thread = threading.Thread(target=hang_up, args=(firewall, stop))
+        thread.start()
+        path = made(tmp_path, 3 * PARTS_FROM + 17)
+        try:
+            assert uploads.to_volume(path, REMOTE) == sha256(path)
+        finally:
+            stop.set()
+            thread.join()
+    assert workspace.path(REMOTE).read_bytes() == path.read_bytes()
+    assert "fs/files/multipart" in [call.name for call in workspace.calls], "it was tried in parts first"
+
+
+def hang_up(server: socket.socket, stop: threading.Event) -> None:
+    server.settimeout(0.05)
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            server.accept()[0].close()
 
 
 def test_a_volume_that_is_missing_is_named_with_the_grants(workspace: Workspace, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ def ask(connection: Connection) -> None:
 
 
 def test_a_wrong_host_is_told_of_in_seconds() -> None:
+    import databricks.sdk  # noqa: F401 - what takes seconds by itself
+
     connection = Connection(2, 2, {"host": "http://127.0.0.1:9", "token": "x", "auth_type": "pat"})
     began = time.monotonic()
     with pytest.raises(BackendUnreachable) as raised:
@@ -52,6 +54,9 @@ def test_missing_credentials_are_told_of_without_a_traceback(monkeypatch: pytest
     [
         (FaultKind.UNAUTHENTICATED, BackendDenied, "401"),
         (FaultKind.FORBIDDEN, BackendDenied, "403"),
+        (FaultKind.FORBIDDEN_TOKEN, BackendDenied, "our token is not accepted"),
+        (FaultKind.FORBIDDEN_ADDRESS, BackendDenied, "IP access list"),
+        (FaultKind.FORBIDDEN_PAGE, BackendDenied, "is a page and not Databricks' own (Sign in)"),
         (FaultKind.INTERNAL, BackendUnreachable, "internal error"),
         (FaultKind.HTML, BackendUnreachable, "not JSON but a page"),
         (FaultKind.CUT_REPLY, BackendUnreachable, "no answer"),

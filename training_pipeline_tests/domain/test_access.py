@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_pipeline.domain.access import LEAST, Caller, Role, allowed_actions, require, require_role
+from training_pipeline.domain.access import LEAST, Caller, Role, allowed_actions, local_caller, require, require_role
 from training_pipeline.domain.errors import Forbidden, NotYours, PipelineError
 from training_pipeline.domain.job import Action, JobStatus, TrainingJob
 from training_pipeline.testing.jobs import new_job
@@ -18,6 +18,7 @@ JOBS = st.builds(lambda status, by: new_job(status=status, created_by=by), st.sa
     [
         (Role.VIEWER, {Action.POLL}, {Action.POLL}),
         (Role.OPERATOR, set(Action), {Action.POLL}),
+        (Role.STEWARD, {Action.POLL}, {Action.POLL}),
         (Role.ADMIN, set(Action), set(Action)),
     ],
 )
@@ -48,6 +49,13 @@ def test_each_verb_has_a_rule_and_one_without_is_for_admins() -> None:
     assert not Caller("ada", Role.OPERATOR).may(unheard_of, job)  # type: ignore[arg-type]
     with pytest.raises(Forbidden):
         require(Caller("ada", Role.OPERATOR), unheard_of, job)  # type: ignore[arg-type]
+
+
+def test_stewards_decide_on_data_and_whoever_launches_does_not() -> None:
+    stewards = {role for role in Role if Caller("ada", role).may_act_as(Role.STEWARD)}
+    assert stewards == {Role.STEWARD}, "admins are none by default"
+    assert not Caller("ada", Role.STEWARD).may_act_as(Role.OPERATOR)
+    assert all(local_caller("ada").may_act_as(role) for role in Role), "where nobody is asked, everybody may"
 
 
 def test_a_refusal_says_what_is_missing() -> None:

@@ -41,6 +41,25 @@ def test_a_job_has_one_model_version_however_often_it_is_registered(tracking: Tr
     assert (found.source, found.tags["a"], found.run_id) == (str(tmp_path), "b", run_id)
 
 
+def test_a_model_version_is_tagged(tracking: Tracking, tmp_path: Path) -> None:
+    _, run_id = tracking.start_run("tj-1", params={}, tags={})
+    tracking.register("triage", job_id="tj-1", source=tmp_path, run_id=run_id, tags={"a": "b"}, description="d")
+    for _ in range(2):
+        tracking.tag_version("triage", "1", {"tainted": "rv-1"})
+    found = tracking.client.get_model_version("triage", "1").tags
+    assert (found["a"], found["tainted"]) == ("b", "rv-1")
+
+
+def test_aliases_are_those_of_the_registry(tracking: Tracking, tmp_path: Path) -> None:
+    assert tracking.aliases("triage") == {}
+    for job_id in ("tj-1", "tj-2"):
+        _, run_id = tracking.start_run(job_id, params={}, tags={})
+        tracking.register("triage", job_id=job_id, source=tmp_path, run_id=run_id, tags={}, description="")
+    tracking.client.set_registered_model_alias("triage", "champion", "1")
+    tracking.client.set_registered_model_alias("triage", "next", "2")
+    assert tracking.aliases("triage") == {"champion": "1", "next": "2"}
+
+
 def test_more_points_than_one_batch_holds_are_written(tracking: Tracking) -> None:
     _, run_id = tracking.start_run("tj-1", params={}, tags={})
     points = [MetricPoint(name="train_loss", step=step, value=1 / step, time=step) for step in range(1, 1502)]

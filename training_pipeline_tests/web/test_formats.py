@@ -39,6 +39,11 @@ def test_figures(value: float | None, words: str) -> None:
     assert formats.figure(value) == words
 
 
+@pytest.mark.parametrize(("amount", "words"), [(0, "0.00"), (0.00123, "0.0012"), (0.5, "0.5"), (1234.5, "1,234.50")])
+def test_money(amount: float, words: str) -> None:
+    assert formats.money(amount) == words
+
+
 def test_names_and_values() -> None:
     assert formats.words("max_length") == "Max length"
     assert formats.words("lora_rank") == "LoRA rank"

@@ -26,6 +26,8 @@ from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.used_rows import dataset_of, job_with, row
+from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import EventType
 
 pytestmark = [
@@ -108,6 +110,9 @@ def test_a_job_from_the_form_to_a_pair_of_its_lineage(visitor: Visitor, system: 
     expect(page.get_by_label("Model name")).to_have_attribute("aria-invalid", "true")
     page.get_by_label("Model name").fill("real-model")
     expect(page.get_by_label("Model name")).not_to_have_attribute("aria-invalid", "true")
+    page.get_by_label("Learning rate", exact=True).fill("0.05")
+    page.get_by_role("button", name="Use 0.002 for Learning rate").click()
+    expect(page.get_by_label("Learning rate", exact=True)).to_have_value("0.002")
     page.get_by_label("Epochs", exact=True).fill("6")
     page.get_by_label("Share of the pairs").fill("0.7")
     expect(page.get_by_text("217 training pairs, 93 validation pairs")).to_be_visible()
@@ -408,6 +413,68 @@ def test_where_a_pair_an_item_and_a_sheet_were_used(visitor: Visitor, system: Ru
     expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
     page.goto(f"{base}/train/uses")
     expect(page.get_by_text("This question cannot be answered")).to_be_visible()
+    visitor.faults.clear()  # the browser reports the 404
+
+
+def test_a_steward_revokes_an_item_and_its_models_pages_say_so(
+    visitor: Visitor, system: RunningSystem, base: str, tmp_path: Path
+) -> None:
+    rows = [row("p-1", "train", item_ref="withdrawn-item"), row("p-2", "validation")]
+    dataset = dataset_of(tmp_path, "invoices", rows)
+    store = system.services.store
+    job = job_with(store, system.services.uses, "invoices", dataset, version="7", status=JobStatus.SUCCEEDED)
+    page = alive(visitor.open(f"/train/jobs/{job.id}"))
+    expect(page.get_by_text("This model is tainted")).to_be_hidden()
+    page = alive(visitor.open("/train/uses?item=withdrawn-item"))
+    page.get_by_role("button", name="Revoke everywhere").click()
+    expect(page.get_by_text(f"It will taint 1 model: {job.request.model_name} 7.")).to_be_visible()
+    assert serious(page) == []
+    page.get_by_role("button", name="Revoke", exact=True).click()
+    expect(page.get_by_text("must have 1 to 1,000 characters")).to_be_visible()
+    page.get_by_label("Reason").fill("consent withdrawn")
+    page.get_by_role("button", name="Revoke", exact=True).click()
+    expect(page).to_have_url(re.compile(f"{base}/train/revocations/rv-"))
+    expect(page.get_by_text("consent withdrawn")).to_be_visible()
+    assert serious(page) == []
+    page.get_by_role("region", name="Tainted models table").get_by_role("link", name=job.id).click()
+    expect(page.get_by_text("This model is tainted")).to_be_visible()
+    assert serious(page) == []
+    page.get_by_role("link", name="Revocations").click()
+    expect(page.get_by_role("cell", name="item withdrawn-item")).to_be_visible()
+    assert serious(page) == []
+    page.goto(f"{base}/train/revocations/rv-20260101-000000-aaaaaa")
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+    visitor.faults.clear()  # the browser reports the 404
+
+
+def test_a_model_version_from_the_list_to_its_verdict(visitor: Visitor, system: RunningSystem, base: str) -> None:
+    job = prepared(system.services, finished(system, JobStatus.SUCCEEDED, model_name="shown").id)
+    lineage.set_model(system.services.store, job.id, version="3", files={"model.safetensors": "0" * 64})
+    system.services.store.update(job.id, {"uc_model_name": "main.ml.shown", "uc_model_version": "3"})
+    page = alive(visitor.open("/train"))
+    page.get_by_label("Search jobs").fill(job.id)
+    expect(page.get_by_role("link", name="v3", exact=True)).to_have_attribute("href", "/train/models/main.ml.shown/3")
+    page.get_by_role("link", name="Models").click()
+    page.get_by_role("combobox", name="Model", exact=True).select_option("main.ml.shown")
+    expect(page).to_have_url(f"{base}/train/models?name=main.ml.shown")
+    expect(page.get_by_text("1 version found")).to_be_visible()
+    assert serious(page) == []
+    page.get_by_role("link", name="main.ml.shown version 3").click()
+    expect(page).to_have_url(f"{base}/train/models/main.ml.shown/3")
+    expect(page.get_by_role("row", name="compliance@example.org 310")).to_be_visible()
+    expect(page.get_by_role("row", name="model.safetensors - 0000")).to_be_visible()
+    page.get_by_role("button", name="Verify").click()
+    expect(page.get_by_role("row", name="pass rows Its rows may still be trained on, all of them.")).to_be_visible()
+    expect(page.get_by_role("row", name="unknown mlflow")).to_be_visible()
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_timeout(100)
+            assert serious(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.goto(f"{base}/train/models/main.ml.show/3")
+    expect(page.get_by_text("Nearest: main.ml.shown.")).to_be_visible()
     visitor.faults.clear()  # the browser reports the 404
 
 

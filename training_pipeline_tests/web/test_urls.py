@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.model_version import VersionState
 from training_pipeline.training_jobs.store.queries import JobSort
 from training_pipeline.web import urls
-from training_pipeline.web.urls import JobFilters
+from training_pipeline.web.urls import JobFilters, VersionFilters
 
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=128)
 FILTERS = st.builds(
@@ -35,6 +36,28 @@ def test_every_query_opens_a_page(query: dict[str, str]) -> None:
     JobFilters.parse(query)
 
 
+VERSIONS = st.builds(
+    VersionFilters,
+    name=WORDS,
+    alias=WORDS,
+    sheet=WORDS,
+    state=st.none() | st.sampled_from(VersionState),
+    page=st.integers(1, 100_000),
+)
+
+
+@given(VERSIONS)
+def test_an_address_of_model_versions_leads_back_to_its_filters(filters: VersionFilters) -> None:
+    query = dict(parse_qsl(filters.address().partition("?")[2], keep_blank_values=True))
+    assert VersionFilters.parse(query) == filters
+    assert filters.filtered == bool(set(query) - {"page"})
+
+
+@given(st.dictionaries(st.sampled_from([*VersionFilters.model_fields, "x"]), st.text()))
+def test_every_query_opens_the_list_of_model_versions(query: dict[str, str]) -> None:
+    VersionFilters.parse(query)
+
+
 def test_what_is_no_filter_is_left_out() -> None:
     query = {"status": "failed,nonsense,failed", "sort": "price", "page": "0", "search": "a\0b", "sheet": "s1"}
     assert JobFilters.parse(query) == JobFilters(statuses=(JobStatus.FAILED,), sheet="s1")
@@ -53,6 +76,9 @@ def test_a_plain_list_has_a_plain_address() -> None:
         (urls.retry("tj-1"), "/train/new?retry=tj-1"),
         (urls.job("tj-1"), "/train/jobs/tj-1"),
         (urls.job("tj-1", "events"), "/train/jobs/tj-1/events"),
+        (urls.model_version("main.ml.triage", "7"), "/train/models/main.ml.triage/7"),
+        (urls.model_version("a b", "7"), "/train/models/a%20b/7"),
+        (VersionFilters().with_(state=VersionState.TAINTED).address(), "/train/models?state=tainted"),
     ],
 )
 def test_addresses_of_pages(found: str, expected: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from starlette.requests import HTTPConnection
 
 from training_pipeline.app.container import Services
-from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.access import Caller, local_caller
 from training_pipeline.domain.errors import Unauthenticated
 from training_pipeline.settings import Settings
 
@@ -17,7 +17,7 @@ Authenticate = Callable[[HTTPConnection], Caller]
 
 
 def authentication(settings: Settings) -> Authenticate:
-    """The authentication that the settings ask for. With `none` every caller is the local user, an admin."""
+    """The authentication that the settings ask for. With `none` every caller is the local user, with all rights."""
     if settings.auth == "token":
         return by_token
     return as_local_user(settings)
@@ -25,7 +25,7 @@ def authentication(settings: Settings) -> Authenticate:
 
 def as_local_user(settings: Settings) -> Authenticate:
     """Every caller is the local user."""
-    local = Caller(settings.local_user, Role.ADMIN)
+    local = local_caller(settings.local_user)
     return lambda _: local
 
 

@@ -60,6 +60,9 @@ def list_training_jobs(
     status: Annotated[list[JobStatus] | None, Query(description="Filter: statuses.")] = None,
     created_by: Annotated[str | None, Query(pattern=NAME, description="Filter: creator.")] = None,
     search: Annotated[str | None, Query(pattern=NAME, description=SEARCH, examples=["triage"])] = None,
+    tainted: Annotated[
+        bool, Query(description="Filter: only jobs whose model is tainted by a revocation.", examples=[True])
+    ] = False,
     sort: Annotated[JobSort, Query(description=SORT)] = JobSort.CREATED_AT,
     descending: Annotated[bool, Query(description="Descending order.")] = True,
     page: PageNumber = None,
@@ -72,6 +75,7 @@ def list_training_jobs(
         training_sheet_id=training_sheet_id,
         created_by=created_by,
         search=search,
+        tainted=tainted,
         sort=sort,
         descending=descending,
         page=page,

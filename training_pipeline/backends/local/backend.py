@@ -21,6 +21,7 @@ from training_pipeline.backends.base import (
     Handle,
     MetricPoint,
     Plan,
+    Rehearsal,
     RunState,
     Submission,
     TrainingResult,
@@ -29,6 +30,8 @@ from training_pipeline.backends.defaults import resolve
 from training_pipeline.backends.local import disk_room, outcomes
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.backends.local.hardware import best_precision
+from training_pipeline.backends.local.machine import this_machine
+from training_pipeline.backends.local.model_facts import model_facts
 from training_pipeline.backends.local.progress import read_points
 from training_pipeline.backends.local.rehearsal import rehearse
 from training_pipeline.backends.local.run_directory import Orders, RunDirectory
@@ -40,6 +43,7 @@ from training_pipeline.backends.trainer_contract import (
     trainer_config,
     training_result,
 )
+from training_pipeline.domain.advice.facts import ModelFacts
 from training_pipeline.domain.errors import (
     BackendFailed,
     Conflict,
@@ -48,7 +52,6 @@ from training_pipeline.domain.errors import (
     NotFound,
     Unavailable,
 )
-from training_pipeline.domain.export_summary import SheetWarning
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.job_id import is_job_id
 from training_pipeline.domain.lineage import BaseModelRecord
@@ -130,9 +133,13 @@ class LocalBackend:
         """Whether the base model is a folder of this machine, and our own program trains it. Pure."""
         return Path(base_model).is_absolute() and self._program == PROGRAM
 
-    def rehearse(self, submission: Submission) -> list[SheetWarning]:
-        """What the trainer would refuse or cut; its tokenizer reads every example. Reads only."""
+    def rehearse(self, submission: Submission) -> Rehearsal:
+        """What the trainer would make of the dataset; its tokenizer reads every example. Reads only."""
         return rehearse(submission)
+
+    def describe(self, base_model: str, config: TrainingConfig) -> ModelFacts:  # noqa: ARG002 - all train on this machine
+        """What the files of the base model say of it, and this machine. Reads; never raises."""
+        return model_facts(base_model, this_machine())
 
     def submit(self, submission: Submission) -> Handle:
         """Start training and return; the existing handle where this attempt was submitted before.

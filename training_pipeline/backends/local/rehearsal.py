@@ -1,4 +1,6 @@
-"""A rehearsal of a training on this machine: the training program says what it would refuse, and trains nothing."""
+"""A rehearsal of a training on this machine: the training program says what it would make of the data, and trains
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.backends.base import NOT_REHEARSED, Submission
+from training_pipeline.backends.base import NOT_REHEARSED, Rehearsal, Submission
 from training_pipeline.backends.trainer_contract import trainer_config
+from training_pipeline.domain.advice.facts import TokenLengths
 from training_pipeline.domain.export_summary import SheetWarning
 from training_pipeline.sft.findings import CUT_OFF, REFUSED
 from training_pipeline.sft.pair_ids import listed
@@ -19,18 +22,24 @@ PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft", "--rehearse")
 _SECONDS: Final = 60.0
 
 
-def rehearse(submission: Submission, *, seconds: float = _SECONDS) -> list[SheetWarning]:
-    """What the training program would refuse or cut; what kept it from saying so is a warning too. Reads only."""
+def rehearse(submission: Submission, *, seconds: float = _SECONDS) -> Rehearsal:
+    """What the training program would make of the data; what kept it from saying so is a warning. Reads only."""
     with tempfile.TemporaryDirectory(prefix="training-pipeline-") as directory:
         config = Path(directory) / "config.json"
         config.write_text(json.dumps(trainer_config(submission, Path(directory) / "run")), encoding="utf-8")
         try:
             done = subprocess.run([*PROGRAM, str(config)], capture_output=True, timeout=seconds, check=True)
-            return [_warning(**finding) for finding in json.loads(done.stdout)]
-        except (subprocess.SubprocessError, OSError, ValueError, TypeError) as error:
+            said = json.loads(done.stdout)
+            lengths = {int(length): count for length, count in said["lengths"].items()}
+            return Rehearsal(
+                warnings=tuple(_warning(**finding) for finding in said["findings"]),
+                lengths=TokenLengths(counts=lengths) if lengths else None,
+                unknown_tokens=said["unknown_tokens"],
+            )
+        except (subprocess.SubprocessError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             why = f"it took longer than {seconds:g} s" if isinstance(error, subprocess.TimeoutExpired) else "it failed"
             message = f"What the trainer would refuse could not be found out: {why} ({type(error).__name__})."
-            return [SheetWarning(code=NOT_REHEARSED, count=1, message=message)]
+            return Rehearsal(warnings=(SheetWarning(code=NOT_REHEARSED, count=1, message=message),))
 
 
 def _warning(code: str, message: str, count: int, pair_ids: list[str]) -> SheetWarning:

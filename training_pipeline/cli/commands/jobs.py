@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from training_pipeline.cli.commands import jobs_records, jobs_watch, paging
+from training_pipeline.cli.commands import jobs_advise, jobs_records, jobs_watch, paging
 from training_pipeline.cli.commands.job_request import (
     BaseModelId,
     BatchSize,
@@ -98,6 +98,9 @@ def list_jobs(
     active: Annotated[bool, typer.Option("--active", help="Only jobs that are pending, queued or running.")] = False,
     sheet: Annotated[str | None, typer.Option(help="Only jobs on this training sheet.")] = None,
     by: Annotated[str | None, typer.Option(help="Only jobs that this person created.")] = None,
+    tainted: Annotated[
+        bool, typer.Option("--tainted", help="Only jobs whose model is tainted by a revocation.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of jobs to list.")] = 20,
     cursor: Cursor = None,
     json: Json = False,
@@ -109,7 +112,12 @@ def list_jobs(
     with open_client(url, token) as client:
         page = paging.rows(
             lambda size, at: client.list(
-                statuses=statuses, training_sheet_id=sheet, created_by=by, page_size=size, cursor=at
+                statuses=statuses,
+                training_sheet_id=sheet,
+                created_by=by,
+                tainted=tainted,
+                page_size=size,
+                cursor=at,
             ),
             "jobs",
             limit=limit,
@@ -119,7 +127,7 @@ def list_jobs(
         print_json(page)
     elif page.jobs:
         say(jobs.table(page))
-    elif status or active or sheet or by:
+    elif status or active or sheet or by or tainted:
         say("No training jobs match.")
     else:
         say("No training jobs yet. `training-pipeline demo` creates one.")
@@ -133,7 +141,7 @@ def show(job_id: JobId, json: Json = False, url: Url = None, token: Token = None
         if json:
             print_json(job)
         else:
-            say(jobs.details(job, client.events(job_id, page_size=20)))
+            say(jobs.details(job, client.events(job_id, page_size=20), client.advice(job_id)))
 
 
 @app.command()
@@ -208,6 +216,7 @@ def retry(
             say(jobs.created(job))
 
 
+app.command("advise")(jobs_advise.advise)
 app.command("watch")(jobs_watch.watch)
 app.command("events")(jobs_records.events)
 app.command("metrics")(jobs_records.metrics)

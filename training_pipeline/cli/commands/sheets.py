@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,21 +13,30 @@ from rich.markup import escape
 from rich.table import Table
 
 from training_pipeline.app.sheet_source import file_sheets, sheet_source
-from training_pipeline.cli.render.sheet import report_as_json, show_head, show_report
+from training_pipeline.cli.commands.sheets_import import import_file, mapping_in
+from training_pipeline.cli.render.imported import found_as_json, show_found
+from training_pipeline.cli.render.sheet import report_as_json, show_diff, show_head, show_report
 from training_pipeline.datasets.preview import preview as preview_lines
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.rules.chat_format import STATED_AT_IMPORT, Severity
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, SheetStatus
-from training_pipeline.domain.usage import DataClassification
+from training_pipeline.infra.files import is_file
 from training_pipeline.settings import Settings
+from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.sheets.diff import diff
 from training_pipeline.sheets.files.checking import check as check_file
 from training_pipeline.sheets.files.source import SUFFIXES, FileTrainingSheets
 from training_pipeline.sheets.files.structure import unreadable
+from training_pipeline.sheets.files.versions import VERSION, versions
 from training_pipeline.sheets.head import Head, read_head
-from training_pipeline.sheets.importing.importer import import_sheet
+from training_pipeline.sheets.importing.convert import Conversion
+from training_pipeline.sheets.importing.importer import examine
+from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.request import ImportRequest
 
 app = typer.Typer(help="List, check, preview and import training sheets.", no_args_is_help=True)
+app.command("import")(import_file)
 
 SheetId = Annotated[str, typer.Argument(help="The training sheet's id.", metavar="ID")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -86,11 +96,17 @@ def preview(
 
 @app.command()
 def check(
-    sheet: Annotated[str, typer.Argument(help="A training sheet's id, or a file.", metavar="ID|FILE")],
+    sheet: Annotated[
+        str, typer.Argument(help="A training sheet's id, or a file of any known format.", metavar="ID|FILE")
+    ],
     limit: Annotated[int, typer.Option(min=0, help="Maximum number of problems to show; all are counted.")] = 50,
+    mapping: Annotated[Path | None, typer.Option(help="A file that is no sheet yet: how it is to be read.")] = None,
     json: Json = False,
 ) -> None:
     """Report every problem of every row; the exit code is 1 if there is an error."""
+    if (foreign := _foreign(Path(sheet), mapping)) is not None:
+        _check_foreign(foreign, limit, json=json)
+        return
     data, head = _files(file_sheets(Settings()), sheet)
     report = check_file(data, head, limit=limit)
     if json:
@@ -99,6 +115,79 @@ def check(
         show_report(Console(), data, report)
     if report.errors:
         raise typer.Exit(1)
+
+
+def _foreign(file: Path, mapping: Path | None) -> Conversion | None:
+    """A file that is no training sheet yet; null for one that is, and for what is no file at all."""
+    if not is_file(file) or file.suffix == ".yaml":
+        return None
+    if file.with_name(file.stem.partition("@")[0] + ".yaml").exists() and file.suffix in SUFFIXES:
+        return None
+    read = mapping_in(mapping) if mapping is not None else ColumnMapping()
+    conversion = examine(ImportRequest(file=file, id="checked", mapping=read))
+    has_ids = not conversion.tally.columns.keys().isdisjoint({"pair_id", "item_ref"})
+    is_ours = has_ids and mapping is None and file.suffix in SUFFIXES and not conversion.format.status_words
+    return None if is_ours else conversion
+
+
+def _check_foreign(conversion: Conversion, limit: int, *, json: bool) -> None:
+    for _ in conversion.pairs():
+        pass
+    refusals = list(conversion.refusals())
+    conversion.tally.findings.drop(STATED_AT_IMPORT)  # what no file says is asked for when it is imported
+    if json:
+        found = found_as_json(conversion)
+        found["to_be_said"] = [{"option": one.pointer, "code": one.code, "message": one.message} for one in refusals]
+        typer.echo(jsonlib.dumps(found))
+    else:
+        console = Console()
+        show_found(console, conversion, limit=limit)
+        for one in refusals:
+            console.print(f"{escape(one.pointer)}: {escape(one.message)}", style="red", highlight=False)
+    tally = conversion.tally
+    if refusals or len(tally.faults) or tally.findings.count(Severity.ERROR) or not tally.sound:
+        raise typer.Exit(1)
+
+
+@app.command("versions")
+def list_versions(sheet_id: SheetId, json: Json = False) -> None:
+    """List the versions of a sheet that were kept when it was replaced, the newest first."""
+    found = versions([Settings().sheets], sheet_id)
+    if json:
+        typer.echo(jsonlib.dumps({"versions": [{"name": name, "folder": str(folder)} for name, folder in found]}))
+        return
+    for name, folder in found:
+        typer.echo(f"{name}  {folder}")
+    if not found:
+        typer.echo(f"No earlier version of {sheet_id} was kept.", err=True)
+
+
+@app.command("diff")
+def diff_sheets(
+    old: Annotated[str, typer.Argument(help="A sheet's id, or a version of it, as sums@0123456789ab.", metavar="OLD")],
+    new: Annotated[str, typer.Argument(help="The sheet or version to compare it with.", metavar="NEW")],
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of pairs to name.")] = 50,
+    json: Json = False,
+) -> None:
+    """Show what changed from one sheet, or version of it, to another: which pairs, and how. Never shows their text."""
+    with _opened(old) as before, _opened(new) as after:
+        found = diff(before, after, limit=limit)
+    if json:
+        pairs = [{"pair_id": one.pair_id, "was": one.was, "changes": one.changes} for one in found.pairs]
+        typer.echo(jsonlib.dumps({"counts": found.counts, "total": found.total, "pairs": pairs}))
+        return
+    show_diff(Console(), found)
+
+
+def _opened(named: str) -> AbstractContextManager[OpenSheet]:
+    settings = Settings()
+    if match := VERSION.fullmatch(named):
+        folders = dict(versions([settings.sheets], match["id"]))
+        if named not in folders:
+            known = ", ".join(folders) or "none"
+            raise NotFound(f"There is no version '{named}'.", hint=f"There are: {known}.")
+        return FileTrainingSheets([folders[named]]).open(match["id"])
+    return sheet_source(settings).open(named)
 
 
 def _files(sheets: FileTrainingSheets, named: str) -> tuple[Path, Head]:
@@ -124,93 +213,3 @@ def _files(sheets: FileTrainingSheets, named: str) -> tuple[Path, Head]:
 def _silent_head(name: str) -> Head:
     unnamed = Reference(id="unnamed")
     return Head(name=name, status=SheetStatus.REVIEW, source_sheet=unnamed, prompt_template=unnamed)
-
-
-@app.command("import")
-def import_file(
-    file: Annotated[Path, typer.Argument(help="A .jsonl, .csv or .parquet file.", metavar="FILE")],
-    sheet_id: Annotated[str, typer.Option("--id", help="Id of the new training sheet.")],
-    name: Annotated[str | None, typer.Option(help="Its name. Default: the id.")] = None,
-    sheet_status: Annotated[SheetStatus | None, typer.Option(help="Status of the training sheet.")] = None,
-    status: Annotated[str | None, typer.Option(help="Status of every pair, such as labeled.")] = None,
-    status_column: Annotated[str | None, typer.Option(help="Column with each pair's status.")] = None,
-    allow: Annotated[list[str] | None, typer.Option(help="Use allowed for every pair; may be repeated.")] = None,
-    allowed_uses_column: Annotated[str | None, typer.Option(help="Column with each pair's allowed uses.")] = None,
-    prohibit: Annotated[
-        list[str] | None, typer.Option(help="Use prohibited for every pair, or none; may be repeated.")
-    ] = None,
-    prohibited_uses_column: Annotated[str | None, typer.Option(help="Column with each pair's prohibited uses.")] = None,
-    classification: Annotated[DataClassification | None, typer.Option(help="Classification of every pair.")] = None,
-    classification_column: Annotated[str | None, typer.Option(help="Column with each pair's classification.")] = None,
-    usage_reason: Annotated[str | None, typer.Option(help="Reason for the allowed and prohibited uses.")] = None,
-    question_column: Annotated[str | None, typer.Option(help="Column of the questions. Default: `question`.")] = None,
-    answer_column: Annotated[str | None, typer.Option(help="Column of the answers. Default: `answer`.")] = None,
-    system_column: Annotated[str | None, typer.Option(help="Column of system messages. Default: `system`.")] = None,
-    pair_id_column: Annotated[str | None, typer.Option(help="Column of pair ids. Default: numbered rows.")] = None,
-    item_column: Annotated[
-        str | None, typer.Option(help="Column of the source items. Default: one item per pair.")
-    ] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column of canonical label ids.")] = None,
-    reviewed_by: Annotated[str | None, typer.Option(help="Who reviewed the pairs.")] = None,
-    constraints_set_by: Annotated[str | None, typer.Option(help="Who decided on their allowed uses.")] = None,
-    source_name: Annotated[str | None, typer.Option(help="Name of the source sheet.")] = None,
-    source_id: Annotated[str | None, typer.Option(help="Its id. Default: the name.")] = None,
-    source_version: Annotated[str, typer.Option(help="Its version.")] = "",
-    template_name: Annotated[str | None, typer.Option(help="Name of the prompt template.")] = None,
-    template_id: Annotated[str | None, typer.Option(help="Its id. Default: the name.")] = None,
-    template_version: Annotated[str, typer.Option(help="Its version.")] = "",
-    tag: Annotated[list[str] | None, typer.Option(help="Tag of the source table, as PHI; may be repeated.")] = None,
-    owner: Annotated[str, typer.Option(help="Owner of the training sheet.")] = "",
-    description: Annotated[str, typer.Option(help="Description of the training sheet.")] = "",
-    delimiter: Annotated[str, typer.Option(help="CSV: field separator.")] = ",",
-    list_separator: Annotated[str, typer.Option(help="CSV: separator between the words of a list.")] = ";",
-    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing sheet with this id.")] = False,
-) -> None:
-    """Create a training sheet from a file. Allowed uses must be given: nothing is allowed by default."""
-    settings = Settings()
-    request = ImportRequest(
-        file=file,
-        id=sheet_id,
-        name=name,
-        sheet_status=sheet_status,
-        status=status,
-        status_column=status_column,
-        allow=tuple(allow or ()),
-        allowed_uses_column=allowed_uses_column,
-        prohibit=tuple(prohibit or ()),
-        prohibited_uses_column=prohibited_uses_column,
-        classification=classification,
-        classification_column=classification_column,
-        usage_reason=usage_reason,
-        question_column=question_column,
-        answer_column=answer_column,
-        system_column=system_column,
-        pair_id_column=pair_id_column,
-        item_column=item_column,
-        label_column=label_column,
-        reviewed_by=reviewed_by,
-        constraints_set_by=constraints_set_by,
-        source=_reference(source_id, source_name, source_version),
-        template=_reference(template_id, template_name, template_version),
-        tags=tuple(tag or ()),
-        owner=owner,
-        description=description,
-        delimiter=delimiter,
-        list_separator=list_separator,
-    )
-    imported = import_sheet(request, settings.sheets, overwrite=replace)
-    report = check_file(imported.data, imported.head, limit=0)
-    console = Console()
-    console.print(f"Training sheet [bold]{sheet_id}[/] has {imported.rows:,} pairs: {imported.head_file}")
-    if imported.left_out:
-        console.print(f"Columns not imported: {', '.join(imported.left_out)}", style="dim")
-    if report.errors or report.warnings:
-        found = f"{report.errors:,} errors and {report.warnings:,} warnings"
-        console.print(f"[yellow]{found}[/]; see training-pipeline sheets check {sheet_id}")
-    console.print(f"See what may be trained on: training-pipeline sheets show {sheet_id}")
-
-
-def _reference(identifier: str | None, name: str | None, version: str) -> Reference | None:
-    if not (identifier or name):
-        return None
-    return Reference(id=identifier or name or "", name=name or "", version=version)

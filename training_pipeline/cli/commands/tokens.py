@@ -37,7 +37,8 @@ def create(
     role: Annotated[
         Role,
         typer.Option(
-            help="Viewers read. Operators also create jobs, and cancel and retry their own. Admins may do everything."
+            help="Viewers read. Operators also create jobs, and cancel and retry their own. Stewards revoke and decide "
+            "instead. Admins do what operators do, to everybody's jobs, and manage Dagster's UI."
         ),
     ] = Role.VIEWER,
     days: Annotated[int, typer.Option(min=1, max=LONGEST.days, help="How long it is valid.")] = 90,

@@ -9,9 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from training_pipeline.cli.render import advice, estimate
 from training_pipeline.cli.render.job import badge, event_line, facts, figure, of_gates
 from training_pipeline.cli.render.progress import clock, reached
 from training_pipeline.domain.training_config import TrainingConfig
+from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun
@@ -38,11 +40,11 @@ def table(page: TrainingJobPage) -> RenderableType:
             figure(job.train_loss),
             _cut(job.created_by),
         )
-    return Group(shown, *_more(len(page.jobs), page.total, page.next_cursor))
+    return Group(shown, *more(len(page.jobs), page.total, page.next_cursor))
 
 
-def details(job: TrainingJob, happened: TrainingJobEventPage) -> RenderableType:
-    """One job: configuration, progress, result and its last events."""
+def details(job: TrainingJob, happened: TrainingJobEventPage, advised: TrainingJobAdvice) -> RenderableType:
+    """One job: configuration, progress, result, what its figures say, and its last events."""
     grid = facts()
     grid.add_row("job", Text.assemble(job.id, "  ", badge(job.status)))
     grid.add_row("training sheet", Text(f"{job.training_sheet_name} ({job.training_sheet_id})"))
@@ -56,12 +58,18 @@ def details(job: TrainingJob, happened: TrainingJobEventPage) -> RenderableType:
     grid.add_row("created by", Text(by if job.retry_of is None else f"{by}, as a retry of {job.retry_of}"))
     if job.duration_seconds is not None:
         grid.add_row("trained for", clock(job.duration_seconds))
+    if advised.estimate is not None and advised.estimate.time.middle is not None:
+        grid.add_row("estimated", Text(estimate.time(advised.estimate)))
     if job.cancel_requested_by is not None:
         grid.add_row("cancelled by", Text(f"{job.cancel_requested_by}: {job.cancel_reason}"))
     if job.error_message:
         grid.add_row("cause", Text(job.error_message, style="red"))
     if job.advice:
         grid.add_row("what to do", Text(job.advice))
+    if otherwise := advice.not_taken(advised.advice):
+        grid.add_row("advised", Text(otherwise))
+    if advised.findings:
+        grid.add_row("findings", advice.findings(advised.findings, job))
     if job.allowed_actions:
         grid.add_row("actions", ", ".join(job.allowed_actions))
     lines = [event_line(event) for event in reversed(happened.events)]
@@ -80,7 +88,7 @@ def events(page: TrainingJobEventPage) -> RenderableType:
         style = "red" if event.type == "error" else ""
         when = f"{event.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
         shown.add_row(when, str(event.type), Text(event.actor), Text(event.message, style=style))
-    return Group(shown, *_more(len(page.events), page.total, page.next_cursor))
+    return Group(shown, *more(len(page.events), page.total, page.next_cursor))
 
 
 def created(job: TrainingJob) -> RenderableType:
@@ -112,10 +120,14 @@ def plan(found: DryRun) -> RenderableType:
             "training",
         )
     grid.add_row("steps", f"{found.planned_steps:,} at most")
+    grid.add_row("training time", Text(estimate.time(found.estimate)))
+    grid.add_row("cost", Text(estimate.cost(found.estimate)))
     grid.add_row("configuration", _configuration(found.training_config))
     known = {warning.code for warning in found.export_summary.warnings}
     warnings = [Text(f"! {warning.message}", style="yellow") for warning in found.warnings if warning.code not in known]
-    return Group(of_gates(found.export_summary), grid, *warnings, Text("Dry run: nothing was stored.", style="dim"))
+    advised = advice.advice(found.advice, whole=False)
+    end = Text("Dry run: nothing was stored.", style="dim")
+    return Group(of_gates(found.export_summary), grid, *warnings, *advised, end)
 
 
 def _cut(text: str) -> Text:
@@ -140,7 +152,8 @@ def _pairs(job: TrainingJob) -> str:
     return counted + split
 
 
-def _more(shown: int, total: int, cursor: str | None) -> list[Text]:
+def more(shown: int, total: int, cursor: str | None) -> list[Text]:
+    """How to see the rest of a list, where there is more."""
     if cursor is None:
         return []
     return [go_on(f"{shown} of {total}. Show more with --limit, or the next page with --cursor {cursor}")]

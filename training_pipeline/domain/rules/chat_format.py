@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import NoneType
 from typing import Final, NoReturn
 
 from training_pipeline.domain.rules.text import WHITE_SPACE
@@ -27,6 +28,9 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+#: What a text column may hold; a tuple, for a union is made anew whenever it is looked at.
+_TEXT: Final = (str, NoneType)
+_TEXT_OR_NUMBER: Final = (str, int, NoneType)
 #: What is parsed of a text that is no JSON.
 _NO_JSON: Final = object()
 #: Problems that make a row `invalid`.
@@ -66,6 +70,11 @@ WARNINGS: Final = frozenset(
         "duplicate_example",
         "same_question_different_answers",
     }
+)
+
+#: What a file that is no sheet yet need not say: whoever imports it does.
+STATED_AT_IMPORT: Final = frozenset(
+    {"missing_status", "missing_allowed_uses", "missing_prohibited_uses", "missing_classification"}
 )
 
 MESSAGE_KEYS: Final = frozenset({"role", "content", "name", "weight", "tool_calls", "tool_call_id"})
@@ -159,7 +168,7 @@ def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
     yield from _status_problems(text_of(row.get("status")))
     yield from _constraint_problems(row)
     for column in ("pair_id", "item_ref", "status", "usage_reason", "canonical_label_id", "reviewed_by"):
-        if not isinstance(row.get(column), str | int | None) or isinstance(row.get(column), bool):
+        if not isinstance(value := row.get(column), _TEXT_OR_NUMBER) or isinstance(value, bool):
             yield Problem(column, "not_text", "is not text; its JSON text is used")
 
 
@@ -215,7 +224,7 @@ def message_problems(messages: object) -> Iterator[Problem]:
 
 
 def _one_message(path: str, index: int, message: Mapping[str, object]) -> Iterator[Problem]:
-    for key in sorted(message.keys() - MESSAGE_KEYS):
+    for key in () if message.keys() <= MESSAGE_KEYS else sorted(message.keys() - MESSAGE_KEYS):
         yield Problem(path, "message_unrecognized_key", f"unknown key {_shown(key)} is ignored")
     role, content, weight = message.get("role"), message.get("content"), message.get("weight")
     if "role" not in message:
@@ -236,7 +245,7 @@ def _one_message(path: str, index: int, message: Mapping[str, object]) -> Iterat
             yield Problem(f"{path}.content", "missing_content", f"{found}; expected text")
     elif content is not None and not isinstance(content, str):
         yield Problem(f"{path}.content", "not_text", "is not text and is ignored")
-    if _has_broken_arguments(message):
+    if message.get("tool_calls") and _has_broken_arguments(message):
         wanted = "a call's arguments are text that is no JSON; expected an object, or the JSON text of one"
         yield Problem(f"{path}.tool_calls", "invalid_tool_arguments", wanted)
     if weight is not None:
@@ -245,7 +254,7 @@ def _one_message(path: str, index: int, message: Mapping[str, object]) -> Iterat
         elif _weight(weight) not in (0, 1):
             yield Problem(f"{path}.weight", "invalid_weight", "must be 0 or 1")
     for key in ("name", "tool_call_id"):
-        if not isinstance(message.get(key), str | None):
+        if not isinstance(message.get(key), _TEXT):
             yield Problem(f"{path}.{key}", "not_text", "is not text and is ignored")
 
 

@@ -13,7 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 from training_pipeline.domain.rules.constraints import all_known, classification, names, strictness, words
-from training_pipeline.domain.rules.policy import Reason
+from training_pipeline.domain.rules.policy import Reason, not_allowed, prohibited_reason
 from training_pipeline.domain.rules.text import is_blank, trimmed, word_of
 from training_pipeline.domain.rules.tool_definitions import has_sound_tools
 from training_pipeline.domain.rules.validity import chat_letters, is_chat
@@ -65,16 +65,22 @@ def _facts(pairs: ir.Table) -> ir.Table:
 
 
 def judge_each(
-    pairs: ir.Table, tags: TagConstraints, *, keep: Keep = unkept, require_constraints_set_by: bool = False
+    pairs: ir.Table,
+    tags: TagConstraints,
+    *,
+    use: Use = Use.TRAINING,
+    keep: Keep = unkept,
+    require_constraints_set_by: bool = False,
 ) -> ir.Table:
-    """Judge each pair of `pairs` (`PAIR_SCHEMA`) by itself. `keep` may store a small table, so that it is not part of
-    the query that reads the text: DuckDB stores what a query reads twice. With `require_constraints_set_by` the
-    constraints of a pair count as forgotten where nobody is recorded to have set them.
+    """Judge each pair of `pairs` (`PAIR_SCHEMA`) by itself: may it have this `use`? `keep` may store a small table, so
+    that it is not part of the query that reads the text: DuckDB stores what a query reads twice. With
+    `require_constraints_set_by` the constraints of a pair count as forgotten where nobody is recorded to have set them.
 
     Returns one row a pair: `pair_id`, `item_ref` and `canonical_label_id` (trimmed, null where blank),
     `reviewed_by`, `reviewed_at`, `constraints_set_by`, `constraints_set_at`, `messages`, `tools`, and
     `reason` (null where both gates are open), `may_validate`, `classification` (the strictest of pair, label and tags),
-    `usage_reason`, `prohibited` (training is prohibited), `held_out` (may be evaluated or tested on, not trained on).
+    `usage_reason`, `prohibited` (the use is prohibited), `held_out` (may be evaluated or tested on, not trained on; of
+    another use than training no pair is). Of that use are the names of reasons, too: `evaluation_prohibited`.
     """
     ambiguous = keep(pairs.group_by(ambiguous_id=pairs.pair_id).having(lambda group: group.count() > 1).agg())
     # The join keeps Ibis from folding the facts into the verdict, where each would be computed again at every use.
@@ -111,8 +117,8 @@ def judge_each(
         (status == str(Status.UNLABELED), str(Reason.UNLABELED)),
         (status == str(Status.REJECTED), str(Reason.REJECTED)),
         (status == str(Status.FLAGGED), str(Reason.FLAGGED)),
-        (~(stated & allowed(Use.TRAINING)), str(Reason.TRAINING_NOT_ALLOWED)),
-        (prohibited(Use.TRAINING), str(Reason.TRAINING_PROHIBITED)),
+        (~(stated & allowed(use)), not_allowed(use)),
+        (prohibited(use), prohibited_reason(use)),
     )
     return facts.select(
         "pair_id",
@@ -128,6 +134,8 @@ def judge_each(
             facts.usage_reason, facts.label_usage_reason, ibis.literal(tags.reason or None, type="string")
         ),
         # These two take pairs out of training for the sake of others, so forgotten fields do not weaken them.
-        prohibited=prohibited(Use.TRAINING),
-        held_out=~(stated & permitted(Use.TRAINING)) & (permitted(Use.EVALUATION) | permitted(Use.TESTING)),
+        prohibited=prohibited(use),
+        held_out=~(stated & permitted(Use.TRAINING)) & (permitted(Use.EVALUATION) | permitted(Use.TESTING))
+        if use is Use.TRAINING
+        else ibis.literal(False),
     )

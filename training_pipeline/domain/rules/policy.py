@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from training_pipeline.domain.usage import Use
+
 #: Raise it whenever a rule of a gate or of the split changes: verdicts and datasets carry it.
 GATE_POLICY_VERSION: Final = "4"
 #: The least similarity of nearly equal questions that are found reliably.
@@ -69,6 +71,16 @@ class Reason(StrEnum):
     IDENTICAL_TO_PROHIBITED = "identical_to_prohibited"
     HELD_OUT_PROMPT = "held_out_prompt"
     DUPLICATE = "duplicate"
+
+
+def not_allowed(use: Use) -> str:
+    """The reason of a pair that is not allowed for this use: for training that of `Reason`. Pure."""
+    return f"{use}_not_allowed"
+
+
+def prohibited_reason(use: Use) -> str:
+    """The reason of a pair that is prohibited for this use: for training that of `Reason`. Pure."""
+    return f"{use}_prohibited"
 
 
 #: Reasons for which the quality gate stays shut: the pair is not (validly) labeled.

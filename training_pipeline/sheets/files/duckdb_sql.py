@@ -143,20 +143,19 @@ class RawFile:
         return "NULL::VARCHAR[]" if words is None else f"[{', '.join(map(quoted, words))}]::VARCHAR[]"
 
 
-def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, *, every_column: bool = False) -> RawFile:
+def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head) -> RawFile:
     """Look at a file: its columns, whether it has rows, and for JSONL whether every line is a sound object.
 
-    Reads the file once from end to end, and keeps the fields of CSV in a table of the connection. The relation of a
-    JSONL file has the columns a sheet may have, or with `every_column` all there are, each as JSON. Raises whatever
+    Reads the file once from end to end, and keeps the fields of CSV in a table of the connection. Raises whatever
     DuckDB, Arrow and Python raise for what they cannot read.
     """
     match data.suffix.lower():
         case ".jsonl":
-            return _inspect_jsonl(connection, data, head, every_column)
+            return _inspect_jsonl(connection, data, head)
         case ".csv":
             return _inspect_csv(connection, data, head)
         case _:
-            return _inspect_parquet(connection, data, every_column)
+            return _inspect_parquet(connection, data)
 
 
 def select_pairs(raw: RawFile, head: Head) -> str:
@@ -176,7 +175,7 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, head: Head, every_column: bool) -> RawFile:
+def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, head: Head) -> RawFile:
     lines = connection.execute(
         "SELECT json_type(json), json_keys(json), regexp_matches(json::VARCHAR, ?) FROM read_ndjson_objects(?) "
         "GROUP BY ALL",
@@ -189,9 +188,8 @@ def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, head: Head
     if not faulty and any(doubtful for *_, doubtful in lines):
         faulty = any(row.values is None for row in read_rows(data, head))
     # Read as VARCHAR, a string is its text and anything else its JSON text; read as JSON, a value keeps its type.
-    as_text = () if every_column else TEXT_COLUMNS
-    types = {name: duckdb.sqltypes.DuckDBPyType("VARCHAR" if name in as_text else "JSON") for name in names}
-    read = types if every_column else [name for name in names if name in KNOWN_COLUMNS]
+    types = {name: duckdb.sqltypes.DuckDBPyType("VARCHAR" if name in TEXT_COLUMNS else "JSON") for name in names}
+    read = [name for name in names if name in KNOWN_COLUMNS]
     wanted = ", ".join(f"{quoted(name)}: '{types[name]}'" for name in read)
     relation = f"read_json({quoted(_pattern(data))}, format = 'newline_delimited', columns = {{{wanted}}})"
     return RawFile(relation, types, faulty, empty=not lines)
@@ -216,10 +214,10 @@ def _inspect_csv(connection: duckdb.DuckDBPyConnection, data: Path, head: Head) 
     return RawFile("csv_fields", types, empty=empty, list_separator=head.list_separator)
 
 
-def _inspect_parquet(connection: duckdb.DuckDBPyConnection, data: Path, every_column: bool) -> RawFile:
+def _inspect_parquet(connection: duckdb.DuckDBPyConnection, data: Path) -> RawFile:
     with pq.ParquetFile(data) as file:
         metadata = file.metadata
-        names = None if every_column else [name for name in file.schema_arrow.names if name in KNOWN_COLUMNS]
+        names = [name for name in file.schema_arrow.names if name in KNOWN_COLUMNS]
         for _ in file.iter_batches(columns=names):
             pass  # the engine reads pages that contradict themselves as if nothing were wrong; Arrow refuses them
     relation = _plain(f"read_parquet({quoted(_pattern(data))})", metadata.schema.to_arrow_schema())

@@ -6,13 +6,10 @@ a file, to say what is wrong and where. Memory does not grow with the file.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import json
 import math
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -22,19 +19,12 @@ import pyarrow.parquet as pq
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.rules.chat_format import Problem, no_constant
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
+from training_pipeline.sheets.files.json_objects import JsonObjects
+from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 from training_pipeline.sheets.head import Head
 
 #: Longest line or field (bytes) that is read: the engine's limit for one JSON object.
 LONGEST: Final = 16 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: its values as JSON has them, or null and the reason why there are none."""
-
-    line: int
-    values: dict[str, Any] | None
-    problems: list[Problem] = field(default_factory=list)
 
 
 def read_rows(data: Path, head: Head) -> Iterator[Row]:
@@ -48,7 +38,9 @@ def read_rows(data: Path, head: Head) -> Iterator[Row]:
             line = row.line
             yield row
     except OSError as error:
-        yield _broken(line + 1, "unreadable_file", f"cannot be read from here on: {error.strerror or 'unknown cause'}")
+        yield broken_row(
+            line + 1, "unreadable_file", f"cannot be read from here on: {error.strerror or 'unknown cause'}"
+        )
     except MemoryError:
         raise Unavailable(
             f"Memory ran out while {data.name} was read, after row {line}.", hint="Free memory and try again."
@@ -73,8 +65,8 @@ def declared_columns(data: Path, head: Head) -> dict[str, int | None] | None:
     if data.suffix.lower() == ".csv":
         try:
             with data.open("rb") as file:
-                return dict.fromkeys(next(_csv_records(file, head.delimiter))[1], 1)
-        except (StopIteration, _NotUtf8, csv.Error, OSError):
+                return dict.fromkeys(next(records_of(file, head.delimiter))[1], 1)
+        except (StopIteration, NotUtf8, csv.Error, OSError):
             return {}
     if data.suffix.lower() == ".parquet":
         try:
@@ -104,72 +96,26 @@ def wrong_columns(data: Path) -> Iterator[Problem]:
 
 def _jsonl(data: Path) -> Iterator[Row]:
     with data.open("rb") as file:
-        for line, content in enumerate(_lines(file), 1):
-            if len(content) > LONGEST:
-                yield _broken(line, "line_too_long", f"is longer than {LONGEST // 2**20} MB")
-            elif content.strip():
-                yield _json_row(line, content)
+        yield from json_lines(file)
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
+def json_lines(file: BinaryIO) -> Iterator[Row]:
+    """The objects of a JSONL file; blank lines are passed over."""
+    objects = JsonObjects()
+    for line, content in enumerate(bounded_lines(file), 1):
+        if len(content) > LONGEST:
+            yield broken_row(line, "line_too_long", f"is longer than {LONGEST // 2**20} MB")
+        elif content.strip():
+            yield objects.of_bytes(line, content)
+
+
+def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
     """The lines, of which one longer than `LONGEST` is cut off behind it; what memory holds is bounded."""
     while content := file.readline(LONGEST + 1):
         rest = content
         while rest and not rest.endswith(b"\n") and len(rest) > LONGEST:
             rest = file.readline(LONGEST + 1)
         yield content
-
-
-def _json_row(line: int, content: bytes) -> Row:
-    repeated: list[list[str]] = []  # the keys that stand twice, object by object, the outermost last
-
-    def first_counts(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        values = dict(reversed(pairs))
-        repeated.append(_repeated(key for key, _ in pairs) if len(values) < len(pairs) else [])
-        return values
-
-    try:
-        text = content.decode()
-        values = json.loads(text, object_pairs_hook=first_counts, parse_constant=no_constant)
-        if b"\\u" in content:
-            json.dumps(values, ensure_ascii=False).encode()
-    except UnicodeDecodeError as error:
-        return _broken(line, "wrong_encoding", f"is not UTF-8 at byte {error.start + 1}; save the file as UTF-8")
-    except UnicodeEncodeError:
-        return _broken(line, "broken_json", "holds half of a surrogate pair (\\ud800 to \\udfff) that stands alone")
-    except json.JSONDecodeError as error:
-        if line == 1 and content.startswith(codecs.BOM_UTF8):
-            return _broken(line, "broken_json", "begins with a byte order mark; save the file as UTF-8 without BOM")
-        byte = len(error.doc[: error.pos].encode()) + 1
-        return _broken(line, "broken_json", f"is not JSON: {_expected(error)} at byte {byte}")
-    except (ValueError, RecursionError):
-        return _broken(line, "broken_json", "is not JSON that can be read: nested too deeply, or not a number")
-    if not isinstance(values, dict):
-        return _broken(line, "not_an_object", f"is {_kind(values)}; every line must be one JSON object")
-    problems = [
-        Problem(key, "repeated_column", "stands twice in this line; which of the two counts?", line)
-        for key in repeated.pop()
-    ]
-    if any(repeated):
-        problems.append(Problem("messages", "repeated_key", "a key stands twice in one object; the first counts", line))
-    return Row(line, values, problems)
-
-
-def _repeated(names: Iterable[str]) -> list[str]:
-    return sorted(name for name, times in Counter(names).items() if times > 1)
-
-
-def _broken(line: int, code: str, message: str) -> Row:
-    return Row(line, None, [Problem("", code, message, line)])
-
-
-def _expected(error: json.JSONDecodeError) -> str:
-    return error.msg[0].lower() + error.msg[1:]
-
-
-def _kind(value: object) -> str:
-    kinds = {list: "a list", str: "a text", bool: "true or false", type(None): "null"}
-    return kinds.get(type(value), "a number")
 
 
 def csv_records(data: Path, head: Head) -> Iterator[list[str | None]]:
@@ -179,7 +125,7 @@ def csv_records(data: Path, head: Head) -> Iterator[list[str | None]]:
     """
     with data.open("rb") as file:
         width = 0
-        for line, fields in _csv_records(file, head.delimiter):
+        for line, fields in records_of(file, head.delimiter):
             width = width or len(fields)
             if len(fields) != width:
                 raise csv.Error(f"line {line} has {len(fields)} fields where the header has {width}")
@@ -188,7 +134,7 @@ def csv_records(data: Path, head: Head) -> Iterator[list[str | None]]:
 
 def _csv(data: Path, head: Head) -> Iterator[Row]:
     with data.open("rb") as file:
-        records = _csv_records(file, head.delimiter)
+        records = records_of(file, head.delimiter)
         header: list[str] | None = None
         line = 1
         try:
@@ -198,34 +144,36 @@ def _csv(data: Path, head: Head) -> Iterator[Row]:
                     if "" in header:
                         message = "column {} has no name; is there one {!r} too many in every line?"
                         message = message.format(header.index("") + 1, head.delimiter)
-                        yield _broken(line, "unnamed_column", message)
-                    for name in filter(None, _repeated(header)):
+                        yield broken_row(line, "unnamed_column", message)
+                    for name in filter(None, repeated_names(header)):
                         problem = Problem(name, "repeated_column", "stands twice in the header", line)
                         yield Row(line, None, [problem])
                 elif len(fields) != len(header):
                     counts = f"has {len(fields)} fields where the header has {len(header)}"
-                    yield _broken(line, "wrong_field_count", f"{counts}; put fields with a delimiter inside in quotes")
+                    yield broken_row(
+                        line, "wrong_field_count", f"{counts}; put fields with a delimiter inside in quotes"
+                    )
                 else:
                     named = zip(header, fields, strict=True)
                     yield Row(line, {name: _csv_value(name, text, head) for name, text in named})
-        except _NotUtf8 as error:
+        except NotUtf8 as error:
             message = "is not UTF-8; save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8')"
-            yield _broken(error.line, "wrong_encoding", message)
+            yield broken_row(error.line, "wrong_encoding", message)
         except csv.Error as error:
-            yield _broken(line + 1, "broken_csv", f"in or after this line: {error}")
+            yield broken_row(line + 1, "broken_csv", f"in or after this line: {error}")
 
 
-def _csv_records(file: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the line it begins in; raises `_NotUtf8` or `csv.Error`."""
+def records_of(file: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the line it begins in; raises `NotUtf8` or `csv.Error`."""
 
     def lines() -> Iterator[str]:
-        for number, content in enumerate(_lines(file), 1):
+        for number, content in enumerate(bounded_lines(file), 1):
             if len(content) > LONGEST:
                 raise csv.Error(f"line longer than {LONGEST // 2**20} MB")
             try:
                 yield content.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError:
-                raise _NotUtf8(number) from None
+                raise NotUtf8(number) from None
 
     csv.field_size_limit(LONGEST)  # of the whole process; the default of 128 kB is less than a long answer
     reader = csv.reader(lines(), delimiter=delimiter, strict=True)
@@ -236,7 +184,9 @@ def _csv_records(file: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[str
         begins = reader.line_num + 1
 
 
-class _NotUtf8(Exception):
+class NotUtf8(Exception):
+    """A line of a text file is not UTF-8."""
+
     def __init__(self, line: int) -> None:
         super().__init__(line)
         self.line = line
@@ -266,7 +216,7 @@ def _parquet(data: Path, head: Head) -> Iterator[Row]:
         with pq.ParquetFile(data) as file:
             ignored = [name for name in file.schema_arrow.names if name in head.ignored_columns]
             for batch in file.iter_batches(batch_size=2048):
-                for row in _batch_rows(batch.drop_columns(ignored), line + 1):
+                for row in batch_rows(batch.drop_columns(ignored), line + 1):
                     line = row.line
                     yield row
     except MemoryError:
@@ -276,7 +226,7 @@ def _parquet(data: Path, head: Head) -> Iterator[Row]:
         yield Row(line, None, [Problem("", "corrupt_parquet", f"cannot be read as Parquet {where}; write it again")])
 
 
-def _batch_rows(batch: pa.RecordBatch, first: int) -> Iterator[Row]:
+def batch_rows(batch: pa.RecordBatch, first: int) -> Iterator[Row]:
     """The rows of a batch; one by one where a value cannot be had, such as text that is no UTF-8 or the year 10,000."""
     try:
         rows = batch.to_pylist()

@@ -134,7 +134,7 @@ class FileTrainingSheets:
     @contextmanager
     def _opened(self, files: SheetFiles) -> Iterator[OpenSheet]:
         sheet_id = files.id
-        digest = _digest(files)
+        digest = digest_of(files)
         connection = self._connect()
         try:
             pairs = self._pairs(connection, files)
@@ -247,7 +247,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
-def _digest(files: SheetFiles) -> str:
+def digest_of(files: SheetFiles) -> str:
     """SHA-256 over the YAML's length (8 bytes, big endian), the YAML and the data file."""
     digest = hashlib.sha256(len(files.head_bytes).to_bytes(8, "big") + files.head_bytes)
     with _reading(files.data), files.data.open("rb") as file:

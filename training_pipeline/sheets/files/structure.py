@@ -12,7 +12,7 @@ import duckdb
 from training_pipeline.domain.errors import FieldProblem, PipelineError, SheetUnreadable, Unavailable
 from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.infra.files import is_file
-from training_pipeline.sheets.columns import column_problems, known_columns_hint, twin_columns
+from training_pipeline.sheets.columns import column_problems, known_columns_hint
 from training_pipeline.sheets.files.rows import declared_columns, read_rows
 from training_pipeline.sheets.head import Head
 
@@ -20,11 +20,8 @@ from training_pipeline.sheets.head import Head
 MOST_LISTED: Final = 20
 
 
-def structural_problems(data: Path, head: Head, *, as_sheet: bool = True) -> Iterator[Problem]:
-    """What keeps the file from being read at all, row by row and then for its columns. Reads the file once.
-
-    Unless `as_sheet`, the columns need not be those of a sheet: then only names that no engine tells apart are told.
-    """
+def structural_problems(data: Path, head: Head) -> Iterator[Problem]:
+    """What keeps the file from being read at all, row by row and then for its columns. Reads the file once."""
     columns = declared_columns(data, head)
     found: dict[str, int | None] = {}
     empty = True
@@ -38,7 +35,7 @@ def structural_problems(data: Path, head: Head, *, as_sheet: bool = True) -> Ite
         yield Problem("", "empty_file", "holds no pairs; a training sheet needs at least one")
     if columns or found:
         named = columns or found
-        yield from column_problems(named, head) if as_sheet else twin_columns(named)
+        yield from column_problems(named, head)
 
 
 def unreadable(sheet_id: str, file: str, problems: Iterable[Problem]) -> SheetUnreadable:
@@ -55,9 +52,7 @@ def unreadable(sheet_id: str, file: str, problems: Iterable[Problem]) -> SheetUn
     return SheetUnreadable(f"Training sheet '{sheet_id}' cannot be read.", hint=hint, problems=fields)
 
 
-def engine_refused(
-    sheet_id: str, data: Path, head: Head, error: Exception, *, looking: bool = False, as_sheet: bool = True
-) -> PipelineError:
+def engine_refused(sheet_id: str, data: Path, head: Head, error: Exception, *, looking: bool = False) -> PipelineError:
     """The error to raise where DuckDB or Arrow raised `error` about a file; reads the file to say what is wrong.
 
     What they say may quote the text of the pairs: their kind is all that may be told, and they must not be chained.
@@ -67,7 +62,7 @@ def engine_refused(
         return Unavailable(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
     kind = type(error).__name__
     short = isinstance(error, MemoryError | duckdb.OutOfMemoryException)
-    if not short and (faults := list(structural_problems(data, head, as_sheet=as_sheet))):
+    if not short and (faults := list(structural_problems(data, head))):
         return unreadable(sheet_id, data.name, faults)
     if looking and not short and not isinstance(error, duckdb.IOException | OSError):
         refused = Problem("", "unreadable", f"cannot be read as {data.suffix[1:].upper()} ({kind}); write it again")

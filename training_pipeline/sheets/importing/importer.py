@@ -1,4 +1,4 @@
-"""Make a training sheet of any JSONL, CSV or Parquet file. Nothing is approved or allowed unless it is stated."""
+"""Make a training sheet of any file that is recognised. Nothing is approved or allowed unless it is stated."""
 
 from __future__ import annotations
 
@@ -6,71 +6,118 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
-import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, PipelineError, Unavailable
-from training_pipeline.domain.rules.chat_format import Problem
-from training_pipeline.domain.training_sheet import Reference, SheetStatus
-from training_pipeline.domain.usage import Use
+from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, SheetUnreadable, Unavailable
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.rules.chat_format import Problem, Severity
+from training_pipeline.domain.training_sheet import Reference
 from training_pipeline.infra.file_lock import hold
 from training_pipeline.infra.files import is_file, replace_file, sha256, sync
-from training_pipeline.sheets.columns import twin_columns
-from training_pipeline.sheets.files.duckdb_sql import (
-    MACROS,
-    RawFile,
-    identifier,
-    inspect,
-    quoted,
-    select_pairs,
-    wrong_types,
-)
-from training_pipeline.sheets.files.source import SUFFIXES
-from training_pipeline.sheets.files.structure import engine_refused, structural_problems, unreadable
-from training_pipeline.sheets.head import Defaults, Head, read_head, write_head
-from training_pipeline.sheets.importing.request import ImportRequest, column_problems, sources_of, unstated
+from training_pipeline.sheets.files.source import SUFFIXES as SHEET_SUFFIXES
+from training_pipeline.sheets.files.structure import MOST_LISTED
+from training_pipeline.sheets.files.versions import VERSION, version_of
+from training_pipeline.sheets.files.versions import keep as keep_version
+from training_pipeline.sheets.head import Head, read_head, write_head
+from training_pipeline.sheets.importing.convert import Conversion, convert
+from training_pipeline.sheets.importing.reading.source import SUFFIXES, read_source
+from training_pipeline.sheets.importing.request import ImportRequest, unstated
+from training_pipeline.sheets.importing.tally import Findings
+
+#: Pairs, and characters of their texts, that are written at once.
+_BATCH: Final = 20_000
+_BATCH_TEXT: Final = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The files that were written; `left_out` names the columns that were not taken over."""
+    """The files that were written, and what was found on the way."""
 
     head: Head
     head_file: Path
     data: Path
-    rows: int
-    left_out: tuple[str, ...]
+    conversion: Conversion
+
+    @property
+    def rows(self) -> int:
+        """How many pairs the sheet has."""
+        return self.conversion.tally.pairs
 
 
-def import_sheet(request: ImportRequest, directory: Path, *, overwrite: bool = False) -> Imported:
+def import_sheet(request: ImportRequest, directory: Path, *, overwrite: bool = False, keep: bool = True) -> Imported:
     """Write `<id>@<digest>.parquet` and then `<id>.yaml`, which names it, readable by their owner only.
 
     The head makes the sheet, and its rename replaces one: whoever reads sees the old sheet or the new one, at any time
-    and whatever stops this. Only then is the old one's file of pairs removed. One import at a time writes there.
+    and whatever stops this. The old one is kept as a version before, if `keep`; its file of pairs is removed after, and
+    so is whatever an import left that was killed. One import at a time writes there.
 
-    Raises `InvalidRequest` with everything that is missing or wrong at once, `SheetUnreadable` for a broken file, and
-    `Conflict` if there is such a sheet and not `overwrite`. A pair id that no column gives is `<id>-000001` and so on,
-    in the order of the file; an item that no column gives is the pair itself.
+    Raises `InvalidRequest` with everything that is missing or wrong at once, `SheetUnreadable` for a broken file or one
+    of which no row is sound, and `Conflict` if there is such a sheet and not `overwrite`. A pair id that no column
+    gives is `<id>-000001` and so on, in the order of the file; an item that no column gives is the pair itself.
     """
     problems = list(unstated(request))
     if any(problem.pointer == "--id" for problem in problems):
         raise _refused(problems)
-    if not is_file(request.file):
-        raise _refused([FieldProblem("FILE", "missing_file", f"there is no file {request.file}"), *problems])
-    if request.file.suffix.lower() not in SUFFIXES:
-        expected = f"{request.file.name} is none of {', '.join(SUFFIXES)}"
-        raise _refused([FieldProblem("FILE", "unknown_format", expected), *problems])
+    conversion = examine(request)
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with hold(directory):
-            return _imported(request, directory, problems, overwrite=overwrite)
+            return _imported(request, directory, conversion, overwrite=overwrite, keep=keep)
     except OSError as error:
-        raise _not_written(directory, error.strerror) from error
+        raise _not_written(directory, error.strerror or str(error)) from error
 
 
-def _imported(request: ImportRequest, directory: Path, problems: list[FieldProblem], *, overwrite: bool) -> Imported:
+def examine(request: ImportRequest) -> Conversion:
+    """The file as it would be imported, by its first rows; raises `InvalidRequest` where it is none that is known."""
+    file, mapping = request.file, request.mapping
+    if not is_file(file):
+        raise _refused([FieldProblem("FILE", "missing_file", f"there is no file {file}"), *unstated(request)])
+    try:
+        source = read_source(file, delimiter=mapping.delimiter, worksheet=mapping.worksheet)
+    except OSError as error:
+        raise Unavailable(f"{file} cannot be read: {error.strerror or error}.", hint="Try again.") from None
+    if source is None:
+        expected = f"{file.name} is none of {', '.join(SUFFIXES)}"
+        raise _refused([FieldProblem("FILE", "unknown_format", expected), *unstated(request)])
+    return convert(source, request)
+
+
+def dry(request: ImportRequest) -> Conversion:
+    """Read the file to its end and raise what `import_sheet` would of it; writes nothing."""
+    conversion = examine(request)
+    for _ in conversion.pairs():
+        pass
+    refuse(conversion)
+    return conversion
+
+
+def refuse(conversion: Conversion) -> None:
+    """Raise whatever keeps a file that was read to its end from being imported."""
+    request, tally = conversion.request, conversion.tally
+    if not tally.rows:
+        tally.faults.add(Problem("", "empty_file", "holds no pairs; a training sheet needs at least one"))
+    if len(tally.faults):
+        raise _unreadable(conversion, tally.faults, "cannot be read")
+    has_status = bool(conversion.format.status_words)
+    if problems := [*unstated(request, has_status=has_status), *conversion.refusals()]:
+        raise _refused(
+            problems, f"It was read as {conversion.source.kind}, {conversion.format.title}: {conversion.why}."
+        )
+    if not tally.sound:
+        if not tally.pairs:
+            why = ", ".join(f"{count:,} {what}" for what, count in tally.left_out.items())
+            tally.findings.add(Problem("", "no_pairs", f"none of its rows is a pair: {why}"))
+        raise _unreadable(conversion, tally.findings, "has no sound row")
+
+
+def _imported(
+    request: ImportRequest, directory: Path, conversion: Conversion, *, overwrite: bool, keep: bool
+) -> Imported:
     head_file = directory / f"{request.id}.yaml"
     present = list(_present(head_file))
     if present and not overwrite:
@@ -79,132 +126,95 @@ def _imported(request: ImportRequest, directory: Path, problems: list[FieldProbl
         raise Conflict(f"{request.file} would be replaced by what is made of it.", hint="Choose another --id.")
     if head_file.is_dir() and not head_file.is_symlink():
         raise Conflict(f"{head_file} is a directory.", hint="Move it away, or choose another --id.")
-    with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
-        connection.execute(MACROS)
-        reading = _reading_head(request)
-        raw = _inspected(connection, request, reading)
-        problems.extend(column_problems(request, tuple(raw.types)))
-        if problems:
-            raise _refused(problems)
-        sources = sources_of(request, tuple(raw.types))
-        renamed = _renamed(raw, sources, request)
-        if wrong := wrong_types(renamed) | wrong_types(
-            replace(raw, types={n: raw.types[s] for n, s in sources.items()})
-        ):
-            lists = [Problem(sources[name], "wrong_type", f"is {kind}; expected text") for name, kind in wrong.items()]
-            raise unreadable(request.id, request.file.name, lists)
-        scratch = Path(tempfile.mkdtemp(prefix=f".{request.id}.", dir=directory))
-        try:
-            written = scratch / "pairs"
-            select = select_pairs(renamed, reading)
-            rows = connection.execute(f"COPY ({select}) TO {quoted(str(written))} (FORMAT parquet)").fetchall()[0][0]
-            data = directory / f"{request.id}@{sha256(written)[:12]}.parquet"
-            head = _head(request, data.name)
-            written.chmod(0o600)
-            sync(written)
-            written.replace(data)
-            replace_file(head_file, write_head(head))
-            for path in present:
-                if path not in (head_file, data):
-                    path.unlink(missing_ok=True)
-            sync(directory)
-        except duckdb.Error as error:
-            raise _not_copied(request, reading, directory, error) from None
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    left_out = tuple(name for name in raw.types if name not in sources.values())
-    return Imported(head, head_file, data, rows, left_out)
+    for path in directory.glob(f".{request.id}.*"):
+        shutil.rmtree(path, ignore_errors=True)  # of an import that was killed
+    scratch = Path(tempfile.mkdtemp(prefix=f".{request.id}.", dir=directory))
+    try:
+        written = scratch / "pairs"
+        _write(conversion, written)
+        refuse(conversion)
+        data = directory / f"{request.id}@{sha256(written)[:12]}.parquet"
+        head = _head(conversion, data.name)
+        written.chmod(0o600)
+        sync(written)
+        if keep and present and (old := version_of(directory, request.id)) is not None:
+            keep_version(old)
+        written.replace(data)
+        replace_file(head_file, write_head(head))
+        for path in {*present, *_left_over(head_file)} - {head_file, data}:
+            path.unlink(missing_ok=True)
+        sync(directory)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return Imported(head, head_file, data, conversion)
+
+
+def _write(conversion: Conversion, file: Path) -> None:
+    schema = PAIR_SCHEMA.to_pyarrow()
+    with pq.ParquetWriter(file, schema) as writer:
+        batch: list[dict[str, Any]] = []
+        characters = 0
+        for pair in conversion.pairs():
+            batch.append(pair)
+            characters += sum(len(message.get("content") or "") for message in pair["messages"] or ())
+            if len(batch) >= _BATCH or characters >= _BATCH_TEXT:
+                writer.write_table(pa.Table.from_pylist(batch, schema))
+                batch, characters = [], 0
+        if batch:
+            writer.write_table(pa.Table.from_pylist(batch, schema))
 
 
 def _present(head_file: Path) -> Iterator[Path]:
     """What stands under the names of the sheet: its head, and whatever file of pairs the head means."""
     head = read_head(head_file) if os.path.lexists(head_file) else None
     named = [head.pairs_file] if isinstance(head, Head) and head.pairs_file else []
-    for name in (head_file.name, *named, *(head_file.stem + suffix for suffix in SUFFIXES)):
+    for name in (head_file.name, *named, *(head_file.stem + suffix for suffix in SHEET_SUFFIXES)):
         if os.path.lexists(path := head_file.with_name(name)):
             yield path
 
 
-def _renamed(raw: RawFile, sources: dict[str, str], request: ImportRequest) -> RawFile:
-    """The file with the columns of a sheet, and those that are stated for every row or counted."""
-    text = duckdb.sqltypes.VARCHAR
-    columns, types = {}, {}
-    for name, source in sources.items():
-        columns[name], types[name] = identifier(source), raw.types[source]
-        if name in ("question", "answer", "system"):
-            json = str(raw.types[source]) == "JSON"
-            columns[name] = (
-                f"string_or_number_of({identifier(source)})" if json else f"CAST({identifier(source)} AS VARCHAR)"
-            )
-            types[name] = text
-    if request.status is not None:
-        columns["status"], types["status"] = quoted(request.status), text
-    counted = f"{quoted(request.id + '-')} || lpad(CAST(row_number() OVER () AS VARCHAR), 6, '0')"
-    columns.setdefault("pair_id", counted)
-    columns.setdefault("item_ref", columns["pair_id"])
-    types |= {name: types.get(name, types.get("pair_id", text)) for name in ("pair_id", "item_ref")}
-    selected = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
-    return replace(raw, relation=f"(SELECT {selected} FROM {raw.relation})", types=types)  # noqa: S608
+def _left_over(head_file: Path) -> Iterator[Path]:
+    """Files of pairs that the sheet had, be it that an import was killed before it removed one."""
+    for path in head_file.parent.glob(f"{head_file.stem}@*.parquet"):
+        if VERSION.fullmatch(path.stem):
+            yield path
 
 
-def _reading_head(request: ImportRequest) -> Head:
-    """A head that only says how to read the file, and what is stated for every row.
-
-    The statements are written into every row, and not as defaults: a default would later fill what was malformed here.
-    """
-    defaults = Defaults(
-        allowed_uses=tuple(Use(use) for use in request.allow if use in set(Use)) or None,
-        prohibited_uses=tuple(Use(u) for u in request.prohibit if u in set(Use)) if request.prohibit else None,
-        usage_reason=request.usage_reason,
-        data_classification=request.classification,
-        reviewed_by=request.reviewed_by,
-        constraints_set_by=request.constraints_set_by,
-    )
-    unnamed = Reference(id="unnamed")
+def _head(conversion: Conversion, pairs_file: str) -> Head:
+    """The sheet's head. What is stated for every pair stands in every row, not in its defaults."""
+    request = conversion.request
+    if request.sheet_status is None or request.source is None or request.template is None:
+        raise _refused(list(unstated(request)))
     return Head(
         name=request.name or request.id,
-        status=request.sheet_status or SheetStatus.REVIEW,
-        source_sheet=request.source or unnamed,
-        prompt_template=request.template or unnamed,
+        status=request.sheet_status,
+        source_sheet=request.source or Reference(id=request.id),
+        prompt_template=request.template,
         tags=request.tags,
         owner=request.owner,
         description=request.description,
-        metadata={"imported_from": request.file.name},
-        defaults=defaults,
-        delimiter=request.delimiter[:1] or ",",
-        list_separator=request.list_separator[:1] or ";",
+        metadata={"imported_from": request.file.name, "imported_format": conversion.format.name},
+        pairs_file=pairs_file,
     )
 
 
-def _head(request: ImportRequest, pairs_file: str) -> Head:
-    plain = {"defaults": Defaults(), "delimiter": ",", "list_separator": ";", "pairs_file": pairs_file}
-    return _reading_head(request).model_copy(update=plain)
+def _unreadable(conversion: Conversion, findings: Findings, what: str) -> SheetUnreadable:
+    """The error for a file of which nothing was taken; lists the first findings and counts the others."""
+    file, unit = conversion.request.file.name, conversion.source.unit
+    told = [one for one in findings if one.severity is Severity.ERROR] or list(findings)
+    problems = [FieldProblem(one.where(file, unit), one.code, one.message) for one in told[:MOST_LISTED]]
+    if more := len(told) - MOST_LISTED + findings.not_told if len(told) > MOST_LISTED else findings.not_told:
+        problems.append(FieldProblem(file, "more", f"and {more:,} more like these"))
+    hint = f"Nothing was written. `training-pipeline sheets check {conversion.request.file}` lists every problem."
+    return SheetUnreadable(f"{file} {what} as {conversion.source.kind}.", hint=hint, problems=problems)
 
 
-def _inspected(connection: duckdb.DuckDBPyConnection, request: ImportRequest, head: Head) -> RawFile:
-    try:
-        raw = inspect(connection, request.file, head, every_column=True)
-    except Exception as error:  # noqa: BLE001 - of the engine or of Arrow, in any class of theirs
-        raise engine_refused(request.id, request.file, head, error, looking=True, as_sheet=False) from None
-    if raw.faulty or raw.empty:
-        raise unreadable(request.id, request.file.name, structural_problems(request.file, head, as_sheet=False))
-    if twins := list(twin_columns(raw.types)):
-        raise unreadable(request.id, request.file.name, twins)
-    return raw
-
-
-def _not_copied(request: ImportRequest, head: Head, directory: Path, error: duckdb.Error) -> PipelineError:
-    refusal = engine_refused(request.id, request.file, head, error, looking=True, as_sheet=False)
-    if isinstance(refusal, Unavailable) and isinstance(error, duckdb.IOException):
-        return _not_written(directory, str(error))  # speaks of files, never of what is in them
-    return refusal
-
-
-def _not_written(directory: Path, why: str | None) -> Unavailable:
+def _not_written(directory: Path, why: str) -> Unavailable:
     hint = "See that there is room, and that you may write there; then try again."
-    return Unavailable(f"{directory} cannot be written: {why or 'unknown cause'}.", hint=hint)
+    return Unavailable(f"{directory} cannot be written: {why}.", hint=hint)
 
 
-def _refused(problems: list[FieldProblem]) -> InvalidRequest:
-    hint = "Nothing was written. Nothing is approved or allowed by default: give a value, or the column that has it."
+def _refused(problems: list[FieldProblem], taken_for: str = "") -> InvalidRequest:
+    said = "Nothing was written. Nothing is approved or allowed by default: give a value, or the column that has it."
+    hint = f"{taken_for} {said}".strip()
     return InvalidRequest("The file cannot be imported.", hint=hint, problems=problems)

@@ -1,4 +1,4 @@
-"""The options for importing a file as a training sheet, and their validation."""
+"""What to import, what its owner states about it, and the validation of that."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.errors import FieldProblem
-from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.training_sheet import Reference, SheetStatus
 from training_pipeline.domain.usage import REVIEW_WORDS, DataClassification, Status, Use
 from training_pipeline.sheets.files.source import SHEET_ID
+from training_pipeline.sheets.importing.formats.registry import AUTO, FORMATS
+from training_pipeline.sheets.importing.mapping import ColumnMapping
 
 #: `--prohibit none` states that nothing is prohibited; to say nothing at all is not enough.
 NONE: Final = "none"
 
-#: Columns of a sheet that are taken over under their own name. They narrow, explain or belong to the example, and never
-#: allow.
-_CARRIED: Final = tuple(
-    name
-    for name in PAIR_SCHEMA
-    if name.startswith(("label_", "reviewed_", "constraints_")) or name in ("usage_reason", "tools")
-)
+#: Column of a sheet: the option that names the file's column for it.
+_FLAGS: Final = {
+    "data_classification": "--classification-column",
+    "item_ref": "--item-column",
+    "canonical_label_id": "--label-column",
+}
 
 
 class ImportRequest(BaseModel):
@@ -33,46 +33,63 @@ class ImportRequest(BaseModel):
 
     file: Path
     id: str
+    mapping: ColumnMapping = ColumnMapping()
     name: str | None = None
     sheet_status: SheetStatus | None = None
     status: str | None = None
-    status_column: str | None = None
     allow: tuple[str, ...] = ()
-    allowed_uses_column: str | None = None
     prohibit: tuple[str, ...] = ()
-    prohibited_uses_column: str | None = None
     classification: DataClassification | None = None
-    classification_column: str | None = None
     usage_reason: str | None = None
-    question_column: str | None = None
-    answer_column: str | None = None
-    system_column: str | None = None
-    pair_id_column: str | None = None
-    item_column: str | None = None
-    label_column: str | None = None
     reviewed_by: str | None = None
+    reviewed_at: str | None = None
     constraints_set_by: str | None = None
+    constraints_set_at: str | None = None
     source: Reference | None = None
     template: Reference | None = None
     tags: tuple[str, ...] = ()
     owner: str = ""
     description: str = ""
-    delimiter: str = ","
-    list_separator: str = ";"
+
+    def stated(self) -> dict[str, object]:
+        """What is stated for every pair, by column of the sheet."""
+        return {
+            "status": self.status,
+            "allowed_uses": list(self.allow) or None,
+            "prohibited_uses": [use for use in self.prohibit if use != NONE] if self.prohibit else None,
+            "data_classification": self.classification and str(self.classification),
+            "usage_reason": self.usage_reason,
+            "reviewed_by": self.reviewed_by,
+            "reviewed_at": self.reviewed_at,
+            "constraints_set_by": self.constraints_set_by,
+            "constraints_set_at": self.constraints_set_at,
+        }
 
 
-def unstated(request: ImportRequest) -> Iterator[FieldProblem]:
-    """Everything that must be stated and is not, or is stated twice, or in an unknown word."""
-    for flag, given, other, words, example in (
-        ("--status", request.status, "--status-column", {*Status, *REVIEW_WORDS}, "labeled"),
-        ("--allow", request.allow, "--allowed-uses-column", {*Use}, "training --allow validation"),
-        ("--prohibit", request.prohibit, "--prohibited-uses-column", {*Use, NONE}, NONE),
-        ("--classification", request.classification, "--classification-column", {*DataClassification}, "internal"),
+def flag_of(column: str) -> str:
+    """The option that names the file's column for a column of the sheet. Pure."""
+    return _FLAGS.get(column, f"--{column.replace('_', '-')}-column")
+
+
+def unstated(request: ImportRequest, *, has_status: bool = False) -> Iterator[FieldProblem]:
+    """Everything that must be stated and is not, or is stated twice, or in an unknown word.
+
+    With `has_status` the file's format has words of its own for the status of a pair.
+    """
+    mapped = request.mapping.columns
+    for flag, given, column, words, example in (
+        ("--status", request.status, "status", {*Status, *REVIEW_WORDS}, "labeled"),
+        ("--allow", request.allow, "allowed_uses", {*Use}, "training --allow validation"),
+        ("--prohibit", request.prohibit, "prohibited_uses", {*Use, NONE}, NONE),
+        ("--classification", request.classification, "data_classification", {*DataClassification}, "internal"),
     ):
-        column = getattr(request, other.removeprefix("--").replace("-", "_"))
-        if given and column:
+        other = flag_of(column)
+        if given and column in mapped:
             yield FieldProblem(flag, "stated_twice", f"stands beside {other}; give one of the two")
-        if not given and not column:
+        if given and column == "status" and has_status:
+            text = "stands beside the format's own; say what its words mean, as --map-value status:submitted=labeled"
+            yield FieldProblem(flag, "stated_twice", text)
+        if not given and column not in mapped and not (column == "status" and has_status):
             yield FieldProblem(flag, "not_stated", f"is not stated; give {flag} (as {flag} {example}) or {other}")
         for word in (given,) if isinstance(given, str) else given or ():
             if word not in words:
@@ -80,72 +97,19 @@ def unstated(request: ImportRequest) -> Iterator[FieldProblem]:
                 yield FieldProblem(flag, "unknown_word", f"'{word}' is not one of {known}")
     if not SHEET_ID.fullmatch(request.id):
         yield FieldProblem("--id", "invalid", "must be letters, digits, '.', '_' or '-', at most 128, no dot first")
-    for flag, character in (("--delimiter", request.delimiter), ("--list-separator", request.list_separator)):
-        if len(character) != 1:
-            yield FieldProblem(flag, "invalid", "must be one character")
     if NONE in request.prohibit and len(request.prohibit) > 1:
         yield FieldProblem("--prohibit", "stated_twice", "says 'none' and names uses as well")
+    named = request.mapping.format
+    if named is not None and named not in (*FORMATS, AUTO):
+        yield FieldProblem("--format", "unknown_word", f"'{named}' is not one of {', '.join((AUTO, *FORMATS))}")
     if request.sheet_status is None:
         known = ", ".join(SheetStatus)
         yield FieldProblem(
             "--sheet-status", "not_stated", f"is not stated; one of {known} (approved may be trained on)"
         )
-    for flag, reference in (("--source-name", request.source), ("--template-name", request.template)):
-        if reference is None:
-            what = (
-                "sheet the items come from" if flag == "--source-name" else "prompt template that asked the questions"
-            )
-            yield FieldProblem(flag, "not_stated", f"is not stated; name the {what}: it goes into the lineage")
-
-
-def column_problems(request: ImportRequest, columns: tuple[str, ...]) -> Iterator[FieldProblem]:
-    """Flags that name a column the file does not have, and columns that say what no flag speaks of. Pure."""
-    there = f"the file has {', '.join(columns)}"
-    for field in ImportRequest.model_fields:
-        if field.endswith("_column") and (name := getattr(request, field)) and name not in columns:
-            yield FieldProblem(_flag(field), "unknown_column", f"there is no column '{name}'; {there}")
-    for column, flag in (
-        ("status", "--status-column"),
-        ("allowed_uses", "--allowed-uses-column"),
-        ("prohibited_uses", "--prohibited-uses-column"),
-        ("data_classification", "--classification-column"),
+    for flag, reference, what in (
+        ("--source-name", request.source, "sheet the items come from"),
+        ("--template-name", request.template, "prompt template that asked the questions"),
     ):
-        field = flag.removeprefix("--").replace("-", "_")
-        if column in columns and getattr(request, field) is None:
-            text = f"the file has a column '{column}' of its own; use it ({flag} {column}) or take it out of the file"
-            yield FieldProblem(flag, "ignored_statement", text)
-    chat = request.question_column or request.answer_column or request.system_column
-    if chat is None and "messages" in columns:
-        return
-    for column in ("question", "answer"):
-        if getattr(request, f"{column}_column") is None and column not in columns:
-            yield FieldProblem(f"--{column}-column", "unknown_column", f"which column is the {column}? {there}")
-
-
-def sources_of(request: ImportRequest, columns: tuple[str, ...]) -> dict[str, str]:
-    """For each column of the sheet that the file gives, the file's own column."""
-    sources = {name: name for name in _CARRIED if name in columns}
-    chat = request.question_column or request.answer_column or request.system_column
-    if chat is None and "messages" in columns:
-        sources["messages"] = "messages"
-    else:
-        for name in ("question", "answer", "system"):
-            source = getattr(request, f"{name}_column") or name
-            if source in columns:
-                sources[name] = source
-    for name, source in {
-        "status": request.status_column,
-        "allowed_uses": request.allowed_uses_column,
-        "prohibited_uses": request.prohibited_uses_column,
-        "data_classification": request.classification_column,
-        "pair_id": request.pair_id_column or "pair_id",
-        "item_ref": request.item_column or "item_ref",
-        "canonical_label_id": request.label_column or "canonical_label_id",
-    }.items():
-        if source in columns and source is not None:
-            sources[name] = source
-    return sources
-
-
-def _flag(field: str) -> str:
-    return "--" + field.replace("_", "-")
+        if reference is None:
+            yield FieldProblem(flag, "not_stated", f"is not stated; name the {what}: it goes into the lineage")

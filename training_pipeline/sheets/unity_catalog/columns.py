@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -146,6 +146,13 @@ def columns_of(
         except SqlglotError:
             problems.append(Problem(column, "wrong_type", f"has the type {table[column]}, which is not known here"))
     return problems or Columns(found, types)
+
+
+def text_columns(table: Iterable[str], chosen: Mapping[str, str]) -> list[str]:
+    """Those columns of a table of pairs that hold, or could hold, the text of examples. Pure."""
+    things = ("messages", "tools", *QUESTION_ANSWER)
+    names = {name.lower() for thing in things for name in (*PAIR_NAMES[thing], chosen.get(thing, ""))}
+    return [column for column in table if column.lower() in names]
 
 
 def pair_problems(columns: Columns, defaults: Mapping[str, Any]) -> list[Problem]:

@@ -30,7 +30,14 @@ from training_pipeline.sheets.files.source import SHEET_ID
 from training_pipeline.sheets.files.structure import table_unreadable
 from training_pipeline.sheets.head import Head
 from training_pipeline.sheets.unity_catalog import sql
-from training_pipeline.sheets.unity_catalog.columns import PAIR_NAMES, Columns, columns_of, pair_problems, select_pairs
+from training_pipeline.sheets.unity_catalog.columns import (
+    PAIR_NAMES,
+    Columns,
+    columns_of,
+    pair_problems,
+    select_pairs,
+    text_columns,
+)
 from training_pipeline.sheets.unity_catalog.head import SHEET_NAMES, head_of, head_problems, select_heads
 from training_pipeline.sheets.unity_catalog.tags import tags_of
 from training_pipeline.sheets.unity_catalog.version import PairsVersion, has_history, latest_version, version_of
@@ -187,10 +194,28 @@ class UnityCatalogSheets:
         return version
 
     def _tagged(self, head: Head, source_table: str | None) -> Head:
-        """The head with the names and the tags of its source table and of the table of pairs."""
-        tables = dict.fromkeys(table for table in (source_table, self.pairs_table) if table)
-        tags = [tag for table in tables for tag in tags_of(self.connection, table, sleep=self.statements.sleep)]
+        """The head with the names and the tags of its source table and of the table of pairs.
+
+        A tag on any column of the source table counts, for the pairs may be made from it; of the table of pairs, one on
+        a column that holds text of the examples: that a reviewer's name is personal restricts no pair.
+        """
+        columns = {source_table: self._names(source_table)} if source_table and source_table != self.pairs_table else {}
+        tables = {**columns, self.pairs_table: text_columns(self._names(self.pairs_table), self.pair_columns)}
+        tags = [
+            tag
+            for table, names in tables.items()
+            for tag in tags_of(self.connection, table, names, sleep=self.statements.sleep)
+        ]
         return head.model_copy(update={"tags": tuple(dict.fromkeys(tags)), "metadata": {TABLES: list(tables)}})
+
+    def _names(self, table: str) -> tuple[str, ...]:
+        """The columns of a table whose tags are read."""
+        grant = f"Grant SELECT on table {table} (or BROWSE on its catalog), so that its tags can be read"
+        what = f"look at table {table}, to read the tags of table {table}"
+        found = call_with_retries(
+            self.connection, what, lambda client: client.tables.get(table), grant=grant, sleep=self.statements.sleep
+        )
+        return tuple(str(column.name) for column in found.columns or [])
 
     def _connect(self) -> Any:
         config: dict[str, str | int | bool] = {"memory_limit": self.memory_limit, "preserve_insertion_order": False}

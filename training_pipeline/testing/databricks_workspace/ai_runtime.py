@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 
-from training_pipeline.databricks.program import packed
+from training_pipeline.databricks.program import SECRETS_FILE, packed
 from training_pipeline.testing.databricks_workspace import mlflow
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Worker:
             self._process = subprocess.Popen(
                 ["bash", str(self._directory / "code" / source.name)],
                 cwd=self._directory,
-                env=self._environment(hyperparameters),
+                env=self._environment(hyperparameters) | self._secrets(hyperparameters.with_name(SECRETS_FILE)),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -159,6 +159,12 @@ class Worker:
             "MASTER_PORT": "29500",
             "LOCAL_WORLD_SIZE": "1",
         }
+
+    def _secrets(self, staged: Path) -> dict[str, str]:
+        """The variables that `staged` names secrets for, with their values; fails for a secret that is not there."""
+        entries = json.loads(staged.read_text()) if staged.exists() else []
+        known = self._workspace.secrets
+        return {each["name"]: known[f"{each['secret_scope']}/{each['secret_key']}"] for each in entries}
 
     def _mlflow_run(self) -> dict[str, str]:
         """The experiment, made where it does not exist, and a new run in it."""

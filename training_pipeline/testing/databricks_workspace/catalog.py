@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from training_pipeline.testing.databricks_workspace.state import Workspace
+from training_pipeline.testing.databricks_workspace.models import registry
+from training_pipeline.testing.databricks_workspace.state import Workspace, not_found
 from training_pipeline.testing.databricks_workspace.tables import tables
 
 
@@ -20,9 +21,10 @@ class Tags:
     assigned: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     page_size: int = 2
 
-    def assign(self, table: str, **tags: str) -> None:
-        """Tag a table."""
-        self.assigned.setdefault(("tables", table), {}).update(tags)
+    def assign(self, table: str, *, column: str | None = None, **tags: str) -> None:
+        """Tag a table, or a column of it."""
+        what = ("tables", table) if column is None else ("columns", f"{table}.{column}")
+        self.assigned.setdefault(what, {}).update(tags)
 
 
 def tags(workspace: Workspace) -> Tags:
@@ -58,8 +60,13 @@ def routes(workspace: Workspace) -> list[Route]:
 
     def list_tags(request: Request) -> JSONResponse:
         kind, name = request.path_params["type"], request.path_params["name"]
-        if kind == "tables":
-            tables(workspace).get(name)
+        table = name if kind == "tables" else ".".join(name.split(".")[:3])
+        if (
+            tables(workspace).get(table)
+            and kind == "columns"
+            and name.removeprefix(f"{table}.") not in (tables(workspace).get(table).columns)
+        ):
+            raise not_found(f"Column '{name}' does not exist.")
         assigned = list(tags(workspace).assigned.get((kind, name), {}).items())
         start = int(request.query_params.get("page_token", "0"))
         end = start + tags(workspace).page_size
@@ -73,8 +80,33 @@ def routes(workspace: Workspace) -> list[Route]:
             shown["next_page_token"] = str(end)
         return JSONResponse(shown)
 
+    def get_schema(request: Request) -> JSONResponse:
+        name = request.path_params["name"]
+        known = registry(workspace).schemas
+        if known is not None and name not in known:
+            raise not_found(f"Schema '{name}' does not exist.")
+        workspace.require("Schema", name, "USE SCHEMA")
+        return JSONResponse({"full_name": name, "owner": "owner@example.com"})
+
+    def effective(request: Request) -> JSONResponse:
+        name = request.path_params["name"]
+        holders = [] if workspace.denied.get(name) == "CREATE MODEL" else list(workspace.tokens.values())
+        granted = [{"privilege": "CREATE_MODEL"}]
+        held = [{"principal": holder, "privileges": granted} for holder in holders]
+        return JSONResponse({"privilege_assignments": [*held, {"principal": "x@y", "privileges": granted}]})
+
+    def list_secrets(request: Request) -> JSONResponse:
+        scope = request.query_params["scope"]
+        keys = [name.partition("/")[2] for name in workspace.secrets if name.startswith(f"{scope}/")]
+        if not keys:
+            raise not_found(f"Scope {scope} does not exist!")
+        return JSONResponse({"secrets": [{"key": key} for key in keys]})
+
     root = "/api/2.1/unity-catalog"
     return [
+        Route(f"{root}/schemas/{{name}}", get_schema, name="schemas/get"),
+        Route(f"{root}/effective-permissions/schema/{{name}}", effective, name="schemas/effective-permissions"),
+        Route("/api/2.0/secrets/list", list_secrets, name="secrets/list"),
         Route(f"{root}/tables/{{name}}", get_table, name="table-get"),
         Route(f"{root}/entity-tag-assignments/{{type}}/{{name}}/tags", list_tags, name="tags-list"),
     ]

@@ -25,7 +25,10 @@ class FaultKind(StrEnum):
     INTERNAL_AFTER = "internal_after"  # 500, although the action was done
     HTML = "html"  # 200 with a page of a proxy or a login instead of JSON, nothing done
     UNAUTHENTICATED = "unauthenticated"  # 401: the token has expired
-    FORBIDDEN = "forbidden"  # 403
+    FORBIDDEN = "forbidden"  # 403: a grant is missing
+    FORBIDDEN_TOKEN = "forbidden_token"  # 403, as older doors of the API answer a token that is not good
+    FORBIDDEN_ADDRESS = "forbidden_address"  # 403: not on the IP access list
+    FORBIDDEN_PAGE = "forbidden_page"  # 403 with a page of a proxy
     VANISHED = "vanished"  # what is asked about is said not to exist
 
 
@@ -70,12 +73,22 @@ class Faults:
         return None
 
 
-_REFUSALS: Final = {
+#: The faults that are the same to whoever calls as one of the others, but for the words; not walked at every call.
+REWORDED: Final = frozenset({FaultKind.FORBIDDEN_TOKEN, FaultKind.FORBIDDEN_ADDRESS})
+
+_REFUSALS: Final[dict[FaultKind, tuple[int, str | int, str, list[tuple[bytes, bytes]]]]] = {
     FaultKind.TOO_MANY: (429, "RESOURCE_EXHAUSTED", "Too many requests.", [(b"retry-after", b"1")]),
     FaultKind.UNAVAILABLE: (503, "TEMPORARILY_UNAVAILABLE", "The service is temporarily unavailable.", []),
     FaultKind.INTERNAL: (500, "INTERNAL_ERROR", "An internal error occurred.", []),
     FaultKind.UNAUTHENTICATED: (401, "UNAUTHENTICATED", "The access token is expired.", []),
     FaultKind.FORBIDDEN: (403, "PERMISSION_DENIED", "The caller does not have the permission to do this.", []),
+    FaultKind.FORBIDDEN_TOKEN: (403, 403, "Invalid access token.", []),
+    FaultKind.FORBIDDEN_ADDRESS: (
+        403,
+        403,
+        "Source IP address: 203.0.113.7 is blocked by Databricks IP ACL for workspace: 6051921418418893",
+        [],
+    ),
     FaultKind.VANISHED: (404, "RESOURCE_DOES_NOT_EXIST", "It does not exist.", []),
 }
 _PAGE: Final = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
@@ -100,6 +113,8 @@ class FaultMiddleware:
             await _answer(send, status, b"application/json", body, headers)
         elif kind is FaultKind.HTML:
             await _answer(send, 200, b"text/html", _PAGE, [])
+        elif kind is FaultKind.FORBIDDEN_PAGE:
+            await _answer(send, 403, b"text/html", _PAGE, [])
         else:
             await self._after(kind, scope, receive, send)
 

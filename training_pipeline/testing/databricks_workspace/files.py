@@ -44,6 +44,8 @@ class Store:
     link_seconds: float = 3600.0
     presigned: bool = True
     expire_next: int = 0
+    #: Where the links lead, as `http://host:port`; to this server where null.
+    storage: str | None = None
 
     def link(self, what: str) -> str:
         """A secret that stands for `what` for a while."""
@@ -185,6 +187,15 @@ def _volume_routes(workspace: Workspace) -> list[Route]:
         _volume_file(workspace, "/" + request.path_params["path"], "WRITE VOLUME").mkdir(parents=True, exist_ok=True)
         return Response(status_code=204)
 
+    async def delete_directory(request: Request) -> Response:
+        path = _volume_file(workspace, "/" + request.path_params["path"], "WRITE VOLUME")
+        if not path.is_dir():
+            raise ApiError(404, "NOT_FOUND", "The directory being accessed is not found.")
+        if any(path.iterdir()):
+            raise ApiError(400, "BAD_REQUEST", "The directory is not empty.")
+        path.rmdir()
+        return Response(status_code=204)
+
     async def head_directory(request: Request) -> Response:
         path = _volume_file(workspace, "/" + request.path_params["path"], "READ VOLUME")
         return Response(status_code=200 if path.is_dir() else 404)
@@ -216,6 +227,7 @@ def _volume_routes(workspace: Workspace) -> list[Route]:
         Route(file, delete, methods=["DELETE"], name="fs/files/delete"),
         Route(file, post, methods=["POST"], name="fs/files/multipart"),
         Route(directory, make_directory, methods=["PUT"], name="fs/directories/create"),
+        Route(directory, delete_directory, methods=["DELETE"], name="fs/directories/delete"),
         Route(directory, head_directory, methods=["HEAD"], name="fs/directories/metadata"),
         _get_only(Route(directory, list_directory, methods=["GET"], name="fs/directories/list")),
     ]
@@ -230,13 +242,16 @@ def _get_only(route: Route) -> Route:
 def _link_routes(workspace: Workspace) -> list[Route]:
     state = store(workspace)
 
+    def url(what: str) -> str:
+        return f"{state.storage or workspace.url}/cloud/{state.link(what)}"
+
     async def download_url(request: Request) -> Response:
         remote = request.query_params["path"]
         if not state.presigned:
             raise _no_links()
         if not _volume_file(workspace, remote, "READ VOLUME").is_file():
             raise ApiError(404, "NOT_FOUND", "The file being accessed is not found.")
-        return JSONResponse({"url": f"{workspace.url}/cloud/{state.link(remote)}", "headers": []})
+        return JSONResponse({"url": url(remote), "headers": []})
 
     async def part_urls(request: Request) -> Response:
         body = await request.json()
@@ -246,7 +261,7 @@ def _link_routes(workspace: Workspace) -> list[Route]:
         urls = [
             {
                 "part_number": number,
-                "url": f"{workspace.url}/cloud/{state.link(body['session_token'] + ' ' + str(number))}",
+                "url": url(f"{body['session_token']} {number}"),
                 "headers": [],
             }
             for number in range(first, first + body["count"])
@@ -255,9 +270,7 @@ def _link_routes(workspace: Workspace) -> list[Route]:
 
     async def abort_url(request: Request) -> Response:
         body = await request.json()
-        return JSONResponse(
-            {"abort_upload_url": {"url": f"{workspace.url}/cloud/{state.link(body['session_token'])}", "headers": []}}
-        )
+        return JSONResponse({"abort_upload_url": {"url": url(body["session_token"]), "headers": []}})
 
     async def cloud(request: Request) -> Response:
         """The cloud's storage: it knows links, and refuses a workspace token."""
@@ -325,8 +338,16 @@ def _workspace_routes(workspace: Workspace) -> list[Route]:
             return StreamingResponse(iter([path.read_bytes()]), media_type="application/octet-stream")
         return JSONResponse({"content": base64.b64encode(path.read_bytes()).decode(), "file_type": "py"})
 
+    async def delete(request: Request) -> JSONResponse:
+        path = workspace.path(_workspace_path((await request.json())["path"]))
+        if not path.is_file():
+            raise not_found(f"Path ({path.name}) doesn't exist.")
+        path.unlink()
+        return JSONResponse({})
+
     base = "/api/2.0/workspace/"
     return [
+        Route(base + "delete", delete, methods=["POST"], name="workspace/delete"),
         Route(base + "mkdirs", mkdirs, methods=["POST"], name="workspace/mkdirs"),
         Route(base + "import", import_file, methods=["POST"], name="workspace/import"),
         Route(base + "get-status", status, methods=["GET"], name="workspace/get-status"),

@@ -221,6 +221,6 @@ def _shown(run: Run, workspace: Workspace, *, tasks: bool) -> dict[str, Any]:
     if run.end_time:
         shown["end_time"] = run.end_time
     if tasks:
-        task = {key: run.task[key] for key in ("task_key", "ai_runtime_task")}
+        task = {key: run.task[key] for key in ("task_key", "ai_runtime_task", "description") if key in run.task}
         shown["tasks"] = [{**task, "run_id": run.task_run_id, "attempt_number": 0, "state": state, "status": status}]
     return shown

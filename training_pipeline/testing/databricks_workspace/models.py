@@ -35,7 +35,14 @@ class Registry:
     """Registered models by full name; `schemas` are those that exist, all where null."""
 
     models: dict[str, list[Version]] = field(default_factory=dict)
+    #: Of models by full name: alias and version.
+    aliases: dict[str, dict[str, int]] = field(default_factory=dict)
     schemas: set[str] | None = None
+    owners: dict[str, str] = field(default_factory=dict)
+    #: Who has been granted CREATE MODEL VERSION, by model.
+    writers: dict[str, list[str]] = field(default_factory=dict)
+    #: What was granted on models: name, principal and privilege.
+    granted: set[tuple[str, str, str]] = field(default_factory=set)
 
 
 def registry(workspace: Workspace) -> Registry:
@@ -102,6 +109,10 @@ def _written_by_mlflow(workspace: Workspace) -> list[Route]:
         known.models[name] = []
         return JSONResponse({"registered_model": {"name": name}})
 
+    async def delete_model(request: Request) -> JSONResponse:
+        registry(workspace).models.pop((await request.json())["name"], None)
+        return JSONResponse({})
+
     async def get_model(request: Request) -> JSONResponse:
         name = request.query_params["name"]
         _model(workspace, name)
@@ -141,6 +152,7 @@ def _written_by_mlflow(workspace: Workspace) -> list[Route]:
     return [
         Route(_MLFLOW + enabled, by_sdk, methods=["GET"], name="models/artifacts-by-sdk"),
         Route(_MLFLOW + "registered-models/create", create_model, methods=["POST"], name="models/create"),
+        Route(_MLFLOW + "registered-models/delete", delete_model, methods=["DELETE"], name="models/delete"),
         Route(_MLFLOW + "registered-models/get", get_model, methods=["GET"], name="models/get"),
         Route(_MLFLOW + "model-versions/create", create_version, methods=["POST"], name="models/versions/create"),
         Route(_MLFLOW + "model-versions/finalize", finalize, methods=["POST"], name="models/versions/finalize"),
@@ -171,7 +183,17 @@ def _read_by_the_sdk(workspace: Workspace) -> list[Route]:
         name = request.path_params["name"]
         _model(workspace, name)
         catalog, schema, model = name.split(".")
-        return JSONResponse({"full_name": name, "catalog_name": catalog, "schema_name": schema, "name": model})
+        named = registry(workspace).aliases.get(name, {})
+        aliases = [{"alias_name": alias, "version_num": number} for alias, number in named.items()]
+        also = {"aliases": aliases} if request.query_params.get("include_aliases") == "true" else {}
+        owner = registry(workspace).owners.get(name, next(iter(workspace.tokens.values())))
+        shown = {"full_name": name, "catalog_name": catalog, "schema_name": schema, "name": model, "owner": owner}
+        return JSONResponse({**shown, **also})
+
+    async def effective(request: Request) -> JSONResponse:
+        granted = [{"privilege": "CREATE_MODEL_VERSION"}]
+        holders = registry(workspace).writers.get(request.path_params["name"], [])
+        return JSONResponse({"privilege_assignments": [{"principal": p, "privileges": granted} for p in holders]})
 
     async def versions(request: Request) -> JSONResponse:
         found = [shown(version) for version in _model(workspace, request.path_params["name"])]
@@ -186,7 +208,18 @@ def _read_by_the_sdk(workspace: Workspace) -> list[Route]:
         workspace.require("Model", request.path_params["name"], "EXECUTE")
         return JSONResponse(shown(_version(workspace, request.path_params["name"], request.path_params["version"])))
 
+    async def grant(request: Request) -> JSONResponse:
+        name = request.path_params["name"]
+        _model(workspace, name)
+        workspace.require("Model", name, "MANAGE")
+        for change in (await request.json())["changes"]:
+            registry(workspace).granted |= {(name, change["principal"], each) for each in change.get("add", [])}
+        return JSONResponse({"privilege_assignments": []})
+
+    permissions = "/api/2.1/unity-catalog/effective-permissions/function/{name}"
     return [
+        Route(permissions.replace("effective-", ""), grant, methods=["PATCH"], name="models/grant"),
+        Route(permissions, effective, methods=["GET"], name="models/effective-permissions"),
         Route(_CATALOG + "/{name}", get_model, methods=["GET"], name="models/get-by-sdk"),
         Route(_CATALOG + "/{name}/versions", versions, methods=["GET"], name="models/versions/list"),
         Route(_CATALOG + "/{name}/versions/{version}", version, methods=["GET"], name="models/versions/get"),

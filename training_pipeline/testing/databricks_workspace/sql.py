@@ -35,6 +35,7 @@ class Statement:
     result: pa.Table | None = None
     done: threading.Event = field(default_factory=threading.Event)
     cancelled: bool = False
+    truncated: bool = False
 
 
 @dataclass
@@ -47,6 +48,8 @@ class Warehouses:
     states: dict[str, str] = field(default_factory=lambda: {"wh-1": "RUNNING"})
     start_seconds: float = 0.2
     chunk_rows: int = 10_000
+    #: Results are cut off after so many rows, and say so; never where null.
+    cut_after: int | None = None
     link_seconds: float = 900.0
     statements: dict[str, Statement] = field(default_factory=dict)
     #: Presigned links: the secret in them, and until when they are good.
@@ -147,6 +150,8 @@ def _run(workspace: Workspace, statement: Statement, parameters: dict[str, str],
             statement.result = tables(workspace).history(name).slice(0, int(history[2] or 1_000))
         else:
             statement.result = tables(workspace).select(statement.text, parameters)
+        if part.cut_after is not None and statement.result.num_rows > part.cut_after:
+            statement.result, statement.truncated = statement.result.slice(0, part.cut_after), True
         if not statement.cancelled:
             statement.state = "SUCCEEDED"
     except SqlError as error:
@@ -173,7 +178,7 @@ def _shown(workspace: Workspace, statement: Statement) -> dict[str, Any]:
             "format": "ARROW_STREAM" if statement.external else "JSON_ARRAY",
             "total_chunk_count": chunks,
             "total_row_count": statement.result.num_rows,
-            "truncated": False,
+            "truncated": statement.truncated,
         }
         shown["result"] = _chunk(workspace, statement, 0) if chunks else {}
     return shown
@@ -181,7 +186,8 @@ def _shown(workspace: Workspace, statement: Statement) -> dict[str, Any]:
 
 def _chunk_count(part: Warehouses, statement: Statement) -> int:
     assert statement.result is not None
-    return -(-statement.result.num_rows // part.chunk_rows) if statement.external else 1
+    chunks: int = -(-statement.result.num_rows // part.chunk_rows)
+    return chunks if statement.external else max(chunks, 1)
 
 
 def _rows(part: Warehouses, statement: Statement, index: int) -> pa.Table:
@@ -193,11 +199,14 @@ def _chunk(workspace: Workspace, statement: Statement, index: int) -> dict[str, 
     part = warehouses(workspace)
     assert statement.result is not None
     if not statement.external:
-        columns = statement.result.to_pydict().values()
+        columns = _rows(part, statement, index).to_pydict().values()
         rows = [[None if value is None else str(value) for value in row] for row in zip(*columns, strict=True)]
         if sum(len(str(row)) for row in rows) > _INLINE_LIMIT:
             raise bad_request("Inline byte limit exceeded. Statements executed with disposition=INLINE can be 25 MiB.")
-        return {"chunk_index": 0, "row_offset": 0, "row_count": len(rows), "data_array": rows}
+        place: dict[str, Any] = {"chunk_index": index, "row_offset": index * part.chunk_rows, "row_count": len(rows)}
+        if index + 1 < _chunk_count(part, statement):
+            place["next_chunk_index"] = index + 1
+        return {**place, "data_array": rows}
     count = _chunk_count(part, statement)
     if index >= count:
         raise not_found(f"Chunk {index} of statement {statement.id} does not exist.")

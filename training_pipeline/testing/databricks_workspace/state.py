@@ -60,6 +60,8 @@ class Workspace:
     worker_token: str = "dapi-worker"
     workspace_id: str = "6051921418418893"
     denied: dict[str, str] = field(default_factory=dict)
+    #: Secrets by scope/key.
+    secrets: dict[str, str] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     calls: list[Call] = field(default_factory=list)
     #: State of the modules that serve the API, by module: each keeps its own object here.

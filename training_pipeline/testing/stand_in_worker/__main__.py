@@ -1,6 +1,7 @@
 """Stands in for the training program on a worker: a tenth of a second, and everything that is looked at afterwards.
 
-What it is to do is in the name of the model: `fails`, `hangs`, `silent` (no result), anything else succeeds.
+What it is to do is in the name of the model: `fails`, `hangs`, `silent` (no result), `tells` (how long its
+Hugging Face token is), anything else succeeds.
 """
 
 import json
@@ -65,7 +66,7 @@ def main() -> int:
         "train_loss_first": 4.0,
         "train_loss": 0.8,
         "val_loss": 1.5,
-        "custom_metrics": {},
+        "custom_metrics": {"hf_token_length": float(len(os.environ["HF_TOKEN"]))} if name == "tells" else {},
     }
     result["model_dir"] = registered(told["register"], run_id) if told["register"] else f"{out}/model"
     (out / "result.json").write_text(json.dumps(result))

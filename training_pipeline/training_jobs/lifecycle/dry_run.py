@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from training_pipeline.backends.base import NOT_REHEARSED, FineTuningBackend, Plan, Rehearsing, Submission
+from training_pipeline.backends.base import NOT_REHEARSED, FineTuningBackend, Plan, Rehearsal, Rehearsing, Submission
+from training_pipeline.datasets.answers import answer_counts
 from training_pipeline.datasets.predecessor import Predecessor
 from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.split import split_snapshot
+from training_pipeline.domain.advice.facts import AnswerCounts
+from training_pipeline.domain.advice.item import AdviceRecord
+from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
 from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.rules.near_ties import LARGEST_SHARE
@@ -27,11 +30,6 @@ from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.sft.pair_ids import listed
 from training_pipeline.sheets.base import OpenSheet
-
-#: Fewer validation pairs than this say little about the model.
-FEW_VALIDATION_PAIRS: Final = 20
-#: With fewer optimizer steps than this, most of the training is warm-up.
-FEW_STEPS: Final = 20
 
 
 class DryRun(BaseModel):
@@ -47,6 +45,8 @@ class DryRun(BaseModel):
     config: TrainingConfig
     planned_steps: int
     warnings: tuple[SheetWarning, ...]
+    advice: AdviceRecord
+    estimate: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,12 @@ class Rehearsed:
     split: SplitPlan
     directory: Path
 
-    def refusals(self, backend: FineTuningBackend, plan: Plan) -> Sequence[SheetWarning] | None:
-        """What the trainer would refuse or cut; None where the backend cannot say so. Writes the dataset, for that
-        moment.
-        """
+    def answers(self) -> AnswerCounts:
+        """How the answers of the included pairs are spread. Reads the sheet."""
+        return answer_counts(self.opened, self.taken)
+
+    def rehearsal(self, backend: FineTuningBackend, plan: Plan) -> Rehearsal | None:
+        """What the trainer would make of it; None where the backend cannot say. Writes the dataset, for that moment."""
         if not isinstance(backend, Rehearsing) or not backend.rehearses(plan.base_model):
             return None
         dataset = write_dataset(self.opened, self.taken, self.split, root=self.directory / "datasets")
@@ -114,18 +116,21 @@ def dry_run(
     split: SplitReport,
     plan: Plan,
     *,
-    refusals: Sequence[SheetWarning] | None = None,
+    advice: AdviceRecord,
+    estimate: Estimate,
+    rehearsal: Rehearsal | None = None,
     fresh: str | None = None,
 ) -> DryRun:
     """Put together what is known of a job that was not created.
 
-    `refusals` is what the trainer would refuse or cut, None where nobody could say; `fresh` names the job whose
-    split it drops.
+    `rehearsal` is what the trainer would make of it, None where nobody could say; `fresh` names the job whose split it
+    drops.
     """
     batch, epochs = plan.config.batch_size, plan.config.epochs
     if not isinstance(batch, int) or not isinstance(epochs, int):
         raise AssertionError("a plan has no auto left")
-    rehearsed = refusals is not None and not any(warning.code == NOT_REHEARSED for warning in refusals)
+    refusals = () if rehearsal is None else rehearsal.warnings
+    rehearsed = rehearsal is not None and not any(warning.code == NOT_REHEARSED for warning in refusals)
     steps = math.ceil(split.train / batch) * epochs
     return DryRun(
         sheet=opened.sheet,
@@ -136,29 +141,19 @@ def dry_run(
         config=plan.config,
         planned_steps=steps,
         warnings=(
-            *(refusals or ()),
+            *refusals,
             *summary.warnings,
-            *_warnings(split, steps),
+            *_of_ratio(split),
             *_of_sides(split.kept, fresh),
             *_of_near(split.near),
             *_of_texts(split.texts, tokenizer_asked=rehearsed),
         ),
+        advice=advice,
+        estimate=estimate,
     )
 
 
-def _warnings(split: SplitReport, steps: int) -> Iterator[SheetWarning]:
-    if split.validation < FEW_VALIDATION_PAIRS:
-        yield SheetWarning(
-            code="few_validation_pairs",
-            count=split.validation,
-            message=f"{split.validation} validation pairs are too few for reliable metrics.",
-        )
-    if steps < FEW_STEPS:
-        yield SheetWarning(
-            code="few_steps",
-            count=steps,
-            message=f"{steps} optimizer steps are few, most of them warm-up. Use more epochs or a smaller batch.",
-        )
+def _of_ratio(split: SplitReport) -> Iterator[SheetWarning]:
     if abs(split.achieved_ratio - split.requested_ratio) > 0.01:
         yield SheetWarning(
             code="ratio_missed",

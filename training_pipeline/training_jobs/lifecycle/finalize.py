@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from training_pipeline.backends.base import FineTuningBackend, TrainingResult
 from training_pipeline.domain.errors import BackendFailed, Conflict, PermissionWithdrawn
@@ -30,13 +30,29 @@ from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 from training_pipeline.training_jobs.store.tables import training_job_events
 
 
+class Revocations(Protocol):
+    """What was revoked, and whom it taints."""
+
+    def registering(
+        self, connection: Connection, job: TrainingJob, record: LineageRecord, name: str, version: str | None
+    ) -> None:
+        """Taint the model that is registered in this transaction, before its version is stored."""
+
+
 class Finalizer:
     """The steps of `finalize_training`, free of Dagster."""
 
     def __init__(
-        self, store: JobStore, backend: FineTuningBackend, tracking: RunTracking, permission: Permission, notice: Notice
+        self,
+        store: JobStore,
+        backend: FineTuningBackend,
+        tracking: RunTracking,
+        permission: Permission,
+        revocations: Revocations,
+        notice: Notice,
     ) -> None:
         self._permission = permission
+        self._revocations = revocations
         self._notice = notice
         self._store = store
         self._backend = backend
@@ -122,7 +138,10 @@ class Finalizer:
         )
 
     def register(self, job: TrainingJob, result: TrainingResult) -> TrainingJob:
-        """Register the model version, or keep the model as an artifact where that was asked for. Idempotent."""
+        """Register the model version, or keep the model as an artifact where that was asked for. Idempotent.
+
+        What was revoked since permission was asked taints it in the same transaction.
+        """
         if result.model_dir is None:
             raise BackendFailed(f"Training job {job.id} has produced no model.")
         record = self._as_trained(lineage.read(self._store, job.id), result)
@@ -157,10 +176,13 @@ class Finalizer:
                 description=f"Fine-tuned from {job.request.base_model} on training sheet {record.training_sheet_name}.",
             )
         self._tracking.end_run(job.handles.mlflow_run_id, "FINISHED")
-        lineage.set_model(self._store, job.id, version=version, files=result.model_files)
         values = {"uc_model_name": name if job.request.register_to_uc else None, "uc_model_version": version}
         message = f"Registered {name} version {version}." if version else f"Kept the model at {result.model_dir}."
-        return self._store.update(job.id, values, event=(EventType.INFO, message)) or job
+        with self._store.begin() as connection:
+            within = self._store.within(connection)
+            self._revocations.registering(connection, job, record, name, version)
+            lineage.set_model(within, job.id, version=version, files=result.model_files)
+            return within.update(job.id, values, event=(EventType.INFO, message)) or job
 
     def _as_trained(self, record: LineageRecord, result: TrainingResult) -> LineageRecord:
         """The record with what only the training program knows: its recipe, and the commit of the base model that it

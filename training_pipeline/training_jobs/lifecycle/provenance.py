@@ -7,7 +7,7 @@ They are written at different moments by different hands. Before a job succeeds 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from training_pipeline.backends.base import TrainingResult
@@ -33,11 +33,13 @@ def disagreements(
     a record of an earlier version does not say is left out.
     """
     return [
-        *_of_events(record, materialized),
-        *(
-            f"{what}: the lineage record says {ours!r}, {where} says {theirs!r}"
-            for what, ours, where, theirs in _facts(record, materialized, inputs, dataset, tags)
-            if ours != theirs
+        *event_disagreements(record, materialized=materialized, inputs=inputs, dataset=dataset),
+        *tag_disagreements(record, tags),
+        *_told(
+            [
+                ("dataset", record.dataset_digest, "the stored dataset", dataset.digest),
+                ("gate policy", record.gate_policy_version, "the stored dataset", dataset.policy.version),
+            ]
         ),
         *(
             f"{what}: the lineage record says {ours!r}, the training program read {theirs!r}"
@@ -46,6 +48,22 @@ def disagreements(
         ),
         *_of_recipe(record, result, config),
     ]
+
+
+def event_disagreements(
+    record: LineageRecord,
+    *,
+    materialized: Mapping[str, AssetRecord],
+    inputs: Mapping[str, str],
+    dataset: DatasetRef,
+) -> list[str]:
+    """Where Dagster's event log says something else than the lineage record, in words. Pure."""
+    return [*_of_events(record, materialized), *_told(_event_facts(record, materialized, inputs, dataset))]
+
+
+def tag_disagreements(record: LineageRecord, tags: Mapping[str, str]) -> list[str]:
+    """Where the tags of the MLflow run say something else than the lineage record, in words. Pure."""
+    return _told(_tag_facts(record, tags))
 
 
 def source_version(record: LineageRecord) -> str:
@@ -94,23 +112,37 @@ def _event(found: AssetRecord | None) -> str:
     return "nothing" if found is None else f"event {found.storage_id} with version {found.data_version[:24]!r}"
 
 
-def _facts(
-    record: LineageRecord,
-    materialized: Mapping[str, AssetRecord],
-    inputs: Mapping[str, str],
-    dataset: DatasetRef,
-    tags: Mapping[str, str],
-) -> Iterator[tuple[str, str, str, str]]:
-    """What is compared: what, what the lineage record says, where else it stands, what it says there."""
-    source, template, labels = source_version(record), template_version(record), labels_version(record)
-    for key, version in (("source_sheet", source), ("prompt_template", template), ("canonical_labels", labels)):
+#: What is compared: what, what the lineage record says, where else it stands, what it says there.
+_Fact = tuple[str, str, str, str]
+
+
+def _told(facts: Iterable[_Fact]) -> list[str]:
+    return [
+        f"{what}: the lineage record says {ours!r}, {where} says {theirs!r}"
+        for what, ours, where, theirs in facts
+        if ours != theirs
+    ]
+
+
+def _sources(record: LineageRecord) -> dict[str, str]:
+    return {
+        "source_sheet": source_version(record),
+        "prompt_template": template_version(record),
+        "canonical_labels": labels_version(record),
+    }
+
+
+def _event_facts(
+    record: LineageRecord, materialized: Mapping[str, AssetRecord], inputs: Mapping[str, str], dataset: DatasetRef
+) -> Iterator[_Fact]:
+    sources = _sources(record)
+    for key, version in sources.items():
         # Of partitioned inputs Dagster records a hash of the version.
         hashed = hashlib.sha256(version.encode()).hexdigest()
         yield key, hashed, "the version that Dagster recorded as read", inputs.get(key, "nothing")
-        yield key, version, "MLflow", tags.get(_tag(key), "nothing")
     ours = {
-        "source_sheet": source,
-        "prompt_template": template,
+        "source_sheet": sources["source_sheet"],
+        "prompt_template": sources["prompt_template"],
         "training_sheet": record.training_sheet_digest,
         "governed_pairs": record.snapshot_digest,
         "train_split": dataset.train_sha256,
@@ -119,14 +151,17 @@ def _facts(
     for key, version in ours.items():
         found = materialized.get(key)
         yield key, version, "Dagster", "nothing" if found is None else found.data_version
+
+
+def _tag_facts(record: LineageRecord, tags: Mapping[str, str]) -> Iterator[_Fact]:
+    for key, version in _sources(record).items():
+        yield key, version, "MLflow", tags.get(_tag(key), "nothing")
     yield "training_sheet", record.training_sheet_digest, "MLflow", tags.get(_tag("sheet_digest"), "nothing")
     yield "dataset", record.dataset_digest, "MLflow", tags.get(_tag("dataset_digest"), "nothing")
-    yield "dataset", record.dataset_digest, "the stored dataset", dataset.digest
     for tag, version in base_model_tags(record).items():
         yield "base_model", version, "MLflow", tags.get(tag, "nothing")
     for tag, version in recipe_tags(record).items():
         yield "recipe", version, "MLflow", tags.get(tag, "nothing")
-    yield "gate policy", record.gate_policy_version, "the stored dataset", dataset.policy.version
 
 
 def _read(

@@ -20,15 +20,21 @@ from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
+from training_pipeline.training_jobs.lifecycle.advising import Advisor, Measured
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, fresh_split_warning, split_of
+from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor, followed, last_succeeded
 from training_pipeline.training_jobs.polling.poll_once import poll_once
 from training_pipeline.training_jobs.polling.poller import Poller
+from training_pipeline.training_jobs.store.history import MACHINE
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 
 #: Writes on the connection of the transaction that stores a new job.
 Also = Callable[[Connection, TrainingJob], None]
 
+#: Where the first event of a job holds the advice and the estimate that were given when it was created.
+ADVICE: Final = "advice"
+ESTIMATE: Final = "estimate"
 #: Sheets of up to this many pairs are counted by the gates when a job is created; larger ones by its launch run.
 COUNTED_AT_ONCE: Final = 100_000
 
@@ -46,6 +52,7 @@ class JobService:
         *,
         database: Database,
         min_pairs: int,
+        estimator: Estimator | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -56,6 +63,8 @@ class JobService:
         self._database = database
         self._min_pairs = min_pairs
         self._clock = clock
+        self._advisor = Advisor(backend)
+        self._estimator = estimator or Estimator(store)
 
     def create(
         self, request: JobRequest | Mapping[str, Any], *, created_by: str, also: Also | None = None
@@ -172,9 +181,31 @@ class JobService:
             with split_of(opened, self._policy, request, min_pairs=self._min_pairs, predecessor=predecessor) as found:
                 summary = found.taken.summary
                 plan = self._resolved(request, summary if summary.total <= COUNTED_AT_ONCE else None)
-                refusals = found.refusals(self._backend, plan)
-            dropped = self._dropped(request)
-            return dry_run(opened, summary, found.split.report, plan, refusals=refusals, fresh=dropped)
+                rehearsal = found.rehearsal(self._backend, plan)
+                answers = found.answers()
+            report = found.split.report
+            self._advisor.remember(
+                opened.digest,
+                plan.base_model,
+                Measured(
+                    lengths=rehearsal.lengths if rehearsal else None,
+                    unknown_tokens=rehearsal.unknown_tokens if rehearsal else None,
+                    answers=answers,
+                ),
+            )
+            facts = self._advisor.facts(
+                plan, sheet_digest=opened.digest, train_pairs=report.train, validation_pairs=report.validation
+            )
+            return dry_run(
+                opened,
+                summary,
+                report,
+                plan,
+                advice=self._advisor.advise(facts),
+                estimate=self._estimator.estimate(facts, opened.sheet.id),
+                rehearsal=rehearsal,
+                fresh=self._dropped(request),
+            )
 
     def _dropped(self, request: JobRequest) -> str | None:
         """The job whose split is not kept, because a fresh one is asked for."""
@@ -191,8 +222,18 @@ class JobService:
         also: Also | None = None,
     ) -> TrainingJob:
         with self._source.open(request.training_sheet_id) as opened:
-            sheet, summary = opened.sheet, self._counted(opened)
+            sheet, digest, summary = opened.sheet, opened.digest, self._counted(opened)
         plan = self._resolved(request, summary)
+        train_pairs = _train_pairs(request, summary)
+        validation_pairs = None if train_pairs is None or summary is None else summary.eligible - train_pairs
+        facts = self._advisor.facts(
+            plan, sheet_digest=digest, train_pairs=train_pairs, validation_pairs=validation_pairs
+        )
+        given = {
+            ADVICE: self._advisor.advise(facts).model_dump(mode="json"),
+            ESTIMATE: self._estimator.estimate(facts, sheet.id).model_dump(mode="json"),
+            MACHINE: facts.model.machine,
+        }
         predecessor = chosen_predecessor(self._store, request, retry_of=retry_of)
         now = self._clock()
         job = TrainingJob(
@@ -233,7 +274,7 @@ class JobService:
             message += f" It keeps the split of {predecessor}."
         elif dropped := self._dropped(request):
             message += f" {fresh_split_warning(dropped)}"
-        return self._store.create(job, message=message, also=also)
+        return self._store.create(job, message=message, data=given, also=also)
 
     def _counted(self, opened: OpenSheet) -> ExportSummary | None:
         with opened.engine.fetch(opened.pairs.aggregate(pairs=opened.pairs.count())) as counted:
@@ -241,8 +282,14 @@ class JobService:
         return export_summary(opened, self._policy) if small else None
 
     def _resolved(self, request: JobRequest, summary: ExportSummary | None) -> Plan:
-        train_pairs = None if summary is None else round(summary.eligible * request.train_val_split)
-        return self._backend.plan(request.base_model, request.training_config, train_pairs=train_pairs)
+        return self._backend.plan(
+            request.base_model, request.training_config, train_pairs=_train_pairs(request, summary)
+        )
+
+
+def _train_pairs(request: JobRequest, summary: ExportSummary | None) -> int | None:
+    """How many pairs are trained on, about: the split is made later. None where they were not counted."""
+    return None if summary is None else round(summary.eligible * request.train_val_split)
 
 
 def refused(found: ValidationError) -> InvalidRequest:

@@ -1,7 +1,8 @@
 """Asks the source of training sheets whether what submitted jobs train on may still be trained on.
 
 It is asked when a queued job is about to begin, when a job is finished, and regularly in between. Only a sheet whose
-content digest or table version is the one that was asked about before is not judged again.
+content digest or table version is the one that was asked about before is not judged again. What was revoked is refused
+whatever the source says.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from training_pipeline.datasets.compare import MOST_PAIR_IDS, Pairs, RecheckResult, in_words, recheck
 from training_pipeline.domain.errors import (
@@ -25,6 +26,8 @@ from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 
+#: A job that has not begun to train.
+_BEFORE: Final = frozenset({JobStatus.PENDING, JobStatus.QUEUED})
 _HINT: Final = "Create a new job: it trains on the pairs that may be used then."
 
 
@@ -45,7 +48,8 @@ class Warned:
 class Answer:
     """Whether a job's pairs may still be trained on.
 
-    `version` is the sheet and the policy that it was judged by; empty where the sheet is gone or refused as a whole.
+    `version` is the sheet, the policy and the revocations that it was judged by; empty where the sheet is gone or
+    refused as a whole.
     """
 
     version: str = ""
@@ -53,12 +57,25 @@ class Answer:
     warnings: tuple[Warned, ...] = ()
 
 
+class RevokedRows(Protocol):
+    """What was revoked, whatever the source says. Reads only."""
+
+    def version(self) -> int:
+        """A number that rises with every revocation."""
+        ...
+
+    def held(self, job: TrainingJob) -> Mapping[str, int]:
+        """How many rows of each revocation the job trains and validates on; only what occurs."""
+        ...
+
+
 class Permission:
     """Asks about jobs. Reads only."""
 
-    def __init__(self, source: TrainingSheetSource, policy: GatePolicy) -> None:
+    def __init__(self, source: TrainingSheetSource, policy: GatePolicy, revoked: RevokedRows) -> None:
         self._source = source
         self._policy = policy
+        self._revoked = revoked
 
     def ask(self, job: TrainingJob) -> Answer:
         """The answer about one job. Raises `PermissionUnknown` where its sheet cannot be read, and `Unavailable`."""
@@ -85,7 +102,7 @@ class Permission:
             ) from error
 
     def _answer(self, opened: OpenSheet, job: TrainingJob) -> Answer | PermissionUnknown:
-        version = f"{opened.digest}:{self._policy.model_dump_json()}"
+        version = f"{opened.digest}:{self._policy.model_dump_json()}:{self._revoked.version()}"
         if job.permission.version == version:
             return Answer(version)
         dataset = job.data.dataset
@@ -96,10 +113,11 @@ class Permission:
                 hint="Retry the training job: everything is prepared anew.",
             )
         try:
-            found = recheck(opened, dataset, self._policy, begun=job.status is JobStatus.RUNNING)
+            found = recheck(opened, dataset, self._policy, begun=job.status not in _BEFORE)
         except GateRefused as error:
             return _refused_whole(job, error.message)
-        return Answer(version, withdrawn=_withdrawn(job, found), warnings=tuple(_warnings(job, found)))
+        withdrawn = _withdrawn(job, found) or _revoked(job, self._revoked.held(job))
+        return Answer(version, withdrawn=withdrawn, warnings=tuple(_warnings(job, found)))
 
 
 def _withdrawn(job: TrainingJob, found: RecheckResult) -> PermissionWithdrawn | None:
@@ -111,6 +129,18 @@ def _withdrawn(job: TrainingJob, found: RecheckResult) -> PermissionWithdrawn | 
         f"{job.id} was submitted with may no longer be trained on. {what}.",
         hint=_HINT,
         details=_details(found.findings, found.lost),
+    )
+
+
+def _revoked(job: TrainingJob, held: Mapping[str, int]) -> PermissionWithdrawn | None:
+    if not held:
+        return None
+    rows = sum(held.values())
+    return PermissionWithdrawn(
+        f"Permission withdrawn: {rows:,} rows that training job {job.id} was submitted with were revoked "
+        f"({', '.join(sorted(held))}).",
+        hint="Prohibit them in the training sheet, and create a new job.",
+        details={**_details({"revoked": rows}, Pairs(count=rows)), "revocations": sorted(held)},
     )
 
 

@@ -78,9 +78,14 @@ class JobStore:
             ) from error
 
     def create(
-        self, job: TrainingJob, *, message: str, also: Callable[[Connection, TrainingJob], None] | None = None
+        self,
+        job: TrainingJob,
+        *,
+        message: str,
+        data: Mapping[str, Any] | None = None,
+        also: Callable[[Connection, TrainingJob], None] | None = None,
     ) -> TrainingJob:
-        """Store a new job with its first event; raises `Conflict` if the id is taken.
+        """Store a new job with its first event and its `data`; raises `Conflict` if the id is taken.
 
         What `also` writes on the connection it is given is stored together with the job, or neither is.
         """
@@ -89,7 +94,8 @@ class JobStore:
                 connection.execute(insert(training_jobs).values(row_of(job)))
             except IntegrityError as error:
                 raise Conflict(f"Training job {job.id} already exists.") from error
-            record_event(connection, job.id, EventType.STATUS_CHANGE, message, job.created_by, new=job.status)
+            kind = EventType.STATUS_CHANGE
+            record_event(connection, job.id, kind, message, job.created_by, new=job.status, data=data)
             if also is not None:
                 also(connection, job)
         return job
@@ -102,6 +108,16 @@ class JobStore:
             raise _no_such_job(job_id)
         return job_from_row(row)
 
+    def created_with(self, job_id: str) -> dict[str, Any]:
+        """The data of the job's first event; empty where it has none. Raises `NotFound` for no job. Reads."""
+        table = training_job_events.c
+        first = select(table.data).where(table.job_id == job_id).order_by(table.id).limit(1)
+        with self.begin() as connection:
+            row = connection.execute(first).first()
+        if row is None:
+            raise _no_such_job(job_id)
+        return dict(row.data or {})
+
     def list(
         self,
         *,
@@ -109,6 +125,7 @@ class JobStore:
         training_sheet_id: str | None = None,
         created_by: str | None = None,
         search: str | None = None,
+        tainted: bool = False,
         sort: queries.JobSort = queries.JobSort.CREATED_AT,
         descending: bool = True,
         limit: int | None = 50,
@@ -121,6 +138,7 @@ class JobStore:
             training_sheet_id=training_sheet_id,
             created_by=created_by,
             search=search,
+            tainted=tainted,
             sort=sort,
             descending=descending,
             limit=limit,

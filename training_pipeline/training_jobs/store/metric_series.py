@@ -58,6 +58,15 @@ def metric_series(
     return MetricSeries([dict(row) for row in rows], total, latest)
 
 
+def evaluations(store: JobStore, job_id: str) -> list[dict[str, Any]]:
+    """`step`, `epoch` and `val_loss` of every evaluation of the job, in order. Reads."""
+    table = training_job_metrics.c
+    measured = and_(table.job_id == job_id, table.val_loss.is_not(None))
+    with store.begin() as connection:
+        found = connection.execute(select(table.step, table.epoch, table.val_loss).where(measured).order_by(table.step))
+        return [dict(row) for row in found.mappings()]
+
+
 def _extremes(job_id: str, low: int, high: int, intervals: int) -> Any:
     """The steps to keep. Two passes over the stretch: values first, then where they stand."""
     table = training_job_metrics.c

@@ -44,6 +44,7 @@ def jobs(
     training_sheet_id: str | None = None,
     created_by: str | None = None,
     search: str | None = None,
+    tainted: bool = False,
     sort: JobSort = JobSort.CREATED_AT,
     descending: bool = True,
     limit: int | None = None,
@@ -63,6 +64,8 @@ def jobs(
         matches.append(table.training_sheet_id == training_sheet_id)
     if created_by is not None:
         matches.append(table.created_by == created_by)
+    if tainted:
+        matches.append(table.tainted_at.is_not(None))
     if search:
         matches.append(or_(*(table[name].icontains(search, autoescape=True) for name in SEARCHED)))
     first = table[sort].desc() if descending else table[sort].asc()

@@ -145,6 +145,8 @@ training_jobs = Table(
     # Whether its pairs may still be trained on: the sheet and policy that said so last.
     Column("permission_version", Text),
     _time("permission_asked_at"),
+    # Since when its model is tainted: by the first of the revocations that say so.
+    _time("tainted_at"),
     CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in JobStatus)})", name="status"),
     # Each holds every column that a list may be filtered by, so that counting and choosing a page reads no rows.
     _listing("created_at", "id"),
@@ -152,6 +154,7 @@ training_jobs = Table(
     _listing("training_sheet_id", "created_at", "id"),
     _listing("created_by", "created_at", "id"),
     Index("ix_training_jobs_dataset_digest", "dataset_digest", "training_sheet_id"),
+    Index("ix_training_jobs_tainted", "created_at", "id", postgresql_where=text("tainted_at IS NOT NULL")),
 )
 
 training_job_lineage = Table(

@@ -17,6 +17,7 @@ from training_pipeline.schemas.training_sheet import DryRun, TrainingSheets
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, panel, text_fact
+from training_pipeline.web.form.advice import AdvicePanel
 from training_pipeline.web.form.draft import REQUEST, Draft
 from training_pipeline.web.form.fields import FIRST, config_fields, request_fields
 from training_pipeline.web.form.model import BaseModelChoice, Complaint, SplitPanel
@@ -67,6 +68,7 @@ class JobForm:
             with Tag("aside", classes="form-side", aria_label="Summary"):
                 words, picture = ("Create training job", "plus") if retried is None else ("Create retry", "retry")
                 self._plan = PlanPanel(words, picture)
+                self._advice = AdvicePanel(self._use)
         form.when("submit.prevent", self._submitted)
 
     async def begin(self, client: Client) -> None:
@@ -125,6 +127,12 @@ class JobForm:
 
         self._planning = background_tasks.create(soon(), name="plan a job")
 
+    def _use(self, name: str, text: str) -> None:
+        field = self._fields.get(name)
+        if isinstance(field, Widget):
+            field.put(text)
+            self._changed(name, text)
+
     async def _submitted(self) -> None:
         self._plan.lock(locked=True)
         self._touched = {*self._fields, *REQUEST}
@@ -167,6 +175,7 @@ class JobForm:
         self._plan.ask(asking=False)
         self._complain(problems)
         self._plan.show(plan, trouble)
+        self._advice.show(() if plan is None else plan.advice)
         if plan is not None:
             self._resolve(plan)
 

@@ -6,6 +6,7 @@ from training_pipeline.domain.errors import PipelineError
 from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.web import formats
 from training_pipeline.web.elements import Tag, icon, panel, text_fact
+from training_pipeline.web.form.estimate import show_estimate
 from training_pipeline.web.layout import problem
 from training_pipeline.web.sheets.export_summary import show_warnings
 
@@ -62,4 +63,5 @@ class PlanPanel:
                 text_fact("Groups kept together", formats.count(plan.split.components))
                 text_fact("Optimizer steps", formats.count(plan.planned_steps))
                 text_fact("Base model", plan.base_model)
+            show_estimate(plan.estimate)
             show_warnings([found for found in plan.warnings if found not in plan.export_summary.warnings])

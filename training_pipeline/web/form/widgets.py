@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from nicegui import ui
 
 from training_pipeline.web import formats
 from training_pipeline.web.elements import VALUE, Tag, icon
@@ -79,6 +82,15 @@ class Widget:
             self._input.set(placeholder=words)
         elif self._auto is not None:
             self._auto.say(words)
+
+    def put(self, text: str) -> None:
+        """Write another text into the field, and show the field; the caller sees to what follows from it."""
+        self._input.set(**{"^value": text})
+        place = json.dumps(f"field-{self.field.name}")
+        ui.run_javascript(
+            f"const field = document.getElementById({place}); field.value = {json.dumps(text)};"
+            "field.closest('details')?.setAttribute('open', '')"
+        )
 
     def complain(self, problems: Sequence[str]) -> None:
         """Show the validation message, or none."""

@@ -32,8 +32,8 @@ class FilterBar:
                 self._search = Tag("input", type_="search", placeholder="Search model, sheet, id …", maxlength=128)
                 self._search.set(**{"^value": filters.search, "autocomplete": "off", "spellcheck": "false"})
                 self._search.when("input", self._searched, VALUE, throttle=0.15, leading_events=False)
-            self._sheet = _Choice("Training sheet", "All sheets", lambda value: self._chosen(sheet=value))
-            self._creator = _Choice("Created by", "Anyone", lambda value: self._chosen(creator=value))
+            self._sheet = Choice("Training sheet", "All sheets", lambda value: self._chosen(sheet=value))
+            self._creator = Choice("Created by", "Anyone", lambda value: self._chosen(creator=value))
             self._clear = Tag("button", "Clear", classes="button quiet small", type="button")
             self._clear.when("click", self._cleared)
             with Tag("div", classes="chips", role="group", aria_label="Status"):
@@ -80,7 +80,7 @@ class FilterBar:
         await self._chosen(statuses=(), sheet="", creator="", search="")
 
 
-class _Choice:
+class Choice:
     """A select with a name; its first option chooses nothing."""
 
     def __init__(self, name: str, everything: str, chosen: Callable[[str], Awaitable[None]]) -> None:

@@ -15,6 +15,8 @@ from training_pipeline.web.elements import Badge, Bar, Tag, button, code, icon, 
 from training_pipeline.web.jobs.cancel_dialog import CancelDialog
 from training_pipeline.web.layout import say
 
+#: Revocations that are named at most.
+_REVOCATIONS: Final = 10
 _WAITING: Final = {
     JobStatus.PENDING: "Waiting for Dagster to launch it.",
     JobStatus.QUEUED: "Accepted by the backend, waiting for compute.",
@@ -56,6 +58,14 @@ class JobHead:
                             link(job.retry_of, urls.job(job.retry_of), classes="mono")
             self._actions = Tag("div", classes="buttons")
         self._cause = Tag("div")
+        self._tainted = Tag("div", classes="notice bad", role="note")
+        with self._tainted:
+            icon("alert")
+            with Tag("div"):
+                Tag("p", "This model is tainted", classes="notice-title")
+                with Tag("p") as self._tainted_by:
+                    Tag("span", "")
+        self._tainted.set_visibility(False)
         self._stopping = Tag("div", classes="notice warn")
         with self._stopping:
             icon("stop")
@@ -89,6 +99,22 @@ class JobHead:
         self._words.say(_progress_words(job))
         left = round(job.eta_seconds or 0)
         self._left.say(f"about {formats.seconds(left)} left" if left else "")
+
+    async def show_taints(self) -> None:
+        """Say by which revocations the job's model is tainted; to be called after `show`."""
+        if self._job.tainted_at is None:
+            return
+        found = await self._client.revocations(job_id=self._job.id, page_size=_REVOCATIONS, cursor=None)
+        self._tainted.set_visibility(True)
+        self._tainted_by.clear()
+        with self._tainted_by:
+            Tag("span", "It learned from rows that were revoked, or comes from a model that did: ")
+            for one in found.revocations:
+                link(one.id, urls.revocation(one.id), classes="mono")
+                Tag("span", " ")
+            if found.total > len(found.revocations):
+                Tag("span", f"and {found.total - len(found.revocations):,} more. ")
+            Tag("span", "Only a version without them, its ancestors included, is clean.")
 
     def _show_actions(self) -> None:
         actions = frozenset(self._job.allowed_actions)

@@ -183,8 +183,13 @@ def _digest(name: str, digest: str) -> None:
 
 def _model(record: TrainingJobLineage, job: TrainingJob) -> None:
     with _facts():
-        text_fact("Name", job.uc_model_name or record.model_name)
-        text_fact("Version", record.model_version or "none")
+        name = job.uc_model_name or record.model_name
+        text_fact("Name", name)
+        with fact("Version"):
+            if record.model_version:
+                link(record.model_version, urls.model_version(name, record.model_version))
+            else:
+                Tag("span", "none")
         text_fact("Base model", job.base_model)
         base = record.base_model
         if base is None:
@@ -240,9 +245,13 @@ def _ancestors(base: BaseModelLineage) -> None:
     if base.ancestors is None:
         text_fact("Base model comes from", NOT_RECORDED)
     for origin in base.ancestors or ():
-        version = f"version {origin.model_version}" if origin.model_version else "not registered"
         with fact("Base model comes from"):
-            Tag("span", f"{origin.model_name} {version}, of ")
+            if origin.model_version:
+                words = f"{origin.model_name} version {origin.model_version}"
+                link(words, urls.model_version(origin.model_name, origin.model_version))
+            else:
+                Tag("span", f"{origin.model_name} not registered")
+            Tag("span", ", of ")
             Tag("a", origin.job_id, href=urls.job(origin.job_id))
             known = "" if origin.base_recorded else f" ({NOT_RECORDED})"
             Tag("span", f", trained from {origin.base_model}{known}")

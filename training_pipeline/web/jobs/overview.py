@@ -5,16 +5,21 @@ from __future__ import annotations
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.job import TERMINAL
 from training_pipeline.domain.rules.policy import Reason
+from training_pipeline.schemas.advice import Estimate
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
+from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, code, fact, link, moment, panel, text_fact
+from training_pipeline.web.form.estimate import between
 from training_pipeline.web.form.fields import config_fields
+from training_pipeline.web.jobs.advice import show_advice
 
 
 class OverviewTab:
     """Rebuilt when anything it shows has changed."""
 
-    def __init__(self, *_: object) -> None:
+    def __init__(self, client: PageClient, *_: object) -> None:
+        self._client = client
         self._place = Tag("div")
         self._shown: object = None
 
@@ -25,9 +30,11 @@ class OverviewTab:
         if seen == self._shown:
             return
         self._shown = seen
+        advice = await self._client.advice(job.id)
         self._place.clear()
         with self._place:
-            _results(job)
+            _results(job, advice.estimate)
+            show_advice(job, advice, may_create=self._client.may_create)
             with Tag("div", classes="columns"):
                 with Tag("div"):
                     _configuration(job)
@@ -37,7 +44,7 @@ class OverviewTab:
                     _times(job)
 
 
-def _results(job: TrainingJob) -> None:
+def _results(job: TrainingJob, estimate: Estimate | None) -> None:
     if job.train_loss is None and job.val_loss is None:
         return
     with Tag("dl", classes="panel figures"):
@@ -46,8 +53,19 @@ def _results(job: TrainingJob) -> None:
         text_fact("Training accuracy", formats.share(job.train_accuracy))
         text_fact("Validation accuracy", formats.share(job.val_accuracy))
         text_fact("Duration", formats.seconds(job.duration_seconds))
+        if estimate is not None and estimate.time.middle is not None:
+            with fact("Estimated duration"):
+                Tag("span", formats.seconds(estimate.time.middle))
+                Tag("span", between(estimate.time, formats.seconds), classes="help")
         if job.uc_model_version is not None:
-            text_fact("Model", f"{job.uc_model_name} v{job.uc_model_version}")
+            with fact("Model"):
+                version_of(job)
+
+
+def version_of(job: TrainingJob) -> None:
+    """The link to the model version of a job that has registered one."""
+    name, version = job.uc_model_name or job.model_name, job.uc_model_version or ""
+    link(f"{name} v{version}", urls.model_version(name, version))
 
 
 def _configuration(job: TrainingJob) -> None:

@@ -135,6 +135,8 @@ def _row(job: TrainingJob) -> dict[str, Any]:
         "id": job.id,
         "address": urls.job(job.id),
         "model": job.model_name,
+        "version": job.uc_model_version,
+        "versionAddress": job.uc_model_version and _version_address(job),
         "look": badge.look,
         "icon": badge.picture,
         "status": badge.word,
@@ -150,6 +152,10 @@ def _row(job: TrainingJob) -> dict[str, Any]:
         "cancel": Action.CANCEL in job.allowed_actions,
         "retry": urls.retry(job.id) if Action.RETRY in job.allowed_actions else None,
     }
+
+
+def _version_address(job: TrainingJob) -> str:
+    return urls.model_version(job.uc_model_name or job.model_name, job.uc_model_version or "")
 
 
 class _Pager:

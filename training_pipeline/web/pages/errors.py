@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import Request, Response
 from nicegui import Client, ui
 from nicegui import app as pages
@@ -14,6 +16,9 @@ from training_pipeline.web import urls
 from training_pipeline.web.elements import Tag, icon, link
 from training_pipeline.web.layout import frame, problem
 from training_pipeline.web.site import Site
+
+#: How a hint begins that names what is there instead.
+NEAREST: Final = "Nearest: "
 
 
 def register(site: Site) -> None:
@@ -49,4 +54,6 @@ def show_not_found(site: Site, caller: Caller, error: PipelineError | None = Non
         icon("search")
         Tag("h1", "Page not found")
         Tag("p", error.message if error else "Check the address: it may be mistyped or outdated.", classes="muted")
+        if error and error.hint.startswith(NEAREST):
+            Tag("p", error.hint, classes="muted")
         link("Go to jobs", urls.HOME, classes="button primary")

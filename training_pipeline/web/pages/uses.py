@@ -9,13 +9,15 @@ from nicegui import ui
 
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.revocations import REVOCABLE
 from training_pipeline.domain.uses import WORDS
 from training_pipeline.schemas.uses import DatasetUse, ModelUse, SheetUses, Uses
 from training_pipeline.web import formats, urls
-from training_pipeline.web.elements import Badge, Tag, empty, icon, link, panel, small_table
+from training_pipeline.web.elements import Badge, Tag, button, empty, icon, link, panel, small_table
 from training_pipeline.web.jobs.pair_table import used
 from training_pipeline.web.layout import frame, problem
 from training_pipeline.web.pages.errors import show_not_found
+from training_pipeline.web.revoke_dialog import RevokeDialog
 from training_pipeline.web.site import Site
 
 #: Of what is not found the page is one that does not exist.
@@ -39,22 +41,33 @@ def register(site: Site) -> None:
                 problem(error, title="This question cannot be answered")
             return
         with frame(f"Uses of {found.value}", site, client.caller):
-            _head(found)
+            dialog = RevokeDialog(client) if client.may_revoke and found.kind in REVOCABLE else None
+            _head(found, dialog)
             _models(found.model_versions)
             for number, sheet in enumerate(found.sheets):
-                _sheet(sheet, number)
+                _sheet(sheet, number, found, dialog)
 
 
-def _head(found: Uses) -> None:
+def _revoke(found: Uses, dialog: RevokeDialog, sheet: str | None) -> None:
+    """The button that revokes it, in one training sheet or in all."""
+    words = "Revoke everywhere" if sheet is None else "Revoke in this sheet"
+    button(words, kind="danger", picture="stop").when("click", lambda: dialog.ask(found.kind, found.value, sheet))
+
+
+def _head(found: Uses, dialog: RevokeDialog | None) -> None:
     with Tag("nav", classes="crumbs", aria_label="Breadcrumb"):
         link("Train", urls.HOME)
         Tag("span", "/", aria_hidden="true")
         Tag("span", "Where was this used?", aria_current="page")
-    with Tag("div", classes="page-head"), Tag("div"):
-        Tag("h1", "Where was this used?")
-        with Tag("p", classes="lede"):
-            Tag("span", f"Every dataset, training job and model version that used the {WORDS[found.kind]} ")
-            Tag("code", found.value)
+    with Tag("div", classes="page-head"):
+        with Tag("div"):
+            Tag("h1", "Where was this used?")
+            with Tag("p", classes="lede"):
+                Tag("span", f"Every dataset, training job and model version that used the {WORDS[found.kind]} ")
+                Tag("code", found.value)
+        if dialog is not None and found.kind != "pair":
+            with Tag("div", classes="buttons"):
+                _revoke(found, dialog, None)
     said = [f"The manifest {path} is gone: the index alone vouches for its dataset." for path in found.lost_manifests]
     if found.without_questions:
         count = formats.count(found.without_questions)
@@ -74,7 +87,8 @@ def _models(models: list[ModelUse]) -> None:
             for model in models:
                 with Tag("tr"):
                     Tag("td", model.model_name, classes="strong")
-                    Tag("td", model.model_version)
+                    with Tag("td"):
+                        link(model.model_version, urls.model_version(model.model_name, model.model_version))
                     with Tag("td", classes="mono"):
                         link(model.job_id, urls.job(model.job_id, "lineage"))
                     with Tag("td", classes="mono"):
@@ -84,11 +98,13 @@ def _models(models: list[ModelUse]) -> None:
                             Tag("span", "its own training", classes="muted")
 
 
-def _sheet(sheet: SheetUses, number: int) -> None:
+def _sheet(sheet: SheetUses, number: int, found: Uses, dialog: RevokeDialog | None) -> None:
     with panel(f"Training sheet {sheet.training_sheet_id}", name=f"sheet-{number}") as head:
         with head:
             if sheet.row_count:
                 Tag("span", f"{formats.count(sheet.row_count)} different rows", classes="muted")
+            if dialog is not None:
+                _revoke(found, dialog, sheet.training_sheet_id)
         if sheet.rows:
             with small_table(f"Rows of {sheet.training_sheet_id}", ["Pair", "Item", "Canonical label"]):
                 for row in sheet.rows:
@@ -116,3 +132,9 @@ def _dataset(dataset: DatasetUse) -> None:
                     link(job.job_id, urls.job(job.job_id, "lineage"), classes="mono")
                     Tag("span", " ")
                     Badge(JobStatus(job.status))
+                    if job.model_version:
+                        Tag("span", " ")
+                        link(
+                            f"{job.model_name} version {job.model_version}",
+                            urls.model_version(job.model_name, job.model_version),
+                        )

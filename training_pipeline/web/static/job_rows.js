@@ -6,6 +6,7 @@ export default {
       <tr v-for="job in jobs" :key="job.id" role="row">
         <td class="wide" role="cell" data-label="Model">
           <a class="strong" :href="job.address">{{ job.model }}</a>
+          <a v-if="job.version" class="version" :href="job.versionAddress">v{{ job.version }}</a>
           <span class="sub mono">{{ job.id }}</span>
         </td>
         <td role="cell" data-label="Status">

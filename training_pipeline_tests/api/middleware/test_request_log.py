@@ -42,7 +42,7 @@ def test_the_id_of_a_request_is_in_answer_log_and_event(client: TestClient, log:
     assert {"method": "POST", "path": JOBS, "status": 201, "actor": "local"}.items() <= line.items()
     assert line["request_id"] == "from-the-client_1"
     (event,) = client.get(f"{JOBS}/{made.json()['id']}/events").json()["events"]
-    assert (event["data"], event["actor"]) == ({"request_id": "from-the-client_1"}, "local")
+    assert (event["data"]["request_id"], event["actor"]) == ("from-the-client_1", "local")
 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 65, "inject\\ted", '"quoted"'])

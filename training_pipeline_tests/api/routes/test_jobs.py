@@ -72,7 +72,7 @@ def test_a_dry_run_says_what_would_happen_and_stores_nothing(client: TestClient,
     assert (body["export_summary"]["total"], body["export_summary"]["excluded"]["rejected"]) == (40, 1)
     assert (body["split"]["train"], body["split"]["validation"]) == (31, 8)
     assert (body["base_model"], body["planned_steps"]) == ("builtin:tiny", 31)
-    assert "few_validation_pairs" in [warning["code"] for warning in body["warnings"]]
+    assert {"validation_small", "few_pairs"} <= {one["rule"] for one in body["advice"]}
     assert services.store.list()[1] == 0
     assert list(services.settings.snapshots.iterdir()) == list(services.settings.datasets.iterdir()) == []
 

@@ -18,7 +18,20 @@ from training_pipeline.testing.command_line import Command
 from training_pipeline.testing.job_life import JOBS, succeeded
 from training_pipeline.testing.small_sheet import rows, write_sheet
 
-NAMES = ("create", "list", "show", "watch", "cancel", "finish", "retry", "events", "metrics", "lineage", "diff")
+NAMES = (
+    "create",
+    "advise",
+    "list",
+    "show",
+    "watch",
+    "cancel",
+    "finish",
+    "retry",
+    "events",
+    "metrics",
+    "lineage",
+    "diff",
+)
 WHERE = ("local", "remote")
 
 
@@ -183,9 +196,33 @@ def test_a_plan_stores_nothing(command: Command, url: str, services: Services) -
     _, here, _ = command("jobs", "create", "small", "--dry-run")
     _, there, _ = command("jobs", "create", "small", "--dry-run", "--url", url)
     assert here == there
-    assert all(word in here for word in ("31 train + 8 validation", "rejected", "8 validation pairs are too few"))
+    assert all(word in here for word in ("31 train + 8 validation", "rejected", "With 8 validation pairs"))
     assert services.jobs.list()[1] == 0
     assert command("jobs", "create", "small", "--dry-run", "--watch")[0] == 2
+
+
+def test_advice_before_a_job_and_after_it(command: Command, url: str, done: TrainingJob, services: Services) -> None:
+    asked = ("small", "--config", "method=lora", "--learning-rate", "0.05")
+    assert both(command, url, "advise", *asked) == both(command, url, "create", *asked, "--dry-run")
+    _, here, _ = command("jobs", "advise", *asked)
+    assert here == command("jobs", "advise", *asked, "--url", url)[1]
+    told = ["builtin:tiny, 31 training and 8 validation pairs", "The built-in model", "confidence high"]
+    told += ["measured with the bundled sample", "Training time: not known", "TRAINING_PIPELINE_PRICE_FILE"]
+    assert [word for word in [*told, "Take it with", "--config learning_rate="] if word not in here] == []
+    services.store.update(done.id, {"val_accuracy": 1.0, "custom_metrics": {"exact_match_after": 0.0}})
+    _, shown, _ = command("jobs", "show", done.id)
+    assert "Every token is predicted right" in shown
+
+
+def test_the_speed_of_this_machine_is_measured_when_it_is_asked_for(
+    command: Command, url: str, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = '{"operations_per_second": 1e11}'
+    monkeypatch.setattr("training_pipeline.backends.local.speed.PROGRAM", ("printf", said))
+    assert command("jobs", "advise", "small", "--probe", "--url", url)[0] == 2
+    assert not services.settings.machine_speed.exists()
+    assert command("jobs", "advise", "small", "--probe")[0] == 0
+    assert "100000000000" in services.settings.machine_speed.read_text()
 
 
 WRONG = {

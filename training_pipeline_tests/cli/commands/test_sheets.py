@@ -78,10 +78,13 @@ def test_import_then_show_preview_and_check() -> None:
 
 
 def test_import_says_what_is_wrong_with_the_rows() -> None:
-    Path("x.jsonl").write_text('{"question": "q", "answer": " ", "colour": 1}\n')
+    Path("x.jsonl").write_text('{"question": "q", "answer": " ", "colour": 1}\n{"question": "q", "answer": "a"}\n')
     text = run("import", "x.jsonl", "--id", "x", *STATED).stdout
-    assert "Columns not imported: colour" in text
-    assert "1 errors and 0 warnings; see training-pipeline sheets check x" in text
+    assert "JSONL (one JSON object a line), read as a table of questions and answers" in text
+    assert "Columns not imported: colour (1)" in text
+    assert "x.jsonl, line 1, answer" in text
+    assert "1 errors and 0 warnings in its rows." in text
+    assert "examples that stand twice too: training-pipeline sheets check x" in text
 
 
 def test_a_sheet_that_may_not_be_trained_on_says_so() -> None:
@@ -126,3 +129,70 @@ def test_a_broken_head_is_named_by_field() -> None:
     for name in ("x.yaml", "x.jsonl"):
         with pytest.raises(SheetUnreadable, match=r"x\.yaml, /status: field required"):
             run("check", name)
+
+
+def test_a_csv_with_yes_and_no_is_mapped_saved_and_read_again() -> None:
+    Path("a.csv").write_text("Frage;Antwort;ok;approved_by\nq?;a;yes;Ann\nz?;b;no;Bo\n")
+    stated = [word for word in STATED if word not in ("--allow", "training", "validation")]
+    mapping = [*("--question-column", "Frage", "--answer-column", "Antwort", "--allowed-uses-column", "ok")]
+    mapping += ["--reviewed-by-column", "approved_by"]
+    with pytest.raises(InvalidRequest, match=r"'yes' \(1\), 'no' \(1\)"):
+        run("import", "a.csv", "--id", "a", *stated, *mapping)
+    mapping += ["--map-value", "allowed_uses:yes=training,validation", "--map-value", "allowed_uses:no="]
+    done = json.loads(
+        run("import", "a.csv", "--id", "a", *stated, *mapping, "--save-mapping", "m.yaml", "--json").stdout
+    )
+    assert (done["kind"], done["format"], done["pairs"], done["sound"]) == ("CSV", "columns", 2, 2)
+    assert json.loads(run("show", "a", "--json").stdout)["export_summary"]["eligible"] == 1
+    again = run("import", "a.csv", "--id", "b", *stated, "--mapping", "m.yaml", "--dry-run")
+    assert "this was a dry run" in again.stdout
+    run("import", "a.csv", "--id", "b", *stated, "--mapping", "m.yaml")
+    assert "Nothing changed" not in run("diff", "a", "b").stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--map-value", "yes=training"), "is not of the form COLUMN:WORD=MEANING"),
+        (("--map-value", "allowed_uses:yes=trainin"), "'trainin' is not one of"),
+        (("--choose", "mine"), "must be one of agree"),
+        (("--mapping", "nothing.yaml"), "nothing.yaml cannot be read"),
+        (("--delimiter", "ab"), "--delimiter"),
+        (("--format", "mine"), "'mine' is not one of auto, label-studio"),
+    ],
+)
+def test_options_that_mean_nothing(options: tuple[str, ...], said: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        run("import", foreign(), "--id", "a", *STATED, *options)
+    assert said in str(caught.value)
+
+
+def test_check_reads_what_is_no_sheet_yet() -> None:
+    Path("a.json").write_text(json.dumps([{"prompt": "q", "completion": "a"}, {"prompt": "q", "completion": None}]))
+    checked = run("check", "a.json")
+    assert checked.exit_code == 1
+    assert "read as prompts and completions (rows have `prompt` and `completion`)" in checked.stdout
+    assert "a.json, value 2, messages[1].content" in checked.stdout
+    shown = json.loads(run("check", "a.json", "--json").stdout)
+    assert (shown["rows"], shown["sound"], [one["code"] for one in shown["problems"]]) == (2, 1, ["missing_content"])
+    assert run("check", foreign()).exit_code == 0
+    Path("b.csv").write_text("question,answer,status\nq,a,done\n")  # a status of their own makes it no sheet of ours
+    checked = run("check", "b.csv")
+    assert (checked.exit_code, "--status-column: the file has a column 'status' of its own" in checked.stdout) == (
+        1,
+        True,
+    )
+
+
+def test_versions_and_what_changed_between_them() -> None:
+    run("import", foreign(3), "--id", "sums", *STATED)
+    assert "No earlier version" in run("versions", "sums").stderr
+    run("import", foreign(5), "--id", "sums", *STATED, "--replace")
+    (version,) = json.loads(run("versions", "sums", "--json").stdout)["versions"]
+    changed = json.loads(run("diff", version["name"], "sums", "--json").stdout)
+    assert (changed["counts"]["added"], changed["total"]) == (2, 2)
+    assert "2 added" in run("diff", version["name"], "sums").stdout
+    with pytest.raises(NotFound, match="There is no version"):
+        run("diff", "sums@000000000000", "sums")
+    run("import", foreign(6), "--id", "sums", *STATED, "--replace", "--discard-old")
+    assert len(json.loads(run("versions", "sums", "--json").stdout)["versions"]) == 1

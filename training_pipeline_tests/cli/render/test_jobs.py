@@ -5,6 +5,7 @@ from rich.console import Console, RenderableType
 
 from training_pipeline.cli.render import jobs
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.training_job import TrainingJobPage
 from training_pipeline.testing.api_answers import job
@@ -39,5 +40,8 @@ def test_ids_and_statuses_are_never_cut_off(width: int) -> None:
 def test_what_people_typed_is_shown_as_it_is() -> None:
     found = job(JobStatus.FAILED, error_message="[red]no[/]", created_by="[bold]", cancel_reason="[x]")
     events = TrainingJobEventPage(events=[], total=0, page=1, page_size=20, next_cursor=None)
-    shown = "\n".join(lines(jobs.details(found, events), 100))
+    advised = TrainingJobAdvice(
+        job_id="tj-1", rules_version=None, advice=[], findings=[], estimate=None, actual_seconds=None
+    )
+    shown = "\n".join(lines(jobs.details(found, events, advised), 100))
     assert all(word in shown for word in ("[red]no[/]", "[bold]", "not counted yet"))

@@ -34,6 +34,7 @@ from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.testing import oracle
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.catalog import tags
+from training_pipeline.testing.databricks_workspace.faults import FaultKind
 from training_pipeline.testing.databricks_workspace.sql import warehouses
 from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.databricks_workspace.tables import tables
@@ -254,6 +255,37 @@ def test_tags_of_the_source_table_narrow_and_page_by_page(workspace: Workspace) 
         summary = export_summary(opened, POLICY)
     assert (summary.eligible, summary.training_prohibited) == (0, 62)
     assert any(reason.usage_reason == "source table is tagged PHI" for reason in summary.reasons)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "narrows"),
+    [
+        (SOURCE, "patient", True),
+        (PAIRS, "messages", True),
+        (PAIRS, "reviewed_by", False),
+        (PAIRS, "item_ref", False),
+    ],
+)
+def test_tags_of_columns_narrow_like_those_of_tables(
+    workspace: Workspace, table: str, column: str, narrows: bool
+) -> None:
+    put_heads(workspace, [head(source_table=SOURCE)])
+    put_pairs(workspace, [pair(number, reviewed_by="a") for number in range(20)])
+    tables(workspace).put(SOURCE, pa.table({f"c{number}": [1] for number in range(12)} | {"patient": ["x"]}))
+    tags(workspace).assign(table, column=column, class_name="x", sensitivity="PII")
+    with source(workspace).open("sheet-1") as opened:
+        assert ("PII" in opened.sheet.tags) is narrows
+        assert (export_summary(opened, POLICY).eligible == 0) is narrows
+    assert ("PII" in source(workspace).get("sheet-1").tags) is narrows
+
+
+def test_tags_of_columns_that_cannot_be_read_stop_everything(workspace: Workspace) -> None:
+    put_heads(workspace, [head(source_table=SOURCE)])
+    put_pairs(workspace, mixed())
+    tables(workspace).put(SOURCE, pa.table({"x": [1]}))
+    workspace.faults.arm("tags-list", FaultKind.FORBIDDEN, skip=1)
+    with pytest.raises(PipelineError, match=r"read the tags of column main\.raw\.invoices\.x"):
+        source(workspace).get("sheet-1")
 
 
 def test_a_source_table_whose_tags_cannot_be_read_stops_everything(workspace: Workspace) -> None:

@@ -18,7 +18,7 @@ def test_values_that_are_no_number_are_counted_by_code_and_in_old_events_by_thei
     job, other = (store.create(new_job(), message="Created.") for _ in range(2))
     tracking = Tracking(SecretStr("sqlite://"), experiment="none", artifacts=tmp_path)  # it is never asked
     never: Any = None  # nothing is asked or told here
-    finalizer = Finalizer(store, backend, tracking, never, never)
+    finalizer = Finalizer(store, backend, tracking, never, never, never)
     store.record(
         job.id, EventType.METRIC_UPDATE, "Checked: every loss is a finite number, none is not a finite", data={}
     )

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 from training_pipeline.app.container import Services, assemble, local_backend
-from training_pipeline.backends.base import Handle, RunState, Submission
+from training_pipeline.backends.base import Handle, Plan, Rehearsal, RunState, Submission
+from training_pipeline.domain.advice.facts import TokenLengths
+from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, SheetUnreadable
 from training_pipeline.domain.export_summary import SheetWarning
 from training_pipeline.domain.job import Action, JobStatus, Phase, TrainingJob
+from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.sft.pair_ids import pair_ids
@@ -18,8 +21,10 @@ from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import ScriptedBackend
 from training_pipeline.testing.pairs import chat
 from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.training_jobs.lifecycle import advising
 from training_pipeline.training_jobs.lifecycle import service as service_module
 from training_pipeline.training_jobs.lifecycle.claims import claim
+from training_pipeline.training_jobs.lifecycle.service import ADVICE
 from training_pipeline.training_jobs.store import lineage
 
 
@@ -114,11 +119,16 @@ class RehearsingBackend(ScriptedBackend):
     def rehearses(self, base_model: str) -> bool:
         return base_model == "builtin:tiny"
 
-    def rehearse(self, submission: Submission) -> list[SheetWarning]:
+    def rehearse(self, submission: Submission) -> Rehearsal:
         self.seen = (submission.train_file, submission.validation_file)
         counts = [len(path.read_text().splitlines()) for path in self.seen]
         first = next(pair_ids(submission.manifest_file, "train"))
-        return [SheetWarning(code="training_refused", count=sum(counts), message=f"It cannot write {first}.")]
+        warning = SheetWarning(code="training_refused", count=sum(counts), message=f"It cannot write {first}.")
+        return Rehearsal(warnings=(warning,), lengths=TokenLengths(counts={9: sum(counts)}), unknown_tokens=2)
+
+    def plan(self, base_model: str | None, config: TrainingConfig, *, train_pairs: int | None) -> Plan:
+        found = super().plan(base_model, config, train_pairs=train_pairs)
+        return found.model_copy(update={"config": found.config.model_copy(update={"max_length": 1024})})
 
 
 def test_a_plan_says_what_the_trainer_would_refuse_and_keeps_no_text(settings: Settings, database: Database) -> None:
@@ -137,6 +147,28 @@ def test_a_plan_says_what_the_trainer_would_refuse_and_keeps_no_text(settings: S
     # Where the tokenizer itself was not asked, tokens of known families are told.
     assert "control_tokens" in {found.code for found in elsewhere.warnings}
     assert "control_tokens" not in {found.code for found in parts.jobs.plan(asked).warnings}
+    parts.store.engine.dispose()
+
+
+def test_advice_is_stored_with_the_job_as_it_was_given(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sheet(settings.sheets, "small", rows(40))
+    parts = assemble(settings, database, backend=RehearsingBackend())
+
+    def stored(job_id: str) -> AdviceRecord:
+        return AdviceRecord.model_validate(parts.store.created_with(job_id)[ADVICE])
+
+    before = create(parts)
+    assert "max_length" not in {one.rule for one in stored(before.id).advice}  # nobody has read the texts yet
+    planned = parts.jobs.plan({"training_sheet_id": "small", "model_name": "triage"})
+    assert {"max_length", "tokens_unknown"} <= {one.rule for one in planned.advice.advice}
+    job = create(parts)
+    assert stored(job.id) == planned.advice
+    # As if by a later release: the rules of today say something else, and what was given stays.
+    monkeypatch.setattr(advising, "advise", lambda _: AdviceRecord(rules_version="later"))
+    assert stored(create(parts).id).rules_version == "later"
+    assert stored(job.id) == planned.advice
     parts.store.engine.dispose()
 
 

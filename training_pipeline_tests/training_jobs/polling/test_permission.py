@@ -17,6 +17,7 @@ from training_pipeline.domain.training_sheet import SheetStatus, TrainingSheet
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
+from training_pipeline.testing.revoked import RevokedAs
 from training_pipeline.training_jobs.polling.permission import Answer, Permission
 from training_pipeline_tests.datasets.test_compare import rows
 from training_pipeline_tests.datasets.test_prepare import prepare
@@ -56,7 +57,7 @@ def source() -> Source:
 
 @pytest.fixture
 def permission(source: Source) -> Permission:
-    return Permission(source, GatePolicy())
+    return Permission(source, GatePolicy(), RevokedAs())
 
 
 def job(dataset: object, **values: Any) -> TrainingJob:
@@ -104,8 +105,19 @@ def test_what_is_still_permitted_is_not_judged_again_until_the_digest_or_the_pol
     assert permission.ask(job(dataset, permission_version=version)) == Answer(version)
     source.opened = open_sheet([], digest="f" * 64)
     assert permission.ask(job(dataset, permission_version=version)).withdrawn is not None
-    stricter = Permission(Source(open_sheet([], digest="e" * 64)), GatePolicy(instruction_prompt_items=1))
+    stricter = Permission(Source(open_sheet([], digest="e" * 64)), GatePolicy(instruction_prompt_items=1), RevokedAs())
     assert stricter.ask(job(dataset, permission_version=version)).withdrawn is not None
+
+
+def test_what_was_revoked_is_refused_whatever_the_source_says(dataset: DatasetRef, source: Source) -> None:
+    revoked = RevokedAs()
+    permission = Permission(source, GatePolicy(), revoked)
+    version = permission.ask(job(dataset)).version
+    revoked.rows["rv-1"] = 2
+    withdrawn = permission.ask(job(dataset, permission_version=version)).withdrawn
+    assert withdrawn is not None
+    assert (withdrawn.details["findings"], withdrawn.details["revocations"]) == ({"revoked": 2}, ["rv-1"])
+    assert "rv-1" in withdrawn.message
 
 
 def test_a_raised_classification_warns_and_an_edit_does_so_once_training_has_begun(
@@ -114,6 +126,7 @@ def test_a_raised_classification_warns_and_an_edit_does_so_once_training_has_beg
     changed(source, rows(data_classification="restricted", messages=chat("Question 5?", "Edited.")))
     assert permission.ask(job(dataset)).withdrawn is not None
     answer = permission.ask(job(dataset, status=JobStatus.RUNNING))
+    assert permission.ask(job(dataset, status=JobStatus.SUCCEEDED)).withdrawn is None
     assert answer.withdrawn is None
     assert [warned.identity.partition(":")[0] for warned in answer.warnings] == ["classification_raised", "text_edited"]
     assert all("1 pair (p-000005)" in warned.message for warned in answer.warnings)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from training_pipeline.domain import errors
-from training_pipeline.domain.advice import _BY_KIND, what_to_do
+from training_pipeline.domain.advice.after_failure import _BY_KIND, what_to_do
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.testing.jobs import new_job
 

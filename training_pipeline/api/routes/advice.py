@@ -1,0 +1,22 @@
+"""The advice on a job's configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+
+from training_pipeline.api.deps import client_for
+from training_pipeline.api.parameters import JobId
+from training_pipeline.client.local import LocalClient
+from training_pipeline.schemas.advice import TrainingJobAdvice
+
+router = APIRouter(tags=["training jobs"])
+
+
+@router.get("/jobs/{job_id}/advice", operation_id="getTrainingJobAdvice")
+def get_training_job_advice(
+    client: Annotated[LocalClient, client_for(LocalClient.advice)], job_id: JobId
+) -> TrainingJobAdvice:
+    """Get what was advised when the job was created, taken or not, and what its figures say since it has ended."""
+    return client.advice(job_id)

@@ -1,0 +1,90 @@
+"""What the files of a base model say of it, without loading it: size, width, family, chat template."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from pathlib import Path
+from typing import Any, Final
+
+from training_pipeline.backends.local.machine import Machine
+from training_pipeline.domain.advice.facts import ModelFacts, family_of
+from training_pipeline.infra.json_file import read_json
+from training_pipeline.sft.config import BUILTIN_TINY, TinySize
+
+#: A header of safetensors is JSON of at most so many bytes: the format's own limit.
+_MOST_HEADER: Final = 100_000_000
+
+
+def model_facts(base_model: str, machine: Machine) -> ModelFacts:
+    """What is known of a base model that `plan` chose, and of the machine. Reads small files and headers. Never raises.
+
+    Of a model of the Hub only its name is known: it may not be here yet.
+    """
+    of_machine = {"machine": machine.name, "memory_bytes": machine.memory_bytes, "lean": machine.gpu}
+    if base_model == BUILTIN_TINY:
+        tiny = TinySize()
+        return ModelFacts(
+            from_scratch=True,
+            hidden_size=tiny.hidden_size,
+            layers=tiny.layers,
+            vocabulary=tiny.vocab_size,
+            parameters=tiny.parameters,
+            chat=True,
+            **of_machine,
+        )
+    folder = Path(base_model)
+    if not folder.is_absolute():
+        return ModelFacts(family=family_of(base_model), **of_machine)
+    known = _json(folder / "config.json")
+    text = known.get("text_config") if isinstance(known.get("text_config"), dict) else {}
+
+    def count(name: str) -> int | None:
+        value = known.get(name, (text or {}).get(name))
+        return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+    return ModelFacts(
+        family=family_of(str(known.get("model_type") or "")),
+        hidden_size=count("hidden_size"),
+        layers=count("num_hidden_layers"),
+        vocabulary=count("vocab_size"),
+        context_length=count("max_position_embeddings"),
+        parameters=parameters_of(folder),
+        chat=_has_template(folder),
+        **of_machine,
+    )
+
+
+def parameters_of(folder: Path) -> int | None:
+    """How many weights the safetensors files of a folder hold, by their headers; null where they do not say. Reads."""
+    try:
+        files = sorted(folder.glob("*.safetensors"))
+        return sum(_weights(file) for file in files) if files else None
+    except (OSError, ValueError, TypeError, KeyError, struct.error):
+        return None
+
+
+def _weights(file: Path) -> int:
+    with file.open("rb") as opened:
+        (length,) = struct.unpack("<Q", opened.read(8))
+        if length > _MOST_HEADER:
+            raise ValueError("no header of safetensors")
+        header = json.loads(opened.read(length))
+    if not isinstance(header, dict) or not header.keys() - {"__metadata__"}:
+        raise ValueError("no weights in it")
+    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+
+
+def _has_template(folder: Path) -> bool | None:
+    if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
+        return True
+    return bool(_json(folder / "tokenizer_config.json").get("chat_template")) if folder.is_dir() else None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,94 @@
+"""`training-pipeline databricks`: is the workspace ready for a training, and what may be removed from its volume."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from training_pipeline.app.container import retention_of
+from training_pipeline.app.preflight import preflight_of
+from training_pipeline.cli.system.environment import prepare_environment
+from training_pipeline.databricks.preflight import Check, State
+from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.infra.database import open_database
+from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+app = typer.Typer(help="Check a Databricks workspace, and clean its volume up.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_COLOURS = {State.OK: "green", State.MISSING: "red", State.UNKNOWN: "yellow"}
+
+
+@app.command()
+def preflight(json: Json = False) -> None:
+    """Check everything that a training on Databricks needs, without paying for a GPU, and print what is missing.
+
+    Writes a small file to the volume and to the workspace folder, and removes both. The exit code is 1 if anything is
+    missing.
+    """
+    checks = preflight_of(Settings())
+    missing = [check for check in checks if check.state is State.MISSING]
+    if json:
+        typer.echo(jsonlib.dumps({"ready": not missing, "checks": [asdict(check) for check in checks]}, indent=2))
+    else:
+        Console().print(_table(checks))
+        typer.echo(f"{len(missing)} missing." if missing else "Ready.")
+    if missing:
+        raise typer.Exit(1)
+
+
+@app.command()
+def clean(
+    days: Annotated[
+        float | None, typer.Option(min=1, help="Instead of TRAINING_PIPELINE_DATABRICKS_RETENTION_DAYS.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove datasets and results from the volume that no job, model or lineage record has needed for some days.
+
+    Every other folder is listed with what it is kept for.
+    """
+    settings = Settings()
+    prepare_environment(settings)
+    store = JobStore(open_database(settings).engine(pooled=False))
+    retention = retention_of(settings, store, days=days)
+    if retention is None:
+        raise InvalidRequest(
+            "Nothing is known of a volume, or of how long to keep what lies in it.",
+            hint=f"Set {PREFIX}DATABRICKS_VOLUME, and {PREFIX}DATABRICKS_RETENTION_DAYS or --days.",
+        )
+    verdicts = retention.verdicts(remove=not dry_run)
+    if json:
+        shown = [
+            {**asdict(each.folder), "removed": each.removed, "why": each.why, "size": each.size} for each in verdicts
+        ]
+        typer.echo(jsonlib.dumps({"dry_run": dry_run, "folders": shown}, indent=2))
+        return
+    table = Table(box=None, header_style="dim")
+    for column in ("folder", "bytes", "removed" if not dry_run else "would be removed", "why"):
+        table.add_column(column, no_wrap=column != "why")
+    for each in verdicts:
+        size = "" if each.size is None else f"{each.size:,}"
+        table.add_row(f"{each.folder.kind}/{each.folder.name}", size, "yes" if each.removed else "no", _plain(each.why))
+    Console().print(table if verdicts else "The volume holds nothing of ours.")
+
+
+def _table(checks: list[Check]) -> Table:
+    table = Table(box=None, header_style="dim")
+    for column in ("check", "state", "found, and what to do"):
+        table.add_column(column, no_wrap=column == "state")
+    for check in checks:
+        remedy = f"\n[bold]{_plain(check.remedy)}[/]" if check.remedy and check.state is not State.OK else ""
+        table.add_row(check.name, f"[{_COLOURS[check.state]}]{check.state}[/]", f"{_plain(check.said)}{remedy}")
+    return table
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "\\[")

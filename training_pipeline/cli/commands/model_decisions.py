@@ -1,0 +1,91 @@
+"""`training-pipeline models decide`, `decisions` and `verify-decisions`."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from training_pipeline.cli.commands.options import Cursor, Json, Token, Url, print_json, say
+from training_pipeline.cli.open_client import open_client
+from training_pipeline.domain.decisions import DecisionKind
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(decide)
+    app.command()(decisions)
+    app.command("verify-decisions")(verify_decisions)
+
+
+def decide(
+    name: Annotated[str, typer.Argument(help="Full name of the model.")],
+    version: Annotated[str, typer.Argument(help="Its version, which is tainted.")],
+    decision: Annotated[DecisionKind, typer.Option(help="What is decided.")],
+    reason: Annotated[str, typer.Option(help="Why; kept for ever.")],
+    due: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="By when it is to be done.")] = None,
+    evidence: Annotated[str | None, typer.Option(help="Where what supports it is found.")] = None,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Record a decision about a tainted version: retrain, withdraw, suppress, unlearn or accept the risk."""
+    from training_pipeline.cli.render.decisions import decision_of
+
+    body: dict[str, Any] = {
+        "model_name": name,
+        "model_version": version,
+        "decision": decision,
+        "reason": reason,
+        "due": due and due.date().isoformat(),
+        "evidence": evidence,
+    }
+    with open_client(url, token) as client:
+        made = client.decide(body)
+    print_json(made) if json else say(decision_of(made))
+
+
+def decisions(
+    name: Annotated[str | None, typer.Option(help="Only those about the model with this full name.")] = None,
+    version: Annotated[str | None, typer.Option(help="Only those about this version.")] = None,
+    page_size: Annotated[int, typer.Option(min=1, max=200, help="Maximum number of decisions.")] = 50,
+    cursor: Cursor = None,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """List decisions about tainted versions, newest first."""
+    from training_pipeline.cli.render.decisions import page_of
+
+    with open_client(url, token) as client:
+        page = client.decisions(model_name=name, model_version=version, page_size=page_size, cursor=cursor)
+    print_json(page) if json else say(page_of(page))
+
+
+def verify_decisions(
+    head: Annotated[
+        str | None, typer.Option(help="A hash that this command printed earlier: it must still be in the chain.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check that no decision was removed or changed; the exit code is 1 if one was. Note the hash that it prints."""
+    from training_pipeline.cli.system.environment import prepare_environment
+    from training_pipeline.infra.database import open_database
+    from training_pipeline.models.revocations.decisions import Decisions
+    from training_pipeline.settings import Settings
+    from training_pipeline.training_jobs.store.jobs import JobStore
+
+    settings = Settings()
+    prepare_environment(settings)
+    every, problems = Decisions(JobStore(open_database(settings).engine(pooled=False))).verify(head=head)
+    latest = every[-1].hash if every else None
+    if json:
+        typer.echo(jsonlib.dumps({"decisions": len(every), "head": latest, "problems": problems}, indent=2))
+    else:
+        for problem in problems:
+            typer.echo(problem)
+        typer.echo(f"{len(every):,} decisions, {len(problems):,} problems. Head: {latest or 'none'}")
+    if problems:
+        raise typer.Exit(1)

@@ -1,0 +1,93 @@
+"""`training-pipeline models`: registered model versions, here or through a REST API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from training_pipeline.cli.commands import model_decisions, paging
+from training_pipeline.cli.commands.options import Cursor, Json, Token, Url, print_json, say
+from training_pipeline.cli.open_client import open_client
+from training_pipeline.cli.render import models as render
+from training_pipeline.domain.model_version import Verdict, VersionState
+
+app = typer.Typer(
+    help="List, show and verify registered model versions, and decide about tainted ones.", no_args_is_help=True
+)
+
+#: What `verify` exits with.
+CODES: Final = {Verdict.CLEAN: 0, Verdict.NOT_CLEAN: 2, Verdict.UNKNOWN: 3}
+
+Name = Annotated[str, typer.Argument(help="Full name of the model.")]
+Version = Annotated[str, typer.Argument(help="Its version.")]
+
+
+@app.command("list")
+def list_(
+    name: Annotated[str | None, typer.Option(help="Only versions of the model with this full name.")] = None,
+    alias: Annotated[str | None, typer.Option(help="Only versions that this alias names now.")] = None,
+    state: Annotated[VersionState | None, typer.Option(help="Only versions in this state.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Only versions of this training sheet or source sheet.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of versions to list.")] = 20,
+    cursor: Cursor = None,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """List registered model versions, newest first."""
+    with open_client(url, token) as client:
+        page = paging.rows(
+            lambda size, at: client.model_versions(
+                name=name, alias=alias, state=state, sheet=sheet, page_size=size, cursor=at
+            ),
+            "model_versions",
+            limit=limit,
+            cursor=cursor,
+        )
+    print_json(page) if json else say(render.versions(page))
+
+
+@app.command()
+def show(name: Name, version: Version, json: Json = False, url: Url = None, token: Token = None) -> None:
+    """Show what a version was trained on, who allowed it, where it comes from and is used, and its files."""
+    with open_client(url, token) as client:
+        found = client.model_version(name, version)
+    print_json(found) if json else say(render.details(found))
+
+
+@app.command()
+def verify(name: Name, version: Version, json: Json = False, url: Url = None, token: Token = None) -> None:
+    """Check now whether a version is still clean. Exit code: 0 clean, 2 not clean, 3 not everything can be checked."""
+    with open_client(url, token) as client:
+        found = client.verify_model_version(name, version)
+    print_json(found) if json else say(render.verification(found))
+    raise typer.Exit(CODES[found.verdict])
+
+
+@app.command()
+def endpoint(
+    name: Name,
+    version: Version,
+    add: Annotated[
+        str | None, typer.Option(help="Record that the endpoint with this URL serves it.", metavar="URL")
+    ] = None,
+    remove: Annotated[
+        str | None, typer.Option(help="Record that the endpoint with this URL serves it no more.", metavar="URL")
+    ] = None,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Record where a version is served, and since when; what was recorded before stays."""
+    if (add is None) == (remove is None):
+        raise typer.BadParameter("Give one of --add and --remove.", param_hint="--add")
+    with open_client(url, token) as client:
+        if add is not None:
+            found = client.add_endpoint(name, version, url=add)
+        else:
+            found = client.remove_endpoint(name, version, url=remove or "")
+    print_json(found) if json else say(render.endpoints(found.endpoints))
+
+
+model_decisions.add_to(app)

@@ -1,0 +1,29 @@
+"""Estimates of a job's duration and cost, for a terminal."""
+
+from __future__ import annotations
+
+from training_pipeline.cli.render.progress import clock
+from training_pipeline.schemas.advice import Estimate, Estimated
+
+
+def time(found: Estimate) -> str:
+    """How long it trains, with the interval and what it rests on; or why that is not known."""
+    one = found.time
+    if one.middle is None or one.low is None or one.high is None:
+        return f"not known: {one.reason}"
+    return f"{clock(one.middle)} ({clock(one.low)} to {clock(one.high)}, {found.coverage:.0%}); {one.basis}"
+
+
+def cost(found: Estimate) -> str:
+    """What it costs, with the interval; or why that is not known. What is to be said of the price list comes after."""
+    return " ".join([_cost(found.cost, found.currency or ""), *found.notes])
+
+
+def _cost(one: Estimated, currency: str) -> str:
+    if one.middle is None or one.low is None or one.high is None:
+        return f"not known: {one.reason}."
+    return f"{_money(one.middle)} {currency} ({_money(one.low)} to {_money(one.high)}); {one.basis}."
+
+
+def _money(amount: float) -> str:
+    return f"{amount:,.2f}" if amount >= 1 or amount == 0 else f"{amount:.2g}"

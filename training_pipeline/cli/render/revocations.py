@@ -1,0 +1,76 @@
+"""Revocations in a terminal: a list of them, one with the models that it taints, and what one would taint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from training_pipeline.domain.uses import WORDS
+from training_pipeline.schemas.revocation import (
+    Revocation,
+    RevocationDetails,
+    RevocationPage,
+    RevocationPreview,
+    Taint,
+)
+
+
+def preview_of(found: RevocationPreview) -> RenderableType:
+    """What a revocation would taint."""
+    parts: list[RenderableType] = []
+    if found.known is not None:
+        parts.append(Text(f"It is revoked already: {found.known}.", "yellow"))
+    parts.append(_models("It will taint", found.taints))
+    if found.jobs_in_progress:
+        jobs = ", ".join(found.jobs_in_progress)
+        parts.append(Text(f"Training jobs in progress that will not be registered: {jobs}"))
+    return Group(*parts)
+
+
+def revocation_of(found: RevocationDetails) -> RenderableType:
+    """A revocation, and every model that it taints."""
+    head = Text.assemble((found.id, "bold"), f"  {what(found)}\n", (f"{found.reason}\n", ""))
+    head.append(f"{found.source.replace('_', ' ')}, recorded by {found.actor} {found.created_at:%Y-%m-%d %H:%M}", "dim")
+    parts: list[RenderableType] = [head, _models("Tainted", found.taints)]
+    if found.pair_ids:
+        more = f" and {found.pairs - len(found.pair_ids):,} more" if found.pairs > len(found.pair_ids) else ""
+        parts.append(Text(f"Pairs: {', '.join(found.pair_ids)}{more}"))
+    return Group(*parts)
+
+
+def page_of(page: RevocationPage) -> RenderableType:
+    """A list of revocations, newest first."""
+    if not page.revocations:
+        return Text("Nothing was revoked.")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("id", "what", "source", "by", "models tainted"):
+        table.add_column(column, overflow="fold")
+    for one in page.revocations:
+        table.add_row(one.id, Text(what(one)), one.source.replace("_", " "), Text(one.actor), f"{one.tainted:,}")
+    if page.next_cursor is None:
+        return table
+    return Group(table, Text(f"{page.total:,} in all; more with --cursor {page.next_cursor}", "dim"))
+
+
+def what(one: Revocation) -> str:
+    """What was revoked, in words. Pure."""
+    if one.kind == "rows":
+        return f"{one.pairs:,} pairs of training sheet {one.training_sheet_id}"
+    where = f" of training sheet {one.training_sheet_id}" if one.training_sheet_id else ""
+    return f"{WORDS[one.kind]} {one.value}{where}"
+
+
+def _models(title: str, taints: Sequence[Taint]) -> RenderableType:
+    if not taints:
+        return Text("Nothing learned from it.")
+    table = Table(box=None, pad_edge=False, header_style="dim", title=title, title_justify="left")
+    for column in ("model", "version", "training job", "train", "validation", "inherited from", "clean successor"):
+        table.add_column(column, overflow="fold")
+    for taint in taints:
+        version, inherited = taint.model_version or "artifact", ", ".join(taint.inherited_from) or "-"
+        rows = (f"{taint.train:,}", f"{taint.validation:,}")
+        table.add_row(Text(taint.model_name), version, taint.job_id, *rows, inherited, taint.clean_successor or "-")
+    return table

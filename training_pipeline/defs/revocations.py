@@ -1,0 +1,83 @@
+"""The sensor that looks at the sources of registered models, and says everywhere which models are tainted."""
+
+# No postponed annotations here: Dagster reads those of what it decorates.
+from contextlib import suppress
+from typing import Final
+
+import dagster as dg
+from sqlalchemy.exc import IntegrityError
+
+from training_pipeline.app.container import Services
+from training_pipeline.defs import checks
+from training_pipeline.domain.errors import Conflict
+from training_pipeline.infra import advisory_lock
+from training_pipeline.models.revocations.told import Untold
+
+LOCK: Final = "revocations"
+CHECK: Final = "still_permitted"
+ASSET: Final = "fine_tuned_model"
+#: Together well under the 60 s after which Dagster gives a sensor up.
+LOOK_SECONDS: Final = 20.0
+TAG_SECONDS: Final = 10.0
+
+
+def make_sensor(interval: int) -> dg.SensorDefinition:
+    """The sensor, at most every `interval` seconds, running by default."""
+
+    @dg.sensor(
+        minimum_interval_seconds=interval,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Looks at the training sheets of registered models: records pairs that lost a permission, have "
+        "another text or vanished, taints every model that learned from them, and tags it.",
+    )
+    def watch_revocations(context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]) -> dg.SkipReason:
+        """Look at the sheets that are due; tag what is tainted, and fail its check."""
+        try:
+            with advisory_lock.hold(services.database, LOCK):  # judging takes memory: one at a time
+                return dg.SkipReason(watch(context.instance, services))
+        except Conflict:
+            return dg.SkipReason("Another process is looking.")
+
+    return watch_revocations
+
+
+def watch(instance: dg.DagsterInstance, services: Services) -> str:
+    """Look, tag, and report failed checks. Returns a summary for the tick. May be repeated after a crash anywhere."""
+    looked = services.sheet_watch.look_due(seconds=LOOK_SECONDS)
+    failed = fail_checks(instance, services)
+    tagged = services.taint_tags.write_due(seconds=TAG_SECONDS)
+    said = f"Looked at {looked.sheets} training sheet(s): {len(looked.recorded)} revocation(s) recorded; "
+    said += f"{failed} check(s) failed, {tagged.tagged} model(s) tagged."
+    if looked.blind:
+        said += f" Nobody can look at: {', '.join(sheet_id for sheet_id, _ in looked.blind)}."
+    return f"{said} {tagged.failed} could not be tagged and will be." if tagged.failed else said
+
+
+def fail_checks(instance: dg.DagsterInstance, services: Services) -> int:
+    """Report the check `still_permitted` as failed for each tainted model of which it was not. Returns how many."""
+    untold = services.taints_told.untold()
+    for one in untold:
+        # Told before, by a process that died before it noted so: Dagster takes one such report for each partition.
+        with suppress(IntegrityError):
+            instance.report_runless_asset_event(evaluation(one))
+        services.taints_told.told(one)
+    return len(untold)
+
+
+def evaluation(one: Untold) -> dg.AssetCheckEvaluation:
+    """The failed check of a tainted model, in the partition of its job. Pure."""
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(ASSET),
+        check_name=CHECK,
+        passed=False,
+        partition=one.job_id,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"Tainted by {', '.join(one.revocation_ids)}.",
+        metadata={
+            "training_job": one.job_id,
+            "model": one.model_name,
+            "model_version": one.model_version or "artifact",
+            "revocations": ", ".join(one.revocation_ids),
+        },
+        blocking=next(spec.blocking for spec in checks.FINE_TUNED_MODEL if spec.name == CHECK),
+    )

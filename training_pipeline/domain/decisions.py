@@ -1,0 +1,95 @@
+"""What was decided about a tainted model version, and the chain of hashes by which a lost or changed decision shows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from training_pipeline.domain.errors import FieldProblem
+from training_pipeline.domain.revocations import reason_problems
+
+DecisionKind = Literal["retrain", "withdraw", "suppress", "unlearn", "accept_risk"]
+#: What each decision means.
+MEANINGS: Final[Mapping[DecisionKind, str]] = {
+    "retrain": "train a version without the rows, and use that one",
+    "withdraw": "use the version for nothing any more",
+    "suppress": "keep using it, with its answers about the rows suppressed",
+    "unlearn": "have it unlearn the rows",
+    "accept_risk": "keep using it as it is, and answer for that",
+}
+#: What the first decision has instead of a predecessor's hash.
+GENESIS: Final = "0" * 64
+LONGEST_EVIDENCE: Final = 2000
+
+
+class Decision(BaseModel):
+    """A decision on record. `hash` is over everything else, in canonical JSON, with the hash of the one before."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    model_name: str
+    model_version: str
+    job_id: str
+    decision: DecisionKind
+    #: The revocations that taint the version at that time.
+    revocation_ids: tuple[str, ...]
+    reason: str
+    actor: str
+    due: date | None
+    evidence: str | None
+    #: ISO 8601, in UTC, as it is hashed.
+    decided_at: str
+    previous_hash: str
+    hash: str
+
+
+def hash_of(fields: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) over canonical JSON (sorted keys, no blanks, UTF-8) of all fields but `hash`. Pure."""
+    said = {name: value for name, value in fields.items() if name != "hash"}
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def broken(decisions: Sequence[Decision], witnessed: Mapping[int, str], *, head: str | None = None) -> list[str]:
+    """What is wrong with the chain, in words; nothing where every decision ever made is there, unchanged. Pure.
+
+    `decisions` are by number. `witnessed` are the hashes in the events of jobs, by number: they show what was removed
+    at the end. `head` is a hash that somebody noted earlier: it must still be in the chain.
+    """
+    found = []
+    previous, expected = GENESIS, 1
+    for one in decisions:
+        if one.number != expected:
+            found.append(
+                f"decision {expected} is missing" + (f" to {one.number - 1}" if one.number > expected + 1 else "")
+            )
+        elif one.previous_hash != previous:
+            found.append(f"decision {one.number} does not follow on decision {one.number - 1} as it is now")
+        if hash_of(one.model_dump(mode="json")) != one.hash:
+            found.append(f"decision {one.number} was changed: its hash is of other content")
+        if witnessed.get(one.number, one.hash) != one.hash:
+            found.append(f"decision {one.number} was replaced: the event of its job names another hash")
+        previous, expected = one.hash, one.number + 1
+    numbers = {one.number for one in decisions}
+    found += [
+        f"decision {number} was removed: an event tells of it" for number in sorted(witnessed) if number not in numbers
+    ]
+    if head is not None and head not in {one.hash for one in decisions}:
+        found.append(f"no decision has the hash {head} that was noted earlier")
+    return found
+
+
+def decision_problems(reason: str, due: date | None, evidence: str | None, *, today: date) -> list[FieldProblem]:
+    """What is wrong with a decision that somebody makes. Pure."""
+    problems = reason_problems(reason)
+    if due is not None and due < today:
+        problems.append(FieldProblem("/due", "past", "must not be in the past"))
+    if evidence is not None:
+        problems += reason_problems(evidence, name="evidence", longest=LONGEST_EVIDENCE)
+    return problems

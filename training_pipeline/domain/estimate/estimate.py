@@ -1,0 +1,161 @@
+"""An estimate of a job's duration and cost: with an interval and what it rests on, or why there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict
+
+from training_pipeline.domain.advice.facts import Facts, whole
+from training_pipeline.domain.estimate.duration import COVERAGE, EMPIRICAL_FROM, Past, Seconds, predict
+from training_pipeline.domain.estimate.prices import PriceList
+
+#: Jobs whose examples are longer or shorter than this many times say nothing of the speed.
+_LIKE: Final = 2.0
+#: A forward pass is a third of a training step.
+_EVALUATION: Final = 1 / 3
+#: Operations for a weight and token in a training step: all of it, and without the gradients of frozen weights.
+_FULL: Final = 6.0
+_LORA: Final = 4.0
+#: Of what a machine multiplies at most, a training makes about this share; it may be so many times more or less.
+_UTILISATION: Final = 0.3
+_FACTOR: Final = 3.0
+#: So small a model spends its time on anything but multiplying.
+_LEAST_PARAMETERS: Final = 10_000_000
+
+
+class Estimated(BaseModel):
+    """One figure. Without `middle` it is unavailable, and `reason` says why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    middle: float | None = None
+    low: float | None = None
+    high: float | None = None
+    basis: str = ""
+    reason: str = ""
+
+
+class Estimate(BaseModel):
+    """Seconds of training, without waiting for compute and starting; and what they cost."""
+
+    model_config = ConfigDict(frozen=True)
+
+    coverage: float = COVERAGE
+    time: Estimated
+    cost: Estimated
+    currency: str | None = None
+    #: What is to be said of the price list.
+    notes: tuple[str, ...] = ()
+
+
+class PastJob(BaseModel):
+    """A succeeded job with the same base model, method and machine, as far as estimates look at it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    training_sheet_id: str
+    train_pairs: int
+    val_pairs: int
+    epochs: float
+    evaluations_per_epoch: int
+    tokens: int | None
+    seconds: float
+
+    @property
+    def passes(self) -> float:
+        """Its examples, as often as they were trained on; evaluations count as a third."""
+        return passes(self.train_pairs, self.val_pairs, self.epochs, self.evaluations_per_epoch)
+
+    @property
+    def length(self) -> float | None:
+        """Tokens of an example on average, after the cut."""
+        examples = self.train_pairs * self.epochs
+        return self.tokens / examples if self.tokens and examples else None
+
+
+def passes(train_pairs: int, val_pairs: int, epochs: float, evaluations_per_epoch: int) -> float:
+    """Examples that are trained on, and a third of those that are evaluated, the first time before training. Pure."""
+    return train_pairs * epochs + _EVALUATION * val_pairs * (epochs * evaluations_per_epoch + 1)
+
+
+def time_of(facts: Facts, training_sheet_id: str, jobs: Sequence[PastJob], *, speed: float | None) -> Estimated:
+    """How long a job trains, from like jobs before it, else from the machine's `speed` in operations a second. Pure."""
+    if facts.train_pairs is None or facts.validation_pairs is None:
+        return Estimated(reason="its pairs are not counted yet")
+    if not facts.train_pairs:
+        return Estimated(reason="it has no pair to train on")
+    config, model = facts.config, facts.model
+    epochs, evaluations = whole(config.epochs), config.evaluations_per_epoch
+    work = passes(facts.train_pairs, facts.validation_pairs, epochs, evaluations)
+    length = facts.lengths.mean(whole(config.max_length)) if facts.lengths else _length_on(training_sheet_id, jobs)
+    like = [job for job in jobs if _alike(job, length, training_sheet_id)]
+    if like:
+        if length is None:
+            past, unit = [Past(job.passes, job.seconds) for job in like], 1.0
+        else:
+            past, unit = [Past(job.passes * (job.length or length), job.seconds) for job in like], length
+        found = predict(past, work * unit)
+        how = "their errors" if len(like) >= EMPIRICAL_FROM else "Student's t"
+        jobs_said = "1 job" if len(like) == 1 else f"{len(like)} jobs"
+        return _estimated(found, f"{jobs_said} like it: same base model, method and machine; interval from {how}")
+    if speed is None or model.parameters is None or length is None or model.parameters < _LEAST_PARAMETERS:
+        return Estimated(reason=_why_none(facts, speed=speed, length=length))
+    operations = model.parameters * work * length * (_LORA if config.method == "lora" else _FULL)
+    seconds = operations / (speed * _UTILISATION)
+    return _estimated(
+        Seconds(seconds, seconds / _FACTOR, seconds * _FACTOR),
+        f"no job like it yet: weights, tokens and the measured speed of this machine, of which {_UTILISATION:.0%} are "
+        f"used; within a factor of {_FACTOR:g}, a rule of thumb",
+    )
+
+
+def cost_of(time: Estimated, prices: PriceList | str | None, machine: str) -> Estimated:
+    """What that time costs on a machine. `prices` may be what is wrong with the list; null is none. Pure."""
+    if prices is None:
+        return Estimated(reason="there is no price list: set TRAINING_PIPELINE_PRICE_FILE")
+    if isinstance(prices, str):
+        return Estimated(reason=f"the price list cannot be used: {prices}")
+    hour = prices.hour(machine)
+    if hour is None:
+        return Estimated(reason=prices.missing(machine))
+    if time.middle is None or time.low is None or time.high is None:
+        return Estimated(reason="there is no estimate of the time")
+    middle, low, high = (hour * seconds / 3600 for seconds in (time.middle, time.low, time.high))
+    basis = f"{hour:g} {prices.currency} an hour, as of {prices.as_of}"
+    return Estimated(middle=middle, low=low, high=high, basis=basis)
+
+
+def _length_on(training_sheet_id: str, jobs: Sequence[PastJob]) -> float | None:
+    """Tokens of an example on the same sheet, as they last were."""
+    found = (job.length for job in jobs if job.training_sheet_id == training_sheet_id)
+    return next((length for length in found if length is not None), None)
+
+
+def _alike(job: PastJob, length: float | None, training_sheet_id: str) -> bool:
+    if job.seconds <= 0 or job.passes <= 0:
+        return False
+    if length is None or job.length is None:
+        return job.training_sheet_id == training_sheet_id
+    return abs(math.log(job.length / length)) <= math.log(_LIKE)
+
+
+def _why_none(facts: Facts, *, speed: float | None, length: float | None) -> str:
+    why = "no job with this base model and method, and with pairs of such a length, has ended on this machine yet"
+    if facts.model.machine is None:
+        return "the machine is not known"
+    if facts.model.parameters is not None and facts.model.parameters < _LEAST_PARAMETERS:
+        return f"{why}, and so small a model's speed cannot be told from its size"
+    if speed is None:
+        return f"{why}, and its speed is not measured: `training-pipeline jobs advise SHEET --probe` measures it"
+    return (
+        f"{why}, and the "
+        + ("lengths of the pairs in tokens are" if length is None else "size of the model is")
+        + (" not known")
+    )
+
+
+def _estimated(found: Seconds, basis: str) -> Estimated:
+    return Estimated(middle=found.middle, low=found.low, high=found.high, basis=basis)

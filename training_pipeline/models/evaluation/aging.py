@@ -1,0 +1,91 @@
+"""What of a suite may still be evaluated on, as its training sheets are now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from typing import Final, NamedTuple
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from training_pipeline.datasets.verdicts import texts, verdicts
+from training_pipeline.domain.errors import GateRefused, NotFound
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
+from training_pipeline.domain.usage import Use
+from training_pipeline.models.evaluation.suite import Suite, require_evaluable, rows_of
+from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
+
+#: Why a pair is left out, beside the reasons of a gate that shut.
+MISSING: Final = "missing"
+TEXT_CHANGED: Final = "text_changed"
+SHEET_MISSING: Final = "sheet_missing"
+SHEET_NOT_APPROVED: Final = "sheet_not_approved"
+#: The column that says so; null for a pair that may be evaluated on as it stands in the suite.
+AGED: Final = "aged"
+
+
+class SheetNow(NamedTuple):
+    """The pairs that a suite has of one sheet, with the column `AGED`, and, while the sheet is open, the text of those
+    that are not aged: `pair_id`, `messages` and `tools`. Null where all are.
+    """
+
+    rows: pa.Table
+    texts: ir.Table | None
+
+
+def sheets_now(source: TrainingSheetSource, policy: GatePolicy, suite: Suite) -> Iterator[SheetNow]:
+    """Each sheet of a suite as it is now, open until the next one is asked for. Reads only.
+
+    A sheet that is the one that it was is not judged again. Raises what the source raises, but for a sheet that is not
+    there any more, and `Unavailable` where the suite itself is damaged.
+    """
+    frozen = rows_of(suite)
+    for sheet in suite.sheets:
+        rows = frozen.filter(pc.equal(frozen["training_sheet_id"], sheet.training_sheet_id))
+        with ExitStack() as held:
+            try:
+                opened = held.enter_context(source.open(sheet.training_sheet_id))
+                require_evaluable(opened.sheet)
+            except (NotFound, GateRefused) as error:
+                gone = SHEET_MISSING if isinstance(error, NotFound) else SHEET_NOT_APPROVED
+                yield SheetNow(_with(rows, [gone] * len(rows)), None)
+                continue
+            is_as_it_was = opened.digest == sheet.digest and policy == suite.policy
+            now = _with(rows, [None] * len(rows) if is_as_it_was else _findings(opened, policy, rows))
+            kept = now.filter(pc.is_null(now[AGED]))
+            if not len(kept):
+                yield SheetNow(now, None)
+                continue
+            read = held.enter_context(texts(opened, policy, use=Use.EVALUATION))
+            wanted = ibis.memtable(pa.table({"kept_id": kept["pair_id"]}))
+            yield SheetNow(now, read.semi_join(wanted, read.pair_id == wanted.kept_id))
+
+
+def aged(rows: pa.Table) -> dict[str, int]:
+    """How many of these rows are left out, by reason. Pure."""
+    counts = pc.value_counts(rows[AGED].drop_null()).to_pylist()
+    return {each["values"]: each["counts"] for each in sorted(counts, key=lambda each: str(each["values"]))}
+
+
+def _findings(opened: OpenSheet, policy: GatePolicy, rows: pa.Table) -> pa.Array:
+    """For each row why it is left out, null where it is not."""
+    wanted = ibis.memtable(pa.table({"kept_id": rows["pair_id"], "kept_hash": rows["row_hash"]}))
+    with verdicts(opened, policy, use=Use.EVALUATION) as judged:
+        now = wanted.left_join(judged, wanted.kept_id == judged.pair_id)
+        shut = now.reason.nullif(str(Reason.DUPLICATE))  # a copy that came since takes nothing back
+        finding = ibis.cases(
+            (now.pair_id.isnull(), MISSING),
+            (shut.notnull(), shut),
+            (~(now.row_hash == now.kept_hash).fill_null(False), TEXT_CHANGED),
+        )
+        # A pair id that several rows now have is one pair, and invalid.
+        found = now.select("kept_id", finding=finding).distinct().to_pyarrow()
+    by_id = dict(zip(found["kept_id"].to_pylist(), found["finding"].to_pylist(), strict=True))
+    return pa.array([by_id[pair_id] for pair_id in rows["pair_id"].to_pylist()], pa.string())
+
+
+def _with(rows: pa.Table, findings: Iterable[str | None]) -> pa.Table:
+    return rows.append_column(AGED, pa.array(findings, pa.string()))

@@ -1,0 +1,44 @@
+"""What a model learned from: its own dataset, and those of all models of ours that it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from training_pipeline.domain.refs import DatasetRef, required
+from training_pipeline.training_jobs.store import lineage
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A dataset that a model learned from, and the sheet whose items its pairs are about."""
+
+    job_id: str
+    sheet_id: str
+    dataset: DatasetRef
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestry:
+    """What a model and its ancestors learned from, its own first, and whether that is on record to the end."""
+
+    learned: tuple[Learned, ...]
+    is_known: bool
+
+
+def ancestry_of(store: JobStore, job_id: str) -> Ancestry:
+    """What the model of a job, and all of ours that it comes from, learned from. Reads only.
+
+    Raises `NotFound` where there is no such job, or one of them was never submitted, and `Unavailable` where a dataset
+    cannot be told.
+    """
+    store.get(job_id)
+    base = lineage.read(store, job_id).base_model
+    ancestors = base.ancestors if base is not None else None
+    known = ancestors is not None and all(origin.base_recorded for origin in ancestors)
+    jobs = [job_id, *(origin.job_id for origin in ancestors or ())]
+    learned = [
+        Learned(each, lineage.read(store, each).sheet_id, required(store.get(each).data.dataset, "dataset"))
+        for each in jobs
+    ]
+    return Ancestry(tuple(learned), known)

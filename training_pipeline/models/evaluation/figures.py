@@ -1,0 +1,72 @@
+"""The figures of one model: each metric's mean over the pairs that have it, with an interval, over all and by slice."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from training_pipeline.models.evaluation.intervals import LEVEL, SEED, Interval, mean_interval, wilson
+from training_pipeline.models.evaluation.metrics import Metric
+from training_pipeline.models.evaluation.scores import SLICES, metrics_in, values_of
+
+#: Fewer pairs say nothing of a slice.
+LEAST: Final = 30
+
+
+class Slice(BaseModel):
+    """The pairs of which the column `by` has this value."""
+
+    model_config = ConfigDict(frozen=True)
+
+    by: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.by}={self.value}"
+
+
+class Figure(BaseModel):
+    """A metric over all pairs, or those of a slice, that have it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metric: str
+    of: Slice | None = None
+    value: Interval
+
+
+def figures(scores: pa.Table, *, level: float = LEVEL, seed: int = SEED) -> list[Figure]:
+    """All figures of these scores, then those of each slice with `LEAST` pairs and more. Pure."""
+    found = []
+    for of, rows in [(None, scores), *slices(scores)]:
+        for name, metric in metrics_in(rows).items():
+            values = values_of(rows, name)
+            values = values[~np.isnan(values)]
+            if len(values) and (of is None or len(values) >= LEAST):
+                found.append(Figure(metric=name, of=of, value=_interval(metric, values, level, seed)))
+    return found
+
+
+def slices(scores: pa.Table) -> list[tuple[Slice, pa.Table]]:
+    """The slices with `LEAST` pairs and more, in the order of columns and values; not one that is all of them. Pure."""
+    found = []
+    for by in SLICES:
+        if by not in scores.column_names:
+            continue
+        counts = pc.value_counts(scores[by]).to_pylist()
+        values = [each["values"] for each in counts if LEAST <= each["counts"] < len(scores)]
+        found += [
+            (Slice(by=by, value=str(value)), scores.filter(pc.equal(scores[by], value)))
+            for value in sorted(value for value in values if value is not None)
+        ]
+    return found
+
+
+def _interval(metric: Metric, values: Any, level: float, seed: int) -> Interval:
+    if metric.is_proportion:
+        return wilson(int(values.sum()), len(values), level=level)
+    return mean_interval(values, bounds=metric.bounds, level=level, seed=seed)

@@ -1,0 +1,261 @@
+"""The guard: what of a suite a model, or a model that it comes from, was trained or validated on.
+
+Examples and items are compared by the manifests of the datasets, questions by their texts, all in the normal form of
+today's rules: hashes of an older one would not meet.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict
+
+from training_pipeline.datasets.store import verify
+from training_pipeline.domain.rules.comparison import ALONE, LATER, Comparison
+from training_pipeline.domain.rules.engine_words import DUCKDB
+from training_pipeline.domain.rules.near_questions import near_pairs
+from training_pipeline.domain.rules.normal_form import normal_form_table
+from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.rules.rendering import rendered
+from training_pipeline.infra.staging import disk_errors
+from training_pipeline.models.evaluation.aging import AGED, aged, sheets_now
+from training_pipeline.models.evaluation.ancestry import Ancestry, Learned
+from training_pipeline.models.evaluation.suite import Suite
+from training_pipeline.sheets.base import TrainingSheetSource
+
+SAME_EXAMPLE: Final = "same_example"
+SAME_QUESTION: Final = "same_question"
+NEARLY_EQUAL: Final = "nearly_equal_question"
+SAME_ITEM: Final = "same_item"
+#: Pairs that are named at most; all are counted.
+MOST_NAMED: Final = 1000
+
+
+class Found(NamedTuple):
+    """A row of the suite by its number, how it was met, and the place of the job in whose dataset."""
+
+    number: int
+    finding: str
+    place: int
+
+
+class Met(BaseModel):
+    """A pair of the suite, what was found about it, and of which job's dataset."""
+
+    model_config = ConfigDict(frozen=True)
+
+    training_sheet_id: str
+    pair_id: str
+    finding: str
+    job_id: str
+
+
+class Contamination(BaseModel):
+    """What of a suite a model may be scored on: `asked` is `evaluated`, all of `refused` and all of `aged`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: str
+    #: The jobs whose datasets were looked at: the model's own and those of all models of ours that it comes from.
+    jobs: tuple[str, ...]
+    #: Whether it is on record what the first of them was trained from: else nobody can say what that has seen.
+    is_ancestry_known: bool
+    asked: int
+    evaluated: int
+    refused: dict[str, int]
+    aged: dict[str, int]
+    #: Pairs that are evaluated, and of which something is found nevertheless.
+    reported: dict[str, int]
+    pairs: tuple[Met, ...]
+
+
+def check(
+    source: TrainingSheetSource, policy: GatePolicy, suite: Suite, ancestry: Ancestry, *, refuse_near: bool = True
+) -> Contamination:
+    """Compare every pair of the suite with all that was learned. Reads the sheets and the datasets; stores nothing.
+
+    A prompt put to more items than `policy.instruction_prompt_items` is an instruction: it makes no two questions the
+    same. With a similarity of 0 in the policy only equal questions are found. Raises what the source raises, and
+    `Unavailable` where a dataset is gone or damaged.
+    """
+    for each in ancestry.learned:
+        verify(each.dataset)
+    with disk_errors("compare the suite with what was trained on"), duckdb.connect() as engine:
+        _learn(engine, ancestry.learned)
+        rows = _frozen(engine, source, policy, suite)
+        engine.execute(_SUITE_QUESTIONS)
+        engine.execute(_INSTRUCTIONS, {"items": policy.instruction_prompt_items})
+        met = [Found(*row) for row in engine.execute(_MET).fetchall()]
+        met += _near(engine, policy.near_question_similarity)
+    return _report(ancestry, rows, met, refuse_near=refuse_near)
+
+
+#: A row for each way in which a pair was met, with the first of the jobs. A question that only some turns of a
+#: conversation ask is the same as one that is asked outright.
+_MET: Final = f"""
+    SELECT number, finding, min(place) AS place FROM (
+        SELECT number, '{SAME_EXAMPLE}' AS finding, place FROM suite JOIN learned USING (row_hash)
+        UNION ALL
+        SELECT number, '{SAME_QUESTION}', place FROM suite_questions AS ours JOIN learned_questions USING (question)
+        WHERE (ours.outright OR learned_questions.outright) AND question NOT IN (FROM instructions)
+        UNION ALL
+        SELECT number, '{SAME_ITEM}', place FROM suite JOIN learned USING (sheet_id, item_ref)
+    ) WHERE number IN (SELECT number FROM suite WHERE {AGED} IS NULL) GROUP BY number, finding
+"""  # noqa: S608 - our own names
+#: The hashes of questions in a text of `Comparison.questions` or of a manifest.
+_EACH: Final = f"""
+    SELECT * EXCLUDE (hash), ltrim(hash, '{LATER}{ALONE}') AS question,
+        NOT starts_with(hash, '{LATER}') AND NOT starts_with(hash, '{ALONE}') AS outright
+    FROM (SELECT * EXCLUDE (asked), unnest(string_split(asked, ' ')) AS hash FROM of_rows WHERE asked <> '')
+"""  # noqa: S608 - our own names
+_INSTRUCTIONS: Final = f"""
+    CREATE TABLE instructions AS SELECT question FROM (
+        WITH of_rows AS (
+            SELECT sheet_id, item_ref, asked FROM suite UNION ALL SELECT sheet_id, item_ref, asked FROM learned
+        ) {_EACH}
+    ) WHERE outright GROUP BY question HAVING count(DISTINCT (sheet_id, item_ref)) > $items
+"""  # noqa: S608 - our own names
+_SUITE_QUESTIONS: Final = f"""
+    CREATE TABLE suite_questions AS WITH of_rows AS (SELECT number, asked FROM suite WHERE {AGED} IS NULL) {_EACH}
+"""  # noqa: S608 - our own names
+_ASKED: Final = f"""
+    SELECT number, said FROM suite WHERE {AGED} IS NULL AND said <> ''
+    AND number NOT IN (SELECT number FROM suite_questions WHERE question IN (FROM instructions)) ORDER BY number
+"""  # noqa: S608 - our own names
+_SAID: Final = """
+    SELECT said, min(place) AS place FROM learned_questions
+    WHERE outright AND said <> '' AND question NOT IN (FROM instructions) GROUP BY said ORDER BY said
+"""
+_MESSAGES: Final = (
+    "STRUCT(role VARCHAR, content VARCHAR, name VARCHAR, weight DOUBLE, tool_calls VARCHAR, tool_call_id VARCHAR)[]"
+)
+_QUESTIONS: Final = pa.schema([(name, pa.string()) for name in ("training_sheet_id", "pair_id", "asked", "said")])
+
+
+def _learn(engine: duckdb.DuckDBPyConnection, learned: Sequence[Learned]) -> None:
+    """Fill the tables `learned`, a row for each included pair, and `learned_questions`."""
+    engine.execute(
+        "CREATE TABLE learned (place INTEGER, sheet_id VARCHAR, row_hash VARCHAR, item_ref VARCHAR, asked VARCHAR)"
+    )
+    for place, each in enumerate(learned):
+        manifest = each.dataset.manifest_file
+        # Manifests of before had no hashes of questions.
+        asked = "prompt_hash" if "prompt_hash" in pq.read_schema(manifest).names else "NULL"
+        engine.execute(
+            f"INSERT INTO learned SELECT $place, $sheet_id, row_hash, item_ref, {asked}"  # noqa: S608 - our own names
+            " FROM read_parquet($manifest) WHERE split IS NOT NULL",
+            {"place": place, "sheet_id": each.sheet_id, "manifest": str(manifest)},
+        )
+    engine.register("of_rows", _questions_of(learned))
+    engine.execute(f"CREATE TABLE learned_questions AS {_EACH}")
+    engine.unregister("of_rows")
+
+
+def _questions_of(learned: Sequence[Learned]) -> pa.Table:
+    """The different questions that datasets ask: `place`, the hashes `asked`, and what is `said`."""
+    places = {
+        str(file): place
+        for place, each in reversed([*enumerate(learned)])  # of a dataset that two jobs have, the first one counts
+        for file in (each.dataset.train_file, each.dataset.validation_file)
+    }
+    reading = ibis.duckdb.connect()
+    try:
+        lines = reading.read_json(
+            [*places],
+            columns={"messages": _MESSAGES},
+            format="newline_delimited",
+            maximum_object_size=2**30,
+            filename=True,
+        )
+        asked = _asked(lines.select("messages", "filename")).distinct().to_pyarrow()
+    finally:
+        reading.disconnect()
+    of_files = pa.array([places[file] for file in asked["filename"].to_pylist()], pa.int32())
+    return asked.drop_columns("filename").append_column("place", of_files)
+
+
+def _asked(pairs: ir.Table) -> ir.Table:
+    """A table of our own DuckDB with `messages`, and in their place the hashes `asked`, and what is `said` at last."""
+    comparison = Comparison(DUCKDB, rendered, normal_form_table(pairs).cache())
+    return comparison.question_texts(comparison.questions(pairs)).rename(said="question")
+
+
+def _frozen(
+    engine: duckdb.DuckDBPyConnection, source: TrainingSheetSource, policy: GatePolicy, suite: Suite
+) -> pa.Table:
+    """The rows of the suite with `AGED`, also as the table `suite`: numbered, with their questions."""
+    parts: list[pa.Table] = []
+    questions = [_QUESTIONS.empty_table()]
+    for sheet, now in zip(suite.sheets, sheets_now(source, policy, suite), strict=True):
+        parts.append(now.rows.append_column("sheet_id", pa.array([sheet.sheet_id] * len(now.rows), pa.string())))
+        if now.texts is not None:
+            asked = _asked(now.texts.select("pair_id", "messages")).to_pyarrow()
+            named = asked.append_column("training_sheet_id", pa.array([sheet.training_sheet_id] * len(asked)))
+            questions.append(named.select(_QUESTIONS.names).cast(_QUESTIONS))
+    rows = pa.concat_tables(parts)
+    engine.register("frozen", rows.append_column("number", pa.array(np.arange(len(rows)))))
+    engine.register("questions", pa.concat_tables(questions))
+    engine.execute(
+        "CREATE TABLE suite AS SELECT frozen.*, asked, said FROM frozen"
+        " LEFT JOIN questions USING (training_sheet_id, pair_id)"
+    )
+    return rows
+
+
+def _near(engine: duckdb.DuckDBPyConnection, similarity: float) -> list[Found]:
+    """The pairs whose question is nearly one that was learned, with the first of the jobs."""
+    if not similarity:
+        return []
+    asked, learned = engine.execute(_ASKED).to_arrow_table(), engine.execute(_SAID).to_arrow_table()
+    texts = pa.chunked_array([*asked["said"].chunks, *learned["said"].chunks], pa.string())
+    near = near_pairs(texts, similarity=similarity)
+    ours = len(asked)
+    crossing = (near.first < ours) & (near.second >= ours)
+    numbers, places = asked["number"].to_numpy(), learned["place"].to_numpy()
+    first: dict[int, int] = {}
+    for one, other in zip(near.first[crossing].tolist(), near.second[crossing].tolist(), strict=True):
+        number, place = int(numbers[one]), int(places[other - ours])
+        first[number] = min(place, first.get(number, place))
+    return [Found(number, NEARLY_EQUAL, place) for number, place in first.items()]
+
+
+def _report(ancestry: Ancestry, rows: pa.Table, met: Sequence[Found], *, refuse_near: bool) -> Contamination:
+    refusing = (SAME_EXAMPLE, SAME_QUESTION, *([NEARLY_EQUAL] if refuse_near else []))
+    by_number: dict[int, dict[str, int]] = {}
+    for found in met:
+        by_number.setdefault(found.number, {})[found.finding] = found.place
+    refused: Counter[str] = Counter()
+    reported: Counter[str] = Counter()
+    named: list[tuple[int, str, int]] = []
+    for number, ways in sorted(by_number.items()):
+        why = next((finding for finding in refusing if finding in ways), None)
+        refused.update([why] if why else [])
+        reported.update([] if why else [*ways])
+        named += [(number, finding, ways[finding]) for finding in ([why] if why else sorted(ways))]
+    ids = rows.select(["training_sheet_id", "pair_id"]).take(
+        pa.array([n for n, _, _ in named[:MOST_NAMED]], pa.int64())
+    )
+    pairs = [
+        Met(**pair, finding=finding, job_id=ancestry.learned[place].job_id)
+        for pair, (_, finding, place) in zip(ids.to_pylist(), named[:MOST_NAMED], strict=True)
+    ]
+    left = aged(rows)
+    return Contamination(
+        job_id=ancestry.learned[0].job_id,
+        jobs=tuple(each.job_id for each in ancestry.learned),
+        is_ancestry_known=ancestry.is_known,
+        asked=len(rows),
+        evaluated=len(rows) - refused.total() - sum(left.values()),
+        refused=dict(sorted(refused.items())),
+        aged=left,
+        reported=dict(sorted(reported.items())),
+        pairs=tuple(pairs),
+    )

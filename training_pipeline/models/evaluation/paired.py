@@ -1,0 +1,90 @@
+"""Two models on the same pairs: wins, losses and ties, and the mean difference with an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.models.evaluation.figures import LEAST, Slice, slices
+from training_pipeline.models.evaluation.intervals import LEVEL, SEED, Interval, mean_interval
+from training_pipeline.models.evaluation.metrics import Metric, comparable
+from training_pipeline.models.evaluation.scores import SLICES, keys_of, values_of
+
+
+class Comparison(BaseModel):
+    """What one model is beside another in one metric, over the pairs that both have scores of."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metric: str
+    of: Slice | None = None
+    #: Pairs on which the new model is better, worse, or neither.
+    wins: int
+    losses: int
+    ties: int
+    #: Of `n` pairs, how much better the new one is in the mean: for a metric of which less is better, how much less.
+    difference: Interval
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the new model is surely the better one."""
+        return self.difference.lower > 0
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the new model is surely the worse one."""
+        return self.difference.upper < 0
+
+
+def compare(
+    new: pa.Table, held: pa.Table, metrics: Iterable[str], *, level: float = LEVEL, seed: int = SEED
+) -> list[Comparison]:
+    """The metrics on the pairs that both have, over all of them and then by slice of the new scores. Pure.
+
+    A metric that no pair has in both is left out. Each interval is by itself: of many slices some differ by chance, for
+    which `promotion.gate` allows. Raises `InvalidRequest` for metrics that cannot be better, and where only one of the
+    two names the sheets of its pairs.
+    """
+    wanted = [metric for metric in comparable(metrics, "metrics") if _in_both(metric.name, new, held)]
+    both = _joined(new, held, [metric.name for metric in wanted])
+    found = []
+    for of, rows in [(None, both), *slices(both)]:
+        found += [one for metric in wanted if (one := _compared(rows, metric, of, level, seed)) is not None]
+    return found
+
+
+def _in_both(name: str, new: pa.Table, held: pa.Table) -> bool:
+    return name in new.column_names and name in held.column_names
+
+
+def _joined(new: pa.Table, held: pa.Table, metrics: list[str]) -> pa.Table:
+    """The pairs of both, in the order of their ids; the scores of the held one are named `held_…`."""
+    keys = keys_of(new)
+    if keys != keys_of(held):
+        raise InvalidRequest(
+            "Only one of the two files of scores has training_sheet_id, so its pairs cannot be found in the other.",
+            hint="Give both the column, or none.",
+        )
+    kept = [*keys, *(name for name in SLICES if name in new.column_names and name not in keys), *metrics]
+    theirs = held.select([*keys, *metrics]).rename_columns([*keys, *(f"held_{name}" for name in metrics)])
+    return new.select(kept).join(theirs, keys, join_type="inner").sort_by([(key, "ascending") for key in keys])
+
+
+def _compared(rows: pa.Table, metric: Metric, of: Slice | None, level: float, seed: int) -> Comparison | None:
+    better = metric.sign * (values_of(rows, metric.name) - values_of(rows, f"held_{metric.name}"))
+    better = better[~np.isnan(better)]
+    if len(better) < (1 if of is None else LEAST):
+        return None
+    reach = None if metric.bounds is None else metric.bounds[1] - metric.bounds[0]
+    return Comparison(
+        metric=metric.name,
+        of=of,
+        wins=int((better > 0).sum()),
+        losses=int((better < 0).sum()),
+        ties=int((better == 0).sum()),
+        difference=mean_interval(better, bounds=None if reach is None else (-reach, reach), level=level, seed=seed),
+    )

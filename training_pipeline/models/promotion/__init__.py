@@ -1,0 +1,1 @@
+"""Whether a model is good enough to be used."""

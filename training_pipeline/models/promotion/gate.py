@@ -1,0 +1,215 @@
+"""The gate before an alias: is this model good enough, and not worse than the one in use? Pure, from scores.
+
+There are three answers. Where an interval reaches over what is asked, that is neither kept nor missed, and the answer
+says how many pairs more would settle it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+import pyarrow as pa
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.domain.validation import problems_from_validation
+from training_pipeline.models.evaluation.figures import figures
+from training_pipeline.models.evaluation.intervals import LEVEL, SEED, Interval, more_needed
+from training_pipeline.models.evaluation.metrics import METRICS
+from training_pipeline.models.evaluation.paired import Comparison, compare
+
+
+class Verdict(StrEnum):
+    """What is said of a model, and of each thing that is asked of it."""
+
+    SHIP = "ship"
+    DO_NOT_SHIP = "do not ship"
+    NOT_ENOUGH_EVIDENCE = "not enough evidence"
+
+
+def _comparable(name: str) -> str:
+    known = ", ".join(metric.name for metric in METRICS.values() if metric.better)
+    if name not in METRICS or not METRICS[name].better:
+        raise ValueError(f"is no metric that may be better; use {known}")
+    return name
+
+
+_Name = Annotated[str, AfterValidator(_comparable)]
+
+
+class Gate(BaseModel):
+    """What is asked of a model, by metric."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    #: The least that it must reach; the most, for a metric of which less is better.
+    thresholds: dict[_Name, float] = {}
+    #: By less than this it may be worse than the model in use, in the mean; 0 asks it to be better.
+    margins: dict[_Name, Annotated[float, Field(ge=0)]] = Field(min_length=1)
+    #: With fewer pairs nothing is decided.
+    min_pairs: int = Field(default=30, ge=2)
+    level: float = Field(default=LEVEL, ge=0.5, le=0.999)
+
+
+def parse_gate(asked: Mapping[str, Any]) -> Gate:
+    """The gate that these fields describe. Pure; raises `InvalidRequest` with everything that is wrong with them."""
+    try:
+        return Gate.model_validate(asked)
+    except ValidationError as error:
+        problems = problems_from_validation(error.errors())
+        raise InvalidRequest("The gate is invalid.", problems=problems) from None
+
+
+class Finding(BaseModel):
+    """The answer to one thing that a gate asks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    asked: str
+    verdict: Verdict
+    reason: str
+    #: About so many pairs more would settle it, four times of five; null where it is settled or no number would.
+    more_pairs: int | None = None
+
+
+class Decision(BaseModel):
+    """The answer of a gate, with its reasons."""
+
+    model_config = ConfigDict(frozen=True)
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+
+    @property
+    def more_pairs(self) -> int | None:
+        """How many pairs more would settle all that is open; null where nothing is, or no number would."""
+        wanted = [finding.more_pairs for finding in self.findings if finding.verdict is Verdict.NOT_ENOUGH_EVIDENCE]
+        known = [more for more in wanted if more is not None]
+        return max(known) if known and len(known) == len(wanted) else None
+
+
+def decide(findings: tuple[Finding, ...]) -> Decision:
+    """One thing missed and the model is not shipped; one thing open, and the evidence is not enough. Pure.
+
+    Raises `ValueError` for no findings: what is asked nothing is not let through.
+    """
+    if not findings:
+        raise ValueError("a gate asks for something")
+    found = {finding.verdict for finding in findings}
+    strictest = (Verdict.DO_NOT_SHIP, Verdict.NOT_ENOUGH_EVIDENCE, Verdict.SHIP)
+    return Decision(verdict=next(verdict for verdict in strictest if verdict in found), findings=findings)
+
+
+def judge(gate: Gate, new: pa.Table, held: pa.Table | None, *, seed: int = SEED) -> Decision:
+    """What the gate says of a model with the scores `new`, where the model in use has the scores `held`, if any. Pure.
+
+    Every interval is one of `gate.level`, so a model that is worse by exactly a margin is shipped in half of what that
+    leaves. Of slices only a sure loss counts, at a level for all of them together.
+    """
+    findings = [*_thresholds(gate, new, seed)]
+    if held is None:
+        findings += [_alone(gate, new, name) for name in gate.margins]
+    else:
+        findings += _against(gate, new, held, seed)
+    return decide(tuple(findings))
+
+
+def _thresholds(gate: Gate, new: pa.Table, seed: int) -> Iterator[Finding]:
+    found = {each.metric: each.value for each in figures(new, level=gate.level, seed=seed) if each.of is None}
+    for name, threshold in gate.thresholds.items():
+        metric = METRICS[name]
+        asked = f"{name} at {'most' if metric.better == 'lower' else 'least'} {threshold:g}"
+        if name in found:
+            reached = _turned(found[name], metric.sign)
+            said = f"{name} is {_in_words(found[name])}"
+            yield _finding(gate, asked, reached, metric.sign * threshold, said, reaches=True)
+        else:
+            yield _unscored(gate, asked, name)
+
+
+def _against(gate: Gate, new: pa.Table, held: pa.Table, seed: int) -> Iterator[Finding]:
+    compared = compare(new, held, gate.margins, level=gate.level, seed=seed)
+    found = {each.metric: each for each in compared if each.of is None}
+    for name, margin in gate.margins.items():
+        asked = f"{name} worse by less than {margin:g}" if margin else f"{name} better"
+        if name in found:
+            said = f"against the model in use, {_compared(found[name])}"
+            yield _finding(gate, asked, found[name].difference, -margin, said, reaches=False)
+        else:
+            yield _unscored(gate, asked, name)
+    worse = [each for each in compared if each.of is not None and _is_missed(gate, each)]
+    count = sum(each.of is not None for each in compared)
+    if worse:  # of many, some are by chance: what holds for all of them together is looked for further out
+        stricter = compare(new, held, gate.margins, level=1 - (1 - gate.level) / count, seed=seed)
+        worse = [each for each in stricter if each.of is not None and _is_missed(gate, each)]
+    yield Finding(
+        asked="no slice surely worse by more than the margin",
+        verdict=Verdict.DO_NOT_SHIP if worse else Verdict.SHIP,
+        reason="; ".join(f"{each.of}: {_compared(each)}" for each in worse)
+        or f"none of {count} comparisons of slices that have enough pairs",
+    )
+
+
+def _is_missed(gate: Gate, one: Comparison) -> bool:
+    return one.difference.upper < -gate.margins[one.metric]
+
+
+def _alone(gate: Gate, new: pa.Table, name: str) -> Finding:
+    """Nothing is in use that could be better; the metric must still have been measured."""
+    asked = f"{name} measured"
+    n = len(new) - new[name].null_count if name in new.column_names else 0
+    if not n:
+        return _unscored(gate, asked, name)
+    if n < gate.min_pairs:
+        return _too_few(gate, asked, n, None)
+    return Finding(asked=asked, verdict=Verdict.SHIP, reason=f"no model is in use, and {n:,} pairs have a score")
+
+
+def _finding(gate: Gate, asked: str, interval: Interval, target: float, said: str, *, reaches: bool) -> Finding:
+    """Is the truth over `target`, or, where it `reaches`, at it? `said` is what was measured."""
+    if interval.n < gate.min_pairs:
+        return _too_few(gate, asked, interval.n, more_needed(interval, target))
+    over = interval.lower >= target if reaches else interval.lower > target
+    if over:
+        return Finding(asked=asked, verdict=Verdict.SHIP, reason=said)
+    if interval.upper < target:
+        return Finding(asked=asked, verdict=Verdict.DO_NOT_SHIP, reason=said)
+    more = more_needed(interval, target)
+    return Finding(asked=asked, verdict=Verdict.NOT_ENOUGH_EVIDENCE, reason=said, more_pairs=more)
+
+
+def _too_few(gate: Gate, asked: str, n: int, more: int | None) -> Finding:
+    reason = f"{n:,} {'pair has' if n == 1 else 'pairs have'} a score; nothing is decided with fewer than"
+    return Finding(
+        asked=asked,
+        verdict=Verdict.NOT_ENOUGH_EVIDENCE,
+        reason=f"{reason} {gate.min_pairs:,}",
+        more_pairs=max(more or 0, gate.min_pairs - n),
+    )
+
+
+def _unscored(gate: Gate, asked: str, name: str) -> Finding:
+    return Finding(
+        asked=asked,
+        verdict=Verdict.NOT_ENOUGH_EVIDENCE,
+        reason=f"no pair that counts here has a score in {name}",
+        more_pairs=gate.min_pairs,
+    )
+
+
+def _turned(interval: Interval, sign: int) -> Interval:
+    """The interval of what is `sign` times as large."""
+    lower, upper = sorted((sign * interval.lower, sign * interval.upper))
+    return interval.model_copy(update={"estimate": sign * interval.estimate, "lower": lower, "upper": upper})
+
+
+def _compared(one: Comparison) -> str:
+    counted = f"{one.wins:,} wins, {one.losses:,} losses, {one.ties:,} ties"
+    return f"{one.metric} is better by {_in_words(one.difference)}: {counted}"
+
+
+def _in_words(interval: Interval) -> str:
+    bounds = f"{interval.lower:.4g} to {interval.upper:.4g}"
+    return f"{interval.estimate:.4g} ({interval.level * 100:.4g} % interval {bounds}, {interval.n:,} pairs)"

@@ -1,0 +1,128 @@
+"""Decisions about tainted versions: appended one after the other, chained by hash, never changed.
+
+Each is also told by an event of its job, with its hash. So a decision that is removed at the end of the chain shows,
+too.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, insert, select, text
+
+from training_pipeline.domain.decisions import GENESIS, Decision, DecisionKind, broken, decision_problems, hash_of
+from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
+from training_pipeline.models.revocations.record import taints_of
+from training_pipeline.models.revocations.tables import decisions
+from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
+
+_JOB: Final = text(
+    "SELECT j.id FROM training_jobs AS j JOIN training_job_lineage AS l ON l.job_id = j.id"
+    " WHERE coalesce(j.uc_model_name, j.model_name) = :name AND l.model_version = :version"
+    " ORDER BY j.created_at DESC LIMIT 1"
+)
+_WITNESSED: Final = text(
+    "SELECT CAST(data ->> 'decision_number' AS integer), data ->> 'decision_hash' FROM training_job_events"
+    " WHERE data ? 'decision_hash' AND type = 'info'"
+)
+
+
+class Decisions:
+    """Reads and appends decisions. Every method is one transaction."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+
+    def decide(
+        self,
+        name: str,
+        version: str,
+        decision: DecisionKind,
+        *,
+        reason: str,
+        actor: str,
+        due: date | None = None,
+        evidence: str | None = None,
+    ) -> Decision:
+        """Append a decision about a version, with an event of its job.
+
+        Raises `InvalidRequest` with every problem at once, `NotFound` for an unknown version, and `Conflict` for one
+        that is not tainted.
+        """
+        now = datetime.now(UTC)
+        if problems := decision_problems(reason, due, evidence, today=now.date()):
+            raise InvalidRequest("The decision is invalid.", problems=problems)
+        with self._store.begin() as connection:
+            job_id, revocation_ids = _tainted(connection, name, version)
+            # One after the other: each needs the hash of the one before.
+            connection.execute(text("LOCK TABLE decisions IN SHARE ROW EXCLUSIVE MODE"))
+            last = connection.execute(
+                select(decisions.c.number, decisions.c.hash).order_by(decisions.c.number.desc()).limit(1)
+            ).first()
+            fields: dict[str, Any] = {
+                "number": 1 if last is None else last.number + 1,
+                "model_name": name,
+                "model_version": version,
+                "job_id": job_id,
+                "decision": decision,
+                "revocation_ids": revocation_ids,
+                "reason": reason.strip(),
+                "actor": actor,
+                "due": None if due is None else due.isoformat(),
+                "evidence": evidence,
+                "decided_at": now.isoformat(timespec="microseconds"),
+                "previous_hash": GENESIS if last is None else last.hash,
+            }
+            fields["hash"] = hash_of(fields)
+            connection.execute(insert(decisions).values({**fields, "due": due}))
+            record_event(
+                connection,
+                job_id,
+                EventType.INFO,
+                f"Decision {fields['number']} about the tainted model {name} {version}: {decision}.",
+                actor,
+                data={"decision_number": fields["number"], "decision_hash": fields["hash"]},
+            )
+        return Decision.model_validate(fields)
+
+    def page(
+        self,
+        *,
+        name: str | None = None,
+        version: str | None = None,
+        limit: int,
+        offset: int = 0,
+        before: int | None = None,
+    ) -> tuple[list[Decision], int]:
+        """Decisions, newest first, and how many there are in all. Reads only."""
+        table = decisions.c
+        matches = [
+            column == value for column, value in ((table.model_name, name), (table.model_version, version)) if value
+        ]
+        further = [] if before is None else [table.number < before]
+        query = select(decisions).where(*matches, *further).order_by(table.number.desc()).limit(limit).offset(offset)
+        with self._store.begin() as connection:
+            total = connection.execute(select(func.count()).select_from(decisions).where(*matches)).scalar_one()
+            return [Decision.model_validate(dict(row)) for row in connection.execute(query).mappings()], total
+
+    def verify(self, *, head: str | None = None) -> tuple[list[Decision], list[str]]:
+        """All decisions by number, and what is wrong with the chain. Reads only."""
+        with self._store.begin() as connection:
+            connection.execute(text("LOCK TABLE decisions IN SHARE MODE"))  # none between the two reads
+            rows = connection.execute(select(decisions).order_by(decisions.c.number)).mappings()
+            every = [Decision.model_validate(dict(row)) for row in rows]
+            told = connection.execute(_WITNESSED).tuples().all()
+            witnessed = {int(number): str(hashed) for number, hashed in told}
+        return every, broken(every, witnessed, head=head)
+
+
+def _tainted(connection: Connection, name: str, version: str) -> tuple[str, list[str]]:
+    """The job of the version, and the revocations that taint it."""
+    job_id: str | None = connection.execute(_JOB, {"name": name, "version": version}).scalar_one_or_none()
+    if job_id is None:
+        raise NotFound(f"There is no version {version!r} of a model {name!r}.")
+    revocation_ids = [taint.revocation_id for taint in taints_of(connection, job_ids=[job_id])]
+    if not revocation_ids:
+        raise Conflict(f"Version {version} of {name} is not tainted: there is nothing to decide.")
+    return job_id, revocation_ids

@@ -1,0 +1,293 @@
+"""Records revocations, and taints in the same transaction every model that learned from what is revoked.
+
+A revocation has no end: whatever its source says later, a model that learned from the row is tainted, also one that is
+registered afterwards. Only a version without the row, its ancestors included, is clean. So that no model slips
+through between a revocation and its registration, both lock the table of revocations: see `lock`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as insert_new
+
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.lineage import LineageRecord
+from training_pipeline.domain.refs import required
+from training_pipeline.domain.revocations import (
+    SEEN,
+    Learned,
+    Revocation,
+    RevocationSource,
+    Revoked,
+    RevokedKind,
+    Taint,
+    Tainted,
+    new_revocation_id,
+    tainted,
+)
+from training_pipeline.domain.uses import DatasetUse
+from training_pipeline.models.revocations import found as finding
+from training_pipeline.models.revocations.found import Found, Model, found
+from training_pipeline.models.revocations.held import held
+from training_pipeline.models.revocations.tables import revocations, taints
+from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.tables import training_jobs
+
+#: Told of what is new, within the transaction that makes it so.
+Tell = Callable[[Connection, Revocation, Sequence[Taint], Sequence[str]], None]
+#: A pair, the SHA-256 of what exactly was trained on, and whether only validation is meant.
+Row = tuple[str, str, bool]
+_MODE: Final = {True: "SHARE ROW EXCLUSIVE", False: "SHARE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A revocation, the models it taints, and the jobs that will not be registered for it."""
+
+    revocation: Revocation
+    taints: tuple[Taint, ...]
+    #: Whether it was on record before.
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a revocation would taint."""
+
+    taints: tuple[Taint, ...]
+    in_progress: tuple[str, ...]
+    #: The same revocation, where it is on record.
+    known: Revocation | None
+
+
+class Revocations:
+    """Writes revocations and taints. Every method may be repeated, and is one transaction."""
+
+    def __init__(self, store: JobStore, tell: Tell) -> None:
+        self._store = store
+        self._tell = tell
+
+    def preview(self, asked: Revoked) -> Preview:
+        """What revoking it would taint now. Reads only; raises `Unavailable` where nobody can say."""
+        with self._store.begin() as connection:
+            who = found(connection, finding.datasets_of(self._store.within(connection), asked))
+            known = _known(connection, _identity(asked.kind, asked.value, asked.training_sheet_id, "by_hand"))
+        taints_of = tuple(_taint("", model, how) for model, how in _each(who))
+        return Preview(taints_of, who.in_progress, known)
+
+    def revoke(self, asked: Revoked, *, reason: str, actor: str) -> Recorded:
+        """Record what a person revokes, with everything that it taints. What is on record already is left as it is.
+
+        Raises `Unavailable`, and writes nothing, where nobody can say which models learned from it.
+        """
+        with self._store.begin() as connection:
+            lock(connection)
+            identity = _identity(asked.kind, asked.value, asked.training_sheet_id, "by_hand")
+            known = _known(connection, identity)
+            if known is not None:
+                return Recorded(known, tuple(taints_of(connection, revocation_ids=[known.id])), known=True)
+            datasets = finding.datasets_of(self._store.within(connection), asked)
+            revocation = _insert(
+                connection,
+                identity,
+                kind=asked.kind,
+                value=asked.value,
+                training_sheet_id=asked.training_sheet_id,
+                source="by_hand",
+                reason=reason.strip(),
+                actor=actor,
+            )
+            return Recorded(revocation, self._taint(connection, revocation, datasets), known=False)
+
+    def seen(
+        self,
+        connection: Connection,
+        training_sheet_id: str,
+        version: str,
+        source: RevocationSource,
+        rows: Collection[Row],
+        datasets: Sequence[DatasetUse],
+    ) -> Recorded:
+        """Record rows that a look at their training sheet found changed, in the caller's transaction, which has `lock`.
+
+        `datasets` are those of the sheet that hold one of them, with how many. No row may be on record already.
+        """
+        revocation = _insert(
+            connection,
+            _identity("rows", version, training_sheet_id, source),
+            kind="rows",
+            value=version,
+            training_sheet_id=training_sheet_id,
+            source=source,
+            reason=f"Seen in the source: pairs of training sheet {training_sheet_id} {SEEN[source]}.",
+            actor=SYSTEM,
+            pairs=len({pair_id for pair_id, _, _ in rows}),
+        )
+        ordered = sorted(rows)
+        connection.execute(
+            text(
+                "INSERT INTO revoked_rows (training_sheet_id, pair_id, row_hash, validation_only, revocation_id)"
+                " SELECT :sheet, pair_id, row_hash, validation_only, :id"
+                " FROM unnest(CAST(:pairs AS text[]), CAST(:hashes AS text[]), CAST(:only AS boolean[]))"
+                " AS seen (pair_id, row_hash, validation_only)"
+            ),
+            {
+                "sheet": training_sheet_id,
+                "id": revocation.id,
+                "pairs": [pair_id for pair_id, _, _ in ordered],
+                "hashes": [row_hash for _, row_hash, _ in ordered],
+                "only": [validation_only for *_, validation_only in ordered],
+            },
+        )
+        return Recorded(revocation, self._taint(connection, revocation, datasets), known=False)
+
+    def registering(
+        self, connection: Connection, job: TrainingJob, record: LineageRecord, name: str, version: str | None
+    ) -> None:
+        """Taint the model that a job registers in this transaction, by its own rows and by what it comes from.
+
+        To be called before the version is stored; until the transaction ends, nothing is revoked.
+        """
+        lock(connection, revokes=False)
+        origins = record.base_model.ancestors if record.base_model is not None else None
+        ancestors = tuple(origin.job_id for origin in origins or ())
+        own = held(connection, job.request.training_sheet_id, _manifest(job))
+        by_revocation: dict[str, dict[str, Learned]] = {one: {job.id: rows} for one, rows in own.items()}
+        bases: dict[str, Sequence[str]] = {job.id: ancestors}
+        for taint in taints_of(connection, job_ids=ancestors):
+            learned = by_revocation.setdefault(taint.revocation_id, {})
+            learned[taint.job_id] = Learned(taint.train, taint.validation)
+            # That they learned is what counts here; how much stands with themselves.
+            learned.update({one: Learned(1, 0) for one in taint.inherited_from if one not in learned})
+            bases[taint.job_id] = taint.inherited_from
+        model = Model(job.id, name, version, ancestors)
+        for revocation_id, learned in sorted(by_revocation.items()):
+            how = tainted(learned, bases)[job.id]
+            stored = _store(connection, [_taint(revocation_id, model, how)])
+            if stored:
+                self._tell(connection, get(connection, revocation_id), stored, ())
+
+    def version(self) -> int:
+        """A number that rises with every revocation. Reads only."""
+        with self._store.begin() as connection:
+            latest: int | None = connection.execute(select(func.max(revocations.c.number))).scalar_one()
+        return latest or 0
+
+    def held(self, job: TrainingJob) -> Mapping[str, int]:
+        """How many rows of each revocation a job trains and validates on; only what occurs. Reads only."""
+        with self._store.begin() as connection:
+            rows = held(connection, job.request.training_sheet_id, _manifest(job))
+        return {revocation_id: learned.train + learned.validation for revocation_id, learned in rows.items()}
+
+    def _taint(
+        self, connection: Connection, revocation: Revocation, datasets: Sequence[DatasetUse]
+    ) -> tuple[Taint, ...]:
+        who = found(connection, datasets)
+        stored = _store(connection, [_taint(revocation.id, model, how) for model, how in _each(who)])
+        for job_id in sorted(who.in_progress):
+            said = f"Rows that this job trains on were revoked ({revocation.id}): its model will not be registered."
+            record_event(
+                connection, job_id, EventType.INFO, said, revocation.actor, data={"revocation_id": revocation.id}
+            )
+        self._tell(connection, revocation, stored, who.in_progress)
+        return tuple(stored)
+
+
+def lock(connection: Connection, *, revokes: bool = True) -> None:
+    """Wait until nobody else revokes, and have nobody do so until this transaction ends.
+
+    With `revokes` it also waits for models that are being registered, so that it sees them.
+    """
+    connection.execute(text(f"LOCK TABLE revocations IN {_MODE[revokes]} MODE"))
+
+
+def get(connection: Connection, revocation_id: str) -> Revocation:
+    """A revocation that is there. Reads only."""
+    row = connection.execute(select(revocations).where(revocations.c.id == revocation_id)).mappings().one()
+    return Revocation.model_validate(dict(row))
+
+
+def taints_of(
+    connection: Connection, *, revocation_ids: Collection[str] = (), job_ids: Collection[str] = ()
+) -> list[Taint]:
+    """The taints by these revocations, or of these jobs' models, in the order in which they were recorded."""
+    table = taints.c
+    query = select(taints).where(table.revocation_id.in_(revocation_ids) | table.job_id.in_(job_ids))
+    ordered = query.order_by(table.created_at, table.revocation_id, table.job_id)
+    return [Taint.model_validate(dict(row)) for row in connection.execute(ordered).mappings()]
+
+
+def _each(who: Found) -> list[tuple[Model, Tainted]]:
+    return [(who.models[job_id], how) for job_id, how in sorted(who.tainted.items())]
+
+
+def _taint(revocation_id: str, model: Model, how: Tainted) -> Taint:
+    return Taint(
+        revocation_id=revocation_id,
+        job_id=model.job_id,
+        model_name=model.name,
+        model_version=model.version,
+        train=how.own.train,
+        validation=how.own.validation,
+        inherited_from=how.inherited_from,
+    )
+
+
+def _store(connection: Connection, wanted: Sequence[Taint]) -> list[Taint]:
+    """Store the taints that are not there yet, each with an event of its job; returns those. By rising job ids."""
+    stored = []
+    for taint in wanted:
+        values = {**taint.model_dump(), "inherited_from": list(taint.inherited_from)}
+        if connection.execute(
+            insert_new(taints).values(values).on_conflict_do_nothing().returning(taints.c.job_id)
+        ).first():
+            stored.append(taint)
+            record_event(
+                connection,
+                taint.job_id,
+                EventType.INFO,
+                f"The model is tainted by {taint.revocation_id}: {in_words(taint)}.",
+                SYSTEM,
+                data=taint.model_dump(exclude={"job_id"}),
+            )
+            since = func.coalesce(training_jobs.c.tainted_at, func.clock_timestamp())
+            connection.execute(update(training_jobs).where(training_jobs.c.id == taint.job_id).values(tainted_at=since))
+    return stored
+
+
+def in_words(taint: Taint) -> str:
+    """How a model is tainted, such as `of its rows 3 in train, 1 in validation; inherited from tj-…`. Pure."""
+    parts = []
+    if taint.train or taint.validation:
+        parts.append(f"of its rows {taint.train:,} in train, {taint.validation:,} in validation")
+    if taint.inherited_from:
+        parts.append(f"inherited from {', '.join(taint.inherited_from)}")
+    return "; ".join(parts)
+
+
+def _identity(kind: RevokedKind, value: str, training_sheet_id: str | None, source: RevocationSource) -> str:
+    said = json.dumps([kind, value, training_sheet_id, source], ensure_ascii=True)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _known(connection: Connection, identity: str) -> Revocation | None:
+    row = connection.execute(select(revocations).where(revocations.c.identity == identity)).mappings().first()
+    return None if row is None else Revocation.model_validate(dict(row))
+
+
+def _insert(connection: Connection, identity: str, **values: Any) -> Revocation:
+    stored = {"id": new_revocation_id(datetime.now(UTC)), "identity": identity, **values}
+    row = connection.execute(insert(revocations).values(stored).returning(revocations)).mappings().one()
+    return Revocation.model_validate(dict(row))
+
+
+def _manifest(job: TrainingJob) -> Path:
+    return required(job.data.dataset, "dataset").manifest_file

@@ -1,0 +1,219 @@
+"""Looks regularly at the training sheets of models on record, and records what their sources no longer permit.
+
+A sheet is judged again only where its content, the gate policy or the datasets in question are others than at the last
+look. What is found, whom it taints and that the sheet was looked at are one transaction: after a crash before it the
+sheet is looked at again, after it there is nothing left to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+import pyarrow as pa
+from sqlalchemy import Connection, text
+
+from training_pipeline.domain.errors import PipelineError, SheetChanged
+from training_pipeline.domain.refs import DatasetRef, UnreadableRef, parsed, required
+from training_pipeline.domain.revocations import SEEN, Learned, RevocationSource
+from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.uses import DatasetUse
+from training_pipeline.models.revocations.changes import changed, counted
+from training_pipeline.models.revocations.found import ON_RECORD
+from training_pipeline.models.revocations.record import Revocations, Row, lock
+from training_pipeline.models.uses.learners import jobs_of
+from training_pipeline.sheets.base import TrainingSheetSource
+from training_pipeline.training_jobs import backoff
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+#: Told of a sheet that nobody can look at: its id, and why.
+Blind = Callable[[str, str], None]
+
+_DUE: Final = text(
+    "SELECT DISTINCT j.training_sheet_id, w.version, w.looked_at, j.dataset_digest, j.dataset::text"  # noqa: S608
+    " FROM training_jobs AS j JOIN training_job_lineage AS l ON l.job_id = j.id"
+    " LEFT JOIN watched_sheets AS w ON w.training_sheet_id = j.training_sheet_id"
+    f" WHERE j.dataset_digest IS NOT NULL AND {ON_RECORD}"
+    " AND (w.looked_at IS NULL OR w.looked_at <= clock_timestamp() - make_interval(secs => :seconds))"
+    " AND (CAST(:sheet AS text) IS NULL OR j.training_sheet_id = :sheet)"
+    " ORDER BY w.looked_at NULLS FIRST, j.training_sheet_id, j.dataset_digest"
+)
+_LOOKED: Final = text(
+    "INSERT INTO watched_sheets (training_sheet_id, version, looked_at)"
+    " VALUES (:sheet, :version, clock_timestamp()) ON CONFLICT (training_sheet_id) DO UPDATE"
+    " SET version = :version, looked_at = clock_timestamp()"
+    " WHERE watched_sheets.version IS NOT DISTINCT FROM :before RETURNING 1"
+)
+_KNOWN: Final = text("SELECT pair_id, row_hash, validation_only FROM revoked_rows WHERE training_sheet_id = :sheet")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A sheet that is due, as it was looked at last, and the datasets of its models."""
+
+    sheet_id: str
+    version: str | None
+    datasets: tuple[DatasetRef | UnreadableRef | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What came of a round."""
+
+    #: Sheets that were looked at.
+    sheets: int = 0
+    #: The ids of the revocations that were recorded.
+    recorded: tuple[str, ...] = ()
+    #: Sheets that nobody can look at, and why.
+    blind: tuple[tuple[str, str], ...] = ()
+
+
+class SheetWatch:
+    """Looks at the sheets of models on record, each at most every `seconds`."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        source: TrainingSheetSource,
+        policy: GatePolicy,
+        revocations: Revocations,
+        blind: Blind,
+        *,
+        seconds: float,
+    ) -> None:
+        self._store = store
+        self._source = source
+        self._policy = policy
+        self._revocations = revocations
+        self._blind = blind
+        self._seconds = seconds
+
+    def look_due(self, *, seconds: float = 20.0, sheet_id: str | None = None) -> Looked:
+        """Look at the sheets that are due (or just `sheet_id`), the one not looked at for longest first.
+
+        Begins with no other one after so many seconds. A sheet that cannot be looked at keeps no other from it, and is
+        looked at again; somebody is told.
+        """
+        deadline = time.monotonic() + seconds
+        recorded: list[str] = []
+        blind: list[tuple[str, str]] = []
+        looked = 0
+        for sheet in self._due(sheet_id):
+            if time.monotonic() > deadline:
+                break
+            try:
+                recorded += self._look(sheet)
+                looked += 1
+            except SheetChanged:  # somebody writes it just now
+                continue
+            except Exception as error:  # noqa: BLE001 - a fault in one sheet keeps no other from being looked at
+                why = error.message if isinstance(error, PipelineError) else type(error).__name__
+                _log.warning("training sheet %s cannot be looked at: %s", sheet.sheet_id, backoff.describe(error))
+                blind.append((sheet.sheet_id, why))
+                self._blind(sheet.sheet_id, why)
+                self._note(sheet)
+        return Looked(looked, tuple(recorded), tuple(blind))
+
+    def _look(self, sheet: Watched) -> list[str]:
+        datasets = [required(one, "dataset") for one in sheet.datasets]
+        with self._source.open(sheet.sheet_id) as opened:
+            version = _version(opened.digest, self._policy, datasets)
+            found = None if version == sheet.version else changed(opened, datasets, self._policy)
+        if found is None:
+            self._note(sheet)
+            return []
+        with self._store.begin() as connection:
+            lock(connection)
+            return self._record(connection, sheet, datasets, version, found)
+
+    def _record(
+        self,
+        connection: Connection,
+        sheet: Watched,
+        datasets: Sequence[DatasetRef],
+        version: str,
+        found: pa.Table,
+    ) -> list[str]:
+        if (
+            connection.execute(_LOOKED, {"sheet": sheet.sheet_id, "version": version, "before": sheet.version}).first()
+            is None
+        ):
+            return []  # somebody else looked meanwhile
+        rows = _new(connection, sheet.sheet_id, found)
+        counts = counted(datasets, _table(rows)) if rows else {}
+        recorded = []
+        for source, of_source in rows.items():
+            uses = _uses(connection, sheet.sheet_id, source, counts)
+            made = self._revocations.seen(connection, sheet.sheet_id, version, source, of_source, uses)
+            recorded.append(made.revocation.id)
+        return recorded
+
+    def _note(self, sheet: Watched) -> None:
+        """Note that it was looked at, and that nothing else came of it."""
+        with self._store.begin() as connection:
+            connection.execute(_LOOKED, {"sheet": sheet.sheet_id, "version": sheet.version, "before": sheet.version})
+
+    def _due(self, sheet_id: str | None) -> list[Watched]:
+        with self._store.begin() as connection:
+            rows = connection.execute(_DUE, {"seconds": self._seconds, "sheet": sheet_id}).tuples().all()
+        due = []
+        for (sheet, version), of_sheet in groupby(rows, lambda row: (row[0], row[1])):
+            stored = {digest: parsed(DatasetRef, json.loads(dataset)) for *_, digest, dataset in of_sheet}
+            due.append(Watched(sheet, version, tuple(stored.values())))
+        return due
+
+
+def _version(digest: str, policy: GatePolicy, datasets: Sequence[DatasetRef]) -> str:
+    """What was compared: the sheet, the policy and the datasets. Pure."""
+    said = [digest, policy.model_dump(mode="json"), sorted(one.digest for one in datasets)]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _new(connection: Connection, sheet_id: str, found: pa.Table) -> dict[RevocationSource, list[Row]]:
+    """The rows that are not on record, by what happened to them."""
+    if not found.num_rows:
+        return {}
+    known = {tuple(row) for row in connection.execute(_KNOWN, {"sheet": sheet_id})}
+    rows: dict[RevocationSource, list[Row]] = defaultdict(list)
+    for one in found.to_pylist():
+        row: Row = (one["pair_id"], one["row_hash"], one["validation_only"])
+        if row not in known and (*row[:2], False) not in known:
+            rows[one["source"]].append(row)
+    return {source: rows[source] for source in SEEN if source in rows}
+
+
+def _table(rows: Mapping[RevocationSource, Sequence[Row]]) -> pa.Table:
+    names = ("pair_id", "row_hash", "validation_only")
+    return pa.Table.from_pylist(
+        [
+            {**dict(zip(names, row, strict=True)), "source": source}
+            for source, of_source in rows.items()
+            for row in of_source
+        ]
+    )
+
+
+def _uses(
+    connection: Connection, sheet_id: str, source: str, counts: Mapping[tuple[str, str], Learned]
+) -> list[DatasetUse]:
+    """The datasets that hold rows of this source, with their jobs."""
+    learned = {digest: rows for (what, digest), rows in counts.items() if what == source}
+    jobs = jobs_of(connection, [(sheet_id, digest) for digest in learned])
+    return [
+        DatasetUse(
+            digest=digest,
+            train=rows.train,
+            validation=rows.validation,
+            manifest=True,
+            jobs=tuple(jobs.get((sheet_id, digest), ())),
+        )
+        for digest, rows in learned.items()
+    ]

@@ -1,0 +1,47 @@
+"""Where versions are used: the aliases that they were seen with, and the endpoints that people recorded.
+
+Every change here needs a migration; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Table, Text, text
+
+from training_pipeline.training_jobs.store.tables import metadata
+
+model_aliases = Table(
+    "model_aliases",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("model_name", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("alias", Text, nullable=False),
+    # When it was first seen here, and when it was first not seen any more: the registry keeps neither.
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("until", DateTime(timezone=True)),
+    Index(
+        "ix_model_aliases_model_name_alias", "model_name", "alias", unique=True, postgresql_where=text("until IS NULL")
+    ),
+    Index("ix_model_aliases_model_name_model_version", "model_name", "model_version"),
+)
+
+model_endpoints = Table(
+    "model_endpoints",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("model_name", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("added_by", Text, nullable=False),
+    Column("until", DateTime(timezone=True)),
+    Column("removed_by", Text),
+    Index(
+        "ix_model_endpoints_model_name_model_version_url",
+        "model_name",
+        "model_version",
+        "url",
+        unique=True,
+        postgresql_where=text("until IS NULL"),
+    ),
+)

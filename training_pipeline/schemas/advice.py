@@ -1,0 +1,100 @@
+"""Response models of advice on a configuration, before a job and after it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from training_pipeline.domain.advice.rules import Confidence
+from training_pipeline.schemas.base import Answer
+
+
+class Advice(Answer):
+    """What a rule says of a configuration. docs/advice.md lists the rules."""
+
+    rule: str = Field(description="Stable code of the rule.", examples=["learning_rate"])
+    kind: Literal["value", "warning"] = Field(
+        description="A value to set, or a warning that no value mends.", examples=["value"]
+    )
+    field: str | None = Field(
+        description="Key of training_config that the value is for; null for a warning, and for what is not configured.",
+        examples=["learning_rate"],
+    )
+    value: int | float | str | None = Field(description="The value advised.", examples=[0.00029])
+    low: float | None = Field(description="Least value that counts as taken.", examples=[0.000145])
+    high: float | None = Field(description="Greatest value that counts as taken.", examples=[0.00058])
+    current: int | float | str | None = Field(description="The value in the configuration.", examples=[0.0002])
+    taken: bool = Field(description="Whether the configuration follows the advice.", examples=[True])
+    reason: str = Field(
+        description="Why, in a sentence.",
+        examples=["For models of the Llama family with a hidden size of 4,096."],
+    )
+    source: str = Field(
+        description="Where the rule comes from.", examples=["Tinker cookbook, learning rate by hidden size"]
+    )
+    source_url: str = Field(
+        description="Its address; empty where it has none.",
+        examples=["https://tinker-docs.thinkingmachines.ai/supervised-learning/sl-hyperparams"],
+    )
+    confidence: Confidence = Field(description="How far the rule can be trusted.", examples=["medium"])
+
+
+class Finding(Answer):
+    """What the figures of a job that has ended say."""
+
+    rule: str = Field(description="Stable code of the rule.", examples=["validation_rose"])
+    message: str = Field(
+        description="The finding in a sentence or two.",
+        examples=["The validation loss was best at step 120 (0.42) and rose to 0.55 by the end."],
+    )
+    changes: dict[str, Any] = Field(
+        description="Keys of training_config to set for the next job; empty where none helps.", examples=[{"epochs": 2}]
+    )
+    confidence: Confidence = Field(description="How far the rule can be trusted.", examples=["medium"])
+
+
+class Estimated(Answer):
+    """One figure of an estimate. Where `middle` is null it is unavailable, and `reason` says why."""
+
+    middle: float | None = Field(description="As likely more as less.", examples=[185.0])
+    low: float | None = Field(description="Lower end of the interval.", examples=[140.0])
+    high: float | None = Field(description="Upper end of the interval.", examples=[245.0])
+    basis: str = Field(
+        description="What it rests on; empty where it is unavailable.",
+        examples=["12 jobs like it: same base model, method and machine; interval from Student's t"],
+    )
+    reason: str = Field(
+        description="Why it is unavailable; empty where it is not.", examples=["its pairs are not counted yet"]
+    )
+
+
+class Estimate(Answer):
+    """How long a job trains, without waiting for compute, and what that costs."""
+
+    coverage: float = Field(description="Share of such jobs that the intervals hold.", examples=[0.8])
+    time: Estimated = Field(description="Seconds of training.")
+    cost: Estimated = Field(description="Cost by your own price list, in its currency.")
+    currency: str | None = Field(description="Currency of the price list; null without one.", examples=["EUR"])
+    notes: tuple[str, ...] = Field(
+        description="What is to be said of the price list.",
+        examples=[["The price list is of 2025-11-01, 392 days old: check it."]],
+    )
+
+
+class TrainingJobAdvice(Answer):
+    """What was advised when a job was created, taken or not, and what its figures say now."""
+
+    job_id: str = Field(description="The job.", examples=["tj-20261123-072145-9f3a2c"])
+    rules_version: str | None = Field(
+        description="Version of the rules that gave the advice; null for a job of an earlier release.",
+        examples=["2026-11-28"],
+    )
+    advice: list[Advice] = Field(description="The advice as it was given; no later rule changes it.")
+    findings: list[Finding] = Field(description="What its curves say, once it has ended.")
+    estimate: Estimate | None = Field(
+        description="The estimate when the job was created; null for a job of an earlier release."
+    )
+    actual_seconds: float | None = Field(
+        description="Seconds that it trained; null until it has ended.", examples=[198.2]
+    )

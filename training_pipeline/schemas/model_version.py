@@ -1,0 +1,232 @@
+"""Response models of registered model versions: what they are, where they are used, whether they are still clean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Self
+
+from pydantic import Field
+
+from training_pipeline.domain.model_version import Check as FoundCheck
+from training_pipeline.domain.model_version import Outcome, Verdict, VersionState, verdict
+from training_pipeline.models.versions.find import Registered
+from training_pipeline.models.versions.versions import Whole
+from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
+from training_pipeline.schemas.lineage import DIGEST
+from training_pipeline.training_jobs.urls import Addresses
+
+JOB = "tj-20261123-072145-9f3a2c"
+_UNAVAILABLE = Field(
+    description="Why the aliases are those that were seen last, and may have moved since; null where the registry "
+    "answered.",
+    examples=[None],
+)
+
+
+class ModelVersion(Answer):
+    """A version that a training job registered."""
+
+    name: str = Field(description="The model, by its full name.", examples=["triage-model"])
+    version: str = Field(description="The version.", examples=["2"])
+    state: VersionState = Field(description="How it stands.", examples=["registered"])
+    reasons: list[str] = Field(description="Why it is tainted or withdrawn, in sentences; else empty.", examples=[[]])
+    job_id: str = Field(description="The job that trained and registered it.", examples=[JOB])
+    created_at: datetime = Field(description="When that job was created.", examples=["2026-11-23T07:21:45Z"])
+    registered_at: datetime | None = Field(
+        description="When that job ended; null while it is being finished.", examples=["2026-11-23T07:24:02Z"]
+    )
+    created_by: str = Field(description="Who created that job.", examples=["ada"])
+    training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
+    training_sheet_name: str = Field(description="Its name.", examples=["Document triage"])
+    base_model: str = Field(description="The base model.", examples=["builtin:tiny"])
+    dataset_digest: str = Field(description="SHA-256 (hex) of the dataset.", examples=[DIGEST])
+    train_pairs: int | None = Field(description="Pairs in the training split.", examples=[248])
+    validation_pairs: int | None = Field(description="Pairs in the validation split.", examples=[62])
+    aliases: list[str] = Field(description="The aliases that name it now.", examples=[["champion"]])
+
+
+class ModelVersionPage(Answer):
+    """A page of model versions, the newest first."""
+
+    model_versions: list[ModelVersion] = Field(description="The versions on this page.")
+    total: int = Field(description="Number of versions that pass the filters.", examples=[1])
+    page: Page
+    page_size: PageSize
+    next_cursor: NextCursor
+    aliases_unavailable: str | None = _UNAVAILABLE
+
+
+class Steward(Answer):
+    """A person, and how many pairs are theirs."""
+
+    name: str = Field(description="Who.", examples=["dr.meier"])
+    pairs: int = Field(description="How many pairs of both splits.", examples=[310])
+
+
+class Approvals(Answer):
+    """Who allowed the rows of both splits, as the manifest has it."""
+
+    pairs: int = Field(description="Pairs in both splits.", examples=[310])
+    reviewed_by: list[Steward] = Field(description="Who approved them, the most pairs first.")
+    reviewed_missing: int = Field(description="Pairs of which nobody is on record to have approved them.", examples=[0])
+    constraints_set_by: list[Steward] = Field(description="Who set their usage constraints, the most pairs first.")
+    constraints_missing: int = Field(
+        description="Pairs of which nobody is on record to have set their usage constraints.", examples=[0]
+    )
+
+
+class ModelAncestor(Answer):
+    """A model of this installation that the version comes from."""
+
+    job_id: str = Field(description="The job that trained it.", examples=["tj-20261101-081500-1c2d3e"])
+    name: str = Field(description="The model.", examples=["triage-model"])
+    version: str | None = Field(description="Its version; null for one that was kept as an artifact.", examples=["1"])
+    base_model: str = Field(description="What it was trained from.", examples=["HuggingFaceTB/SmolLM2-135M-Instruct"])
+    base_recorded: bool = Field(description="Whether it is on record what that was.", examples=[True])
+
+
+class ModelDescendant(Answer):
+    """A training job whose base model comes from the version."""
+
+    job_id: str = Field(description="The job.", examples=["tj-20261201-081500-1c2d3e"])
+    name: str = Field(description="Its model.", examples=["triage-model"])
+    version: str | None = Field(description="What it registered; null for nothing, or not yet.", examples=["3"])
+    status: str = Field(description="Its status.", examples=["succeeded"])
+    through: list[str] = Field(
+        description="The jobs on the way, from the version's own to that of its base model.", examples=[[JOB]]
+    )
+
+
+class AliasUse(Answer):
+    """An alias that the version was seen with. The registry keeps no times: they are those of the looking."""
+
+    alias: str = Field(description="The alias.", examples=["champion"])
+    since: datetime = Field(description="When it was first seen on this version.", examples=["2026-11-23T08:00:00Z"])
+    until: datetime | None = Field(
+        description="When it was first seen elsewhere or nowhere; null where it is on this version.", examples=[None]
+    )
+
+
+class EndpointUse(Answer):
+    """A serving endpoint of the version, as somebody recorded it."""
+
+    url: str = Field(description="Its URL.", examples=["https://models.example.org/triage"])
+    since: datetime = Field(description="When it was recorded.", examples=["2026-11-23T08:00:00Z"])
+    until: datetime | None = Field(description="When it was recorded to be over; null for now.", examples=[None])
+    added_by: str = Field(description="Who recorded it.", examples=["ada"])
+    removed_by: str | None = Field(description="Who recorded that it is over.", examples=[None])
+
+
+class ModelEndpoints(Answer):
+    """The serving endpoints of a version, those that serve it first."""
+
+    endpoints: list[EndpointUse] = Field(description="Every endpoint that is on record.")
+
+
+class ModelFile(Answer):
+    """A file of the model."""
+
+    path: str = Field(description="Its path in the model's folder.", examples=["model.safetensors"])
+    sha256: str = Field(description="SHA-256 (hex), as it was registered.", examples=[DIGEST])
+    bytes: int | None = Field(description="Its size; null where it is not to be read from here.", examples=[489344])
+
+
+class ModelVersionDetails(ModelVersion):
+    """A version with everything that is on record of it."""
+
+    sheet_id: str = Field(description="The source sheet.", examples=["incoming-documents"])
+    template_id: str = Field(description="The prompt template.", examples=["triage"])
+    template_version: str = Field(description="Its version; empty if the source has none.", examples=["3"])
+    gate_policy_version: str = Field(description="Version of the gate policy that was applied.", examples=["3"])
+    train_loss: float | None = Field(description="Training loss.", examples=[0.41])
+    val_loss: float | None = Field(description="Validation loss.", examples=[0.52])
+    val_accuracy: float | None = Field(description="Mean accuracy of tokens in validation.", examples=[0.87])
+    approvals: Approvals | None = Field(description="Who allowed its rows; null where the manifest cannot say it.")
+    manifest_problem: str | None = Field(description="What is wrong with the manifest.", examples=[None])
+    ancestors: list[ModelAncestor] | None = Field(
+        description="The models of this installation that it comes from, the nearest first; null where that is not "
+        "on record."
+    )
+    descendants: list[ModelDescendant] = Field(description="The jobs whose base model comes from it.")
+    alias_uses: list[AliasUse] = Field(description="The aliases that it was seen with, those that it has first.")
+    aliases_unavailable: str | None = _UNAVAILABLE
+    endpoints: list[EndpointUse] = Field(description="Where it is or was served, as somebody recorded it.")
+    location: str | None = Field(
+        description="The folder or address of the model; null where it is not known.",
+        examples=["/var/lib/training_pipeline/runs/tj-20261123-072145-9f3a2c-1/model"],
+    )
+    location_problem: str | None = Field(description="Why it cannot be read from here.", examples=[None])
+    files: list[ModelFile] = Field(description="Its files, by path.")
+    snippet: str | None = Field(
+        description="Python that loads the model and asks it something; null where its place is not known.",
+        examples=["from transformers import pipeline"],
+    )
+    registry_url: str | None = Field(
+        description="Its page in the registry; null where that has none.",
+        examples=["https://mlflow.example.org/#/models/triage-model/versions/2"],
+    )
+
+    @classmethod
+    def of_whole(cls, whole: Whole, at: Addresses) -> Self:
+        """What is on record of a version. Pure."""
+        record, job = whole.record, whole.job
+        return cls.model_validate(
+            {
+                **fields_of(whole.version),
+                "sheet_id": record.sheet_id,
+                "template_id": record.template_id,
+                "template_version": record.template_version,
+                "gate_policy_version": record.gate_policy_version,
+                "train_loss": job.progress.train_loss,
+                "val_loss": job.progress.val_loss,
+                "val_accuracy": job.progress.val_accuracy,
+                "approvals": whole.approvals,
+                "manifest_problem": whole.manifest_problem,
+                "ancestors": whole.ancestors,
+                "descendants": whole.descendants,
+                "alias_uses": whole.aliases,
+                "aliases_unavailable": whole.aliases_unavailable,
+                "endpoints": whole.endpoints,
+                "location": whole.place.location,
+                "location_problem": whole.place.unreadable or None,
+                "files": whole.files,
+                "snippet": whole.snippet,
+                "registry_url": at.model_version(job),
+            }
+        )
+
+
+def fields_of(version: Registered) -> dict[str, object]:
+    """The fields of a version in a list. Pure."""
+    return {name: getattr(version, name) for name in ModelVersion.model_fields}
+
+
+class ModelVersionCheck(Answer):
+    """One thing that was looked at."""
+
+    name: str = Field(
+        description="What: state, rows, base_model (its rows), dataset, files, dagster, mlflow.", examples=["rows"]
+    )
+    outcome: Outcome = Field(description="What came of it.", examples=["pass"])
+    message: str = Field(
+        description="What was found, in a sentence.", examples=["Its rows may still be trained on, all of them."]
+    )
+
+
+class ModelVersionVerification(Answer):
+    """The answer to "is it still clean?", now."""
+
+    name: str = Field(description="The model.", examples=["triage-model"])
+    version: str = Field(description="Its version.", examples=["2"])
+    verdict: Verdict = Field(
+        description="`not_clean` where any check failed, else `unknown` where any could not be made, else `clean`.",
+        examples=["clean"],
+    )
+    checks: list[ModelVersionCheck] = Field(description="Every check.")
+
+    @classmethod
+    def of_checks(cls, name: str, version: str, checks: Sequence[FoundCheck]) -> Self:
+        """The answer from what was found. Pure."""
+        found = [ModelVersionCheck.model_validate(check) for check in checks]
+        return cls(name=name, version=version, verdict=verdict(checks), checks=found)

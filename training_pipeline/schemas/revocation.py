@@ -1,0 +1,136 @@
+"""Bodies and response models of revocations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from training_pipeline.domain.revocations import LONGEST_REASON, RevocationSource, RevokedKind
+from training_pipeline.models.revocations.read import Counted, Whole
+from training_pipeline.models.revocations.record import Preview
+from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
+from training_pipeline.schemas.uses import JOB
+
+REVOCATION = "rv-20261123-072145-9f3a2c"
+
+
+class Revoke(BaseModel):
+    """What is revoked, and why. One of pair, item, label and row_hash; a pair goes with its training sheet."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        json_schema_extra={"example": {"pair": "p-0001", "sheet": "sheet-123", "reason": "consent withdrawn"}},
+    )
+
+    pair: str | None = Field(None, description="Id of a pair; `sheet` is required with it.", examples=["p-0001"])
+    item: str | None = Field(None, description="An item of the source sheet.", examples=["item-0001"])
+    label: str | None = Field(None, description="A canonical label.", examples=["label-17"])
+    row_hash: str | None = Field(
+        None, description="SHA-256 (hex) of an example, as in a manifest.", examples=["3b1f0d2c" * 8]
+    )
+    sheet: str | None = Field(
+        None, description="The training sheet in which it is revoked. Default: every one.", examples=["sheet-123"]
+    )
+    reason: str = Field(
+        description=f"Why, 1 to {LONGEST_REASON:,} characters; kept for ever, so without any text of the pair.",
+        examples=["consent withdrawn"],
+    )
+
+
+class Taint(Answer):
+    """That a model learned from rows of a revocation."""
+
+    revocation_id: str = Field(description="The revocation; empty in a preview.", examples=[REVOCATION])
+    job_id: str = Field(description="The job that trained the model.", examples=[JOB])
+    model_name: str = Field(description="The model.", examples=["triage-model"])
+    model_version: str | None = Field(description="Its version; null where it is kept as an artifact.", examples=["2"])
+    train: int = Field(description="Rows in the training split of its own dataset.", examples=[1])
+    validation: int = Field(description="Rows in the validation split of its own dataset.", examples=[0])
+    inherited_from: list[str] = Field(
+        description="Jobs whose models learned from the rows and that it comes from, the nearest first.", examples=[[]]
+    )
+    clean_successor: str | None = Field(
+        None,
+        description="The first later version of the model that did not learn from the rows, its ancestors included; "
+        "null where there is none.",
+        examples=["3"],
+    )
+
+
+class Revocation(Answer):
+    """A revocation on record. It has no end: a model that learned from the rows later is tainted as well."""
+
+    id: str = Field(description="Id of the revocation; sorts by time.", examples=[REVOCATION])
+    kind: RevokedKind = Field(description="What was revoked; `rows` were seen in a source.", examples=["pair"])
+    value: str = Field(description="Its name or hash; for `rows` the digest of what was compared.", examples=["p-0001"])
+    training_sheet_id: str | None = Field(
+        description="The training sheet; null where all are meant.", examples=["sheet-123"]
+    )
+    source: RevocationSource = Field(
+        description="Recorded by hand, or seen in the source of the sheet: pairs that lost a permission, have another "
+        "text than was trained on, or vanished.",
+        examples=["by_hand"],
+    )
+    reason: str = Field(description="Why.", examples=["consent withdrawn"])
+    actor: str = Field(description="Who recorded it; `system` for what was seen.", examples=["grace"])
+    pairs: int = Field(description="Pairs that were seen changed; 0 of one by hand.", examples=[0])
+    created_at: datetime = Field(description="When it was recorded.", examples=["2026-11-23T07:21:45Z"])
+    tainted: int = Field(description="Models that it taints: 0 where nothing learned from it.", examples=[1])
+
+    @classmethod
+    def of(cls, found: Counted) -> Revocation:
+        """A revocation of the store. Pure."""
+        return cls(**found.revocation.model_dump(exclude={"number"}), tainted=found.tainted)
+
+
+class RevocationDetails(Revocation):
+    """A revocation with every model that it taints."""
+
+    taints: list[Taint] = Field(description="The models that it taints, in the order in which that was recorded.")
+    pair_ids: list[str] = Field(description="Pairs that were seen changed, 1,000 at most.", examples=[[]])
+
+    @classmethod
+    def whole(cls, found: Whole) -> RevocationDetails:
+        """A revocation of the store with all about it. Pure."""
+        return cls(
+            **found.revocation.model_dump(exclude={"number"}),
+            tainted=len(found.taints),
+            taints=[
+                Taint(**taint.model_dump(), clean_successor=found.successors.get(taint.job_id))
+                for taint in found.taints
+            ],
+            pair_ids=list(found.pair_ids),
+        )
+
+
+class RevocationPage(Answer):
+    """A page of revocations, newest first."""
+
+    revocations: list[Revocation] = Field(description="The revocations of this page, newest first.")
+    total: int = Field(description="Number of matching revocations on all pages.", examples=[1])
+    page: Page
+    page_size: PageSize
+    next_cursor: NextCursor
+
+
+class RevocationPreview(Answer):
+    """What a revocation would taint. Nothing was stored."""
+
+    taints: list[Taint] = Field(description="The models that it would taint; none where nothing learned from it.")
+    jobs_in_progress: list[str] = Field(
+        description="Jobs that train on the rows now and whose models would not be registered.", examples=[[JOB]]
+    )
+    known: str | None = Field(
+        description="The id of the same revocation where it is on record; null where it is not.", examples=[None]
+    )
+
+    @classmethod
+    def of(cls, found: Preview) -> RevocationPreview:
+        """What was found. Pure."""
+        return cls(
+            taints=[Taint.model_validate(taint) for taint in found.taints],
+            jobs_in_progress=list(found.in_progress),
+            known=found.known.id if found.known else None,
+        )

@@ -1,0 +1,32 @@
+"""Parquet, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pyarrow.parquet as pq
+
+from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.sheets.files.row import Row
+from training_pipeline.sheets.files.rows import batch_rows
+
+MAGIC: Final = b"PAR1"
+_BATCH: Final = 2048
+
+
+def rows(file: Path) -> Iterator[Row]:
+    """The rows, counted from 1. NaN is missing; what Python cannot hold is a problem of its row. Reads only."""
+    line = 0
+    try:
+        with pq.ParquetFile(file) as opened:
+            for batch in opened.iter_batches(batch_size=_BATCH):
+                for row in batch_rows(batch, line + 1):
+                    line = row.line
+                    yield row
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - Arrow raises errors of many classes
+        where = f"after row {line}" if line else "from its first byte on"
+        yield Row(line, None, [Problem("", "corrupt_parquet", f"cannot be read as Parquet {where}; write it again")])

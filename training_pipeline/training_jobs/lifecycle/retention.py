@@ -1,0 +1,133 @@
+"""What may be removed from the volume of Databricks, and when: never what a job, a model or its lineage still needs.
+
+A dataset is needed as long as a job that is not over has it, and for ever once a model came of it: the lineage record
+of the model names it. What a run left is needed until its job is over, and for ever where the model itself lies in it.
+What no job of this installation knows is not ours to remove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import false, select
+
+from training_pipeline.databricks.volume_folders import Content, Folder, Kind, VolumeFolders
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.domain.job import TERMINAL, JobStatus
+from training_pipeline.training_jobs.lifecycle.failures import UNFINISHED
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.tables import training_jobs
+
+
+@dataclass(frozen=True, slots=True)
+class KnownJob:
+    """What is to be known of a job to say whether its data are needed."""
+
+    id: str
+    status: JobStatus
+    completed_at: datetime | None
+    #: Whether it was trained and waits to be finished.
+    waits: bool = False
+    #: Whether a model version came of it, also where the job failed after that.
+    has_version: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a folder, and why; `size` in bytes, null where nobody looked into it."""
+
+    folder: Folder
+    removed: bool
+    why: str
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Retention:
+    """Removes from the volume what has not been needed for so many `days`."""
+
+    store: JobStore
+    volume: VolumeFolders
+    days: float
+
+    def verdicts(self, *, remove: bool, most: int | None = None) -> list[Verdict]:
+        """What of each folder; with `remove` those that may be are removed, at most so many.
+
+        Each is asked about once more right before it is removed. A job that is launched in that very moment on a
+        dataset that nobody needed fails with a file that is missing, and its retry uploads it again.
+        """
+        verdicts: list[Verdict] = []
+        for folder in self.volume.folders():
+            verdict = self._verdict(folder)
+            if verdict.removed and remove:
+                if most is not None and sum(each.removed for each in verdicts) >= most:
+                    break
+                verdict = self._removed(self._verdict(folder))
+            verdicts.append(verdict)
+        return verdicts
+
+    def _removed(self, verdict: Verdict) -> Verdict:
+        """Remove the folder where that is the verdict; what keeps us from it alone is the verdict then."""
+        try:
+            if verdict.removed:
+                self.volume.remove(verdict.folder)
+        except PipelineError as error:
+            if error.is_outage:
+                raise
+            return replace(verdict, removed=False, why=f"it cannot be removed: {error.message}")
+        return verdict
+
+    def _verdict(self, folder: Folder) -> Verdict:
+        now = datetime.now(UTC)
+        needed = needed_for(folder, self._jobs(folder), older_than=now - timedelta(days=self.days))
+        if needed is not None:
+            return Verdict(folder, removed=False, why=needed)
+        content = self.volume.content(folder)
+        needed = kept_for(folder, content, older_than=now - timedelta(days=self.days))
+        why = needed or f"not needed for {self.days:g} days"
+        return Verdict(folder, removed=needed is None, why=why, size=content.size)
+
+    def _jobs(self, folder: Folder) -> Sequence[KnownJob]:
+        table = training_jobs.c
+        which = table.dataset_digest == folder.name
+        if folder.kind is Kind.RUN:
+            job_id, _, attempt = folder.name.rpartition("-")
+            which = table.id == job_id if attempt.isdecimal() else false()
+        columns = (table.id, table.status, table.completed_at, table.error_details, table.uc_model_version)
+        with self.store.begin() as connection:
+            rows = connection.execute(select(*columns).where(which)).all()
+        return [
+            KnownJob(
+                row.id,
+                JobStatus(row.status),
+                row.completed_at,
+                waits=(row.error_details or {}).get("code") == UNFINISHED,
+                has_version=row.uc_model_version is not None,
+            )
+            for row in rows
+        ]
+
+
+def needed_for(folder: Folder, jobs: Collection[KnownJob], *, older_than: datetime) -> str | None:
+    """What the folder is needed for, as far as jobs tell; null for nothing. Pure."""
+    if not jobs:
+        return "no job of this installation knows it"
+    for job in jobs:
+        if job.status not in TERMINAL or job.waits:
+            return f"job {job.id} is not over"
+        if folder.kind is Kind.DATASET and (job.status is JobStatus.SUCCEEDED or job.has_version):
+            return f"the model of job {job.id} was trained on it"
+        if job.completed_at is None or job.completed_at > older_than:
+            return f"job {job.id} ended too lately"
+    return None
+
+
+def kept_for(folder: Folder, content: Content, *, older_than: datetime) -> str | None:
+    """What the folder is kept for, as far as its content tells; null for nothing. Pure."""
+    if folder.kind is Kind.RUN and content.has_model:
+        return "the model lies in it"
+    if content.newest > older_than:
+        return "it was written too lately"
+    return None

@@ -1,0 +1,48 @@
+"""How the state of a model version, and what came of its checks, are shown."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from training_pipeline.domain.model_version import MEANINGS, Outcome, Verdict, VersionState
+from training_pipeline.web.elements import Tag, icon
+
+#: Seconds that a page may take: the registry is asked first, and a server that was just started loads its client.
+PATIENCE: Final = 30.0
+_STATES: Final = {
+    VersionState.REGISTERED: ("succeeded", "check"),
+    VersionState.UNFINISHED: ("stopping", "hourglass"),
+    VersionState.TAINTED: ("failed", "alert"),
+    VersionState.WITHDRAWN: ("cancelled", "stop"),
+}
+_OUTCOMES: Final = {
+    Outcome.PASS: ("succeeded", "check"),
+    Outcome.FAIL: ("failed", "alert"),
+    Outcome.UNKNOWN: ("stopping", "hourglass"),
+}
+_VERDICTS: Final = {
+    Verdict.CLEAN: ("succeeded", "check", "clean"),
+    Verdict.NOT_CLEAN: ("failed", "alert", "not clean"),
+    Verdict.UNKNOWN: ("stopping", "hourglass", "unknown"),
+}
+
+
+def state_badge(state: VersionState) -> None:
+    """The badge of a state, with its meaning on hover."""
+    _badge(*_STATES[state], str(state), title=MEANINGS[state])
+
+
+def outcome_badge(outcome: Outcome) -> None:
+    """The badge of one check."""
+    _badge(*_OUTCOMES[outcome], str(outcome))
+
+
+def verdict_badge(verdict: Verdict) -> None:
+    """The badge of all checks together."""
+    _badge(*_VERDICTS[verdict])
+
+
+def _badge(look: str, picture: str, word: str, *, title: str | None = None) -> None:
+    with Tag("span", classes=f"badge is-{look}", title=title):
+        icon(picture)
+        Tag("span", word)

@@ -1,0 +1,76 @@
+"""/train/models/{name}/{version}: one model version, whole."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from nicegui import ui
+
+from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.model_version import MEANINGS
+from training_pipeline.schemas.model_version import ModelVersionDetails
+from training_pipeline.web import urls
+from training_pipeline.web.elements import Tag, icon, link, moment
+from training_pipeline.web.layout import frame
+from training_pipeline.web.models import details
+from training_pipeline.web.models.state import PATIENCE, state_badge
+from training_pipeline.web.models.verify import VerifyPanel
+from training_pipeline.web.pages.errors import show_not_found
+from training_pipeline.web.site import Site
+
+
+def register(site: Site) -> None:
+    """Add the page."""
+
+    @ui.page("/models/{name}/{version}", response_timeout=PATIENCE)
+    async def model_version(request: Request, name: str, version: str) -> None:
+        client = site.client(request)
+        try:
+            found = await client.version(name, version)
+        except NotFound as error:
+            show_not_found(site, client.caller, error)
+            return
+        with frame(f"{found.name} version {found.version}", site, client.caller):
+            _head(found)
+            VerifyPanel(client, found.name, found.version)
+            with Tag("div", classes="columns"):
+                with Tag("div"):
+                    details.trained_on(found)
+                    details.allowed_by(found)
+                with Tag("div"):
+                    details.comes_from(found)
+                    details.used(found)
+            details.files(found)
+
+
+def _head(found: ModelVersionDetails) -> None:
+    with Tag("nav", classes="crumbs", aria_label="Breadcrumb"):
+        link("Models", urls.MODELS)
+        Tag("span", "/", aria_hidden="true")
+        link(found.name, urls.VersionFilters(name=found.name).address())
+        Tag("span", "/", aria_hidden="true")
+        Tag("span", f"Version {found.version}", aria_current="page")
+    with Tag("div", classes="page-head"), Tag("div", classes="title"):
+        with Tag("div", classes="title-line"):
+            Tag("h1", f"{found.name} version {found.version}")
+            state_badge(found.state)
+            for alias in found.aliases:
+                Tag("span", alias, classes="tag")
+        with Tag("p", classes="lede meta"):
+            with Tag("span"):
+                Tag("span", "registered by ")
+                link(found.job_id, urls.job(found.job_id), classes="mono")
+                if found.registered_at:
+                    Tag("span", " ")
+                    moment(found.registered_at)
+            with Tag("span"):
+                Tag("span", "created by ")
+                Tag("span", found.created_by, classes="strong")
+            if found.registry_url:
+                link("In the registry", found.registry_url)
+    if found.reasons:
+        with Tag("div", classes="notice bad", role="alert"):
+            icon("alert")
+            with Tag("div"):
+                Tag("p", f"This version is {found.state}: {MEANINGS[found.state]}.", classes="notice-title")
+                for reason in found.reasons:
+                    Tag("p", reason)

@@ -1,0 +1,37 @@
+"""Deciding on the command line, and what shows that nothing was taken out of the record."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import text
+
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.infra.database import Database
+from training_pipeline.testing.command_line import Command
+
+DECIDE = ("models", "decide", "triage", "2", "--reason", "consent withdrawn")
+
+
+def test_a_decision_is_recorded_listed_and_verified(
+    command: Command, url: str, done: TrainingJob, database: Database
+) -> None:
+    assert "not tainted" in command(*DECIDE, "--decision", "retrain")[2]
+    assert "Nothing was decided" in command("models", "decisions")[1]
+    command("revoke", "--pair", "p-0003", "--sheet", "small", "--reason", "consent withdrawn", "--yes")
+    code, out, error = command(*DECIDE, "--decision", "retrain", "--due", "2099-12-31")
+    assert code == 0, error
+    assert "Decision 1  triage 2: retrain" in out
+    assert "due 2099-12-31" in out
+    second = json.loads(command(*DECIDE, "--decision", "accept_risk", "--json", "--url", url)[1])
+    assert (second["number"], second["job_id"]) == (2, done.id)
+    assert "accept risk" in command("models", "decisions", "--name", "triage")[1]
+    code, out, _ = command("models", "verify-decisions", "--head", second["hash"], "--json")
+    assert (code, json.loads(out)) == (0, {"decisions": 2, "head": second["hash"], "problems": []})
+    with database.engine(pooled=False).begin() as connection:
+        connection.execute(text("DELETE FROM decisions WHERE number = 2"))
+    code, out, _ = command("models", "verify-decisions", "--head", second["hash"])
+    assert code == 1
+    assert "decision 2 was removed" in out
+    assert f"no decision has the hash {second['hash']}" in out
+    assert command(*DECIDE, "--decision", "forget")[0] == 2

@@ -1,0 +1,37 @@
+"""Revoking on the command line: shown first, confirmed, and the same through a service."""
+
+from __future__ import annotations
+
+import json
+
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.testing.command_line import Command
+
+PAIR = ("--pair", "p-0003", "--sheet", "small", "--reason", "consent withdrawn")
+
+
+def test_it_is_shown_confirmed_and_recorded_once(command: Command, url: str, done: TrainingJob) -> None:
+    code, out, _ = command("revoke", *PAIR)
+    assert code == 1, "nobody confirmed it"
+    assert "It will taint" in out
+    assert done.id in out
+    assert "Nothing was revoked" in command("revocations")[1]
+    assert "No training jobs match" in command("jobs", "list", "--tainted")[1]
+    code, out, error = command("revoke", *PAIR, "--yes", "--json", "--url", url)
+    assert code == 0, error
+    made = json.loads(out)
+    assert [taint["job_id"] for taint in made["taints"]] == [done.id]
+    again = command("revoke", *PAIR, "--yes")
+    assert made["id"] in again[1]
+    assert "consent withdrawn" in again[1]
+    assert f"It is revoked already: {made['id']}" in command("revoke", *PAIR)[1]
+    assert "Nothing learned from it" in command("revoke", "--label", "never", "--reason", "r", "--yes")[1]
+    assert done.id in command("jobs", "list", "--tainted", "--url", url)[1]
+    listed = command("revocations", "--job", done.id)[1]
+    assert f"{made['id']}  pair p-0003 of training sheet small" in listed
+    assert "never" not in listed
+    assert json.loads(command("revocations", made["id"], "--json", "--url", url)[1]) == made
+    assert command("revocations", "rv-20261123-072145-9f3a2c")[0] == 1
+    wrong = command("revoke", "--pair", "p-0003", "--reason", "r")
+    assert wrong[0] == 1
+    assert "/sheet" in wrong[2]

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from training_pipeline.databricks.tracking import DatabricksTracking
+from training_pipeline.domain.errors import BackendDenied, BackendFailed, BackendUnreachable
+from training_pipeline.domain.workspace_access import AccessEntry
+from training_pipeline.testing.databricks_backend import connection_to
+from training_pipeline.testing.databricks_workspace.app import serve
+from training_pipeline.testing.databricks_workspace.models import Version, registry
+from training_pipeline.testing.databricks_workspace.state import Workspace
+
+NAME = "main.ml.triage"
+ACCESS = (
+    AccessEntry(group_name="users", model_privileges=("EXECUTE", "APPLY_TAG")),
+    AccessEntry(user_name="ann@example.com", permission_level="CAN_VIEW"),
+)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    with serve(tmp_path / "workspace") as served:
+        registry(served).models[NAME] = [Version(NAME, 1, "s", "run-1", "", {}, "READY")]
+        yield served
+
+
+def register(workspace: Workspace, source: str = f"models:/{NAME}/1", access: tuple[AccessEntry, ...] = ()) -> str:
+    tracking = DatabricksTracking(connection_to(workspace), access)
+    return tracking.register(NAME, source=Path(source), run_id="run-1", job_id="j", tags={}, description="")
+
+
+def test_a_model_is_granted_to_whom_the_installation_says(workspace: Workspace) -> None:
+    for _ in range(2):
+        assert register(workspace, access=ACCESS) == "1"
+    assert registry(workspace).granted == {(NAME, "users", "EXECUTE"), (NAME, "users", "APPLY_TAG")}
+
+
+def test_nobody_is_asked_to_grant_anything_where_nothing_is_to_be(workspace: Workspace) -> None:
+    assert register(workspace, access=ACCESS[1:]) == "1"
+    assert "models/grant" not in [call.name for call in workspace.calls]
+
+
+def test_a_grant_that_we_may_not_give_waits_and_says_so(workspace: Workspace) -> None:
+    with (
+        workspace.without(NAME, "MANAGE"),
+        pytest.raises(BackendDenied, match=r"grant main\.ml\.triage to others") as raised,
+    ):
+        register(workspace, access=ACCESS)
+    assert "ACCESS_CONTROL_LIST" in raised.value.hint
+
+
+@pytest.mark.parametrize("source", ["models:/main.ml.other/1", "/Volumes/x", f"models:/{NAME}/x"])
+def test_a_version_of_something_else_is_refused(workspace: Workspace, source: str) -> None:
+    with pytest.raises(BackendFailed, match="was expected"):
+        register(workspace, source)
+
+
+def test_a_version_must_be_there_ready_and_of_this_run(workspace: Workspace) -> None:
+    with pytest.raises(BackendFailed, match="is not there"):
+        register(workspace, f"models:/{NAME}/7")
+    (version,) = registry(workspace).models[NAME]
+    version.run_id = "run-2"
+    with pytest.raises(BackendFailed, match="is of MLflow run run-2"):
+        register(workspace)
+    version.status = "PENDING_REGISTRATION"
+    with pytest.raises(BackendUnreachable, match="not ready"):
+        register(workspace)
+
+
+def test_aliases_are_those_of_unity_catalog(workspace: Workspace) -> None:
+    tracking = DatabricksTracking(connection_to(workspace))
+    assert tracking.aliases("main.ml.other") == {}  # there is no such model
+    assert tracking.aliases(NAME) == {}
+    registry(workspace).aliases[NAME] = {"champion": 3, "next": 4}
+    assert tracking.aliases(NAME) == {"champion": "3", "next": "4"}

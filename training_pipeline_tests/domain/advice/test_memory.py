@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from training_pipeline.domain.advice.facts import ModelFacts
+from training_pipeline.domain.advice.memory import needed_bytes, weight_bytes
+from training_pipeline.testing.advice_facts import LLAMA_8B, facts, lengths
+
+
+@pytest.mark.parametrize(("lora", "lean", "each"), [(True, True, 2.4), (True, False, 4.8), (False, True, 16)])
+def test_weights_with_what_belongs_to_them(lora: bool, lean: bool, each: float) -> None:
+    assert weight_bytes(1000, lora=lora, lean=lean) == each * 1000
+
+
+def test_more_is_needed_for_longer_examples_and_larger_steps() -> None:
+    lean = LLAMA_8B.model_copy(update={"lean": True})
+    usual = needed_bytes(facts(model=lean))
+    assert usual is not None
+    weights = weight_bytes(LLAMA_8B.parameters or 0, lora=True, lean=True)
+    assert weights < usual < weights + 16 * 10**9
+    for less in ({"max_length": 512}, {"gradient_accumulation_steps": 4}, {"lengths": lengths(10, 300)}):
+        found = needed_bytes(facts(model=lean, **less))
+        assert found is not None
+        assert weights < found < usual
+    full = needed_bytes(facts(model=lean, method="full"))
+    assert full is not None
+    assert full > 4 * usual
+
+
+def test_what_is_not_known_is_not_guessed() -> None:
+    assert needed_bytes(facts(model=ModelFacts())) is None
+    assert needed_bytes(facts(model=ModelFacts(parameters=10))) == pytest.approx(48)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+
+from training_pipeline.domain.estimate.estimate import Estimated, PastJob, cost_of, passes, time_of
+from training_pipeline.domain.estimate.prices import PriceList
+from training_pipeline.testing.advice_facts import LLAMA_8B, facts, lengths
+
+HERE = LLAMA_8B.model_copy(update={"machine": "a CPU"})
+
+
+def past(**values: Any) -> PastJob:
+    """800 pairs, three times, of 100 tokens: 245 tokens a second."""
+    known = {"training_sheet_id": "s", "train_pairs": 800, "val_pairs": 200, "epochs": 3.0, "evaluations_per_epoch": 1}
+    return PastJob(**{**known, "tokens": 240_000, "seconds": 1000.0, **values})
+
+
+def test_examples_are_counted_as_often_as_they_are_seen() -> None:
+    assert passes(800, 300, 2, 2) == 1600 + 100 * 5
+    assert past().length == 100
+    assert past(tokens=None).length is None
+
+
+def test_time_from_like_jobs() -> None:
+    found = time_of(facts(model=HERE), "s", [past()] * 3, speed=None)
+    assert found.middle == pytest.approx(1000)
+    assert "3 jobs like it" in found.basis
+    assert "Student's t" in found.basis
+    double = time_of(facts(model=HERE, epochs=6), "s", [past()] * 3, speed=None)
+    assert double.middle == pytest.approx(2000, rel=0.1)
+    assert "their errors" in time_of(facts(model=HERE), "s", [past()] * 20, speed=None).basis
+
+
+def test_jobs_with_other_lengths_say_nothing() -> None:
+    long = facts(model=HERE, lengths=lengths(900))
+    assert time_of(long, "s", [past()], speed=None).middle is None
+    near = time_of(facts(model=HERE, lengths=lengths(150)), "other", [past()], speed=None)
+    assert near.middle == pytest.approx(1500, rel=0.1)
+    assert time_of(facts(model=HERE), "other", [past()], speed=None).middle is None  # its lengths are not known
+    assert time_of(facts(model=HERE), "s", [past(tokens=None)], speed=None).middle == pytest.approx(1000)
+
+
+def test_time_from_size_and_speed_where_no_job_is_like_it() -> None:
+    known = facts(model=HERE, lengths=lengths(100))
+    lora = time_of(known, "s", [], speed=1e13)
+    assert lora.middle is not None
+    work = passes(800, 200, 3, 1) * 100
+    assert lora.middle == pytest.approx(4 * 8_030_261_248 * work / (0.3 * 1e13))
+    assert (lora.low, lora.high) == (lora.middle / 3, lora.middle * 3)
+    full = time_of(facts(model=HERE, lengths=lengths(100), method="full"), "s", [], speed=1e13)
+    assert full.middle == pytest.approx(1.5 * lora.middle)
+
+
+@pytest.mark.parametrize(
+    ("changes", "speed", "why"),
+    [
+        ({"train_pairs": None}, 1e13, "not counted"),
+        ({"train_pairs": 0, "validation_pairs": 0}, 1e13, "no pair"),
+        ({"model": LLAMA_8B}, None, "machine is not known"),
+        ({}, None, "--probe"),
+        ({}, 1e13, "lengths of the pairs"),
+        ({"model": HERE.model_copy(update={"parameters": 5000})}, 1e13, "so small a model"),
+        ({"model": HERE.model_copy(update={"parameters": None}), "lengths": lengths(9)}, 1e13, "size of the model"),
+    ],
+)
+def test_why_there_is_no_estimate(changes: dict[str, Any], speed: float | None, why: str) -> None:
+    found = time_of(facts(**{"model": HERE, **changes}), "other", [past()], speed=speed)
+    assert (found.middle, found.basis) == (None, "")
+    assert why in found.reason
+
+
+def test_the_cost_of_that_time() -> None:
+    prices = PriceList(currency="EUR", as_of=datetime.date(2026, 11, 1), per_hour={"local": 3.6})
+    found = cost_of(Estimated(middle=1000, low=500, high=2000), prices, "local")
+    assert (found.middle, found.low, found.high) == pytest.approx((1.0, 0.5, 2.0))
+    assert "3.6 EUR an hour, as of 2026-11-01" in found.basis
+    assert "no price for 'GPU'" in cost_of(Estimated(middle=1, low=1, high=1), prices, "GPU").reason
+    assert "no estimate of the time" in cost_of(Estimated(reason="x"), prices, "local").reason
+    assert "TRAINING_PIPELINE_PRICE_FILE" in cost_of(Estimated(), None, "local").reason
+    assert "cannot be used: bad" in cost_of(Estimated(), "bad", "local").reason

@@ -1,0 +1,150 @@
+"""The gate: what is shipped, what is not, and what nobody can say yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.models.promotion.gate import Decision, Finding, Gate, Verdict, decide, judge, parse_gate
+from training_pipeline.testing.score_files import right, scores
+
+ACCURACY = Gate(thresholds={"exact_match": 0.7}, margins={"exact_match": 0.05})
+GOOD, BAD = (scores(400, exact_match=right(400, share)) for share in (0.9, 0.5))
+
+
+def verdicts(decision: Decision) -> dict[str, Verdict]:
+    return {finding.asked: finding.verdict for finding in decision.findings}
+
+
+def test_a_good_model_is_shipped_over_none() -> None:
+    found = judge(ACCURACY, GOOD, None)
+    assert found.verdict is Verdict.SHIP
+    assert found.more_pairs is None
+    assert "exact_match is 0.9 (95 % interval 0.8667 to 0.9257, 400 pairs)" in found.findings[0].reason
+
+
+def test_a_bad_model_is_not_shipped_over_a_good_one() -> None:
+    found = judge(ACCURACY, BAD, GOOD)
+    assert found.verdict is Verdict.DO_NOT_SHIP
+    assert verdicts(found) == {
+        "exact_match at least 0.7": Verdict.DO_NOT_SHIP,
+        "exact_match worse by less than 0.05": Verdict.DO_NOT_SHIP,
+        "no slice surely worse by more than the margin": Verdict.SHIP,
+    }
+    assert "losses" in found.findings[1].reason
+
+
+def test_the_same_model_is_no_worse() -> None:
+    assert judge(ACCURACY, GOOD, GOOD).verdict is Verdict.SHIP
+    better = judge(Gate(margins={"exact_match": 0}), GOOD, GOOD)
+    assert better.verdict is Verdict.NOT_ENOUGH_EVIDENCE
+    assert better.more_pairs is None  # no number of pairs makes the same model better
+    assert judge(Gate(margins={"exact_match": 0}), GOOD, BAD).verdict is Verdict.SHIP
+
+
+@pytest.mark.parametrize("accuracy", [0.0, 0.5, 1.0])
+def test_twenty_questions_settle_nothing(accuracy: float) -> None:
+    few = scores(20, exact_match=right(20, accuracy))
+    for held in (None, GOOD):
+        found = judge(ACCURACY, few, held)
+        assert found.verdict is Verdict.NOT_ENOUGH_EVIDENCE
+        assert found.more_pairs is not None
+        assert found.more_pairs >= 10
+
+
+def test_an_interval_over_the_threshold_leaves_it_open() -> None:
+    close = scores(100, exact_match=right(100, 0.75))
+    found = judge(ACCURACY, close, None)
+    assert found.verdict is Verdict.NOT_ENOUGH_EVIDENCE
+    assert found.more_pairs is not None
+    more = scores(100 + found.more_pairs, exact_match=right(100 + found.more_pairs, 0.75))
+    assert judge(ACCURACY, more, None).verdict is Verdict.SHIP
+
+
+def test_less_loss_passes_a_threshold() -> None:
+    rng = np.random.default_rng(2)
+    table = scores(300, token_loss=rng.lognormal(0, 0.5, 300))
+    for most, verdict in [(1.5, Verdict.SHIP), (0.9, Verdict.DO_NOT_SHIP), (1.15, Verdict.NOT_ENOUGH_EVIDENCE)]:
+        found = judge(Gate(thresholds={"token_loss": most}, margins={"token_loss": 0.1}), table, None)
+        assert found.findings[0].asked == f"token_loss at most {most:g}"
+        assert found.verdict is verdict
+
+
+def test_a_slice_that_is_surely_worse_refuses_a_better_model() -> None:
+    kinds = ["public"] * 360 + ["restricted"] * 40
+    new = scores(400, exact_match=[1.0] * 360 + [0.0] * 40, classification=kinds)
+    held = scores(400, exact_match=right(360, 0.7) + [1.0] * 40)
+    found = judge(ACCURACY, new, held)
+    assert found.verdict is Verdict.DO_NOT_SHIP
+    assert [finding.asked for finding in found.findings if finding.verdict is not Verdict.SHIP] == [
+        "no slice surely worse by more than the margin"
+    ]
+    assert "classification=restricted" in found.findings[2].reason
+
+
+def test_of_many_slices_none_is_refused_by_chance() -> None:
+    """Two models of one quality, and forty slices: some look worse, and none surely so."""
+    rng = np.random.default_rng(6)
+    labels = np.repeat([f"label-{number:02}" for number in range(40)], 40).tolist()
+    gate = Gate(margins={"exact_match": 0})
+    new, held = ((rng.random(1600) < 0.8).astype(float).tolist() for _ in range(2))
+    found = judge(gate, scores(1600, exact_match=new, canonical_label_id=labels), scores(1600, exact_match=held))
+    assert found.findings[1].verdict is Verdict.SHIP
+    assert found.findings[1].reason == "none of 40 comparisons of slices that have enough pairs"
+
+
+def test_what_is_not_measured_is_not_shipped() -> None:
+    unscored = scores(400, rouge_l=[1.0] * 400)
+    for held in (None, GOOD):
+        found = judge(ACCURACY, unscored, held)
+        assert found.verdict is Verdict.NOT_ENOUGH_EVIDENCE
+    assert judge(Gate(margins={"exact_match": 0.05}), GOOD, unscored).verdict is Verdict.NOT_ENOUGH_EVIDENCE
+
+
+def test_a_model_worse_by_exactly_the_margin_is_rarely_shipped() -> None:
+    """Through the whole gate, and without slices: docs/evaluation.md has the table of all cases."""
+    rng = np.random.default_rng(8)
+    held = scores(100, exact_match=[1.0] * 100)
+    gate = Gate(margins={"exact_match": 0.05})
+    worse = [judge(gate, scores(100, exact_match=(rng.random(100) > 0.05).tolist()), held) for _ in range(150)]
+    assert sum(found.verdict is Verdict.SHIP for found in worse) <= 0.08 * 150  # 4 % are expected
+    assert all(found.more_pairs != 0 for found in worse)
+
+
+@pytest.mark.parametrize(
+    ("asked", "pointers"),
+    [
+        ({}, ["/margins"]),
+        ({"margins": {}}, ["/margins"]),
+        ({"margins": {"taste": 0.1, "answer_tokens": 0.1}}, ["/margins/taste/[key]", "/margins/answer_tokens/[key]"]),
+        (
+            {"margins": {"exact_match": -0.1}, "min_pairs": 1, "level": 1},
+            ["/margins/exact_match", "/min_pairs", "/level"],
+        ),
+        ({"margins": {"exact_match": float("nan")}, "forgiving": True}, ["/margins/exact_match", "/forgiving"]),
+    ],
+)
+def test_a_gate_that_is_none_is_refused_with_all_its_faults(asked: dict[str, Any], pointers: list[str]) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        parse_gate(asked)
+    assert [problem.pointer for problem in refused.value.problems] == pointers
+
+
+@settings(max_examples=30)
+@given(st.lists(st.sampled_from([*Verdict]), min_size=1, max_size=5))
+def test_one_thing_missed_is_enough(found: list[Verdict]) -> None:
+    decided = decide(tuple(Finding(asked="a", verdict=each, reason="b") for each in found)).verdict
+    if Verdict.DO_NOT_SHIP in found:
+        assert decided is Verdict.DO_NOT_SHIP
+    else:
+        assert (decided is Verdict.SHIP) == (set(found) == {Verdict.SHIP})
+
+
+def test_what_asks_nothing_lets_nothing_through() -> None:
+    with pytest.raises(ValueError, match="asks for something"):
+        decide(())

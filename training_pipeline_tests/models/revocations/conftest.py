@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import Connection
+
+from training_pipeline.domain.revocations import Revocation, Taint
+from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.uses.index import UseIndex
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+#: The revocation, the jobs whose models it taints, and those that it keeps from one.
+Told = list[tuple[str, tuple[str, ...], tuple[str, ...]]]
+
+
+@pytest.fixture
+def index(store: JobStore) -> UseIndex:
+    return UseIndex(store)
+
+
+@pytest.fixture
+def told() -> Told:
+    """Who was told of what; also of what was rolled back."""
+    return []
+
+
+@pytest.fixture
+def revocations(store: JobStore, told: Told) -> Revocations:
+    def tell(connection: Connection, what: Revocation, taints: Sequence[Taint], jobs: Sequence[str]) -> None:
+        assert connection.in_transaction()
+        told.append((what.id, tuple(taint.job_id for taint in taints), tuple(jobs)))
+
+    return Revocations(store, tell)

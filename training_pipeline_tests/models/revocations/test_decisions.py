@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
+from training_pipeline.domain.model_version import VersionState
+from training_pipeline.domain.revocations import Revoked
+from training_pipeline.models.revocations.decisions import Decisions
+from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.revocations.standings import standings
+from training_pipeline.models.uses.index import UseIndex
+from training_pipeline.testing.used_rows import dataset_of, job_with, row
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+
+def test_decisions_are_appended_and_a_removed_or_changed_one_shows(
+    store: JobStore, index: UseIndex, revocations: Revocations, tmp_path: Path
+) -> None:
+    decisions = Decisions(store)
+    assert standings(store, []) == {}
+    dataset = dataset_of(tmp_path, "invoices", [row("p-1", "train")])
+    job = job_with(store, index, "invoices", dataset, version="3", model_name="triage")
+    with pytest.raises(NotFound):
+        decisions.decide("triage", "4", "retrain", reason="r", actor="grace")
+    with pytest.raises(Conflict, match="not tainted"):
+        decisions.decide("triage", "3", "retrain", reason="r", actor="grace")
+    made = revocations.revoke(Revoked(kind="item", value="item of p-1"), reason="r", actor="grace").revocation
+    how = standings(store, [job.id, "tj-other"])
+    assert {job_id: one.state for job_id, one in how.items()} == {job.id: VersionState.TAINTED}
+    assert made.id in how[job.id].reasons[0]
+    with pytest.raises(InvalidRequest):
+        decisions.decide("triage", "3", "retrain", reason="", actor="grace", due=date(2020, 1, 1))
+    with ThreadPoolExecutor(4) as threads:
+        several = [
+            threads.submit(decisions.decide, "triage", "3", "accept_risk", reason=f"Grund {number}: ä", actor="grace")
+            for number in range(4)
+        ]
+        assert sorted(one.result().number for one in several) == [1, 2, 3, 4]
+    last = decisions.decide(
+        "triage", "3", "withdraw", reason=" ends ", actor="ada", due=date(2099, 1, 1), evidence="https://example.org/1"
+    )
+    assert (last.number, last.reason, last.due, last.revocation_ids) == (5, "ends", date(2099, 1, 1), (made.id,))
+    assert standings(store, [job.id])[job.id].state is VersionState.WITHDRAWN
+    every, problems = decisions.verify()
+    assert (problems, every[-1]) == ([], last)
+    assert "Decision 5 about the tainted model triage 3: withdraw." in store.events(job.id)[0][0].message
+    newest, total = decisions.page(name="triage", version="3", limit=2)
+    assert ([one.number for one in newest], total) == ([5, 4], 5)
+    assert [one.number for one in decisions.page(limit=9, before=4)[0]] == [3, 2, 1]
+    assert decisions.page(name="other", limit=9) == ([], 0)
+    for tampering, said in (
+        ("UPDATE decisions SET reason = 'another' WHERE number = 2", "decision 2 was changed"),
+        ("DELETE FROM decisions WHERE number = 5", "decision 5 was removed"),
+        ("DELETE FROM decisions WHERE number IN (2, 3)", "decision 2 is missing to 3"),
+        ("DELETE FROM decisions", "decision 1 was removed"),
+    ):
+        with store.engine.connect() as connection, connection.begin() as transaction:
+            connection.execute(text(tampering))
+            found = Decisions(store.within(connection)).verify()[1]
+            assert any(said in problem for problem in found), (tampering, found)
+            transaction.rollback()
+    assert decisions.verify(head=every[0].hash)[1] == []
+    assert decisions.verify(head="f" * 64)[1] != []

@@ -1,0 +1,248 @@
+"""Who is tainted by what: recorded once, in one transaction, whenever the model came."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.revocations import Revoked, Taint
+from training_pipeline.models.revocations import read
+from training_pipeline.models.revocations.record import Revocations, in_words, lock, taints_of
+from training_pipeline.models.revocations.tables import revocations as table
+from training_pipeline.models.uses.index import UseIndex
+from training_pipeline.testing.revoked import trained_from
+from training_pipeline.testing.used_rows import NO_DIGEST, dataset_of, job_with, row
+from training_pipeline.training_jobs.store import lineage
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline_tests.models.revocations.conftest import Told
+
+PAIR = Revoked(kind="pair", value="p-1", training_sheet_id="invoices")
+LABEL = Revoked(kind="label", value="l-1")
+
+
+@pytest.fixture
+def invoices(tmp_path: Path) -> DatasetRef:
+    rows = [row(f"p-{number}", "train", canonical_label_id="l-1") for number in range(1, 9)]
+    rows += [row(f"v-{number}", "validation", canonical_label_id="l-1") for number in range(1, 3)]
+    return dataset_of(tmp_path, "invoices", [*rows, row("bad", "training_prohibited", canonical_label_id="l-1")])
+
+
+@pytest.fixture
+def letters(tmp_path: Path) -> DatasetRef:
+    return dataset_of(tmp_path, "letters", [row("x", "train"), row("y", "validation")])
+
+
+def of(revocations: Revocations, store: JobStore, revocation_id: str) -> dict[str, tuple[int, int, tuple[str, ...]]]:
+    with store.begin() as connection:
+        found = taints_of(connection, revocation_ids=[revocation_id])
+    return {taint.job_id: (taint.train, taint.validation, taint.inherited_from) for taint in found}
+
+
+def register(revocations: Revocations, store: JobStore, job: TrainingJob, version: str) -> None:
+    """As `Finalizer.register` does."""
+    with store.begin() as connection:
+        record = lineage.read(store.within(connection), job.id)
+        revocations.registering(connection, job, record, job.request.model_name, version)
+        lineage.set_model(store.within(connection), job.id, version=version, files={"model.safetensors": NO_DIGEST})
+
+
+def messages(store: JobStore, job_id: str) -> list[str]:
+    return [event.message for event in store.events(job_id)[0]]
+
+
+def test_every_version_and_descendant_is_tainted_once_in_one_transaction(
+    revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef, letters: DatasetRef, told: Told
+) -> None:
+    """A chain of three generations, and a version that learned from the row itself and through its base model."""
+    first = job_with(store, index, "invoices", invoices, version="1")
+    child = job_with(store, index, "letters", letters, version="2", base_model=trained_from(first.id))
+    grandchild = job_with(store, index, "letters", letters, version="3", base_model=trained_from(child.id, first.id))
+    again = job_with(store, index, "invoices", invoices, version="4", base_model=trained_from(child.id, first.id))
+    kept = job_with(store, index, "invoices", invoices, status=JobStatus.SUCCEEDED)
+    lineage.set_model(store, kept.id, version=None, files={"model.safetensors": NO_DIGEST})
+    running = job_with(store, index, "invoices", invoices)
+    clean = job_with(store, index, "letters", letters, version="5")
+    failed = job_with(store, index, "invoices", invoices, status=JobStatus.FAILED)
+    preview = revocations.preview(PAIR)
+    recorded = revocations.revoke(PAIR, reason=" wrong patient ", actor="grace")
+    expected = {
+        first.id: (1, 0, ()),
+        child.id: (0, 0, (first.id,)),
+        grandchild.id: (0, 0, (first.id,)),
+        again.id: (1, 0, (first.id,)),
+        kept.id: (1, 0, ()),
+    }
+    assert of(revocations, store, recorded.revocation.id) == expected
+    assert {taint.job_id for taint in preview.taints} == expected.keys()
+    assert (preview.in_progress, preview.known) == ((running.id,), None)
+    assert (recorded.known, recorded.revocation.reason, recorded.revocation.actor) == (False, "wrong patient", "grace")
+    assert told == [(recorded.revocation.id, tuple(sorted(expected)), (running.id,))]
+    later = job_with(store, index, "letters", letters, version="6")
+    successors = read.whole(store, recorded.revocation.id).successors
+    versions = {taint.job_id: taint.model_version for taint in recorded.taints}
+    assert successors.keys() == expected.keys()
+    assert all(successors[job_id] in {"5", "6"} for job_id in versions), "never one of those that are tainted"
+    assert later.id not in expected
+    for job_id in expected:
+        assert store.get(job_id).tainted_at is not None
+        assert messages(store, job_id)[0].startswith(f"The model is tainted by {recorded.revocation.id}: ")
+    assert "will not be registered" in messages(store, running.id)[0]
+    assert all(store.get(job.id).tainted_at is None for job in (running, clean, failed))
+    assert not any(recorded.revocation.id in message for message in messages(store, failed.id))
+
+
+def test_the_same_revocation_twice_is_one(
+    revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef, told: Told
+) -> None:
+    job = job_with(store, index, "invoices", invoices, version="1")
+    recorded = revocations.revoke(PAIR, reason="first", actor="grace")
+    again = revocations.revoke(PAIR, reason="second", actor="ada")
+    assert again.known
+    assert (again.revocation, again.taints) == (recorded.revocation, recorded.taints)
+    assert revocations.preview(PAIR).known == recorded.revocation
+    assert len(told) == 1
+    assert len(messages(store, job.id)) == 2  # created, tainted
+    other = revocations.revoke(LABEL, reason="third", actor="ada")
+    assert of(revocations, store, other.revocation.id) == {job.id: (8, 2, ())}, "ten pairs share the label"
+    since = store.get(job.id).tainted_at
+    assert since is not None
+    assert since <= other.revocation.created_at, "since the first of them"
+
+
+def test_a_pair_that_no_model_used_is_on_record_and_taints_what_learns_from_it_later(
+    revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef
+) -> None:
+    recorded = revocations.revoke(PAIR, reason="asked for", actor="grace")
+    assert (recorded.taints, recorded.known) == ((), False)
+    refused = revocations.revoke(
+        Revoked(kind="pair", value="bad", training_sheet_id="invoices"), reason="r", actor="grace"
+    )
+    job = job_with(store, index, "invoices", invoices)
+    register(revocations, store, job, "1")
+    assert of(revocations, store, recorded.revocation.id) == {job.id: (1, 0, ())}
+    assert of(revocations, store, refused.revocation.id) == {}, "what was refused was not learned from"
+    register(revocations, store, job, "1")
+    assert len(messages(store, job.id)) == 2, "tainted once"
+    other = job_with(store, index, "letters", invoices)  # the same rows, of another sheet
+    register(revocations, store, other, "1")
+    assert store.get(other.id).tainted_at is None
+    assert [taint.job_id for taint in read.whole(store, recorded.revocation.id).taints] == [job.id]
+    (listed,), total = read.page(store, job_id=job.id, limit=5)
+    assert (listed.revocation, listed.tainted, total) == (recorded.revocation, 1, 1)
+    assert [one.tainted for one in read.page(store, limit=5)[0]] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        PAIR,
+        LABEL,
+        Revoked(kind="label", value="l-1", training_sheet_id="invoices"),
+        Revoked(kind="item", value="item of p-1"),
+        Revoked(kind="row_hash", value=str(row("p-1", "train")["row_hash"])),
+    ],
+    ids=lambda asked: f"{asked.kind} of {asked.training_sheet_id}",
+)
+def test_before_or_after_its_registration_a_model_is_tainted_alike(
+    revocations: Revocations,
+    store: JobStore,
+    index: UseIndex,
+    invoices: DatasetRef,
+    letters: DatasetRef,
+    asked: Revoked,
+) -> None:
+    before = job_with(store, index, "invoices", invoices, version="1")
+    recorded = revocations.revoke(asked, reason="r", actor="grace")
+    after = job_with(store, index, "invoices", invoices)
+    register(revocations, store, after, "2")
+    child = job_with(store, index, "letters", letters, base_model=trained_from(after.id))
+    register(revocations, store, child, "3")
+    grandchild = job_with(store, index, "letters", letters, base_model=trained_from(child.id, after.id))
+    register(revocations, store, grandchild, "4")
+    found = of(revocations, store, recorded.revocation.id)
+    assert found[before.id] == found[after.id]
+    assert found[after.id][0] > 0
+    assert found[child.id] == found[grandchild.id] == (0, 0, (after.id,))
+    assert revocations.held(after) == {recorded.revocation.id: sum(found[after.id][:2])}
+    assert revocations.held(child) == {}
+
+
+def test_a_model_that_is_registered_while_a_pair_is_revoked_is_tainted(
+    revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef
+) -> None:
+    """Whichever comes first: the other one waits, and then sees it."""
+    job = job_with(store, index, "invoices", invoices)
+    done: list[Any] = []
+    with store.begin() as connection:
+        record = lineage.read(store.within(connection), job.id)
+        revocations.registering(connection, job, record, "triage", "1")
+        thread = threading.Thread(target=lambda: done.append(revocations.revoke(PAIR, reason="r", actor="grace")))
+        thread.start()
+        thread.join(0.3)
+        assert done == [], "it waits for the registration"
+        lineage.set_model(store.within(connection), job.id, version="1", files={})
+    thread.join(10)
+    assert [taint.job_id for taint in done[0].taints] == [job.id]
+    other = job_with(store, index, "invoices", invoices)
+    with store.begin() as connection:
+        lock(connection)
+        connection.execute(text("SELECT 1"))
+        thread = threading.Thread(target=lambda: register(revocations, store, other, "2"))
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive(), "it waits for the revocation"
+    thread.join(10)
+    assert store.get(other.id).tainted_at is not None
+
+
+def test_where_nobody_can_say_who_learned_nothing_is_written(
+    revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef, told: Told
+) -> None:
+    job_with(store, None, "invoices", invoices, version="1")  # the index does not know it
+    with pytest.raises(Unavailable, match="index rebuild"):
+        revocations.revoke(PAIR, reason="r", actor="grace")
+    with store.begin() as connection:
+        assert connection.execute(select(table.c.id)).all() == []
+    assert told == []
+    list(index.rebuild(missing=True))
+    assert len(revocations.revoke(PAIR, reason="r", actor="grace").taints) == 1
+
+
+def test_a_crash_anywhere_in_the_transaction_leaves_nothing(
+    revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training_pipeline.models.revocations import record
+
+    job = job_with(store, index, "invoices", invoices, version="1")
+
+    def crashing(right: Any) -> Any:
+        def crash(*arguments: Any, **named: Any) -> Any:
+            right(*arguments, **named)
+            raise ConnectionError("killed")
+
+        return crash
+
+    for step in ("_insert", "found", "_store", "record_event"):
+        with monkeypatch.context() as patch:
+            patch.setattr(record, step, crashing(getattr(record, step)))
+            with pytest.raises(ConnectionError):
+                revocations.revoke(PAIR, reason="r", actor="grace")
+        assert (store.get(job.id).tainted_at, len(messages(store, job.id))) == (None, 1)
+        assert revocations.version() == 0
+    assert len(revocations.revoke(PAIR, reason="r", actor="grace").taints) == 1
+    assert revocations.version() > 0
+
+
+def test_a_taint_in_words() -> None:
+    taint = Taint(
+        revocation_id="rv", job_id="a", model_name="m", model_version="1", train=1200, inherited_from=("b", "c")
+    )
+    assert in_words(taint) == "of its rows 1,200 in train, 0 in validation; inherited from b, c"
+    assert in_words(taint.model_copy(update={"train": 0})) == "inherited from b, c"

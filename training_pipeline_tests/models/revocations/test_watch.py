@@ -1,0 +1,332 @@
+"""What a source no longer permits is on record within one look, once, whatever dies and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from sqlalchemy import text
+
+from training_pipeline.domain.errors import NotFound, SheetChanged, SheetUnreadable
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.training_sheet import SheetStatus, TrainingSheet
+from training_pipeline.models.revocations import changes, read, record, watch
+from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.revocations.watch import SheetWatch
+from training_pipeline.models.uses.index import UseIndex
+from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.testing.manifests import read_manifest
+from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
+from training_pipeline.testing.revoked import trained_from
+from training_pipeline.testing.used_rows import job_with
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline_tests.datasets.test_compare import rows
+from training_pipeline_tests.datasets.test_prepare import prepare
+from training_pipeline_tests.models.revocations.conftest import Told
+
+SHEET = "sheet-1"
+
+
+class Source:
+    """A training sheet as a test has it now; `error` is what opening it raises."""
+
+    def __init__(self) -> None:
+        self.opened = open_sheet(rows())
+        self.error: Exception | None = None
+
+    def now(self, many: list[Row], digest: str = "e", **head: Any) -> None:
+        self.opened = open_sheet(many, digest=digest * 64, **head)
+
+    def list(self) -> list[TrainingSheet]:
+        raise NotImplementedError
+
+    def get(self, sheet_id: str) -> TrainingSheet:
+        raise NotImplementedError
+
+    @contextmanager
+    def open(self, sheet_id: str) -> Iterator[OpenSheet]:
+        assert sheet_id == SHEET
+        if self.error is not None:
+            raise self.error
+        yield self.opened
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> DatasetRef:
+    return prepare(open_sheet(rows()), tmp_path_factory.mktemp("watch"))
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: DatasetRef) -> list[str]:
+    """The pairs of its training split; those of the validation split come after them."""
+    manifest = read_manifest(dataset)
+    return [*manifest.pair_id[manifest.split == "train"], *manifest.pair_id[manifest.split == "validation"]]
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def blind() -> list[tuple[str, str]]:
+    return []
+
+
+@pytest.fixture
+def sheet_watch(store: JobStore, source: Source, revocations: Revocations, blind: list[tuple[str, str]]) -> SheetWatch:
+    return SheetWatch(store, source, GatePolicy(), revocations, lambda *said: blind.append(said), seconds=0)
+
+
+def without(*pair_ids: str, **edits: Any) -> list[Row]:
+    """The pairs of the sheet with these edited, or gone where nothing is edited."""
+    every = [pair(number) for number in range(30)]
+    return [
+        {**one, **edits} if one["pair_id"] in pair_ids else one
+        for one in every
+        if edits or one["pair_id"] not in pair_ids
+    ]
+
+
+def on_record(store: JobStore) -> list[tuple[str, tuple[str, ...], list[tuple[str, int, int]]]]:
+    """Each revocation, the oldest first: how it was seen, the pairs, and what it taints with how many rows."""
+    found = []
+    for one in reversed(read.page(store, limit=50)[0]):
+        whole = read.whole(store, one.revocation.id)
+        taints = [(taint.job_id, taint.train, taint.validation) for taint in whole.taints]
+        found.append((str(one.revocation.source), whole.pair_ids, taints))
+    return found
+
+
+def test_what_lost_a_permission_was_relabelled_or_vanished_is_recorded_in_full(
+    sheet_watch: SheetWatch, source: Source, store: JobStore, index: UseIndex, dataset: DatasetRef, trained: list[str]
+) -> None:
+    job = job_with(store, index, SHEET, dataset, version="1")
+    child = job_with(store, index, "other", dataset, version="2", base_model=trained_from(job.id))
+    assert sheet_watch.look_due(sheet_id=SHEET).recorded == (), "as it was trained on"
+    prohibited, gone, edited, kept = trained[:4], trained[4:6], trained[6:7], trained[7:]
+    source.now(
+        [
+            {**one, "prohibited_uses": ["training"]}
+            if one["pair_id"] in prohibited
+            else {**one, "messages": chat("Question?", "Another answer.")}
+            if one["pair_id"] in edited
+            else one
+            for one in without(*gone)
+        ]
+    )
+    assert len(sheet_watch.look_due(sheet_id=SHEET).recorded) == 3
+    assert on_record(store) == [
+        ("lost_permission", tuple(sorted(prohibited)), [(child.id, 0, 0), (job.id, 4, 0)])
+        if child.id < job.id
+        else ("lost_permission", tuple(sorted(prohibited)), [(job.id, 4, 0), (child.id, 0, 0)]),
+        *[
+            (source_, pairs, taints if child.id > job.id else taints[::-1])
+            for source_, pairs, taints in (
+                ("relabelled", tuple(edited), [(job.id, 1, 0), (child.id, 0, 0)]),
+                ("vanished", tuple(sorted(gone)), [(job.id, 2, 0), (child.id, 0, 0)]),
+            )
+        ],
+    ]
+    assert kept
+    before = on_record(store)
+    assert sheet_watch.look_due(sheet_id=SHEET).recorded == ()
+    source.now(rows(), "f")  # all of them are allowed again
+    assert sheet_watch.look_due(sheet_id=SHEET).recorded == ()
+    assert on_record(store) == before, "it stays on record, and so do the taints"
+    assert store.get(job.id).tainted_at is not None
+    source.now(without(*prohibited, prohibited_uses=["training"]), "a")
+    assert sheet_watch.look_due(sheet_id=SHEET).recorded == (), "nothing is tainted twice"
+    source.now(without(trained[8], prohibited_uses=["training"]), "b")
+    assert len(sheet_watch.look_due(sheet_id=SHEET).recorded) == 1
+    assert on_record(store)[3][1] == (trained[8],)
+
+
+def test_what_may_only_not_be_validated_on_any_more_taints_who_validated_on_it(
+    sheet_watch: SheetWatch, source: Source, store: JobStore, index: UseIndex, dataset: DatasetRef, trained: list[str]
+) -> None:
+    job = job_with(store, index, SHEET, dataset, version="1")
+    one_of_each = (trained[0], trained[-1])
+    source.now(without(*one_of_each, prohibited_uses=["validation"]))
+    sheet_watch.look_due(sheet_id=SHEET)
+    assert on_record(store) == [("lost_permission", (trained[-1],), [(job.id, 0, 1)])]
+    source.now(without(*one_of_each, prohibited_uses=["training"]), "f")
+    sheet_watch.look_due(sheet_id=SHEET)
+    assert on_record(store)[1] == ("lost_permission", tuple(sorted(one_of_each)), [(job.id, 1, 1)])
+
+
+def test_a_copy_a_review_and_a_rejected_sheet(
+    sheet_watch: SheetWatch, source: Source, store: JobStore, index: UseIndex, dataset: DatasetRef, trained: list[str]
+) -> None:
+    job = job_with(store, index, SHEET, dataset, version="1")
+    number = int(trained[0].removeprefix("p-"))
+    copy = pair(99, pair_id="a-first", messages=chat(f"Question {number}?", f"Answer {number}."))
+    source.now([*rows(), copy], status=SheetStatus.REVIEW)
+    assert sheet_watch.look_due(sheet_id=SHEET).recorded == (), "nothing was taken back"
+    source.now(rows(), "f", status=SheetStatus.REJECTED)
+    sheet_watch.look_due(sheet_id=SHEET)
+    assert on_record(store) == [
+        ("lost_permission", tuple(sorted(trained)), [(job.id, dataset.train_pairs, dataset.validation_pairs)])
+    ]
+
+
+def test_a_model_that_is_registered_later_is_looked_at_though_the_sheet_is_the_same(
+    sheet_watch: SheetWatch, source: Source, store: JobStore, index: UseIndex, dataset: DatasetRef, tmp_path: Path
+) -> None:
+    """Its dataset is older than the last look: the sheet that was looked at then is compared with it, too."""
+    job_with(store, index, SHEET, dataset, version="1")
+    source.now(without("p-000001", messages=chat("Question 1?", "Another.")))
+    sheet_watch.look_due(sheet_id=SHEET)
+    older = prepare(open_sheet([pair(number) for number in range(40)]), tmp_path)
+    job = job_with(store, index, SHEET, older, version="2")
+    sheet_watch.look_due(sheet_id=SHEET)
+    (_, first), (_, second) = ((source_, pairs) for source_, pairs, _ in on_record(store))
+    assert (first, second) == (("p-000001",), tuple(f"p-{number:06d}" for number in range(30, 40)))
+    assert [taint[0] for taint in on_record(store)[1][2]] == [job.id]
+
+
+def test_a_sheet_that_nobody_can_look_at_is_told_and_looked_at_again(
+    sheet_watch: SheetWatch,
+    source: Source,
+    store: JobStore,
+    index: UseIndex,
+    dataset: DatasetRef,
+    blind: list[tuple[str, str]],
+) -> None:
+    assert sheet_watch.look_due().sheets == 0, "no model, no sheet"
+    job_with(store, index, SHEET, dataset)
+    assert sheet_watch.look_due().sheets == 0, "no model yet"
+    job_with(store, index, SHEET, dataset, version="1")
+    source.error = SheetChanged("It is being written.")
+    assert (sheet_watch.look_due().blind, blind) == ((), [])
+    for error in (NotFound("It is gone."), SheetUnreadable("Broken."), OSError("disk")):
+        source.error = error
+        assert sheet_watch.look_due().blind == ((SHEET, getattr(error, "message", "OSError")),)
+    assert [why for _, why in blind] == ["It is gone.", "Broken.", "OSError"]
+    assert on_record(store) == [], "what cannot be read is not withdrawn"
+    source.error = None
+    source.now(without("p-000001"))
+    assert len(sheet_watch.look_due().recorded) == 1
+
+
+def test_a_sheet_is_looked_at_when_it_is_due_and_not_judged_again(
+    store: JobStore,
+    source: Source,
+    revocations: Revocations,
+    index: UseIndex,
+    dataset: DatasetRef,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sheet_watch = SheetWatch(store, source, GatePolicy(), revocations, lambda *_: None, seconds=3600)
+    job_with(store, index, SHEET, dataset, version="1")
+    source.now(without("p-000001"))
+    assert len(sheet_watch.look_due().recorded) == 1
+    assert sheet_watch.look_due().sheets == 0, "not due"
+    with store.begin() as connection:
+        connection.execute(text("UPDATE watched_sheets SET looked_at = looked_at - interval '1 hour'"))
+    monkeypatch.setattr(watch, "changed", lambda *_: pytest.fail("it was judged again"))
+    assert sheet_watch.look_due() == watch.Looked(sheets=1)
+
+
+#: Everything that happens from the change in the source to the taint, in its order; it dies after each.
+POINTS = (
+    (watch, "changed"),
+    (watch, "lock"),
+    (watch, "_new"),
+    (watch, "counted"),
+    (watch, "_uses"),
+    (record, "_insert"),
+    (record, "found"),
+    (record, "_store"),
+    (record, "record_event"),
+    (Revocations, "seen"),
+    (SheetWatch, "_record"),
+    (SheetWatch, "_look"),
+)
+
+
+def test_a_crash_anywhere_between_the_source_and_the_taint_loses_nothing_and_taints_nothing_twice(
+    sheet_watch: SheetWatch,
+    source: Source,
+    store: JobStore,
+    index: UseIndex,
+    dataset: DatasetRef,
+    told: Told,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Killed(BaseException):
+        """As a process that is killed: nothing handles it."""
+
+    def dying(right: Any) -> Any:
+        def die(*arguments: Any, **named: Any) -> Any:
+            right(*arguments, **named)
+            raise Killed
+
+        return die
+
+    hashes = read_manifest(dataset).set_index("pair_id").row_hash
+
+    def judged(*_: object) -> pa.Table:
+        """As `changed` does, without the work."""
+        gone = [
+            {"pair_id": one, "row_hash": hashes[one], "validation_only": False, "source": "vanished"} for one in lost
+        ]
+        return pa.Table.from_pylist(gone, changes.SCHEMA)
+
+    monkeypatch.setattr(watch, "changed", judged)
+    lost: list[str] = []
+    job = job_with(store, index, SHEET, dataset, version="1")
+    for number, (module, name) in enumerate(POINTS):
+        lost.append(f"p-{number:06d}")
+        source.now([], digest=f"{number:x}")
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, dying(getattr(module, name)))
+            with pytest.raises(Killed):
+                sheet_watch.look_due()
+        told.clear()
+        again = sheet_watch.look_due().recorded
+        assert len(again) == (0 if name == "_look" else 1), name
+        assert sheet_watch.look_due().recorded == ()
+        found = on_record(store)
+        assert [pairs for _, pairs, _ in found] == [(one,) for one in lost], name
+        assert all([taint[0] for taint in taints] == [job.id] for *_, taints in found)
+    tainting = [event for event in store.events(job.id)[0] if "is tainted by" in event.message]
+    assert len(tainting) == len(POINTS)
+
+
+def test_two_that_look_at_the_same_moment_record_once(
+    sheet_watch: SheetWatch,
+    source: Source,
+    store: JobStore,
+    index: UseIndex,
+    dataset: DatasetRef,
+    revocations: Revocations,
+) -> None:
+    job_with(store, index, SHEET, dataset, version="1")
+    stricter = SheetWatch(
+        store, source, GatePolicy(instruction_prompt_items=1), revocations, lambda *_: None, seconds=0
+    )
+    assert stricter.look_due().recorded == (), "another policy is no change in the source"
+    source.now(without("p-000001"))
+    (due,) = sheet_watch._due(SHEET)
+    assert len(sheet_watch._look(due)) == 1
+    assert sheet_watch._look(due) == []
+    assert len(on_record(store)) == 1
+
+
+def test_a_lost_manifest_is_no_silent_no(
+    sheet_watch: SheetWatch, source: Source, store: JobStore, index: UseIndex, tmp_path: Path
+) -> None:
+    dataset = prepare(open_sheet(rows()), tmp_path)
+    job_with(store, index, SHEET, dataset, version="1", status=JobStatus.SUCCEEDED)
+    source.now(without("p-000001"))
+    dataset.manifest_file.unlink()
+    ((_, why),) = sheet_watch.look_due().blind
+    assert str(dataset.manifest_file) in why
+    assert changes.SCHEMA.names == ["pair_id", "row_hash", "validation_only", "source"]
