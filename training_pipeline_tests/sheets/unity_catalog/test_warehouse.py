@@ -126,7 +126,7 @@ def test_of_what_is_kept_there_is_no_column_to_leave_out() -> None:
     expressions = {each.alias: each.this.named_selects for each in tree.find_all(sqlglot.exp.CTE)}
     assert [name for name, columns in expressions.items() if columns == ["row"]] == ["plan_1_step_1", "plan_1_step_2"]
     uses = [each for each in tree.find_all(sqlglot.exp.Table) if each.name.startswith("plan_1_")]
-    assert [each.parent_select.sql("databricks") for each in uses] == [
+    assert [each.parent_select and each.parent_select.sql("databricks") for each in uses] == [
         f"SELECT `row`.* FROM `plan_1_step_{step}`" for step in (2, 1, 1)
     ]
 
