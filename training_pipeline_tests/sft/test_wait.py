@@ -45,7 +45,7 @@ def test_it_trains_on_the_word_alone(done: list[str]) -> None:
 
 @pytest.mark.slow
 def test_the_real_program_trains_as_if_it_had_not_waited(tmp_path: Path) -> None:
-    run = new_run(tmp_path)
+    run = new_run(tmp_path, allow_never_stops=True)
     path = run.folder / "config.json"
     hear, say = os.pipe()
     command = [sys.executable, "-m", "training_pipeline.sft", "--wait", str(hear), run.config["base_model"], str(path)]
