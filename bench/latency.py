@@ -17,6 +17,7 @@ import json
 import math
 import os
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -171,6 +172,7 @@ def main() -> None:
     parser.add_argument("--ports", type=int, nargs=2, default=(3978, 8978), metavar=("UI", "API"))
     parser.add_argument("--early", action="store_true", help="import the trainer's libraries during the launch run")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     with tempfile.TemporaryDirectory(prefix="tp-bench-", dir="/tmp") as name:
         scratch = Path(name)
         scratch.chmod(0o711)
