@@ -208,6 +208,7 @@ def assemble(
         policy,
         database=database,
         min_pairs=settings.min_pairs,
+        withdrawn=revocations.withdrawn,
         estimator=estimator,
     )
     return Services(
@@ -236,6 +237,7 @@ def assemble(
             snapshots=settings.snapshots,
             datasets=settings.datasets,
             min_pairs=settings.min_pairs,
+            withdrawn=revocations.withdrawn,
         ),
         finalizer=Finalizer(store, backend, tracking, permission, revocations, notice),
         failures=Failures(store, backend, max_attempts=settings.max_attempts, patience_seconds=patience),
@@ -260,7 +262,7 @@ def assemble(
         taint_tags=TaintTags(store, tracking),
         taints_told=TaintsTold(store),
         decisions=Decisions(store),
-        retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls),
+        retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls, revocations.withdrawn),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
         retention=retention_of(settings, store),
     )

@@ -283,7 +283,8 @@ class LocalClient:
     def training_sheet(self, sheet_id: str) -> TrainingSheetDetails:
         """See `Client`."""
         with self._services.source.open(sheet_id) as opened:
-            summary = ExportSummary.of(export_summary(opened, self._services.policy))
+            withdrawn = self._services.revocations.withdrawn(sheet_id)
+            summary = ExportSummary.of(export_summary(opened, self._services.policy, withdrawn=withdrawn))
             fields = TrainingSheet.fields_of(opened.sheet)
             return TrainingSheetDetails(**fields, digest=opened.digest, export_summary=summary)
 
@@ -292,7 +293,8 @@ class LocalClient:
         """See `Client`."""
         with self._services.source.open(sheet_id) as opened:
             trainable = opened.sheet.status in TRAINABLE_SHEETS
-            lines = preview(opened, self._services.policy, limit) if trainable else []
+            withdrawn = self._services.revocations.withdrawn(sheet_id)
+            lines = preview(opened, self._services.policy, limit, withdrawn=withdrawn) if trainable else []
         return TrainingSheetPreview(training_sheet_id=sheet_id, trainable=trainable, lines=lines)
 
     @needs(Role.VIEWER)

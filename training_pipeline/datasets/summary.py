@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.datasets.verdicts import judged
+from training_pipeline.datasets.verdicts import judged, verdicts
 from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary, ReasonCount, SheetWarning
+from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.policy import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.domain.rules.text import is_blank
@@ -24,8 +25,14 @@ _INSTRUCTIONS: Final = "instruction_prompt"
 _NOBODY: Final = "constraints_set_by_nobody"
 
 
-def export_summary(opened: OpenSheet, policy: GatePolicy) -> ExportSummary:
-    """Judge all pairs and count, where the pairs are. Writes nothing; also for sheets that may not be trained on."""
+def export_summary(opened: OpenSheet, policy: GatePolicy, *, withdrawn: Withdrawn = NOTHING) -> ExportSummary:
+    """Judge all pairs and count, where the pairs are. Writes nothing; also for sheets that may not be trained on.
+
+    Where anything is `withdrawn`, the verdicts are fetched and counted here.
+    """
+    if withdrawn:
+        with verdicts(opened, policy, withdrawn=withdrawn) as table:
+            return summarise(table, policy)
     with judged(opened, policy) as table, opened.engine.fetch(_counts(table)) as counts:
         return _summary(counts.to_pandas(), policy)
 

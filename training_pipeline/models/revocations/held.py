@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 from sqlalchemy import Connection, text
 
-from training_pipeline.domain.revocations import Learned
+from training_pipeline.domain.revocations import Learned, Withdrawn
 from training_pipeline.models.uses.keys import COLUMNS, lost
 
 _NAMED: Final = text(
@@ -54,6 +54,16 @@ def held(connection: Connection, training_sheet_id: str, manifest: Path) -> Mapp
     except duckdb.Error as error:
         raise lost(manifest, error) from error
     return {revocation_id: Learned(train, validation) for revocation_id, train, validation in found}
+
+
+def withdrawn(connection: Connection, training_sheet_id: str) -> Withdrawn:
+    """What may not be trained on in a training sheet: everything for which `held` would name a revocation."""
+    named = connection.execute(_NAMED, {"sheet": training_sheet_id}).tuples()
+    rows = connection.execute(_ROWS, {"sheet": training_sheet_id}).tuples()
+    return Withdrawn(
+        named=tuple((kind, value) for _, kind, value in named),
+        rows=tuple((pair_id, row_hash, only_in is not None) for _, pair_id, row_hash, only_in in rows),
+    )
 
 
 def _table(names: tuple[str, ...], rows: Sequence[tuple[str | None, ...]]) -> pa.Table:

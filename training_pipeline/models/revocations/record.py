@@ -30,13 +30,14 @@ from training_pipeline.domain.revocations import (
     RevokedKind,
     Taint,
     Tainted,
+    Withdrawn,
     new_revocation_id,
     tainted,
 )
 from training_pipeline.domain.uses import DatasetUse
 from training_pipeline.models.revocations import found as finding
 from training_pipeline.models.revocations.found import Found, Model, found
-from training_pipeline.models.revocations.held import held
+from training_pipeline.models.revocations.held import held, withdrawn
 from training_pipeline.models.revocations.tables import revocations, taints
 from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
 from training_pipeline.training_jobs.store.tables import training_jobs
@@ -180,6 +181,11 @@ class Revocations:
         with self._store.begin() as connection:
             latest: int | None = connection.execute(select(func.max(revocations.c.number))).scalar_one()
         return latest or 0
+
+    def withdrawn(self, training_sheet_id: str) -> Withdrawn:
+        """What may not be trained on in a training sheet, whatever the sheet says. Reads only."""
+        with self._store.begin() as connection:
+            return withdrawn(connection, training_sheet_id)
 
     def held(self, job: TrainingJob) -> Mapping[str, int]:
         """How many rows of each revocation a job trains and validates on; only what occurs. Reads only."""

@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.domain.revocations import Revoked, Taint
+from training_pipeline.domain.revocations import Revoked, Taint, Withdrawn
 from training_pipeline.models.revocations import read
 from training_pipeline.models.revocations.record import Revocations, in_words, lock, taints_of
 from training_pipeline.models.revocations.tables import revocations as table
@@ -172,6 +172,9 @@ def test_before_or_after_its_registration_a_model_is_tainted_alike(
     assert found[child.id] == found[grandchild.id] == (0, 0, (after.id,))
     assert revocations.held(after) == {recorded.revocation.id: sum(found[after.id][:2])}
     assert revocations.held(child) == {}
+    assert revocations.withdrawn("invoices") == Withdrawn(named=((asked.kind, asked.value),))
+    elsewhere = revocations.withdrawn("letters")
+    assert bool(elsewhere) is (asked.training_sheet_id is None)
 
 
 def test_a_model_that_is_registered_while_a_pair_is_revoked_is_tainted(
