@@ -4,6 +4,7 @@
 import logging
 import math
 import time
+from concurrent.futures import wait
 from contextlib import suppress
 from typing import Final
 
@@ -24,7 +25,7 @@ ASSET: Final = "fine_tuned_model"
 #: Together well under the 60 s after which Dagster gives a sensor up.
 LOOK_SECONDS: Final = 20.0
 TAG_SECONDS: Final = 10.0
-#: A look that takes longer is named with the time it has taken.
+#: A look that takes longer is logged as a warning.
 _LONG_SECONDS: Final = 600.0
 _log = logging.getLogger(__name__)
 
@@ -67,18 +68,14 @@ def look(services: Services, looks: Looks) -> str:
     call = looks.begin(LOCK, None, lambda: _look(services))
     if call is None:  # there is one key, so only a full bound could say so
         return "No thread is free to look."
-    try:
-        looked = call.answer.result(timeout=LOOK_SECONDS)
-    except TimeoutError:
-        if call.answer.done():  # it was the look itself that timed out
-            raise
+    wait([call.answer], timeout=LOOK_SECONDS)
+    if not call.answer.done():
         seconds = time.monotonic() - call.started
         if seconds > _LONG_SECONDS:
             _log.warning("a look at a training sheet has taken %.0f seconds", seconds)
         return f"Still looking, for {seconds:.0f} seconds."
-    finally:
-        if call.answer.done():
-            looks.take(call)
+    looks.take(call)
+    looked = call.answer.result()
     if looked is None:
         return "Another process is looking."
     said = f"Looked at {looked.sheets} training sheet(s): {len(looked.recorded)} revocation(s) recorded."
