@@ -164,6 +164,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "models/revocations/read.py",
         "models/revocations/tables.py",
     ),
+    "models/revocations/test_proposals.py": ("models/revocations/taints.py",),
     "models/revocations/test_watch.py": ("models/revocations/changes.py",),
     "models/evaluation/test_figures.py": ("models/evaluation/metrics.py",),
     "models/evaluation/test_suites.py": ("models/evaluation/ancestry.py", "models/evaluation/tables.py"),

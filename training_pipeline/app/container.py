@@ -30,6 +30,7 @@ from training_pipeline.infra.database import Database, open_database
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.revocations.retrains import Retrains
 from training_pipeline.models.revocations.standings import standings
 from training_pipeline.models.revocations.tags import TaintTags
 from training_pipeline.models.revocations.told import TaintsTold
@@ -82,6 +83,7 @@ class Services:
     taint_tags: TaintTags
     taints_told: TaintsTold
     decisions: Decisions
+    retrains: Retrains
     retrainer: Retrainer
     #: Null where nothing of a job is in Unity Catalog.
     catalog_lineage: CatalogLineage | None
@@ -262,6 +264,7 @@ def assemble(
         taint_tags=TaintTags(store, tracking),
         taints_told=TaintsTold(store),
         decisions=Decisions(store),
+        retrains=Retrains(store, jobs),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls, revocations.withdrawn),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
         retention=retention_of(settings, store),

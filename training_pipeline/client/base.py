@@ -224,6 +224,9 @@ class Client(Protocol):
     def model_version(self, name: str, version: str) -> ModelVersionDetails:
         """A registered model version with everything that is on record of it."""
 
+    def retrain(self, name: str, version: str) -> TrainingJob:
+        """Launch the proposed retrain of a tainted version; again: the job that was launched."""
+
     def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
         """Look at a registered model version anew: is it still clean?"""
 

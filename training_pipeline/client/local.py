@@ -439,7 +439,13 @@ class LocalClient:
     @needs(Role.VIEWER)
     def model_version(self, name: str, version: str) -> ModelVersionDetails:
         """See `Client`."""
-        return ModelVersionDetails.of_whole(self._services.versions.show(name, version), self._addresses)
+        whole = self._services.versions.show(name, version)
+        return ModelVersionDetails.of_whole(whole, self._addresses, self._services.retrains.of(name, version))
+
+    @needs(Role.OPERATOR)
+    def retrain(self, name: str, version: str) -> TrainingJob:
+        """See `Client`."""
+        return self.shown(self._services.retrains.launch(name, version, actor=self.caller.name))
 
     @needs(Role.VIEWER)
     def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:

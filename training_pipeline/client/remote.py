@@ -236,6 +236,10 @@ class RemoteClient:
         """See `Client`."""
         return self._service.ask(ModelVersionDetails, "GET", _version(name, version))
 
+    def retrain(self, name: str, version: str) -> TrainingJob:
+        """See `Client`."""
+        return self._service.ask(TrainingJob, "POST", _version(name, version, "/retrain"))
+
     def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
         """See `Client`."""
         return self._service.ask(ModelVersionVerification, "POST", _version(name, version, "/verify"))

@@ -64,6 +64,7 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/model-versions"): Role.VIEWER,
     ("GET", f"{VERSION}"): Role.VIEWER,
     ("POST", f"{VERSION}/verify"): Role.VIEWER,
+    ("POST", f"{VERSION}/retrain"): Role.OPERATOR,
     ("POST", f"{VERSION}/endpoints"): Role.OPERATOR,
     ("DELETE", f"{VERSION}/endpoints"): Role.OPERATOR,
 }

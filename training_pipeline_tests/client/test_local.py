@@ -52,6 +52,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "check_suite": lambda client: client.check_suite("x", "y"),
     "model_versions": lambda client: client.model_versions(),
     "model_version": lambda client: client.model_version("x", "1"),
+    "retrain": lambda client: client.retrain("x", "1"),
     "verify_model_version": lambda client: client.verify_model_version("x", "1"),
     "add_endpoint": lambda client: client.add_endpoint("x", "1", url="https://x"),
     "remove_endpoint": lambda client: client.remove_endpoint("x", "1", url="https://x"),
@@ -69,6 +70,7 @@ OF_OPERATORS = {
     "add_endpoint",
     "remove_endpoint",
     "create_suite",
+    "retrain",
 }
 OF_JOBS = ("create", "plan", "poll", "cancel", "finish", "retry", "plan_retry")
 

@@ -22,6 +22,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionDetails,
     ModelVersionPage,
     ModelVersionVerification,
+    RetrainProposal,
     Steward,
 )
 
@@ -67,6 +68,8 @@ def details(found: ModelVersionDetails) -> RenderableType:
     grid.add_row("model", Text.assemble(f"{found.name} version {found.version}  ", (found.state, _STATES[found.state])))
     for reason in found.reasons:
         grid.add_row("", Text(reason, "red"))
+    if found.retrain is not None:
+        grid.add_row("retrain", Text(_retrain(found, found.retrain)))
     grid.add_row("training job", f"{found.job_id}, created by {found.created_by}, ended {_day(found.registered_at)}")
     grid.add_row("training sheet", Text(f"{found.training_sheet_name} ({found.training_sheet_id})"))
     grid.add_row("made from", Text(f"sheet {found.sheet_id}, prompt template {found.template_id}"))
@@ -112,6 +115,15 @@ def endpoints(found: Sequence[EndpointUse]) -> RenderableType:
         by = one.added_by if one.removed_by is None else f"{one.added_by}, over by {one.removed_by}"
         shown.add_row(Text(one.url), _day(one.since), "now" if one.until is None else _day(one.until), Text(by))
     return shown
+
+
+def _retrain(found: ModelVersionDetails, proposal: RetrainProposal) -> str:
+    if proposal.launched_job_id is not None:
+        return f"launched by {proposal.launched_by}: {proposal.launched_job_id}"
+    known = proposal.train is not None and proposal.validation is not None
+    rows = f"{proposal.train:,} rows in train and {proposal.validation:,} in validation" if known else "the rows"
+    said = f"without {rows}: training-pipeline models retrain {found.name} {found.version}"
+    return said if proposal.tainted_base is None else f"{said}, from {proposal.request['base_model']}"
 
 
 def _allowed(approvals: Approvals) -> Iterator[tuple[str, RenderableType]]:

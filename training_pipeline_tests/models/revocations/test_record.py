@@ -14,8 +14,9 @@ from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Revoked, Taint, Withdrawn
 from training_pipeline.models.revocations import read
-from training_pipeline.models.revocations.record import Revocations, in_words, lock, taints_of
+from training_pipeline.models.revocations.record import Revocations, lock
 from training_pipeline.models.revocations.tables import revocations as table
+from training_pipeline.models.revocations.taints import in_words, taints_of
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.testing.revoked import trained_from
 from training_pipeline.testing.used_rows import NO_DIGEST, dataset_of, job_with, row
