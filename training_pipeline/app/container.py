@@ -22,6 +22,7 @@ from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.databricks.volume_folders import VolumeFolders
+from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
@@ -36,6 +37,8 @@ from training_pipeline.models.revocations.tags import TaintTags
 from training_pipeline.models.revocations.told import TaintsTold
 from training_pipeline.models.revocations.watch import SheetWatch
 from training_pipeline.models.uses.index import UseIndex
+from training_pipeline.models.versions.alias_watch import AliasWatch
+from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.retraining.retrain import Retrainer
 from training_pipeline.settings import Settings
@@ -80,6 +83,7 @@ class Services:
     permission_watch: PermissionWatch
     revocations: Revocations
     sheet_watch: SheetWatch
+    alias_watch: AliasWatch
     taint_tags: TaintTags
     taints_told: TaintsTold
     decisions: Decisions
@@ -187,6 +191,13 @@ def assemble(
     def blind(sheet_id: str, why: str) -> None:
         alerts.notice(store, alerts.of_blindness(sheet_id, why, datetime.now(UTC).date()))
 
+    def moved(connection: Connection, moves: Sequence[AliasMove]) -> None:
+        for move in moves:
+            alerts.record(connection, alerts.of_alias_move(move, datetime.now(UTC)))
+
+    def names_tainted(found: TaintedAlias, what: OnTaint, version: str | None) -> None:
+        alerts.notice(store, alerts.of_tainted_alias(found, what, version, urls), as_event=True)
+
     revocations = Revocations(store, tell)
     permission = Permission(source, policy, revocations)
     poller = Poller(
@@ -228,7 +239,21 @@ def assemble(
         suites=Suites(
             store, source, policy, directory=settings.suites, refuse_near=not settings.evaluate_near_questions
         ),
-        versions=ModelVersions(store, permission, backend, tracking, standings=partial(standings, store)),
+        versions=ModelVersions(
+            store,
+            permission,
+            backend,
+            tracking,
+            aliases=Aliases(store, tracking, moved),
+            standings=partial(standings, store),
+        ),
+        alias_watch=AliasWatch(
+            store,
+            Aliases(store, tracking, moved, seconds=10.0),
+            names_tainted,
+            lambda name: settings.on_taint_by_model.get(name, settings.on_taint),
+            seconds=settings.alias_seconds,
+        ),
         launcher=Launcher(
             store,
             source,

@@ -41,7 +41,7 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Looks at the training sheets of registered models: records pairs that lost a permission, have "
-        "another text or vanished, taints every model that learned from them, and tags it.",
+        "another text or vanished, taints every model that learned from them, and tags it. Watches its aliases.",
     )
     def watch_revocations(context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]) -> dg.SkipReason:
         """Have the sheets that are due looked at; tag what is tainted, and fail its check."""
@@ -57,6 +57,11 @@ def watch(instance: dg.DagsterInstance, services: Services, looks: Looks) -> str
     that takes minutes to judge is judged once.
     """
     said = look(services, looks)
+    aliases = services.alias_watch.look_due()
+    if aliases.tainted:
+        said += f" {aliases.tainted} alias(es) name a tainted version; {aliases.demoted} moved."
+    if aliases.trouble is not None:
+        said += f" {aliases.trouble}"
     failed = fail_checks(instance, services)
     tagged = services.taint_tags.write_due(seconds=TAG_SECONDS)
     said += f" {failed} check(s) failed, {tagged.tagged} model(s) tagged."

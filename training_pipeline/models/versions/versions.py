@@ -67,11 +67,12 @@ class ModelVersions:
         backend: FineTuningBackend,
         tracking: RunTracking,
         *,
+        aliases: Aliases,
         standings: Standings = no_standings,
     ) -> None:
         self._store = store
         self._backend = backend
-        self._aliases = Aliases(store, tracking)
+        self._aliases = aliases
         self._standings = standings
         self._verifier = Verifier(store, permission, backend, tracking)
 

@@ -1,4 +1,4 @@
-"""Retrains of tainted versions without the withdrawn rows.
+"""Retrains of tainted versions without the withdrawn rows, and when the aliases of a model were looked at.
 
 Revision ID: 0017
 """
@@ -14,7 +14,7 @@ down_revision = "0015"
 
 
 def upgrade() -> None:
-    """Add the table, empty: proposals for versions that are tainted already are made when somebody asks."""
+    """Add the tables, empty: proposals for versions that are tainted already are made when somebody asks."""
     op.create_table(
         "retrain_proposals",
         sa.Column("job_id", sa.Text(), nullable=False),
@@ -39,4 +39,10 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_retrain_proposals_model_name_model_version", "retrain_proposals", ["model_name", "model_version"]
+    )
+    op.create_table(
+        "alias_looks",
+        sa.Column("model_name", sa.Text(), nullable=False),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("model_name", name=op.f("pk_alias_looks")),
     )
