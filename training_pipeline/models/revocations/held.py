@@ -42,6 +42,12 @@ def lost(connection: Connection, training_sheet_id: str, manifest: Path) -> Lear
     return Learned(train, validation)
 
 
+def hashes_of(connection: Connection, revocation_id: str, training_sheet_id: str, manifest: Path) -> frozenset[str]:
+    """The hashes of the rows that a dataset of the sheet holds of one revocation. Raises as `held`."""
+    found = _found(connection, training_sheet_id, manifest, "SELECT DISTINCT id, row_hash FROM found")
+    return frozenset(row_hash for one, row_hash in found if one == revocation_id)
+
+
 def _found(connection: Connection, training_sheet_id: str, manifest: Path, counted: str) -> list[tuple[Any, ...]]:
     """What `counted` says of the rows that were found, each with its revocation; nothing where there is none."""
     named = connection.execute(_NAMED, {"sheet": training_sheet_id}).tuples().all()
@@ -49,7 +55,7 @@ def _found(connection: Connection, training_sheet_id: str, manifest: Path, count
     if not named and not rows:
         return []
     by_name = " UNION ALL ".join(
-        f"SELECT id, pair_id, trains FROM used JOIN named ON kind = '{kind}' AND value = {column}"  # noqa: S608 - ours
+        f"SELECT id, pair_id, row_hash, trains FROM used JOIN named ON kind = '{kind}' AND value = {column}"  # noqa: S608 - ours
         for kind, (column, _) in COLUMNS.items()
         if kind != "question_hash"
     )
@@ -58,7 +64,7 @@ def _found(connection: Connection, training_sheet_id: str, manifest: Path, count
             SELECT pair_id, row_hash, item_ref, canonical_label_id, split = 'train' AS trains
             FROM read_parquet($path) WHERE split IS NOT NULL
         ), found AS ({by_name} UNION ALL
-            SELECT id, pair_id, trains FROM used JOIN seen USING (pair_id, row_hash)
+            SELECT id, pair_id, row_hash, trains FROM used JOIN seen USING (pair_id, row_hash)
             WHERE only_in IS NULL OR NOT trains
         )
         {counted}
