@@ -3,7 +3,7 @@
 #
 #   sh docs/scripts/auditors_morning.sh MODEL VERSION JOB OTHER_JOB SHEET PAIR
 #
-# Through a service elsewhere: set TRAINING_PIPELINE_API_URL and TRAINING_PIPELINE_API_TOKEN first.
+# Through a service elsewhere: set TRAINING_PIPELINE_URL and TRAINING_PIPELINE_TOKEN first.
 set -eu
 MODEL=$1 VERSION=$2 JOB=$3 OTHER_JOB=$4 SHEET=$5 PAIR=$6
 

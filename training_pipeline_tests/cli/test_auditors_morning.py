@@ -21,7 +21,7 @@ SAYS = {
     "models show": "triage version 2",
     "jobs lineage": "p-0003",
     "uses": "triage",
-    "jobs diff": "tj-",
+    "jobs diff": "split_predecessor",
     "revocations": "consent withdrawn",
     "models decisions": "Nothing was decided",
     "models verify": "It is NOT clean",

@@ -104,5 +104,5 @@ def _holds(path: Path, texts: Sequence[bytes]) -> bool:
             window = kept + chunk
             if any(text in window for text in texts):
                 return True
-            kept = window[len(window) - overlap :] if overlap else b""
+            kept = window[max(0, len(window) - overlap) :]
     return False
