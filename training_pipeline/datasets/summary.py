@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.datasets.verdicts import judged, verdicts
+from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary, ReasonCount, SheetWarning
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.comparison import is_outright
@@ -26,20 +26,13 @@ _NOBODY: Final = "constraints_set_by_nobody"
 
 
 def export_summary(opened: OpenSheet, policy: GatePolicy, *, withdrawn: Withdrawn = NOTHING) -> ExportSummary:
-    """Judge all pairs and count, where the pairs are. Writes nothing; also for sheets that may not be trained on.
+    """Judge all pairs and count. Writes nothing; also for sheets that may not be trained on.
 
-    Where anything is `withdrawn`, the verdicts are fetched and counted here.
+    The verdicts are fetched first: each count of ours would have Spark plan the statement of the verdicts once more,
+    which took it minutes.
     """
-    if withdrawn:
-        with verdicts(opened, policy, withdrawn=withdrawn) as table:
-            return summarise(table, policy)
-    with judged(opened, policy) as table, opened.engine.fetch(_counts(table)) as counts:
-        return _summary(counts.to_pandas(), policy)
-
-
-def summarise(table: ir.Table, policy: GatePolicy) -> ExportSummary:
-    """Count the verdicts of `judge_together`. Reads only; raises `AssertionError` if the numbers do not add up."""
-    return _summary(_counts(table).to_pandas(), policy)
+    with verdicts(opened, policy, withdrawn=withdrawn) as table:
+        return summarise(table, policy)
 
 
 def _counts(table: ir.Table) -> ir.Table:
@@ -85,7 +78,9 @@ def _each(table: ir.Table, column: str) -> ir.Table:
     return table.select(question=table[column].split(" ").unnest())
 
 
-def _summary(found: pd.DataFrame, policy: GatePolicy) -> ExportSummary:
+def summarise(table: ir.Table, policy: GatePolicy) -> ExportSummary:
+    """Count the verdicts of `judge_together`. Reads only; raises `AssertionError` if the numbers do not add up."""
+    found = _counts(table).to_pandas()
     counts = found[found["counted"] == _PAIRS]
     others = found[found["counted"] != _PAIRS]
     warned = dict(zip(others["counted"].tolist(), others["pairs"].tolist(), strict=True))
