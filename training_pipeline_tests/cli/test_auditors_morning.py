@@ -22,7 +22,7 @@ SAYS = {
     "jobs lineage": "p-0003",
     "uses": "triage",
     "jobs diff": "split_predecessor",
-    "revocations": "consent withdrawn",
+    "revocations": "pair p-0003",
     "models decisions": "Nothing was decided",
     "models verify": "It is NOT clean",
 }
