@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from training_pipeline.backends.base import EvaluationOrder, ScoresFile
 from training_pipeline.backends.local.run_directory import RunDirectory
-from training_pipeline.domain.errors import BackendFailed, Conflict
-from training_pipeline.infra.file_lock import hold
+from training_pipeline.domain.errors import BackendFailed
+from training_pipeline.infra.file_lock import try_lock
 from training_pipeline.infra.files import new_private_file, sha256
 from training_pipeline.infra.json_file import read_json, write_json
 
@@ -30,26 +30,27 @@ def hand_over(run: RunDirectory, lines: Callable[[], Iterable[str]], *, asked: f
 
     One at a time: whoever comes second finds the answer given, and reads no text.
     """
-    try:
-        with hold(run.path / "questions.lock", wait=False):
-            if not _asks(run, asked):
-                return False
-            partial = run.questions.with_suffix(".partial")
-            partial.unlink(missing_ok=True)
-            try:
-                with os.fdopen(new_private_file(partial), "w", encoding="utf-8") as file:
-                    file.writelines(f"{line}\n" for line in lines())
-                if not _asks(run, asked):  # ended meanwhile, and with it what removes the questions
-                    return False
-                partial.replace(run.questions)
-                write_json(run.permission, {"asked": asked})
-            finally:
-                partial.unlink(missing_ok=True)
-            if run.outcome() is not None:
-                run.forget_questions()
-            return True
-    except Conflict:
+    lock = try_lock(run.path / "questions.lock")
+    if lock is None:
         return False
+    try:
+        if not _asks(run, asked):
+            return False
+        try:
+            run.half_questions.unlink(missing_ok=True)  # of a process that was killed
+            with os.fdopen(new_private_file(run.half_questions), "w", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in lines())
+            if not _asks(run, asked):  # ended meanwhile, and with it what removes the questions
+                return False
+            run.half_questions.replace(run.questions)
+            write_json(run.permission, {"asked": asked})
+        finally:
+            run.half_questions.unlink(missing_ok=True)
+        if run.outcome() is not None:
+            run.forget_questions()
+        return True
+    finally:
+        os.close(lock)
 
 
 def scores(run: RunDirectory) -> Mapping[str, ScoresFile]:

@@ -171,9 +171,15 @@ class RunDirectory:
         """The text that an evaluation works on, as long as it does."""
         return self.path / "questions.jsonl"
 
+    @property
+    def half_questions(self) -> Path:
+        """The same, while it is written."""
+        return self.path / "questions.partial"
+
     def forget_questions(self) -> None:
         """Remove the text of an evaluation. Idempotent."""
-        self.questions.unlink(missing_ok=True)
+        for file in (self.questions, self.half_questions):
+            file.unlink(missing_ok=True)
 
     def write_outcome(self, outcome: Outcome) -> None:
         """End the run: its questions go first. Writes."""
