@@ -27,6 +27,7 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
+from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.revocations.record import Revocations
@@ -73,6 +74,7 @@ class Services:
     uses: UseIndex
     suites: Suites
     versions: ModelVersions
+    evaluations: Evaluations
     launcher: Launcher
     finalizer: Finalizer
     failures: Failures
@@ -199,6 +201,9 @@ def assemble(
     def notice(job: TrainingJob, warned: Warned, as_event: bool) -> None:
         alerts.notice(store, alerts.of_warning(job, warned, urls), as_event=as_event)
 
+    refuse_near = not settings.evaluate_near_questions
+    suites = Suites(store, source, policy, directory=settings.suites, refuse_near=refuse_near)
+    versions = ModelVersions(store, permission, backend, tracking, standings=partial(standings, store))
     estimator = Estimator(store, price_file=settings.price_file, speed_file=settings.machine_speed)
     jobs = JobService(
         store,
@@ -222,10 +227,9 @@ def assemble(
         jobs=jobs,
         poller=poller,
         uses=uses,
-        suites=Suites(
-            store, source, policy, directory=settings.suites, refuse_near=not settings.evaluate_near_questions
-        ),
-        versions=ModelVersions(store, permission, backend, tracking, standings=partial(standings, store)),
+        suites=suites,
+        versions=versions,
+        evaluations=Evaluations(store, source, policy, backend, tracking, suites, versions, refuse_near=refuse_near),
         launcher=Launcher(
             store,
             source,

@@ -42,6 +42,7 @@ from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
 from training_pipeline.schemas.decision import Decide, Decision, DecisionPage
 from training_pipeline.schemas.diff import TrainingJobDiff
+from training_pipeline.schemas.evaluation import EvaluateModelVersion, ModelEvaluation, ModelEvaluations
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
@@ -456,6 +457,25 @@ class LocalClient:
         """See `Client`."""
         found = self._services.versions.remove_endpoint(name, version, url, actor=self.caller.name)
         return ModelEndpoints.model_validate({"endpoints": found})
+
+    @needs(Role.OPERATOR)
+    def evaluate(self, name: str, version: str, body: Mapping[str, Any] | EvaluateModelVersion) -> ModelEvaluation:
+        """See `Client`."""
+        asked = _checked(EvaluateModelVersion, body)
+        made = self._services.evaluations.start(
+            name, version, asked.suite, champion=asked.champion, base=asked.base, actor=self.caller.name
+        )
+        return ModelEvaluation.of(made)
+
+    @needs(Role.VIEWER)
+    def evaluations(self, name: str, version: str) -> ModelEvaluations:
+        """See `Client`."""
+        return ModelEvaluations.of(self._services.evaluations.of_version(name, version))
+
+    @needs(Role.OPERATOR)
+    def cancel_evaluation(self, name: str, version: str, evaluation_id: str) -> ModelEvaluation:
+        """See `Client`."""
+        return ModelEvaluation.of(self._services.evaluations.cancel(name, version, evaluation_id))
 
     @needs(Role.VIEWER)
     def version_facets(self) -> VersionFacets:

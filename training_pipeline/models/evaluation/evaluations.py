@@ -31,6 +31,7 @@ from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluati
 from training_pipeline.models.evaluation.results import figures_of
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.versions import files
+from training_pipeline.models.versions.aliases import holder
 from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.sheets.base import TrainingSheetSource
@@ -244,10 +245,10 @@ class Evaluations:
             subject = self._versions.subject(name, asked)
             require_usable(subject)
             return subject
-        held = self._tracking.aliases(name).get(CHAMPION)
-        if held is None or held == version:
-            return None
         try:
+            held = holder(self._tracking, name, CHAMPION)
+            if held is None or held == version:
+                return None
             subject = self._versions.subject(name, held)
             require_usable(subject)
             self._asked("champion", subject)

@@ -1,4 +1,4 @@
-"""Evaluations on record: what was asked of which version, how far it is, and what came of it. Never a text of a pair."""
+"""Evaluations on record: what was asked of which version, how far it is, and what came of it. No text of a pair."""
 
 from __future__ import annotations
 

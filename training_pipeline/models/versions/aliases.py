@@ -14,6 +14,7 @@ from typing import Final
 
 from sqlalchemy import text
 
+from training_pipeline.domain.errors import Unavailable
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
@@ -46,6 +47,17 @@ class AliasUse:
     alias: str
     since: datetime
     until: datetime | None
+
+
+def holder(tracking: RunTracking, name: str, alias: str) -> str | None:
+    """The version that an alias names now, None for none. Raises `Unavailable` where the registry does not say it."""
+    try:
+        return tracking.aliases(name).get(alias)
+    except Exception as error:
+        raise Unavailable(
+            f"The registry could not be asked for the alias {alias!r} of {name}: {backoff.describe(error)}.",
+            hint="Try again when it answers.",
+        ) from error
 
 
 class Aliases:
