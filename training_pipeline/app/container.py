@@ -29,6 +29,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.suites import Suites
+from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.revocations.record import Revocations
 from training_pipeline.models.revocations.standings import standings
@@ -75,6 +76,7 @@ class Services:
     suites: Suites
     versions: ModelVersions
     evaluations: Evaluations
+    promotions: Promotions
     launcher: Launcher
     finalizer: Finalizer
     failures: Failures
@@ -230,6 +232,7 @@ def assemble(
         suites=suites,
         versions=versions,
         evaluations=Evaluations(store, source, policy, backend, tracking, suites, versions, refuse_near=refuse_near),
+        promotions=Promotions(store, database, tracking, versions),
         launcher=Launcher(
             store,
             source,

@@ -34,7 +34,7 @@ COMMANDS: Final = {
     ),
     "models": (
         "commands.models:app",
-        "List, show, verify and evaluate registered model versions, and decide about tainted ones.",
+        "List, show, verify, evaluate and promote registered model versions, and decide about tainted ones.",
     ),
     "uses": (
         "commands.uses:uses",

@@ -26,6 +26,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionPage,
     ModelVersionVerification,
 )
+from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
@@ -242,3 +243,12 @@ class Client(Protocol):
 
     def cancel_evaluation(self, name: str, version: str, evaluation_id: str) -> ModelEvaluation:
         """Have an evaluation stopped. Idempotent."""
+
+    def promote(self, name: str, version: str, body: Mapping[str, Any]) -> ModelPromotion:
+        """Ask the gate whether an alias may name this version, and move it if it may. The decision is on record."""
+
+    def roll_back(self, name: str, body: Mapping[str, Any]) -> ModelPromotion:
+        """Move an alias back to the version that had it before."""
+
+    def promotions(self, name: str) -> ModelPromotions:
+        """The decisions about the aliases of a model, the newest first."""

@@ -28,6 +28,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionPage,
     ModelVersionVerification,
 )
+from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
@@ -261,6 +262,18 @@ class RemoteClient:
         """See `Client`."""
         path = _version(name, version, f"/evaluations/{quote(evaluation_id, safe='')}/cancel")
         return self._service.ask(ModelEvaluation, "POST", path)
+
+    def promote(self, name: str, version: str, body: Mapping[str, Any]) -> ModelPromotion:
+        """See `Client`."""
+        return self._service.ask(ModelPromotion, "POST", _version(name, version, "/promote"), body=body)
+
+    def roll_back(self, name: str, body: Mapping[str, Any]) -> ModelPromotion:
+        """See `Client`."""
+        return self._service.ask(ModelPromotion, "POST", f"/promotions/{quote(name, safe='')}/roll-back", body=body)
+
+    def promotions(self, name: str) -> ModelPromotions:
+        """See `Client`."""
+        return self._service.ask(ModelPromotions, "GET", f"/promotions/{quote(name, safe='')}")
 
     def preview_revocation(self, body: Mapping[str, Any]) -> RevocationPreview:
         """See `Client`."""

@@ -161,6 +161,13 @@ class Tracking:
             return {}
         return {str(alias): str(version) for alias, version in found.items()}
 
+    def set_alias(self, model_name: str, alias: str, version: str | None) -> None:
+        """Have the alias of a registered model name this version, or none. Idempotent."""
+        if version is None:
+            self.client.delete_registered_model_alias(model_name, alias)
+        else:
+            self.client.set_registered_model_alias(model_name, alias, version)
+
     def end_run(self, run_id: str, status: str) -> None:
         """End a run as FINISHED, FAILED or KILLED. Idempotent."""
         with self._turns:

@@ -6,14 +6,14 @@ from typing import Annotated, Final
 
 import typer
 
-from training_pipeline.cli.commands import model_decisions, model_evaluations, paging
+from training_pipeline.cli.commands import model_decisions, model_evaluations, model_promotions, paging
 from training_pipeline.cli.commands.options import Cursor, Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
 from training_pipeline.cli.render import models as render
 from training_pipeline.domain.model_version import Verdict, VersionState
 
 app = typer.Typer(
-    help="List, show, verify and evaluate registered model versions, and decide about tainted ones.",
+    help="List, show, verify, evaluate and promote registered model versions, and decide about tainted ones.",
     no_args_is_help=True,
 )
 
@@ -93,3 +93,4 @@ def endpoint(
 
 model_decisions.add_to(app)
 model_evaluations.add_to(app)
+model_promotions.add_to(app)
