@@ -60,9 +60,9 @@ class Promotions:
         """Ask the gate whether the alias may name this version, put its decision on record, and move it if it may.
 
         Without a `gate`, that of the last decision about the alias. Without a `suite`, the one of the latest
-        evaluation. `held` is the version that the caller believes to hold the alias. Raises `NotFound`, `InvalidRequest`,
-        `Tainted`, `Conflict` where the alias is there already or was moved meanwhile, and `Unavailable` where the
-        registry does not answer: then nothing was moved.
+        evaluation. `held` is the version that the caller believes to hold the alias. Raises `NotFound`, `Tainted`,
+        `InvalidRequest`, `Conflict` where the alias is there already or was moved meanwhile, and `Unavailable` where
+        the registry does not answer: then nothing was moved.
         """
         _require_alias(alias)
         asked = self._gate(name, alias, gate)
@@ -70,7 +70,7 @@ class Promotions:
         with advisory_lock.hold(self._database, f"alias {name} {alias}"):
             subject = self._versions.subject(name, version)
             require_usable(subject)
-            before = holder(self._tracking, name, alias)
+            before = self._holder(name, alias)
             if before == version:
                 raise Conflict(f"{alias} of {name} is version {version} already.")
             if held is not None and held != before:
@@ -106,8 +106,8 @@ class Promotions:
         _require_alias(alias)
         registry = self._registry()
         with advisory_lock.hold(self._database, f"alias {name} {alias}"):
+            now = self._holder(name, alias)
             last = self._last(name, alias)
-            now = holder(self._tracking, name, alias)
             if last is None:
                 raise Conflict(f"{alias} of {name} was never moved from here, so there is nothing to roll back.")
             if now != last.model_version:
@@ -132,6 +132,14 @@ class Promotions:
     def of_model(self, name: str, alias: str | None = None) -> list[Promotion]:
         """Every decision about the aliases of a model, the newest first. Reads only."""
         return records.of_model(self._store, name, alias)
+
+    def _holder(self, name: str, alias: str) -> str | None:
+        """The version that has the alias. A move that a process did not live to note is noted now."""
+        now = holder(self._tracking, name, alias)
+        newest = next(iter(records.of_model(self._store, name, alias)), None)
+        if newest is not None and newest.is_open and newest.model_version == now:
+            records.moved(self._store, newest.number)
+        return now
 
     def _last(self, name: str, alias: str) -> Promotion | None:
         """The promotion that is in force: each roll back takes one back."""

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, insert, select, update
 
-from training_pipeline.models.promotion.gate import Decision, Gate
+from training_pipeline.models.promotion.gate import Decision, Gate, Verdict
 from training_pipeline.models.promotion.tables import promotions
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -40,6 +40,12 @@ class Promotion(BaseModel):
     decided_at: datetime
     #: Null where the alias was not moved.
     moved_at: datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the alias was to be moved, and it is not on record that it was. Pure."""
+        lets = self.decision is None or self.decision.verdict is Verdict.SHIP
+        return lets and self.moved_at is None
 
 
 def add(store: JobStore, **values: Any) -> Promotion:

@@ -1,0 +1,40 @@
+"""Evaluations in a test: a suite that no model has seen, and the end of an evaluation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from training_pipeline.app.container import Services
+from training_pipeline.models.evaluation.records import ACTIVE, Evaluation
+from training_pipeline.testing.local_backend import until
+from training_pipeline.testing.small_sheet import rows, write_sheet
+
+SUITE = "parcels"
+
+
+def unseen(count: int, **values: Any) -> list[dict[str, Any]]:
+    """Pairs that may be evaluated on, and that ask what the sheet `small` does not ask."""
+    found = []
+    for number, pair in enumerate(rows(count, allowed_uses=["evaluation"], **values)):
+        asked = f"Whom do we call when parcel {number} is wet?"
+        messages = [{"role": "user", "content": asked}, {"role": "assistant", "content": f"desk {number % 5}"}]
+        found.append({**pair, "pair_id": f"e-{number:04d}", "item_ref": f"parcel-{number}", "messages": messages})
+    return found
+
+
+def make_suite(services: Services, count: int = 60) -> None:
+    """The suite `SUITE` of a sheet `held-out`."""
+    write_sheet(services.settings.sheets, "held-out", unseen(count))
+    services.suites.create(SUITE, ["held-out"], created_by="ada")
+
+
+def over(services: Services, evaluation: Evaluation) -> Evaluation:
+    """The evaluation at its end, carried on as the sensor does."""
+
+    def look() -> Evaluation | None:
+        services.evaluations.settle_all()
+        found = services.evaluations.of_version(evaluation.model_name, evaluation.model_version)
+        now = next(each for each in found if each.id == evaluation.id)
+        return None if now.status in ACTIVE else now
+
+    return until(look, f"the end of {evaluation.id}")
