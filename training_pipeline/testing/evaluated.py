@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from training_pipeline.app.container import Services
-from training_pipeline.models.evaluation.records import ACTIVE, Evaluation
+from training_pipeline.backends.base import AskedModel
+from training_pipeline.models.evaluation import records
+from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus, StoredFigure
 from training_pipeline.testing.local_backend import until
 from training_pipeline.testing.small_sheet import rows, write_sheet
 
@@ -38,3 +40,36 @@ def over(services: Services, evaluation: Evaluation) -> Evaluation:
         return None if now.status in ACTIVE else now
 
     return until(look, f"the end of {evaluation.id}")
+
+
+def stored_evaluation(job_id: str, status: EvaluationStatus = EvaluationStatus.SUCCEEDED) -> Evaluation:
+    """An evaluation of `triage` 2, as it is on record."""
+    now = records.now()
+    facts: dict[str, Any] = {"metric": "exact_match", "n": 57, "level": 0.95}
+    mean = StoredFigure(model="tuned", estimate=0.9, lower=0.8, upper=None, **facts)
+    duel = StoredFigure(
+        model="tuned", over="base", estimate=0.8, lower=0.7, upper=0.9, wins=48, losses=0, ties=9, **facts
+    )
+    return Evaluation(
+        id=records.new_id(now),
+        model_name="triage",
+        model_version="2",
+        job_id=job_id,
+        model_digest="0" * 64,
+        suite_name=SUITE,
+        suite_digest="1" * 64,
+        champion_version=None,
+        status=status,
+        created_by="ada",
+        created_at=now,
+        asked_models=(AskedModel(role="tuned", source="/nowhere"),),
+        counts=Counts(
+            asked=60,
+            evaluated=57,
+            refused={"same_question": 2},
+            aged={"missing": 1},
+            reported={},
+            is_ancestry_known=True,
+        ),
+        figures=(mean, duel),
+    )
