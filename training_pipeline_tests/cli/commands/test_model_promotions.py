@@ -40,8 +40,9 @@ def test_the_exit_code_is_the_verdict(
 ) -> None:
     asked: list[object] = []
     for verdict, code in EXIT_CODES.items():
+        decided = promotion(verdict)
 
-        def promote(self: Promotions, *what: object, made: Promotion = promotion(verdict), **more: object) -> Promotion:
+        def promote(self: Promotions, *what: object, made: Promotion = decided, **more: object) -> Promotion:
             asked.append((*what, more["gate"]))
             return made
 
