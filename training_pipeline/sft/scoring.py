@@ -69,7 +69,7 @@ def load(subject: Subject, work: Path) -> Loaded:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        model = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             source, use_safetensors=True, dtype="auto" if device == "cuda" else torch.float32, **options
         )
     except (RuntimeError, MemoryError):  # memory that ran out: nothing about the files

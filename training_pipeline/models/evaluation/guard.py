@@ -261,7 +261,7 @@ def _report(
         for pair, (_, finding, place) in zip(ids.to_pylist(), named[:MOST_NAMED], strict=True)
     ]
     left = aged(rows)
-    found = Contamination(
+    report = Contamination(
         job_id=ancestry.learned[0].job_id,
         jobs=tuple(each.job_id for each in ancestry.learned),
         is_ancestry_known=ancestry.is_known,
@@ -272,4 +272,4 @@ def _report(
         reported=dict(sorted(reported.items())),
         pairs=tuple(pairs),
     )
-    return found, rows.filter(pa.array(may)).select(SUITE_SCHEMA.names)
+    return report, rows.filter(pa.array(may)).select(SUITE_SCHEMA.names)
