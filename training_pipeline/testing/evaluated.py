@@ -62,6 +62,7 @@ def stored_evaluation(job_id: str, status: EvaluationStatus = EvaluationStatus.S
         status=status,
         created_by="ada",
         created_at=now,
+        finished_at=None if status in ACTIVE else now,
         asked_models=(AskedModel(role="tuned", source="/nowhere"),),
         counts=Counts(
             asked=60,

@@ -123,7 +123,11 @@ def digest_of(files: Mapping[str, str] | None) -> str:
 
 def add(store: JobStore, evaluation: Evaluation) -> Evaluation:
     """Store a new evaluation; where one of this version on these pairs is active, that one. Writes."""
-    row = {**evaluation.model_dump(mode="json"), "created_at": evaluation.created_at, "finished_at": None}
+    row = {
+        **evaluation.model_dump(mode="json"),
+        "created_at": evaluation.created_at,
+        "finished_at": evaluation.finished_at,
+    }
     table = model_evaluations.c
     active = select(model_evaluations).where(
         table.model_name == evaluation.model_name,

@@ -1,10 +1,11 @@
-"""Evaluations of a version that a real job registered, by a program that only says how right each model is."""
+"""Evaluations of a version of a job, by a program that only says how right each model is."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
@@ -13,35 +14,44 @@ from training_pipeline.app.container import Services
 from training_pipeline.backends.local import evaluation as program
 from training_pipeline.domain.errors import GateRefused, InvalidRequest, NotFound, Tainted, Unavailable
 from training_pipeline.domain.model_version import Standing, VersionState
+from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
 from training_pipeline.models.evaluation.results import scores_of
-from training_pipeline.testing.dagster_runs import create, finish, launch
+from training_pipeline.models.versions import files
+from training_pipeline.models.versions.files import Place
+from training_pipeline.settings import Settings
 from training_pipeline.testing.evaluated import SUITE, make_suite, over, unseen
+from training_pipeline.testing.installation import stand_in_services
+from training_pipeline.testing.job_life import succeeded
 from training_pipeline.testing.local_backend import until
 from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.testing.stand_in_evaluation import stand_in_evaluation
 
 
-@pytest.fixture(autouse=True)
-def _program(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def services(
+    settings: Settings, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Services]:
+    """An installation with version 2 of the model `triage`, whose folder is here."""
     right = {"tuned": 0.9, "base": 0.1, "champion": 0.5}
     monkeypatch.setattr(program, "PROGRAM", stand_in_evaluation(right=right))
+    monkeypatch.setattr(files, "place", lambda *_: Place(tmp_path, str(tmp_path)))
+    with stand_in_services(settings, database) as parts:
+        write_sheet(settings.sheets, "small", rows(40))
+        succeeded(parts)
+        make_suite(parts)
+        yield parts
 
 
 @pytest.fixture
-def evaluations(services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance) -> Evaluations:
-    """Those of version 1 of the model `triage`."""
-    made = create(services)
-    assert launch(services, definitions, instance, made).success
-    assert finish(services, definitions, instance, made).success
-    make_suite(services)
+def evaluations(services: Services) -> Evaluations:
     return services.evaluations
 
 
 def start(evaluations: Evaluations, **asked: Any) -> Evaluation:
-    return evaluations.start("triage", "1", SUITE, actor="ada", **asked)
+    return evaluations.start("triage", "2", SUITE, actor="ada", **asked)
 
 
 def asking(services: Services, evaluation: Evaluation) -> float:
@@ -66,7 +76,7 @@ def test_a_version_is_evaluated_beside_its_base_model(services: Services, evalua
     assert found.scores is not None
     assert scores_of(found.scores["tuned"])["exact_match"].to_pylist().count(1.0) == 54
     assert start(evaluations).id != made.id
-    assert services.versions.show("triage", "1").evaluations[1].id == made.id
+    assert services.versions.show("triage", "2").evaluations[1].id == made.id
     assert not [*services.settings.runs.glob(f"{made.id}-1/questions*jsonl")]
     said = {word for pair in unseen(60) for message in pair["messages"] for word in [message["content"]]}
     kept = {str(value) for row in pq.read_table(found.scores["tuned"].path).to_pylist() for value in row.values()}
@@ -81,7 +91,9 @@ def test_a_version_is_evaluated_beside_its_base_model(services: Services, evalua
         scores_of(found.scores["tuned"])
 
 
-def test_what_changed_until_it_has_its_slot_is_left_out(services: Services, evaluations: Evaluations) -> None:
+def test_what_changed_until_it_has_its_slot_is_left_out(
+    services: Services, evaluations: Evaluations, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = start(evaluations, base=False)
     changed = unseen(58)
     changed[3]["messages"][1]["content"] = "somebody else"
@@ -92,11 +104,7 @@ def test_what_changed_until_it_has_its_slot_is_left_out(services: Services, eval
     assert (found.counts.asked, found.counts.evaluated) == (60, 56)
     assert found.scores is not None
     assert {role: one.pairs for role, one in found.scores.items()} == {"tuned": 56}
-
-
-def test_a_version_tainted_meanwhile_is_asked_nothing(
-    services: Services, evaluations: Evaluations, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    # A version that is tainted meanwhile is asked nothing.
     made = start(evaluations)
     asking(services, made)
     standing = Standing(state=VersionState.TAINTED, reasons=("Tainted by rv-1: a reason.",))
@@ -104,7 +112,7 @@ def test_a_version_tainted_meanwhile_is_asked_nothing(
     found = over(services, made)
     assert found.status is EvaluationStatus.FAILED
     assert "Tainted by rv-1: a reason. Train a model without these pairs" in str(found.error)
-    with pytest.raises(Tainted, match="triage version 1 is tainted"):
+    with pytest.raises(Tainted, match="triage version 2 is tainted"):
         start(evaluations)
     withdrawn = Standing(state=VersionState.WITHDRAWN, reasons=())
     monkeypatch.setattr(services.versions, "_standings", lambda ids: dict.fromkeys(ids, withdrawn))
@@ -112,17 +120,19 @@ def test_a_version_tainted_meanwhile_is_asked_nothing(
         start(evaluations)
 
 
-def test_what_is_refused_at_once(services: Services, evaluations: Evaluations) -> None:
+def test_what_is_refused_waited_for_and_cancelled(
+    services: Services, evaluations: Evaluations, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_sheet(services.settings.sheets, "seen", rows(5, allowed_uses=["evaluation"]))
     services.suites.create("seen", ["seen"], created_by="ada")
     with pytest.raises(GateRefused, match=r"of 5 pairs 5 same_example"):
-        evaluations.start("triage", "1", "seen", actor="ada")
+        evaluations.start("triage", "2", "seen", actor="ada")
     with pytest.raises(NotFound):
         evaluations.start("triage", "7", SUITE, actor="ada")
     with pytest.raises(NotFound, match="There is no suite"):
-        evaluations.start("triage", "1", "nobody", actor="ada")
+        evaluations.start("triage", "2", "nobody", actor="ada")
     with pytest.raises(InvalidRequest, match="with itself"):
-        start(evaluations, champion="1")
+        start(evaluations, champion="2")
     elsewhere = Evaluations(
         services.store,
         services.source,
@@ -133,12 +143,8 @@ def test_what_is_refused_at_once(services: Services, evaluations: Evaluations) -
         services.versions,
     )
     with pytest.raises(InvalidRequest, match="backend elsewhere cannot evaluate"):
-        elsewhere.start("triage", "1", SUITE, actor="ada")
-
-
-def test_a_source_that_is_away_is_waited_for_and_a_cancel_ends_it(
-    services: Services, evaluations: Evaluations, monkeypatch: pytest.MonkeyPatch
-) -> None:
+        elsewhere.start("triage", "2", SUITE, actor="ada")
+    # A source that is away is waited for, and a cancel ends it.
     made = start(evaluations)
     asking(services, made)
 
@@ -146,12 +152,12 @@ def test_a_source_that_is_away_is_waited_for_and_a_cancel_ends_it(
         raise Unavailable("The source is away.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(services.source, "open", away)
+        patch.setattr(type(services.source), "open", away)
         evaluations.settle(made)
     waiting = records.get(services.store, made.id)
     assert (waiting.status, waiting.message) == (EvaluationStatus.QUEUED, "The source is away.")
-    evaluations.cancel("triage", "1", made.id)
+    evaluations.cancel("triage", "2", made.id)
     assert over(services, made).status is EvaluationStatus.CANCELLED
     with pytest.raises(NotFound):
-        evaluations.cancel("triage", "1", "ev-nobody")
-    assert evaluations.cancel("triage", "1", made.id).status is EvaluationStatus.CANCELLED
+        evaluations.cancel("triage", "2", "ev-nobody")
+    assert evaluations.cancel("triage", "2", made.id).status is EvaluationStatus.CANCELLED
