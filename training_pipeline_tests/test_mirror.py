@@ -170,7 +170,6 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "models/revocations/test_watch.py": ("models/revocations/changes.py",),
     "models/evaluation/test_evaluations.py": (
-        "defs/evaluations.py",
         "models/evaluation/questions.py",
         "models/evaluation/records.py",
         "models/evaluation/results.py",
