@@ -63,7 +63,8 @@ def test_models_are_asked_one_after_the_other(tiny_folder: Path, tmp_path: Path)
     assert len(pq.read_table(run / scores["tuned"]["file"])) == 4
     left = {path.name for path in run.rglob("*") if path.is_file()}
     assert left == {"config.json", "status.json", "result.json", "base.parquet", "tuned.parquet"}
-    asked = triage_pairs(1)[0]["messages"][0]["content"]
+    (pair,) = triage_pairs(1)
+    asked = str(pair["messages"][0]["content"])  # type: ignore[index]
     assert asked not in done.stdout + done.stderr
 
 

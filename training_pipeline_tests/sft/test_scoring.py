@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from training_pipeline.sft import scoring
+from training_pipeline.sft.data import ChatFormat
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.integrity import folder_sha256
 from training_pipeline.sft.scores_file import ScoresFile
 from training_pipeline.sft.scoring import Loaded, Subject, load
 from training_pipeline.sft.stop import Stopped, StopRequest
-from training_pipeline.sft.suite_pairs import Pair, ask, read_pairs
+from training_pipeline.sft.suite_pairs import Asked, Pair, ask, read_pairs
 from training_pipeline.testing.triage import triage_pairs, write_jsonl
 
 
@@ -85,7 +86,12 @@ def test_a_stopped_run_goes_on_after_what_it_has(
         scoring.score(loaded, pairs, scores, stop, stopping)
     assert len(scores.done()) == 6
     asked: list[str | None] = []
-    monkeypatch.setattr(scoring, "ask", lambda pair, chat: asked.append(pair.keys["pair_id"]) or ask(pair, chat))
+
+    def counted(pair: Pair, chat: ChatFormat) -> Asked:
+        asked.append(pair.keys["pair_id"])
+        return ask(pair, chat)
+
+    monkeypatch.setattr(scoring, "ask", counted)
     scoring.score(loaded, pairs, scores, StopRequest(), lambda _: None)
     assert len(asked) == len(pairs) - 6
     assert scores.done() == {pair.key for pair in pairs}
