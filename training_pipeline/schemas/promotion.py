@@ -79,7 +79,7 @@ class ModelPromotion(Answer):
     """A decision about an alias."""
 
     number: int = Field(description="Its number.", examples=[1])
-    kind: PromotionKind = Field(description="What was decided.", examples=["promote"])
+    kind: PromotionKind = Field(description="Whether the alias was to be moved on, or back.", examples=["promote"])
     model_name: str = Field(description="The model.", examples=["triage-model"])
     alias: str = Field(description="The alias.", examples=["champion"])
     model_version: str | None = Field(description="The version that it is about; null for none.", examples=["2"])

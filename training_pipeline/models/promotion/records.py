@@ -15,7 +15,7 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 class PromotionKind(StrEnum):
-    """What was decided."""
+    """Through the gate, or back."""
 
     PROMOTE = "promote"
     ROLL_BACK = "roll_back"
