@@ -75,6 +75,8 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "training_jobs/lifecycle/dry_run.py",
         "training_jobs/polling/poll_once.py",
     ),
+    "api/routes/test_evaluations.py": ("schemas/evaluation.py",),
+    "api/routes/test_promotions.py": ("schemas/promotion.py",),
     "api/routes/test_model_versions.py": ("schemas/model_version.py",),
     "api/routes/test_revocations.py": (
         "client/revocations.py",
@@ -110,6 +112,8 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "cli/system/installation.py",
         "cli/system/stand_in_workspace.py",
     ),
+    "cli/commands/test_model_evaluations.py": ("cli/render/evaluations.py",),
+    "cli/commands/test_model_promotions.py": ("cli/render/promotions.py",),
     "cli/commands/test_model_decisions.py": ("cli/render/decisions.py",),
     "cli/commands/test_revoke.py": ("cli/render/revocations.py",),
     "cli/commands/test_scores.py": ("cli/render/scores.py",),
@@ -168,6 +172,12 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "models/revocations/test_erasure.py": ("datasets/erased.py",),
     "models/revocations/test_proposals.py": ("models/revocations/taints.py",),
     "models/revocations/test_watch.py": ("models/revocations/changes.py",),
+    "models/evaluation/test_evaluations.py": (
+        "models/evaluation/questions.py",
+        "models/evaluation/records.py",
+        "models/evaluation/results.py",
+    ),
+    "models/promotion/test_promote.py": ("models/promotion/records.py", "models/promotion/tables.py"),
     "models/evaluation/test_figures.py": ("models/evaluation/metrics.py",),
     "models/evaluation/test_suites.py": ("models/evaluation/ancestry.py", "models/evaluation/tables.py"),
     "models/uses/test_ask.py": (

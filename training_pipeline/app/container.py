@@ -28,7 +28,9 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
+from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.suites import Suites
+from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.revocations.record import Revocations
 from training_pipeline.models.revocations.retrains import Retrains
@@ -77,6 +79,8 @@ class Services:
     uses: UseIndex
     suites: Suites
     versions: ModelVersions
+    evaluations: Evaluations
+    promotions: Promotions
     launcher: Launcher
     finalizer: Finalizer
     failures: Failures
@@ -212,6 +216,10 @@ def assemble(
     def notice(job: TrainingJob, warned: Warned, as_event: bool) -> None:
         alerts.notice(store, alerts.of_warning(job, warned, urls), as_event=as_event)
 
+    refuse_near = not settings.evaluate_near_questions
+    suites = Suites(store, source, policy, directory=settings.suites, refuse_near=refuse_near)
+    aliases = Aliases(store, tracking, moved)
+    versions = ModelVersions(store, permission, backend, tracking, aliases=aliases, standings=partial(standings, store))
     estimator = Estimator(store, price_file=settings.price_file, speed_file=settings.machine_speed)
     jobs = JobService(
         store,
@@ -236,17 +244,10 @@ def assemble(
         jobs=jobs,
         poller=poller,
         uses=uses,
-        suites=Suites(
-            store, source, policy, directory=settings.suites, refuse_near=not settings.evaluate_near_questions
-        ),
-        versions=ModelVersions(
-            store,
-            permission,
-            backend,
-            tracking,
-            aliases=Aliases(store, tracking, moved),
-            standings=partial(standings, store),
-        ),
+        suites=suites,
+        versions=versions,
+        evaluations=Evaluations(store, source, policy, backend, aliases, suites, versions, refuse_near=refuse_near),
+        promotions=Promotions(store, database, aliases, versions),
         alias_watch=AliasWatch(
             store,
             Aliases(store, tracking, moved, seconds=10.0),

@@ -14,6 +14,7 @@ from training_pipeline.domain.model_version import Outcome, Verdict, VersionStat
 from training_pipeline.models.versions.find import Registered
 from training_pipeline.models.versions.versions import Whole
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
+from training_pipeline.schemas.evaluation import ModelEvaluation
 from training_pipeline.schemas.lineage import DIGEST
 from training_pipeline.training_jobs.urls import Addresses
 
@@ -183,6 +184,7 @@ class ModelVersionDetails(ModelVersion):
         description="Python that loads the model and asks it something; null where its place is not known.",
         examples=["from transformers import pipeline"],
     )
+    evaluations: list[ModelEvaluation] = Field(description="How good it is: its evaluations, the newest first.")
     registry_url: str | None = Field(
         description="Its page in the registry; null where that has none.",
         examples=["https://mlflow.example.org/#/models/triage-model/versions/2"],
@@ -217,6 +219,7 @@ class ModelVersionDetails(ModelVersion):
                 "location_problem": whole.place.unreadable or None,
                 "files": whole.files,
                 "snippet": whole.snippet,
+                "evaluations": [ModelEvaluation.of(each) for each in whole.evaluations],
                 "registry_url": at.model_version(job),
                 "retrain": retrain,
             }

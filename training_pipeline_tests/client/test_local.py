@@ -56,6 +56,12 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "verify_model_version": lambda client: client.verify_model_version("x", "1"),
     "add_endpoint": lambda client: client.add_endpoint("x", "1", url="https://x"),
     "remove_endpoint": lambda client: client.remove_endpoint("x", "1", url="https://x"),
+    "evaluate": lambda client: client.evaluate("x", "1", {"suite": "s"}),
+    "evaluations": lambda client: client.evaluations("x", "1"),
+    "cancel_evaluation": lambda client: client.cancel_evaluation("x", "1", "ev-1"),
+    "promote": lambda client: client.promote("x", "1", {}),
+    "roll_back": lambda client: client.roll_back("x", {"reason": "r"}),
+    "promotions": lambda client: client.promotions("x"),
     "version_facets": lambda client: client.version_facets(),
     "facets": lambda client: client.facets(),
 }
@@ -71,6 +77,10 @@ OF_OPERATORS = {
     "remove_endpoint",
     "create_suite",
     "retrain",
+    "evaluate",
+    "cancel_evaluation",
+    "promote",
+    "roll_back",
 }
 OF_JOBS = ("create", "plan", "poll", "cancel", "finish", "retry", "plan_retry")
 

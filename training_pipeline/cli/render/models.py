@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from training_pipeline.cli.render.evaluations import evaluation_of
 from training_pipeline.cli.render.job import facts, figure
 from training_pipeline.cli.render.jobs import more
 from training_pipeline.cli.render.lineage import SHORT
@@ -38,6 +39,8 @@ _VERDICTS: Final = {
     Verdict.NOT_CLEAN: ("It is NOT clean.", "bold red"),
     Verdict.UNKNOWN: ("Not everything can be checked: nobody can say whether it is clean.", "yellow"),
 }
+#: So many evaluations are shown in a terminal; all are in the JSON.
+_EVALUATIONS: Final = 3
 #: So many stewards are named in a terminal; all are in the JSON.
 _STEWARDS: Final = 8
 
@@ -89,6 +92,8 @@ def details(found: ModelVersionDetails) -> RenderableType:
         for file in found.files:
             files.add_row(Text(file.path), "-" if file.bytes is None else f"{file.bytes:,}", file.sha256)
         parts += [Text(""), files]
+    for evaluation in found.evaluations[:_EVALUATIONS]:
+        parts += [Text(""), evaluation_of(evaluation, slices=False)]
     if found.snippet:
         parts += [Text(""), Text("Load it:", style="dim"), Text(found.snippet.rstrip())]
     return Group(*parts)

@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from training_pipeline.domain.aliases import AliasMove, moves
+from training_pipeline.domain.errors import Unavailable
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
@@ -102,14 +103,24 @@ class Aliases:
             rows = connection.execute(_HISTORY, {"name": name, "version": version}).tuples()
             return tuple(AliasUse(*row) for row in rows)
 
+    def holder(self, name: str, alias: str) -> str | None:
+        """The version that an alias names now, None for none. Raises `Unavailable` where the registry does not say it."""
+        try:
+            return self._tracking.aliases(name).get(alias)
+        except Exception as error:
+            raise Unavailable(
+                f"The registry could not be asked for the alias {alias!r} of {name}: {backoff.describe(error)}.",
+                hint="Try again when it answers.",
+            ) from error
+
     def _see(self, names: Collection[str]) -> None:
         for name in names:
             with self._store.begin() as connection:
                 asked_at = connection.execute(_NOW).scalar_one()
             self.remember(name, self._tracking.aliases(name), asked_at=asked_at)
 
-    def move(self, name: str, alias: str, version: str | None, *, expected: str) -> bool:
-        """Have an alias that names the version `expected` name another one, or none; it is remembered as moved by us.
+    def move(self, name: str, alias: str, version: str | None, *, expected: str | None) -> bool:
+        """Have an alias that names the version `expected`, or none, name another one, or none; remembered as our move.
 
         False, and nothing is moved, where it names something else by now. Raises what the registry raises. Who looks
         meanwhile waits, and sees it as done.

@@ -12,6 +12,7 @@ from training_pipeline.web import urls
 from training_pipeline.web.elements import Tag, icon, link, moment
 from training_pipeline.web.layout import frame
 from training_pipeline.web.models import details
+from training_pipeline.web.models.evaluations import evaluations
 from training_pipeline.web.models.retrain import RetrainPanel
 from training_pipeline.web.models.state import PATIENCE, state_badge
 from training_pipeline.web.models.verify import VerifyPanel
@@ -42,6 +43,7 @@ def register(site: Site) -> None:
                 with Tag("div"):
                     details.comes_from(found)
                     details.used(found)
+            evaluations(found)
             details.files(found)
 
 
