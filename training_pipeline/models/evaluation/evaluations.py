@@ -55,7 +55,7 @@ def require_usable(subject: Subject) -> None:
     if version.state in {VersionState.TAINTED, VersionState.WITHDRAWN}:
         raise Tainted(
             f"{named} is {version.state}: {MEANINGS[version.state]}. {' '.join(version.reasons)}",
-            hint="Train a model without these pairs (`training-pipeline models retrain`), and use that version instead.",
+            hint="Train a model without these pairs (`training-pipeline models retrain`), and use that version.",
         )
     if version.state is not VersionState.REGISTERED:
         raise Conflict(

@@ -104,7 +104,7 @@ class Aliases:
             return tuple(AliasUse(*row) for row in rows)
 
     def holder(self, name: str, alias: str) -> str | None:
-        """The version that an alias names now, None for none. Raises `Unavailable` where the registry does not say it."""
+        """The version that an alias names now, None for none. Raises `Unavailable` if the registry does not say it."""
         try:
             return self._tracking.aliases(name).get(alias)
         except Exception as error:

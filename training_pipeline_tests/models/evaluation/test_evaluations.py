@@ -20,6 +20,7 @@ from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
 from training_pipeline.models.evaluation.results import scores_of
 from training_pipeline.models.versions import files
+from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.files import Place
 from training_pipeline.settings import Settings
 from training_pipeline.testing.evaluated import SUITE, make_suite, over, unseen
@@ -138,7 +139,7 @@ def test_what_is_refused_waited_for_and_cancelled(
         services.source,
         services.policy,
         object.__new__(type("Elsewhere", (), {"name": "elsewhere"})),
-        services.tracking,
+        Aliases(services.store, services.tracking),
         services.suites,
         services.versions,
     )
