@@ -21,7 +21,7 @@ _PR_SET_PDEATHSIG: Final = 1
 def main(arguments: list[str]) -> int:
     """Wait, then train as `program.main` does, and return its exit code; 0 where no word came."""
     descriptor, base_model, *config = arguments
-    program.set_environment(base_model)
+    program.set_environment([base_model])
     program.imported()
     word = os.read(int(descriptor), 1)
     os.close(int(descriptor))

@@ -314,6 +314,8 @@ def supervise(run: RunDirectory, lock: int | None = None) -> None:
     supervisor.release_slot()
     if outcome is not None:
         _write(run, supervisor, outcome)
+    else:
+        run.forget_questions()  # the next supervisor asks again, and is given them anew
 
 
 def _supervise(supervisor: Supervisor) -> Outcome | None:
