@@ -26,6 +26,7 @@ from training_pipeline.domain.errors import (
     Unavailable,
 )
 from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.infra.file_lock import hold
 from training_pipeline.sheets.importing.request import ImportRequest
 from training_pipeline.uploads.found import Found
 from training_pipeline.uploads.limits import UploadLimits
@@ -84,6 +85,11 @@ def carry_out(task: Task) -> Found | None:
     Raises what the importer raises, with fields of a request instead of options; and `UploadNotRead` where the process
     died, took too long or had too little memory. Then nothing is left of it.
     """
+    with hold(task.request.file.parent):  # one at a time reads an upload
+        return _carried_out(task)
+
+
+def _carried_out(task: Task) -> Found | None:
     limits, folder = task.limits, task.request.file.parent
     answer = folder / ".outcome.json"
     answer.unlink(missing_ok=True)
@@ -112,7 +118,7 @@ def carry_out(task: Task) -> Found | None:
     finally:
         answer.unlink(missing_ok=True)
     if outcome.failure is not None:
-        raise _error(outcome.failure, limits)
+        raise _error(outcome.failure, task)
     return outcome.found
 
 
@@ -145,11 +151,14 @@ def failure_of(error: BaseException) -> Failure:
     )
 
 
-def _error(failure: Failure, limits: UploadLimits) -> PipelineError:
+def _error(failure: Failure, task: Task) -> PipelineError:
     kind: Any = _ERRORS.get(failure.kind)
     if kind is None:
         lacked = failure.kind == _OUT_OF_MEMORY
-        return _not_read(_memory(limits) if lacked else f"could not be read ({failure.kind})")
+        return _not_read(_memory(task.limits) if lacked else f"could not be read ({failure.kind})")
+    if kind is Conflict:  # its words name paths of this machine
+        hint = "Choose another id, or replace it."
+        return Conflict(f"There is a training sheet '{task.request.id}' already.", hint=hint)
     problems = [FieldProblem(*one) for one in failure.problems]
     error: PipelineError = kind(failure.message, hint=failure.hint, problems=problems)
     return error

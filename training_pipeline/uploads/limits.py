@@ -18,6 +18,11 @@ from training_pipeline.sheets.files.row import Row, broken_row
 from training_pipeline.sheets.importing.reading.source import Source
 
 _BLOCK: Final = 2**20
+#: What a file may come to that is damaged, locked or of a make that is not known.
+_DAMAGE: Final = (
+    *(OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError),
+    pa.ArrowException,
+)
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
 _PARQUET: Final = b"PAR1"

@@ -121,7 +121,9 @@ class Uploads:
         """An upload of this owner; raises `NotFound` for one that is somebody else's, too. Reads only."""
         folder = self._directory / upload_id
         if re.fullmatch(ID, upload_id) and _owner(folder) == owner and not self._is_old(folder):
-            files = [path for path in folder.iterdir() if path.is_file() and path.name != _RECORD]
+            files = [
+                path for path in folder.iterdir() if path.is_file() and path.name != _RECORD and path.name[0] != "."
+            ]
             if len(files) == 1:
                 return Upload(upload_id, owner, files[0])
         raise NotFound(f"There is no upload '{upload_id}' of yours.", hint="It is kept for an hour: upload it again.")

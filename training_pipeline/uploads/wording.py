@@ -25,7 +25,8 @@ _NAMES: Final = {
 _OPTION: Final = re.compile(r"--[a-z][a-z-]*")
 #: An option with an example of a value: `--status labeled`, `--map-value status:submitted=labeled`.
 _WITH_VALUE: Final = re.compile(r"(--(?:status|prohibit|classification|sheet-status)) ([a-z]+)\b")
-_REPLACE: Final = "or add --replace"
+#: An advice that only somebody at the server's command line can follow; it names a path.
+_COMMAND: Final = re.compile(r" ?`training-pipeline [^`]*` lists every problem\.")
 
 
 def as_field(problem: FieldProblem) -> FieldProblem:
@@ -38,6 +39,7 @@ def as_field(problem: FieldProblem) -> FieldProblem:
 
 def in_words(text: str) -> str:
     """A sentence that names fields where it named options."""
+    text = _COMMAND.sub("", text)
     text = text.replace("--allow training --allow validation", 'allow ["training", "validation"]')
     text = text.replace(" (--question-column may be repeated)", "")
     text = _WITH_VALUE.sub(lambda found: f'{_name(found[1])} "{found[2]}"', text)
