@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -53,6 +54,7 @@ from training_pipeline.schemas.model_version import (
 )
 from training_pipeline.schemas.requests import CreateTrainingJob, RetryTrainingJob
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview, Revoke
+from training_pipeline.schemas.sheet_import import ApproveTrainingSheet, ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.suite import CreateSuite, Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import (
@@ -70,6 +72,7 @@ from training_pipeline.training_jobs.store.idempotency import body_hash
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP, metric_series
 from training_pipeline.training_jobs.store.queries import JobSort
 from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.uploads.staging import Receiving, Upload
 
 #: A job that is followed is read this often.
 FOLLOW_SECONDS: Final = 1.0
@@ -294,6 +297,35 @@ class LocalClient:
             trainable = opened.sheet.status in TRAINABLE_SHEETS
             lines = preview(opened, self._services.policy, limit) if trainable else []
         return TrainingSheetPreview(training_sheet_id=sheet_id, trainable=trainable, lines=lines)
+
+    @needs(Role.OPERATOR)
+    def look_at_upload(self, upload: Upload, asked: ImportTrainingSheet) -> ImportDryRun:
+        """What an upload would become, which the REST API asks for with `dry_run`; makes no training sheet."""
+        found = self._services.imports.look(upload, asked.request())
+        return ImportDryRun.of(upload.id, upload.file.name, found)
+
+    @needs(Role.OPERATOR)
+    def import_upload(self, upload: Upload, asked: ImportTrainingSheet) -> TrainingSheetDetails:
+        """The training sheet made of an upload, which is deleted: in review, unless a steward says otherwise."""
+        self._services.imports.create(upload, asked.request(), self.caller, replace=asked.replace)
+        return self.training_sheet(asked.id)
+
+    @needs(Role.OPERATOR)
+    def upload(self, upload_id: str) -> Upload:
+        """An upload of the caller's own; raises `NotFound`."""
+        return self._services.imports.uploads.get(upload_id, self.caller.name)
+
+    @needs(Role.OPERATOR)
+    def receive_upload(self, name: str) -> AbstractContextManager[Receiving]:
+        """A new upload of the caller's, to be written in the context; raises `UploadTooLarge`."""
+        return self._services.imports.uploads.receive(self.caller.name, name)
+
+    @needs(Role.STEWARD)
+    def approve_sheet(self, sheet_id: str, body: Mapping[str, Any] | ApproveTrainingSheet) -> TrainingSheetDetails:
+        """Approve a training sheet that was imported; raises `Conflict` if it is not the version that was looked at."""
+        asked = _checked(ApproveTrainingSheet, body)
+        self._services.imports.approve(sheet_id, digest=asked.digest, caller=self.caller)
+        return self.training_sheet(sheet_id)
 
     @needs(Role.VIEWER)
     def base_models(self) -> BaseModels:

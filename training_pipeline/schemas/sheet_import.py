@@ -107,7 +107,7 @@ class ImportTrainingSheet(_Asked):
     )
 
     def request(self) -> ImportRequest:
-        """What the importer is asked for, but for the file. Raises `InvalidRequest` for a mapping that is none. Pure."""
+        """What the importer is asked for, but for the file. Raises `InvalidRequest` for a wrong mapping. Pure."""
         stated = self.model_dump(exclude_none=True, exclude={"mapping", "upload_id", "replace"})
         mapping = self.mapping.model_dump(exclude_none=True, exclude_defaults=True)
         try:
