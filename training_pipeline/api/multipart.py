@@ -10,6 +10,7 @@ from anyio import to_thread
 from fastapi import Request
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect
 
 from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
@@ -127,6 +128,8 @@ async def read_body(request: Request, client: LocalClient, *, seconds: float) ->
                 await body.read(request)
         except TimeoutError:
             raise refused("", "too_slow", f"was not received within {seconds:g} seconds") from None
+        except ClientDisconnect:
+            raise refused("", "incomplete", "did not come to its end") from None
         except MultipartParseError:
             raise refused("", "malformed", "is no multipart/form-data") from None
     return body

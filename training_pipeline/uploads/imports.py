@@ -27,7 +27,8 @@ class SheetImports:
 
     def look(self, upload: Upload, request: ImportRequest) -> Found:
         """What the upload would become. Writes no training sheet; raises what `carry_out` does."""
-        found = carry_out(self._task(upload, request))
+        with self.uploads.turn(waits=True):
+            found = carry_out(self._task(upload, request))
         if found is None:
             raise AssertionError("a look finds something")
         return found
@@ -48,7 +49,8 @@ class SheetImports:
         if status in TRAINABLE_SHEETS:
             metadata |= {"approved_by": caller.name, "approved_at": metadata["imported_at"]}
         stated = request.model_copy(update={"sheet_status": status, "metadata": metadata})
-        carry_out(self._task(upload, stated, replace=replace, creates=True))
+        with self.uploads.turn(waits=True):
+            carry_out(self._task(upload, stated, replace=replace, creates=True))
         self.uploads.delete(upload)
 
     def approve(self, sheet_id: str, *, digest: str, caller: Caller) -> None:

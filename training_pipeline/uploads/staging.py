@@ -85,9 +85,9 @@ class Uploads:
         self._turns = threading.BoundedSemaphore(limits.at_once)
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """While one upload is received or read; raises `TooManyUploads` where too many are."""
-        if not self._turns.acquire(blocking=False):
+    def turn(self, *, waits: bool = False) -> Iterator[None]:
+        """While one upload is received or read; raises `TooManyUploads` where too many are, after a wait if `waits`."""
+        if not self._turns.acquire(blocking=waits, timeout=self.limits.seconds if waits else None):
             raise TooManyUploads(
                 f"{self.limits.at_once} files are being uploaded or read at this moment.", hint="Try again in a minute."
             )

@@ -28,6 +28,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionVerification,
 )
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
+from training_pipeline.schemas.sheet_import import ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.schemas.uses import Uses
@@ -172,6 +173,28 @@ class PageClient:
     async def preview(self, sheet_id: str, *, limit: int) -> TrainingSheetPreview:
         """The first lines of what would be trained on."""
         return await _thread(self.local.preview, sheet_id, limit=limit)
+
+    @property
+    def may_import(self) -> bool:
+        """Whether the caller may make training sheets of uploads."""
+        return self.caller.may_act_as(least_role(LocalClient.import_upload))
+
+    @property
+    def may_approve(self) -> bool:
+        """Whether the caller may say that a training sheet may be trained on."""
+        return self.caller.may_act_as(least_role(LocalClient.approve_sheet))
+
+    async def look_at_upload(self, upload_id: str, asked: ImportTrainingSheet) -> ImportDryRun:
+        """What an upload would become."""
+        return await _thread(lambda: self.local.look_at_upload(self.local.upload(upload_id), asked))
+
+    async def import_upload(self, upload_id: str, asked: ImportTrainingSheet) -> TrainingSheetDetails:
+        """The training sheet made of an upload."""
+        return await _thread(lambda: self.local.import_upload(self.local.upload(upload_id), asked))
+
+    async def approve_sheet(self, sheet_id: str, digest: str) -> TrainingSheetDetails:
+        """The training sheet, approved."""
+        return await _thread(self.local.approve_sheet, sheet_id, {"digest": digest})
 
     async def base_models(self) -> BaseModels:
         """The base models on offer."""

@@ -72,18 +72,18 @@ async def create_training_sheet(
     uploads = services.imports.uploads
     with uploads.turn():
         body = await read_body(request, client, seconds=uploads.limits.seconds)
-        keeps = False
-        try:
-            asked = _asked(body.request)
-            upload = await to_thread.run_sync(_upload_of, client, body.upload, asked)
-            if dry_run:
-                found = await to_thread.run_sync(client.look_at_upload, upload, asked)
-                keeps = True
-                return Response(found.model_dump_json(), media_type="application/json")
-            made = await to_thread.run_sync(client.import_upload, upload, asked)
-        finally:
-            if body.upload is not None and not keeps:
-                await to_thread.run_sync(uploads.delete, body.upload)
+    keeps = False
+    try:
+        asked = _asked(body.request)
+        upload = await to_thread.run_sync(_upload_of, client, body.upload, asked)
+        if dry_run:
+            found = await to_thread.run_sync(client.look_at_upload, upload, asked)
+            keeps = True
+            return Response(found.model_dump_json(), media_type="application/json")
+        made = await to_thread.run_sync(client.import_upload, upload, asked)
+    finally:
+        if body.upload is not None and not keeps:
+            uploads.delete(body.upload)  # at once, even where the request was given up
     headers = {"Location": str(request.app.url_path_for("get_training_sheet", training_sheet_id=made.id))}
     return Response(made.model_dump_json(), 201, headers=headers, media_type="application/json")
 
