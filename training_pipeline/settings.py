@@ -424,6 +424,11 @@ class Settings(BaseSettings):
         return self.state_dir / "uploads"
 
     @property
+    def sheet_rows(self) -> Path:
+        """Verdicts on the pairs of training sheets that somebody looked at; no text."""
+        return self.state_dir / "sheet_rows"
+
+    @property
     def runs(self) -> Path:
         """Working directories of local training runs."""
         return self.state_dir / "runs"

@@ -38,10 +38,7 @@ def document(app: FastAPI, *, needs_token: bool) -> dict[str, Any]:
         schemas = made["components"]["schemas"]
         for left in ("HTTPValidationError", "ValidationError"):
             schemas.pop(left, None)
-        for model in (
-            Problem,
-            ImportTrainingSheet,
-        ):  # errors, and a part of a multipart body, that FastAPI knows not of
+        for model in (Problem, ImportTrainingSheet):  # FastAPI knows of neither
             inner = model.model_json_schema(ref_template=_TEMPLATE)
             schemas.update(inner.pop("$defs"))
             schemas[model.__name__] = inner

@@ -22,6 +22,7 @@ from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.databricks.volume_folders import VolumeFolders
+from training_pipeline.datasets.sheet_rows import SheetRows
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
@@ -72,6 +73,7 @@ class Services:
     store: JobStore
     tokens: ApiTokens
     imports: SheetImports
+    sheet_rows: SheetRows
     jobs: JobService
     poller: Poller
     uses: UseIndex
@@ -242,6 +244,7 @@ def assemble(
         store=store,
         tokens=ApiTokens(store),
         imports=imports_of(settings),
+        sheet_rows=SheetRows(settings.sheet_rows, policy),
         jobs=jobs,
         poller=poller,
         uses=uses,

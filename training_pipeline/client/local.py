@@ -23,6 +23,7 @@ from training_pipeline.client.idempotent import create_once
 from training_pipeline.client.pages import event_page, job_page, lineage_page, version_page
 from training_pipeline.client.revocations import revocation_page
 from training_pipeline.client.roles import needs
+from training_pipeline.client.sheets import sheet_changes, sheet_pair_page, sheet_versions
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.access import Caller, Role, require
@@ -55,6 +56,7 @@ from training_pipeline.schemas.model_version import (
 from training_pipeline.schemas.requests import CreateTrainingJob, RetryTrainingJob
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview, Revoke
 from training_pipeline.schemas.sheet_import import ApproveTrainingSheet, ImportDryRun, ImportTrainingSheet
+from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.suite import CreateSuite, Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import (
@@ -66,6 +68,7 @@ from training_pipeline.schemas.training_sheet import (
     TrainingSheets,
 )
 from training_pipeline.schemas.uses import Uses
+from training_pipeline.sheets.diff import SheetDiff
 from training_pipeline.training_jobs.lifecycle.service import refused
 from training_pipeline.training_jobs.store.facets import Facets, facets
 from training_pipeline.training_jobs.store.idempotency import body_hash
@@ -289,6 +292,38 @@ class LocalClient:
             summary = ExportSummary.of(export_summary(opened, self._services.policy))
             fields = TrainingSheet.fields_of(opened.sheet)
             return TrainingSheetDetails(**fields, digest=opened.digest, export_summary=summary)
+
+    @needs(Role.VIEWER)
+    def sheet_pairs(
+        self,
+        sheet_id: str,
+        *,
+        verdict: str | None = None,
+        status: str | None = None,
+        search: str | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingSheetPairs:
+        """See `Client`."""
+        return sheet_pair_page(
+            self._services,
+            sheet_id,
+            verdict=verdict,
+            status=status,
+            search=search,
+            page_size=page_size,
+            cursor=cursor,
+        )
+
+    @needs(Role.VIEWER)
+    def sheet_versions(self, sheet_id: str) -> tuple[str, ...]:
+        """The earlier versions of a sheet, the newest first; the REST API does not offer this."""
+        return sheet_versions(self._services, sheet_id)
+
+    @needs(Role.VIEWER)
+    def sheet_changes(self, sheet_id: str, version: str) -> SheetDiff:
+        """What changed since an earlier version of a sheet; the REST API does not offer this."""
+        return sheet_changes(self._services, sheet_id, version)
 
     @needs(Role.VIEWER)
     def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:

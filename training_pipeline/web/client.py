@@ -29,9 +29,11 @@ from training_pipeline.schemas.model_version import (
 )
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.sheet_import import ImportDryRun, ImportTrainingSheet
+from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.schemas.uses import Uses
+from training_pipeline.sheets.diff import SheetDiff
 from training_pipeline.training_jobs.store.facets import Facets
 from training_pipeline.training_jobs.store.idempotency import body_hash
 from training_pipeline.web.urls import JobFilters, VersionFilters
@@ -169,6 +171,28 @@ class PageClient:
     async def sheet(self, sheet_id: str) -> TrainingSheetDetails:
         """One training sheet with its export summary."""
         return await _thread(self.local.training_sheet, sheet_id)
+
+    async def sheet_pairs(
+        self, sheet_id: str, *, verdict: str, status: str, search: str, page_size: int, cursor: str | None
+    ) -> TrainingSheetPairs:
+        """A page of a sheet's pairs with their verdicts."""
+        return await _thread(
+            self.local.sheet_pairs,
+            sheet_id,
+            verdict=verdict or None,
+            status=status or None,
+            search=search or None,
+            page_size=page_size,
+            cursor=cursor,
+        )
+
+    async def sheet_versions(self, sheet_id: str) -> tuple[str, ...]:
+        """The earlier versions of a sheet, the newest first."""
+        return await _thread(self.local.sheet_versions, sheet_id)
+
+    async def sheet_changes(self, sheet_id: str, version: str) -> SheetDiff:
+        """What changed since an earlier version."""
+        return await _thread(self.local.sheet_changes, sheet_id, version)
 
     async def preview(self, sheet_id: str, *, limit: int) -> TrainingSheetPreview:
         """The first lines of what would be trained on."""

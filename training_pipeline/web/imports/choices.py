@@ -45,17 +45,23 @@ class ColumnChoices:
         async def chosen(value: str) -> None:
             await changed(draft().choose(target, value))
 
+        said = draft().choices.get(target, "")
+        names = [column.name for column in found.columns]
+        if said.startswith(COLUMN) and said.removeprefix(COLUMN) not in names:
+            names.append(said.removeprefix(COLUMN))  # of a file before this one
         with Tag("div", classes="form-field"):
             Tag("label", title, classes="field-name", for_=f"map-{target}")
             with Tag("select", id_=f"map-{target}", aria_describedby=f"map-help-{target}") as select:
                 Tag("option", "as recognised, or not stated", value="")
                 with Tag("optgroup", label="A column of the file"):
-                    for column in found.columns:
-                        Tag("option", column.name, value=COLUMN + column.name)
+                    for name in names:
+                        value = COLUMN + name
+                        Tag("option", name, value=value, selected=value == said or None)
                 if target in OFFERED:
                     with Tag("optgroup", label="The same for every pair"):
                         for words in OFFERED[target]:
-                            Tag("option", f"every pair: {words}", value=EVERY + words)
+                            value = EVERY + words
+                            Tag("option", f"every pair: {words}", value=value, selected=value == said or None)
             select.when("change", lambda event: chosen(str(event.args)), VALUE)
             with Tag("span", classes="help", id_=f"map-help-{target}"):
                 self._hints[target] = Tag("span", help_text)

@@ -142,7 +142,6 @@ class ImportPage:
         found = self._found
         if found is None:
             return
-        self._draft = replace(self._draft, choices={}, meanings={}, ignored=frozenset())
         self._place.clear()
         with self._place, Tag("div", classes="form"):
             with Tag("div", classes="form-main"):
