@@ -55,7 +55,7 @@ class SheetRow:
 
 @dataclass(frozen=True, slots=True)
 class SheetRowPage:
-    """Rows in the order of their pair ids, how many there are in all, and the number to go on after, if there are more."""
+    """Rows in the order of their pair ids, how many pass the filters, and the number to go on after; null at the end."""
 
     rows: tuple[SheetRow, ...]
     total: int
@@ -82,9 +82,12 @@ class SheetRows:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = file.with_name(f".{file.name}.{os.getpid()}.{id(opened)}")
         try:
-            with judged(opened, self._policy) as verdicts, disk_errors("judge the pairs"):
-                with opened.engine.fetch(_with_verdicts(opened.pairs, verdicts)) as rows:
-                    _numbered(rows).to_parquet(made, compression="zstd")
+            with (
+                judged(opened, self._policy) as verdicts,
+                disk_errors("judge the pairs"),
+                opened.engine.fetch(_with_verdicts(opened.pairs, verdicts)) as rows,
+            ):
+                _numbered(rows).to_parquet(made, compression="zstd")
             made.chmod(0o600)
             made.replace(file)
         finally:
