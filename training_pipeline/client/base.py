@@ -159,6 +159,9 @@ class Client(Protocol):
     ) -> TrainingSheetPairs:
         """A page of a sheet's pairs with their verdicts, by pair id, without text."""
 
+    def approve_sheet(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetDetails:
+        """Approve a training sheet that was imported, as the version whose `digest` is given."""
+
     def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:
         """Preview the training data as JSONL; empty if the sheet itself may not be trained on."""
 

@@ -357,7 +357,7 @@ class LocalClient:
 
     @needs(Role.STEWARD)
     def approve_sheet(self, sheet_id: str, body: Mapping[str, Any] | ApproveTrainingSheet) -> TrainingSheetDetails:
-        """Approve a training sheet that was imported; raises `Conflict` if it is not the version that was looked at."""
+        """See `Client`."""
         asked = _checked(ApproveTrainingSheet, body)
         self._services.imports.approve(sheet_id, digest=asked.digest, caller=self.caller)
         return self.training_sheet(sheet_id)

@@ -177,6 +177,11 @@ class RemoteClient:
         path = f"/training-sheets/{quote(sheet_id, safe='')}/pairs"
         return self._service.ask(TrainingSheetPairs, "GET", path, params=params)
 
+    def approve_sheet(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetDetails:
+        """See `Client`."""
+        path = f"/training-sheets/{quote(sheet_id, safe='')}/approve"
+        return self._service.ask(TrainingSheetDetails, "POST", path, body=body)
+
     def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:
         """See `Client`."""
         return self._service.ask(TrainingSheetPreview, "GET", _sheet(sheet_id, "/preview"), params={"limit": limit})

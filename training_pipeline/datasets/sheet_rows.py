@@ -55,7 +55,7 @@ class SheetRow:
 
 @dataclass(frozen=True, slots=True)
 class SheetRowPage:
-    """Rows in the order of their pair ids, how many pass the filters, and the number to go on after; null at the end."""
+    """Rows in the order of their pair ids, how many pass the filters, and the number to go on after, if any."""
 
     rows: tuple[SheetRow, ...]
     total: int

@@ -94,7 +94,7 @@ def _carried_out(task: Task) -> Found | None:
     answer = folder / ".outcome.json"
     answer.unlink(missing_ok=True)
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    command = [sys.executable, "-m", "training_pipeline.uploads", str(answer)]
+    command = [sys.executable, "-m", "training_pipeline.uploads.read", str(answer)]
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The pairs of a training sheet: verdict, status, uses, who and when; filtered and paged. Identifiers only, never text."""
+"""The pairs of a training sheet: verdict, status, uses, who and when; filtered and paged. Never their text."""
 
 from __future__ import annotations
 

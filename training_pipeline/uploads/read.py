@@ -1,4 +1,4 @@
-"""`python -m training_pipeline.uploads OUTCOME` does the task on its standard input; see `child`."""
+"""`python -m training_pipeline.uploads.read OUTCOME` does the task on its standard input; see `child`."""
 
 from __future__ import annotations
 
