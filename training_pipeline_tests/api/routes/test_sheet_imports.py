@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -115,9 +116,10 @@ def test_limits_are_told(settings: Settings, services: Services) -> None:
         assert "larger than 2,000 bytes" in problem(answer, 413, "upload_too_large")["detail"]
         many = problem(client.post(SHEETS, files=parts(CSV)), 422, "sheet_unreadable")
         assert [one["code"] for one in many["errors"]] == ["too_many_rows"]
-        with services.imports.uploads.turn(), services.imports.uploads.turn():
-            with services.imports.uploads.turn(), services.imports.uploads.turn():
-                problem(client.post(SHEETS, files=parts(CSV)), 503, "too_many_uploads")
+        with ExitStack() as turns:
+            for _ in range(small.uploads_at_once):
+                turns.enter_context(services.imports.uploads.turn())
+            problem(client.post(SHEETS, files=parts(CSV)), 503, "too_many_uploads")
     assert staged(small) == []
 
 

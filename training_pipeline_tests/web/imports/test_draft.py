@@ -15,8 +15,8 @@ from training_pipeline.web.imports.draft import OFFERED, TARGETS, ImportDraft, i
 def found(**used: tuple[str, list[str]]) -> ImportDryRun:
     """A dry run in which columns of the sheet come from columns of the file, which have these values."""
     columns = [{"name": name, "values": values, "has_more_values": False} for name, values in used.values()]
-    empty: dict[str, Any] = dict.fromkeys(("unused", "left_out", "unmapped"), {})
-    empty |= dict.fromkeys(("first_rows", "problems", "open_questions"), [])
+    empty: dict[str, Any] = {key: {} for key in ("unused", "left_out", "unmapped")}
+    empty |= {key: [] for key in ("first_rows", "problems", "open_questions")}
     texts = ("upload_id", "file", "kind", "kind_because", "format", "format_title", "format_because", "unit")
     empty |= dict.fromkeys(texts, "x") | dict.fromkeys(("rows", "pairs", "sound"), 1)
     sources = {target: [name] for target, (name, _) in used.items()}
