@@ -123,7 +123,7 @@ class SheetRows:
                 f"SELECT {', '.join(SheetRow.__slots__)} FROM {source} WHERE {further} ORDER BY number LIMIT ?",  # noqa: S608
                 [str(file), *values, after, limit + 1],
             ).fetchall()
-        rows = tuple(SheetRow(*(tuple(cell) if isinstance(cell, list) else cell for cell in row)) for row in found)
+        rows = tuple(map(_row, found))
         shown = rows[:limit]
         return SheetRowPage(shown, int(total), shown[-1].number if len(rows) > limit else None)
 
@@ -134,6 +134,11 @@ class SheetRows:
         files = sorted(self._directory.glob("*.parquet"), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in files[MOST_KEPT:]:
             path.unlink(missing_ok=True)
+
+
+def _row(cells: tuple[Any, ...]) -> SheetRow:
+    values: list[Any] = [tuple(cell) if isinstance(cell, list) else cell for cell in cells]
+    return SheetRow(*values)
 
 
 def _with_verdicts(pairs: ir.Table, verdicts: ir.Table) -> ir.Table:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -13,6 +12,9 @@ from training_pipeline.sheets.importing.request import ImportRequest
 from training_pipeline.uploads import child
 from training_pipeline.uploads.child import Failure, Task, UploadNotRead, carry_out, failure_of
 from training_pipeline.uploads.limits import UploadLimits
+
+#: Before another program stands in for it.
+PYTHON = sys.executable
 
 
 def task(tmp_path: Path, **limits: float) -> Task:
@@ -37,7 +39,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def stand_in(program: Path, source: str) -> None:
-    program.write_text(f"#!{os.path.realpath(sys.executable)}\nimport os, signal, sys, time\n{source}\n")
+    program.write_text(f"#!{PYTHON}\nimport os, signal, sys, time\n{source}\n")
     program.chmod(0o700)
 
 
