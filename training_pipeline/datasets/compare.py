@@ -116,7 +116,7 @@ def recheck(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy, *, begun
         copied = (now.reason == str(Reason.DUPLICATE)).fill_null(False)
         shut = ibis.cases((copied, ibis.null("string")), else_=now.reason)
         validating = table.filter(table.reason.isnull() & table.may_validate)
-        may_validate = now.may_validate | (copied & now.row_hash.isin(validating.row_hash)).fill_null(False)
+        may_validate = now.may_validate | (copied & now.kept_id.isin(validating.pair_id)).fill_null(False)
         edited = ~(now.row_hash == now.trained_hash).fill_null(False)
         stricter = (strictness(now.classification) > strictness(now.trained_classification)).fill_null(False)
         finding = ibis.cases(
@@ -183,7 +183,8 @@ def changes(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy) -> Chang
         was, now = both.trained_id.notnull(), (both.pair_id.notnull() & both.reason.isnull()).fill_null(False)
         duplicate = (both.reason == str(Reason.DUPLICATE)).fill_null(False)
         # A copy of a pair that was trained on adds nothing; which of two copies is kept may change.
-        known_text = both.row_hash.isin(trained.trained_hash).fill_null(False)
+        copied = table.filter(table.pair_id.isin(trained.trained_id) & table.kept_id.notnull()).kept_id
+        known_text = (both.row_hash.isin(trained.trained_hash) | both.pair_id.isin(copied)).fill_null(False)
         barred = both.reason.isin(_PROHIBITING) | (both.validates & both.reason.isnull() & ~both.may_validate)
         finding = ibis.cases(
             (was & barred.fill_null(False), "newly_prohibited"),

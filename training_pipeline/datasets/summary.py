@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.datasets.verdicts import judged
+from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary, ReasonCount, SheetWarning
 from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.policy import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
@@ -25,14 +25,13 @@ _NOBODY: Final = "constraints_set_by_nobody"
 
 
 def export_summary(opened: OpenSheet, policy: GatePolicy) -> ExportSummary:
-    """Judge all pairs and count, where the pairs are. Writes nothing; also for sheets that may not be trained on."""
-    with judged(opened, policy) as table, opened.engine.fetch(_counts(table)) as counts:
-        return _summary(counts.to_pandas(), policy)
+    """Judge all pairs and count. Writes nothing; also for sheets that may not be trained on.
 
-
-def summarise(table: ir.Table, policy: GatePolicy) -> ExportSummary:
-    """Count the verdicts of `judge_together`. Reads only; raises `AssertionError` if the numbers do not add up."""
-    return _summary(_counts(table).to_pandas(), policy)
+    The verdicts are fetched first: each count of ours would have Spark plan the statement of the verdicts once more,
+    which took it minutes.
+    """
+    with verdicts(opened, policy) as table:
+        return summarise(table, policy)
 
 
 def _counts(table: ir.Table) -> ir.Table:
@@ -78,7 +77,9 @@ def _each(table: ir.Table, column: str) -> ir.Table:
     return table.select(question=table[column].split(" ").unnest())
 
 
-def _summary(found: pd.DataFrame, policy: GatePolicy) -> ExportSummary:
+def summarise(table: ir.Table, policy: GatePolicy) -> ExportSummary:
+    """Count the verdicts of `judge_together`. Reads only; raises `AssertionError` if the numbers do not add up."""
+    found = _counts(table).to_pandas()
     counts = found[found["counted"] == _PAIRS]
     others = found[found["counted"] != _PAIRS]
     warned = dict(zip(others["counted"].tolist(), others["pairs"].tolist(), strict=True))

@@ -248,22 +248,37 @@ def all_cells() -> list[Cell]:
     ]
 
 
+def a_quarter(cells: Sequence[Cell]) -> list[Cell]:
+    """A quarter of all cells, by diagonals: of every call, and of every fault, a quarter of its own. Pure."""
+    faults = {1: ONCE, None: FOR_EVER}
+    return [one for one in cells if (CALLS.index(one.call) + faults[one.times].index(one.kind)) % 4 == 0]
+
+
+def is_told(page: str, cell: Cell, outcome: Outcome) -> bool:
+    """Whether the page says of this cell what its outcome was. Pure."""
+    often = "once" if cell.times else "for good"
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| {WORDS[cell.call]} | {often} |")]
+    return str(cell.kind).replace("_", " ") in row.strip("| ").split(" | ")[2 + list(End).index(outcome.end)].split(
+        ", "
+    )
+
+
 def in_docs(outcomes: dict[Cell, Outcome], missing: dict[Condition, Outcome]) -> str:
     """The outcomes as two tables for the docs. Pure."""
-    return f"{_of_faults(outcomes)}\n{_of_conditions(missing)}"
+    return f"{_of_faults(outcomes)}\n{of_conditions(missing)}"
 
 
 def _of_faults(outcomes: dict[Cell, Outcome]) -> str:
-    ends = (End.GOES_ON, End.WAITS, End.IS_LAUNCHED_AGAIN, End.FAILS)
-    lines = ["| call | goes wrong | " + " | ".join(f"the job {end}" for end in ends) + " |", "| --- " * 6 + "|"]
+    lines = ["| call | goes wrong | " + " | ".join(f"the job {end}" for end in End) + " |", "| --- " * 6 + "|"]
     for call, (often, times) in itertools.product(CALLS, (("once", 1), ("for good", None))):
         mine = {cell: end for cell, end in outcomes.items() if (cell.call, cell.times) == (call, times)}
-        columns = [[str(cell.kind).replace("_", " ") for cell, of in mine.items() if of.end is end] for end in ends]
+        columns = [[str(cell.kind).replace("_", " ") for cell, of in mine.items() if of.end is end] for end in End]
         lines.append(f"| {WORDS[call]} | {often} | " + " | ".join(", ".join(kinds) or "-" for kinds in columns) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _of_conditions(missing: dict[Condition, Outcome]) -> str:
+def of_conditions(missing: dict[Condition, Outcome]) -> str:
+    """The table of what may be missing. Pure."""
     lines = ["| what is wrong | the job | and says |", "| --- | --- | --- |"]
     for condition, outcome in missing.items():
         said = f"{outcome.said} {outcome.hint}".strip().replace("|", "\\|") or "-"

@@ -93,9 +93,29 @@ def test_a_pair_id_used_again_is_one_pair(dataset: DatasetRef) -> None:
     assert now(dataset, [*rows(), pair(3), pair(3)]).changed == {"invalid": 1}
 
 
-def test_a_new_copy_takes_nothing_back(dataset: DatasetRef) -> None:
-    copy = pair(3, pair_id="a-smaller-id")
-    assert now(dataset, [*rows(), copy]).changed == {}
+def written_otherwise(row: Row) -> list[Row]:
+    """The messages, in other bytes that no rule tells apart."""
+    return [message | {"content": f" {message['content']}\n"} for message in row["messages"]]
+
+
+@pytest.mark.parametrize("same_bytes", [True, False])
+def test_new_copies_take_nothing_back(dataset: DatasetRef, same_bytes: bool) -> None:
+    """Of any pair, those of the validation split among them."""
+    copies = [row | {"pair_id": f"a-{number}"} for number, row in enumerate(rows())]
+    if not same_bytes:
+        copies = [row | {"messages": written_otherwise(row)} for row in copies]
+    assert now(dataset, [*rows(), *copies]).changed == {}
+    assert changed_since(dataset, [*rows(), *copies]).total == 0
+
+
+def test_a_new_copy_must_permit_validation_where_it_is_validated_on(dataset: DatasetRef) -> None:
+    made = rows()
+    copies = [
+        row | {"pair_id": f"a-{number}", "messages": written_otherwise(row), "allowed_uses": ["training"]}
+        for number, row in enumerate(made)
+    ]
+    validated = int((read_manifest(dataset)["split"] == "validation").sum())
+    assert now(dataset, [*made, *copies]).changed == {"validation_not_permitted": validated}
 
 
 def test_validation_must_still_be_permitted_where_it_is_used(dataset: DatasetRef) -> None:

@@ -27,7 +27,8 @@ def judge_together(judged: ir.Table, policy: GatePolicy, *, examples_of: Example
     table that is read several times. Returns the columns of `judged` but for what only the comparison needs, with the
     final `reason` and `may_validate` (false for excluded pairs), and `prompt_hash`: the hashes of the questions that
     tie the pair, between blanks, and marked by `+` those that its turns ask and that tie nothing; `instruction`: the
-    first are put to so many items that they tie nothing either; `instructions`: all questions for which this holds.
+    first are put to so many items that they tie nothing either; `instructions`: all questions for which this holds;
+    `kept_id`: the pair that is kept, for it and its duplicates.
     """
     questions = keep(_questions(judged, policy))
     conversations = keep(_conversations(judged, questions))
@@ -69,11 +70,13 @@ def judge_together(judged: ir.Table, policy: GatePolicy, *, examples_of: Example
         .agg(kept_id=lambda group: group.pair_id.min(), all_may_validate=lambda group: group.may_validate.all())
     )
     final = known.left_join(copies, known.copy_hash == copies.copied_hash)
-    duplicate = final.reason.isnull() & (final.pair_id != final.kept_id).fill_null(False)
+    kept_id = ibis.cases((final.reason.isnull(), final.kept_id))
+    duplicate = (final.pair_id != kept_id).fill_null(False)
     return final.select(
         *(name for name in known.columns if name not in {"reason", "may_validate", "copy_hash"}),
         reason=ibis.cases((duplicate, str(Reason.DUPLICATE)), else_=final.reason),
         may_validate=final.reason.isnull() & ~duplicate & final.may_validate & final.all_may_validate.fill_null(True),
+        kept_id=kept_id,
     )
 
 

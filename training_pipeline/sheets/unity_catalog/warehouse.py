@@ -6,7 +6,7 @@ What comes out is streamed into a DuckDB of our own, which spills to disk, and i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -41,6 +41,8 @@ class Warehouse:
     here: Any
     #: The steps of plans, by name, each after those that it reads.
     _named: dict[str, str] = field(default_factory=dict)
+    #: Those of them that Spark works out once; see `_once`.
+    _kept: set[str] = field(default_factory=set)
     _plans: int = 0
     _fetched: int = 0
 
@@ -62,9 +64,11 @@ class Warehouse:
         self._plans += 1
         prefix = f"plan_{self._plans}_"
         for step in plan.steps:
-            query = step.sql(pairs.get_name(), prefix)
-            # What the plan comes to is counted in several ways.
-            self._named[prefix + step.name] = _once(query) if step.kept or step is plan.steps[-1] else query
+            name, query = prefix + step.name, step.sql(pairs.get_name(), prefix)
+            if step.kept or step is plan.steps[-1]:  # what the plan comes to is counted in several ways
+                self._kept.add(name)
+                query = _once(query, step.schema.names)
+            self._named[name] = query
         yield ibis.table(plan.steps[-1].schema, name=prefix + plan.steps[-1].name)
 
     @contextmanager
@@ -93,15 +97,31 @@ class Warehouse:
             if any(_uses(text, name) for text in (compiled, *needed.values())):
                 needed[name] = query
         expressions = {PAIRS: self.pairs, **dict(reversed(needed.items()))}
-        listed = ",\n".join(f"`{name}` AS (\n{query}\n)" for name, query in expressions.items())
-        return f"WITH {listed}\nSELECT * FROM (\n{compiled}\n)"
+        listed = ",\n".join(f"`{name}` AS (\n{self._unpacked(query)}\n)" for name, query in expressions.items())
+        return f"WITH {listed}\nSELECT * FROM (\n{self._unpacked(compiled)}\n)"
+
+    def _unpacked(self, query: str) -> str:
+        """The query, with the columns of what is kept in place of its rows."""
+
+        def table(match: re.Match[str]) -> str:
+            return f"(SELECT `row`.* FROM {match[0]})" if match[1] in self._kept else match[0]  # noqa: S608
+
+        return re.sub(r"`(plan_\d+_\w+)`", table, query)
 
 
-def _once(query: str) -> str:
-    """The rows of `query`, which Spark then works out once: a table expression that it takes to be the same at each use
-    is copied into each of them, and so into the uses of those. `rand` is never below 0, but Spark cannot know that.
+def _once(query: str, columns: Sequence[str]) -> str:
+    """The rows of `query`, each as one struct, which Spark then works out once.
+
+    A table expression that Spark takes to be the same at each use is copied into each of them, and so into the uses of
+    those. `rand` is never below 0, but Spark cannot know that.
+
+    The struct is for the sake of what Spark 4.0 gets wrong (`PushdownPredicatesAndPruneColumnsForCTEDef`): it leaves
+    out columns of such an expression that no use needs, and then may put back another expression that reads it, as it
+    was before. That one finds other columns in their places: the statement fails, or its verdicts are wrong. Of one
+    column there is none to leave out.
     """
-    return f"SELECT * FROM (\n{query}\n) WHERE rand() >= 0"  # noqa: S608 - a query of ours
+    fields = ", ".join(f"'{column}', `{column}`" for column in columns)
+    return f"SELECT named_struct({fields}) AS `row` FROM (\n{query}\n) WHERE rand() >= 0"  # noqa: S608 - names of ours
 
 
 def _uses(query: str, name: str) -> bool:

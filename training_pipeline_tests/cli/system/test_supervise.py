@@ -162,8 +162,10 @@ def test_what_a_killed_up_and_a_stopped_daemon_leave_behind_is_ended(installatio
     pids = installation.ready(up)
     record = up_record.read_record(installation.settings)
     assert record is not None
-    for child in record.children:
-        os.kill(child.process.pid, signal.SIGSTOP)  # so that none of them can end by itself
+    children = [psutil.Process(child.process.pid) for child in record.children]
+    for child in children:
+        child.suspend()  # so that none of them can end by itself
+    until(lambda: all(child.status() == psutil.STATUS_STOPPED for child in children))
     up.kill()
     up.wait()
     assert living(pids) == pids

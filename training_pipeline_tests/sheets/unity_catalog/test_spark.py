@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.datasets.prepare import write_dataset
+from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.summary import export_summary
@@ -134,7 +135,7 @@ def _stated(message: dict[str, Any]) -> dict[str, Any]:
 def test_the_sample_sheet(spark: Spark, tmp_path: Path, messages: str) -> None:
     with FileTrainingSheets([SAMPLES]).open("sheet-123") as sample:
         rows = sample.pairs.to_pyarrow()
-        expected = judged(sample), export_summary(sample, POLICY)
+        expected = judged(sample), export_summary(sample, POLICY), preview(sample, POLICY, 5)
         taken = snapshot(sample, POLICY, directory=tmp_path)
         plan = split_snapshot(sample, taken, ratio=0.8, seed="s", min_pairs=2)
         made = write_dataset(sample, taken, plan, root=tmp_path / "here")
@@ -144,10 +145,12 @@ def test_the_sample_sheet(spark: Spark, tmp_path: Path, messages: str) -> None:
         found = judged(opened)
         assert found == expected[0], (list(found - expected[0])[:2], list(expected[0] - found)[:2])
         assert export_summary(opened, POLICY) == expected[1]
+        assert preview(opened, POLICY, 5) == expected[2]
         again = snapshot(opened, POLICY, directory=tmp_path / "again")
         there = write_dataset(opened, again, plan, root=tmp_path / "there")
         assert held_out_in_train(opened, again) == Finding(checked=again.summary.eligible, broken=0)
-    assert (again.digest, there.digest) == (taken.digest, made.digest)
+    assert again.pairs_file.read_bytes() == taken.pairs_file.read_bytes()  # their digests hold the id of the sheet
+    assert there.digest == made.digest
     for name in ("train.jsonl", "validation.jsonl"):
         here, other = ((one.manifest_file.parent / name).read_bytes() for one in (made, there))
         assert here == other

@@ -114,6 +114,23 @@ def test_what_is_kept_is_worked_out_once() -> None:
         assert remote.statement(table).count("rand() >= 0") == 2, "the last one as well"
 
 
+def test_of_what_is_kept_there_is_no_column_to_leave_out() -> None:
+    """Spark 4.0 leaves columns out of table expressions, and mistakes the others for them afterwards."""
+    remote = warehouse()
+    planner = Planner(remote.dialect)
+    kept = planner.keep(planner.pairs.select("pair_id", "item_ref", "status"))
+    plan = planner.plan(kept.left_join(kept.select("item_ref").distinct(), "item_ref").select("pair_id", "status"))
+    with remote.work_out(plan, remote.table()) as table:
+        statement = remote.statement(table.filter(table.status.isnull()).select("pair_id"))
+    tree = sqlglot.parse_one(statement, read="databricks")
+    expressions = {each.alias: each.this.named_selects for each in tree.find_all(sqlglot.exp.CTE)}
+    assert [name for name, columns in expressions.items() if columns == ["row"]] == ["plan_1_step_1", "plan_1_step_2"]
+    uses = [each for each in tree.find_all(sqlglot.exp.Table) if each.name.startswith("plan_1_")]
+    assert [each.parent_select and each.parent_select.sql("databricks") for each in uses] == [
+        f"SELECT `row`.* FROM `plan_1_step_{step}`" for step in (2, 1, 1)
+    ]
+
+
 def test_plans_of_one_sheet_do_not_meet() -> None:
     remote = warehouse()
     names = Planner(remote.dialect)
