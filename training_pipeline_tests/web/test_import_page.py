@@ -75,7 +75,7 @@ def test_from_a_csv_of_yes_and_no_to_a_sheet(
     assert serious(page) == []
     page.get_by_label("Drop a file here").set_input_files(mended)
     expect(page.get_by_text("14 pairs = 11 eligible + 3 excluded")).to_be_visible()
-    expect(page.get_by_text("No problems in the rows.")).to_be_visible()
+    expect(page.get_by_role("row", name="desks.csv, line 15, reply")).to_have_count(0)
     expect(page.get_by_label("Allowed uses")).to_have_value("column:ok_for_training")
     page.get_by_label("Status of the sheet").select_option("approved")
     page.get_by_role("button", name="Create sheet").click()
