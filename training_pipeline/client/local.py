@@ -351,6 +351,11 @@ class LocalClient:
         return self._services.imports.uploads.get(upload_id, self.caller.name)
 
     @needs(Role.OPERATOR)
+    def discard_upload(self, upload_id: str) -> None:
+        """Delete an upload of the caller's own; raises `NotFound`."""
+        self._services.imports.uploads.delete(self.upload(upload_id))
+
+    @needs(Role.OPERATOR)
     def receive_upload(self, name: str) -> AbstractContextManager[Receiving]:
         """A new upload of the caller's, to be written in the context; raises `UploadTooLarge`."""
         return self._services.imports.uploads.receive(self.caller.name, name)

@@ -216,6 +216,10 @@ class PageClient:
         """The training sheet made of an upload."""
         return await _thread(lambda: self.local.import_upload(self.local.upload(upload_id), asked))
 
+    async def discard_upload(self, upload_id: str) -> None:
+        """Delete an upload."""
+        await _thread(self.local.discard_upload, upload_id)
+
     async def approve_sheet(self, sheet_id: str, digest: str) -> TrainingSheetDetails:
         """The training sheet, approved."""
         return await _thread(self.local.approve_sheet, sheet_id, {"digest": digest})

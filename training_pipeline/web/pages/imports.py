@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from starlette.responses import JSONResponse
 
 from training_pipeline.api import problems
 from training_pipeline.api.multipart import read_body, refused
-from training_pipeline.domain.errors import PipelineError
+from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.schemas.sheet_import import ImportDryRun
 from training_pipeline.web import urls
@@ -91,6 +92,9 @@ class ImportPage:
     async def _uploaded(self, event: Any) -> None:
         """A file has come in: the first, or a mended one, for which all that was chosen still holds."""
         is_first = self._found is None
+        if self._upload:
+            with suppress(NotFound):  # an hour may have passed
+                await self._client.discard_upload(self._upload)
         self._upload, file = str(event.args["upload_id"]), str(event.args["file"])
         if is_first:
             self._draft = replace(self._draft, sheet_id=id_of(file))
