@@ -14,17 +14,16 @@ from training_pipeline.testing.databricks_walk import (
     Cell,
     Outcome,
     Walk,
-    a_quarter,
     all_cells,
     in_page,
     is_told,
     table,
 )
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
-from training_pipeline.testing.soak import SOAKING
+from training_pipeline.testing.soak import SOAKING, a_quarter
 
 #: Each call, and each fault. `make soak` walks all cells.
-SLICE = a_quarter(all_cells())
+SLICE = a_quarter(all_cells(), lambda cell: cell.call, lambda cell: (cell.fault, cell.times))
 PAGE = Path(__file__).parent.parent / "docs" / "databricks.md"
 
 pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(900)]

@@ -17,20 +17,18 @@ def decision_page(
     cursor: str | None,
 ) -> DecisionPage:
     """The decisions of one page. Raises `InvalidParameter` for a cursor that leads nowhere."""
-    number = paging.page_number(page, cursor)
-    start = None if cursor is None else paging.decode(paging.NumberPosition, cursor)
+    window = paging.Window.of(paging.NumberPosition, page=page, page_size=page_size, cursor=cursor)
     found, total = decisions.page(
         name=model_name,
         version=model_version,
-        limit=page_size + 1,
-        offset=0 if start else (number - 1) * page_size,
-        before=None if start is None else start.number,
+        limit=window.limit,
+        offset=window.offset,
+        before=None if window.start is None else window.start.number,
     )
-    shown, more = found[:page_size], len(found) > page_size
     return DecisionPage(
-        decisions=[Decision.of(one) for one in shown],
+        decisions=[Decision.of(one) for one in window.shown(found)],
         total=total,
-        page=None if start else number,
+        page=window.page,
         page_size=page_size,
-        next_cursor=paging.encode(paging.NumberPosition(number=shown[-1].number)) if more else None,
+        next_cursor=window.next_cursor(found, lambda last: paging.NumberPosition(number=last.number)),
     )

@@ -40,8 +40,7 @@ def job_page(
     newest_first = (sort, descending) == (JobSort.CREATED_AT, True)
     if cursor is not None and not newest_first:
         raise paging.invalid("cursor", "cursor_and_sort", "goes with the order newest first only; use page")
-    number = paging.page_number(page, cursor)
-    start = None if cursor is None else paging.decode(paging.JobPosition, cursor)
+    window = paging.Window.of(paging.JobPosition, page=page, page_size=page_size, cursor=cursor)
     found, total = store.list(
         statuses=statuses,
         training_sheet_id=training_sheet_id,
@@ -50,18 +49,17 @@ def job_page(
         tainted=tainted,
         sort=sort,
         descending=descending,
-        limit=page_size + 1,
-        offset=0 if start else (number - 1) * page_size,
-        after=None if start is None else (start.created_at, start.id),
+        limit=window.limit,
+        offset=window.offset,
+        after=None if window.start is None else (window.start.created_at, window.start.id),
     )
-    jobs, more = found[:page_size], len(found) > page_size
-    last = paging.JobPosition(created_at=jobs[-1].created_at, id=jobs[-1].id) if more and newest_first else None
+    further = window.next_cursor(found, lambda last: paging.JobPosition(created_at=last.created_at, id=last.id))
     return TrainingJobPage(
-        jobs=[shown(job) for job in jobs],
+        jobs=[shown(job) for job in window.shown(found)],
         total=total,
-        page=None if start else number,
+        page=window.page,
         page_size=page_size,
-        next_cursor=None if last is None else paging.encode(last),
+        next_cursor=further if newest_first else None,
     )
 
 
@@ -77,25 +75,24 @@ def version_page(
     cursor: str | None,
 ) -> ModelVersionPage:
     """The model versions of one page. Raises `InvalidParameter` for a cursor that leads nowhere."""
-    number = paging.page_number(page, cursor)
-    start = None if cursor is None else paging.decode(paging.JobPosition, cursor)
+    window = paging.Window.of(paging.JobPosition, page=page, page_size=page_size, cursor=cursor)
     found = versions.list(
         name=name,
         alias=alias,
         state=state,
         sheet=sheet,
-        limit=page_size + 1,
-        offset=0 if start else (number - 1) * page_size,
-        after=None if start is None else (start.created_at, start.id),
+        limit=window.limit,
+        offset=window.offset,
+        after=None if window.start is None else (window.start.created_at, window.start.id),
     )
-    shown, more = found.versions[:page_size], len(found.versions) > page_size
-    last = paging.JobPosition(created_at=shown[-1].created_at, id=shown[-1].job_id) if more else None
+    rows = found.versions
+    further = window.next_cursor(rows, lambda last: paging.JobPosition(created_at=last.created_at, id=last.job_id))
     return ModelVersionPage(
-        model_versions=[ModelVersion.model_validate(fields_of(one)) for one in shown],
+        model_versions=[ModelVersion.model_validate(fields_of(one)) for one in window.shown(rows)],
         total=found.total,
-        page=None if start else number,
+        page=window.page,
         page_size=page_size,
-        next_cursor=None if last is None else paging.encode(last),
+        next_cursor=further,
         aliases_unavailable=found.aliases_unavailable,
     )
 
@@ -104,22 +101,20 @@ def event_page(
     store: JobStore, job_id: str, *, page: int | None, page_size: int, cursor: str | None
 ) -> TrainingJobEventPage:
     """A job's events of one page. Raises `NotFound`, and `InvalidParameter` for a cursor that leads nowhere."""
-    number = paging.page_number(page, cursor)
-    start = None if cursor is None else paging.decode(paging.EventPosition, cursor)
+    window = paging.Window.of(paging.EventPosition, page=page, page_size=page_size, cursor=cursor)
     store.get(job_id)
     found, total = store.events(
         job_id,
-        limit=page_size + 1,
-        offset=0 if start else (number - 1) * page_size,
-        before=None if start is None else start.id,
+        limit=window.limit,
+        offset=window.offset,
+        before=None if window.start is None else window.start.id,
     )
-    events, more = found[:page_size], len(found) > page_size
     return TrainingJobEventPage(
-        events=[TrainingJobEvent.model_validate(event) for event in events],
+        events=[TrainingJobEvent.model_validate(event) for event in window.shown(found)],
         total=total,
-        page=None if start else number,
+        page=window.page,
         page_size=page_size,
-        next_cursor=paging.encode(paging.EventPosition(id=events[-1].id)) if more else None,
+        next_cursor=window.next_cursor(found, lambda last: paging.EventPosition(id=last.id)),
     )
 
 

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,18 @@ def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unlike(folder: Path, hashes: Mapping[str, str]) -> list[tuple[str, bool]]:
+    """The files in `folder` that are not there or have another SHA-256, by name, and whether each is there.
+
+    `hashes` are those expected, by paths within the folder. Reads every byte.
+    """
+    return [
+        (name, (folder / name).is_file())
+        for name, expected in sorted(hashes.items())
+        if not (folder / name).is_file() or sha256(folder / name) != expected
+    ]
 
 
 class NotAFile(Exception):

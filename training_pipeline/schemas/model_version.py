@@ -208,7 +208,7 @@ class ModelVersionCheck(Answer):
     name: str = Field(
         description="What: state, rows, base_model (its rows), dataset, files, dagster, mlflow.", examples=["rows"]
     )
-    outcome: Outcome = Field(description="What came of it.", examples=["pass"])
+    outcome: Outcome = Field(description="The result of the check.", examples=["pass"])
     message: str = Field(
         description="What was found, in a sentence.", examples=["Its rows may still be trained on, all of them."]
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Final, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, Self, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -68,6 +70,7 @@ class DiffPosition(Position):
 
 
 P = TypeVar("P", bound=Position)
+T = TypeVar("T")
 
 
 def encode(position: Position) -> str:
@@ -84,11 +87,47 @@ def decode(kind: type[P], cursor: str) -> P:
         raise invalid("cursor", "bad_cursor", "must be the next_cursor of a page of this very list") from None
 
 
-def page_number(page: int | None, cursor: str | None) -> int:
-    """The page's number, 1 where none is given. Raises `InvalidParameter` where both are."""
-    if page is not None and cursor is not None:
-        raise invalid("page", "page_and_cursor", "must not be given together with cursor")
-    return page or 1
+@dataclass(frozen=True, slots=True)
+class Window(Generic[P]):
+    """The rows of one page of a list: those after the position behind its cursor, else those of its number."""
+
+    number: int
+    size: int
+    #: Where the page before it ended; None where the page is asked for by number.
+    start: P | None
+
+    @classmethod
+    def of(cls, kind: type[P], *, page: int | None, page_size: int, cursor: str | None) -> Self:
+        """The window that is asked for, the first where nothing is.
+
+        Raises `InvalidParameter` where both a page and a cursor are given, and for a cursor that leads nowhere.
+        """
+        if page is not None and cursor is not None:
+            raise invalid("page", "page_and_cursor", "must not be given together with cursor")
+        return cls(page or 1, page_size, None if cursor is None else decode(kind, cursor))
+
+    @property
+    def limit(self) -> int:
+        """How many rows to read: one more than is shown, which says whether there is a further page."""
+        return self.size + 1
+
+    @property
+    def offset(self) -> int:
+        """How many rows come before those of the page, from the position on."""
+        return 0 if self.start else (self.number - 1) * self.size
+
+    @property
+    def page(self) -> int | None:
+        """The page's number, null where a cursor led to it."""
+        return None if self.start else self.number
+
+    def shown(self, found: Sequence[T]) -> Sequence[T]:
+        """The rows of the page, of those that were read."""
+        return found[: self.size]
+
+    def next_cursor(self, found: Sequence[T], position: Callable[[T], P]) -> str | None:
+        """The cursor to what comes after the rows that are shown; null where nothing does."""
+        return encode(position(found[self.size - 1])) if len(found) > self.size else None
 
 
 def invalid(name: str, code: str, message: str) -> InvalidParameter:

@@ -188,12 +188,6 @@ def all_cells() -> list[Cell]:
     return once + [Cell(call, fault, None) for call in CALLS for fault in FOR_EVER]
 
 
-def a_quarter(cells: Sequence[Cell]) -> list[Cell]:
-    """A quarter of all cells, by diagonals: of every call, and of every fault, a quarter of its own. Pure."""
-    faults = {times: [one.fault for one in cells if (one.call, one.times) == (CALLS[0], times)] for times in (1, None)}
-    return [one for one in cells if (CALLS.index(one.call) + faults[one.times].index(one.fault)) % 4 == 0]
-
-
 def table(outcomes: Sequence[Outcome]) -> str:
     """The outcomes as a table for the docs, a row for each call. Pure."""
     lines = [

@@ -248,12 +248,6 @@ def all_cells() -> list[Cell]:
     ]
 
 
-def a_quarter(cells: Sequence[Cell]) -> list[Cell]:
-    """A quarter of all cells, by diagonals: of every call, and of every fault, a quarter of its own. Pure."""
-    faults = {1: ONCE, None: FOR_EVER}
-    return [one for one in cells if (CALLS.index(one.call) + faults[one.times].index(one.kind)) % 4 == 0]
-
-
 def is_told(page: str, cell: Cell, outcome: Outcome) -> bool:
     """Whether the page says of this cell what its outcome was. Pure."""
     often = "once" if cell.times else "for good"

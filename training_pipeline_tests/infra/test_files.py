@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.infra.files import end_of, new_private_file, replace_file, rotate, sha256, tail
+from training_pipeline.infra.files import end_of, new_private_file, replace_file, rotate, sha256, tail, unlike
 
 
 def test_the_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
@@ -87,3 +87,11 @@ def test_a_log_that_has_grown_is_moved_aside_and_whoever_writes_it_goes_on(tmp_p
     assert kept.read_bytes() == b"after"
     assert not rotate(tmp_path / "none", most=1)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["server.log", "server.log.1"]
+
+
+def test_files_that_are_missing_or_other_than_expected_are_told(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "same").write_bytes(b"1")
+    (tmp_path / "other").write_bytes(b"2")
+    one = hashlib.sha256(b"1").hexdigest()
+    assert unlike(tmp_path, {"other": one, "a/same": one, "a": one}) == [("a", False), ("other", True)]

@@ -72,7 +72,7 @@ def judge_each(
     keep: Keep = unkept,
     require_constraints_set_by: bool = False,
 ) -> ir.Table:
-    """Judge each pair of `pairs` (`PAIR_SCHEMA`) by itself: may it have this `use`? `keep` may store a small table, so
+    """Judge each pair of `pairs` (`PAIR_SCHEMA`) on its own: may it have this `use`? `keep` may store a small table, so
     that it is not part of the query that reads the text: DuckDB stores what a query reads twice. With
     `require_constraints_set_by` the constraints of a pair count as forgotten where nobody is recorded to have set them.
 

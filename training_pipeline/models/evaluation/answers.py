@@ -34,7 +34,7 @@ class Answer(BaseModel):
     classification: _Name | None = None
     canonical_label_id: _Name | None = None
     answer_tokens: Annotated[int, Field(ge=0)] | None = None
-    #: Whether the answer came to its end by itself.
+    #: Whether the answer ended on its own.
     stopped: bool | None = None
     #: The log probability of each token of the expert's answer.
     logprobs: tuple[Annotated[FiniteFloat, Field(le=0)], ...] | None = None

@@ -45,7 +45,7 @@ def compare(
 ) -> list[Comparison]:
     """The metrics on the pairs that both have, over all of them and then by slice of the new scores. Pure.
 
-    A metric that no pair has in both is left out. Each interval is by itself: of many slices some differ by chance, for
+    A metric that no pair has in both is left out. Each interval stands alone: of many slices some differ by chance, for
     which `promotion.gate` allows. Raises `InvalidRequest` for metrics that cannot be better, and where only one of the
     two names the sheets of its pairs.
     """

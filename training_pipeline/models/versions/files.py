@@ -11,7 +11,7 @@ from typing import Final
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import BackendFailed, NotFound, PipelineError
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.infra.files import sha256
+from training_pipeline.infra.files import unlike
 
 _HERE: Final = """\
 from transformers import pipeline
@@ -91,12 +91,9 @@ def snippet(where: Place) -> str | None:
 
 def problems(hashes: Mapping[str, str], folder: Path) -> list[str]:
     """Files that are missing, that are not what their hash says, or that nobody recorded. Reads every byte."""
-    found = []
-    for path, expected in sorted(hashes.items()):
-        file = folder / path
-        if not file.is_file():
-            found.append(f"{path} is missing")
-        elif sha256(file) != expected:
-            found.append(f"{path} is not what was registered")
+    found = [
+        f"{path} is not what was registered" if there else f"{path} is missing"
+        for path, there in unlike(folder, hashes)
+    ]
     there = {str(file.relative_to(folder)) for file in folder.rglob("*") if not file.is_dir()}
     return [*found, *(f"{path} is not on record" for path in sorted(there - hashes.keys()))]

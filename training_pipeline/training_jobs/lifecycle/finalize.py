@@ -12,7 +12,7 @@ from training_pipeline.domain.errors import BackendFailed, Conflict, PermissionW
 from training_pipeline.domain.job import TERMINAL, JobStatus, Phase, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.refs import SheetRef
-from training_pipeline.infra.files import sha256
+from training_pipeline.infra.files import unlike
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.lifecycle.launch import registered_name
@@ -244,13 +244,10 @@ def file_problems(result: TrainingResult, *, here: bool) -> list[str]:
         return ["the trainer has produced no model"]
     if not result.model_dir.is_dir():
         return [f"there is no model in {result.model_dir}"] if here else []
-    problems = []
-    for name, expected in sorted(result.model_files.items()):
-        path = result.model_dir / name
-        if not path.is_file():
-            problems.append(f"{name} is missing")
-        elif sha256(path) != expected:
-            problems.append(f"{name} differs from what was trained")
+    problems = [
+        f"{name} differs from what was trained" if there else f"{name} is missing"
+        for name, there in unlike(result.model_dir, result.model_files)
+    ]
     return problems or ([] if result.model_files else ["the trainer listed no files"])
 
 
