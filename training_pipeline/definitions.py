@@ -9,7 +9,18 @@ from datetime import timedelta
 import dagster as dg
 
 from training_pipeline.app.container import Services, open_services
-from training_pipeline.defs import alerts, assets, graph, jobs, resources, retraining, revocations, sensors, volume
+from training_pipeline.defs import (
+    alerts,
+    assets,
+    evaluations,
+    graph,
+    jobs,
+    resources,
+    retraining,
+    revocations,
+    sensors,
+    volume,
+)
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
@@ -50,6 +61,7 @@ def build(settings: Settings, services: Callable[[], Services], *, owners: Colle
         sensors=[
             *sensors.make_sensors(settings.poll_seconds),
             revocations.make_sensor(settings.poll_seconds),
+            evaluations.make_sensor(settings.poll_seconds),
             alerts.tell_people,
             *volume.make_sensors(settings),
         ],

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from training_pipeline.domain.aliases import OnTaint
 from training_pipeline.domain.rules.policy import GatePolicy, reliable_similarity
 from training_pipeline.domain.workspace_access import AccessEntry
 
@@ -216,6 +217,21 @@ class Settings(BaseSettings):
         ge=60,
         description="The same for training sheets in tables; a look asks the warehouse for the table's version, and "
         "for its rows only where that changed.",
+    )
+    alias_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=60,
+        description="Seconds between two looks at the aliases of all registered models in the registry.",
+    )
+    on_taint: OnTaint = Field(
+        "alert",
+        description="What is done about an alias of a tainted version: `alert`, or `demote`: it is also moved back to "
+        "the last clean version that it named, or taken away where there is none.",
+    )
+    on_taint_by_model: dict[str, OnTaint] = Field(
+        {},
+        description="The same for single models, as JSON: an object from full names of models to `alert` or `demote`.",
     )
     cancel_on_withdrawal: bool = Field(
         True,

@@ -42,6 +42,7 @@ def test_what_dagster_sees() -> None:
             "watch_training_runs",
             "watch_permissions",
             "watch_revocations",
+            "watch_evaluations",
             "tell_people",
         ),
         dg.DefaultSensorStatus.RUNNING,

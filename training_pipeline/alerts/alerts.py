@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Interval, and_, bindparam, cast, func, or_, s
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.alerts.targets import AlertTarget, Undelivered
+from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.infra.retry import RetryPolicy
@@ -54,6 +55,8 @@ class Kind(StrEnum):
     PERMISSION = "permission_lost"
     REVOKED = "revoked"
     BLIND = "permission_unknown"
+    ALIAS_MOVED = "alias_moved"
+    ALIAS_TAINTED = "alias_tainted"
 
 
 class Alert(BaseModel):
@@ -137,6 +140,32 @@ def of_revocation(
         message=f"Revocation {revocation.id} of {what}. {learned}{stopped}",
         job_id=only,
         links={"revocation": links.revocation(revocation.id)},
+    )
+
+
+def of_alias_move(move: AliasMove, at: datetime) -> Alert:
+    """The alert about an alias that was moved in the registry, and not through this installation."""
+    return Alert(
+        key=f"alias:{move.model_name}:{move.alias}:{at.isoformat()}",
+        kind=Kind.ALIAS_MOVED,
+        message=f"The alias {move} in the registry, and not through this installation.",
+    )
+
+
+def of_tainted_alias(found: TaintedAlias, what: OnTaint, version: str | None, links: Addresses) -> Alert:
+    """The alert about an alias that names a tainted version, and what is done about it."""
+    done = "Move it to a clean version."
+    if what == "demote":
+        done = "It is taken away: no earlier version that it named is clean."
+        done = done if version is None else f"It is moved back to version {version}."
+    by = ", ".join(found.revocation_ids[:_NAMED])
+    return Alert(
+        key=f"tainted alias:{found.model_name}:{found.alias}:{found.model_version}:{found.job_id}:{what}",
+        kind=Kind.ALIAS_TAINTED,
+        message=f"The alias {found.alias} of {found.model_name} names version {found.model_version}, which is tainted "
+        f"({by}). {done}",
+        job_id=found.job_id,
+        links={"training job": links.job(found.job_id)},
     )
 
 

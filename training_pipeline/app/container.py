@@ -23,19 +23,25 @@ from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.databricks.volume_folders import VolumeFolders
 from training_pipeline.datasets.sheet_rows import SheetRows
+from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
+from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.suites import Suites
+from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.revocations.retrains import Retrains
 from training_pipeline.models.revocations.standings import standings
 from training_pipeline.models.revocations.tags import TaintTags
 from training_pipeline.models.revocations.told import TaintsTold
 from training_pipeline.models.revocations.watch import SheetWatch
 from training_pipeline.models.uses.index import UseIndex
+from training_pipeline.models.versions.alias_watch import AliasWatch
+from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.retraining.retrain import Retrainer
 from training_pipeline.settings import Settings
@@ -79,15 +85,19 @@ class Services:
     uses: UseIndex
     suites: Suites
     versions: ModelVersions
+    evaluations: Evaluations
+    promotions: Promotions
     launcher: Launcher
     finalizer: Finalizer
     failures: Failures
     permission_watch: PermissionWatch
     revocations: Revocations
     sheet_watch: SheetWatch
+    alias_watch: AliasWatch
     taint_tags: TaintTags
     taints_told: TaintsTold
     decisions: Decisions
+    retrains: Retrains
     retrainer: Retrainer
     #: Null where nothing of a job is in Unity Catalog.
     catalog_lineage: CatalogLineage | None
@@ -209,6 +219,13 @@ def assemble(
     def blind(sheet_id: str, why: str) -> None:
         alerts.notice(store, alerts.of_blindness(sheet_id, why, datetime.now(UTC).date()))
 
+    def moved(connection: Connection, moves: Sequence[AliasMove]) -> None:
+        for move in moves:
+            alerts.record(connection, alerts.of_alias_move(move, datetime.now(UTC)))
+
+    def names_tainted(found: TaintedAlias, what: OnTaint, version: str | None) -> None:
+        alerts.notice(store, alerts.of_tainted_alias(found, what, version, urls), as_event=True)
+
     revocations = Revocations(store, tell)
     permission = Permission(source, policy, revocations)
     poller = Poller(
@@ -223,6 +240,10 @@ def assemble(
     def notice(job: TrainingJob, warned: Warned, as_event: bool) -> None:
         alerts.notice(store, alerts.of_warning(job, warned, urls), as_event=as_event)
 
+    refuse_near = not settings.evaluate_near_questions
+    suites = Suites(store, source, policy, directory=settings.suites, refuse_near=refuse_near)
+    aliases = Aliases(store, tracking, moved)
+    versions = ModelVersions(store, permission, backend, tracking, aliases=aliases, standings=partial(standings, store))
     estimator = Estimator(store, price_file=settings.price_file, speed_file=settings.machine_speed)
     jobs = JobService(
         store,
@@ -232,6 +253,7 @@ def assemble(
         policy,
         database=database,
         min_pairs=settings.min_pairs,
+        withdrawn=revocations.withdrawn,
         estimator=estimator,
     )
     return Services(
@@ -248,10 +270,17 @@ def assemble(
         jobs=jobs,
         poller=poller,
         uses=uses,
-        suites=Suites(
-            store, source, policy, directory=settings.suites, refuse_near=not settings.evaluate_near_questions
+        suites=suites,
+        versions=versions,
+        evaluations=Evaluations(store, source, policy, backend, aliases, suites, versions, refuse_near=refuse_near),
+        promotions=Promotions(store, database, aliases, versions),
+        alias_watch=AliasWatch(
+            store,
+            Aliases(store, tracking, moved, seconds=10.0),
+            names_tainted,
+            lambda name: settings.on_taint_by_model.get(name, settings.on_taint),
+            seconds=settings.alias_seconds,
         ),
-        versions=ModelVersions(store, permission, backend, tracking, standings=partial(standings, store)),
         launcher=Launcher(
             store,
             source,
@@ -262,6 +291,7 @@ def assemble(
             snapshots=settings.snapshots,
             datasets=settings.datasets,
             min_pairs=settings.min_pairs,
+            withdrawn=revocations.withdrawn,
         ),
         finalizer=Finalizer(store, backend, tracking, permission, revocations, notice),
         failures=Failures(store, backend, max_attempts=settings.max_attempts, patience_seconds=patience),
@@ -286,7 +316,8 @@ def assemble(
         taint_tags=TaintTags(store, tracking),
         taints_told=TaintsTold(store),
         decisions=Decisions(store),
-        retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls),
+        retrains=Retrains(store, jobs),
+        retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls, revocations.withdrawn),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
         retention=retention_of(settings, store),
     )

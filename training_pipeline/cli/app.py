@@ -34,7 +34,7 @@ COMMANDS: Final = {
     ),
     "models": (
         "commands.models:app",
-        "List, show and verify registered model versions, and decide about tainted ones.",
+        "List, show, verify, evaluate, promote and retrain registered model versions; decide about tainted ones.",
     ),
     "uses": (
         "commands.uses:uses",
@@ -47,6 +47,10 @@ COMMANDS: Final = {
     "revocations": (
         "commands.revoke:revocations",
         "List revocations, newest first, or show one with every model that it taints.",
+    ),
+    "erase": (
+        "commands.erase:erase",
+        "Delete the text of every dataset that holds a revoked row. Exit code 3: other files hold it still.",
     ),
     "index": ("commands.index:app", "Check or rebuild the index that says which models learned from a row."),
     "suites": ("commands.suites:app", "Make and list evaluation suites, and check them against a model."),

@@ -16,6 +16,7 @@ from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.decision import Decision, DecisionPage
 from training_pipeline.schemas.diff import TrainingJobDiff
+from training_pipeline.schemas.evaluation import ModelEvaluation, ModelEvaluations
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
@@ -25,6 +26,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionPage,
     ModelVersionVerification,
 )
+from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
@@ -240,6 +242,9 @@ class Client(Protocol):
     def model_version(self, name: str, version: str) -> ModelVersionDetails:
         """A registered model version with everything that is on record of it."""
 
+    def retrain(self, name: str, version: str) -> TrainingJob:
+        """Launch the proposed retrain of a tainted version; again: the job that was launched."""
+
     def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
         """Look at a registered model version anew: is it still clean?"""
 
@@ -248,3 +253,21 @@ class Client(Protocol):
 
     def remove_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
         """Record that an endpoint serves a model version no more."""
+
+    def evaluate(self, name: str, version: str, body: Mapping[str, Any]) -> ModelEvaluation:
+        """Evaluate a model version on a suite; where that is being done, the evaluation that is there."""
+
+    def evaluations(self, name: str, version: str) -> ModelEvaluations:
+        """The evaluations of a model version, the newest first. Those that run are looked at now."""
+
+    def cancel_evaluation(self, name: str, version: str, evaluation_id: str) -> ModelEvaluation:
+        """Have an evaluation stopped. Idempotent."""
+
+    def promote(self, name: str, version: str, body: Mapping[str, Any]) -> ModelPromotion:
+        """Ask the gate whether an alias may name this version, and move it if it may. The decision is on record."""
+
+    def roll_back(self, name: str, body: Mapping[str, Any]) -> ModelPromotion:
+        """Move an alias back to the version that had it before."""
+
+    def promotions(self, name: str) -> ModelPromotions:
+        """The decisions about the aliases of a model, the newest first."""

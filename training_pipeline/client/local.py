@@ -44,6 +44,7 @@ from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
 from training_pipeline.schemas.decision import Decide, Decision, DecisionPage
 from training_pipeline.schemas.diff import TrainingJobDiff
+from training_pipeline.schemas.evaluation import EvaluateModelVersion, ModelEvaluation, ModelEvaluations
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
@@ -53,6 +54,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionPage,
     ModelVersionVerification,
 )
+from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions, PromoteModelVersion, RollBackAlias
 from training_pipeline.schemas.requests import CreateTrainingJob, RetryTrainingJob
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview, Revoke
 from training_pipeline.schemas.sheet_import import ApproveTrainingSheet, ImportDryRun, ImportTrainingSheet
@@ -289,7 +291,8 @@ class LocalClient:
     def training_sheet(self, sheet_id: str) -> TrainingSheetDetails:
         """See `Client`."""
         with self._services.source.open(sheet_id) as opened:
-            summary = ExportSummary.of(export_summary(opened, self._services.policy))
+            withdrawn = self._services.revocations.withdrawn(sheet_id)
+            summary = ExportSummary.of(export_summary(opened, self._services.policy, withdrawn=withdrawn))
             fields = TrainingSheet.fields_of(opened.sheet)
             return TrainingSheetDetails(**fields, digest=opened.digest, export_summary=summary)
 
@@ -330,7 +333,8 @@ class LocalClient:
         """See `Client`."""
         with self._services.source.open(sheet_id) as opened:
             trainable = opened.sheet.status in TRAINABLE_SHEETS
-            lines = preview(opened, self._services.policy, limit) if trainable else []
+            withdrawn = self._services.revocations.withdrawn(sheet_id)
+            lines = preview(opened, self._services.policy, limit, withdrawn=withdrawn) if trainable else []
         return TrainingSheetPreview(training_sheet_id=sheet_id, trainable=trainable, lines=lines)
 
     @needs(Role.OPERATOR)
@@ -509,7 +513,13 @@ class LocalClient:
     @needs(Role.VIEWER)
     def model_version(self, name: str, version: str) -> ModelVersionDetails:
         """See `Client`."""
-        return ModelVersionDetails.of_whole(self._services.versions.show(name, version), self._addresses)
+        whole = self._services.versions.show(name, version)
+        return ModelVersionDetails.of_whole(whole, self._addresses, self._services.retrains.of(name, version))
+
+    @needs(Role.OPERATOR)
+    def retrain(self, name: str, version: str) -> TrainingJob:
+        """See `Client`."""
+        return self.shown(self._services.retrains.launch(name, version, actor=self.caller.name))
 
     @needs(Role.VIEWER)
     def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
@@ -528,6 +538,52 @@ class LocalClient:
         """See `Client`."""
         found = self._services.versions.remove_endpoint(name, version, url, actor=self.caller.name)
         return ModelEndpoints.model_validate({"endpoints": found})
+
+    @needs(Role.OPERATOR)
+    def evaluate(self, name: str, version: str, body: Mapping[str, Any] | EvaluateModelVersion) -> ModelEvaluation:
+        """See `Client`."""
+        asked = _checked(EvaluateModelVersion, body)
+        made = self._services.evaluations.start(
+            name, version, asked.suite, champion=asked.champion, base=asked.base, actor=self.caller.name
+        )
+        return ModelEvaluation.of(made)
+
+    @needs(Role.VIEWER)
+    def evaluations(self, name: str, version: str) -> ModelEvaluations:
+        """See `Client`."""
+        return ModelEvaluations.of(self._services.evaluations.of_version(name, version))
+
+    @needs(Role.OPERATOR)
+    def cancel_evaluation(self, name: str, version: str, evaluation_id: str) -> ModelEvaluation:
+        """See `Client`."""
+        return ModelEvaluation.of(self._services.evaluations.cancel(name, version, evaluation_id))
+
+    @needs(Role.OPERATOR)
+    def promote(self, name: str, version: str, body: Mapping[str, Any] | PromoteModelVersion) -> ModelPromotion:
+        """See `Client`."""
+        asked = _checked(PromoteModelVersion, body)
+        made = self._services.promotions.promote(
+            name,
+            version,
+            asked.alias,
+            gate=None if asked.gate is None else asked.gate.model_dump(),
+            suite=asked.suite,
+            held=asked.held,
+            actor=self.caller.name,
+        )
+        return ModelPromotion.of(made)
+
+    @needs(Role.OPERATOR)
+    def roll_back(self, name: str, body: Mapping[str, Any] | RollBackAlias) -> ModelPromotion:
+        """See `Client`."""
+        asked = _checked(RollBackAlias, body)
+        made = self._services.promotions.roll_back(name, asked.alias, reason=asked.reason, actor=self.caller.name)
+        return ModelPromotion.of(made)
+
+    @needs(Role.VIEWER)
+    def promotions(self, name: str) -> ModelPromotions:
+        """See `Client`."""
+        return ModelPromotions.of(self._services.promotions.of_model(name))
 
     @needs(Role.VIEWER)
     def version_facets(self) -> VersionFacets:

@@ -18,6 +18,7 @@ from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.decision import Decision, DecisionPage
 from training_pipeline.schemas.diff import TrainingJobDiff
+from training_pipeline.schemas.evaluation import ModelEvaluation, ModelEvaluations
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.metrics import TrainingJobMetrics
@@ -27,6 +28,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionPage,
     ModelVersionVerification,
 )
+from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
@@ -257,6 +259,10 @@ class RemoteClient:
         """See `Client`."""
         return self._service.ask(ModelVersionDetails, "GET", _version(name, version))
 
+    def retrain(self, name: str, version: str) -> TrainingJob:
+        """See `Client`."""
+        return self._service.ask(TrainingJob, "POST", _version(name, version, "/retrain"))
+
     def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
         """See `Client`."""
         return self._service.ask(ModelVersionVerification, "POST", _version(name, version, "/verify"))
@@ -268,6 +274,31 @@ class RemoteClient:
     def remove_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
         """See `Client`."""
         return self._service.ask(ModelEndpoints, "DELETE", _version(name, version, "/endpoints"), params={"url": url})
+
+    def evaluate(self, name: str, version: str, body: Mapping[str, Any]) -> ModelEvaluation:
+        """See `Client`."""
+        return self._service.ask(ModelEvaluation, "POST", _version(name, version, "/evaluations"), body=body)
+
+    def evaluations(self, name: str, version: str) -> ModelEvaluations:
+        """See `Client`."""
+        return self._service.ask(ModelEvaluations, "GET", _version(name, version, "/evaluations"))
+
+    def cancel_evaluation(self, name: str, version: str, evaluation_id: str) -> ModelEvaluation:
+        """See `Client`."""
+        path = _version(name, version, f"/evaluations/{quote(evaluation_id, safe='')}/cancel")
+        return self._service.ask(ModelEvaluation, "POST", path)
+
+    def promote(self, name: str, version: str, body: Mapping[str, Any]) -> ModelPromotion:
+        """See `Client`."""
+        return self._service.ask(ModelPromotion, "POST", _version(name, version, "/promote"), body=body)
+
+    def roll_back(self, name: str, body: Mapping[str, Any]) -> ModelPromotion:
+        """See `Client`."""
+        return self._service.ask(ModelPromotion, "POST", f"/promotions/{quote(name, safe='')}/roll-back", body=body)
+
+    def promotions(self, name: str) -> ModelPromotions:
+        """See `Client`."""
+        return self._service.ask(ModelPromotions, "GET", f"/promotions/{quote(name, safe='')}")
 
     def preview_revocation(self, body: Mapping[str, Any]) -> RevocationPreview:
         """See `Client`."""

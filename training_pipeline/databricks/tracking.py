@@ -82,6 +82,20 @@ class DatabricksTracking:
         named = {one.alias_name: one.version_num for one in found.aliases or []}
         return {alias: str(version) for alias, version in named.items() if alias and version is not None}
 
+    def set_alias(self, model_name: str, alias: str, version: str | None) -> None:
+        """Have an alias name this version of a model in Unity Catalog, or none. Idempotent."""
+        grant = f"Make us the owner of {model_name}, with USE CATALOG and USE SCHEMA above it"
+        try:
+            with self._connection.calling(f"move the alias {alias} of {model_name}", grant=grant):
+                models = self._connection.client().registered_models
+                if version is None:
+                    models.delete_alias(model_name, alias)
+                else:
+                    models.set_alias(model_name, alias, int(version))
+        except Gone:
+            if version is not None:
+                raise
+
     def end_run(self, run_id: str, status: str) -> None:
         """End a run that still counts as running, as one whose worker died does. Idempotent."""
         from databricks.sdk.service.ml import UpdateRunStatus

@@ -21,6 +21,7 @@ from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.errors import GovernanceChanged
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.retraining import Changes
+from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.constraints import strictness
 from training_pipeline.domain.rules.policy import NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.sheets.base import OpenSheet
@@ -167,18 +168,18 @@ def _pairs(table: ir.Table) -> Pairs:
     return Pairs(count=count, ids=tuple(ids.limit(MOST_PAIR_IDS).pair.to_pandas()) if count else ())
 
 
-def changes(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy) -> Changes:
+def changes(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy, *, withdrawn: Withdrawn = NOTHING) -> Changes:
     """Compare the pairs that `dataset` was made of with the sheet as it is now. Reads only.
 
     An unchanged sheet (same digest, same policy) is not judged again. A pair of the validation split that may no longer
     be validated on counts as newly prohibited, for validation leaves its trace in a model too. A pair that became a
-    copy of another one is neither: nothing was taken back.
+    copy of another one is neither: nothing was taken back. What is `withdrawn` was removed, whatever the sheet says.
     """
     included = _included(dataset)
     if _is_unchanged(opened, dataset, policy):
         return Changes(eligible=len(included))
     trained = ibis.memtable(included)
-    with verdicts(opened, policy) as table:
+    with verdicts(opened, policy, withdrawn=withdrawn) as table:
         both = trained.outer_join(table, trained.trained_id == table.pair_id)
         was, now = both.trained_id.notnull(), (both.pair_id.notnull() & both.reason.isnull()).fill_null(False)
         duplicate = (both.reason == str(Reason.DUPLICATE)).fill_null(False)

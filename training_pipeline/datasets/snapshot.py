@@ -19,6 +19,7 @@ from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.errors import GateRefused
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA, RowsDigest
 from training_pipeline.domain.refs import PAIRS, SnapshotRef
+from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, TrainingSheet
 from training_pipeline.infra.files import new_private_file
@@ -39,8 +40,10 @@ def require_trainable(sheet: TrainingSheet) -> None:
         )
 
 
-def snapshot(opened: OpenSheet, policy: GatePolicy, *, directory: Path) -> SnapshotRef:
+def snapshot(opened: OpenSheet, policy: GatePolicy, *, directory: Path, withdrawn: Withdrawn = NOTHING) -> SnapshotRef:
     """Judge all pairs and store the verdicts in `directory/<digest>/`. Idempotent; stores no text.
+
+    What is `withdrawn` is left out, whatever the sheet says.
 
     Raises `GateRefused` for a sheet that may not be trained on, `Unavailable` where the disk is full.
     """
@@ -48,7 +51,7 @@ def snapshot(opened: OpenSheet, policy: GatePolicy, *, directory: Path) -> Snaps
     with (
         disk_errors(f"write a snapshot in {directory}"),
         staging(directory) as staged,
-        verdicts(opened, policy) as table,
+        verdicts(opened, policy, withdrawn=withdrawn) as table,
     ):
         summary = summarise(table, policy)
         # Pair ids are unique but for invalid pairs: only where there are any, the order needs the other columns.

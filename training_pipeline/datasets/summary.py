@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary, ReasonCount, SheetWarning
+from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.policy import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.domain.rules.text import is_blank
@@ -24,13 +25,13 @@ _INSTRUCTIONS: Final = "instruction_prompt"
 _NOBODY: Final = "constraints_set_by_nobody"
 
 
-def export_summary(opened: OpenSheet, policy: GatePolicy) -> ExportSummary:
+def export_summary(opened: OpenSheet, policy: GatePolicy, *, withdrawn: Withdrawn = NOTHING) -> ExportSummary:
     """Judge all pairs and count. Writes nothing; also for sheets that may not be trained on.
 
     The verdicts are fetched first: each count of ours would have Spark plan the statement of the verdicts once more,
     which took it minutes.
     """
-    with verdicts(opened, policy) as table:
+    with verdicts(opened, policy, withdrawn=withdrawn) as table:
         return summarise(table, policy)
 
 

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import ibis.expr.types as ir
 
 from training_pipeline.datasets.judging import verdicts_plan
+from training_pipeline.datasets.revoked import without_revoked
+from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import Use, constraints_from_tags
@@ -16,14 +18,18 @@ from training_pipeline.sheets.base import OpenSheet
 
 
 @contextmanager
-def verdicts(opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING) -> Iterator[ir.Table]:
+def verdicts(
+    opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING, withdrawn: Withdrawn = NOTHING
+) -> Iterator[ir.Table]:
     """One row for every pair, without text: the columns of `judge_together`, in no order, while the context is open.
+
+    What is `withdrawn` has the reason `revoked`: that is decided here, also where an engine elsewhere judged.
 
     The table is in our DuckDB, wherever the pairs are. Raises `Unavailable` where an engine runs out of memory and
     disk, or does not answer.
     """
     with judged(opened, policy, use=use) as table, disk_errors("judge the pairs"), opened.engine.fetch(table) as found:
-        yield found
+        yield without_revoked(found, withdrawn)
 
 
 def judged_each(opened: OpenSheet, policy: GatePolicy) -> ir.Table:

@@ -1,6 +1,10 @@
 """The sensor that looks at the sources of registered models, and says everywhere which models are tainted."""
 
 # No postponed annotations here: Dagster reads those of what it decorates.
+import logging
+import math
+import time
+from concurrent.futures import wait
 from contextlib import suppress
 from typing import Final
 
@@ -12,6 +16,8 @@ from training_pipeline.defs import checks
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.infra import advisory_lock
 from training_pipeline.models.revocations.told import Untold
+from training_pipeline.models.revocations.watch import Looked
+from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
 
 LOCK: Final = "revocations"
 CHECK: Final = "still_permitted"
@@ -19,38 +25,76 @@ ASSET: Final = "fine_tuned_model"
 #: Together well under the 60 s after which Dagster gives a sensor up.
 LOOK_SECONDS: Final = 20.0
 TAG_SECONDS: Final = 10.0
+#: A look that takes longer is logged as a warning.
+_LONG_SECONDS: Final = 600.0
+_log = logging.getLogger(__name__)
+
+#: At most one look at a time in this process; null is the answer of one that found another process looking.
+Looks = BoundedCalls[None, Looked | None]
 
 
 def make_sensor(interval: int) -> dg.SensorDefinition:
     """The sensor, at most every `interval` seconds, running by default."""
+    looks: Looks = BoundedCalls(1, hung_after=math.inf)
 
     @dg.sensor(
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Looks at the training sheets of registered models: records pairs that lost a permission, have "
-        "another text or vanished, taints every model that learned from them, and tags it.",
+        "another text or vanished, taints every model that learned from them, and tags it. Watches its aliases.",
     )
     def watch_revocations(context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]) -> dg.SkipReason:
-        """Look at the sheets that are due; tag what is tainted, and fail its check."""
-        try:
-            with advisory_lock.hold(services.database, LOCK):  # judging takes memory: one at a time
-                return dg.SkipReason(watch(context.instance, services))
-        except Conflict:
-            return dg.SkipReason("Another process is looking.")
+        """Have the sheets that are due looked at; tag what is tainted, and fail its check."""
+        return dg.SkipReason(watch(context.instance, services, looks))
 
     return watch_revocations
 
 
-def watch(instance: dg.DagsterInstance, services: Services) -> str:
-    """Look, tag, and report failed checks. Returns a summary for the tick. May be repeated after a crash anywhere."""
-    looked = services.sheet_watch.look_due(seconds=LOOK_SECONDS)
+def watch(instance: dg.DagsterInstance, services: Services, looks: Looks) -> str:
+    """Look, tag, and report failed checks. Returns a summary for the tick. May be repeated after a crash anywhere.
+
+    The look goes on in its thread where it takes longer than the tick may, and a later tick has its answer: so a sheet
+    that takes minutes to judge is judged once.
+    """
+    said = look(services, looks)
+    aliases = services.alias_watch.look_due()
+    if aliases.tainted:
+        said += f" {aliases.tainted} alias(es) name a tainted version; {aliases.demoted} moved."
+    if aliases.trouble is not None:
+        said += f" {aliases.trouble}"
     failed = fail_checks(instance, services)
     tagged = services.taint_tags.write_due(seconds=TAG_SECONDS)
-    said = f"Looked at {looked.sheets} training sheet(s): {len(looked.recorded)} revocation(s) recorded; "
-    said += f"{failed} check(s) failed, {tagged.tagged} model(s) tagged."
+    said += f" {failed} check(s) failed, {tagged.tagged} model(s) tagged."
+    return f"{said} {tagged.failed} could not be tagged and will be." if tagged.failed else said
+
+
+def look(services: Services, looks: Looks) -> str:
+    """Begin a look, or wait for the one that is under way, for a bounded time; returns what came of it."""
+    call = looks.begin(LOCK, None, lambda: _look(services))
+    if call is None:  # there is one key, so only a full bound could say so
+        return "No thread is free to look."
+    wait([call.answer], timeout=LOOK_SECONDS)
+    if not call.answer.done():
+        seconds = time.monotonic() - call.started
+        if seconds > _LONG_SECONDS:
+            _log.warning("a look at a training sheet has taken %.0f seconds", seconds)
+        return f"Still looking, for {seconds:.0f} seconds."
+    looks.take(call)
+    looked = call.answer.result()
+    if looked is None:
+        return "Another process is looking."
+    said = f"Looked at {looked.sheets} training sheet(s): {len(looked.recorded)} revocation(s) recorded."
     if looked.blind:
         said += f" Nobody can look at: {', '.join(sheet_id for sheet_id, _ in looked.blind)}."
-    return f"{said} {tagged.failed} could not be tagged and will be." if tagged.failed else said
+    return said
+
+
+def _look(services: Services) -> Looked | None:
+    try:
+        with advisory_lock.hold(services.database, LOCK):  # judging takes memory: one at a time
+            return services.sheet_watch.look_due(seconds=LOOK_SECONDS)
+    except Conflict:
+        return None
 
 
 def fail_checks(instance: dg.DagsterInstance, services: Services) -> int:

@@ -12,6 +12,7 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
         KeyReused               idempotency_key_reused    422   training_jobs.store.idempotency
       NotFound                  not_found                 404
       Conflict                  conflict                  409
+        Tainted                 tainted                   409
         KeyInUse                idempotency_key_in_use    409   training_jobs.store.idempotency
       Unauthenticated           unauthenticated           401
         MalformedAuthorization  authorization_malformed   401   api.auth.bearer
@@ -100,6 +101,12 @@ class Conflict(PipelineError):
     """The current state does not allow this, such as cancelling a job that has ended."""
 
     code = "conflict"
+
+
+class Tainted(Conflict):
+    """A model version that learned from pairs that may no longer be trained on, or was withdrawn, is not used."""
+
+    code = "tainted"
 
 
 class Unauthenticated(PipelineError):

@@ -19,6 +19,7 @@ MEANINGS: Final = {
     Reason.IDENTICAL_TO_PROHIBITED: "the same example is prohibited elsewhere in the sheet",
     Reason.HELD_OUT_PROMPT: "the same question is held out for evaluation or testing",
     Reason.DUPLICATE: "the same example is already included",
+    Reason.REVOKED: "it, or the same example in another pair, was revoked",
 }
 
 

@@ -43,6 +43,21 @@ class Revoked(_Part):
     training_sheet_id: str | None = None
 
 
+class Withdrawn(NamedTuple):
+    """What may not be trained on in one training sheet, whatever the sheet says. Empty, and so false, mostly."""
+
+    #: By name or by hash.
+    named: tuple[tuple[RevocableKind, str], ...] = ()
+    #: Rows: the pair, the SHA-256 of what exactly was trained on, and whether it may only not be validated on.
+    rows: tuple[tuple[str, str, bool], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.named or self.rows)
+
+
+NOTHING: Final = Withdrawn()
+
+
 class Taint(_Part):
     """That a model learned from rows of a revocation: from so many itself, or through models that it comes from."""
 

@@ -29,7 +29,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import TrainingSheetSource
-from training_pipeline.training_jobs.lifecycle.service import JobService
+from training_pipeline.training_jobs.lifecycle.service import JobService, WithdrawnRows
 from training_pipeline.training_jobs.store.idempotency import Answer, Remember, body_hash, once
 from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
 from training_pipeline.training_jobs.store.rows import job_from_row
@@ -73,6 +73,7 @@ class Retrainer:
     policy: GatePolicy
     min_pairs: int
     urls: Addresses
+    withdrawn: WithdrawnRows
 
     def check_sheets(
         self, *, tick: str, requested_by: str, create: bool = True, now: datetime | None = None
@@ -154,8 +155,10 @@ def _changes(retrainer: Retrainer, sheet: TrainingSheet, models: _Models) -> dic
     if not datasets:
         return {}
     with retrainer.source.open(sheet.id) as opened:
+        withdrawn = retrainer.withdrawn(sheet.id)
         return {
-            name: changes(opened, required(dataset, "dataset"), retrainer.policy) for name, dataset in datasets.items()
+            name: changes(opened, required(dataset, "dataset"), retrainer.policy, withdrawn=withdrawn)
+            for name, dataset in datasets.items()
         }
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field
 
+from training_pipeline.domain import retrain_proposal as domain
 from training_pipeline.domain.model_version import Check as FoundCheck
 from training_pipeline.domain.model_version import Outcome, Verdict, VersionState, verdict
 from training_pipeline.models.versions.find import Registered
 from training_pipeline.models.versions.versions import Whole
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
+from training_pipeline.schemas.evaluation import ModelEvaluation
 from training_pipeline.schemas.lineage import DIGEST
 from training_pipeline.training_jobs.urls import Addresses
 
@@ -132,6 +134,26 @@ class ModelFile(Answer):
     bytes: int | None = Field(description="Its size; null where it is not to be read from here.", examples=[489344])
 
 
+class RetrainProposal(Answer):
+    """A retrain of a tainted version without the withdrawn rows, ready to be launched."""
+
+    request: dict[str, Any] = Field(
+        description="The body of the request for the training job.",
+        examples=[{"training_sheet_id": "sheet-123", "model_name": "triage-model", "base_model": "builtin:tiny"}],
+    )
+    train: int | None = Field(
+        description="Rows of its training split that were withdrawn; null where its manifest cannot be read.",
+        examples=[3],
+    )
+    validation: int | None = Field(description="The same of its validation split.", examples=[1])
+    tainted_base: str | None = Field(
+        description="The tainted base model that is not used again; null where the base model stays.", examples=[None]
+    )
+    updated_at: datetime = Field(description="When it was tainted last.", examples=["2026-11-24T09:00:00Z"])
+    launched_job_id: str | None = Field(description="The job that was launched for it, the latest.", examples=[None])
+    launched_by: str | None = Field(description="Who launched it.", examples=[None])
+
+
 class ModelVersionDetails(ModelVersion):
     """A version with everything that is on record of it."""
 
@@ -162,13 +184,18 @@ class ModelVersionDetails(ModelVersion):
         description="Python that loads the model and asks it something; null where its place is not known.",
         examples=["from transformers import pipeline"],
     )
+    evaluations: list[ModelEvaluation] = Field(description="How good it is: its evaluations, the newest first.")
     registry_url: str | None = Field(
         description="Its page in the registry; null where that has none.",
         examples=["https://mlflow.example.org/#/models/triage-model/versions/2"],
     )
 
+    retrain: RetrainProposal | None = Field(
+        description="The proposal to retrain it without the withdrawn rows; null where it is not tainted."
+    )
+
     @classmethod
-    def of_whole(cls, whole: Whole, at: Addresses) -> Self:
+    def of_whole(cls, whole: Whole, at: Addresses, retrain: domain.RetrainProposal | None) -> Self:
         """What is on record of a version. Pure."""
         record, job = whole.record, whole.job
         return cls.model_validate(
@@ -192,7 +219,9 @@ class ModelVersionDetails(ModelVersion):
                 "location_problem": whole.place.unreadable or None,
                 "files": whole.files,
                 "snippet": whole.snippet,
+                "evaluations": [ModelEvaluation.of(each) for each in whole.evaluations],
                 "registry_url": at.model_version(job),
+                "retrain": retrain,
             }
         )
 

@@ -28,6 +28,7 @@ from training_pipeline.domain.errors import (
     SheetChanged,
     SheetUnreadable,
     SplitRefused,
+    Tainted,
     Unauthenticated,
     Unavailable,
 )
@@ -43,6 +44,7 @@ STATUSES: Final[Sequence[tuple[type[PipelineError], int]]] = (
     (NotYours, 403),
     (Forbidden, 403),
     (NotFound, 404),
+    (Tainted, 409),
     (Conflict, 409),
     (GovernanceChanged, 409),
     (PermissionWithdrawn, 409),

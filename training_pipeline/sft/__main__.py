@@ -1,7 +1,8 @@
 """Start the training program: `python -m training_pipeline.sft CONFIG.json` or `python <this folder> CONFIG.json`.
 
 With `--worker FILE` it works as a GPU worker of Databricks does (`worker.py`), with `--rehearse CONFIG.json` it only
-says what it would refuse (`rehearse.py`), with `--probe` how fast the machine is (`probe.py`).
+says what it would refuse (`rehearse.py`), with `--probe` how fast the machine is (`probe.py`), and with
+`--evaluate CONFIG.json` it asks models the questions of a suite and scores the answers (`evaluation.py`).
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def package_name() -> str:
 
 
 if __name__ == "__main__":
-    other = {"--worker": "worker", "--rehearse": "rehearse", "--probe": "probe"}.get(
+    other = {"--worker": "worker", "--rehearse": "rehearse", "--probe": "probe", "--evaluate": "evaluation"}.get(
         sys.argv[1] if len(sys.argv) > 1 else ""
     )
     module = importlib.import_module(f"{package_name()}.{other or 'program'}")

@@ -94,7 +94,7 @@ def load(config: Config, run: RunDir, revision: str | None = None) -> Base:
     except (RuntimeError, MemoryError):  # memory that ran out: nothing about the files
         raise
     except Exception as error:  # tokenizers and safetensors raise bare exceptions, or classes of their own
-        raise _unloadable(name, error) from error
+        raise unloadable(name, error) from error
     _refuse_too_long(config, model_config)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -143,7 +143,8 @@ def _refuse_too_long(config: Config, model_config: Any) -> None:
         )
 
 
-def _unloadable(name: str, error: Exception) -> TrainingFailed:
+def unloadable(name: str, error: Exception) -> TrainingFailed:
+    """Why the model `name` could not be loaded, in a sentence with what to do. Pure."""
     text = str(error)
     if type(error).__name__ == "SafetensorError":
         return TrainingFailed(f"base_model {name} has damaged weights: copy or download the model again.")

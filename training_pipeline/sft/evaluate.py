@@ -30,10 +30,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The text that the model generated, without special tokens, and whether it ended with an end token."""
+    """The text that the model generated, without special tokens, and whether it ended with an end token.
+
+    `tokens` are those that it wrote, its end token included.
+    """
 
     text: str
     stopped: bool
+    tokens: int = 0
 
 
 def questions(validation_file: Path, chat: ChatFormat, count: int, *, ids: Iterable[str] = ()) -> list[Question]:
@@ -80,7 +84,8 @@ def answer(
 ) -> list[Answer | None]:
     """The model's greedy answers, in order; None where prompt and answer do not fit into the model's `positions`.
 
-    An answer has stopped where it ends with one of the tokens `ends`. `told` hears after each batch how many questions
+    An answer has stopped where it ends with one of the tokens `ends`; one that does not is cut `SLACK` tokens after the
+    length of the expected one, so that it is the same in any batch. `told` hears after each batch how many questions
     are done. Leaves the model in evaluation mode.
     """
     import torch
@@ -112,11 +117,20 @@ def answer(
                 pad_token_id=tokenizer.pad_token_id,
             )
         new = written[:, padded["input_ids"].shape[1] :]
-        texts = tokenizer.batch_decode(new, skip_special_tokens=True)
-        for index, text, ids in zip(batch, texts, new.tolist(), strict=True):
-            answers[index] = Answer(text.strip(), stopped=not {*ids}.isdisjoint(ends))
+        cut = [
+            _cut(ids, ends, asked[index].answer_tokens + SLACK) for index, ids in zip(batch, new.tolist(), strict=True)
+        ]
+        texts = tokenizer.batch_decode(cut, skip_special_tokens=True)
+        for index, text, ids in zip(batch, texts, cut, strict=True):
+            answers[index] = Answer(text.strip(), stopped=bool(ids) and ids[-1] in ends, tokens=len(ids))
         told(start + len(batch))
     return answers
+
+
+def _cut(ids: list[int], ends: Sequence[int], most: int) -> list[int]:
+    """What was written up to the first end token, that included, and no more than so many tokens."""
+    end = next((place + 1 for place, token in enumerate(ids) if token in ends), len(ids))
+    return ids[: min(end, most)]
 
 
 def exact_match(asked: Sequence[Question], answers: Sequence[str | None]) -> float:

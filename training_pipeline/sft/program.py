@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
         run.create()
         return _run(config, run)
     except Exception as error:  # noqa: BLE001  # the outermost place: every ending is told
-        return _fail(run, error)
+        return fail(run, error)
 
 
 def _run(config: Config, run: RunDir) -> int:
@@ -51,9 +52,9 @@ def _run(config: Config, run: RunDir) -> int:
     status = Status(run.status)
     status.facts |= {key: value for key, value in (read_json(run.status) or {}).items() if key in status.facts}
     status.facts |= {"phase": "loading", "eta_seconds": None, "message": "starting"}
-    stop = _listen(run, status)
+    stop = listen(run, status)
     status.write()
-    _set_environment(config)
+    set_environment([config.base_model])
     # Several seconds of imports: only now, when there is something to train. To look for garbage in them would take a
     # quarter of that time.
     gc.disable()
@@ -64,7 +65,7 @@ def _run(config: Config, run: RunDir) -> int:
     try:
         result = train(config, run, status, stop)
     except Stopped:
-        return _stopped(run, status)
+        return stopped(run, status)
     # From here on a stop comes too late: what is left takes no time.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
@@ -74,10 +75,10 @@ def _run(config: Config, run: RunDir) -> int:
     return SUCCEEDED
 
 
-def _set_environment(config: Config) -> None:
+def set_environment(base_models: Iterable[str]) -> None:
     """Keep the libraries quiet, single-minded and at home. Only this process is changed."""
     os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1"}
-    if is_local(config.base_model):
+    if all(map(is_local, base_models)):
         os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     # Threads that wait by spinning take the cores from each other as soon as anything else runs: on a busy machine of
     # two cores a small model then trains ten times slower.
@@ -86,21 +87,22 @@ def _set_environment(config: Config) -> None:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
 
 
-def _listen(run: RunDir, status: Status) -> StopRequest:
+def listen(run: RunDir, status: Status) -> StopRequest:
     """Stop on SIGTERM and SIGINT: after the current step while training, at once otherwise."""
     stop = StopRequest()
 
     def asked(*_: Any) -> None:
         stop.asked = True
         if not stop.patient:
-            os._exit(_stopped(run, status))
+            os._exit(stopped(run, status))
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, asked)
     return stop
 
 
-def _stopped(run: RunDir, status: Status) -> int:
+def stopped(run: RunDir, status: Status) -> int:
+    """Tell that the program was stopped and may go on; its exit code. Writes."""
     status.facts |= {"phase": "stopped", "eta_seconds": None, "message": "stopped on request"}
     status.write()
     facts = {key: status.facts[key] for key in ("step", "planned_steps", "epoch", "tokens")}
@@ -122,7 +124,8 @@ def _refuse(path: Path, problem: BadConfig) -> int:
     return BAD_CONFIG
 
 
-def _fail(run: RunDir, error: Exception) -> int:
+def fail(run: RunDir, error: Exception) -> int:
+    """Tell how the program failed; its exit code. Writes."""
     failure = explain(error, run.path)
     sys.stderr.write(scrubbed_traceback(error))
     sys.stderr.write(f"{failure.error}\n")

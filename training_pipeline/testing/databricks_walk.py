@@ -168,6 +168,7 @@ class Walk:
                 snapshots=self._settings.snapshots,
                 datasets=self._settings.datasets,
                 min_pairs=10,
+                withdrawn=revocations.withdrawn,
             ),
             poller=Poller(store, backend, tracking, patience_seconds=PATIENCE),
             finalizer=Finalizer(

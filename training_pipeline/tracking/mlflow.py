@@ -63,6 +63,10 @@ class RunTracking(Protocol):
         """The aliases of a registered model and the version that each names; none of an unknown model. Reads only."""
         ...
 
+    def set_alias(self, model_name: str, alias: str, version: str | None) -> None:
+        """Have an alias name this version of a registered model, or none. Idempotent."""
+        ...
+
     def end_run(self, run_id: str, status: str) -> None:
         """End a run as FINISHED, FAILED or KILLED. Idempotent."""
         ...
@@ -160,6 +164,14 @@ class Tracking:
                 raise
             return {}
         return {str(alias): str(version) for alias, version in found.items()}
+
+    def set_alias(self, model_name: str, alias: str, version: str | None) -> None:
+        """Have an alias name this version of a registered model, or none. Idempotent. Writes."""
+        with self._turns:
+            if version is None:
+                self.client.delete_registered_model_alias(model_name, alias)
+            else:
+                self.client.set_registered_model_alias(model_name, alias, version)
 
     def end_run(self, run_id: str, status: str) -> None:
         """End a run as FINISHED, FAILED or KILLED. Idempotent."""

@@ -159,6 +159,15 @@ class PageClient:
         """One model version, with everything that is on record of it."""
         return await _thread(self.local.model_version, name, version)
 
+    @property
+    def may_retrain(self) -> bool:
+        """Whether the caller may launch retrains."""
+        return self.caller.may_act_as(least_role(LocalClient.retrain))
+
+    async def retrain(self, name: str, version: str) -> TrainingJob:
+        """The job of the proposed retrain of a tainted version."""
+        return await _thread(self.local.retrain, name, version)
+
     async def verify_version(self, name: str, version: str) -> ModelVersionVerification:
         """Whether a model version is still clean. Many who ask at the same moment ask once."""
         call = partial(self.local.verify_model_version, name, version)

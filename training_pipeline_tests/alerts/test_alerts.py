@@ -10,8 +10,19 @@ import pytest
 from sqlalchemy import select, update
 
 from training_pipeline.alerts import alerts as module
-from training_pipeline.alerts.alerts import Alert, Kind, deliver, notice, notice_jobs, of_job, of_permission
+from training_pipeline.alerts.alerts import (
+    Alert,
+    Kind,
+    deliver,
+    notice,
+    notice_jobs,
+    of_alias_move,
+    of_job,
+    of_permission,
+    of_tainted_alias,
+)
 from training_pipeline.alerts.targets import Undelivered
+from training_pipeline.domain.aliases import OnTaint, TaintedAlias, moves
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -87,6 +98,35 @@ def test_what_is_told_about_a_job(values: dict[str, Any], kind: Kind, words: str
 )
 def test_nobody_is_told_what_needs_nobody(values: dict[str, Any]) -> None:
     assert about(**values) is None
+
+
+@pytest.mark.parametrize(
+    ("what", "version", "words"),
+    [
+        ("alert", None, "Move it to a clean version."),
+        ("demote", "1", "It is moved back to version 1."),
+        ("demote", None, "It is taken away"),
+    ],
+)
+def test_an_alias_of_a_tainted_version_is_told_with_what_is_done(
+    what: OnTaint, version: str | None, words: str, store: JobStore
+) -> None:
+    job = store.create(new_job(), message="Created.")
+    found = TaintedAlias(
+        model_name="triage", alias="champion", model_version="2", job_id=job.id, revocation_ids=("rv-1",)
+    )
+    alert = of_tainted_alias(found, what, version, LINKS)
+    assert "champion of triage names version 2, which is tainted (rv-1)" in alert.message
+    assert words in alert.message
+    assert [notice(store, alert, as_event=True) for _ in range(2)] == [True, False]
+    assert "champion" in store.events(job.id)[0][0].message
+
+
+def test_a_move_behind_our_back_is_told_each_time() -> None:
+    (move,) = moves("triage", {"champion": "1"}, {"champion": "2"})
+    first, second = (of_alias_move(move, at) for at in (NOW, NOW + timedelta(seconds=1)))
+    assert (first.kind, first.key != second.key) == (Kind.ALIAS_MOVED, True)
+    assert "moved from version 1 to 2" in first.message
 
 
 def test_only_the_first_line_of_a_cause_is_told() -> None:

@@ -26,7 +26,12 @@ from training_pipeline_tests.api.test_openapi import DOCUMENT
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text()
 #: How the paths in the document stand for those on the page.
-IN_PATHS = {r"\{training_sheet_id\}": r"[\w-]+", r"\{name\}": r"[\w.-]+", r"\{version\}": r"\d+"}
+IN_PATHS = {
+    r"\{training_sheet_id\}": r"[\w-]+",
+    r"\{name\}": r"[\w.-]+",
+    r"\{version\}": r"\d+",
+    r"\{evaluation_id\}": r"ev-[\w-]+",
+}
 TITLE = "## Who may do what"
 #: Of curl the status is printed instead of the body; the command is ours, and prints what it is asked for.
 COMMANDS = f"""

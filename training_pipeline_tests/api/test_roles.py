@@ -68,8 +68,15 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/model-versions"): Role.VIEWER,
     ("GET", f"{VERSION}"): Role.VIEWER,
     ("POST", f"{VERSION}/verify"): Role.VIEWER,
+    ("POST", f"{VERSION}/retrain"): Role.OPERATOR,
     ("POST", f"{VERSION}/endpoints"): Role.OPERATOR,
     ("DELETE", f"{VERSION}/endpoints"): Role.OPERATOR,
+    ("POST", f"{VERSION}/evaluations"): Role.OPERATOR,
+    ("GET", f"{VERSION}/evaluations"): Role.VIEWER,
+    ("POST", f"{VERSION}/evaluations/{{evaluation_id}}/cancel"): Role.OPERATOR,
+    ("POST", f"{VERSION}/promote"): Role.OPERATOR,
+    ("POST", f"{API}/promotions/{{name}}/roll-back"): Role.OPERATOR,
+    ("GET", f"{API}/promotions/{{name}}"): Role.VIEWER,
 }
 
 
@@ -109,6 +116,10 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             sends |= {"params": {"pair": "p-0001"}} if template.endswith("/uses") else {}
             sends |= {"json": {"label": "l", "reason": "r"}} if template.endswith("/revocations") else {}
             sends |= {"json": DECISION} if template.endswith("/decisions") else {}
+            path = path.replace("{evaluation_id}", "ev-20261123-072145-9f3a2c")
+            sends |= {"json": {"suite": "s"}} if template.endswith("/evaluations") and method == "POST" else {}
+            sends |= {"json": {"gate": {"margins": {"exact_match": 0.02}}}} if template.endswith("/promote") else {}
+            sends |= {"json": {"reason": "r"}} if template.endswith("/roll-back") else {}
             path = path.replace("{revocation_id}", "rv-20261123-072145-9f3a2c")
             sends |= {"params": {"job_id": job.id}} if template.endswith("/check") else {}
             if (method, template) == ("POST", f"{API}/suites"):
@@ -135,7 +146,8 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
                 unknown = template.endswith(nothing) or template.startswith(VERSION)
                 of_nothing = {f"{API}/{name}" for name in ("decisions", "suites", "training-sheets")}
                 unknown |= method == "POST" and template in of_nothing
-                expected = {404} if unknown else {200, 201, 204}
+                never_moved = template.endswith("/roll-back")
+                expected = {409} if never_moved else {404} if unknown else {200, 201, 204}
                 assert answer.status_code in expected, (method, template, role, answer.text)
 
 

@@ -65,9 +65,16 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "check_suite": lambda client: client.check_suite("x", "y"),
     "model_versions": lambda client: client.model_versions(),
     "model_version": lambda client: client.model_version("x", "1"),
+    "retrain": lambda client: client.retrain("x", "1"),
     "verify_model_version": lambda client: client.verify_model_version("x", "1"),
     "add_endpoint": lambda client: client.add_endpoint("x", "1", url="https://x"),
     "remove_endpoint": lambda client: client.remove_endpoint("x", "1", url="https://x"),
+    "evaluate": lambda client: client.evaluate("x", "1", {"suite": "s"}),
+    "evaluations": lambda client: client.evaluations("x", "1"),
+    "cancel_evaluation": lambda client: client.cancel_evaluation("x", "1", "ev-1"),
+    "promote": lambda client: client.promote("x", "1", {}),
+    "roll_back": lambda client: client.roll_back("x", {"reason": "r"}),
+    "promotions": lambda client: client.promotions("x"),
     "version_facets": lambda client: client.version_facets(),
     "facets": lambda client: client.facets(),
 }
@@ -87,6 +94,11 @@ OF_OPERATORS = {
     "upload",
     "look_at_upload",
     "import_upload",
+    "retrain",
+    "evaluate",
+    "cancel_evaluation",
+    "promote",
+    "roll_back",
 }
 OF_JOBS = ("create", "plan", "poll", "cancel", "finish", "retry", "plan_retry")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from training_pipeline.databricks.tracking import DatabricksTracking
+from training_pipeline.databricks.workspace import Gone
 from training_pipeline.domain.errors import BackendDenied, BackendFailed, BackendUnreachable
 from training_pipeline.domain.workspace_access import AccessEntry
 from training_pipeline.testing.databricks_backend import connection_to
@@ -76,3 +77,9 @@ def test_aliases_are_those_of_unity_catalog(workspace: Workspace) -> None:
     assert tracking.aliases(NAME) == {}
     registry(workspace).aliases[NAME] = {"champion": 3, "next": 4}
     assert tracking.aliases(NAME) == {"champion": "3", "next": "4"}
+    for _ in range(2):
+        tracking.set_alias(NAME, "champion", "4")
+        tracking.set_alias(NAME, "next", None)
+        assert tracking.aliases(NAME) == {"champion": "4"}
+    with pytest.raises(Gone):
+        tracking.set_alias("main.ml.other", "champion", "1")

@@ -14,6 +14,7 @@ from training_pipeline.datasets.compare import Pairs, RecheckResult, changes, re
 from training_pipeline.domain.errors import GateRefused, GovernanceChanged
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.retraining import Changes
+from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.domain.usage import DataClassification
@@ -160,6 +161,12 @@ def test_every_kind_of_change_is_counted_once(dataset: DatasetRef) -> None:
     assert changed_since(dataset, many) == Changes(
         added=2, removed=2, newly_prohibited=2, edited=1, eligible=28, prohibited_ids=("p000", "p001")
     ).model_copy(update={"prohibited_ids": tuple(sorted((many[0]["pair_id"], many[1]["pair_id"])))})
+
+
+def test_what_was_withdrawn_is_removed_and_adds_nothing(dataset: DatasetRef) -> None:
+    opened = open_sheet([*rows(), pair(30), pair(31)], digest="e" * 64)
+    gone = Withdrawn(named=(("pair", pair(3)["pair_id"]), ("item", pair(30)["item_ref"])))
+    assert changes(opened, dataset, POLICY, withdrawn=gone) == Changes(added=1, removed=1, eligible=30)
 
 
 def test_a_pair_of_the_validation_split_that_may_not_validate_any_more_lost_its_permission(dataset: DatasetRef) -> None:

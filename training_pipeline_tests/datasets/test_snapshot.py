@@ -13,7 +13,8 @@ import pytest
 from training_pipeline.datasets.snapshot import included_rows, read_snapshot, snapshot
 from training_pipeline.domain.errors import GateRefused
 from training_pipeline.domain.refs import SnapshotRef
-from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.revocations import Withdrawn
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
 
@@ -48,6 +49,17 @@ def test_it_is_stored_once_and_read_back(tmp_path: Path) -> None:
     assert made.pairs_file.stat().st_ino == written
     assert SnapshotRef.model_validate(made.model_dump(mode="json")) == made
     assert [path.name for path in tmp_path.iterdir()] == [made.digest]
+
+
+def test_only_what_is_withdrawn_makes_another_snapshot(tmp_path: Path) -> None:
+    opened = open_sheet(rows())
+    made = snapshot(opened, POLICY, directory=tmp_path)
+    unknown = Withdrawn(named=(("pair", "p-999999"),))
+    assert snapshot(opened, POLICY, directory=tmp_path, withdrawn=unknown).digest == made.digest
+    known = snapshot(opened, POLICY, directory=tmp_path, withdrawn=Withdrawn(named=(("pair", "p-000007"),)))
+    assert known.digest != made.digest
+    assert (known.summary.eligible, known.summary.excluded[Reason.REVOKED]) == (made.summary.eligible - 1, 1)
+    assert "p-000007" not in included_rows(known, ["pair_id"])["pair_id"].to_pylist()
 
 
 def test_a_damaged_snapshot_is_replaced(tmp_path: Path) -> None:

@@ -58,6 +58,10 @@ def test_aliases_are_those_of_the_registry(tracking: Tracking, tmp_path: Path) -
     tracking.client.set_registered_model_alias("triage", "champion", "1")
     tracking.client.set_registered_model_alias("triage", "next", "2")
     assert tracking.aliases("triage") == {"champion": "1", "next": "2"}
+    for _ in range(2):
+        tracking.set_alias("triage", "champion", "2")
+        tracking.set_alias("triage", "next", None)
+        assert tracking.aliases("triage") == {"champion": "2"}
 
 
 def test_more_points_than_one_batch_holds_are_written(tracking: Tracking) -> None:

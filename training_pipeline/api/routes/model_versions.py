@@ -1,4 +1,4 @@
-"""Registered model versions: list, get, verify, and where they are served."""
+"""Registered model versions: list, get, verify, retrain, and where they are served."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionVerification,
 )
 from training_pipeline.schemas.requests import ServingEndpoint
+from training_pipeline.schemas.training_job import TrainingJob
 
 router = APIRouter(tags=["model versions"])
 
@@ -65,6 +66,17 @@ def verify_model_version(
 ) -> ModelVersionVerification:
     """Check now whether a model version is still clean: its rows, its files and its records. Changes nothing."""
     return client.verify_model_version(name, version)
+
+
+@router.post(f"{_ONE}/retrain", operation_id="retrainModelVersion", responses={404: {}, 409: {}})
+def retrain_model_version(
+    client: Annotated[LocalClient, client_for(LocalClient.retrain)], name: Name, version: Version
+) -> TrainingJob:
+    """Launch the proposed retrain of a tainted model version, without the withdrawn rows.
+
+    Asked again it answers with the same job, until that fails, is cancelled, or is tainted itself.
+    """
+    return client.retrain(name, version)
 
 
 @router.post(f"{_ONE}/endpoints", operation_id="addModelEndpoint", responses={404: {}})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -18,16 +18,18 @@ from typing import Any, Final
 from training_pipeline.backends.base import (
     AnsweredQuestion,
     BaseModelOffer,
+    EvaluationOrder,
     Handle,
     MetricPoint,
     Plan,
     Rehearsal,
     RunState,
+    ScoresFile,
     Submission,
     TrainingResult,
 )
 from training_pipeline.backends.defaults import resolve
-from training_pipeline.backends.local import disk_room, outcomes
+from training_pipeline.backends.local import disk_room, evaluation, outcomes
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.backends.local.hardware import best_precision
 from training_pipeline.backends.local.machine import this_machine
@@ -255,6 +257,41 @@ class LocalBackend:
         with _using(run):
             asked = run.path / ANSWERS_FILE
             return answered_questions(asked.read_bytes()) if asked.exists() else []
+
+    def evaluate(self, order: EvaluationOrder) -> None:
+        """Start an evaluation, in a slot as a training. Idempotent; raises as `submit` does."""
+        run = self._directory(order.evaluation_id, 1)
+        with _using(run):
+            self._runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            run.path.mkdir(mode=0o700, exist_ok=True)
+            with hold(run.run_lock):
+                if run.orders() is None:
+                    write_json(run.config, evaluation.config(order, run))
+                    run.write_orders(
+                        Orders(
+                            program=evaluation.PROGRAM,
+                            slots=self._slots,
+                            resumes=self._resumes,
+                            cancel_grace_seconds=self._cancel_grace_seconds,
+                            timeout_seconds=evaluation.TIMEOUT_SECONDS,
+                            submitted_at=time.time(),
+                            asks_permission=True,
+                        )
+                    )
+                if run.outcome() is None and run.supervision() is None:
+                    self._start(run)
+
+    def hand_over(self, evaluation_id: str, lines: Callable[[], Iterable[str]], *, asked: float) -> bool:
+        """Write the questions and let the run begin; see `Evaluating`."""
+        run = self._submitted(evaluation_id, 1)
+        with _using(run):
+            return evaluation.hand_over(run, lines, asked=asked)
+
+    def scores(self, evaluation_id: str) -> Mapping[str, ScoresFile]:
+        """The scores that a succeeded evaluation left. Reads."""
+        run = self._submitted(evaluation_id, 1)
+        with _using(run):
+            return evaluation.scores(run)
 
     def _directory(self, job_id: str, attempt: int) -> RunDirectory:
         if not is_job_id(job_id):

@@ -15,6 +15,8 @@
 | progress.jsonl       | trainer    | the metric points                                                  |
 | result.json          | trainer    | what one start of it came to; no outcome: a stopped one may go on  |
 | checkpoints/, model/ | trainer    | what it trained                                                    |
+| questions.jsonl      | backend    | the text that an evaluation asks about; gone with its end          |
+| scores/              | trainer    | what an evaluation measured, without any text                      |
 | *.log                | all        | what supervisor and trainer print                                  |
 | run.lock             |            | held by whoever starts a supervisor, for that moment               |
 | supervisor.lock      |            | held by the supervisor, from before its start to its death         |
@@ -164,8 +166,24 @@ class RunDirectory:
         value = read_json(self.path / "outcome.json")
         return None if value is None else Outcome(**value)
 
+    @property
+    def questions(self) -> Path:
+        """The text that an evaluation works on, as long as it does."""
+        return self.path / "questions.jsonl"
+
+    @property
+    def half_questions(self) -> Path:
+        """The same, while it is written."""
+        return self.path / "questions.partial"
+
+    def forget_questions(self) -> None:
+        """Remove the text of an evaluation. Idempotent."""
+        for file in (self.questions, self.half_questions):
+            file.unlink(missing_ok=True)
+
     def write_outcome(self, outcome: Outcome) -> None:
-        """End the run. Writes."""
+        """End the run: its questions go first. Writes."""
+        self.forget_questions()
         write_json(self.path / "outcome.json", asdict(outcome))
 
     def supervision(self) -> Supervision | None:

@@ -290,6 +290,8 @@ def supervise(run: RunDirectory) -> None:
     supervisor.release_slot()
     if outcome is not None:
         _write(run, supervisor, outcome)
+    else:
+        run.forget_questions()  # the next supervisor asks again, and is given them anew
 
 
 def _supervise(supervisor: Supervisor) -> Outcome | None:

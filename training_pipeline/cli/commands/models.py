@@ -6,14 +6,16 @@ from typing import Annotated, Final
 
 import typer
 
-from training_pipeline.cli.commands import model_decisions, paging
+from training_pipeline.cli.commands import model_decisions, model_evaluations, model_promotions, paging
 from training_pipeline.cli.commands.options import Cursor, Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
+from training_pipeline.cli.render import jobs
 from training_pipeline.cli.render import models as render
 from training_pipeline.domain.model_version import Verdict, VersionState
 
 app = typer.Typer(
-    help="List, show and verify registered model versions, and decide about tainted ones.", no_args_is_help=True
+    help="List, show, verify, evaluate, promote and retrain registered model versions; decide about tainted ones.",
+    no_args_is_help=True,
 )
 
 #: What `verify` exits with.
@@ -66,6 +68,14 @@ def verify(name: Name, version: Version, json: Json = False, url: Url = None, to
 
 
 @app.command()
+def retrain(name: Name, version: Version, json: Json = False, url: Url = None, token: Token = None) -> None:
+    """Launch the proposed retrain of a tainted version, without the withdrawn rows. Again: the same job."""
+    with open_client(url, token) as client:
+        job = client.retrain(name, version)
+    print_json(job) if json else say(jobs.created(job))
+
+
+@app.command()
 def endpoint(
     name: Name,
     version: Version,
@@ -91,3 +101,5 @@ def endpoint(
 
 
 model_decisions.add_to(app)
+model_evaluations.add_to(app)
+model_promotions.add_to(app)

@@ -84,7 +84,7 @@ def judged(
     json: Json = False,
 ) -> None:
     """Say whether a model is good enough to ship: exit code 0 ship, 2 do not ship, 3 not enough evidence."""
-    asked = {"thresholds": _numbers("threshold", threshold or []), "margins": _numbers("margin", margin)}
+    asked = {"thresholds": numbers("threshold", threshold or []), "margins": numbers("margin", margin)}
     gate = parse_gate({**asked, "min_pairs": min_pairs, "level": level})
     decision = judge(gate, read_scores(file), None if over is None else read_scores(over))
     if json:
@@ -97,7 +97,7 @@ def judged(
     raise typer.Exit(EXIT_CODES[decision.verdict])
 
 
-def _numbers(option: str, given: list[str]) -> dict[str, float | int | str]:
+def numbers(option: str, given: list[str]) -> dict[str, float | int | str]:
     """What stands before and after each `=`. Raises `InvalidRequest` for a metric without a number, or with two."""
     split = [each.partition("=") for each in given]
     names = [name for name, _, _ in split]

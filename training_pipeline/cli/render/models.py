@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from training_pipeline.cli.render.evaluations import evaluation_of
 from training_pipeline.cli.render.job import facts, figure
 from training_pipeline.cli.render.jobs import more
 from training_pipeline.cli.render.lineage import SHORT
@@ -22,6 +23,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionDetails,
     ModelVersionPage,
     ModelVersionVerification,
+    RetrainProposal,
     Steward,
 )
 
@@ -37,6 +39,8 @@ _VERDICTS: Final = {
     Verdict.NOT_CLEAN: ("It is NOT clean.", "bold red"),
     Verdict.UNKNOWN: ("Not everything can be checked: nobody can say whether it is clean.", "yellow"),
 }
+#: So many evaluations are shown in a terminal; all are in the JSON.
+_EVALUATIONS: Final = 3
 #: So many stewards are named in a terminal; all are in the JSON.
 _STEWARDS: Final = 8
 
@@ -67,6 +71,8 @@ def details(found: ModelVersionDetails) -> RenderableType:
     grid.add_row("model", Text.assemble(f"{found.name} version {found.version}  ", (found.state, _STATES[found.state])))
     for reason in found.reasons:
         grid.add_row("", Text(reason, "red"))
+    if found.retrain is not None:
+        grid.add_row("retrain", Text(_retrain(found, found.retrain)))
     grid.add_row("training job", f"{found.job_id}, created by {found.created_by}, ended {_day(found.registered_at)}")
     grid.add_row("training sheet", Text(f"{found.training_sheet_name} ({found.training_sheet_id})"))
     grid.add_row("made from", Text(f"sheet {found.sheet_id}, prompt template {found.template_id}"))
@@ -86,6 +92,8 @@ def details(found: ModelVersionDetails) -> RenderableType:
         for file in found.files:
             files.add_row(Text(file.path), "-" if file.bytes is None else f"{file.bytes:,}", file.sha256)
         parts += [Text(""), files]
+    for evaluation in found.evaluations[:_EVALUATIONS]:
+        parts += [Text(""), evaluation_of(evaluation, slices=False)]
     if found.snippet:
         parts += [Text(""), Text("Load it:", style="dim"), Text(found.snippet.rstrip())]
     return Group(*parts)
@@ -112,6 +120,15 @@ def endpoints(found: Sequence[EndpointUse]) -> RenderableType:
         by = one.added_by if one.removed_by is None else f"{one.added_by}, over by {one.removed_by}"
         shown.add_row(Text(one.url), _day(one.since), "now" if one.until is None else _day(one.until), Text(by))
     return shown
+
+
+def _retrain(found: ModelVersionDetails, proposal: RetrainProposal) -> str:
+    if proposal.launched_job_id is not None:
+        return f"launched by {proposal.launched_by}: {proposal.launched_job_id}"
+    known = proposal.train is not None and proposal.validation is not None
+    rows = f"{proposal.train:,} rows in train and {proposal.validation:,} in validation" if known else "the rows"
+    said = f"without {rows}: training-pipeline models retrain {found.name} {found.version}"
+    return said if proposal.tainted_base is None else f"{said}, from {proposal.request['base_model']}"
 
 
 def _allowed(approvals: Approvals) -> Iterator[tuple[str, RenderableType]]:

@@ -60,7 +60,10 @@ class GatePolicy(BaseModel):
 
 
 class Reason(StrEnum):
-    """Why a pair is excluded. A pair is counted under the first reason that applies, in this order."""
+    """Why a pair is excluded. A pair is counted under the first reason that applies, in this order.
+
+    But a revoked pair that is a duplicate counts as revoked.
+    """
 
     INVALID = "invalid"
     UNLABELED = "unlabeled"
@@ -71,6 +74,7 @@ class Reason(StrEnum):
     IDENTICAL_TO_PROHIBITED = "identical_to_prohibited"
     HELD_OUT_PROMPT = "held_out_prompt"
     DUPLICATE = "duplicate"
+    REVOKED = "revoked"
 
 
 def not_allowed(use: Use) -> str:

@@ -15,6 +15,7 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
@@ -28,7 +29,7 @@ from training_pipeline.domain.rules.rendering import rendered
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.models.evaluation.aging import AGED, aged, sheets_now
 from training_pipeline.models.evaluation.ancestry import Ancestry, Learned
-from training_pipeline.models.evaluation.suite import Suite
+from training_pipeline.models.evaluation.suite import SUITE_SCHEMA, Suite
 from training_pipeline.sheets.base import TrainingSheetSource
 
 SAME_EXAMPLE: Final = "same_example"
@@ -80,7 +81,15 @@ class Contamination(BaseModel):
 def check(
     source: TrainingSheetSource, policy: GatePolicy, suite: Suite, ancestry: Ancestry, *, refuse_near: bool = True
 ) -> Contamination:
-    """Compare every pair of the suite with all that was learned. Reads the sheets and the datasets; stores nothing.
+    """What `examine` finds, without the rows."""
+    return examine(source, policy, suite, ancestry, refuse_near=refuse_near)[0]
+
+
+def examine(
+    source: TrainingSheetSource, policy: GatePolicy, suite: Suite, ancestry: Ancestry, *, refuse_near: bool = True
+) -> tuple[Contamination, pa.Table]:
+    """Compare every pair of the suite with all that was learned: what was found, and the rows (`SUITE_SCHEMA`) that may
+    be scored. Reads the sheets and the datasets; stores nothing.
 
     A prompt put to more items than `policy.instruction_prompt_items` is an instruction: it makes no two questions the
     same. With a similarity of 0 in the policy only equal questions are found. Raises what the source raises, and
@@ -227,7 +236,9 @@ def _near(engine: duckdb.DuckDBPyConnection, similarity: float) -> list[Found]:
     return [Found(number, NEARLY_EQUAL, place) for number, place in first.items()]
 
 
-def _report(ancestry: Ancestry, rows: pa.Table, met: Sequence[Found], *, refuse_near: bool) -> Contamination:
+def _report(
+    ancestry: Ancestry, rows: pa.Table, met: Sequence[Found], *, refuse_near: bool
+) -> tuple[Contamination, pa.Table]:
     refusing = (SAME_EXAMPLE, SAME_QUESTION, *([NEARLY_EQUAL] if refuse_near else []))
     by_number: dict[int, dict[str, int]] = {}
     for found in met:
@@ -235,8 +246,10 @@ def _report(ancestry: Ancestry, rows: pa.Table, met: Sequence[Found], *, refuse_
     refused: Counter[str] = Counter()
     reported: Counter[str] = Counter()
     named: list[tuple[int, str, int]] = []
+    may = pc.is_null(rows[AGED]).to_numpy().copy()
     for number, ways in sorted(by_number.items()):
         why = next((finding for finding in refusing if finding in ways), None)
+        may[number] &= why is None
         refused.update([why] if why else [])
         reported.update([] if why else [*ways])
         named += [(number, finding, ways[finding]) for finding in ([why] if why else sorted(ways))]
@@ -248,7 +261,7 @@ def _report(ancestry: Ancestry, rows: pa.Table, met: Sequence[Found], *, refuse_
         for pair, (_, finding, place) in zip(ids.to_pylist(), named[:MOST_NAMED], strict=True)
     ]
     left = aged(rows)
-    return Contamination(
+    report = Contamination(
         job_id=ancestry.learned[0].job_id,
         jobs=tuple(each.job_id for each in ancestry.learned),
         is_ancestry_known=ancestry.is_known,
@@ -259,3 +272,4 @@ def _report(ancestry: Ancestry, rows: pa.Table, met: Sequence[Found], *, refuse_
         reported=dict(sorted(reported.items())),
         pairs=tuple(pairs),
     )
+    return report, rows.filter(pa.array(may)).select(SUITE_SCHEMA.names)

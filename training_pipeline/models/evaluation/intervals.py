@@ -4,6 +4,8 @@ The bootstrap draws whole pairs, so a difference between two models is drawn fro
 Where all values are alike it would see no doubt at all, and with few values too little. Two guards mend that: two
 made-up values, one at either end of what is possible, and quantiles as far out as Student's t asks. docs/evaluation.md
 says where both come from, and bench/intervals.py how often the intervals hold what is true.
+
+SciPy is imported where it is used: services load this module before anybody asks for a figure.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from scipy.special import ndtr, ndtri, stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +47,8 @@ class Interval(BaseModel):
 
 def wilson(successes: int, n: int, *, level: float = LEVEL) -> Interval:
     """Wilson's score interval of a proportion. Pure; raises `ValueError` where `successes` are not among `n` > 0."""
+    from scipy.special import ndtri
+
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"successes must be 0 to n, and n at least 1: got {successes} of {n}")
     z = float(ndtri((1 + level) / 2))
@@ -69,6 +72,8 @@ def mean_interval(
 
     Raises `ValueError` for no values, for one that is not finite, and for one out of bounds.
     """
+    from scipy.special import ndtri
+
     values = _sound(values, bounds)
     n, estimate = len(values), float(values.mean())
     guarded = values if bounds is None else np.append(values, bounds)
@@ -91,6 +96,8 @@ def more_needed(interval: Interval, target: float) -> int | None:
 
     At least 1; null where no number would, for the estimate is the target. Pure.
     """
+    from scipy.special import ndtri
+
     reach = float(ndtri((1 + interval.level) / 2))
     error = (interval.upper - interval.lower) / (2 * reach)
     distance = abs(interval.estimate - target)
@@ -117,6 +124,8 @@ def _tail(n: int, level: float) -> float:
     A resampled mean varies by √((n - 1)/n) too little, and a normal quantile takes the deviation for known: both are
     made up for by a quantile further out.
     """
+    from scipy.special import ndtr, stdtrit
+
     reach = math.sqrt(n / (n - 1)) * float(stdtrit(n - 1, (1 + level) / 2))
     return float(ndtr(-reach))
 

@@ -1,8 +1,8 @@
-"""The table of evaluation suites. Every change here needs a migration; a test compares the two."""
+"""The tables of evaluation suites and evaluations. Every change here needs a migration; a test compares the two."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, Table, Text
+from sqlalchemy import Column, DateTime, Index, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from training_pipeline.training_jobs.store.tables import metadata
@@ -16,4 +16,40 @@ evaluation_suites = Table(
     Column("suite", JSONB, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+model_evaluations = Table(
+    "model_evaluations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("model_name", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("job_id", Text, nullable=False),
+    # Over the files of the model, as they were registered.
+    Column("model_digest", Text, nullable=False),
+    Column("suite_name", Text, nullable=False),
+    Column("suite_digest", Text, nullable=False),
+    Column("champion_version", Text),
+    Column("status", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("finished_at", DateTime(timezone=True)),
+    # What the backend is to do, a `backends.base.EvaluationOrder`.
+    Column("asked_models", JSONB, nullable=False),
+    Column("counts", JSONB, nullable=False),
+    Column("message", Text, nullable=False, server_default=""),
+    Column("error", Text),
+    # Null until it has succeeded: where the scores are, and what they come to.
+    Column("scores", JSONB),
+    Column("figures", JSONB),
+    Index("ix_model_evaluations_model_name_model_version", "model_name", "model_version"),
+    # One at a time of a version on a suite.
+    Index(
+        "ix_model_evaluations_active",
+        "model_name",
+        "model_version",
+        "suite_digest",
+        unique=True,
+        postgresql_where=text("status IN ('queued', 'running')"),
+    ),
 )

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, func, insert, select, text
 
 from training_pipeline.domain.decisions import GENESIS, Decision, DecisionKind, broken, decision_problems, hash_of
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
-from training_pipeline.models.revocations.record import taints_of
 from training_pipeline.models.revocations.tables import decisions
+from training_pipeline.models.revocations.taints import taints_of
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
 
 _JOB: Final = text(
@@ -117,11 +117,17 @@ class Decisions:
         return every, broken(every, witnessed, head=head)
 
 
-def _tainted(connection: Connection, name: str, version: str) -> tuple[str, list[str]]:
-    """The job of the version, and the revocations that taint it."""
+def job_of(connection: Connection, name: str, version: str) -> str:
+    """The id of the job that registered a version; raises `NotFound`. Reads only."""
     job_id: str | None = connection.execute(_JOB, {"name": name, "version": version}).scalar_one_or_none()
     if job_id is None:
         raise NotFound(f"There is no version {version!r} of a model {name!r}.")
+    return job_id
+
+
+def _tainted(connection: Connection, name: str, version: str) -> tuple[str, list[str]]:
+    """The job of the version, and the revocations that taint it."""
+    job_id = job_of(connection, name, version)
     revocation_ids = [taint.revocation_id for taint in taints_of(connection, job_ids=[job_id])]
     if not revocation_ids:
         raise Conflict(f"Version {version} of {name} is not tainted: there is nothing to decide.")

@@ -10,8 +10,8 @@ from sqlalchemy import func, select, text
 
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.revocations import Revocation, Taint
-from training_pipeline.models.revocations.record import taints_of
 from training_pipeline.models.revocations.tables import revocations, revoked_rows, taints
+from training_pipeline.models.revocations.taints import taints_of
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: So many pairs of a revocation are named at most; all are counted.

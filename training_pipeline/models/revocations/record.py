@@ -30,14 +30,17 @@ from training_pipeline.domain.revocations import (
     RevokedKind,
     Taint,
     Tainted,
+    Withdrawn,
     new_revocation_id,
     tainted,
 )
 from training_pipeline.domain.uses import DatasetUse
 from training_pipeline.models.revocations import found as finding
 from training_pipeline.models.revocations.found import Found, Model, found
-from training_pipeline.models.revocations.held import held
+from training_pipeline.models.revocations.held import held, withdrawn
+from training_pipeline.models.revocations.proposals import propose
 from training_pipeline.models.revocations.tables import revocations, taints
+from training_pipeline.models.revocations.taints import in_words, taints_of
 from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
 from training_pipeline.training_jobs.store.tables import training_jobs
 
@@ -169,17 +172,25 @@ class Revocations:
             learned.update({one: Learned(1, 0) for one in taint.inherited_from if one not in learned})
             bases[taint.job_id] = taint.inherited_from
         model = Model(job.id, name, version, ancestors)
+        tainted_by: list[Taint] = []
         for revocation_id, learned in sorted(by_revocation.items()):
             how = tainted(learned, bases)[job.id]
             stored = _store(connection, [_taint(revocation_id, model, how)])
             if stored:
+                tainted_by += stored
                 self._tell(connection, get(connection, revocation_id), stored, ())
+        propose(self._store.within(connection), tainted_by)
 
     def version(self) -> int:
         """A number that rises with every revocation. Reads only."""
         with self._store.begin() as connection:
             latest: int | None = connection.execute(select(func.max(revocations.c.number))).scalar_one()
         return latest or 0
+
+    def withdrawn(self, training_sheet_id: str) -> Withdrawn:
+        """What may not be trained on in a training sheet, whatever the sheet says. Reads only."""
+        with self._store.begin() as connection:
+            return withdrawn(connection, training_sheet_id)
 
     def held(self, job: TrainingJob) -> Mapping[str, int]:
         """How many rows of each revocation a job trains and validates on; only what occurs. Reads only."""
@@ -197,6 +208,7 @@ class Revocations:
             record_event(
                 connection, job_id, EventType.INFO, said, revocation.actor, data={"revocation_id": revocation.id}
             )
+        propose(self._store.within(connection), stored)
         self._tell(connection, revocation, stored, who.in_progress)
         return tuple(stored)
 
@@ -213,16 +225,6 @@ def get(connection: Connection, revocation_id: str) -> Revocation:
     """A revocation that is there. Reads only."""
     row = connection.execute(select(revocations).where(revocations.c.id == revocation_id)).mappings().one()
     return Revocation.model_validate(dict(row))
-
-
-def taints_of(
-    connection: Connection, *, revocation_ids: Collection[str] = (), job_ids: Collection[str] = ()
-) -> list[Taint]:
-    """The taints by these revocations, or of these jobs' models, in the order in which they were recorded."""
-    table = taints.c
-    query = select(taints).where(table.revocation_id.in_(revocation_ids) | table.job_id.in_(job_ids))
-    ordered = query.order_by(table.created_at, table.revocation_id, table.job_id)
-    return [Taint.model_validate(dict(row)) for row in connection.execute(ordered).mappings()]
 
 
 def _each(who: Found) -> list[tuple[Model, Tainted]]:
@@ -261,16 +263,6 @@ def _store(connection: Connection, wanted: Sequence[Taint]) -> list[Taint]:
             since = func.coalesce(training_jobs.c.tainted_at, func.clock_timestamp())
             connection.execute(update(training_jobs).where(training_jobs.c.id == taint.job_id).values(tainted_at=since))
     return stored
-
-
-def in_words(taint: Taint) -> str:
-    """How a model is tainted, such as `of its rows 3 in train, 1 in validation; inherited from tj-…`. Pure."""
-    parts = []
-    if taint.train or taint.validation:
-        parts.append(f"of its rows {taint.train:,} in train, {taint.validation:,} in validation")
-    if taint.inherited_from:
-        parts.append(f"inherited from {', '.join(taint.inherited_from)}")
-    return "; ".join(parts)
 
 
 def _identity(kind: RevokedKind, value: str, training_sheet_id: str | None, source: RevocationSource) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import select
 
 from training_pipeline.domain.model_version import Standing, VersionState
-from training_pipeline.models.revocations.record import in_words, taints_of
 from training_pipeline.models.revocations.tables import decisions
+from training_pipeline.models.revocations.taints import in_words, taints_of
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 

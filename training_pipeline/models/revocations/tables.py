@@ -81,6 +81,26 @@ taints = Table(
     Index("ix_taints_told", "created_at", postgresql_where=text("tagged_at IS NULL OR checked_at IS NULL")),
 )
 
+#: A retrain of a tainted version without the withdrawn rows, renewed with each taint until it is launched.
+retrain_proposals = Table(
+    "retrain_proposals",
+    metadata,
+    Column("job_id", Text, ForeignKey("training_jobs.id"), primary_key=True),
+    Column("model_name", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    # The body of a request for a training job.
+    Column("request", JSONB, nullable=False),
+    # Withdrawn rows of its dataset; null where its manifest could not be read.
+    Column("train", Integer),
+    Column("validation", Integer),
+    Column("tainted_base", Text),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    # Changed by compare-and-set, in the transaction that creates the job.
+    Column("launched_job_id", Text, ForeignKey("training_jobs.id")),
+    Column("launched_by", Text),
+    Index("ix_retrain_proposals_model_name_model_version", "model_name", "model_version"),
+)
+
 watched_sheets = Table(
     "watched_sheets",
     metadata,

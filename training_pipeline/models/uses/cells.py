@@ -31,6 +31,7 @@ VERDICTS: Final = (
     str(Reason.IDENTICAL_TO_PROHIBITED),
     str(Reason.HELD_OUT_PROMPT),
     str(Reason.DUPLICATE),
+    str(Reason.REVOKED),
 )
 #: A reason that has no number of its own here; the manifest says which.
 OTHER: Final = 15

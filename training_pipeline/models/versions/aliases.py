@@ -7,13 +7,15 @@ last: `since` is when an alias was first seen on a version, `until` when it was 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
+from training_pipeline.domain.aliases import AliasMove, moves
+from training_pipeline.domain.errors import Unavailable
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
@@ -23,6 +25,12 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 _CALLS: Final = 4
 _HUNG_SECONDS: Final = 30.0
 _LATEST: Final = text("SELECT max(greatest(since, until)) FROM model_aliases WHERE model_name = :name")
+_BEFORE: Final = text("SELECT alias, model_version FROM model_aliases WHERE model_name = :name AND until IS NULL")
+_LOOKED: Final = text("SELECT looked_at FROM alias_looks WHERE model_name = :name")
+_NOTE: Final = text(
+    "INSERT INTO alias_looks (model_name, looked_at) VALUES (:name, :asked_at)"
+    " ON CONFLICT (model_name) DO UPDATE SET looked_at = :asked_at"
+)
 _CLOSE: Final = text(
     "UPDATE model_aliases SET until = :asked_at WHERE model_name = :name AND until IS NULL"
     " AND NOT (alias || chr(10) || model_version) = ANY(:kept)"
@@ -36,7 +44,16 @@ _HISTORY: Final = text(
     "SELECT alias, since, until FROM model_aliases WHERE model_name = :name AND model_version = :version"
     " ORDER BY until DESC NULLS FIRST, alias"
 )
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended('aliases ' || :name, 0))")
+_NOW: Final = text("SELECT clock_timestamp()")
 _log = logging.getLogger(__name__)
+
+#: Told of aliases that moved and not through us, within the transaction that remembers it.
+Moved = Callable[[Connection, Sequence[AliasMove]], None]
+
+
+def nobody(connection: Connection, moved: Sequence[AliasMove]) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +68,9 @@ class AliasUse:
 class Aliases:
     """Asks the registry at most `seconds` for all names together."""
 
-    def __init__(self, store: JobStore, tracking: RunTracking, *, seconds: float = 5.0) -> None:
+    def __init__(self, store: JobStore, tracking: RunTracking, moved: Moved = nobody, *, seconds: float = 5.0) -> None:
         self._store = store
+        self._moved = moved
         self._tracking = tracking
         self._seconds = seconds
         self._calls: BoundedCalls[str, None] = BoundedCalls(_CALLS, hung_after=_HUNG_SECONDS)
@@ -85,14 +103,57 @@ class Aliases:
             rows = connection.execute(_HISTORY, {"name": name, "version": version}).tuples()
             return tuple(AliasUse(*row) for row in rows)
 
+    def holder(self, name: str, alias: str) -> str | None:
+        """The version that an alias names now, None for none. Raises `Unavailable` if the registry does not say it."""
+        try:
+            return self._tracking.aliases(name).get(alias)
+        except Exception as error:
+            raise Unavailable(
+                f"The registry could not be asked for the alias {alias!r} of {name}: {backoff.describe(error)}.",
+                hint="Try again when it answers.",
+            ) from error
+
     def _see(self, names: Collection[str]) -> None:
         for name in names:
             with self._store.begin() as connection:
-                asked_at = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+                asked_at = connection.execute(_NOW).scalar_one()
             self.remember(name, self._tracking.aliases(name), asked_at=asked_at)
 
+    def move(self, name: str, alias: str, version: str | None, *, expected: str | None) -> bool:
+        """Have an alias that names the version `expected`, or none, name another one, or none; remembered as our move.
+
+        False, and nothing is moved, where it names something else by now. Raises what the registry raises. Who looks
+        meanwhile waits, and sees it as done.
+        """
+        with self._store.begin() as connection:
+            connection.execute(_LOCK, {"name": name})
+            asked_at = connection.execute(_NOW).scalar_one()
+            found = self._tracking.aliases(name)
+            as_expected = found.get(alias) == expected
+            if as_expected:
+                self._tracking.set_alias(name, alias, version)
+                found = {**found, alias: version} if version is not None else {k: found[k] for k in found if k != alias}
+            self._remember(connection, name, found, asked_at, ours=alias if as_expected else None)
+            return as_expected
+
     def remember(self, name: str, found: Mapping[str, str], *, asked_at: datetime) -> None:
-        """Store what the registry said when it was asked at this time. An answer to an older question is dropped."""
+        """Store what the registry said when it was asked at this time. An answer to an older question is dropped.
+
+        What moved since the last look is told; nothing is at the first look at a model.
+        """
+        with self._store.begin() as connection:
+            connection.execute(_LOCK, {"name": name})
+            self._remember(connection, name, found, asked_at)
+
+    def _remember(
+        self,
+        connection: Connection,
+        name: str,
+        found: Mapping[str, str],
+        asked_at: datetime,
+        *,
+        ours: str | None = None,
+    ) -> None:
         seen = {
             "name": name,
             "asked_at": asked_at,
@@ -100,10 +161,14 @@ class Aliases:
             "versions": list(found.values()),
             "kept": [f"{alias}\n{version}" for alias, version in found.items()],
         }
-        with self._store.begin() as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('aliases ' || :name, 0))"), seen)
-            latest = connection.execute(_LATEST, seen).scalar_one()
-            if latest is not None and latest >= asked_at:
-                return
-            connection.execute(_CLOSE, seen)
-            connection.execute(_OPEN, seen)
+        known = (connection.execute(query, seen).scalar() for query in (_LATEST, _LOOKED))
+        earlier = [at for at in known if at is not None]
+        if any(at >= asked_at for at in earlier):
+            return
+        before = {str(alias): str(version) for alias, version in connection.execute(_BEFORE, seen).tuples()}
+        connection.execute(_CLOSE, seen)
+        connection.execute(_OPEN, seen)
+        connection.execute(_NOTE, seen)
+        behind_us = [one for one in moves(name, before, found) if one.alias != ours]
+        if earlier and behind_us:
+            self._moved(connection, behind_us)

@@ -25,6 +25,14 @@ model_aliases = Table(
     Index("ix_model_aliases_model_name_model_version", "model_name", "model_version"),
 )
 
+#: When the aliases of a model were looked at last, also where it has none.
+alias_looks = Table(
+    "alias_looks",
+    metadata,
+    Column("model_name", Text, primary_key=True),
+    Column("looked_at", DateTime(timezone=True), nullable=False),
+)
+
 model_endpoints = Table(
     "model_endpoints",
     metadata,

@@ -11,6 +11,8 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.model_version import Check, VersionState
 from training_pipeline.domain.refs import required
+from training_pipeline.models.evaluation import records
+from training_pipeline.models.evaluation.records import Evaluation
 from training_pipeline.models.versions import chain, endpoints, files, find
 from training_pipeline.models.versions.aliases import Aliases, AliasUse
 from training_pipeline.models.versions.approvals import Approvals, approvals
@@ -55,6 +57,8 @@ class Whole:
     place: Place
     files: tuple[ModelFile, ...]
     snippet: str | None
+    #: How good it is: what was asked of it, the newest first.
+    evaluations: tuple[Evaluation, ...]
 
 
 class ModelVersions:
@@ -67,11 +71,12 @@ class ModelVersions:
         backend: FineTuningBackend,
         tracking: RunTracking,
         *,
+        aliases: Aliases,
         standings: Standings = no_standings,
     ) -> None:
         self._store = store
         self._backend = backend
-        self._aliases = Aliases(store, tracking)
+        self._aliases = aliases
         self._standings = standings
         self._verifier = Verifier(store, permission, backend, tracking)
 
@@ -110,7 +115,7 @@ class ModelVersions:
     def show(self, name: str, number: str) -> Whole:
         """Everything about a version; what cannot be said is said. Raises `NotFound` with the nearest names."""
         unavailable = self._aliases.look([name])
-        subject = self._subject(name, number)
+        subject = self.subject(name, number)
         counted, problem = _counted(subject.job)
         where = files.place(self._backend, subject.job, name, number)
         return Whole(
@@ -127,18 +132,19 @@ class ModelVersions:
             place=where,
             files=files.files(subject.record.model_files or {}, where),
             snippet=files.snippet(where),
+            evaluations=tuple(records.of_version(self._store, name, number)),
         )
 
     def verify(self, name: str, number: str) -> tuple[Check, ...]:
         """Look at everything about a version anew. Raises `NotFound` as `show` does. Reads only."""
-        return tuple(self._verifier.checks(self._subject(name, number)))
+        return tuple(self._verifier.checks(self.subject(name, number)))
 
     def add_endpoint(self, name: str, number: str, url: str, *, actor: str) -> tuple[EndpointUse, ...]:
         """Record that an endpoint serves the version; all of its endpoints. Idempotent.
 
         Raises `NotFound` and `InvalidRequest`.
         """
-        self._subject(name, number)
+        self.subject(name, number)
         endpoints.add(self._store, name, number, url, actor=actor)
         return endpoints.history(self._store, name, number)
 
@@ -147,11 +153,12 @@ class ModelVersions:
 
         Raises `NotFound` where it was not recorded to serve it.
         """
-        self._subject(name, number)
+        self.subject(name, number)
         endpoints.remove(self._store, name, number, url, actor=actor)
         return endpoints.history(self._store, name, number)
 
-    def _subject(self, name: str, number: str) -> Subject:
+    def subject(self, name: str, number: str) -> Subject:
+        """A version with what is on record of it. Raises `NotFound` as `show` does. Reads only."""
         found, older = find.version(self._store, self._standings, name, number)
         record = lineage.read(self._store, found.job_id)
         return Subject(found, older, self._store.get(found.job_id), record, chain.ancestors(self._store, record))

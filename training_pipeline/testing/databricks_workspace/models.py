@@ -216,11 +216,22 @@ def _read_by_the_sdk(workspace: Workspace) -> list[Route]:
             registry(workspace).granted |= {(name, change["principal"], each) for each in change.get("add", [])}
         return JSONResponse({"privilege_assignments": []})
 
+    async def alias(request: Request) -> JSONResponse:
+        name = request.path_params["name"]
+        _model(workspace, name)
+        named = registry(workspace).aliases.setdefault(name, {})
+        if request.method == "PUT":
+            named[request.path_params["alias"]] = (await request.json())["version_num"]
+        elif named.pop(request.path_params["alias"], None) is None:
+            raise not_found(f"Alias of {name} does not exist.")
+        return JSONResponse({})
+
     permissions = "/api/2.1/unity-catalog/effective-permissions/function/{name}"
     return [
         Route(permissions.replace("effective-", ""), grant, methods=["PATCH"], name="models/grant"),
         Route(permissions, effective, methods=["GET"], name="models/effective-permissions"),
         Route(_CATALOG + "/{name}", get_model, methods=["GET"], name="models/get-by-sdk"),
+        Route(_CATALOG + "/{name}/aliases/{alias}", alias, methods=["PUT", "DELETE"], name="models/aliases"),
         Route(_CATALOG + "/{name}/versions", versions, methods=["GET"], name="models/versions/list"),
         Route(_CATALOG + "/{name}/versions/{version}", version, methods=["GET"], name="models/versions/get"),
     ]

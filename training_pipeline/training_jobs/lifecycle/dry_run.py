@@ -22,6 +22,7 @@ from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
 from training_pipeline.domain.refs import SnapshotRef
+from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.near_ties import LARGEST_SHARE
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.rules.split import SplitPlan
@@ -91,13 +92,14 @@ def split_of(
     *,
     min_pairs: int,
     predecessor: Predecessor | None = None,
+    withdrawn: Withdrawn,
 ) -> Iterator[Rehearsed]:
     """Judge and split as the launch of a job would, in a directory that is gone afterwards.
 
     Raises `GateRefused` and `SplitRefused` as the launch would. The verdicts hold no text.
     """
     with tempfile.TemporaryDirectory(prefix="training-pipeline-") as directory:
-        taken = snapshot(opened, policy, directory=Path(directory))
+        taken = snapshot(opened, policy, directory=Path(directory), withdrawn=withdrawn)
         seed = request.split_seed or opened.sheet.id
         plan = split_snapshot(
             opened, taken, ratio=request.train_val_split, seed=seed, min_pairs=min_pairs, predecessor=predecessor

@@ -25,6 +25,7 @@ from training_pipeline.domain.errors import Conflict, NotFound, SheetChanged
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
 from training_pipeline.domain.lineage import BaseModelRecord, LineageRecord
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef, required
+from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
@@ -58,6 +59,7 @@ class Launcher:
         snapshots: Path,
         datasets: Path,
         min_pairs: int,
+        withdrawn: Callable[[str], Withdrawn],
     ) -> None:
         self._store = store
         self._source = source
@@ -68,6 +70,7 @@ class Launcher:
         self._snapshots = snapshots
         self._datasets = datasets
         self.min_pairs = min_pairs
+        self._withdrawn = withdrawn
 
     def begin(self, job_id: str, attempt: int, *, run_id: str) -> TrainingJob:
         """The job, if this attempt may work on it; names the Dagster run in it. Raises `Conflict` otherwise."""
@@ -87,7 +90,9 @@ class Launcher:
         return found
 
     def judge(self, job: TrainingJob, sheet: SheetRef) -> SnapshotRef:
-        """Apply the gates to every pair, store the verdicts, and note the counts in the job. Idempotent.
+        """Apply the gates to every pair, leave out what was revoked, store the verdicts, and note the counts.
+
+        Idempotent as long as nothing else is revoked.
 
         Raises `SheetChanged` where the sheet is not the one that was read: the next attempt reads it again.
         """
@@ -95,7 +100,8 @@ class Launcher:
             return required(job.data.snapshot, "snapshot")
         with self._source.open(job.request.training_sheet_id) as opened:
             _require_same(opened, sheet.digest)
-            taken = snapshot(opened, self._policy, directory=self._snapshots)
+            withdrawn = self._withdrawn(job.request.training_sheet_id)
+            taken = snapshot(opened, self._policy, directory=self._snapshots, withdrawn=withdrawn)
         summary = taken.summary
         self._note(
             job,

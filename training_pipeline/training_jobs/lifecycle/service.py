@@ -15,6 +15,7 @@ from training_pipeline.domain.errors import Conflict, InvalidRequest
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.job import ACTIVE, TERMINAL, JobStatus, ResolvedRequest, TrainingData, TrainingJob
 from training_pipeline.domain.job_id import new_job_id
+from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.domain.validation import problems_from_validation
@@ -29,6 +30,8 @@ from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.history import MACHINE
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
 
+#: What may not be trained on in a training sheet, by its id, whatever the sheet says.
+WithdrawnRows = Callable[[str], Withdrawn]
 #: Writes on the connection of the transaction that stores a new job.
 Also = Callable[[Connection, TrainingJob], None]
 
@@ -52,6 +55,7 @@ class JobService:
         *,
         database: Database,
         min_pairs: int,
+        withdrawn: WithdrawnRows,
         estimator: Estimator | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -62,6 +66,7 @@ class JobService:
         self._policy = policy
         self._database = database
         self._min_pairs = min_pairs
+        self._withdrawn = withdrawn
         self._clock = clock
         self._advisor = Advisor(backend)
         self._estimator = estimator or Estimator(store)
@@ -178,7 +183,14 @@ class JobService:
         predecessor = followed(self._store, chosen_predecessor(self._store, request, retry_of=retry_of))
         with self._source.open(request.training_sheet_id) as opened:
             self._resolved(request, None)  # what cannot be is told before any pair is judged
-            with split_of(opened, self._policy, request, min_pairs=self._min_pairs, predecessor=predecessor) as found:
+            with split_of(
+                opened,
+                self._policy,
+                request,
+                min_pairs=self._min_pairs,
+                predecessor=predecessor,
+                withdrawn=self._withdrawn(opened.sheet.id),
+            ) as found:
                 summary = found.taken.summary
                 plan = self._resolved(request, summary if summary.total <= COUNTED_AT_ONCE else None)
                 rehearsal = found.rehearsal(self._backend, plan)
@@ -279,7 +291,9 @@ class JobService:
     def _counted(self, opened: OpenSheet) -> ExportSummary | None:
         with opened.engine.fetch(opened.pairs.aggregate(pairs=opened.pairs.count())) as counted:
             small = counted.to_pyarrow()["pairs"][0].as_py() <= COUNTED_AT_ONCE
-        return export_summary(opened, self._policy) if small else None
+        if not small:
+            return None
+        return export_summary(opened, self._policy, withdrawn=self._withdrawn(opened.sheet.id))
 
     def _resolved(self, request: JobRequest, summary: ExportSummary | None) -> Plan:
         return self._backend.plan(

@@ -139,7 +139,7 @@ def _revoked(job: TrainingJob, held: Mapping[str, int]) -> PermissionWithdrawn |
     return PermissionWithdrawn(
         f"Permission withdrawn: {rows:,} rows that training job {job.id} was submitted with were revoked "
         f"({', '.join(sorted(held))}).",
-        hint="Prohibit them in the training sheet, and create a new job.",
+        hint="Create a new job: it leaves them out.",
         details={**_details({"revoked": rows}, Pairs(count=rows)), "revocations": sorted(held)},
     )
 

@@ -12,6 +12,8 @@ from training_pipeline.web import urls
 from training_pipeline.web.elements import Tag, icon, link, moment
 from training_pipeline.web.layout import frame
 from training_pipeline.web.models import details
+from training_pipeline.web.models.evaluations import evaluations
+from training_pipeline.web.models.retrain import RetrainPanel
 from training_pipeline.web.models.state import PATIENCE, state_badge
 from training_pipeline.web.models.verify import VerifyPanel
 from training_pipeline.web.pages.errors import show_not_found
@@ -31,6 +33,8 @@ def register(site: Site) -> None:
             return
         with frame(f"{found.name} version {found.version}", site, client.caller):
             _head(found)
+            if found.retrain is not None:
+                RetrainPanel(client, found, found.retrain)
             VerifyPanel(client, found.name, found.version)
             with Tag("div", classes="columns"):
                 with Tag("div"):
@@ -39,6 +43,7 @@ def register(site: Site) -> None:
                 with Tag("div"):
                     details.comes_from(found)
                     details.used(found)
+            evaluations(found)
             details.files(found)
 
 

@@ -13,9 +13,18 @@ DECISION = {"model_name": "triage", "model_version": "2", "decision": "retrain",
 def test_a_decision_about_a_tainted_version_is_appended(client: TestClient, services: Services) -> None:
     problem(client.post(DECISIONS, json=DECISION), 404, "not_found")
     job = succeeded(services)
+    problem(client.post(f"{API}/model-versions/triage/2/retrain"), 409, "conflict")
+    assert client.get(f"{API}/model-versions/triage/2").json()["retrain"] is None
     problem(client.post(DECISIONS, json=DECISION), 409, "conflict")
     body = {"pair": "p-0003", "sheet": "small", "reason": "consent withdrawn"}
     made = client.post(f"{API}/revocations", json=body).json()
+    version = f"{API}/model-versions/triage/2"
+    proposal = client.get(version).json()["retrain"]
+    assert proposal["train"] + proposal["validation"] == 1
+    assert (proposal["launched_job_id"], proposal["request"]["training_sheet_id"]) == (None, "small")
+    retrain = client.post(f"{version}/retrain").json()
+    assert client.post(f"{version}/retrain").json()["id"] == retrain["id"]
+    assert client.get(version).json()["retrain"]["launched_job_id"] == retrain["id"]
     first = client.post(DECISIONS, json=DECISION)
     assert first.status_code == 201
     decided = first.json()

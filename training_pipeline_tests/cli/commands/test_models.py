@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from training_pipeline.app.container import Services
 from training_pipeline.cli.commands.models import CODES
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.model_version import Check, Outcome, Verdict, verdict
+from training_pipeline.domain.revocations import Revoked
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.testing.command_line import Command
 
@@ -42,6 +44,17 @@ def test_list_show_and_serve(command: Command, url: str, done: TrainingJob) -> N
     assert "Nearest: triage" in both(command, url, "show", "triag", "2", code=1)
     assert command("models", "endpoint", "triage", "2")[0] == 2
     assert command("models", "endpoint", "triage", "2", "--add", "a", "--remove", "b")[0] == 2
+
+
+def test_a_tainted_version_is_retrained_once(command: Command, url: str, services: Services, done: TrainingJob) -> None:
+    assert "not tainted" in both(command, url, "retrain", "triage", "2", code=1)
+    asked = Revoked(kind="item", value="item-0007")
+    services.revocations.revoke(asked, reason="consent withdrawn", actor="grace")
+    assert "models retrain triage 2" in both(command, url, "show", "triage", "2")
+    made = json.loads(command("models", "retrain", "triage", "2", "--json")[1])
+    assert made["id"] != done.id
+    assert made["id"] in command("models", "retrain", "triage", "2", "--url", url)[1]
+    assert made["id"] in both(command, url, "show", "triage", "2")
 
 
 def test_the_exit_code_says_whether_it_is_clean(

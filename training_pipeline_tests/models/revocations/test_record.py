@@ -12,10 +12,11 @@ from sqlalchemy import select, text
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.domain.revocations import Revoked, Taint
+from training_pipeline.domain.revocations import Revoked, Taint, Withdrawn
 from training_pipeline.models.revocations import read
-from training_pipeline.models.revocations.record import Revocations, in_words, lock, taints_of
+from training_pipeline.models.revocations.record import Revocations, lock
 from training_pipeline.models.revocations.tables import revocations as table
+from training_pipeline.models.revocations.taints import in_words, taints_of
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.testing.revoked import trained_from
 from training_pipeline.testing.used_rows import NO_DIGEST, dataset_of, job_with, row
@@ -172,6 +173,9 @@ def test_before_or_after_its_registration_a_model_is_tainted_alike(
     assert found[child.id] == found[grandchild.id] == (0, 0, (after.id,))
     assert revocations.held(after) == {recorded.revocation.id: sum(found[after.id][:2])}
     assert revocations.held(child) == {}
+    assert revocations.withdrawn("invoices") == Withdrawn(named=((asked.kind, asked.value),))
+    elsewhere = revocations.withdrawn("letters")
+    assert bool(elsewhere) is (asked.training_sheet_id is None)
 
 
 def test_a_model_that_is_registered_while_a_pair_is_revoked_is_tainted(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -12,8 +12,9 @@ import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
+from training_pipeline.domain.aliases import AliasMove
 from training_pipeline.models.versions.aliases import Aliases, AliasUse
 from training_pipeline.testing.soak import examples
 from training_pipeline.tracking.mlflow import RunTracking
@@ -31,6 +32,12 @@ class Registry:
         self.may_answer = threading.Event()
         self.may_answer.set()
         self.fault: Exception | None = None
+
+    def set_alias(self, model_name: str, alias: str, version: str | None) -> None:
+        if self.fault is not None:
+            raise self.fault
+        named = self.named.setdefault(model_name, {})
+        self.named[model_name] = {**named, alias: version} if version else {k: named[k] for k in named if k != alias}
 
     def aliases(self, model_name: str) -> dict[str, str]:
         self.may_answer.wait(30)
@@ -78,7 +85,7 @@ def test_the_history_is_that_of_the_registry_whatever_comes_late(
     states: list[dict[str, str]], late: st.DataObject, store: JobStore, aliases: Aliases
 ) -> None:
     with store.begin() as connection:
-        connection.execute(text("TRUNCATE model_aliases"))
+        connection.execute(text("TRUNCATE model_aliases, alias_looks"))
     for number, state in enumerate(states):
         aliases.remember("triage", state, asked_at=START + timedelta(hours=number))
         changes = [place for place in range(1, number + 1) if states[place] != states[place - 1]]
@@ -121,3 +128,36 @@ def test_many_who_look_at_once_leave_one_history(aliases: Aliases, registry: Reg
     with store.begin() as connection:
         rows: list[Any] = list(connection.execute(text("SELECT alias, model_version, until FROM model_aliases")))
     assert rows == [("champion", "1", None)]
+
+
+def test_what_moves_behind_our_back_is_told_once_and_what_we_move_is_not(store: JobStore, registry: Registry) -> None:
+    told: list[str] = []
+
+    def moved(connection: Connection, moves: Sequence[AliasMove]) -> None:
+        assert connection.in_transaction()
+        told.extend(map(str, moves))
+
+    aliases = Aliases(store, cast("RunTracking", registry), moved)
+    aliases.look(["triage"])
+    registry.named = {"triage": {"champion": "1"}, "other": {"champion": "1"}}
+    for _ in range(2):
+        assert aliases.look(["triage", "other"]) is None
+    assert told == ["champion of triage was set to version 1"], "nothing at the first look at a model"
+    told.clear()
+    # Moved by us, and at the same time another one by somebody else.
+    registry.named["triage"] = {"champion": "1", "next": "2"}
+    assert aliases.move("triage", "champion", "3", expected="1")
+    aliases.look(["triage"])
+    assert (registry.named["triage"]["champion"], told) == ("3", ["next of triage was set to version 2"])
+    told.clear()
+    registry.named["triage"] = {"champion": "4"}
+    assert not aliases.move("triage", "champion", "1", expected="3"), "somebody was quicker"
+    assert registry.named["triage"] == {"champion": "4"}
+    assert told == ["champion of triage was moved from version 3 to 4", "next of triage was taken from version 2"]
+    told.clear()
+    assert aliases.move("triage", "champion", None, expected="4")
+    aliases.look(["triage"])
+    assert (registry.named["triage"], told) == ({}, [])
+    registry.fault = RuntimeError("down")
+    with pytest.raises(RuntimeError):
+        aliases.move("triage", "champion", "1", expected="4")

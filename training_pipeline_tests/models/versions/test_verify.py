@@ -15,6 +15,7 @@ from training_pipeline.defs.provenance import asset_records, input_versions
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.model_version import Outcome, Standing, VersionState
 from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.dagster_record import materialized
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.testing.dagster_runs import create, finish, launch
@@ -150,6 +151,7 @@ def _of_standings(services: Services, looked: Looked, job: TrainingJob) -> None:
         permission,
         services.backend,
         services.tracking,
+        aliases=Aliases(services.store, services.tracking),
         standings=lambda ids: dict.fromkeys(ids, standing),
     )
     found = Looked(tainted)()

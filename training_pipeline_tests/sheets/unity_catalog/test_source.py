@@ -17,7 +17,7 @@ from training_pipeline.datasets.compare import recheck
 from training_pipeline.datasets.labels import labels_of
 from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.preview import preview
-from training_pipeline.datasets.snapshot import snapshot
+from training_pipeline.datasets.snapshot import included_rows, snapshot
 from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.datasets.verdicts import texts, verdicts
@@ -30,6 +30,7 @@ from training_pipeline.domain.errors import (
     SheetUnreadable,
 )
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA
+from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.testing import oracle
 from training_pipeline.testing.databricks_workspace.app import serve
@@ -105,6 +106,9 @@ def test_a_table_is_judged_like_a_file(workspace: Workspace, sheets: list[list[R
                 )
             assert found == expected, (list(found - expected)[:2], list(expected - found)[:2])
             assert export_summary(opened, POLICY) == export_summary(kept, POLICY)
+            left_out = Withdrawn(named=tuple(("item", row["item_ref"]) for row in pairs[:1] if row["item_ref"]))
+            both = (export_summary(one, POLICY, withdrawn=left_out) for one in (opened, kept))
+            assert next(both) == next(both)
             judged = oracle.judge(pairs, words, POLICY.instruction_prompt_items)
             passed = Counter(row["pair_id"] for row, (reason, _) in zip(pairs, judged, strict=True) if reason is None)
             with texts(opened, POLICY) as left:
@@ -122,6 +126,14 @@ def test_a_table_makes_the_same_dataset_as_a_file(workspace: Workspace, tmp_path
             digests.append((taken.digest, write_dataset(sheet, taken, plan, root=tmp_path / "datasets").digest))
         assert labels_of(opened) == labels_of(open_sheet(mixed()))
         assert preview(opened, POLICY, 3) == preview(open_sheet(mixed()), POLICY, 3)
+        left_out = Withdrawn(named=(("pair", included_rows(taken, ["pair_id"])["pair_id"][0].as_py()),))
+        again = [
+            snapshot(sheet, POLICY, directory=tmp_path / "snapshots", withdrawn=left_out)
+            for sheet in (opened, open_sheet(mixed()))
+        ]
+        assert again[0].digest == again[1].digest != taken.digest
+        shown = preview(opened, POLICY, 3, withdrawn=left_out)
+        assert shown == preview(open_sheet(mixed()), POLICY, 3, withdrawn=left_out) != preview(opened, POLICY, 3)
     assert digests[0] == digests[1]
     assert b"Secret" not in b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 

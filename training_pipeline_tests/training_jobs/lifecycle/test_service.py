@@ -12,6 +12,9 @@ from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, SheetUnreadable
 from training_pipeline.domain.export_summary import SheetWarning
 from training_pipeline.domain.job import Action, JobStatus, Phase, TrainingJob
+from training_pipeline.domain.refs import required
+from training_pipeline.domain.revocations import Revoked
+from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
@@ -100,6 +103,21 @@ def test_a_plan_resolves_what_creating_the_job_would(
     job = create(services)
     assert plan.config.model_dump() == job.request.training_config
     assert (plan.summary.total, plan.summary.eligible) == (40, 39)
+
+
+@pytest.mark.usefixtures("planning")
+def test_what_was_revoked_is_left_out_of_plan_job_and_dataset(services: Services) -> None:
+    whole = required(prepared(services, create(services).id).data.dataset, "dataset")
+    asked = Revoked(kind="pair", value="p-0007", training_sheet_id="small")
+    services.revocations.revoke(asked, reason="consent withdrawn", actor="grace")
+    plan = services.jobs.plan({"training_sheet_id": "small", "model_name": "triage"})
+    assert (plan.summary.eligible, plan.summary.excluded[Reason.REVOKED]) == (38, 1)
+    job = create(services)
+    assert (job.data.eligible_pairs, (job.data.excluded_counts or {})["revoked"]) == (38, 1)
+    retrained = prepared(services, job.id)
+    dataset = required(retrained.data.dataset, "dataset")
+    assert dataset.train_pairs + dataset.validation_pairs == whole.train_pairs + whole.validation_pairs - 1
+    assert services.revocations.held(retrained) == {}, "so its model may be registered"
 
 
 @pytest.mark.usefixtures("planning")

@@ -5,6 +5,7 @@ from alembic.migration import MigrationContext
 
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation.tables import evaluation_suites
+from training_pipeline.models.promotion.tables import promotions
 from training_pipeline.models.revocations.tables import revocations
 from training_pipeline.models.uses.tables import use_rows
 from training_pipeline.models.versions.tables import model_aliases
@@ -17,7 +18,7 @@ def test_the_migrations_make_the_tables(database: Database) -> None:
     with database.engine(pooled=False).connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
         # every module with tables must be imported before the comparison
-        known = {use_rows.name, model_aliases.name, revocations.name, evaluation_suites.name}
+        known = {use_rows.name, model_aliases.name, revocations.name, evaluation_suites.name, promotions.name}
         assert known <= metadata.tables.keys()
         assert compare_metadata(context, metadata) == []
 

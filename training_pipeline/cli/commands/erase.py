@@ -1,0 +1,90 @@
+"""`training-pipeline erase`: delete the text that a revocation names, having said where it stands."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from typing import Annotated, Any
+
+import typer
+
+from training_pipeline.cli.system.environment import prepare_environment
+from training_pipeline.cli.user import user
+from training_pipeline.infra.database import open_database
+from training_pipeline.models.revocations.erasure import Erasures, Plan
+from training_pipeline.models.revocations.text_search import Found
+from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+
+def erase(
+    revocation_id: Annotated[str, typer.Argument(help="The revocation whose rows are erased.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say where the text stands, and erase nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Delete the text of every dataset that holds a revoked row. Exit code 3: other files hold it still."""
+    settings = Settings()
+    prepare_environment(settings)
+    store = JobStore(open_database(settings).engine(pooled=False))
+    roots = [settings.state_dir, settings.sheets]
+    erasures = Erasures(store, settings.datasets, roots)
+    plan = erasures.plan(revocation_id)
+    left: Found | None = None
+    if not json:
+        _say(plan, settings.databricks_volume)
+    if not dry_run and plan.texts:
+        if not yes:
+            typer.confirm("Erase it? This cannot be taken back.", abort=True, err=json)
+        left = erasures.carry_out(plan, actor=user())
+    if json:
+        typer.echo(jsonlib.dumps(_dumped(plan, left, settings.databricks_volume), indent=2))
+    elif left is not None:
+        typer.echo(f"The text of {len(plan.texts):,} datasets was erased.")
+        for path in left.files:
+            typer.echo(f"It still stands in {path}")
+        if not left.files:
+            typer.echo(f"It was searched for under {', '.join(map(str, roots))}, and stands in no file.")
+    if left.files if left is not None else () if dry_run else plan.elsewhere:
+        raise typer.Exit(3)
+
+
+def _say(plan: Plan, volume: str | None) -> None:
+    what = plan.revocation
+    typer.echo(f"Revocation {what.id} of {what.kind} {what.value}")
+    if not plan.texts:
+        typer.echo("No dataset on this machine has text of it: it was erased, or nothing was made of it.")
+    for one in plan.texts:
+        for file in one.files:
+            typer.echo(f"will be erased   {file}  ({one.rows:,} rows of it in the dataset)")
+        for job_id in one.in_progress:
+            typer.echo(f"                 in use by training job {job_id}")
+    for path in plan.elsewhere:
+        typer.echo(f"stays            {path}")
+    for path in plan.unreadable:
+        typer.echo(f"cannot be read   {path}")
+    if volume is not None and plan.texts:
+        typer.echo(f"stays            volume {volume}: see `training-pipeline databricks clean`")
+    if plan.in_part:
+        typer.echo("There is more text than is searched for: the list of other files may be incomplete.")
+
+
+def _dumped(plan: Plan, left: Found | None, volume: str | None) -> dict[str, Any]:
+    return {
+        "revocation": plan.revocation.model_dump(mode="json"),
+        "datasets": [
+            {
+                "digest": one.dataset.digest,
+                "files": list(map(str, one.files)),
+                "rows": one.rows,
+                "jobs": list(one.jobs),
+                "jobs_in_progress": list(one.in_progress),
+            }
+            for one in plan.texts
+        ],
+        "elsewhere": list(map(str, plan.elsewhere)),
+        "unreadable": list(map(str, plan.unreadable)),
+        "volume": volume,
+        "search_in_part": plan.in_part,
+        "erased": left is not None,
+        "left": None if left is None else list(map(str, left.files)),
+    }

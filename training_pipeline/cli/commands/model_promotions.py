@@ -1,0 +1,83 @@
+"""`training-pipeline models promote` and `roll-back`: an alias is moved through the gate, or back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from training_pipeline.cli.commands.options import Json, Token, Url, print_json, say
+from training_pipeline.cli.commands.scores import EXIT_CODES, numbers
+from training_pipeline.cli.open_client import open_client
+
+Name = Annotated[str, typer.Argument(help="Full name of the model.")]
+Alias = Annotated[str, typer.Option(help="The alias.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to those of models."""
+    app.command()(promote)
+    app.command("roll-back")(roll_back)
+    app.command()(promotions)
+
+
+def promote(
+    name: Name,
+    version: Annotated[str, typer.Argument(help="Its version.")],
+    alias: Alias = "champion",
+    margin: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="METRIC=NUMBER: by less than this it may be worse than the version in use; 0 asks it to be better. "
+            "Default: the gate that was asked for this alias last.",
+            metavar="METRIC=NUMBER",
+        ),
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(help="METRIC=NUMBER: what it must reach; the most, for a loss.", metavar="METRIC=NUMBER"),
+    ] = None,
+    min_pairs: Annotated[int, typer.Option(help="With fewer pairs nothing is decided.")] = 30,
+    level: Annotated[float, typer.Option(help="How sure an interval is, 0.5 to 0.999.")] = 0.95,
+    suite: Annotated[str | None, typer.Option(help="The suite. Default: that of the latest evaluation.")] = None,
+    held: Annotated[str | None, typer.Option(help="The version that you believe has the alias now.")] = None,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Move an alias to a version if the gate says so: exit code 0 ship, 2 do not ship, 3 not enough evidence."""
+    from training_pipeline.cli.render.promotions import promotion_of
+
+    gate: dict[str, Any] | None = None
+    if margin or threshold:
+        gate = {"margins": numbers("margin", margin or []), "thresholds": numbers("threshold", threshold or [])}
+        gate |= {"min_pairs": min_pairs, "level": level}
+    with open_client(url, token) as client:
+        made = client.promote(name, version, {"alias": alias, "gate": gate, "suite": suite, "held": held})
+    print_json(made) if json else say(promotion_of(made))
+    raise typer.Exit(0 if made.verdict is None else EXIT_CODES[made.verdict])
+
+
+def roll_back(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why; stored with the decision.")],
+    alias: Alias = "champion",
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Move an alias back to the version that had it before."""
+    from training_pipeline.cli.render.promotions import promotion_of
+
+    with open_client(url, token) as client:
+        made = client.roll_back(name, {"alias": alias, "reason": reason})
+    print_json(made) if json else say(promotion_of(made))
+
+
+def promotions(name: Name, json: Json = False, url: Url = None, token: Token = None) -> None:
+    """List every decision about the aliases of a model, newest first."""
+    from training_pipeline.cli.render.promotions import promotions_of
+
+    with open_client(url, token) as client:
+        found = client.promotions(name)
+    print_json(found) if json else say(promotions_of(found))

@@ -1,0 +1,81 @@
+"""Evaluations of a model version, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from training_pipeline.models.evaluation.records import EvaluationStatus
+from training_pipeline.schemas.evaluation import EvaluationFigure, ModelEvaluation
+
+_STATES: Final = {
+    EvaluationStatus.QUEUED: "yellow",
+    EvaluationStatus.RUNNING: "cyan",
+    EvaluationStatus.SUCCEEDED: "green",
+    EvaluationStatus.FAILED: "red",
+    EvaluationStatus.CANCELLED: "dim",
+}
+
+
+def evaluation_of(found: ModelEvaluation, *, slices: bool = True) -> RenderableType:
+    """An evaluation: what became of the pairs, and its figures; those of slices, too, where they are wanted."""
+    head = Text.assemble(f"{found.suite}  ", (found.status, _STATES[found.status]), (f"  {found.id}", "dim"))
+    parts: list[RenderableType] = [head, Text(counted(found))]
+    for reason, count in _reasons(found.counts.refused, found.counts.aged):
+        parts.append(Text(f"  {reason}  {count:,}"))
+    if not found.counts.is_ancestry_known:
+        parts.append(Text("What its first base model has seen is not on record.", style="yellow"))
+    if found.error or found.message:
+        parts.append(Text(found.error or found.message, style="red" if found.error else "dim"))
+    shown = [each for each in found.figures if slices or each.of is None]
+    return Group(*parts, _figures(shown, found.champion_version)) if shown else Group(*parts)
+
+
+def counted(found: ModelEvaluation) -> str:
+    """What became of the pairs of the suite, in a line. Pure."""
+    counts = found.counts
+    refused, aged = sum(counts.refused.values()), sum(counts.aged.values())
+    return f"{counts.asked:,} pairs = {counts.evaluated:,} evaluated + {refused:,} refused + {aged:,} aged"
+
+
+def compared(figure: EvaluationFigure, champion: str | None) -> str:
+    """Whose figure it is, in words. Pure."""
+    names = {"tuned": "this version", "base": "base model", "champion": f"version {champion}"}
+    mine = names.get(figure.model, figure.model)
+    return mine if figure.over is None else f"{mine}, better than {names.get(figure.over, figure.over)} by"
+
+
+def interval(figure: EvaluationFigure) -> str:
+    """The interval in words. Pure."""
+    lower, upper = ("?" if bound is None else f"{bound:.4g}" for bound in (figure.lower, figure.upper))
+    return f"{lower} to {upper}"
+
+
+def _reasons(refused: Mapping[str, int], aged: Mapping[str, int]) -> list[tuple[str, int]]:
+    return [
+        *((f"refused: {reason}", count) for reason, count in refused.items()),
+        *((f"aged: {reason}", count) for reason, count in aged.items()),
+    ]
+
+
+def _figures(found: Sequence[EvaluationFigure], champion: str | None) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("metric", "model", "of", "mean", f"{found[0].level * 100:.4g} % interval", "pairs", "won/lost/tied"):
+        table.add_column(column, justify="right" if column in {"mean", "pairs"} else "left", overflow="fold")
+    for each in found:
+        of = "all" if each.of is None else f"{each.of.by}={each.of.value}"
+        duel = "" if each.over is None else f"{each.wins:,}/{each.losses:,}/{each.ties:,}"
+        table.add_row(
+            each.metric,
+            Text(compared(each, champion)),
+            Text(of),
+            f"{each.estimate:.4g}",
+            interval(each),
+            f"{each.n:,}",
+            duel,
+        )
+    return table

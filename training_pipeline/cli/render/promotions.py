@@ -1,0 +1,56 @@
+"""Decisions about aliases, for a terminal."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from training_pipeline.models.promotion.gate import Verdict
+from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
+
+_STYLES: Final = {Verdict.SHIP: "green", Verdict.DO_NOT_SHIP: "red", Verdict.NOT_ENOUGH_EVIDENCE: "yellow"}
+_MARKS: Final = {Verdict.SHIP: "yes", Verdict.DO_NOT_SHIP: "no ", Verdict.NOT_ENOUGH_EVIDENCE: "?  "}
+
+
+def promotion_of(made: ModelPromotion) -> RenderableType:
+    """A decision: the verdict and what it rests on, and where the alias is."""
+    parts: list[RenderableType] = []
+    if made.verdict is not None:
+        parts.append(Text(made.verdict, style=f"bold {_STYLES[made.verdict]}"))
+    for finding in made.findings:
+        more = f"; about {finding.more_pairs:,} pairs more would settle it" if finding.more_pairs else ""
+        mark, style = _MARKS[finding.verdict], _STYLES[finding.verdict]
+        parts.append(Text.assemble((f"  {mark}  ", style), finding.asked, (f": {finding.reason}{more}", "dim")))
+    return Group(*parts, Text(_moved(made)))
+
+
+def promotions_of(found: ModelPromotions) -> RenderableType:
+    """A line for each decision."""
+    if not found.promotions:
+        return Text("No alias of it was decided about.")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("no.", "alias", "what", "version", "verdict", "moved", "by", "reason"):
+        table.add_column(column, overflow="fold")
+    for one in found.promotions:
+        table.add_row(
+            str(one.number),
+            one.alias,
+            one.kind.replace("_", " "),
+            f"{one.previous_version or 'none'} to {one.model_version or 'none'}",
+            one.verdict or "",
+            "yes" if one.moved_at else "no",
+            Text(one.actor),
+            Text(one.reason),
+        )
+    return table
+
+
+def _moved(made: ModelPromotion) -> str:
+    if made.moved_at is None:
+        return f"{made.alias} stays where it is: version {made.previous_version or 'none'}. Decision {made.number}."
+    if made.model_version is None:
+        return f"{made.alias} of {made.model_name} names no version now. Decision {made.number}."
+    return f"{made.alias} of {made.model_name} is version {made.model_version} now. Decision {made.number}."

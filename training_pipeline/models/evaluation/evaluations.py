@@ -1,0 +1,303 @@
+"""Evaluations of model versions: asked for, run by the backend, looked after, and put on record.
+
+Write before you call: the row is there before the backend hears of it, and whoever looks next takes it up again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from training_pipeline.backends.base import AskedModel, Evaluating, FineTuningBackend, RunState
+from training_pipeline.domain.errors import (
+    Conflict,
+    GateRefused,
+    InvalidRequest,
+    NotFound,
+    PipelineError,
+    Tainted,
+)
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.model_version import MEANINGS, VersionState
+from training_pipeline.domain.refs import required
+from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.models.evaluation import records
+from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of
+from training_pipeline.models.evaluation.guard import examine
+from training_pipeline.models.evaluation.questions import question_lines
+from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus
+from training_pipeline.models.evaluation.results import figures_of
+from training_pipeline.models.evaluation.suites import Suites
+from training_pipeline.models.versions import files
+from training_pipeline.models.versions.aliases import Aliases
+from training_pipeline.models.versions.verify import Subject
+from training_pipeline.models.versions.versions import ModelVersions
+from training_pipeline.sheets.base import TrainingSheetSource
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+#: The alias of the version in use.
+CHAMPION: Final = "champion"
+_BUILT_IN: Final = "builtin:tiny"
+_ENDED: Final = {
+    JobStatus.FAILED: EvaluationStatus.FAILED,
+    JobStatus.TIMEOUT: EvaluationStatus.FAILED,
+    JobStatus.CANCELLED: EvaluationStatus.CANCELLED,
+}
+_log = logging.getLogger(__name__)
+
+
+def require_usable(subject: Subject) -> None:
+    """Raise `Tainted` for a version that is tainted or withdrawn, `Conflict` for one that is not finished. Pure."""
+    version = subject.version
+    named = f"{version.name} version {version.version}"
+    if version.state in {VersionState.TAINTED, VersionState.WITHDRAWN}:
+        raise Tainted(
+            f"{named} is {version.state}: {MEANINGS[version.state]}. {' '.join(version.reasons)}",
+            hint="Train a model without these pairs (`training-pipeline models retrain`), and use that version.",
+        )
+    if version.state is not VersionState.REGISTERED:
+        raise Conflict(
+            f"{named} is {version.state}: {MEANINGS[version.state]}.", hint=f"Wait for training job {version.job_id}."
+        )
+
+
+class Evaluations:
+    """Starts evaluations and carries them on. The text of pairs passes through it, from the sheets to the run."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        source: TrainingSheetSource,
+        policy: GatePolicy,
+        backend: FineTuningBackend,
+        aliases: Aliases,
+        suites: Suites,
+        versions: ModelVersions,
+        *,
+        refuse_near: bool = True,
+    ) -> None:
+        self._store, self._source, self._policy = store, source, policy
+        self._backend, self._aliases = backend, aliases
+        self._suites, self._versions, self._refuse_near = suites, versions, refuse_near
+
+    def start(
+        self, name: str, version: str, suite: str, *, champion: str | None = None, base: bool = True, actor: str
+    ) -> Evaluation:
+        """Evaluate a version on a suite, beside its base model and the champion; the one that is active already.
+
+        `champion` is another version of the model; where none is given, the one that has the alias, if any. Raises
+        `NotFound`, `Tainted`, `Conflict`, `InvalidRequest`, and `GateRefused` where no pair may be asked.
+        """
+        subject = self._versions.subject(name, version)
+        require_usable(subject)
+        named = self._suites.get(suite)
+        backend = self._evaluating()
+        beside = self._champion(name, version, champion)
+        asked = [*self._base(subject)] if base else []
+        asked += [self._asked("tuned", subject), *([self._asked("champion", beside)] if beside else [])]
+        rivals = None if beside is None else beside.version.version
+        found, _ = examine(
+            self._source, self._policy, named.suite, self._ancestry(subject, beside), refuse_near=self._refuse_near
+        )
+        counts = Counts.model_validate(found)
+        _require_some(suite, counts)
+        now = records.now()
+        evaluation = records.add(
+            self._store,
+            Evaluation(
+                id=records.new_id(now),
+                model_name=name,
+                model_version=version,
+                job_id=subject.job.id,
+                model_digest=records.digest_of(subject.record.model_files),
+                suite_name=suite,
+                suite_digest=named.suite.digest,
+                champion_version=rivals,
+                status=EvaluationStatus.QUEUED,
+                created_by=actor,
+                created_at=now,
+                asked_models=tuple(asked),
+                counts=counts,
+            ),
+        )
+        backend.evaluate(evaluation.order)
+        return evaluation
+
+    def of_version(self, name: str, version: str) -> list[Evaluation]:
+        """The evaluations of a version, the newest first, those that run as they are now. Raises `NotFound`."""
+        self._versions.subject(name, version)
+        for each in records.of_version(self._store, name, version):
+            if each.status in ACTIVE:
+                self.settle(each)
+        return records.of_version(self._store, name, version)
+
+    def cancel(self, name: str, version: str, evaluation_id: str) -> Evaluation:
+        """Have an evaluation stopped. Idempotent; nothing happens to one that has ended. Raises `NotFound`."""
+        evaluation = records.get(self._store, evaluation_id)
+        if (evaluation.model_name, evaluation.model_version) != (name, version):
+            raise NotFound(f"{name} version {version} has no evaluation {evaluation_id!r}.")
+        if evaluation.status in ACTIVE:
+            try:
+                self._backend.cancel(evaluation.id, 1)
+            except NotFound:  # it never reached the backend
+                records.change(self._store, evaluation, status=EvaluationStatus.CANCELLED)
+            self.settle(evaluation)
+        return records.get(self._store, evaluation_id)
+
+    def settle_all(self) -> int:
+        """Carry on every evaluation that has not ended; how many there are. One that cannot be stops no other."""
+        found = records.active(self._store)
+        for each in found:
+            self.settle(each)
+        return len(found)
+
+    def settle(self, evaluation: Evaluation) -> None:
+        """Ask the backend how an active evaluation is, give it what it asks for, and store what came of it.
+
+        May be called by several at once, and again after dying at any line. What cannot be done now is told in the
+        evaluation's message and tried again by whoever looks next.
+        """
+        try:
+            self._settle(evaluation)
+        except PipelineError as error:
+            if error.recurs:
+                self._fail(evaluation, error)
+            else:
+                records.change(self._store, evaluation, message=error.message)
+
+    def _settle(self, evaluation: Evaluation) -> None:
+        try:
+            state = self._backend.status(evaluation.id, 1)
+        except NotFound:
+            self._evaluating().evaluate(evaluation.order)
+            return
+        if state.lost and self._backend.recover(evaluation.id, 1):
+            return
+        if state.status is JobStatus.SUCCEEDED:
+            self._finish(evaluation)
+        elif state.status in _ENDED:
+            error = "It took too long and was stopped." if state.status is JobStatus.TIMEOUT else state.error
+            records.change(self._store, evaluation, status=_ENDED[state.status], message="", error=error)
+        elif state.asks_since is not None:
+            self._evaluating().hand_over(evaluation.id, lambda: self._lines(evaluation), asked=state.asks_since)
+        else:
+            self._watch(evaluation, state)
+
+    def _watch(self, evaluation: Evaluation, state: RunState) -> None:
+        status = EvaluationStatus.RUNNING if state.status is JobStatus.RUNNING else EvaluationStatus.QUEUED
+        message = state.waits_for or state.message
+        if (status, message) != (evaluation.status, evaluation.message):
+            records.change(self._store, evaluation, status=status, message=message)
+
+    def _lines(self, evaluation: Evaluation) -> Iterator[str]:
+        """The questions, once the run has its compute: version, guard and sheets are looked at anew.
+
+        What became of the pairs is on record before the run may begin.
+        """
+        subject = self._versions.subject(evaluation.model_name, evaluation.model_version)
+        require_usable(subject)
+        beside = self._subject_of(evaluation.model_name, evaluation.champion_version)
+        suite = self._suites.get(evaluation.suite_name).suite
+        ancestry = self._ancestry(subject, beside)
+        found, rows = examine(self._source, self._policy, suite, ancestry, refuse_near=self._refuse_near)
+        aged: Counter[str] = Counter()
+        yield from question_lines(self._source, self._policy, suite, rows, aged)
+        total = Counter(found.aged) + aged
+        counts = Counts.model_validate(found).model_copy(
+            update={"evaluated": found.evaluated - aged.total(), "aged": dict(sorted(total.items()))}
+        )
+        _require_some(evaluation.suite_name, counts)
+        records.change(self._store, evaluation, counts=counts.model_dump(mode="json"))
+
+    def _finish(self, evaluation: Evaluation) -> None:
+        found = self._evaluating().scores(evaluation.id)
+        stored = {role: file.model_dump(mode="json") for role, file in found.items()}
+        figures = [figure.model_dump(mode="json") for figure in figures_of(found)]
+        values = {"scores": stored, "figures": figures, "message": "", "error": None}
+        records.change(self._store, evaluation, status=EvaluationStatus.SUCCEEDED, **values)
+
+    def _fail(self, evaluation: Evaluation, error: PipelineError) -> None:
+        """End an evaluation that would fail again: its run first, so that none goes on unseen."""
+        _log.warning("the evaluation %s ended: %s", evaluation.id, error.code)
+        try:
+            self._backend.cancel(evaluation.id, 1)
+        except PipelineError as other:
+            _log.warning("the evaluation %s could not be cancelled: %s", evaluation.id, other.code)
+        said = f"{error.message} {error.hint}".strip()
+        records.change(self._store, evaluation, status=EvaluationStatus.FAILED, message="", error=said)
+
+    def _evaluating(self) -> Evaluating:
+        if not isinstance(self._backend, Evaluating):
+            raise InvalidRequest(
+                f"The backend {self._backend.name} cannot evaluate models yet.",
+                hint="Ask the questions with a program of your own, and score its answers: `training-pipeline scores`.",
+            )
+        return self._backend
+
+    def _champion(self, name: str, version: str, asked: str | None) -> Subject | None:
+        """The version to compare with: the one that is asked for, else the one in use where it can be asked."""
+        if asked == version:
+            raise InvalidRequest(f"{name} version {version} cannot be compared with itself.")
+        if asked is not None:
+            subject = self._versions.subject(name, asked)
+            require_usable(subject)
+            return subject
+        try:
+            held = self._aliases.holder(name, CHAMPION)
+            if held is None or held == version:
+                return None
+            subject = self._versions.subject(name, held)
+            require_usable(subject)
+            self._asked("champion", subject)
+        except PipelineError as error:
+            _log.warning("the champion of %s is not evaluated beside it: %s", name, error.code)
+            return None
+        return subject
+
+    def _subject_of(self, name: str, version: str | None) -> Subject | None:
+        return None if version is None else self._versions.subject(name, version)
+
+    def _ancestry(self, subject: Subject, beside: Subject | None) -> Ancestry:
+        """What any of the compared models of ours has learned from: a pair that one has seen compares nothing."""
+        own = ancestry_of(self._store, subject.job.id)
+        if beside is None:
+            return own
+        theirs = ancestry_of(self._store, beside.job.id)
+        known = {each.job_id for each in own.learned}
+        more = tuple(each for each in theirs.learned if each.job_id not in known)
+        return Ancestry((*own.learned, *more), own.is_known and theirs.is_known)
+
+    def _asked(self, role: str, subject: Subject) -> AskedModel:
+        version = subject.version
+        where = files.place(self._backend, subject.job, version.name, version.version)
+        if where.folder is None:
+            raise Conflict(
+                f"{version.name} version {version.version} cannot be asked: {where.unreadable}",
+                hint="Restore its files, or evaluate a version whose files are here.",
+            )
+        return AskedModel.model_validate(
+            {"role": role, "source": str(where.folder), "files": subject.record.model_files or None}
+        )
+
+    def _base(self, subject: Subject) -> Iterator[AskedModel]:
+        reference, record = subject.job.request.base_model, subject.record.base_model
+        if reference == _BUILT_IN:
+            config = subject.job.request.training_config
+            dataset = required(subject.job.data.dataset, "dataset")
+            made = {"train_file": str(dataset.train_file), "max_length": config["max_length"], "seed": config["seed"]}
+            yield AskedModel(role="base", source=reference, built_in=made)
+        else:
+            facts = {} if record is None else {"revision": record.revision, "files": record.files}
+            yield AskedModel(role="base", source=reference, **facts)
+
+
+def _require_some(suite: str, counts: Counts) -> None:
+    if counts.evaluated:
+        return
+    reasons = [f"{count:,} {why}" for why, count in {**counts.refused, **counts.aged}.items()]
+    raise GateRefused(
+        f"No pair of the suite {suite!r} is left to ask: of {counts.asked:,} pairs {', '.join(reasons)}.",
+        hint="Make a suite of pairs that none of these models was trained on: `training-pipeline suites create`.",
+    )

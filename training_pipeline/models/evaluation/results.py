@@ -1,0 +1,57 @@
+"""From the files of scores of a run to the figures on record. Reads the files; stores nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from training_pipeline.backends.base import ScoresFile
+from training_pipeline.domain.errors import Unavailable
+from training_pipeline.infra.files import sha256
+from training_pipeline.models.evaluation.figures import figures
+from training_pipeline.models.evaluation.intervals import Interval
+from training_pipeline.models.evaluation.paired import compare
+from training_pipeline.models.evaluation.records import StoredFigure, StoredScores
+from training_pipeline.models.evaluation.scores import metrics_in, read_scores
+
+
+def figures_of(files: Mapping[str, ScoresFile]) -> list[StoredFigure]:
+    """The figures of each model, then what the tuned one is beside the others, pair by pair. Reads the files."""
+    tables = {role: read_scores(file.path) for role, file in files.items()}
+    found = [_figure(role, each.value, metric=each.metric, of=each.of) for role, each in _each(tables)]
+    new = tables["tuned"]
+    for role in (role for role in tables if role != "tuned"):
+        better = [name for name, metric in metrics_in(new).items() if metric.better]
+        for one in compare(new, tables[role], better):
+            counted = {"wins": one.wins, "losses": one.losses, "ties": one.ties}
+            found.append(_figure("tuned", one.difference, over=role, metric=one.metric, of=one.of, **counted))
+    return found
+
+
+def scores_of(stored: StoredScores) -> pa.Table:
+    """The scores on record. Raises `Unavailable` where the file is gone or another one than was measured. Reads."""
+    if not stored.path.is_file() or sha256(stored.path) != stored.sha256:
+        raise Unavailable(
+            f"The scores in {stored.path} are gone or not those that were measured.",
+            hint="Restore the file from a backup, or evaluate the version again.",
+        )
+    return read_scores(stored.path)
+
+
+def _each(tables: Mapping[str, pa.Table]) -> Iterator[tuple[str, Any]]:
+    for role, table in tables.items():
+        for each in figures(table):
+            yield role, each
+
+
+def _figure(model: str, value: Interval, **fields: Any) -> StoredFigure:
+    bounds = {name: bound if math.isfinite(bound) else None for name, bound in _bounds(value)}
+    return StoredFigure(model=model, n=value.n, estimate=value.estimate, level=value.level, **bounds, **fields)
+
+
+def _bounds(value: Interval) -> Iterator[tuple[str, float]]:
+    yield "lower", value.lower
+    yield "upper", value.upper

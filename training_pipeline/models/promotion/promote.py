@@ -1,0 +1,228 @@
+"""An alias is moved through the gate, or back; every decision is on record before the registry hears of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, PipelineError, Unavailable
+from training_pipeline.domain.model_version import Outcome
+from training_pipeline.infra import advisory_lock
+from training_pipeline.infra.database import Database
+from training_pipeline.models.evaluation import records as evaluations
+from training_pipeline.models.evaluation.evaluations import require_usable
+from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus, digest_of
+from training_pipeline.models.evaluation.results import scores_of
+from training_pipeline.models.promotion import records
+from training_pipeline.models.promotion.gate import Finding, Gate, Verdict, decide, judge, parse_gate
+from training_pipeline.models.promotion.records import Promotion, PromotionKind
+from training_pipeline.models.versions.aliases import Aliases
+from training_pipeline.models.versions.versions import ModelVersions
+from training_pipeline.training_jobs import backoff
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+#: What an alias may be called; MLflow keeps `latest` and `v1` for itself.
+ALIAS: Final = r"^(?!latest$)(?!v\d+$)[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
+#: Figures that are older do not move an alias.
+FRESH: Final = timedelta(days=90)
+
+
+class Promotions:
+    """Moves aliases, one decision of a model at a time."""
+
+    def __init__(self, store: JobStore, database: Database, aliases: Aliases, versions: ModelVersions) -> None:
+        self._store, self._database = store, database
+        self._aliases, self._versions = aliases, versions
+
+    def promote(
+        self,
+        name: str,
+        version: str,
+        alias: str,
+        *,
+        gate: Mapping[str, Any] | None = None,
+        suite: str | None = None,
+        held: str | None = None,
+        actor: str,
+    ) -> Promotion:
+        """Ask the gate whether the alias may name this version, put its decision on record, and move it if it may.
+
+        Without a `gate`, that of the last decision about the alias. Without a `suite`, the one of the latest
+        evaluation. `held` is the version that the caller believes to hold the alias. Raises `NotFound`, `Tainted`,
+        `InvalidRequest`, `Conflict` where the alias is there already or was moved meanwhile, and `Unavailable` where
+        the registry does not answer: then nothing was moved.
+        """
+        _require_alias(alias)
+        asked = self._gate(name, alias, gate)
+        with advisory_lock.hold(self._database, f"alias {name} {alias}"):
+            subject = self._versions.subject(name, version)
+            require_usable(subject)
+            before = self._holder(name, alias)
+            if before == version:
+                raise Conflict(f"{alias} of {name} is version {version} already.")
+            if held is not None and held != before:
+                raise _moved(name, alias, before)
+            found = self._evaluation(name, version, suite)
+            digest = digest_of(subject.record.model_files)
+            decision = decide((*self._decided(asked, found, digest, before), *self._permitted(name, version)))
+            # It may have been tainted while all of this was looked at.
+            require_usable(self._versions.subject(name, version))
+            stored = records.add(
+                self._store,
+                kind=PromotionKind.PROMOTE,
+                model_name=name,
+                alias=alias,
+                model_version=version,
+                previous_version=before,
+                evaluation_id=None if found is None else found.id,
+                gate=asked.model_dump(mode="json"),
+                decision=decision.model_dump(mode="json"),
+                reason=f"The gate says: {decision.verdict}.",
+                actor=actor,
+            )
+            if decision.verdict is not Verdict.SHIP:
+                return stored
+            return self._move(stored)
+
+    def roll_back(self, name: str, alias: str, *, reason: str, actor: str) -> Promotion:
+        """Move the alias back to the version that had it before it was moved last, or off where none had.
+
+        Raises `Conflict` where nothing was moved from here, or the alias was moved elsewhere since, `Tainted` where
+        that version may not be used any more, and `Unavailable` as `promote` does.
+        """
+        _require_alias(alias)
+        with advisory_lock.hold(self._database, f"alias {name} {alias}"):
+            now = self._holder(name, alias)
+            last = self._last(name, alias)
+            if last is None:
+                raise Conflict(f"{alias} of {name} was never moved from here, so there is nothing to roll back.")
+            if now != last.model_version:
+                raise _moved(name, alias, now)
+            if last.previous_version is not None:
+                require_usable(self._versions.subject(name, last.previous_version))
+            stored = records.add(
+                self._store,
+                kind=PromotionKind.ROLL_BACK,
+                model_name=name,
+                alias=alias,
+                model_version=last.previous_version,
+                previous_version=now,
+                evaluation_id=None,
+                gate=None,
+                decision=None,
+                reason=reason,
+                actor=actor,
+            )
+            return self._move(stored)
+
+    def of_model(self, name: str, alias: str | None = None) -> list[Promotion]:
+        """Every decision about the aliases of a model, the newest first. Reads only."""
+        return records.of_model(self._store, name, alias)
+
+    def _holder(self, name: str, alias: str) -> str | None:
+        """The version that has the alias. A move that a process did not live to note is noted now."""
+        now = self._aliases.holder(name, alias)
+        newest = next(iter(records.of_model(self._store, name, alias)), None)
+        if newest is not None and newest.is_open and newest.model_version == now:
+            records.moved(self._store, newest.number)
+        return now
+
+    def _last(self, name: str, alias: str) -> Promotion | None:
+        """The promotion that is in force: each roll back takes one back."""
+        taken_back = 0
+        for each in records.of_model(self._store, name, alias):
+            if each.moved_at is None:
+                continue
+            if each.kind is PromotionKind.ROLL_BACK:
+                taken_back += 1
+            elif taken_back:
+                taken_back -= 1
+            else:
+                return each
+        return None
+
+    def _move(self, stored: Promotion) -> Promotion:
+        """Move the alias, if it still is where it was when it was decided."""
+        name, alias, before = stored.model_name, stored.alias, stored.previous_version
+        try:
+            if not self._aliases.move(name, alias, stored.model_version, expected=before):
+                raise _moved(name, alias, self._aliases.holder(name, alias))
+        except PipelineError:
+            raise
+        except Exception as error:
+            raise Unavailable(
+                f"The registry did not move {alias} of {name}: {backoff.describe(error)}.",
+                hint=f"Decision {stored.number} is on record, and the alias where it was. Promote it again.",
+            ) from error
+        return records.moved(self._store, stored.number)
+
+    def _gate(self, name: str, alias: str, asked: Mapping[str, Any] | None) -> Gate:
+        if asked is not None:
+            return parse_gate(asked)
+        last = next((each.gate for each in records.of_model(self._store, name, alias) if each.gate is not None), None)
+        if last is None:
+            raise InvalidRequest(
+                f"There is no gate for {alias} of {name} yet.",
+                problems=[FieldProblem("/gate/margins", "missing", "must name at least one metric and a margin")],
+                hint="Give one, such as --margin exact_match=0.02. It then stays until another one is given.",
+            )
+        return last
+
+    def _evaluation(self, name: str, version: str, suite: str | None) -> Evaluation | None:
+        found = evaluations.of_version(self._store, name, version)
+        done = (each for each in found if each.status is EvaluationStatus.SUCCEEDED)
+        return next((each for each in done if suite is None or each.suite_name == suite), None)
+
+    def _decided(self, gate: Gate, found: Evaluation | None, digest: str, before: str | None) -> tuple[Finding, ...]:
+        if found is None or found.scores is None:
+            return (_open("an evaluation", "this version was not evaluated: `training-pipeline models evaluate`"),)
+        asked = "an evaluation of this very version, not older than 90 days"
+        if found.model_digest != digest:
+            return (_open(asked, f"{found.id} is about other files"),)
+        if found.finished_at is None or evaluations.now() - found.finished_at > FRESH:
+            return (_open(asked, f"{found.id} is too old"),)
+        fresh = Finding(asked=asked, verdict=Verdict.SHIP, reason=f"{found.id} on the suite {found.suite_name}")
+        new = scores_of(found.scores["tuned"])
+        if before is None:
+            return (fresh, *judge(gate, new, None).findings)
+        stored = found.scores.get("champion") if found.champion_version == before else None
+        if stored is None:
+            theirs = evaluations.of_version(self._store, found.model_name, before)
+            same = (each for each in theirs if each.scores and each.suite_digest == found.suite_digest)
+            stored = next((each.scores["tuned"] for each in same if each.scores), None)
+        if stored is None:
+            why = f"version {before} has no scores on the suite {found.suite_name}: evaluate with --champion {before}"
+            return fresh, _open("a comparison with the version in use", why)
+        return (fresh, *judge(gate, new, scores_of(stored)).findings)
+
+    def _permitted(self, name: str, version: str) -> list[Finding]:
+        """Every check of whether the version is still clean, as findings: a failed one is never shipped."""
+        verdicts = {
+            Outcome.PASS: Verdict.SHIP,
+            Outcome.FAIL: Verdict.DO_NOT_SHIP,
+            Outcome.UNKNOWN: Verdict.NOT_ENOUGH_EVIDENCE,
+        }
+        return [
+            Finding(asked=f"still clean: {check.name}", verdict=verdicts[check.outcome], reason=check.message)
+            for check in self._versions.verify(name, version)
+        ]
+
+
+def _open(asked: str, reason: str) -> Finding:
+    return Finding(asked=asked, verdict=Verdict.NOT_ENOUGH_EVIDENCE, reason=reason)
+
+
+def _require_alias(alias: str) -> None:
+    if not re.fullmatch(ALIAS, alias):
+        said = "must have 1 to 63 letters, digits, `-` and `_`, and not be `latest` or a version such as `v1`"
+        raise InvalidRequest("The alias is invalid.", problems=[FieldProblem("/alias", "alias", said)])
+
+
+def _moved(name: str, alias: str, now: str | None) -> Conflict:
+    where = "names no version" if now is None else f"is version {now}"
+    return Conflict(
+        f"The alias {alias} of {name} was moved by somebody else: it {where} now.",
+        hint="Look at it (`training-pipeline models list`), then decide again.",
+    )

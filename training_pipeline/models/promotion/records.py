@@ -1,0 +1,76 @@
+"""Decisions about aliases on record: what was asked, what was found, who decided, and whether the alias was moved."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import func, insert, select, update
+
+from training_pipeline.models.promotion.gate import Decision, Gate, Verdict
+from training_pipeline.models.promotion.tables import promotions
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+
+class PromotionKind(StrEnum):
+    """Through the gate, or back."""
+
+    PROMOTE = "promote"
+    ROLL_BACK = "roll_back"
+
+
+class Promotion(BaseModel):
+    """A decision about the alias of a model. A version of null is none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    kind: PromotionKind
+    model_name: str
+    alias: str
+    model_version: str | None
+    previous_version: str | None
+    evaluation_id: str | None
+    gate: Gate | None
+    decision: Decision | None
+    reason: str
+    actor: str
+    decided_at: datetime
+    #: Null where the alias was not moved.
+    moved_at: datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the alias was to be moved, and it is not on record that it was. Pure."""
+        lets = self.decision is None or self.decision.verdict is Verdict.SHIP
+        return lets and self.moved_at is None
+
+
+def add(store: JobStore, **values: Any) -> Promotion:
+    """Put a decision on record, its alias not yet moved. Writes."""
+    with store.begin() as connection:
+        statement = insert(promotions).values(decided_at=func.clock_timestamp(), **values).returning(promotions)
+        return Promotion.model_validate(dict(connection.execute(statement).mappings().one()))
+
+
+def moved(store: JobStore, number: int) -> Promotion:
+    """Note that the alias of a decision was moved. Writes."""
+    statement = (
+        update(promotions)
+        .where(promotions.c.number == number)
+        .values(moved_at=func.clock_timestamp())
+        .returning(promotions)
+    )
+    with store.begin() as connection:
+        return Promotion.model_validate(dict(connection.execute(statement).mappings().one()))
+
+
+def of_model(store: JobStore, name: str, alias: str | None = None) -> list[Promotion]:
+    """The decisions about a model, and of an alias where one is given, the newest first. Reads only."""
+    table = promotions.c
+    where = [table.model_name == name, *([] if alias is None else [table.alias == alias])]
+    with store.begin() as connection:
+        rows = connection.execute(select(promotions).where(*where).order_by(table.number.desc())).mappings()
+        return [Promotion.model_validate(dict(row)) for row in rows]

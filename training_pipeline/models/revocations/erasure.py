@@ -1,0 +1,126 @@
+"""Erases the text of rows that a revocation names: the text files of every dataset that holds one of them.
+
+Manifests stay: ids, hashes, decisions and digests. What holds the text besides is named, and is for people to remove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import text
+
+from training_pipeline.datasets.erased import TEXTS, Erased, erase_text
+from training_pipeline.datasets.store import read_dataset
+from training_pipeline.domain.errors import Conflict
+from training_pipeline.domain.job import ACTIVE
+from training_pipeline.domain.refs import HEAD, DatasetRef
+from training_pipeline.domain.revocations import Revocation
+from training_pipeline.models.revocations import read
+from training_pipeline.models.revocations.held import hashes_of
+from training_pipeline.models.revocations.text_search import MOST_TEXTS, Found, search, texts_of
+from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
+
+_JOBS: Final = text(
+    "SELECT dataset_digest, id, training_sheet_id, status FROM training_jobs WHERE dataset_digest IS NOT NULL"
+    " ORDER BY id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A dataset that holds rows of the revocation, and still has its text."""
+
+    dataset: DatasetRef
+    files: tuple[Path, ...]
+    rows: int
+    #: All jobs that have the dataset, and those of them that are not over.
+    jobs: tuple[str, ...]
+    in_progress: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every copy of the text that was found."""
+
+    revocation: Revocation
+    texts: tuple[Text, ...]
+    #: Files that hold the text and are left as they are.
+    elsewhere: tuple[Path, ...]
+    unreadable: tuple[Path, ...]
+    #: Whether there was more text than is searched for.
+    in_part: bool
+    searched_for: tuple[bytes, ...] = field(repr=False)
+
+
+class Erasures:
+    """Plans an erasure, and carries it out. `roots` are searched for the text."""
+
+    def __init__(self, store: JobStore, datasets: Path, roots: Sequence[Path]) -> None:
+        self._store = store
+        self._datasets = datasets
+        self._roots = roots
+
+    def plan(self, revocation_id: str) -> Plan:
+        """What would be erased, and what else holds the text. Reads only; raises `NotFound` and `Unavailable`."""
+        revocation = read.whole(self._store, revocation_id).revocation
+        found, hashes = self._texts(revocation_id)
+        texts = texts_of([file for one in found for file in one.files], hashes)
+        copies = search(self._roots, texts)
+        ours = {file.resolve() for one in found for file in one.files}
+        elsewhere = tuple(path for path in copies.files if path not in ours)
+        return Plan(revocation, tuple(found), elsewhere, copies.unreadable, len(texts) == MOST_TEXTS, texts)
+
+    def carry_out(self, plan: Plan, *, actor: str) -> Found:
+        """Erase what the plan names; returns the files that hold the text still. May be repeated after a crash.
+
+        Raises `Conflict`, and erases nothing, while a job in progress uses one of the datasets.
+        """
+        busy = [job_id for one in self._texts(plan.revocation.id)[0] for job_id in one.in_progress]
+        if busy:
+            raise Conflict(
+                f"Training jobs in progress use the text: {', '.join(busy)}.",
+                hint="Cancel them, or wait for their end.",
+            )
+        mark = Erased(revocation_id=plan.revocation.id, actor=actor, erased_at=datetime.now(UTC))
+        for one in plan.texts:
+            erase_text(one.dataset.path, mark)
+            said = f"The text of dataset {one.dataset.digest} was erased for {plan.revocation.id}; its manifest stays."
+            with self._store.begin() as connection:
+                for job_id in one.jobs:
+                    record_event(connection, job_id, EventType.INFO, said, actor)
+        return search(self._roots, plan.searched_for)
+
+    def _texts(self, revocation_id: str) -> tuple[list[Text], set[str]]:
+        """The datasets that still have text of the rows, and the hashes of these rows."""
+        found: list[Text] = []
+        hashes: set[str] = set()
+        for dataset, jobs in self._known():
+            held = self._hashes(revocation_id, dataset, jobs)
+            files = tuple(path for name in TEXTS if (path := dataset.path / name).is_file())
+            if held and files:
+                hashes |= held
+                active = tuple(job_id for job_id, (_, status) in jobs.items() if status in ACTIVE)
+                found.append(Text(dataset, files, len(held), tuple(jobs), active))
+        return found, hashes
+
+    def _known(self) -> list[tuple[DatasetRef, dict[str, tuple[str, str]]]]:
+        """Every dataset on this machine, with the sheet and the status of each job that has it."""
+        jobs: dict[str, dict[str, tuple[str, str]]] = {}
+        with self._store.begin() as connection:
+            for digest, job_id, sheet, status in connection.execute(_JOBS).tuples():
+                jobs.setdefault(digest, {})[job_id] = (sheet, status)
+        paths = sorted(path for path in self._datasets.glob("*") if (path / HEAD).is_file())
+        return [(read_dataset(path), jobs.get(path.name, {})) for path in paths]
+
+    def _hashes(self, revocation_id: str, dataset: DatasetRef, jobs: Mapping[str, tuple[str, str]]) -> set[str]:
+        sheets = {dataset.sheet_id, *(sheet for sheet, _ in jobs.values())}
+        with self._store.begin() as connection:
+            return {
+                row_hash
+                for sheet in sorted(sheets)
+                for row_hash in hashes_of(connection, revocation_id, sheet, dataset.manifest_file)
+            }

@@ -1,0 +1,108 @@
+"""Finds files that hold the text of rows, byte for byte. What was found is in no message: it is the text itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+#: A shorter text stands in many places that have nothing to do with the row.
+LEAST_BYTES: Final = 16
+#: So many texts are searched for at most.
+MOST_TEXTS: Final = 200
+_CHUNK: Final = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files that hold one of the texts, and those that could not be read."""
+
+    files: tuple[Path, ...]
+    unreadable: tuple[Path, ...]
+
+
+def texts_of(files: Iterable[Path], row_hashes: Collection[str]) -> tuple[bytes, ...]:
+    """The lines with these SHA-256, and what is said in them, as it may stand in a file. Reads only.
+
+    What is said in other rows of these files too, as a common system prompt is, and what is short, is left out: a file
+    that has it tells nothing.
+    """
+    lines: dict[bytes, None] = {}
+    theirs: dict[str, None] = {}
+    others: set[bytes] = set()
+    for line in _lines(files):
+        if hashlib.sha256(line).hexdigest() in row_hashes:
+            lines[line] = None
+            theirs |= dict.fromkeys(_said(line))
+        else:
+            others.update(hashlib.sha256(text.encode()).digest() for text in _said(line))
+    own = [text for text in theirs if hashlib.sha256(text.encode()).digest() not in others]
+    forms = (form for text in own for form in _forms(text) if len(form) >= LEAST_BYTES)
+    return tuple({**lines, **dict.fromkeys(forms)})[:MOST_TEXTS]
+
+
+def search(roots: Iterable[Path], texts: Sequence[bytes]) -> Found:
+    """Look for the texts in every file under these directories. Reads only; symbolic links are not followed."""
+    found: dict[Path, None] = {}
+    unreadable: dict[Path, None] = {}
+    if not texts:
+        return Found((), ())
+    for path in _files(roots):
+        try:
+            if _holds(path, texts):
+                found[path] = None
+        except FileNotFoundError:  # it is gone meanwhile
+            continue
+        except OSError:
+            unreadable[path] = None
+    return Found(tuple(sorted(found)), tuple(sorted(unreadable)))
+
+
+def _lines(files: Iterable[Path]) -> Iterator[bytes]:
+    for path in files:
+        with path.open("rb") as file:
+            for line in file:
+                yield line.rstrip(b"\n")
+
+
+def _said(line: bytes) -> Iterator[str]:
+    """Every content of a message in an example."""
+    example: Any = json.loads(line)
+    for message in example.get("messages", []):
+        content = message.get("content")
+        if isinstance(content, str):
+            yield content
+
+
+def _forms(text: str) -> Iterator[bytes]:
+    """A text as it is, and as JSON has it."""
+    yield text.encode()
+    for ascii_only in (False, True):
+        yield json.dumps(text, ensure_ascii=ascii_only)[1:-1].encode()
+
+
+def _files(roots: Iterable[Path]) -> Iterator[Path]:
+    seen: set[Path] = set()
+    for root in roots:
+        for directory, _, names in os.walk(root.resolve()):
+            for name in names:
+                path = Path(directory, name)
+                if path not in seen and path.is_file() and not path.is_symlink():
+                    seen.add(path)
+                    yield path
+
+
+def _holds(path: Path, texts: Sequence[bytes]) -> bool:
+    overlap = max(map(len, texts)) - 1
+    kept = b""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            window = kept + chunk
+            if any(text in window for text in texts):
+                return True
+            kept = window[max(0, len(window) - overlap) :]
+    return False

@@ -1,0 +1,112 @@
+"""Looks regularly at the aliases of all models: tells what moved behind our back, and what names a tainted version."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import text
+
+from training_pipeline.domain.aliases import OnTaint, TaintedAlias
+from training_pipeline.models.versions import find
+from training_pipeline.models.versions.aliases import Aliases
+from training_pipeline.training_jobs import backoff
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+#: The latest version of each name and number, whether it is tainted, and by what. A registry that is made anew has
+#: the same numbers again.
+_VERSIONS: Final = (
+    f"SELECT DISTINCT ON (name, version) {find.NAME} AS name, l.model_version AS version, j.id AS job_id,"  # noqa: S608
+    " ARRAY(SELECT t.revocation_id FROM taints AS t WHERE t.job_id = j.id ORDER BY t.created_at, t.revocation_id)"
+    " AS revocations FROM training_job_lineage AS l JOIN training_jobs AS j ON j.id = l.job_id"
+    " WHERE l.model_version IS NOT NULL ORDER BY name, version, j.created_at DESC, j.id DESC"
+)
+_TAINTED: Final = text(
+    f"WITH versions AS ({_VERSIONS}) SELECT a.model_name, a.alias, a.model_version, v.job_id, v.revocations"  # noqa: S608
+    " FROM model_aliases AS a JOIN versions AS v ON v.name = a.model_name AND v.version = a.model_version"
+    " WHERE a.until IS NULL AND cardinality(v.revocations) > 0 ORDER BY a.model_name, a.alias"
+)
+#: The version that an alias named before, of those that are not tainted.
+_CLEAN: Final = text(
+    f"WITH versions AS ({_VERSIONS}) SELECT a.model_version"  # noqa: S608 - our own text
+    " FROM model_aliases AS a JOIN versions AS v ON v.name = a.model_name AND v.version = a.model_version"
+    " WHERE a.model_name = :name AND a.alias = :alias AND a.until IS NOT NULL AND cardinality(v.revocations) = 0"
+    " ORDER BY a.until DESC, a.id DESC LIMIT 1"
+)
+_log = logging.getLogger(__name__)
+
+#: Told of an alias that names a tainted version, before anything is done; with `demote` it is moved to `version`, or
+#: taken away where that is null. Told of the same again and again.
+Tell = Callable[[TaintedAlias, OnTaint, str | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What came of a round."""
+
+    #: Aliases that name a tainted version, and how many of them were moved.
+    tainted: int = 0
+    demoted: int = 0
+    #: Why the registry could not be asked, or not be written to; None where it could.
+    trouble: str | None = None
+
+
+class AliasWatch:
+    """Asks the registry at most every `seconds`; what names a tainted version is looked at each time."""
+
+    def __init__(
+        self, store: JobStore, aliases: Aliases, tell: Tell, on_taint: Callable[[str], OnTaint], *, seconds: float
+    ) -> None:
+        self._store = store
+        self._aliases = aliases
+        self._tell = tell
+        self._on_taint = on_taint
+        self._seconds = seconds
+        self._asked: float | None = None
+
+    def look_due(self) -> Watched:
+        """Ask the registry where that is due, and act on every alias of a tainted version. May be repeated."""
+        trouble = self._ask()
+        tainted = self._tainted()
+        demoted = 0
+        for one in tainted:
+            what = self._on_taint(one.model_name)
+            version = self._clean(one) if what == "demote" else None
+            self._tell(one, what, version)
+            # Without an answer nobody knows whether it still names that version.
+            if what != "demote" or trouble is not None:
+                continue
+            try:
+                demoted += self._aliases.move(one.model_name, one.alias, version, expected=one.model_version)
+            except Exception as error:  # noqa: BLE001 - of MLflow or of the workspace, in any class
+                _log.warning("the alias %s could not be moved: %s", one.alias, backoff.describe(error))
+                trouble = f"The alias {one.alias} of {one.model_name} could not be moved: {backoff.describe(error)}."
+        return Watched(len(tainted), demoted, trouble)
+
+    def _ask(self) -> str | None:
+        if self._asked is not None and time.monotonic() - self._asked < self._seconds:
+            return None
+        names = find.names(self._store)
+        trouble = self._aliases.look(names) if names else None
+        if trouble is None:
+            self._asked = time.monotonic()
+        return trouble
+
+    def _tainted(self) -> list[TaintedAlias]:
+        with self._store.begin() as connection:
+            rows = connection.execute(_TAINTED).tuples()
+            return [
+                TaintedAlias(
+                    model_name=name, alias=alias, model_version=version, job_id=job_id, revocation_ids=tuple(revoked)
+                )
+                for name, alias, version, job_id, revoked in rows
+            ]
+
+    def _clean(self, one: TaintedAlias) -> str | None:
+        with self._store.begin() as connection:
+            asked = {"name": one.model_name, "alias": one.alias}
+            found: str | None = connection.execute(_CLEAN, asked).scalar_one_or_none()
+        return found

@@ -1,0 +1,134 @@
+"""Models of evaluations: how good a model version is on a suite, beside its base model and the one in use."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from training_pipeline.models.evaluation import records
+from training_pipeline.models.evaluation.records import EvaluationStatus
+from training_pipeline.models.evaluation.suites import NAME
+from training_pipeline.schemas.base import Answer
+from training_pipeline.schemas.lineage import DIGEST
+from training_pipeline.schemas.suite import JOB
+
+EVALUATION: str = "ev-20261123-072145-9f3a2c"
+
+
+class EvaluateModelVersion(BaseModel):
+    """An evaluation to run."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"example": {"suite": "triage-2026-11"}})
+
+    suite: str = Field(pattern=NAME, description="The evaluation suite.", examples=["triage-2026-11"])
+    champion: str | None = Field(
+        None,
+        max_length=800,
+        description="The version of the same model to compare with; by default the one with the alias `champion`, "
+        "where there is one whose files are here.",
+        examples=["1"],
+    )
+    base: bool = Field(True, description="Whether its base model answers the questions, too.", examples=[True])
+
+
+class EvaluationCounts(Answer):
+    """What became of the pairs of the suite: asked = evaluated + refused + aged."""
+
+    asked: int = Field(description="Pairs of the suite.", examples=[30])
+    evaluated: int = Field(description="Pairs that the models answer.", examples=[27])
+    refused: dict[str, int] = Field(
+        description="Pairs that one of the models has seen, by finding.", examples=[{"same_question": 2}]
+    )
+    aged: dict[str, int] = Field(
+        description="Pairs that changed, or may no longer be evaluated on, by reason.", examples=[{"text_changed": 1}]
+    )
+    reported: dict[str, int] = Field(
+        description="Pairs that are evaluated although something is found, by finding.", examples=[{"same_item": 3}]
+    )
+    is_ancestry_known: bool = Field(
+        description="Whether it is on record what the first of these models was trained from.", examples=[True]
+    )
+
+
+class EvaluationSlice(Answer):
+    """The pairs that have one value in common."""
+
+    by: str = Field(description="Of what.", examples=["classification"])
+    value: str = Field(description="The value.", examples=["public"])
+
+
+class EvaluationFigure(Answer):
+    """The mean of a metric with its interval; with `over`, how much better one model is than another, pair by pair."""
+
+    model: str = Field(description="base, tuned (the version itself) or champion.", examples=["tuned"])
+    over: str | None = Field(description="The model that it is compared with; null for a mean.", examples=[None])
+    metric: str = Field(description="The metric.", examples=["exact_match"])
+    of: EvaluationSlice | None = Field(description="The slice; null for all pairs.", examples=[None])
+    n: int = Field(description="Pairs that have a score.", examples=[27])
+    estimate: float = Field(description="The mean; of a comparison, by how much better.", examples=[0.81])
+    lower: float | None = Field(description="Lower end of the interval.", examples=[0.63])
+    upper: float | None = Field(description="Upper end of the interval.", examples=[0.92])
+    level: float = Field(description="How sure the interval is.", examples=[0.95])
+    wins: int | None = Field(description="Pairs on which it is better; null for a mean.", examples=[None])
+    losses: int | None = Field(description="Pairs on which it is worse; null for a mean.", examples=[None])
+    ties: int | None = Field(description="Pairs on which neither is better; null for a mean.", examples=[None])
+
+
+class ModelEvaluation(Answer):
+    """An evaluation of a model version on a suite."""
+
+    id: str = Field(description="Its id.", examples=[EVALUATION])
+    model_name: str = Field(description="The model.", examples=["triage-model"])
+    model_version: str = Field(description="Its version.", examples=["2"])
+    job_id: str = Field(description="The job that trained the version.", examples=[JOB])
+    suite: str = Field(description="The evaluation suite.", examples=["triage-2026-11"])
+    suite_digest: str = Field(description="SHA-256 (hex) of its pairs.", examples=[DIGEST])
+    champion_version: str | None = Field(description="The version that it is compared with.", examples=["1"])
+    status: EvaluationStatus = Field(description="How far it is.", examples=["succeeded"])
+    message: str = Field(description="What it is doing, or waiting for.", examples=[""])
+    error: str | None = Field(description="Why it failed.", examples=[None])
+    created_by: str = Field(description="Who asked for it.", examples=["ada"])
+    created_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
+    finished_at: datetime | None = Field(description="When it ended.", examples=["2026-11-23T07:24:02Z"])
+    counts: EvaluationCounts = Field(description="What became of the pairs of the suite.")
+    scores: dict[str, str] = Field(
+        description="Parquet files with the scores, a row a pair and no text, by model; empty until it has succeeded.",
+        examples=[{"tuned": "/var/lib/training_pipeline/runs/ev-20261123-072145-9f3a2c-1/scores/tuned.parquet"}],
+    )
+    figures: list[EvaluationFigure] = Field(description="The figures; empty until it has succeeded.")
+
+    @classmethod
+    def of(cls, found: records.Evaluation) -> Self:
+        """An evaluation as it is shown. Pure."""
+        return cls(
+            id=found.id,
+            model_name=found.model_name,
+            model_version=found.model_version,
+            job_id=found.job_id,
+            suite=found.suite_name,
+            suite_digest=found.suite_digest,
+            champion_version=found.champion_version,
+            status=found.status,
+            message=found.message,
+            error=found.error,
+            created_by=found.created_by,
+            created_at=found.created_at,
+            finished_at=found.finished_at,
+            counts=EvaluationCounts.model_validate(found.counts),
+            scores={role: str(stored.path) for role, stored in (found.scores or {}).items()},
+            figures=[EvaluationFigure.model_validate(figure) for figure in found.figures or ()],
+        )
+
+
+class ModelEvaluations(Answer):
+    """The evaluations of a model version."""
+
+    evaluations: list[ModelEvaluation] = Field(description="The evaluations, the newest first.")
+    total: int = Field(description="How many there are.", examples=[1])
+
+    @classmethod
+    def of(cls, found: list[records.Evaluation]) -> Self:
+        """All of them, as they are shown. Pure."""
+        return cls(evaluations=[ModelEvaluation.of(each) for each in found], total=len(found))

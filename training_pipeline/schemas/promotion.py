@@ -1,0 +1,127 @@
+"""Models of promotions: an alias is moved through a gate, or back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from training_pipeline.models.evaluation.suites import NAME
+from training_pipeline.models.promotion.gate import Verdict
+from training_pipeline.models.promotion.records import Promotion, PromotionKind
+from training_pipeline.schemas.base import Answer
+from training_pipeline.schemas.evaluation import EVALUATION
+
+_ALIAS = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
+
+Alias = Annotated[str, Field(pattern=_ALIAS, description="The alias.", examples=["champion"])]
+
+
+class PromotionGate(BaseModel):
+    """What is asked of a model, by metric; docs/evaluation.md says how it is judged."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    margins: dict[str, float] = Field(
+        description="By less than this it may be worse than the version in use, in the mean; 0 asks it to be better.",
+        examples=[{"exact_match": 0.02}],
+    )
+    thresholds: dict[str, float] = Field(
+        {}, description="The least that it must reach; the most, for a loss.", examples=[{"exact_match": 0.7}]
+    )
+    min_pairs: int = Field(30, description="With fewer pairs nothing is decided.", examples=[30])
+    level: float = Field(0.95, description="How sure an interval is.", examples=[0.95])
+
+
+class PromoteModelVersion(BaseModel):
+    """A version to move an alias to."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", json_schema_extra={"example": {"gate": {"margins": {"exact_match": 0.02}}}}
+    )
+
+    alias: Alias = "champion"
+    gate: Annotated[
+        PromotionGate | None,
+        Field(strict=False, description="What is asked of it; by default what was asked for the alias last."),
+    ] = None
+    suite: str | None = Field(
+        None, pattern=NAME, description="The suite; by default that of the latest evaluation.", examples=["triage-1"]
+    )
+    held: str | None = Field(
+        None,
+        max_length=800,
+        description="The version that you believe has the alias now; another one is a conflict.",
+        examples=["1"],
+    )
+
+
+class RollBackAlias(BaseModel):
+    """An alias to move back."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"example": {"reason": "too slow"}})
+
+    alias: Alias = "champion"
+    reason: str = Field(min_length=1, max_length=1000, description="Why; stored.", examples=["answers are too slow"])
+
+
+class GateFinding(Answer):
+    """The answer to one thing that the gate asks."""
+
+    asked: str = Field(description="What is asked.", examples=["exact_match worse by less than 0.02"])
+    verdict: Verdict = Field(description="The answer.", examples=["ship"])
+    reason: str = Field(description="What was found.", examples=["no model is in use, and 60 pairs have a score"])
+    more_pairs: int | None = Field(description="About so many pairs more would settle it.", examples=[None])
+
+
+class ModelPromotion(Answer):
+    """A decision about an alias."""
+
+    number: int = Field(description="Its number.", examples=[1])
+    kind: PromotionKind = Field(description="Whether the alias was to be moved on, or back.", examples=["promote"])
+    model_name: str = Field(description="The model.", examples=["triage-model"])
+    alias: str = Field(description="The alias.", examples=["champion"])
+    model_version: str | None = Field(description="The version that it is about; null for none.", examples=["2"])
+    previous_version: str | None = Field(description="The version that had the alias; null for none.", examples=["1"])
+    evaluation_id: str | None = Field(description="The evaluation that it rests on.", examples=[EVALUATION])
+    verdict: Verdict | None = Field(description="What the gate says; null for a roll back.", examples=["ship"])
+    findings: list[GateFinding] = Field(description="What that rests on.")
+    more_pairs: int | None = Field(
+        description="About so many pairs more would settle all that is open.", examples=[None]
+    )
+    gate: dict[str, Any] | None = Field(
+        description="What was asked.", examples=[{"margins": {"exact_match": 0.02}, "thresholds": {}}]
+    )
+    reason: str = Field(description="Why.", examples=["The gate says: ship."])
+    actor: str = Field(description="Who decided.", examples=["ada"])
+    decided_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
+    moved_at: datetime | None = Field(
+        description="When the alias was moved; null where it was not.", examples=["2026-11-23T07:21:46Z"]
+    )
+
+    @classmethod
+    def of(cls, found: Promotion) -> Self:
+        """A decision as it is shown. Pure."""
+        decision = found.decision
+        return cls.model_validate(
+            {
+                **{name: getattr(found, name) for name in cls.model_fields if hasattr(found, name)},
+                "verdict": None if decision is None else decision.verdict,
+                "findings": [] if decision is None else [GateFinding.model_validate(one) for one in decision.findings],
+                "more_pairs": None if decision is None else decision.more_pairs,
+                "gate": None if found.gate is None else found.gate.model_dump(mode="json"),
+            }
+        )
+
+
+class ModelPromotions(Answer):
+    """The decisions about the aliases of a model."""
+
+    promotions: list[ModelPromotion] = Field(description="The decisions, the newest first.")
+    total: int = Field(description="How many there are.", examples=[1])
+
+    @classmethod
+    def of(cls, found: list[Promotion]) -> Self:
+        """All of them, as they are shown. Pure."""
+        return cls(promotions=[ModelPromotion.of(each) for each in found], total=len(found))

@@ -1,0 +1,89 @@
+"""How good a model version is: its evaluations, with figures and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from training_pipeline.models.evaluation.records import ACTIVE
+from training_pipeline.schemas.evaluation import EvaluationFigure, ModelEvaluation
+from training_pipeline.schemas.model_version import ModelVersionDetails
+from training_pipeline.web import formats
+from training_pipeline.web.elements import Tag, icon, moment, panel, small_table
+
+
+def evaluations(found: ModelVersionDetails) -> None:
+    """Every evaluation, the newest first; how to make one where there is none."""
+    with panel("How good is it?", name="evaluations"):
+        if not found.evaluations:
+            with Tag("p", classes="muted"):
+                Tag("span", "It was never evaluated. Evaluate it with ")
+                Tag("code", f"training-pipeline models evaluate {found.name} {found.version} --suite …")
+                Tag("span", ".")
+            return
+        for each in found.evaluations:
+            _evaluation(each)
+
+
+def _evaluation(found: ModelEvaluation) -> None:
+    with Tag("h3"):
+        Tag("span", f"Suite {found.suite} ")
+        Tag("span", found.status, classes="tag")
+    counts = found.counts
+    refused, aged = sum(counts.refused.values()), sum(counts.aged.values())
+    with Tag("p", classes="meta"):
+        Tag(
+            "span",
+            f"{counts.asked:,} pairs = {counts.evaluated:,} evaluated + {refused:,} refused + {aged:,} aged. "
+            f"Asked for by {found.created_by} ",
+        )
+        moment(found.created_at)
+    for reason, count in [*counts.refused.items(), *counts.aged.items()]:
+        Tag("p", f"{reason}: {count:,}", classes="muted")
+    if found.error:
+        with Tag("div", classes="notice bad", role="note"):
+            icon("alert")
+            Tag("p", found.error, classes="prose")
+    elif found.status in ACTIVE:
+        Tag("p", found.message or "It is being worked on.", classes="muted")
+    overall = [each for each in found.figures if each.of is None]
+    if overall:
+        _means(found, [each for each in overall if each.over is None])
+        _duels(found, [each for each in overall if each.over is not None])
+
+
+def _means(found: ModelEvaluation, figures: Sequence[EvaluationFigure]) -> None:
+    with small_table(
+        "Figures", ["Metric", "Model", "Mean", "Interval", "Pairs"], numbers=["Mean", "Interval", "Pairs"]
+    ):
+        for each in figures:
+            with Tag("tr"):
+                Tag("td", each.metric, classes="strong")
+                Tag("td", _name(each.model, found))
+                Tag("td", f"{each.estimate:.4g}", classes="number")
+                Tag("td", _interval(each), classes="number")
+                Tag("td", formats.count(each.n), classes="number")
+
+
+def _duels(found: ModelEvaluation, figures: Sequence[EvaluationFigure]) -> None:
+    if not figures:
+        return
+    columns = ["Metric", "Better than", "By", "Interval", "Won", "Lost", "Tied"]
+    with small_table("On the same pairs", columns, numbers=columns[2:]):
+        for each in figures:
+            with Tag("tr"):
+                Tag("td", each.metric, classes="strong")
+                Tag("td", _name(each.over or "", found))
+                Tag("td", f"{each.estimate:.4g}", classes="number")
+                Tag("td", _interval(each), classes="number")
+                for count in (each.wins, each.losses, each.ties):
+                    Tag("td", formats.count(count), classes="number")
+
+
+def _name(role: str, found: ModelEvaluation) -> str:
+    names = {"tuned": "this version", "base": "base model", "champion": f"version {found.champion_version}"}
+    return names.get(role, role)
+
+
+def _interval(figure: EvaluationFigure) -> str:
+    lower, upper = ("?" if bound is None else f"{bound:.4g}" for bound in (figure.lower, figure.upper))
+    return f"{lower} to {upper}"

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from training_pipeline.app.container import Services
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.revocations import Revoked
+from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.small_sheet import rows, write_sheet
+
+
+@pytest.fixture
+def revoked(services: Services, done: TrainingJob) -> str:
+    asked = Revoked(kind="pair", value="p-0003", training_sheet_id="small")
+    assert done.data.dataset is not None
+    return services.revocations.revoke(asked, reason="r", actor="grace").revocation.id
+
+
+def test_every_copy_is_named_before_anything_is_erased(
+    command: Command, services: Services, done: TrainingJob, revoked: str
+) -> None:
+    dataset = done.data.dataset
+    assert isinstance(dataset, DatasetRef)
+    sheet = services.settings.sheets / "small.jsonl"
+    code, out, _ = command("erase", revoked, "--dry-run")
+    assert code == 0
+    for file in (dataset.train_file, dataset.validation_file):
+        assert f"will be erased   {file}" in out
+    assert f"stays            {sheet.resolve()}" in out
+    assert "invoice 3?" not in out
+    code, out, _ = command("erase", revoked)
+    assert code == 1, "nobody confirmed it"
+    assert dataset.train_file.exists()
+    code, out, _ = command("erase", revoked, "--yes", "--json")
+    found = json.loads(out)
+    assert (code, found["erased"], found["left"]) == (3, True, [str(sheet.resolve())])
+    assert found["datasets"][0]["digest"] == dataset.digest
+    assert not dataset.train_file.exists()
+    code, out, _ = command("erase", revoked, "--yes")
+    assert (code, "it was erased, or nothing was made of it" in out) == (0, True)
+
+
+def test_where_nothing_holds_it_any_more_that_is_said(command: Command, services: Services, revoked: str) -> None:
+    write_sheet(services.settings.sheets, "small", [one for one in rows(39) if one["pair_id"] != "p-0003"])
+    code, out, _ = command("erase", revoked, "--yes")
+    assert (code, "stands in no file" in out) == (0, True)
+
+
+def test_an_unknown_revocation_is_an_error(command: Command, services: Services) -> None:
+    assert services.store.list()[1] == 0
+    code, _, err = command("erase", "rv-20261123-072145-9f3a2c", "--yes")
+    assert (code, "There is no revocation" in err) == (1, True)

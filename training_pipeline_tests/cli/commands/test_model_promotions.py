@@ -1,0 +1,79 @@
+"""`models promote`, `roll-back` and `promotions`: the verdict is the exit code."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from training_pipeline.cli.commands.scores import EXIT_CODES
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.models.promotion.gate import Decision, Finding, Gate, Verdict
+from training_pipeline.models.promotion.promote import Promotions
+from training_pipeline.models.promotion.records import Promotion, PromotionKind
+from training_pipeline.testing.command_line import Command
+
+
+def promotion(verdict: Verdict) -> Promotion:
+    finding = Finding(asked="exact_match better", verdict=verdict, reason="0.1 (…)", more_pairs=7)
+    now = datetime.now(UTC)
+    return Promotion(
+        number=4,
+        kind=PromotionKind.PROMOTE,
+        model_name="triage",
+        alias="champion",
+        model_version="2",
+        previous_version="1",
+        evaluation_id="ev-1",
+        gate=Gate(margins={"exact_match": 0.0}),
+        decision=Decision(verdict=verdict, findings=(finding,)),
+        reason=f"The gate says: {verdict}.",
+        actor="ada",
+        decided_at=now,
+        moved_at=now if verdict is Verdict.SHIP else None,
+    )
+
+
+def test_the_exit_code_is_the_verdict(
+    command: Command, url: str, done: TrainingJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    for verdict, code in EXIT_CODES.items():
+        decided = promotion(verdict)
+
+        def promote(self: Promotions, *what: object, made: Promotion = decided, **more: object) -> Promotion:
+            asked.append((*what, more["gate"]))
+            return made
+
+        monkeypatch.setattr(Promotions, "promote", promote)
+        here = command("models", "promote", "triage", "2", "--margin", "exact_match=0")
+        assert here == command("models", "promote", "triage", "2", "--margin", "exact_match=0", "--url", url)
+        assert here[0] == code
+        assert verdict in here[1]
+        assert "exact_match better" in here[1]
+        assert ("is version 2 now" if verdict is Verdict.SHIP else "stays where it is: version 1") in here[1]
+    gate = {"margins": {"exact_match": 0.0}, "thresholds": {}, "min_pairs": 30, "level": 0.95}
+    assert asked == [("triage", "2", "champion", gate)] * 6
+    assert "must be given once" in command("models", "promote", "triage", "2", "--margin", "exact_match")[2]
+
+
+def test_roll_back_and_list(command: Command, url: str, done: TrainingJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "No alias of it was decided about." in command("models", "promotions", "triage")[1]
+    assert "never moved from here" in command("models", "roll-back", "triage", "--reason", "r")[2]
+    back = promotion(Verdict.SHIP).model_copy(
+        update={
+            "kind": PromotionKind.ROLL_BACK,
+            "decision": None,
+            "gate": None,
+            "model_version": None,
+            "reason": "slow",
+        }
+    )
+    monkeypatch.setattr(Promotions, "roll_back", lambda self, *what, **more: back)
+    monkeypatch.setattr(Promotions, "of_model", lambda self, name: [back, promotion(Verdict.DO_NOT_SHIP)])
+    code, seen, _ = command("models", "roll-back", "triage", "--reason", "slow", "--url", url)
+    assert (code, "names no version now" in seen) == (0, True)
+    code, seen, _ = command("models", "promotions", "triage")
+    assert all(words in seen for words in ("roll back", "1 to none", "slow", "1 to 2", "do not ship"))
+    assert json.loads(command("models", "promotions", "triage", "--json")[1])["total"] == 2

@@ -1,0 +1,72 @@
+"""The auditor's morning: every command of the script answers, and the manifests alone say the same."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from training_pipeline.app.container import Services
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.revocations import Revoked
+from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.job_life import succeeded
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "docs" / "scripts"
+#: What each step has to say, beside an exit code of 0.
+SAYS = {
+    "models show": "triage version 2",
+    "jobs lineage": "p-0003",
+    "uses": "triage",
+    "jobs diff": "split_predecessor",
+    "revocations": "pair p-0003",
+    "models decisions": "Nothing was decided",
+    "models verify": "It is NOT clean",
+}
+
+
+def test_each_question_is_one_command(command: Command, services: Services, done: TrainingJob) -> None:
+    other = succeeded(services)
+    asked = Revoked(kind="pair", value="p-0003", training_sheet_id="small")
+    services.revocations.revoke(asked, reason="consent withdrawn", actor="grace")
+    values = {
+        "$MODEL": "triage",
+        "$VERSION": "2",
+        "$JOB": other.id,
+        "$OTHER_JOB": done.id,
+        "$SHEET": "small",
+        "$PAIR": "p-0003",
+    }
+    script = (SCRIPTS / "auditors_morning.sh").read_text(encoding="utf-8")
+    steps = [shlex.split(line)[1:] for line in script.splitlines() if line.startswith("training-pipeline ")]
+    said: dict[str, str] = {}
+    for step in steps:
+        code, out, err = command(*(values.get(word, word) for word in step))
+        name = next(one for one in SAYS if " ".join(step).startswith(one))
+        assert code == (2 if name == "models verify" else 0), (step, out, err)
+        said[name] = said.get(name, "") + out
+    assert said.keys() == SAYS.keys()
+    for name, words in SAYS.items():
+        assert words in said[name], (name, said[name])
+
+
+def test_the_manifests_alone_say_the_same(command: Command, services: Services, done: TrainingJob) -> None:
+    dataset = done.data.dataset
+    assert isinstance(dataset, DatasetRef)
+    script = [sys.executable, str(SCRIPTS / "manifests_alone.py"), str(services.settings.datasets)]
+    for pair, refused in (("p-0003", False), ("x", True)):
+        found = subprocess.run([*script, pair, "small"], capture_output=True, text=True, check=True, timeout=60)
+        (row,) = map(json.loads, found.stdout.splitlines())
+        answer = json.loads(command("uses", "--pair", pair, "--sheet", "small", "--json")[1])
+        (told,) = answer["sheets"][0]["datasets"]
+        assert (row["dataset"], row["training_sheet"]) == (told["digest"], "small")
+        split = {"train": told["train"], "validation": told["validation"]}
+        assert ({row["split"]: 1} if row["split"] else {}) == {name: count for name, count in split.items() if count}
+        assert (row["reason"] is not None) is refused
+        assert told["refused"] == ({row["reason"]: 1} if refused else {})
+        assert (row["reviewed_by"], row["constraints_set_by"]) == ("grace", "sam")
+    nothing = subprocess.run([*script, "p-0003", "other"], capture_output=True, text=True, check=True, timeout=60)
+    assert nothing.stdout == ""

@@ -1,0 +1,118 @@
+"""Revoked pairs are left out, whatever the sheet says of them, and so are pairs with the very same example."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training_pipeline.datasets.preview import preview
+from training_pipeline.datasets.revoked import without_revoked
+from training_pipeline.datasets.summary import export_summary
+from training_pipeline.datasets.verdicts import verdicts
+from training_pipeline.domain.revocations import NOTHING, Withdrawn
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
+from training_pipeline.testing import oracle
+from training_pipeline.testing.pairs import open_sheet, pair
+from training_pipeline.testing.soak import examples
+
+POLICY = GatePolicy()
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("pair_id", "row_hash", "item_ref", "canonical_label_id", "reason")),
+        ("may_validate", pa.bool_()),
+    ]
+)
+_few = st.sampled_from(["a", "b", "c'", "ä "])
+_maybe = st.one_of(st.none(), _few)
+_verdict = st.fixed_dictionaries(
+    {
+        "pair_id": _maybe,
+        "row_hash": _maybe,
+        "item_ref": _maybe,
+        "canonical_label_id": _maybe,
+        "reason": st.sampled_from([None, None, None, "duplicate", "rejected"]),
+        "may_validate": st.booleans(),
+    }
+)
+_withdrawn = st.builds(
+    Withdrawn,
+    named=st.lists(st.tuples(st.sampled_from(["pair", "item", "label", "row_hash"]), _few), max_size=2).map(tuple),
+    rows=st.lists(st.tuples(_few, _few, st.booleans()), max_size=2).map(tuple),
+)
+_COLUMN = {"pair": "pair_id", "item": "item_ref", "label": "canonical_label_id", "row_hash": "row_hash"}
+
+
+def expected(rows: list[dict[str, Any]], withdrawn: Withdrawn) -> list[dict[str, Any]]:
+    """The same by brute force."""
+
+    def hit(row: dict[str, Any], *, only: bool) -> bool:
+        return (row["pair_id"], row["row_hash"], only) in withdrawn.rows
+
+    def named(row: dict[str, Any]) -> bool:
+        return any(row[_COLUMN[kind]] == value for kind, value in withdrawn.named) or hit(row, only=False)
+
+    passing = [row for row in rows if row["reason"] in {None, "duplicate"}]
+    examples = {row["row_hash"] for row in passing if named(row)} - {None}
+    made = []
+    for row in rows:
+        if row in passing and (named(row) or row["row_hash"] in examples):
+            made.append({**row, "reason": "revoked", "may_validate": False})
+        else:
+            made.append({**row, "may_validate": row["may_validate"] and not hit(row, only=True)})
+    return made
+
+
+@settings(max_examples=examples(15))
+@given(rows=st.lists(_verdict, max_size=6), withdrawn=_withdrawn)
+def test_exactly_the_withdrawn_pairs_and_the_same_examples_are_left_out(
+    rows: list[dict[str, Any]], withdrawn: Withdrawn
+) -> None:
+    judged = ibis.memtable(pa.Table.from_pylist(rows, SCHEMA))
+    found = without_revoked(judged, withdrawn).to_pyarrow().to_pylist()
+    assert sorted(map(_sorted, found)) == sorted(map(_sorted, expected(rows, withdrawn)))
+
+
+def _sorted(row: dict[str, Any]) -> str:
+    return json.dumps(row, sort_keys=True)
+
+
+def test_nothing_withdrawn_is_the_same_table() -> None:
+    judged = ibis.memtable(pa.Table.from_pylist([], SCHEMA))
+    assert without_revoked(judged, NOTHING) is judged
+
+
+@pytest.mark.parametrize(
+    ("withdrawn", "left"),
+    [
+        (Withdrawn(named=(("pair", "p-000002"),)), [3, 4]),
+        (Withdrawn(named=(("item", "item-3"), ("label", "l-4"))), [1, 2]),
+        (Withdrawn(named=(("pair", "p-000001"),)), [2, 3, 4]),
+        (Withdrawn(named=(("pair", "of another sheet"),)), [1, 2, 3, 4]),
+    ],
+)
+def test_summary_and_preview_leave_them_out(withdrawn: Withdrawn, left: list[int]) -> None:
+    rows = [pair(number, canonical_label_id=f"l-{number}") for number in range(1, 5)]
+    rows.append(pair(0, status="rejected", messages=rows[0]["messages"], canonical_label_id="l-4"))
+    if 1 not in left and 2 not in left:
+        rows[1]["messages"] = rows[0]["messages"]  # the same example under another id
+    summary = export_summary(open_sheet(rows), POLICY, withdrawn=withdrawn)
+    assert (summary.total, summary.eligible, summary.excluded[Reason.REJECTED]) == (5, len(left), 1)
+    assert summary.excluded[Reason.REVOKED] == 4 - len(left)
+    texts = {number: oracle.example(rows[number - 1]) for number in left}
+    assert preview(open_sheet(rows), POLICY, 2, withdrawn=withdrawn) == [texts[number] for number in left[:2]]
+
+
+def test_a_row_that_may_only_not_be_validated_on_is_trained_on() -> None:
+    opened = open_sheet([pair(1), pair(2)])
+    with verdicts(opened, POLICY) as table:
+        hashes = {row["pair_id"]: row["row_hash"] for row in table.to_pyarrow().to_pylist()}
+    barred = Withdrawn(rows=(("p-000001", hashes["p-000001"], True), ("p-000002", "of another text", False)))
+    with verdicts(opened, POLICY, withdrawn=barred) as table:
+        found = {row["pair_id"]: (row["reason"], row["may_validate"]) for row in table.to_pyarrow().to_pylist()}
+    assert found == {"p-000001": (None, False), "p-000002": (None, True)}

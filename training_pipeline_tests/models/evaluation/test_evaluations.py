@@ -1,0 +1,164 @@
+"""Evaluations of a version of a job, by a program that only says how right each model is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import text
+
+from training_pipeline.app.container import Services
+from training_pipeline.backends.local import evaluation as program
+from training_pipeline.domain.errors import GateRefused, InvalidRequest, NotFound, Tainted, Unavailable
+from training_pipeline.domain.model_version import Standing, VersionState
+from training_pipeline.infra.database import Database
+from training_pipeline.models.evaluation import records
+from training_pipeline.models.evaluation.evaluations import Evaluations
+from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
+from training_pipeline.models.evaluation.results import scores_of
+from training_pipeline.models.versions import files
+from training_pipeline.models.versions.aliases import Aliases
+from training_pipeline.models.versions.files import Place
+from training_pipeline.settings import Settings
+from training_pipeline.testing.evaluated import SUITE, make_suite, over, unseen
+from training_pipeline.testing.installation import stand_in_services
+from training_pipeline.testing.job_life import succeeded
+from training_pipeline.testing.local_backend import until
+from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.stand_in_evaluation import stand_in_evaluation
+
+
+@pytest.fixture
+def services(
+    settings: Settings, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Services]:
+    """An installation with version 2 of the model `triage`, whose folder is here."""
+    right = {"tuned": 0.9, "base": 0.1, "champion": 0.5}
+    monkeypatch.setattr(program, "PROGRAM", stand_in_evaluation(right=right))
+    monkeypatch.setattr(files, "place", lambda *_: Place(tmp_path, str(tmp_path)))
+    with stand_in_services(settings, database) as parts:
+        write_sheet(settings.sheets, "small", rows(40))
+        succeeded(parts)
+        make_suite(parts)
+        yield parts
+
+
+@pytest.fixture
+def evaluations(services: Services) -> Evaluations:
+    return services.evaluations
+
+
+def start(evaluations: Evaluations, **asked: Any) -> Evaluation:
+    return evaluations.start("triage", "2", SUITE, actor="ada", **asked)
+
+
+def asking(services: Services, evaluation: Evaluation) -> float:
+    return until(lambda: services.backend.status(evaluation.id, 1).asks_since, "the question")
+
+
+def test_a_version_is_evaluated_beside_its_base_model(services: Services, evaluations: Evaluations) -> None:
+    made = start(evaluations)
+    assert start(evaluations).id == made.id  # while it is being done
+    assert [model.role for model in made.asked_models] == ["base", "tuned"]
+    found = over(services, made)
+    assert (found.status, found.error) == (EvaluationStatus.SUCCEEDED, None)
+    assert (found.counts.asked, found.counts.evaluated, found.counts.refused) == (60, 60, {})
+    overall = {(each.model, each.over): each for each in found.figures or () if each.of is None}
+    assert {key: round(each.estimate, 3) for key, each in overall.items()} == {
+        ("base", None): 0.1,
+        ("tuned", None): 0.9,
+        ("tuned", "base"): 0.8,
+    }
+    duel = overall["tuned", "base"]
+    assert (duel.wins, duel.losses, duel.ties) == (48, 0, 12)
+    assert found.scores is not None
+    assert scores_of(found.scores["tuned"])["exact_match"].to_pylist().count(1.0) == 54
+    assert start(evaluations).id != made.id
+    assert services.versions.show("triage", "2").evaluations[1].id == made.id
+    assert not [*services.settings.runs.glob(f"{made.id}-1/questions*jsonl")]
+    said = {word for pair in unseen(60) for message in pair["messages"] for word in [message["content"]]}
+    kept = {str(value) for row in pq.read_table(found.scores["tuned"].path).to_pylist() for value in row.values()}
+    assert not said & kept
+    with services.store.begin() as connection:
+        (stored,) = connection.execute(
+            text("SELECT CAST(e AS text) FROM model_evaluations AS e WHERE id = :id"), {"id": made.id}
+        ).scalars()
+    assert not [one for one in said if one in stored]
+    found.scores["tuned"].path.write_bytes(b"other")
+    with pytest.raises(Unavailable, match="not those that were measured"):
+        scores_of(found.scores["tuned"])
+
+
+def test_what_changed_until_it_has_its_slot_is_left_out(
+    services: Services, evaluations: Evaluations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = start(evaluations, base=False)
+    changed = unseen(58)
+    changed[3]["messages"][1]["content"] = "somebody else"
+    changed[4]["prohibited_uses"] = ["evaluation"]
+    write_sheet(services.settings.sheets, "held-out", changed)
+    found = over(services, made)
+    assert found.counts.aged == {"evaluation_prohibited": 1, "missing": 2, "text_changed": 1}
+    assert (found.counts.asked, found.counts.evaluated) == (60, 56)
+    assert found.scores is not None
+    assert {role: one.pairs for role, one in found.scores.items()} == {"tuned": 56}
+    # A version that is tainted meanwhile is asked nothing.
+    made = start(evaluations)
+    asking(services, made)
+    standing = Standing(state=VersionState.TAINTED, reasons=("Tainted by rv-1: a reason.",))
+    monkeypatch.setattr(services.versions, "_standings", lambda ids: dict.fromkeys(ids, standing))
+    found = over(services, made)
+    assert found.status is EvaluationStatus.FAILED
+    assert "Tainted by rv-1: a reason. Train a model without these pairs" in str(found.error)
+    with pytest.raises(Tainted, match="triage version 2 is tainted"):
+        start(evaluations)
+    withdrawn = Standing(state=VersionState.WITHDRAWN, reasons=())
+    monkeypatch.setattr(services.versions, "_standings", lambda ids: dict.fromkeys(ids, withdrawn))
+    with pytest.raises(Tainted, match="is withdrawn"):
+        start(evaluations)
+
+
+def test_what_is_refused_waited_for_and_cancelled(
+    services: Services, evaluations: Evaluations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sheet(services.settings.sheets, "seen", rows(5, allowed_uses=["evaluation"]))
+    services.suites.create("seen", ["seen"], created_by="ada")
+    with pytest.raises(GateRefused, match=r"of 5 pairs 5 same_example"):
+        evaluations.start("triage", "2", "seen", actor="ada")
+    with pytest.raises(NotFound):
+        evaluations.start("triage", "7", SUITE, actor="ada")
+    with pytest.raises(NotFound, match="There is no suite"):
+        evaluations.start("triage", "2", "nobody", actor="ada")
+    with pytest.raises(InvalidRequest, match="with itself"):
+        start(evaluations, champion="2")
+    elsewhere = Evaluations(
+        services.store,
+        services.source,
+        services.policy,
+        object.__new__(type("Elsewhere", (), {"name": "elsewhere"})),
+        Aliases(services.store, services.tracking),
+        services.suites,
+        services.versions,
+    )
+    with pytest.raises(InvalidRequest, match="backend elsewhere cannot evaluate"):
+        elsewhere.start("triage", "2", SUITE, actor="ada")
+    # A source that is away is waited for, and a cancel ends it.
+    made = start(evaluations)
+    asking(services, made)
+
+    def away(*_: Any) -> Any:
+        raise Unavailable("The source is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(services.source), "open", away)
+        evaluations.settle(made)
+    waiting = records.get(services.store, made.id)
+    assert (waiting.status, waiting.message) == (EvaluationStatus.QUEUED, "The source is away.")
+    evaluations.cancel("triage", "2", made.id)
+    assert over(services, made).status is EvaluationStatus.CANCELLED
+    with pytest.raises(NotFound):
+        evaluations.cancel("triage", "2", "ev-nobody")
+    assert evaluations.cancel("triage", "2", made.id).status is EvaluationStatus.CANCELLED

@@ -1,0 +1,156 @@
+"""An alias moved through the gate, by scores on record; and what keeps it where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import text
+
+from training_pipeline.app.container import Services
+from training_pipeline.domain.errors import Conflict, InvalidRequest, Tainted, Unavailable
+from training_pipeline.domain.model_version import Check, Outcome, Standing, VersionState
+from training_pipeline.infra.database import Database
+from training_pipeline.infra.files import sha256
+from training_pipeline.models.evaluation import records
+from training_pipeline.models.evaluation.records import StoredScores, digest_of
+from training_pipeline.models.promotion.gate import Verdict
+from training_pipeline.models.promotion.promote import Promotions
+from training_pipeline.models.promotion.records import Promotion, PromotionKind
+from training_pipeline.models.versions.versions import ModelVersions
+from training_pipeline.settings import Settings
+from training_pipeline.testing.evaluated import stored_evaluation
+from training_pipeline.testing.installation import scripted_services
+from training_pipeline.testing.job_life import succeeded
+from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.tracking.mlflow import Tracking
+from training_pipeline.training_jobs.store import lineage
+
+FILES = {"model.safetensors": "0" * 64}
+GATE = {"margins": {"exact_match": 0.05}}
+
+
+@pytest.fixture
+def services(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """An installation whose model `triage` has two versions, both of them clean."""
+    clean = (Check(name="rows", outcome=Outcome.PASS, message="All of them."),)
+    monkeypatch.setattr(ModelVersions, "verify", lambda *_: clean)
+    with scripted_services(settings, database, ScriptedBackend()) as parts:
+        client = parts.tracking.client  # type: ignore[attr-defined]
+        client.create_registered_model("triage")
+        lineage.set_model(parts.store, succeeded(parts).id, version="1", files=FILES)
+        succeeded(parts)
+        for _ in range(2):
+            client.create_model_version("triage", "file:///nowhere")
+        yield parts
+
+
+@pytest.fixture
+def promotions(services: Services) -> Promotions:
+    return services.promotions
+
+
+def evaluate(services: Services, version: str, right: int, root: Path) -> None:
+    """Put on record that a version answers so many of 60 questions."""
+    job_id = services.versions.subject("triage", version).job.id
+    evaluation = stored_evaluation(job_id)
+    path = root / f"{evaluation.id}.parquet"
+    scores = {"pair_id": [f"p{number}" for number in range(60)], "exact_match": [1.0] * right + [0.0] * (60 - right)}
+    pq.write_table(pa.table(scores), path)
+    tuned = StoredScores(path=path, sha256=sha256(path), pairs=60)
+    changed = {"model_version": version, "model_digest": digest_of(FILES), "scores": {"tuned": tuned}}
+    records.add(services.store, evaluation.model_copy(update=changed))
+
+
+def promote(promotions: Promotions, version: str, **asked: Any) -> Promotion:
+    return promotions.promote("triage", version, "champion", actor="ada", **asked)
+
+
+def champion(services: Services) -> str | None:
+    return services.tracking.aliases("triage").get("champion")
+
+
+def test_an_alias_goes_to_the_better_model_and_back(services: Services, promotions: Promotions, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="no gate for champion of triage yet"):
+        promote(promotions, "1")
+    unknown = promote(promotions, "1", gate=GATE)
+    assert (unknown.decision and unknown.decision.verdict, champion(services)) == (Verdict.NOT_ENOUGH_EVIDENCE, None)
+    evaluate(services, "1", 36, tmp_path)
+    first = promote(promotions, "1")  # by the gate of before
+    assert first.decision is not None
+    assert first.decision.verdict is Verdict.SHIP, first.decision
+    assert (first.moved_at is not None, champion(services)) == (True, "1")
+    with pytest.raises(Conflict, match="is version 1 already"):
+        promote(promotions, "1")
+    evaluate(services, "2", 12, tmp_path)  # beside version 1, which is right in 6 of 10
+    worse = promote(promotions, "2")
+    assert worse.decision is not None
+    assert (worse.decision.verdict, worse.moved_at, champion(services)) == (Verdict.DO_NOT_SHIP, None, "1")
+    evaluate(services, "2", 60, tmp_path)
+    with pytest.raises(Conflict, match="moved by somebody else: it is version 1 now"):
+        promote(promotions, "2", held="2")
+    better = promote(promotions, "2", held="1")
+    assert better.decision is not None
+    assert (better.decision.verdict, champion(services)) == (Verdict.SHIP, "2")
+    back = promotions.roll_back("triage", "champion", reason="too slow", actor="eve")
+    assert (back.kind, back.reason, champion(services)) == (PromotionKind.ROLL_BACK, "too slow", "1")
+    off = promotions.roll_back("triage", "champion", reason="that, too", actor="eve")
+    assert (off.model_version, champion(services)) == (None, None)
+    with pytest.raises(Conflict, match="nothing to roll back"):
+        promotions.roll_back("triage", "champion", reason="again", actor="eve")
+    found = promotions.of_model("triage")
+    assert [each.model_version for each in found] == [None, "1", "2", "2", "1", "1"]
+    assert [each.moved_at is not None for each in found] == [True, True, True, False, True, False]
+
+
+def test_nothing_is_half_promoted(
+    services: Services, promotions: Promotions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracking = services.tracking
+    assert isinstance(tracking, Tracking)
+    evaluate(services, "1", 54, tmp_path)
+    for change, said in (
+        ("finished_at = finished_at - interval '91 days'", "too old"),
+        ("model_digest = 'x'", "files"),
+    ):
+        with services.store.begin() as connection:
+            connection.execute(text(f"UPDATE model_evaluations SET {change}"))
+        made = promote(promotions, "1", gate=GATE)
+        assert made.decision is not None
+        assert made.decision.verdict is Verdict.NOT_ENOUGH_EVIDENCE
+        assert said in made.decision.findings[0].reason
+    with services.store.begin() as connection:
+        connection.execute(text("DELETE FROM model_evaluations"))
+    evaluate(services, "1", 54, tmp_path)
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking, "set_alias", broken)
+        with pytest.raises(Unavailable, match="did not move champion of triage"):
+            promote(promotions, "1", gate=GATE)
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking, "aliases", broken)
+        with pytest.raises(Unavailable, match="could not be asked for the alias"):
+            promote(promotions, "1")
+    assert champion(services) is None
+    # A process that dies right after the registry moved the alias: whoever looks next notes it.
+    tracking.set_alias("triage", "champion", "1")
+    with pytest.raises(Conflict, match="already"):
+        promote(promotions, "1")
+    assert promotions.of_model("triage")[0].moved_at is not None
+    tracking.set_alias("triage", "champion", "2")
+    with pytest.raises(Conflict, match="moved by somebody else: it is version 2 now"):
+        promotions.roll_back("triage", "champion", reason="r", actor="eve")
+    tainted = Standing(state=VersionState.TAINTED, reasons=())
+    monkeypatch.setattr(services.versions, "_standings", lambda ids: dict.fromkeys(ids, tainted))
+    with pytest.raises(Tainted) as refused:
+        promote(promotions, "1")
+    assert refused.value.code == "tainted"
+    with pytest.raises(InvalidRequest, match="alias is invalid"):
+        promotions.promote("triage", "1", "latest", gate=GATE, actor="ada")

@@ -1,0 +1,98 @@
+"""The text of what was revoked is gone, the manifest stays, and nothing that is in use is erased."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from training_pipeline.app.container import Services, assemble
+from training_pipeline.datasets.erased import erased
+from training_pipeline.datasets.store import manifest_is_whole
+from training_pipeline.domain.errors import Conflict, NotFound
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.model_version import Outcome
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.revocations import Revoked
+from training_pipeline.infra.database import Database
+from training_pipeline.models.revocations.erasure import Erasures
+from training_pipeline.settings import Settings
+from training_pipeline.testing.job_life import prepared, succeeded
+from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.testing.small_sheet import rows, write_sheet
+
+
+@pytest.fixture
+def services(settings: Settings, database: Database) -> Iterator[Services]:
+    write_sheet(settings.sheets, "small", rows(40))
+    parts = assemble(settings, database, backend=ScriptedBackend())
+    yield parts
+    parts.store.engine.dispose()
+
+
+@pytest.fixture
+def erasures(services: Services) -> Erasures:
+    settings = services.settings
+    return Erasures(services.store, settings.datasets, [settings.state_dir, settings.sheets])
+
+
+def revoke(services: Services, item: str) -> str:
+    made = services.revocations.revoke(Revoked(kind="item", value=item), reason="r", actor="grace")
+    return made.revocation.id
+
+
+def test_the_text_of_a_row_is_erased_and_its_manifest_stays(services: Services, erasures: Erasures) -> None:
+    with pytest.raises(NotFound):
+        erasures.plan("rv-20261123-072145-9f3a2c")
+    job = succeeded(services)
+    dataset = job.data.dataset
+    assert isinstance(dataset, DatasetRef)
+    nothing = erasures.plan(revoke(services, "item of nobody"))
+    assert (nothing.texts, nothing.elsewhere) == ((), ())
+    revoked = revoke(services, "item-0007")
+    again = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
+    clean = prepared(services, again.id).data.dataset
+    assert isinstance(clean, DatasetRef)
+    copy = services.settings.state_dir / "logs" / "copied.txt"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_text("He wrote: Which queue takes invoice 7?")
+    plan = erasures.plan(revoked)
+    (text,) = plan.texts
+    assert (text.dataset.digest, text.rows, text.jobs, text.in_progress) == (dataset.digest, 1, (job.id,), ())
+    sheet = services.settings.sheets / "small.jsonl"
+    assert set(plan.elsewhere) == {copy.resolve(), sheet.resolve()}
+    assert "invoice 7?" not in repr(plan)
+    copy.unlink()
+    for _ in range(2):  # after a crash it is repeated
+        left = erasures.carry_out(plan, actor="grace")
+        assert left.files == (sheet.resolve(),)
+        assert not dataset.train_file.exists()
+        assert not dataset.validation_file.exists()
+    assert manifest_is_whole(dataset)
+    assert clean.train_file.exists(), "it holds no such row"
+    mark = erased(dataset.path)
+    assert mark is not None
+    assert (mark.revocation_id, mark.actor) == (revoked, "grace")
+    assert "was erased" in services.store.events(job.id)[0][0].message
+    assert erasures.plan(revoked).texts == ()
+    checks = {one.name: one for one in services.versions.verify("triage", "2")}
+    assert (checks["dataset"].outcome, revoked in checks["dataset"].message) == (Outcome.PASS, True)
+    dataset.manifest_file.write_bytes(b"damaged")
+    checks = {one.name: one for one in services.versions.verify("triage", "2")}
+    assert checks["dataset"].outcome is Outcome.FAIL
+
+
+def test_nothing_is_erased_while_a_job_in_progress_uses_it(services: Services, erasures: Erasures) -> None:
+    job = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
+    dataset = prepared(services, job.id).data.dataset
+    assert isinstance(dataset, DatasetRef)
+    plan = erasures.plan(revoke(services, "item-0007"))
+    assert plan.texts[0].in_progress == (job.id,)
+    with pytest.raises(Conflict, match=job.id):
+        erasures.carry_out(plan, actor="grace")
+    assert dataset.train_file.exists()
+    assert erased(dataset.path) is None
+    services.jobs.cancel(job.id, actor="ada", reason="revoked")
+    assert services.store.get(job.id).status is JobStatus.CANCELLED
+    erasures.carry_out(plan, actor="grace")
+    assert not dataset.train_file.exists()

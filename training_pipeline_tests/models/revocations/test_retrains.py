@@ -1,0 +1,71 @@
+"""A proposed retrain is launched once, and anew where that job came to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from training_pipeline.app.container import Services, assemble
+from training_pipeline.domain.errors import Conflict, NotFound
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.revocations import Revoked
+from training_pipeline.infra.database import Database
+from training_pipeline.settings import Settings
+from training_pipeline.testing.job_life import succeeded
+from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.testing.small_sheet import rows, write_sheet
+
+
+@pytest.fixture
+def services(settings: Settings, database: Database) -> Iterator[Services]:
+    write_sheet(settings.sheets, "small", rows(40))
+    parts = assemble(settings, database, backend=ScriptedBackend())
+    yield parts
+    parts.store.engine.dispose()
+
+
+def launch(services: Services) -> TrainingJob:
+    return services.retrains.launch("triage", "2", actor="ada")
+
+
+def test_one_job_however_often_it_is_asked_for(services: Services) -> None:
+    with pytest.raises(NotFound):
+        launch(services)
+    job = succeeded(services)
+    assert services.retrains.of("triage", "2") is None
+    with pytest.raises(Conflict, match="not tainted"):
+        launch(services)
+    services.revocations.revoke(Revoked(kind="item", value="item-0007"), reason="r", actor="grace")
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: launch(services).id, range(4)))
+    assert len(set(found)) == 1
+    assert services.store.list()[1] == 2, "no other job was left behind"
+    retrain = services.store.get(found[0])
+    assert (retrain.created_by, retrain.data.eligible_pairs) == ("ada", 39)
+    assert retrain.request.requested_config == job.request.requested_config
+    assert job.id in services.store.events(retrain.id)[0][0].message
+    assert retrain.id in services.store.events(job.id)[0][0].message
+    proposal = services.retrains.of("triage", "2")
+    assert proposal is not None
+    assert (proposal.launched_job_id, proposal.launched_by) == (retrain.id, "ada")
+    # Another revocation renews the proposal, and the job that is under way still answers it.
+    services.revocations.revoke(Revoked(kind="item", value="item-0008"), reason="r", actor="grace")
+    assert launch(services).id == retrain.id
+    services.jobs.cancel(retrain.id, actor="ada", reason="wrong day")
+    again = launch(services)
+    assert again.id != retrain.id
+    assert again.data.eligible_pairs == 38
+
+
+def test_a_version_that_was_tainted_by_an_earlier_release_has_a_proposal_when_it_is_asked_for(
+    services: Services,
+) -> None:
+    succeeded(services)
+    services.revocations.revoke(Revoked(kind="item", value="item-0007"), reason="r", actor="grace")
+    with services.store.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM retrain_proposals")
+    found = services.retrains.of("triage", "2")
+    assert found is not None
+    assert (found.train or 0) + (found.validation or 0) == 1

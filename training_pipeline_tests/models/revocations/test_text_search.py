@@ -1,0 +1,66 @@
+"""A text is found in every form in which it may stand in a file, and what stands everywhere is not searched for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training_pipeline.models.revocations import text_search
+from training_pipeline.models.revocations.text_search import Found, search, texts_of
+
+QUESTION = 'Where does Mrs Müller "live" now?'
+
+
+def line(question: str, answer: str) -> bytes:
+    messages = [
+        {"role": "system", "content": "You answer questions about letters."},
+        {"role": "user", "content": question},
+        {"role": "assistant", "content": answer},
+    ]
+    return json.dumps({"messages": messages}, ensure_ascii=False).encode()
+
+
+def wanted(tmp_path: Path) -> tuple[bytes, ...]:
+    """The texts of the first of two rows."""
+    first, second = line(QUESTION, "short"), line("Another question, which is long", "short")
+    file = tmp_path / "train.jsonl"
+    file.write_bytes(first + b"\n" + second + b"\n")
+    return texts_of([file], {hashlib.sha256(first).hexdigest()})
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        line(QUESTION, "short"),
+        QUESTION.encode(),
+        json.dumps({"q": QUESTION}).encode(),
+        json.dumps([QUESTION], ensure_ascii=False).encode(),
+        b"x" * 1000 + QUESTION.encode() + b"x" * 1000,
+    ],
+)
+def test_it_is_found_as_it_is_and_as_json_has_it(written: bytes, tmp_path: Path) -> None:
+    texts = wanted(tmp_path)
+    place = tmp_path / "state" / "deep"
+    place.mkdir(parents=True)
+    (place / "copy").write_bytes(written)
+    (place / "other").write_text("You answer questions about letters. short. Another question, which is long")
+    (tmp_path / "state" / "link").symlink_to(place / "copy")
+    assert search([tmp_path / "state", place], texts) == Found((place / "copy",), ())
+    assert search([tmp_path / "state"], ()) == Found((), ())
+
+
+@given(before=st.integers(0, 40), chunk=st.integers(1, 40))
+def test_it_is_found_across_the_chunks_of_a_file(
+    before: int, chunk: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("chunks")
+    (root / "copy").write_bytes(b"x" * before + b"a text that is searched for" + b"y" * 7)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text_search, "_CHUNK", chunk)
+        assert search([root], (b"a text that is searched for", b"no")).files == (root / "copy",)
+        assert search([root], (b"a text that is searched 4",)).files == ()

@@ -1,0 +1,100 @@
+"""An alias of a tainted version is told of, and moved back where that was asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from training_pipeline.domain.aliases import OnTaint, TaintedAlias
+from training_pipeline.domain.revocations import Revoked
+from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.uses.index import UseIndex
+from training_pipeline.models.versions.alias_watch import AliasWatch, Watched
+from training_pipeline.models.versions.aliases import Aliases
+from training_pipeline.testing.used_rows import dataset_of, job_with, row
+from training_pipeline.tracking.mlflow import RunTracking
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline_tests.models.versions.test_aliases import Registry
+
+Told = list[tuple[str, str, str, str | None]]
+
+
+@pytest.fixture
+def told() -> Told:
+    return []
+
+
+def watch(store: JobStore, registry: Registry, told: Told, on_taint: OnTaint = "alert") -> AliasWatch:
+    def tell(found: TaintedAlias, what: OnTaint, version: str | None) -> None:
+        told.append((found.alias, found.model_version, what, version))
+
+    aliases = Aliases(store, cast("RunTracking", registry), seconds=5)
+    return AliasWatch(store, aliases, tell, lambda _: on_taint, seconds=1e-6)
+
+
+@pytest.fixture
+def tainted(store: JobStore, tmp_path: Path) -> str:
+    """The id of the revocation that taints versions 2 and 3; version 1 is clean."""
+    index, revocations = UseIndex(store), Revocations(store, lambda *_: None)
+    letters = dataset_of(tmp_path, "letters", [row("x", "train"), row("y", "validation")])
+    invoices = dataset_of(tmp_path, "invoices", [row("p-1", "train"), row("p-2", "validation")])
+    job_with(store, index, "letters", letters, version="1")
+    for version in ("2", "3"):
+        job_with(store, index, "invoices", invoices, version=version)
+    made = revocations.revoke(Revoked(kind="item", value="item of p-1"), reason="r", actor="grace")
+    return made.revocation.id
+
+
+@pytest.mark.usefixtures("tainted")
+def test_it_is_told_and_left_where_it_is(store: JobStore, told: Told) -> None:
+    registry = Registry()
+    one = watch(store, registry, told)
+    assert one.look_due() == Watched()
+    registry.named = {"triage": {"champion": "2", "next": "1", "odd": "9"}}
+    assert one.look_due() == Watched(tainted=1)
+    assert told == [("champion", "2", "alert", None)]
+    assert registry.named["triage"]["champion"] == "2"
+
+
+@pytest.mark.usefixtures("tainted")
+def test_it_is_moved_back_to_the_last_clean_version_or_taken_away(store: JobStore, told: Told) -> None:
+    registry = Registry()
+    registry.named = {"triage": {"champion": "2", "next": "3"}}
+    watch(store, registry, [], "alert").look_due()
+    one = watch(store, registry, told, "demote")
+    registry.fault = RuntimeError("down")
+    found = one.look_due()
+    assert (found.tainted, found.demoted) == (2, 0), "nobody knows what they name now"
+    assert found.trouble is not None
+    registry.fault = None
+    told.clear()
+    assert one.look_due() == Watched(tainted=2, demoted=2)
+    assert told == [("champion", "2", "demote", None), ("next", "3", "demote", None)]
+    assert registry.named == {"triage": {}}
+    registry.named = {"triage": {"champion": "1"}}
+    assert one.look_due() == Watched()
+    registry.named = {"triage": {"champion": "3"}}
+    assert one.look_due() == Watched(tainted=1, demoted=1)
+    assert told[-1] == ("champion", "3", "demote", "1")
+    assert registry.named == {"triage": {"champion": "1"}}
+    assert one.look_due() == Watched()
+
+
+@pytest.mark.usefixtures("tainted")
+def test_the_registry_is_asked_no_more_often_than_it_is_due(store: JobStore, told: Told) -> None:
+    registry = Registry()
+    asked: list[str] = []
+    answer = registry.aliases
+
+    def aliases(model_name: str) -> dict[str, str]:
+        asked.append(model_name)
+        return answer(model_name)
+
+    registry.aliases = aliases  # type: ignore[method-assign]
+    looked = Aliases(store, cast("RunTracking", registry))
+    one = AliasWatch(store, looked, lambda *_: None, lambda _: "alert", seconds=60)
+    for _ in range(3):
+        one.look_due()
+    assert asked == ["triage"]

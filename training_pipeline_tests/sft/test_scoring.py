@@ -1,0 +1,115 @@
+"""One model asked, for real: the scores do not depend on batches or on where a run was killed, and hold no text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from training_pipeline.sft import scoring
+from training_pipeline.sft.data import ChatFormat
+from training_pipeline.sft.errors import TrainingFailed
+from training_pipeline.sft.integrity import folder_sha256
+from training_pipeline.sft.scores_file import ScoresFile
+from training_pipeline.sft.scoring import Loaded, Subject, load
+from training_pipeline.sft.stop import Stopped, StopRequest
+from training_pipeline.sft.suite_pairs import Asked, Pair, ask, read_pairs
+from training_pipeline.testing.triage import triage_pairs, write_jsonl
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
+    keys = {"training_sheet_id": "s", "classification": "public", "canonical_label_id": "l"}
+    rows: list[dict[str, Any]] = [
+        {**keys, "pair_id": f"p{number}", **pair} for number, pair in enumerate(triage_pairs(10))
+    ]
+    rows.append({**keys, "pair_id": "unasked", "messages": [{"role": "user", "content": "?"}]})
+    return list(read_pairs(write_jsonl(tmp_path_factory.mktemp("pairs") / "q.jsonl", rows)))
+
+
+@pytest.fixture(scope="module")
+def loaded(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    subject = Subject("tuned", str(tiny_folder), files=folder_sha256(tiny_folder))
+    return load(subject, tmp_path_factory.mktemp("work") / "base")
+
+
+def scored(loaded: Loaded, pairs: list[Pair], folder: Path, told: Callable[[int], None] = lambda _: None) -> Any:
+    scores = ScoresFile(folder, "tuned")
+    scoring.score(loaded, pairs, scores, StopRequest(), told)
+    scores.publish({pair.key for pair in pairs})
+    return pq.read_table(scores.path)
+
+
+def test_scores_do_not_depend_on_batches_and_hold_no_text(
+    loaded: Loaded, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = scored(loaded, pairs, tmp_path / "whole")
+    monkeypatch.setattr(scoring, "BATCH", 2)
+    heard: list[int] = []
+    apart = scored(loaded, pairs, tmp_path / "apart", heard.append)
+    assert heard == [2, 4, 6, 8, 10, 11]
+    assert whole.drop_columns("token_loss").equals(apart.drop_columns("token_loss"))
+    losses = [table["token_loss"].drop_null().to_pylist() for table in (whole, apart)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    words = {word for pair in pairs for message in pair.example.messages for word in message["content"].split()}
+    found = {value for name in whole.column_names for value in whole[name].to_pylist() if isinstance(value, str)}
+    assert not found & words
+    unasked = next(row for row in whole.to_pylist() if row["pair_id"] == "unasked")
+    assert (unasked["token_loss"], unasked["answer_tokens"], unasked["stopped"]) == (None, None, None)
+
+
+def test_the_loss_is_that_of_the_experts_answer(loaded: Loaded, pairs: list[Pair], tmp_path: Path) -> None:
+    found = {row["pair_id"]: row["token_loss"] for row in scored(loaded, pairs, tmp_path).to_pylist()}
+    for pair in pairs[:3]:
+        asked = ask(pair, loaded.chat)
+        labels = [-100] * asked.start + asked.input_ids[asked.start :]
+        with torch.no_grad():
+            loss = loaded.model(input_ids=torch.tensor([asked.input_ids]), labels=torch.tensor([labels])).loss
+        assert found[pair.keys["pair_id"]] == pytest.approx(float(loss), rel=1e-4)
+
+
+def test_a_stopped_run_goes_on_after_what_it_has(
+    loaded: Loaded, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "BATCH", 3)
+    stop = StopRequest()
+
+    def stopping(done: int) -> None:
+        stop.asked = done >= 6
+
+    scores = ScoresFile(tmp_path, "tuned")
+    with pytest.raises(Stopped):
+        scoring.score(loaded, pairs, scores, stop, stopping)
+    assert len(scores.done()) == 6
+    asked: list[str | None] = []
+
+    def counted(pair: Pair, chat: ChatFormat) -> Asked:
+        asked.append(pair.keys["pair_id"])
+        return ask(pair, chat)
+
+    monkeypatch.setattr(scoring, "ask", counted)
+    scoring.score(loaded, pairs, scores, StopRequest(), lambda _: None)
+    assert len(asked) == len(pairs) - 6
+    assert scores.done() == {pair.key for pair in pairs}
+
+
+def test_files_that_are_not_those_on_record_are_refused(tiny_folder: Path, tmp_path: Path) -> None:
+    files = {**folder_sha256(tiny_folder), "config.json": "0" * 64, "gone.bin": "0" * 64}
+    with pytest.raises(
+        TrainingFailed, match=r"not the one on record \(changed, added or gone: config.json, gone.bin\)"
+    ):
+        load(Subject("champion", str(tiny_folder), files=files), tmp_path)
+    with pytest.raises(TrainingFailed, match="cannot be loaded"):
+        load(Subject("base", str(tmp_path / "nowhere")), tmp_path)
+
+
+def test_the_built_in_base_model_is_made_again(tiny_folder: Path, tmp_path: Path) -> None:
+    rows = write_jsonl(tmp_path / "train.jsonl", triage_pairs(60))
+    made = {"train_file": str(rows), "max_length": 128, "seed": 1}
+    loaded = load(Subject("base", "builtin:tiny", built_in=made), tmp_path / "base")
+    assert loaded.positions == 2048
+    assert (tmp_path / "base" / "config.json").is_file()
