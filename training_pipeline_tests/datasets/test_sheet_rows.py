@@ -42,7 +42,7 @@ def every(kept: SheetRows, digest: str, limit: int, **filters: str) -> list[Shee
     found: list[SheetRow] = []
     after: int | None = 0
     while after is not None:
-        page = kept.page("small", digest, after=after, limit=limit, **filters)  # type: ignore[arg-type]
+        page = kept.page("small", digest, after=after, limit=limit, **filters)
         assert len(page.rows) <= limit
         found.extend(page.rows)
         after = page.next_after

@@ -9,7 +9,6 @@ import pytest
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, NotFound, SheetUnreadable
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.importing.request import ImportRequest
-from training_pipeline.uploads import child
 from training_pipeline.uploads.child import Failure, Task, UploadNotRead, carry_out, failure_of
 from training_pipeline.uploads.limits import UploadLimits
 
@@ -34,7 +33,7 @@ def task(tmp_path: Path, **limits: float) -> Task:
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program that stands in for the one that reads."""
     file = tmp_path / "program"
-    monkeypatch.setattr(child.sys, "executable", str(file))
+    monkeypatch.setattr(sys, "executable", str(file))
     return file
 
 

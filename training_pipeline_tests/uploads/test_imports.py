@@ -6,7 +6,7 @@ import pytest
 
 from training_pipeline.domain.access import Caller, Role, local_caller
 from training_pipeline.domain.errors import Conflict, Forbidden, InvalidRequest, NotFound
-from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.training_sheet import Reference, SheetStatus
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.sheets.files.source import FileTrainingSheets
@@ -66,7 +66,7 @@ def test_from_a_look_to_a_sheet_that_a_steward_approves(imports: SheetImports, t
     assert not second.is_ready
     assert second.unmapped == {"allowed_uses": {"'maybe'": 1}}
     assert second.gates is not None
-    assert (second.gates.total, second.gates.eligible, second.gates.excluded["invalid"]) == (13, 9, 1)
+    assert (second.gates.total, second.gates.eligible, second.gates.excluded[Reason.INVALID]) == (13, 9, 1)
     assert [(one.rows, one.column) for one in second.problems if one.severity == "error"] == [((14,), "reply")]
     assert list(upload.folder.glob(".looked-at")) == []
 

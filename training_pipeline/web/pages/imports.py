@@ -192,7 +192,8 @@ class ImportPage:
 
     def _typed(self, name: str) -> Any:
         async def typed(event: Any) -> None:
-            await self._changed(replace(self._draft, **{name: str(event.args).strip()}))
+            change: dict[str, Any] = {name: str(event.args).strip()}
+            await self._changed(replace(self._draft, **change))
 
         return typed
 
