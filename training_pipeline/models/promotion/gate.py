@@ -207,7 +207,9 @@ def _turned(interval: Interval, sign: int) -> Interval:
 
 def _compared(one: Comparison) -> str:
     counted = f"{one.wins:,} wins, {one.losses:,} losses, {one.ties:,} ties"
-    return f"{one.metric} is better by {_in_words(one.difference)}: {counted}"
+    is_worse = one.difference.estimate < 0
+    by = _in_words(_turned(one.difference, -1 if is_worse else 1))
+    return f"{one.metric} is {'worse' if is_worse else 'better'} by {by}: {counted}"
 
 
 def _in_words(interval: Interval) -> str:

@@ -49,6 +49,7 @@ class ImportRequest(BaseModel):
     template: Reference | None = None
     tags: tuple[str, ...] = ()
     owner: str = ""
+    evaluate_on: str = ""
     description: str = ""
     #: What the head shall say beside the name of the file and its format, such as who imported it.
     metadata: dict[str, str] = Field(default_factory=dict)
