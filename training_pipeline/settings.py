@@ -168,8 +168,8 @@ class Settings(BaseSettings):
     )
     promotion_four_eyes: bool = Field(
         False,
-        description="Move an alias only once two people have promoted the same version by the same gate. Give everybody "
-        "a token of their own.",
+        description="Move an alias only once two people have promoted the same version by the same gate. Everybody "
+        "needs a token of their own.",
     )
     require_constraints_set_by: bool = Field(
         False,

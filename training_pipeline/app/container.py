@@ -289,9 +289,7 @@ def assemble(
         versions=versions,
         evaluations=evaluations,
         automatic_evaluations=AutomaticEvaluations(store, evaluations),
-        promotions=Promotions(
-            store, database, aliases, versions, suites, four_eyes=settings.promotion_four_eyes
-        ),
+        promotions=Promotions(store, database, aliases, versions, suites, four_eyes=settings.promotion_four_eyes),
         alias_watch=AliasWatch(
             store,
             Aliases(store, tracking, moved, seconds=10.0),

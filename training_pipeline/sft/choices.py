@@ -1,8 +1,8 @@
 """Other answers of the suite that stand beside the expert's, for choice accuracy: which ones, by the pair's id alone.
 
 Every answer has a place on a ring, by its hash, and every pair has places of its own: the next answers on the ring are
-on offer. So all models choose between the same answers, whatever the batch, and where a pair leaves the suite only those
-pairs are asked otherwise that had its answer on offer.
+on offer. So all models choose between the same answers, whatever the batch, and where a pair leaves the suite, only
+those pairs are asked otherwise that had its answer on offer.
 """
 
 from __future__ import annotations

@@ -27,9 +27,9 @@ class TrackedFigures:
         self._store, self._tracking = store, tracking
 
     def write_due(self, *, seconds: float = 20.0) -> int:
-        """Tell MLflow about the evaluations it has not heard of, for so many seconds; how many. Never raises for MLflow.
+        """Tell MLflow about the evaluations it has not heard of, for so many seconds; how many.
 
-        The first that it does not take ends the round: the next look goes on.
+        Raises nothing of MLflow's: the first that it does not take ends the round, and the next look goes on.
         """
         deadline = time.monotonic() + seconds
         table = model_evaluations.c
