@@ -20,6 +20,7 @@ _FIELDS: Final = {
     "alias": ("Alias", "champion", "Which version is in use."),
     "margins": ("Margins", "exact_match=0.02", "By less than this it may be worse than the version in use."),
     "thresholds": ("Thresholds", "exact_match=0.7", "What it must reach; the most, for a loss."),
+    "suite": ("Suite", "", "Default: that of the latest evaluation."),
     "reason": ("Reason to roll back", "", "Kept with the decision."),
 }
 
@@ -44,7 +45,7 @@ class PromotionPanel:
                 _decisions(decisions)
 
     def _form(self) -> None:
-        words = "The gate compares it with the version that has the alias, on the questions of its latest evaluation."
+        words = "The gate compares it with the version that has the alias, on the same questions."
         Tag("p", f"{words} Without margins and thresholds it asks what was asked for this alias last.", classes="muted")
         with Tag("div", classes="fields"):
             for name, (title, example, help_text) in _FIELDS.items():
@@ -93,7 +94,8 @@ class PromotionPanel:
 
     async def _promote(self) -> None:
         async def asked() -> ModelPromotion:
-            body = {"alias": self._alias, "gate": gate_of(self._typed)}
+            suite = self._typed.get("suite") or None
+            body = {"alias": self._alias, "gate": gate_of(self._typed), "suite": suite}
             return await self._client.promote(self._name, self._version, body)
 
         await self._act(asked)
@@ -173,6 +175,7 @@ def waits_for(decisions: ModelPromotions, version: str, caller: str) -> ModelPro
 def _made(made: ModelPromotion) -> None:
     with Tag("p"):
         if made.verdict is not None:
+            Tag("span", "Verdict: ")
             gate_badge(made.verdict)
             Tag("span", " ")
         Tag("span", _where(made), classes="strong")
@@ -180,7 +183,7 @@ def _made(made: ModelPromotion) -> None:
         return
     with small_table("Findings", ["Result", "Asked", "Found"]):
         for finding in made.findings:
-            more = f" About {finding.more_pairs:,} pairs more would settle it." if finding.more_pairs else ""
+            more = f"; about {finding.more_pairs:,} pairs more would settle it" if finding.more_pairs else ""
             with Tag("tr"):
                 with Tag("td"):
                     gate_badge(finding.verdict, passed="yes")
@@ -219,6 +222,6 @@ def _decisions(found: ModelPromotions) -> None:
                 Tag("td", each.actor)
                 with Tag("td"):
                     moment(each.decided_at, style="date-time")
-                Tag("td", each.reason, classes="prose")
+                Tag("td", each.reason)
     if (rest := found.total - _SHOWN) > 0:
         Tag("p", f"{rest:,} older ones are listed by `training-pipeline models promotions`.", classes="muted")
