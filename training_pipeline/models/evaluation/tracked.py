@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import func, select, update
@@ -16,6 +17,7 @@ from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.backoff import describe
 from training_pipeline.training_jobs.store.jobs import JobStore
 
+_TRIED: Final = timedelta(days=7)
 _TAG: Final = "training_pipeline.evaluation"
 _log = logging.getLogger(__name__)
 
@@ -29,13 +31,14 @@ class TrackedFigures:
     def write_due(self, *, seconds: float = 20.0) -> int:
         """Tell MLflow about the evaluations it has not heard of, for so many seconds; how many.
 
-        Raises nothing of MLflow's: the first that it does not take ends the round, and the next look goes on.
+        Raises nothing of MLflow's. What it does not take keeps nothing else back, and is tried again for a week.
         """
         deadline = time.monotonic() + seconds
         table = model_evaluations.c
         query = (
             select(model_evaluations)
             .where(table.status == EvaluationStatus.SUCCEEDED, table.logged_at.is_(None))
+            .where(table.finished_at > func.now() - _TRIED)
             .order_by(table.created_at)
         )
         with self._store.begin() as connection:
@@ -48,7 +51,7 @@ class TrackedFigures:
                 self._tell(each)
             except Exception as error:  # noqa: BLE001 - of MLflow, of its database or of the workspace, in any class
                 _log.warning("MLflow was not told the figures of %s: %s", each.id, describe(error))
-                break
+                continue
             statement = update(model_evaluations).where(table.id == each.id).values(logged_at=func.clock_timestamp())
             with self._store.begin() as connection:
                 connection.execute(statement)

@@ -201,8 +201,8 @@ def _unscored(gate: Gate, asked: str, name: str) -> Finding:
 
 def _turned(interval: Interval, sign: int) -> Interval:
     """The interval of what is `sign` times as large."""
-    lower, upper = sorted((sign * interval.lower, sign * interval.upper))
-    return interval.model_copy(update={"estimate": sign * interval.estimate, "lower": lower, "upper": upper})
+    lower, upper = sorted((sign * interval.lower + 0.0, sign * interval.upper + 0.0))  # no -0 is ever shown
+    return interval.model_copy(update={"estimate": sign * interval.estimate + 0.0, "lower": lower, "upper": upper})
 
 
 def _compared(one: Comparison) -> str:

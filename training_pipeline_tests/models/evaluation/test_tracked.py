@@ -48,6 +48,7 @@ def test_figures_are_told_until_they_are_heard(services: Services, monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(tracking, "log_points", away)
         assert services.evaluations._tracked.write_due() == 0
+    records.add(services.store, stored_evaluation(job.id).model_copy(update={"model_version": "9"}))  # not registered
     assert [services.evaluations._tracked.write_due() for _ in range(2)] == [1, 0]
     found = tracking.client.get_run(run_id).data.metrics
     assert found == {"evaluation/parcels/exact_match": 0.9, "evaluation/parcels/exact_match_lower": 0.8}

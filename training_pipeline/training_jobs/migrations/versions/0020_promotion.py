@@ -13,7 +13,7 @@ down_revision = "0017"
 
 
 def upgrade() -> None:
-    """Add the columns. Evaluations of before are told to MLflow at the next look."""
+    """Add the columns. The evaluations of the last week are told to MLflow at the next look."""
     op.add_column("promotions", sa.Column("waits", sa.Boolean(), nullable=False, server_default="false"))
     op.add_column("promotions", sa.Column("approves", sa.BigInteger()))
     op.add_column("model_evaluations", sa.Column("logged_at", sa.DateTime(timezone=True)))
