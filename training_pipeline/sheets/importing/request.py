@@ -102,9 +102,7 @@ def unstated(request: ImportRequest, *, has_status: bool = False) -> Iterator[Fi
     if not SHEET_ID.fullmatch(request.id):
         yield FieldProblem("--id", "invalid", "must be letters, digits, '.', '_' or '-', at most 128, no dot first")
     if not re.fullmatch(SUITE_NAME, request.evaluate_on):
-        yield FieldProblem(
-            "--evaluate-on", "invalid", "must name a suite: lower-case letters, digits, _ and -"
-        )
+        yield FieldProblem("--evaluate-on", "invalid", "must name a suite: lower-case letters, digits, _ and -")
     if NONE in request.prohibit and len(request.prohibit) > 1:
         yield FieldProblem("--prohibit", "stated_twice", "says 'none' and names uses as well")
     named = request.mapping.format
