@@ -252,6 +252,32 @@ class Rehearsing(Protocol):
         ...
 
 
+class LogPart(BaseModel):
+    """A part of what a run has printed: whole lines, from byte `offset` of its log up to `next_offset`, of `size`.
+
+    It holds no text of pairs and no secrets.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    offset: int
+    next_offset: int
+    size: int
+
+
+@runtime_checkable
+class KeepsLog(Protocol):
+    """What a backend has besides where what its runs print can be read from here."""
+
+    def log(self, job_id: str, attempt: int, offset: int | None, *, limit: int) -> LogPart:
+        """At most `limit` bytes from `offset` on; where that is null, the last ones. Reads only.
+
+        Raises `NotFound` if the backend knows no such attempt.
+        """
+        ...
+
+
 class AskedModel(BaseModel):
     """A model that is to answer the questions of an evaluation: a folder, a model of the Hub, or the built-in one.
 

@@ -258,6 +258,12 @@ class LocalBackend:
             asked = run.path / ANSWERS_FILE
             return answered_questions(asked.read_bytes()) if asked.exists() else []
 
+    def log(self, job_id: str, attempt: int, offset: int | None, *, limit: int) -> LogPart:
+        """What the trainer has printed; see `KeepsLog`. Reads."""
+        run = self._submitted(job_id, attempt)
+        with _using(run):
+            return read_log(run.trainer_log, offset, limit=limit, ended=run.outcome() is not None)
+
     def evaluate(self, order: EvaluationOrder) -> None:
         """Start an evaluation, in a slot as a training. Idempotent; raises as `submit` does."""
         run = self._directory(order.evaluation_id, 1)
