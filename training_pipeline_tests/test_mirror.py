@@ -50,6 +50,7 @@ OF_THE_WHOLE: Final = {
     "test_mirror.py",
     "test_wheel.py",
     "training_jobs/test_concurrency.py",
+    "web/test_import_page.py",
     "web/test_pages.py",
 }
 
@@ -57,6 +58,7 @@ OF_THE_WHOLE: Final = {
 DRIVES: Final = {
     "infra/test_migrations.py": "training_jobs/migrations/env.py",
     "sft/test_program.py": "sft/__main__.py",
+    "web/test_import_page.py": "web/mount.py",
     "web/test_pages.py": "web/mount.py",
 }
 
@@ -82,8 +84,9 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "client/revocations.py",
         "schemas/revocation.py",
     ),
+    "api/routes/test_sheet_imports.py": ("api/multipart.py", "schemas/sheet_import.py"),
     "api/routes/test_suites.py": ("schemas/suite.py",),
-    "api/routes/test_training_sheets.py": ("schemas/training_sheet.py",),
+    "api/routes/test_training_sheets.py": ("client/sheets.py", "schemas/sheet_pairs.py", "schemas/training_sheet.py"),
     "api/routes/test_uses.py": ("schemas/uses.py",),
     "api/test_openapi.py": ("schemas/base.py",),
     "api/test_problems.py": ("api/middleware/methods.py", "schemas/problem.py"),
@@ -237,6 +240,14 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "training_jobs/store/test_tables.py": ("models/versions/tables.py",),
     "training_jobs/store/test_jobs.py": ("domain/job.py",),
     "training_jobs/test_concurrency.py": ("training_jobs/lifecycle/launch.py",),
+    "uploads/test_imports.py": (
+        "uploads/approval.py",
+        "uploads/found.py",
+        "uploads/glance.py",
+        "uploads/look.py",
+        "uploads/read.py",
+    ),
+    "web/test_import_page.py": ("web/imports/",),
     "web/test_pages.py": (
         "web/client.py",
         "web/elements.py",

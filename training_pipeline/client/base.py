@@ -28,6 +28,7 @@ from training_pipeline.schemas.model_version import (
 )
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
+from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
@@ -147,6 +148,21 @@ class Client(Protocol):
 
     def training_sheet(self, sheet_id: str) -> TrainingSheetDetails:
         """Get a training sheet with its export summary. Both gates are applied to every pair now."""
+
+    def sheet_pairs(
+        self,
+        sheet_id: str,
+        *,
+        verdict: str | None = None,
+        status: str | None = None,
+        search: str | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingSheetPairs:
+        """A page of a sheet's pairs with their verdicts, by pair id, without text."""
+
+    def approve_sheet(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetDetails:
+        """Approve a training sheet that was imported, as the version whose `digest` is given."""
 
     def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:
         """Preview the training data as JSONL; empty if the sheet itself may not be trained on."""

@@ -30,6 +30,7 @@ from training_pipeline.schemas.model_version import (
 )
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
+from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
@@ -162,6 +163,26 @@ class RemoteClient:
     def training_sheet(self, sheet_id: str) -> TrainingSheetDetails:
         """See `Client`."""
         return self._service.ask(TrainingSheetDetails, "GET", _sheet(sheet_id))
+
+    def sheet_pairs(
+        self,
+        sheet_id: str,
+        *,
+        verdict: str | None = None,
+        status: str | None = None,
+        search: str | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingSheetPairs:
+        """See `Client`."""
+        params = {"verdict": verdict, "status": status, "search": search, "page_size": page_size, "cursor": cursor}
+        path = f"/training-sheets/{quote(sheet_id, safe='')}/pairs"
+        return self._service.ask(TrainingSheetPairs, "GET", path, params=params)
+
+    def approve_sheet(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetDetails:
+        """See `Client`."""
+        path = f"/training-sheets/{quote(sheet_id, safe='')}/approve"
+        return self._service.ask(TrainingSheetDetails, "POST", path, body=body)
 
     def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:
         """See `Client`."""
