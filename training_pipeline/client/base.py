@@ -19,6 +19,7 @@ from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.evaluation import ModelEvaluation, ModelEvaluations
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.log import BYTES, TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.model_version import (
     ModelEndpoints,
@@ -114,6 +115,9 @@ class Client(Protocol):
         self, job_id: str, *, from_step: int | None = None, to_step: int | None = None, resolution: int = 500
     ) -> TrainingJobMetrics:
         """The latest metrics of a job, and its series."""
+
+    def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
+        """A part of what the trainer has printed: whole lines from `offset` on, or the last ones."""
 
     def lineage(
         self,

@@ -20,6 +20,7 @@ from training_pipeline.client.base import Created, Notice, Pairs, Update
 from training_pipeline.client.decisions import decision_page
 from training_pipeline.client.diff import diff_page
 from training_pipeline.client.idempotent import create_once
+from training_pipeline.client.log import log_part
 from training_pipeline.client.pages import event_page, job_page, lineage_page, version_page
 from training_pipeline.client.revocations import revocation_page
 from training_pipeline.client.roles import needs
@@ -47,6 +48,7 @@ from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.evaluation import EvaluateModelVersion, ModelEvaluation, ModelEvaluations
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.log import BYTES, TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.model_version import (
     ModelEndpoints,
@@ -224,6 +226,11 @@ class LocalClient:
         job = self._services.jobs.get(job_id)
         series = metric_series(self._services.store, job_id, from_step=first, to_step=last, resolution=resolution)
         return TrainingJobMetrics.of(job, series)
+
+    @needs(Role.VIEWER)
+    def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
+        """See `Client`."""
+        return log_part(self._services, job_id, offset, limit=limit)
 
     @needs(Role.VIEWER)
     def lineage(

@@ -21,6 +21,7 @@ from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.evaluation import ModelEvaluation, ModelEvaluations
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.log import BYTES, TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.model_version import (
     ModelEndpoints,
@@ -120,6 +121,11 @@ class RemoteClient:
         """See `Client`."""
         params = {"from_step": from_step, "to_step": to_step, "resolution": resolution}
         return self._service.ask(TrainingJobMetrics, "GET", _job(job_id, "/metrics"), params=params)
+
+    def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
+        """See `Client`."""
+        params = {"offset": offset, "limit": limit}
+        return self._service.ask(TrainingJobLog, "GET", _job(job_id, "/log"), params=params)
 
     def lineage(
         self,

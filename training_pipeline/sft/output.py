@@ -34,7 +34,7 @@ def say(line: str) -> None:
 
 
 def hush_libraries() -> None:
-    """From now on libraries print no messages in this process: of each log record, warning and error its place stays."""
+    """From now on libraries print no messages in this process: of log records, warnings and errors the place stays."""
     logging.setLogRecordFactory(_Wordless)
     warnings.showwarning = _warned
     sys.excepthook = lambda _, error, __: _died(error)

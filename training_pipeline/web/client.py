@@ -21,6 +21,7 @@ from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.log import TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.model_version import (
     ModelVersionDetails,
@@ -97,6 +98,10 @@ class PageClient:
     async def events(self, job_id: str, *, page_size: int) -> TrainingJobEventPage:
         """The newest events of a job."""
         return await _thread(self.local.events, job_id, page_size=page_size)
+
+    async def log(self, job_id: str, *, offset: int | None) -> TrainingJobLog:
+        """A part of what the trainer has printed."""
+        return await self._shared(f"log {job_id} {offset}", partial(self.local.log, job_id, offset=offset))
 
     async def lineage(
         self, job_id: str, *, pairs: Pairs | None, search: str, page_size: int, cursor: str | None

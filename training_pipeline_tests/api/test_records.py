@@ -40,6 +40,14 @@ def test_events_come_in_pages_newest_first(client: TestClient, services: Service
     ] == "Created."
 
 
+def test_the_log_of_a_backend_that_keeps_it_elsewhere(client: TestClient) -> None:
+    job_id = post(client)["id"]
+    found = get(client, job_id, "log")
+    assert found["text"] == ""
+    assert "page of the run" in found["unavailable"]
+    assert client.get(f"{JOBS}/{job_id}/log", params={"offset": -1}).status_code == 422
+
+
 def test_metrics_so_far(client: TestClient, services: Services, backend: ScriptedBackend) -> None:
     job = accepted(services, backend, post(client)["id"], JobStatus.RUNNING)
     points = [point("train_loss", step, 6.0 - step) for step in range(1, 5)]

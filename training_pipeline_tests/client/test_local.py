@@ -33,6 +33,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "plan_retry": lambda client: client.plan_retry("x", changes={"epochs": 1}),
     "events": lambda client: client.events("x"),
     "metrics": lambda client: client.metrics("x"),
+    "log": lambda client: client.log("x"),
     "lineage": lambda client: client.lineage("x"),
     "advice": lambda client: client.advice("x"),
     "diff": lambda client: client.diff("x", "y"),

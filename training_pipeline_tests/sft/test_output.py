@@ -42,7 +42,14 @@ def test_no_word_of_a_library_is_printed_and_every_place_is() -> None:
     done = subprocess.run([sys.executable, "-c", LOUD], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert CANARY not in done.stdout + done.stderr
-    places = ("WARNING of transformers.x", "ERROR of datasets", "ERROR of root", "UserWarning in", "KeyError", "in fail")
+    places = (
+        "WARNING of transformers.x",
+        "ERROR of datasets",
+        "ERROR of root",
+        "UserWarning in",
+        "KeyError",
+        "in fail",
+    )
     for place in places:
         assert place in done.stderr, place
 

@@ -51,6 +51,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     code, printed = run.finish()
     assert code == SUCCEEDED, printed
     assert SECRET not in printed
+    for told in (
+        "Starting the training of triage",
+        "96 training examples",
+        "Step 36 of 36: val_loss ",
+        "Done: 36 steps",
+    ):
+        assert told in printed  # which is the log of its run
     return run
 
 

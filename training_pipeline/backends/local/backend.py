@@ -20,6 +20,7 @@ from training_pipeline.backends.base import (
     BaseModelOffer,
     EvaluationOrder,
     Handle,
+    LogPart,
     MetricPoint,
     Plan,
     Rehearsal,
@@ -37,7 +38,7 @@ from training_pipeline.backends.local.model_facts import model_facts
 from training_pipeline.backends.local.progress import read_points
 from training_pipeline.backends.local.rehearsal import rehearse
 from training_pipeline.backends.local.run_directory import Orders, RunDirectory
-from training_pipeline.backends.local.run_log import log_tail
+from training_pipeline.backends.local.run_log import log_tail, read_log
 from training_pipeline.backends.local.supervisor_start import start_supervisor
 from training_pipeline.backends.trainer_contract import (
     ANSWERS_FILE,

@@ -45,9 +45,8 @@ def read_log(path: Path, offset: int | None, *, limit: int, ended: bool) -> LogP
     except FileNotFoundError:
         return LogPart(text="", offset=0, next_offset=0, size=0)
     whole = read.rfind(b"\n") + 1
-    if whole == 0 and (len(read) == limit or ended):
-        whole = len(read)
-    elif ended and start + len(read) == size:
+    is_last = ended and start + len(read) == size
+    if is_last or (whole == 0 and len(read) == limit):
         whole = len(read)
     lines = read[:whole].decode("utf-8", errors="replace").replace("\r\n", "\n").split("\n")
     return LogPart(text="\n".join(map(_clean, lines)), offset=start, next_offset=start + whole, size=size)
