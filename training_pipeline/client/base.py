@@ -27,7 +27,9 @@ from training_pipeline.schemas.model_version import (
     ModelVersionPage,
     ModelVersionVerification,
 )
+from training_pipeline.schemas.playground import PlaygroundAnswers
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
+from training_pipeline.schemas.result import LOSSES, TrainingJobResult
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
@@ -118,6 +120,9 @@ class Client(Protocol):
 
     def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
         """A part of what the trainer has printed: whole lines from `offset` on, or the last ones."""
+
+    def result(self, job_id: str, *, limit: int = LOSSES) -> TrainingJobResult:
+        """What a training came to, pair by pair, with the `limit` validation pairs of the highest loss."""
 
     def lineage(
         self,
@@ -266,6 +271,9 @@ class Client(Protocol):
 
     def cancel_evaluation(self, name: str, version: str, evaluation_id: str) -> ModelEvaluation:
         """Have an evaluation stopped. Idempotent."""
+
+    def ask(self, name: str, version: str, body: Mapping[str, Any]) -> PlaygroundAnswers:
+        """Ask a model version, its base model and the champion one question. Nothing of it is kept or logged."""
 
     def promote(self, name: str, version: str, body: Mapping[str, Any]) -> ModelPromotion:
         """Ask the gate whether an alias may name this version, and move it if it may. The decision is on record."""

@@ -22,6 +22,7 @@ from training_pipeline.client.diff import diff_page
 from training_pipeline.client.idempotent import create_once
 from training_pipeline.client.log import log_part
 from training_pipeline.client.pages import event_page, job_page, lineage_page, version_page
+from training_pipeline.client.result import job_result
 from training_pipeline.client.revocations import revocation_page
 from training_pipeline.client.roles import needs
 from training_pipeline.client.sheets import sheet_changes, sheet_pair_page, sheet_versions
@@ -56,8 +57,10 @@ from training_pipeline.schemas.model_version import (
     ModelVersionPage,
     ModelVersionVerification,
 )
+from training_pipeline.schemas.playground import AskModelVersion, PlaygroundAnswers, PlaygroundLimits
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions, PromoteModelVersion, RollBackAlias
 from training_pipeline.schemas.requests import CreateTrainingJob, RetryTrainingJob
+from training_pipeline.schemas.result import LOSSES, TrainingJobResult
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview, Revoke
 from training_pipeline.schemas.sheet_import import ApproveTrainingSheet, ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
@@ -231,6 +234,11 @@ class LocalClient:
     def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
         """See `Client`."""
         return log_part(self._services, job_id, offset, limit=limit)
+
+    @needs(Role.VIEWER)
+    def result(self, job_id: str, *, limit: int = LOSSES) -> TrainingJobResult:
+        """See `Client`. Texts are for operators and stewards."""
+        return job_result(self._services, job_id, texts=self.caller.may_see_text, limit=limit)
 
     @needs(Role.VIEWER)
     def lineage(
@@ -564,6 +572,20 @@ class LocalClient:
     def cancel_evaluation(self, name: str, version: str, evaluation_id: str) -> ModelEvaluation:
         """See `Client`."""
         return ModelEvaluation.of(self._services.evaluations.cancel(name, version, evaluation_id))
+
+    @needs(Role.OPERATOR)
+    def ask(self, name: str, version: str, body: Mapping[str, Any] | AskModelVersion) -> PlaygroundAnswers:
+        """See `Client`."""
+        asked = _checked(AskModelVersion, body)
+        playground = self._services.playground
+        return PlaygroundAnswers.of(
+            name, version, playground.ask(name, version, **asked.model_dump()), playground.limits
+        )
+
+    @needs(Role.VIEWER)
+    def playground_limits(self) -> PlaygroundLimits:
+        """What bounds a question; the REST API says it with each answer."""
+        return PlaygroundLimits.of(self._services.playground.limits)
 
     @needs(Role.OPERATOR)
     def promote(self, name: str, version: str, body: Mapping[str, Any] | PromoteModelVersion) -> ModelPromotion:

@@ -29,7 +29,9 @@ from training_pipeline.schemas.model_version import (
     ModelVersionPage,
     ModelVersionVerification,
 )
+from training_pipeline.schemas.playground import PlaygroundAnswers
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
+from training_pipeline.schemas.result import LOSSES, TrainingJobResult
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
@@ -126,6 +128,10 @@ class RemoteClient:
         """See `Client`."""
         params = {"offset": offset, "limit": limit}
         return self._service.ask(TrainingJobLog, "GET", _job(job_id, "/log"), params=params)
+
+    def result(self, job_id: str, *, limit: int = LOSSES) -> TrainingJobResult:
+        """See `Client`."""
+        return self._service.ask(TrainingJobResult, "GET", _job(job_id, "/result"), params={"limit": limit})
 
     def lineage(
         self,
@@ -293,6 +299,10 @@ class RemoteClient:
         """See `Client`."""
         path = _version(name, version, f"/evaluations/{quote(evaluation_id, safe='')}/cancel")
         return self._service.ask(ModelEvaluation, "POST", path)
+
+    def ask(self, name: str, version: str, body: Mapping[str, Any]) -> PlaygroundAnswers:
+        """See `Client`."""
+        return self._service.ask(PlaygroundAnswers, "POST", _version(name, version, "/ask"), body=body)
 
     def promote(self, name: str, version: str, body: Mapping[str, Any]) -> ModelPromotion:
         """See `Client`."""

@@ -2,7 +2,8 @@
 
 With `--worker FILE` it works as a GPU worker of Databricks does (`worker.py`), with `--rehearse CONFIG.json` it only
 says what it would refuse (`rehearse.py`), with `--probe` how fast the machine is (`probe.py`), and with
-`--evaluate CONFIG.json` it asks models the questions of a suite and scores the answers (`evaluation.py`).
+`--evaluate CONFIG.json` it asks models the questions of a suite and scores the answers (`evaluation.py`); with `--ask`
+models answer one question that it is given on standard input (`asking.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,15 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
+from typing import Final
+
+_OTHERS: Final = {
+    "--worker": "worker",
+    "--rehearse": "rehearse",
+    "--probe": "probe",
+    "--evaluate": "evaluation",
+    "--ask": "asking",
+}
 
 
 def package_name() -> str:
@@ -36,8 +46,6 @@ def package_name() -> str:
 
 
 if __name__ == "__main__":
-    other = {"--worker": "worker", "--rehearse": "rehearse", "--probe": "probe", "--evaluate": "evaluation"}.get(
-        sys.argv[1] if len(sys.argv) > 1 else ""
-    )
+    other = _OTHERS.get(sys.argv[1] if len(sys.argv) > 1 else "")
     module = importlib.import_module(f"{package_name()}.{other or 'program'}")
     sys.exit(module.main(sys.argv[2:] if other else sys.argv[1:]))

@@ -19,6 +19,7 @@ from .evaluate import Answer, Question
 from .mlflow_mirror import MlflowMirror
 from .output import say
 from .pair_ids import pair_ids
+from .pair_losses import write_losses
 from .prepare import Prepared, prepare
 from .report import Outcome, result, save_model, write_samples
 from .run_dir import Progress, RunDir, Status, read_json, write_json
@@ -61,6 +62,10 @@ def train(config: Config, run: RunDir, status: Status, stop: StopRequest) -> dic
         _refuse_unstopped(after)
     if scored:
         write_samples(run.samples, questions, before["answers"], evaluate.texts(after))
+    _doing(status, "measuring single validation pairs")
+    rows = prepared.trainer.eval_dataset
+    ids = pair_ids(config.manifest_file, "validation")
+    losses = write_losses(run.losses, prepared.trainer.model, prepared.base.tokenizer, rows, ids)
     _doing(status, "saving the model", phase="saving")
     report = result(config, prepared, outcome, progress, best, before, questions, after)
     files = save_model(config, run, prepared, report)
@@ -71,6 +76,7 @@ def train(config: Config, run: RunDir, status: Status, stop: StopRequest) -> dic
         "model_files": files,
         **report,
         "samples_file": run.samples.name if scored else None,
+        "losses_file": losses,
     }
 
 

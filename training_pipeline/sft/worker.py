@@ -168,15 +168,19 @@ def _keep(told: dict[str, Any], result: dict[str, Any], work: Path, result_dir: 
 
 
 def _keep_answers(result: dict[str, Any], work: Path, result_dir: Path) -> None:
-    """Copy what the model answered to the volume; where that fails the result names none, for the model is there."""
-    if not result.get("samples_file"):
-        return
-    try:
-        result_dir.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(work / "run" / result["samples_file"], result_dir / result["samples_file"])
-    except OSError as error:
-        sys.stderr.write(f"What the model answered could not be kept: {type(error).__name__}: {error.strerror}\n")
-        result["samples_file"] = None
+    """Copy what the model answered to the volume, and the losses of pairs; where that fails the result names none.
+
+    For the model is there.
+    """
+    for named in ("samples_file", "losses_file"):
+        if not result.get(named):
+            continue
+        try:
+            result_dir.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(work / "run" / result[named], result_dir / result[named])
+        except OSError as error:
+            sys.stderr.write(f"{result[named]} could not be kept: {type(error).__name__}: {error.strerror}\n")
+            result[named] = None
 
 
 def _copied(model: Path, result_dir: Path) -> str:

@@ -78,6 +78,11 @@ def model_version(name: str, version: str) -> str:
     return f"{HOME}/models/{quote(name, safe='')}/{quote(version, safe='')}"
 
 
+def ask_pair(version: str, pair_id: str) -> str:
+    """A model version's page, with a validation pair chosen to be asked."""
+    return f"{version}?{urlencode({'pair': pair_id})}"
+
+
 class VersionFilters(BaseModel):
     """Which model versions are listed."""
 

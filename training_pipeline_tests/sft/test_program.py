@@ -116,6 +116,7 @@ def test_everything_is_the_owners_alone_and_nothing_is_left_over(finished: Run) 
     for path in [finished.run_dir, *finished.run_dir.rglob("*")]:
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
     assert {path.name for path in finished.run_dir.iterdir()} == {
+        "losses.jsonl",
         "model",
         "progress.jsonl",
         "result.json",

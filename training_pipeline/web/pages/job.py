@@ -23,6 +23,7 @@ from training_pipeline.web.jobs.log import LogTab
 from training_pipeline.web.jobs.metric_chart import ask_early
 from training_pipeline.web.jobs.metrics import MetricsTab, csv_of
 from training_pipeline.web.jobs.overview import OverviewTab
+from training_pipeline.web.jobs.result import ResultTab
 from training_pipeline.web.layout import Watch, frame
 from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.site import Site
@@ -42,6 +43,7 @@ class Tab(Protocol):
 TABS: Final[tuple[tuple[str, str, Callable[[PageClient, str, Query], Tab]], ...]] = (
     ("", "Overview", OverviewTab),
     ("metrics", "Metrics", MetricsTab),
+    ("result", "Result", ResultTab),
     ("events", "Events", EventsTab),
     ("log", "Log", LogTab),
     ("lineage", "Lineage", LineageTab),
