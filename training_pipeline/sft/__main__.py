@@ -2,8 +2,9 @@
 
 With `--worker FILE` it works as a GPU worker of Databricks does (`worker.py`), with `--rehearse CONFIG.json` it only
 says what it would refuse (`rehearse.py`), with `--probe` how fast the machine is (`probe.py`), and with
-`--evaluate CONFIG.json` it asks models the questions of a suite and scores the answers (`evaluation.py`); with `--ask`
-models answer one question that it is given on standard input (`asking.py`).
+`--evaluate CONFIG.json` it asks models the questions of a suite and scores the answers (`evaluation.py`). With `--ask`
+models answer one question that it is given on standard input (`asking.py`), and with `--wait` it is started before
+there is anything to train (`wait.py`).
 """
 
 from __future__ import annotations
@@ -12,15 +13,6 @@ import importlib
 import importlib.util
 import sys
 from pathlib import Path
-from typing import Final
-
-_OTHERS: Final = {
-    "--worker": "worker",
-    "--rehearse": "rehearse",
-    "--probe": "probe",
-    "--evaluate": "evaluation",
-    "--ask": "asking",
-}
 
 
 def package_name() -> str:
@@ -46,6 +38,14 @@ def package_name() -> str:
 
 
 if __name__ == "__main__":
-    other = _OTHERS.get(sys.argv[1] if len(sys.argv) > 1 else "")
+    programs = {
+        "--worker": "worker",
+        "--rehearse": "rehearse",
+        "--probe": "probe",
+        "--evaluate": "evaluation",
+        "--ask": "asking",
+        "--wait": "wait",
+    }
+    other = programs.get(sys.argv[1] if len(sys.argv) > 1 else "")
     module = importlib.import_module(f"{package_name()}.{other or 'program'}")
     sys.exit(module.main(sys.argv[2:] if other else sys.argv[1:]))

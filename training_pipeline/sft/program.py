@@ -12,7 +12,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -60,13 +60,7 @@ def _run(config: Config, run: RunDir) -> int:
     set_environment([config.base_model])
     done = status.facts["step"]
     say(f"{'Going on with' if done else 'Starting'} the training of {config.model_name} from {config.base_model}.")
-    # Several seconds of imports: only now, when there is something to train. To look for garbage in them would take a
-    # quarter of that time.
-    gc.disable()
-    from .train import train
-
-    gc.freeze()
-    gc.enable()
+    train = imported()
     try:
         result = train(config, run, status, stop)
     except Stopped:
@@ -79,6 +73,16 @@ def _run(config: Config, run: RunDir) -> int:
     say(f"Done: {result['steps']} steps in {result['duration_seconds']:.1f} s, val_loss {result['val_loss']:.4g}.")
     _clean_up(run)
     return SUCCEEDED
+
+
+def imported() -> Callable[[Config, RunDir, Status, StopRequest], dict[str, Any]]:
+    """The function that trains. Several seconds of imports: only now, when there is, or will be, something to train."""
+    gc.disable()  # to look for garbage in them would take a quarter of that time
+    from .train import train
+
+    gc.freeze()
+    gc.enable()
+    return train
 
 
 def set_environment(base_models: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,13 +28,15 @@ def stored(path: Path, splits: list[str | None]) -> DatasetRef:
     ]
     schema = pa.schema([(name, pa.string()) for name in COLUMNS])
     pq.write_table(pa.Table.from_pylist(rows, schema), path / MANIFEST)
-    texts = [
+    texts: list[dict[str, object]] = [
         {"messages": [{"role": "user", "content": f"q{n}"}, {"role": "assistant", "content": f"a{n}"}]}
         for n, split in enumerate(splits)
         if split == "validation"
     ]
     write_jsonl(path / VALIDATION, texts)
-    return cast("DatasetRef", DatasetRef.model_construct(path=path, digest="0" * 64))
+    known: Any = DatasetRef.model_construct
+    found: DatasetRef = known(path=path, digest="0" * 64)
+    return found
 
 
 @given(st.lists(st.sampled_from(["train", "validation", None]), max_size=30), st.sets(st.integers(0, 30)))

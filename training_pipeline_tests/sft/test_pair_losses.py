@@ -23,7 +23,8 @@ def model(tiny_folder: Path) -> Any:
 
 @pytest.fixture
 def rows(tiny_chat: ChatFormat) -> list[dict[str, list[int]]]:
-    examples = [Example(n, pair["messages"], [True]) for n, pair in enumerate(triage_pairs(7))]
+    pairs: list[dict[str, Any]] = triage_pairs(7)
+    examples = [Example(n, pair["messages"], [True]) for n, pair in enumerate(pairs)]
     return [{"input_ids": one.input_ids, "labels": one.labels} for one in tiny_chat.encode(examples)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,7 +42,7 @@ def ask(
 
     if question is not None and pair is not None:
         raise typer.BadParameter("Give either a question or --pair, not both.", param_hint="--pair")
-    body = {"max_tokens": max_tokens, "base": base, "champion": champion}
+    body: dict[str, Any] = {"max_tokens": max_tokens, "base": base, "champion": champion}
     if pair is not None:
         body["pair_id"] = pair
     else:

@@ -74,7 +74,7 @@ class PlaygroundPanel:
             return
         with self._pairs:
             for pair in listed.pairs:
-                if pair.pair_id != self._pair:
+                if pair.pair_id is not None and pair.pair_id != self._pair:
                     self._option(pair.pair_id)
 
     def _option(self, pair_id: str) -> None:

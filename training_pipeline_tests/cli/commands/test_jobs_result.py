@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from rich.console import Console
 
@@ -11,7 +12,7 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.schemas.result import AnsweredPair, PairLoss, TrainingJobResult
 from training_pipeline.testing.command_line import Command
 
-ANSWER = {
+ANSWER: dict[str, Any] = {
     "expected": "the nurse",
     "before": "\x1b[31m",
     "after": "the nurse",
@@ -40,7 +41,7 @@ def test_texts_and_why_there_are_none() -> None:
         stopped_answers=1,
         asked_questions=2,
         answered=[
-            AnsweredPair(pair_id="p-1", question="who?", withheld=None, **ANSWER),  # type: ignore[arg-type]
+            AnsweredPair(pair_id="p-1", question="who?", withheld=None, **ANSWER),
             AnsweredPair.model_validate(
                 {
                     **dict.fromkeys(AnsweredPair.model_fields),

@@ -10,7 +10,7 @@ import pytest
 from training_pipeline.app.container import Services
 from training_pipeline.backends.base import LogPart
 from training_pipeline.backends.local.run_log import read_log
-from training_pipeline.client.log import log_part
+from training_pipeline.client.jobs.log import log_part
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.testing.jobs import ScriptedBackend, new_job

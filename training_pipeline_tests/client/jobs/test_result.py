@@ -9,8 +9,8 @@ import pytest
 
 from training_pipeline.app.container import Services
 from training_pipeline.backends.base import AnsweredQuestion, PairLoss
+from training_pipeline.client.jobs.result import job_result
 from training_pipeline.client.local import LocalClient
-from training_pipeline.client.result import job_result
 from training_pipeline.datasets.erased import Erased, erase_text
 from training_pipeline.datasets.validation_text import validation_ids
 from training_pipeline.domain.access import Caller, Role
@@ -62,7 +62,7 @@ def test_no_text_of_what_was_revoked_or_erased_or_of_who_may_not_see_it(measured
     dataset = required(done.data.dataset, "dataset")
     ids = validation_ids(dataset, 4)
     viewer = LocalClient(measured, Caller("ada", Role.VIEWER)).result(done.id)
-    assert {one.withheld for one in [*viewer.answered, *viewer.losses]} == {"role"}
+    assert {*(one.withheld for one in viewer.answered), *(one.withheld for one in viewer.losses)} == {"role"}
     assert TEXT not in viewer.model_dump_json()
     assert viewer.losses[1].loss == 2.0
     for role in (Role.OPERATOR, Role.STEWARD, Role.ADMIN):
