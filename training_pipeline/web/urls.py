@@ -79,8 +79,8 @@ def model_version(name: str, version: str) -> str:
 
 
 def ask_pair(version: str, pair_id: str) -> str:
-    """A model version's page, with a validation pair chosen to be asked."""
-    return f"{version}?{urlencode({'pair': pair_id})}"
+    """A model version's page, where it is asked, with a validation pair chosen."""
+    return f"{version}?{urlencode({'pair': pair_id})}#playground-title"
 
 
 class VersionFilters(BaseModel):

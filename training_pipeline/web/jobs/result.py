@@ -114,7 +114,7 @@ def _losses(pairs: Sequence[PairLoss], version: str | None) -> None:
 
 def _text(text: str | None, *, mark: str = "") -> None:
     with Tag("td", classes="text"):
-        Tag("span", formats.NONE if text is None else text)
+        Tag("span", text or ("(nothing)" if text == "" else formats.NONE))
         if mark:
             Tag("span", mark, classes="sub")
 

@@ -30,7 +30,7 @@ class PlaygroundPanel:
         self._question = ""
         self._pair = pair
         self._pairs: Tag | None = None
-        with panel("Ask it", name="playground"):
+        with panel("Ask it", name="playground"), Tag("div", classes="asking"):
             if found.state is VersionState.WITHDRAWN:
                 Tag("p", "This version is withdrawn, so it is asked nothing. Ask another version.", classes="muted")
             elif not client.may_ask:
@@ -59,7 +59,7 @@ class PlaygroundPanel:
             "that you type and nothing that they answer is kept or logged.",
             classes="help",
         )
-        with Tag("div", classes="dialog-actions start"):
+        with Tag("div", classes="dialog-actions"):
             self._button = button("Ask", kind="primary", picture="play").when("click", self._ask)
 
     async def offer_pairs(self) -> None:
