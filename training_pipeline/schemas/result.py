@@ -43,7 +43,9 @@ class TrainingJobResult(Answer):
     """What a training came to, pair by pair. Texts are read when they are shown, and stored and logged nowhere."""
 
     job_id: str = Field(description="The job.", examples=["tj-20261123-072145-9f3a2c"])
-    texts_shown: bool = Field(description="Whether the caller may see texts: operators and stewards may.")
+    texts_shown: bool = Field(
+        description="Whether the caller may see texts: operators and stewards may.", examples=[True]
+    )
     exact_match_before: float | None = Field(description="Share of the questions answered right before.", examples=[0])
     exact_match_after: float | None = Field(description="The same after training.", examples=[0.9])
     val_loss_before: float | None = Field(description="Validation loss before training.", examples=[2.1])

@@ -120,6 +120,7 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             sends |= {"json": {"label": "l", "reason": "r"}} if template.endswith("/revocations") else {}
             sends |= {"json": DECISION} if template.endswith("/decisions") else {}
             path = path.replace("{evaluation_id}", "ev-20261123-072145-9f3a2c")
+            sends |= {"json": {"question": "q"}} if template.endswith("/ask") else {}
             sends |= {"json": {"suite": "s"}} if template.endswith("/evaluations") and method == "POST" else {}
             sends |= {"json": {"gate": {"margins": {"exact_match": 0.02}}}} if template.endswith("/promote") else {}
             sends |= {"json": {"reason": "r"}} if template.endswith("/roll-back") else {}
