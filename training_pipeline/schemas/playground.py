@@ -94,7 +94,7 @@ class PlaygroundAnswers(Answer):
     )
     answers: list[PlaygroundAnswer] = Field(description="The answers: base, tuned, champion.")
     note: str | None = Field(description="Why the champion was not asked, where it could not be.", examples=[None])
-    limits: PlaygroundLimits = Field(description="What bounds a question.")
+    limits: PlaygroundLimits = Field(description="What bounded this question.")
 
     @classmethod
     def of(cls, name: str, version: str, found: Answered, limits: AskLimits) -> Self:
