@@ -29,7 +29,7 @@ from training_pipeline.domain.rules.text import WHITE_SPACE
 
 #: One character that may need the table.
 _OTHER: Final = r"[^\x{0}-\x{7F}]"
-#: What is dropped of ASCII: white space that nearly every text has, and what is rare, as a regular expression spells it.
+#: What is dropped of ASCII: white space that nearly every text has, and what is rare, spelled as a pattern.
 _COMMON: Final = " \n"
 _RARE: Final = r"\x{0}-\x{9}\x{B}-\x{1F}\x{7F}"
 _WHITE: Final = " ".join(f"{ord(blank):X}" for blank in WHITE_SPACE)
