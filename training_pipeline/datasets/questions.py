@@ -26,7 +26,7 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """The questions of the included pairs, each of them once."""
+    """The questions of the included pairs, each of them once; no texts where nearly equal ones are not looked for."""
 
     #: Of every included row the number of its question, -1 where it ties nothing.
     codes: Integers
@@ -48,7 +48,7 @@ def read_questions(
     codes = questions.combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
     found, first = np.unique(codes, return_index=True)
     is_first = np.zeros(len(codes), dtype=bool)
-    is_first[first[found >= 0]] = True
+    is_first[first[found >= 0]] = taken.policy.near_question_similarity > 0
     columns = {"number": np.arange(len(codes)), "wanted_id": pair_ids, "asks": is_first}
     wanted = ibis.memtable(pa.table(columns))
     here = DuckDB()
