@@ -21,18 +21,20 @@ def mount(app: FastAPI, settings: Settings) -> None:
     NiceGUI is imported here and nowhere else at import, because that takes a second.
     """
     os.environ.setdefault("NICEGUI_STORAGE_PATH", str(settings.state_dir / "pages"))
+    from nicegui import Client, core, ui
     from nicegui import app as pages
-    from nicegui import core, ui
 
     from training_pipeline.web.pages import (
         diff,
         errors,
+        imports,
         job,
         login,
         model_version,
         models,
         new_job,
         revocations,
+        sheet,
         train,
         uses,
     )
@@ -43,7 +45,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
     core.app.config.socket_io_js_transports = ["websocket"]
     core.app.config.quasar_config["loadingBar"]["skipHijack"] = True
     pages.add_static_files("/static", STATIC)
-    for page in (login, train, new_job, job, diff, uses, models, model_version, revocations, errors):
+    for page in (login, train, imports, sheet, new_job, job, diff, uses, models, model_version, revocations, errors):
         page.register(site)
     ui.run_with(
         app,
@@ -63,4 +65,4 @@ def mount(app: FastAPI, settings: Settings) -> None:
     def landing(_: Request) -> RedirectResponse:
         return RedirectResponse(BASE)
 
-    app.add_middleware(Shell, site=site)
+    app.add_middleware(Shell, site=site, pages=Client)

@@ -31,7 +31,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_it_trains_on_the_word_alone(done: list[str]) -> None:
-    before = ["environment for builtin:tiny", "imported"]
+    before = ["environment for ['builtin:tiny']", "imported"]
     for word, code, after in ((b"", SUCCEEDED, []), (b"!", 7, ["trained ['c.json']"])):
         hear, say = os.pipe()
         os.write(say, word)
