@@ -75,7 +75,10 @@ def tick(services: Services, backend: ScriptedBackend, study: str, curve: Curve,
     for trial in running(services, study):
         job_id = trial.job_id or ""
         job = begin(services, backend, job_id)
-        if job.status not in ACTIVE or job.cancellation.requested_at is not None:
+        if job.status in ACTIVE and job.cancellation.requested_at is not None:
+            services.poller.poll(job_id)
+            continue
+        if job.status not in ACTIVE:
             continue
         losses = curve(trial.params)
         heard[job_id] = heard.get(job_id, 0) + 1
