@@ -56,7 +56,7 @@ def every(search: Search) -> tuple[Any, ...] | None:
     return None
 
 
-def tested(search: Search) -> tuple[Any, ...]:
+def probes(search: Search) -> tuple[Any, ...]:
     """The values of a sound search that stand for all: every one where they are few, else the ends. Pure."""
     values = every(search)
     if isinstance(search, WordSearch) or (values is not None and len(values) <= MOST_CHOICES):

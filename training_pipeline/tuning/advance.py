@@ -125,12 +125,9 @@ class Advance:
         trials = records.trials_of(self._store, study.name)
         curves = records.curves(self._store, trials)
         told = [Told(trial, curves.get(trial.number, ())) for trial in trials]
-        for one in told:
+        judged = [one for one in told if _is_judged(one)]
+        for one, at in zip(judged, optimizer.stop_after(study.request, told, judged), strict=True):
             trial = one.trial
-            if trial.status is not TrialStatus.RUNNING or trial.pruned_at is not None or len(one.curve) <= trial.judged:
-                continue
-            fresh = range(trial.judged + 1, len(one.curve) + 1)
-            at = next((each for each in fresh if optimizer.stops(study.request, told, one, each)), None)
             values: dict[str, Any] = {"judged": at or len(one.curve)}
             if at is not None:
                 place, among = optimizer.rank(told, one, at)
@@ -274,6 +271,12 @@ class Advance:
             self._jobs.cancel(trial.job_id, actor=SYSTEM, reason=reason)
         except PipelineError as error:
             _log.info("the job of trial %s of %s was not cancelled: %s", trial.number, trial.study, error.code)
+
+
+def _is_judged(one: Told) -> bool:
+    """Whether a trial runs and has evaluations that nobody has judged. Pure."""
+    trial = one.trial
+    return trial.status is TrialStatus.RUNNING and trial.pruned_at is None and len(one.curve) > trial.judged
 
 
 class _Overtaken(Exception):

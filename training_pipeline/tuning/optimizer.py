@@ -49,13 +49,21 @@ def ask(request: StudyRequest, told: Sequence[Told], number: int) -> dict[str, A
     return found if count is None else _untried(request.space.searched, tried)
 
 
-def stops(request: StudyRequest, told: Iterable[Told], judged: Told, evaluation: int) -> bool:
-    """Whether the pruner stops a trial after this evaluation, the first being 1. Pure."""
-    if request.pruner.kind == "none" or not 1 <= evaluation <= len(judged.curve):
-        return False
-    study = _study(request, told)
-    until = Told(judged.trial, judged.curve[:evaluation])
-    return study.pruner.prune(study, _frozen(until, _distributions(request.space.searched)))
+def stop_after(request: StudyRequest, told: Iterable[Told], judged: Sequence[Told]) -> list[int | None]:
+    """After which evaluation the pruner stops each trial, the first being 1; None where it may go on. Pure.
+
+    Evaluations that were judged before are not judged again.
+    """
+    if request.pruner.kind == "none" or not judged:
+        return [None] * len(judged)
+    study, distributions = _study(request, told), _distributions(request.space.searched)
+
+    def stops(one: Told, evaluation: int) -> bool:
+        until = Told(one.trial, one.curve[:evaluation])
+        return study.pruner.prune(study, _frozen(until, distributions))
+
+    fresh = (range(one.trial.judged + 1, len(one.curve) + 1) for one in judged)
+    return [next((at for at in each if stops(one, at)), None) for one, each in zip(judged, fresh, strict=True)]
 
 
 def rank(told: Iterable[Told], judged: Told, evaluation: int) -> tuple[int, int]:

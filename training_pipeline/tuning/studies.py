@@ -22,7 +22,7 @@ from training_pipeline.domain.study import (
     best_of,
     winning_request,
 )
-from training_pipeline.domain.study_space import middle, problems_of, tested
+from training_pipeline.domain.study_space import middle, probes, problems_of
 from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor
 from training_pipeline.training_jobs.lifecycle.service import JobService
@@ -180,7 +180,7 @@ class Studies:
         ground = {problem.code for problem in self._problems(request, at_middle)}
         found = []
         for name, search in request.space.searched.items():
-            for value in tested(search):
+            for value in probes(search):
                 config = at_middle.model_validate({**at_middle.model_dump(exclude_unset=True), name: value})
                 new = [problem for problem in self._problems(request, config) if problem.code not in ground]
                 found += [
