@@ -180,6 +180,11 @@ class Settings(BaseSettings):
     )
     local_slots: int = Field(1, ge=1, description="Number of jobs that may train on this machine at the same time.")
     local_resumes: int = Field(2, ge=0, description="How often a trainer that crashed is resumed from its checkpoint.")
+    local_early_start: bool = Field(
+        False,
+        description="Whether the training program imports its libraries while the dataset is still made, where a slot "
+        "is free. The job trains sooner, and takes its memory sooner.",
+    )
     local_trainer: str | None = Field(
         None,
         description="Command for the training program if it is in another environment, such as "
@@ -283,6 +288,28 @@ class Settings(BaseSettings):
     api_request_seconds: float = Field(
         60.0, gt=0, description="Time limit of a request in seconds; after it the answer is 503."
     )
+    upload_max_bytes: int = Field(100 * 2**20, ge=1024, description="Maximum size of an uploaded file in bytes.")
+    upload_max_unpacked_bytes: int = Field(
+        2**30, ge=2**20, description="Maximum size of an uploaded file once it is unpacked, in bytes."
+    )
+    upload_max_ratio: int = Field(
+        200, ge=1, description="How many times its own size an uploaded file may unpack to; 1 MiB is always allowed."
+    )
+    upload_max_rows: int = Field(1_000_000, ge=1, description="Maximum number of rows of an uploaded file.")
+    upload_max_columns: int = Field(1000, ge=1, description="Maximum number of columns of an uploaded file.")
+    upload_max_cell_characters: int = Field(
+        2**20, ge=1, description="Maximum number of characters in one cell of an uploaded file."
+    )
+    upload_user_bytes: int = Field(
+        2**30, ge=1024, description="Maximum size in bytes of all uploads of one person that are no training sheet yet."
+    )
+    upload_memory_mb: int = Field(
+        4096, ge=1024, description="Memory, in MiB, of the process that reads one uploaded file."
+    )
+    upload_seconds: float = Field(
+        300.0, gt=0, description="Seconds for an upload to arrive, and again for a process to read it."
+    )
+    uploads_at_once: int = Field(4, ge=1, description="Number of uploads that are received or read at the same time.")
     auth: Literal["none", "token"] = Field(
         "none",
         description="Authentication of REST API, pages and Dagster UI. `none`: everybody on this machine is an admin. "
@@ -411,6 +438,16 @@ class Settings(BaseSettings):
     def suites(self) -> Path:
         """Evaluation suites, each in a directory named by its digest; no text."""
         return self.state_dir / "suites"
+
+    @property
+    def uploads(self) -> Path:
+        """Uploaded files that are no training sheets yet; each is deleted after an hour."""
+        return self.state_dir / "uploads"
+
+    @property
+    def sheet_rows(self) -> Path:
+        """Verdicts on the pairs of training sheets that somebody looked at; no text."""
+        return self.state_dir / "sheet_rows"
 
     @property
     def runs(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -35,6 +36,7 @@ from training_pipeline.api.routes import (
     promotions,
     revocations,
     session,
+    sheet_imports,
     suites,
     training_sheets,
     uses,
@@ -45,6 +47,17 @@ from training_pipeline.settings import Settings
 
 PREFIX: Final = "/api/v1/training"
 BODY_SECONDS: Final = 15.0
+#: Where files come in: for programs, and from the page of imports.
+UPLOADS: Final = (f"{PREFIX}/training-sheets", "/train/uploads")
+#: How often uploads are looked through for those that are too old.
+SWEEP_SECONDS: Final = 300.0
+
+
+async def _sweep(parts: Services) -> None:
+    """Delete uploads that nobody made a training sheet of, again and again."""
+    while True:
+        await to_thread.run_sync(parts.imports.uploads.sweep)
+        await asyncio.sleep(SWEEP_SECONDS)
 
 
 def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
@@ -58,8 +71,12 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         opened = None if services is not None else await to_thread.run_sync(open_services, settings)
         app.state.services = parts = services or cast("Services", opened)
         try:
-            async with Live(parts.store, parts.database).running() as app.state.live:
-                yield
+            sweeping = asyncio.create_task(_sweep(parts))
+            try:
+                async with Live(parts.store, parts.database).running() as app.state.live:
+                    yield
+            finally:
+                sweeping.cancel()
         finally:
             if opened is not None:
                 opened.store.engine.dispose()
@@ -86,6 +103,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         lineage,
         diff,
         training_sheets,
+        sheet_imports,
         models,
         uses,
         model_versions,
@@ -102,7 +120,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     problems.install(app)
     # The last one that is added is the first one that a request meets.
     app.add_middleware(Methods, api=app)
-    app.add_middleware(Bodies, max_bytes=settings.api_max_body_bytes, seconds=BODY_SECONDS)
+    app.add_middleware(Bodies, max_bytes=settings.api_max_body_bytes, seconds=BODY_SECONDS, uploads=UPLOADS)
     app.add_middleware(Access, api=app, settings=settings)
     app.add_middleware(PageSockets, api=app, settings=settings)
     if settings.cors_origins:
@@ -113,6 +131,6 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", HEADER],
             expose_headers=["Idempotent-Replayed", "Location", "Retry-After", HEADER],
         )
-    app.add_middleware(TimeLimit, seconds=settings.api_request_seconds)
+    app.add_middleware(TimeLimit, seconds=settings.api_request_seconds, uploads=UPLOADS)
     app.add_middleware(Requests)
     return app

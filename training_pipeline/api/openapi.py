@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from training_pipeline.schemas.problem import MEDIA_TYPE, Problem
+from training_pipeline.schemas.sheet_import import ImportTrainingSheet
 
 TITLE: Final = "training_pipeline"
 DESCRIPTION: Final = (
@@ -37,9 +38,10 @@ def document(app: FastAPI, *, needs_token: bool) -> dict[str, Any]:
         schemas = made["components"]["schemas"]
         for left in ("HTTPValidationError", "ValidationError"):
             schemas.pop(left, None)
-        inner = Problem.model_json_schema(ref_template=_TEMPLATE)
-        schemas.update(inner.pop("$defs"))
-        schemas["Problem"] = inner
+        for model in (Problem, ImportTrainingSheet):  # FastAPI knows of neither
+            inner = model.model_json_schema(ref_template=_TEMPLATE)
+            schemas.update(inner.pop("$defs"))
+            schemas[model.__name__] = inner
         made["components"]["securitySchemes"] = {"bearer": BEARER}
         for path, operations in made["paths"].items():
             for method, operation in operations.items():

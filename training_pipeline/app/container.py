@@ -22,6 +22,7 @@ from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.databricks.volume_folders import VolumeFolders
+from training_pipeline.datasets.sheet_rows import SheetRows
 from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import TrainingJob
@@ -62,6 +63,9 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.urls import Addresses
 from training_pipeline.tuning.advance import Advance
 from training_pipeline.tuning.studies import Studies
+from training_pipeline.uploads.imports import SheetImports
+from training_pipeline.uploads.limits import UploadLimits
+from training_pipeline.uploads.staging import Uploads
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ class Services:
     tracking: RunTracking
     store: JobStore
     tokens: ApiTokens
+    imports: SheetImports
+    sheet_rows: SheetRows
     jobs: JobService
     poller: Poller
     uses: UseIndex
@@ -114,6 +120,7 @@ def local_backend(settings: Settings) -> LocalBackend:
         models_dir=settings.models,
         asks_permission=True,
         allowed_models=settings.allowed_base_models,
+        early_start=settings.local_early_start,
     )
 
 
@@ -170,6 +177,24 @@ def tracking_of(settings: Settings, database: Database, backend: FineTuningBacke
         experiment=settings.mlflow_experiment,
         artifacts=settings.state_dir / "mlflow-artifacts",
     )
+
+
+def imports_of(settings: Settings) -> SheetImports:
+    """What makes training sheets of uploads. Reads and writes nothing yet."""
+    limits = UploadLimits(
+        bytes=settings.upload_max_bytes,
+        unpacked_bytes=settings.upload_max_unpacked_bytes,
+        ratio=settings.upload_max_ratio,
+        rows=settings.upload_max_rows,
+        columns=settings.upload_max_columns,
+        cell=settings.upload_max_cell_characters,
+        at_once=settings.uploads_at_once,
+        user_bytes=settings.upload_user_bytes,
+        memory_bytes=settings.upload_memory_mb * 2**20,
+        seconds=settings.upload_seconds,
+    )
+    sheets = settings.sheets if settings.sheet_source == "files" else None
+    return SheetImports(Uploads(settings.uploads, limits), sheets, settings.gate_policy)
 
 
 def assemble(
@@ -245,6 +270,8 @@ def assemble(
         tracking=tracking,
         store=store,
         tokens=ApiTokens(store),
+        imports=imports_of(settings),
+        sheet_rows=SheetRows(settings.sheet_rows, policy),
         jobs=jobs,
         poller=poller,
         uses=uses,

@@ -25,6 +25,8 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
         CrossOrigin             cross_origin              403   api.middleware.access
         ForeignHost             foreign_host              403   api.middleware.access
       SheetUnreadable           sheet_unreadable          422
+      UploadTooLarge            upload_too_large          413   uploads.staging
+      UploadNotRead             upload_not_read           422   uploads.child
       GateRefused               gate_refused              422
       SplitRefused              split_refused             422
       GovernanceChanged         governance_changed        409
@@ -38,6 +40,7 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
         BackendUnreachable      backend_unreachable       503
           BackendDenied         backend_unreachable       503
         TooManyFollowers        too_many_streams          503   api.events.live
+        TooManyUploads          too_many_uploads          503   uploads.staging
         BackendSilent           backend_unavailable       503   training_jobs.polling.poll_once
       Refused                   refused                         client.errors
       NotTheService             not_the_service                 client.errors

@@ -53,6 +53,13 @@ class PairPosition(Position):
     row: int = Field(ge=0, lt=2**63)
 
 
+class SheetRowPosition(Position):
+    """After the pair with this number in a version of a training sheet."""
+
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    number: int = Field(ge=0, lt=2**63)
+
+
 class DiffPosition(Position):
     """After this pair, among those that changed in these ways between two datasets."""
 

@@ -34,6 +34,8 @@ from training_pipeline.domain.errors import (
 )
 from training_pipeline.schemas.paging import InvalidParameter
 from training_pipeline.training_jobs.store.request_id import request_id
+from training_pipeline.uploads.child import UploadNotRead
+from training_pipeline.uploads.staging import UploadTooLarge
 
 MEDIA_TYPE: Final = "application/problem+json"
 #: The first class that an error belongs to decides.
@@ -48,6 +50,8 @@ STATUSES: Final[Sequence[tuple[type[PipelineError], int]]] = (
     (PermissionWithdrawn, 409),
     (InvalidRequest, 422),
     (SheetUnreadable, 422),
+    (UploadTooLarge, 413),
+    (UploadNotRead, 422),
     (GateRefused, 422),
     (SplitRefused, 422),
     (BackendFailed, 422),

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from anyio import to_thread
 
 from training_pipeline.api.single_flight import SingleFlight
-from training_pipeline.client.base import Pairs
+from training_pipeline.client.jobs.base import Pairs
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
 from training_pipeline.domain.access import Caller, require_role
@@ -28,9 +28,12 @@ from training_pipeline.schemas.model_version import (
     ModelVersionVerification,
 )
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
+from training_pipeline.schemas.sheet_import import ImportDryRun, ImportTrainingSheet
+from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.schemas.uses import Uses
+from training_pipeline.sheets.diff import SheetDiff
 from training_pipeline.training_jobs.store.facets import Facets
 from training_pipeline.training_jobs.store.idempotency import body_hash
 from training_pipeline.web.urls import JobFilters, VersionFilters
@@ -178,9 +181,57 @@ class PageClient:
         """One training sheet with its export summary."""
         return await _thread(self.local.training_sheet, sheet_id)
 
+    async def sheet_pairs(
+        self, sheet_id: str, *, verdict: str, status: str, search: str, page_size: int, cursor: str | None
+    ) -> TrainingSheetPairs:
+        """A page of a sheet's pairs with their verdicts."""
+        return await _thread(
+            self.local.sheet_pairs,
+            sheet_id,
+            verdict=verdict or None,
+            status=status or None,
+            search=search or None,
+            page_size=page_size,
+            cursor=cursor,
+        )
+
+    async def sheet_versions(self, sheet_id: str) -> tuple[str, ...]:
+        """The earlier versions of a sheet, the newest first."""
+        return await _thread(self.local.sheet_versions, sheet_id)
+
+    async def sheet_changes(self, sheet_id: str, version: str) -> SheetDiff:
+        """What changed since an earlier version."""
+        return await _thread(self.local.sheet_changes, sheet_id, version)
+
     async def preview(self, sheet_id: str, *, limit: int) -> TrainingSheetPreview:
         """The first lines of what would be trained on."""
         return await _thread(self.local.preview, sheet_id, limit=limit)
+
+    @property
+    def may_import(self) -> bool:
+        """Whether the caller may make training sheets of uploads."""
+        return self.caller.may_act_as(least_role(LocalClient.import_upload))
+
+    @property
+    def may_approve(self) -> bool:
+        """Whether the caller may say that a training sheet may be trained on."""
+        return self.caller.may_act_as(least_role(LocalClient.approve_sheet))
+
+    async def look_at_upload(self, upload_id: str, asked: ImportTrainingSheet) -> ImportDryRun:
+        """What an upload would become."""
+        return await _thread(lambda: self.local.look_at_upload(self.local.upload(upload_id), asked))
+
+    async def import_upload(self, upload_id: str, asked: ImportTrainingSheet) -> TrainingSheetDetails:
+        """The training sheet made of an upload."""
+        return await _thread(lambda: self.local.import_upload(self.local.upload(upload_id), asked))
+
+    async def discard_upload(self, upload_id: str) -> None:
+        """Delete an upload."""
+        await _thread(self.local.discard_upload, upload_id)
+
+    async def approve_sheet(self, sheet_id: str, digest: str) -> TrainingSheetDetails:
+        """The training sheet, approved."""
+        return await _thread(self.local.approve_sheet, sheet_id, {"digest": digest})
 
     async def base_models(self) -> BaseModels:
         """The base models on offer."""

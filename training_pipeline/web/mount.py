@@ -27,12 +27,14 @@ def mount(app: FastAPI, settings: Settings) -> None:
     from training_pipeline.web.pages import (
         diff,
         errors,
+        imports,
         job,
         login,
         model_version,
         models,
         new_job,
         revocations,
+        sheet,
         train,
         uses,
     )
@@ -43,7 +45,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
     core.app.config.socket_io_js_transports = ["websocket"]
     core.app.config.quasar_config["loadingBar"]["skipHijack"] = True
     pages.add_static_files("/static", STATIC)
-    for page in (login, train, new_job, job, diff, uses, models, model_version, revocations, errors):
+    for page in (login, train, imports, sheet, new_job, job, diff, uses, models, model_version, revocations, errors):
         page.register(site)
     ui.run_with(
         app,

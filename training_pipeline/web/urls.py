@@ -18,7 +18,13 @@ from training_pipeline.web import formats
 
 HOME: Final = "/train"
 MODELS: Final = f"{HOME}/models"
+IMPORT: Final = f"{HOME}/import"
 _TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
+
+
+def sheet(sheet_id: str) -> str:
+    """A training sheet's page."""
+    return f"{HOME}/sheets/{quote(sheet_id, safe='')}"
 
 
 def new_job(sheet_id: str) -> str:

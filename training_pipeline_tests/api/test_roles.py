@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -50,6 +51,9 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/training-sheets"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/preview"): Role.VIEWER,
+    ("GET", f"{API}/training-sheets/{{training_sheet_id}}/pairs"): Role.VIEWER,
+    ("POST", f"{API}/training-sheets"): Role.OPERATOR,
+    ("POST", f"{API}/training-sheets/{{training_sheet_id}}/approve"): Role.STEWARD,
     ("GET", f"{API}/models"): Role.VIEWER,
     ("GET", f"{API}/uses"): Role.VIEWER,
     ("POST", f"{API}/revocations"): Role.STEWARD,
@@ -122,6 +126,10 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
                 sends = {"json": {"name": "s", "training_sheet_ids": ["unknown"]}}
             url = {"url": "https://models.example.org"} if template.endswith("/endpoints") else None
             sends |= {} if url is None else {"json": url} if method == "POST" else {"params": url}
+            sends |= {"json": {"digest": "0" * 64}} if template.endswith("/approve") else {}
+            if (method, template) == ("POST", f"{API}/training-sheets"):
+                unknown_upload = json.dumps({"id": "x", "upload_id": f"up-{'0' * 32}"})
+                sends = {"files": {"request": (None, unknown_upload, "application/json")}}
             client.cookies.clear()
             answer = client.request(method, path, headers=headers, **sends)
             if least is OF_PAGES:
@@ -136,7 +144,8 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
                 # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs.
                 nothing = ("/lineage", "}/diff/{other_job_id}", "/uses", "{revocation_id}", "/suites/{name}", "/check")
                 unknown = template.endswith(nothing) or template.startswith(VERSION)
-                unknown |= method == "POST" and template in {f"{API}/decisions", f"{API}/suites"}
+                of_nothing = {f"{API}/{name}" for name in ("decisions", "suites", "training-sheets")}
+                unknown |= method == "POST" and template in of_nothing
                 never_moved = template.endswith("/roll-back")
                 expected = {409} if never_moved else {404} if unknown else {200, 201, 204}
                 assert answer.status_code in expected, (method, template, role, answer.text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,11 @@ from training_pipeline.client.roles import least_role
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.errors import Forbidden, InvalidRequest, NotYours
 from training_pipeline.domain.job import Action, JobStatus, TrainingJob
+from training_pipeline.schemas.sheet_import import ImportTrainingSheet
 from training_pipeline.testing.jobs import new_job
+from training_pipeline.uploads.staging import Upload
 
+UPLOAD = Upload("up-0", "ada", Path("none.csv"))
 REQUEST = {"training_sheet_id": "small", "model_name": "triage"}
 VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "create": lambda client: client.create(REQUEST),
@@ -36,6 +40,15 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "training_sheets": lambda client: client.training_sheets(),
     "training_sheet": lambda client: client.training_sheet("small"),
     "preview": lambda client: client.preview("small"),
+    "sheet_pairs": lambda client: client.sheet_pairs("small"),
+    "sheet_versions": lambda client: client.sheet_versions("small"),
+    "sheet_changes": lambda client: client.sheet_changes("small", "x"),
+    "discard_upload": lambda client: client.discard_upload("x"),
+    "receive_upload": lambda client: client.receive_upload("x"),
+    "upload": lambda client: client.upload("x"),
+    "look_at_upload": lambda client: client.look_at_upload(UPLOAD, ImportTrainingSheet(id="x")),
+    "import_upload": lambda client: client.import_upload(UPLOAD, ImportTrainingSheet(id="x")),
+    "approve_sheet": lambda client: client.approve_sheet("small", {"digest": "0" * 64}),
     "base_models": lambda client: client.base_models(),
     "uses": lambda client: client.uses(pair="x"),
     "preview_revocation": lambda client: client.preview_revocation({"label": "x", "reason": "r"}),
@@ -65,7 +78,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "version_facets": lambda client: client.version_facets(),
     "facets": lambda client: client.facets(),
 }
-OF_STEWARDS = {"preview_revocation", "revoke", "decide"}
+OF_STEWARDS = {"preview_revocation", "revoke", "decide", "approve_sheet"}
 OF_OPERATORS = {
     "create",
     "plan",
@@ -76,6 +89,11 @@ OF_OPERATORS = {
     "add_endpoint",
     "remove_endpoint",
     "create_suite",
+    "discard_upload",
+    "receive_upload",
+    "upload",
+    "look_at_upload",
+    "import_upload",
     "retrain",
     "evaluate",
     "cancel_evaluation",
@@ -86,7 +104,7 @@ OF_JOBS = ("create", "plan", "poll", "cancel", "finish", "retry", "plan_retry")
 
 
 def test_every_verb_is_tried_here_and_says_whom_it_is_for() -> None:
-    verbs = {name for name in vars(LocalClient) if not name.startswith("_")} - {"shown"}
+    verbs = {name for name in dir(LocalClient) if not name.startswith("_")} - {"shown"}
     assert set(VERBS) == verbs
     assert {name for name in verbs if least_role(getattr(LocalClient, name)) is Role.OPERATOR} == OF_OPERATORS
     assert {name for name in verbs if least_role(getattr(LocalClient, name)) is Role.STEWARD} == OF_STEWARDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from starlette.datastructures import Headers
@@ -32,14 +32,16 @@ class Bodies:
     Text must be such that the database can hold it: no NUL, no half of a surrogate pair.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, *, max_bytes: int, seconds: float, uploads: Collection[str] = ()) -> None:
+        """Multipart bodies to the paths of `uploads` are left to them."""
+        self._uploads = frozenset(uploads)
         self._app = app
         self._max_bytes = max_bytes
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != "http" or scope["method"] not in BODY_METHODS:
+        if scope["type"] != "http" or scope["method"] not in BODY_METHODS or is_upload(scope, self._uploads):
             await self._app(scope, receive, send)
             return
         try:
@@ -98,6 +100,13 @@ class Bodies:
         return None
 
 
+def is_upload(scope: Scope, paths: Collection[str]) -> bool:
+    """Whether it is a file that comes in, at one of these paths: it has limits of its own. Pure."""
+    if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in paths:
+        return False
+    return Headers(scope=scope).get("content-type", "").lower().startswith("multipart/form-data")
+
+
 class TimeLimit:
     """ASGI middleware: a request that is not being answered in time is answered with 503.
 
@@ -105,14 +114,16 @@ class TimeLimit:
     has started, such as a stream, has no time limit.
     """
 
-    def __init__(self, app: ASGIApp, *, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, *, seconds: float, uploads: Collection[str] = ()) -> None:
+        """Uploads to the paths of `uploads` have a time limit of their own."""
+        self._uploads = frozenset(uploads)
         self._app = app
         self._seconds = seconds
         self._late: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or is_upload(scope, self._uploads):
             await self._app(scope, receive, send)
             return
         begun, closed = asyncio.Event(), False

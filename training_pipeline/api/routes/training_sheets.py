@@ -7,8 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from training_pipeline.api.deps import client_for
-from training_pipeline.api.parameters import SheetId
+from training_pipeline.api.parameters import Cursor, PageRows, SheetId
 from training_pipeline.client.local import LocalClient
+from training_pipeline.domain.usage import Status
+from training_pipeline.schemas.sheet_pairs import SEARCH, VERDICT, TrainingSheetPairs
 from training_pipeline.schemas.training_sheet import TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 
 router = APIRouter(tags=["training sheets"])
@@ -30,6 +32,28 @@ def get_training_sheet(
 ) -> TrainingSheetDetails:
     """Get a training sheet with its export summary. Both gates are applied to every pair now."""
     return client.training_sheet(training_sheet_id)
+
+
+@router.get("/training-sheets/{training_sheet_id}/pairs", operation_id="listTrainingSheetPairs")
+def list_training_sheet_pairs(
+    client: Annotated[LocalClient, client_for(LocalClient.sheet_pairs)],
+    training_sheet_id: SheetId,
+    verdict: Annotated[
+        str | None,
+        Query(pattern=VERDICT, description="Filter: `eligible`, or a reason for exclusion.", examples=["eligible"]),
+    ] = None,
+    status: Annotated[Status | None, Query(description="Filter: status of the pair.", examples=["labeled"])] = None,
+    search: Annotated[
+        str | None,
+        Query(pattern=SEARCH, description="Filter: text in the id of the pair, item or label.", examples=["qa-0003"]),
+    ] = None,
+    page_size: PageRows = 50,
+    cursor: Cursor = None,
+) -> TrainingSheetPairs:
+    """List the pairs of a training sheet with their verdicts, by id. A cursor stays with the version it began with."""
+    return client.sheet_pairs(
+        training_sheet_id, verdict=verdict, status=status, search=search, page_size=page_size, cursor=cursor
+    )
 
 
 @router.get("/training-sheets/{training_sheet_id}/preview", operation_id="previewTrainingSheet")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,7 @@ from training_pipeline.sheets.files.versions import VERSION, version_of
 from training_pipeline.sheets.files.versions import keep as keep_version
 from training_pipeline.sheets.head import Head, read_head, write_head
 from training_pipeline.sheets.importing.convert import Conversion, convert
-from training_pipeline.sheets.importing.reading.source import SUFFIXES, read_source
+from training_pipeline.sheets.importing.reading.source import SUFFIXES, Source, read_source
 from training_pipeline.sheets.importing.request import ImportRequest, unstated
 from training_pipeline.sheets.importing.tally import Findings
 
@@ -49,7 +49,13 @@ class Imported:
         return self.conversion.tally.pairs
 
 
-def import_sheet(request: ImportRequest, directory: Path, *, overwrite: bool = False, keep: bool = True) -> Imported:
+#: Stands between a file and whoever reads it, to bound or to watch its rows.
+Guard = Callable[[Source], Source]
+
+
+def import_sheet(
+    request: ImportRequest, directory: Path, *, overwrite: bool = False, keep: bool = True, guard: Guard | None = None
+) -> Imported:
     """Write `<id>@<digest>.parquet` and then `<id>.yaml`, which names it, readable by their owner only.
 
     The head makes the sheet, and its rename replaces one: whoever reads sees the old sheet or the new one, at any time
@@ -63,7 +69,7 @@ def import_sheet(request: ImportRequest, directory: Path, *, overwrite: bool = F
     problems = list(unstated(request))
     if any(problem.pointer == "--id" for problem in problems):
         raise _refused(problems)
-    conversion = examine(request)
+    conversion = examine(request, guard)
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with hold(directory):
@@ -72,7 +78,7 @@ def import_sheet(request: ImportRequest, directory: Path, *, overwrite: bool = F
         raise _not_written(directory, error.strerror or str(error)) from error
 
 
-def examine(request: ImportRequest) -> Conversion:
+def examine(request: ImportRequest, guard: Guard | None = None) -> Conversion:
     """The file as it would be imported, by its first rows; raises `InvalidRequest` where it is none that is known."""
     file, mapping = request.file, request.mapping
     if not is_file(file):
@@ -84,7 +90,7 @@ def examine(request: ImportRequest) -> Conversion:
     if source is None:
         expected = f"{file.name} is none of {', '.join(SUFFIXES)}"
         raise _refused([FieldProblem("FILE", "unknown_format", expected), *unstated(request)])
-    return convert(source, request)
+    return convert(source if guard is None else guard(source), request)
 
 
 def dry(request: ImportRequest) -> Conversion:
@@ -96,15 +102,20 @@ def dry(request: ImportRequest) -> Conversion:
     return conversion
 
 
+def left_open(conversion: Conversion) -> list[FieldProblem]:
+    """What must still be said of a file that was read to its end before it can be imported."""
+    has_status = bool(conversion.format.status_words)
+    return [*unstated(conversion.request, has_status=has_status), *conversion.refusals()]
+
+
 def refuse(conversion: Conversion) -> None:
     """Raise whatever keeps a file that was read to its end from being imported."""
-    request, tally = conversion.request, conversion.tally
+    tally = conversion.tally
     if not tally.rows:
         tally.faults.add(Problem("", "empty_file", "holds no pairs; a training sheet needs at least one"))
     if len(tally.faults):
         raise _unreadable(conversion, tally.faults, "cannot be read")
-    has_status = bool(conversion.format.status_words)
-    if problems := [*unstated(request, has_status=has_status), *conversion.refusals()]:
+    if problems := left_open(conversion):
         raise _refused(
             problems, f"It was read as {conversion.source.kind}, {conversion.format.title}: {conversion.why}."
         )
@@ -131,7 +142,7 @@ def _imported(
     scratch = Path(tempfile.mkdtemp(prefix=f".{request.id}.", dir=directory))
     try:
         written = scratch / "pairs"
-        _write(conversion, written)
+        write_pairs(conversion, written)
         refuse(conversion)
         data = directory / f"{request.id}@{sha256(written)[:12]}.parquet"
         head = _head(conversion, data.name)
@@ -149,7 +160,8 @@ def _imported(
     return Imported(head, head_file, data, conversion)
 
 
-def _write(conversion: Conversion, file: Path) -> None:
+def write_pairs(conversion: Conversion, file: Path) -> None:
+    """Read the file to its end, and write its pairs as Parquet."""
     schema = PAIR_SCHEMA.to_pyarrow()
     with pq.ParquetWriter(file, schema) as writer:
         batch: list[dict[str, Any]] = []
@@ -193,7 +205,11 @@ def _head(conversion: Conversion, pairs_file: str) -> Head:
         tags=request.tags,
         owner=request.owner,
         description=request.description,
-        metadata={"imported_from": request.file.name, "imported_format": conversion.format.name},
+        metadata={
+            **request.metadata,
+            "imported_from": request.file.name,
+            "imported_format": conversion.format.name,
+        },
         pairs_file=pairs_file,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.training_sheet import Reference, SheetStatus
@@ -50,6 +50,8 @@ class ImportRequest(BaseModel):
     tags: tuple[str, ...] = ()
     owner: str = ""
     description: str = ""
+    #: What the head shall say beside the name of the file and its format, such as who imported it.
+    metadata: dict[str, str] = Field(default_factory=dict)
 
     def stated(self) -> dict[str, object]:
         """What is stated for every pair, by column of the sheet."""

@@ -69,7 +69,7 @@ class SheetTable:
             with self._foot, Tag("div", classes="empty"):
                 icon("sheet")
                 Tag("p", "No training sheets yet.", classes="empty-title")
-                Tag("p", "Import one with `training-pipeline sheets import`.", classes="muted")
+                link("Import a file", urls.IMPORT)
 
     def _add(self, sheets: list[TrainingSheet]) -> None:
         with self._body:
@@ -91,7 +91,7 @@ class _Row:
         self.sheet = sheet
         with Tag("tr", role="row"):
             with _cell("Training sheet", "wide"):
-                Tag("span", sheet.name, classes="strong")
+                link(sheet.name, urls.sheet(sheet.id), classes="strong")
                 Tag("span", sheet.id, classes="sub mono")
             with _cell("Source"):
                 Tag("span", sheet.source_sheet.name or sheet.source_sheet.id)

@@ -159,3 +159,34 @@ class LocalTime extends HTMLElement {
 }
 customElements.define("local-time", LocalTime);
 setInterval(() => LocalTime.shown.forEach((each) => each.show()), 15000);
+
+// <input type="file" data-upload="/address">: sends the file as it is chosen or dropped, and tells the page what came of it.
+(() => {
+  async function send(input, file) {
+    const said = input.parentElement.querySelector("[data-upload-said]");
+    said.textContent = `Sending ${file.name} …`;
+    const body = new FormData();
+    body.append("file", file, file.name);
+    const answer = await fetch(input.dataset.upload, { method: "POST", body }).catch(() => null);
+    const found = await answer?.json().catch(() => null);
+    input.value = ""; // so that a mended file of the same name can be chosen
+    if (answer?.ok && found) {
+      said.textContent = `${found.file} was received.`;
+      emitEvent("uploaded", found);
+      return;
+    }
+    said.textContent = [found?.detail ?? "The file could not be sent.", found?.errors?.[0]?.detail, found?.hint].filter(Boolean).join(" ");
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-upload]") && event.target.files.length) send(event.target, event.target.files[0]);
+  });
+  for (const kind of ["dragover", "dragleave", "drop"])
+    document.addEventListener(kind, (event) => {
+      const place = event.target.closest?.("[data-drop]");
+      for (const each of document.querySelectorAll("[data-drop]")) each.classList.toggle("is-over", each === place && kind === "dragover");
+      if (kind !== "dragleave" && event.dataTransfer?.types.includes("Files")) event.preventDefault(); // else it is opened
+      if (kind === "drop" && place && event.dataTransfer.files.length)
+        send(place.querySelector("[data-upload]"), event.dataTransfer.files[0]);
+    });
+})();

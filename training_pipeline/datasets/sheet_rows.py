@@ -1,0 +1,181 @@
+"""The pairs of a sheet with their verdicts, row by row, without text: judged once for a version, and paged from a file.
+
+To judge a million pairs takes many seconds, and somebody who pages waits for none of it. A version never changes, so
+what was judged holds for as long as the policy does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+
+from training_pipeline.datasets.verdicts import judged
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
+from training_pipeline.infra.staging import disk_errors
+from training_pipeline.sheets.base import OpenSheet
+
+#: Versions whose rows are kept; the one that was not looked at for longest goes.
+MOST_KEPT: Final = 20
+#: What stands for no reason, where rows are filtered: the pair may be trained on.
+ELIGIBLE: Final = "eligible"
+_VERDICT: Final = ("reason", "classification", "usage_reason")
+_STATED: Final = (
+    *("item_ref", "canonical_label_id", "status", "reviewed_by", "reviewed_at"),
+    *("constraints_set_by", "constraints_set_at"),
+)
+_SEARCHED: Final = ("pair_id", "item_ref", "canonical_label_id")
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """A pair and its verdict. `reason` is null where it may be trained on."""
+
+    number: int
+    pair_id: str | None
+    item_ref: str | None
+    canonical_label_id: str | None
+    status: str | None
+    allowed_uses: tuple[str, ...] | None
+    prohibited_uses: tuple[str, ...] | None
+    reason: str | None
+    usage_reason: str | None
+    classification: str | None
+    reviewed_by: str | None
+    reviewed_at: str | None
+    constraints_set_by: str | None
+    constraints_set_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRowPage:
+    """Rows in the order of their pair ids, how many pass the filters, and the number to go on after, if any."""
+
+    rows: tuple[SheetRow, ...]
+    total: int
+    next_after: int | None
+
+
+class SheetRows:
+    """Rows of sheets in files of a private directory."""
+
+    def __init__(self, directory: Path, policy: GatePolicy) -> None:
+        self._directory = directory
+        self._policy = policy
+        self._key = hashlib.sha256(policy.model_dump_json().encode()).hexdigest()[:8]
+
+    def has(self, sheet_id: str, digest: str) -> bool:
+        """Whether this version was judged already. Reads only."""
+        return self._file(sheet_id, digest).is_file()
+
+    def judge(self, opened: OpenSheet) -> None:
+        """Judge all pairs of an open sheet and keep the verdicts, unless that was done. No text is kept."""
+        file = self._file(opened.sheet.id, opened.digest)
+        if file.is_file():
+            return
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        made = file.with_name(f".{file.name}.{os.getpid()}.{id(opened)}")
+        try:
+            with (
+                judged(opened, self._policy) as verdicts,
+                disk_errors("judge the pairs"),
+                opened.engine.fetch(_with_verdicts(opened.pairs, verdicts)) as rows,
+            ):
+                _numbered(rows).to_parquet(made, compression="zstd")
+            made.chmod(0o600)
+            made.replace(file)
+        finally:
+            made.unlink(missing_ok=True)
+        self._forget_old()
+
+    def page(
+        self,
+        sheet_id: str,
+        digest: str,
+        *,
+        reason: str | None = None,
+        status: str | None = None,
+        search: str = "",
+        after: int = 0,
+        limit: int = 50,
+    ) -> SheetRowPage:
+        """The rows after a number that pass every filter. `has` this version, or `FileNotFoundError`. Reads only.
+
+        `reason` may be `ELIGIBLE`; `search` looks for its text in ids of pair, item and label, in any case of letters.
+        """
+        file = self._file(sheet_id, digest)
+        if not file.is_file():
+            raise FileNotFoundError(file)
+        os.utime(file)
+        conditions, values = _conditions(reason, status, search)
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        further = " AND ".join([*conditions, "number > ?"])
+        with duckdb.connect() as engine:
+            source = "read_parquet(?)"
+            (total,) = engine.execute(f"SELECT count(*) FROM {source} {where}", [str(file), *values]).fetchall()[0]  # noqa: S608
+            found = engine.execute(
+                f"SELECT {', '.join(SheetRow.__slots__)} FROM {source} WHERE {further} ORDER BY number LIMIT ?",  # noqa: S608
+                [str(file), *values, after, limit + 1],
+            ).fetchall()
+        rows = tuple(map(_row, found))
+        shown = rows[:limit]
+        return SheetRowPage(shown, int(total), shown[-1].number if len(rows) > limit else None)
+
+    def _file(self, sheet_id: str, digest: str) -> Path:
+        return self._directory / f"{sheet_id}@{digest[:32]}-{self._key}.parquet"
+
+    def _forget_old(self) -> None:
+        files = sorted(self._directory.glob("*.parquet"), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in files[MOST_KEPT:]:
+            path.unlink(missing_ok=True)
+
+
+def _row(cells: tuple[Any, ...]) -> SheetRow:
+    values: list[Any] = [tuple(cell) if isinstance(cell, list) else cell for cell in cells]
+    return SheetRow(*values)
+
+
+def _with_verdicts(pairs: ir.Table, verdicts: ir.Table) -> ir.Table:
+    """Each pair as it is stated, with its verdict: `invalid` for what has no id, or one that several have."""
+    each = verdicts.group_by(judged_id="pair_id").agg(**{name: verdicts[name].max() for name in _VERDICT}, seen=True)
+    stated = pairs.select("pair_id", *_STATED, "allowed_uses", "prohibited_uses", stated_reason=pairs.usage_reason)
+    joined = stated.left_join(each, stated.pair_id == each.judged_id)
+    return joined.select(
+        "pair_id",
+        *_STATED,
+        "allowed_uses",
+        "prohibited_uses",
+        "classification",
+        reason=ibis.cases((joined.seen.isnull(), str(Reason.INVALID)), else_=joined.reason),
+        usage_reason=ibis.coalesce(joined.usage_reason, joined.stated_reason),
+    )
+
+
+def _numbered(rows: ir.Table) -> ir.Table:
+    """The rows numbered from 1 in the order of their ids, in which `p-9` comes before `p-10`."""
+    stem = rows.pair_id.re_replace("[0-9]+$", "")
+    order = [stem, rows.pair_id.length(), rows.pair_id, rows.item_ref]
+    return rows.mutate(number=ibis.row_number().over(order_by=order) + 1).order_by("number")
+
+
+def _conditions(reason: str | None, status: str | None, search: str) -> tuple[list[str], list[Any]]:
+    conditions: list[str] = []
+    values: list[Any] = []
+    if reason == ELIGIBLE:
+        conditions.append("reason IS NULL")
+    elif reason is not None:
+        conditions.append("reason = ?")
+        values.append(reason)
+    if status is not None:
+        conditions.append("lower(trim(status)) = ?")
+        values.append(status)
+    if search:
+        conditions.append("(" + " OR ".join(f"contains(lower({name}), ?)" for name in _SEARCHED) + ")")
+        values.extend([search.lower()] * len(_SEARCHED))
+    return conditions, values

@@ -1,0 +1,207 @@
+"""Requests to make a training sheet of an upload, and what is found in one."""
+
+from __future__ import annotations
+
+from typing import Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from training_pipeline.domain import training_sheet
+from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.domain.usage import DataClassification
+from training_pipeline.domain.validation import problems_from_validation
+from training_pipeline.schemas.base import Answer
+from training_pipeline.schemas.training_sheet import ExportSummary
+from training_pipeline.sheets.importing.mapping import ColumnMapping
+from training_pipeline.sheets.importing.request import ImportRequest
+from training_pipeline.uploads.found import Found
+from training_pipeline.uploads.staging import ID
+
+_SHEET_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
+_TEXT: Final = 1000
+_USES: Final = [["training", "validation"]]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Origin(_Asked):
+    """A source of a training sheet."""
+
+    id: str = Field(min_length=1, max_length=_TEXT, description="Its id.", examples=["incoming-documents"])
+    name: str = Field("", max_length=_TEXT, description="Its name.", examples=["Incoming documents"])
+    version: str = Field("", max_length=_TEXT, description="Its version.", examples=["7"])
+
+
+class ImportMapping(_Asked):
+    """How the file is read. What is left out is recognised."""
+
+    format: str | None = Field(
+        None, max_length=100, description="Format of the rows; null to recognise it.", examples=["columns"]
+    )
+    columns: dict[str, list[str]] = Field(
+        {},
+        description="Column of the training sheet to the column of the file; a question may be made of several.",
+        examples=[{"question": ["context", "question"], "answer": ["reply"], "allowed_uses": ["ok_for_training"]}],
+    )
+    values: dict[str, dict[str, list[str]]] = Field(
+        {},
+        description="Column of the training sheet to what the words of the file mean there; an empty list for nothing.",
+        examples=[{"allowed_uses": {"yes": ["training", "validation"], "no": []}}],
+    )
+    ignore: list[str] = Field([], description="Columns that are left out on purpose.", examples=[["notes"]])
+    choose: str | None = Field(
+        None, max_length=100, description="Which of several annotations of an item counts.", examples=["agree"]
+    )
+    delimiter: str | None = Field(None, max_length=10, description="CSV: the field separator.", examples=[";"])
+    list_separator: str | None = Field(
+        None, max_length=10, description="CSV: what stands between the words of a list.", examples=["|"]
+    )
+    worksheet: str | None = Field(
+        None, max_length=_TEXT, description="The worksheet of a workbook with several.", examples=["Answers"]
+    )
+
+
+class ImportTrainingSheet(_Asked):
+    """A training sheet to make of an upload. Nothing is approved or allowed by default."""
+
+    upload_id: str | None = Field(
+        None,
+        pattern=ID,
+        description="An upload of an earlier dry run, instead of a file.",
+        examples=["up-" + "0f" * 16],
+    )
+    id: str = Field(pattern=_SHEET_ID, description="Id of the new training sheet.", examples=["triage"])
+    mapping: ImportMapping = Field(ImportMapping(), description="How the file is read.")
+    name: str | None = Field(None, max_length=_TEXT, description="Its name; by default its id.", examples=["Triage"])
+    sheet_status: training_sheet.SheetStatus | None = Field(
+        None,
+        description="Status of the training sheet; `review` by default. Only a steward may approve one.",
+        examples=["review"],
+    )
+    status: str | None = Field(None, max_length=100, description="Status of every pair.", examples=["labeled"])
+    allow: list[str] = Field([], max_length=10, description="Uses allowed for every pair.", examples=_USES)
+    prohibit: list[str] = Field(
+        [], max_length=10, description="Uses prohibited for every pair, or `none`.", examples=[["none"]]
+    )
+    classification: DataClassification | None = Field(
+        None, description="Classification of every pair.", examples=["internal"]
+    )
+    usage_reason: str | None = Field(
+        None, max_length=_TEXT, description="Reason for the uses.", examples=["contract 17"]
+    )
+    reviewed_by: str | None = Field(None, max_length=_TEXT, description="Who reviewed the pairs.", examples=["grace"])
+    reviewed_at: str | None = Field(None, max_length=100, description="When.", examples=["2026-11-28"])
+    constraints_set_by: str | None = Field(
+        None, max_length=_TEXT, description="Who decided on their uses.", examples=["ada"]
+    )
+    constraints_set_at: str | None = Field(None, max_length=100, description="When.", examples=["2026-11-28"])
+    source: Origin | None = Field(None, description="The sheet that the items come from.")
+    template: Origin | None = Field(None, description="The prompt template that asked the questions.")
+    tags: list[str] = Field([], max_length=100, description="Tags of the source table.", examples=[["PHI"]])
+    owner: str = Field("", max_length=_TEXT, description="Owner of the training sheet.", examples=["operations"])
+    description: str = Field("", max_length=10_000, description="Its description.", examples=["Which desk?"])
+    replace: bool = Field(
+        False, description="Replace a training sheet with this id; the old version is kept.", examples=[False]
+    )
+
+    def request(self) -> ImportRequest:
+        """What the importer is asked for, but for the file. Raises `InvalidRequest` for a wrong mapping. Pure."""
+        stated = self.model_dump(exclude_none=True, exclude={"mapping", "upload_id", "replace"})
+        mapping = self.mapping.model_dump(exclude_none=True, exclude_defaults=True)
+        try:
+            read = ColumnMapping.model_validate(mapping)
+        except ValueError as error:
+            found = problems_from_validation(error.errors(include_url=False))  # type: ignore[attr-defined]
+            problems = [type(one)(f"/mapping{one.pointer}", one.code, one.message) for one in found]
+            raise InvalidRequest("The mapping cannot be used.", problems=problems) from None
+        return ImportRequest.model_validate({**stated, "file": "upload", "mapping": read})
+
+
+class ApproveTrainingSheet(_Asked):
+    """The approval of a training sheet."""
+
+    digest: str = Field(
+        pattern=r"^[0-9a-f]{64}$",
+        description="The version that was looked at: its SHA-256 (hex).",
+        examples=["0f" * 32],
+    )
+
+
+class ImportProblem(Answer):
+    """A problem of the file, and the rows that have it."""
+
+    severity: str = Field(description="error or warning.", examples=["error"])
+    where: str = Field(description="File, rows and column.", examples=["answers.csv, line 3, reply"])
+    column: str = Field(description="The column; empty for the whole row.", examples=["reply"])
+    code: str = Field(description="Stable code.", examples=["missing_content"])
+    message: str = Field(description="What is wrong. Never the text of a pair.", examples=["is empty"])
+    count: int = Field(description="How many rows have it.", examples=[1])
+    rows: list[int] = Field(description="The first of them.", examples=[[3]])
+
+
+class ImportQuestion(Answer):
+    """What must still be said before a training sheet can be made."""
+
+    pointer: str = Field(description="JSON pointer of the field that says it.", examples=["/status"])
+    code: str = Field(description="Stable code.", examples=["not_stated"])
+    message: str = Field(description="What is missing or wrong.", examples=["is not stated"])
+
+
+class ImportColumn(Answer):
+    """A column of the file."""
+
+    name: str = Field(description="Its name.", examples=["ok_for_training"])
+    values: list[str] = Field(description="Its values, where they are few and short.", examples=[["yes", "no"]])
+    has_more_values: bool = Field(description="Whether they are not.", examples=[False])
+
+
+class ImportRow(Answer):
+    """One of the first rows."""
+
+    row: int = Field(description="Its line or row in the file.", examples=[2])
+    cells: dict[str, str] = Field(
+        description="The beginning of the text in each column.", examples=[{"question": "Who?", "reply": "Ada."}]
+    )
+
+
+class ImportDryRun(Answer):
+    """What an upload would become. No training sheet was made."""
+
+    dry_run: bool = Field(True, description="Always true.", examples=[True])
+    upload_id: str = Field(description="Id of the upload, for an hour.", examples=["up-" + "0f" * 16])
+    file: str = Field(description="Name of the file.", examples=["answers.csv"])
+    kind: str = Field(description="What the file is.", examples=["CSV"])
+    kind_because: str = Field(description="Why it was taken for that.", examples=["the first line has ','"])
+    format: str = Field(description="Format of its rows.", examples=["columns"])
+    format_title: str = Field(description="The format, in words.", examples=["a table of questions and answers"])
+    format_because: str = Field(description="Why.", examples=["it is none of the other formats"])
+    unit: str = Field(description="What rows are counted in: line, row or value.", examples=["line"])
+    rows: int = Field(description="Rows that were read.", examples=[120])
+    pairs: int = Field(description="Pairs that they give.", examples=[120])
+    sound: int = Field(description="Pairs that are sound in form.", examples=[119])
+    is_ready: bool = Field(description="Whether a training sheet can be made of it as it is.", examples=[False])
+    columns: list[ImportColumn] = Field(description="The columns of the file.")
+    used: dict[str, list[str]] = Field(
+        description="Column of the training sheet to columns of the file.", examples=[{"answer": ["reply"]}]
+    )
+    unused: dict[str, int] = Field(description="Columns that are not used, with rows.", examples=[{"notes": 120}])
+    left_out: dict[str, int] = Field(description="Rows and texts that are left out, by why.", examples=[{}])
+    unmapped: dict[str, dict[str, int]] = Field(
+        description="Column of the training sheet to words that mean nothing there.",
+        examples=[{"allowed_uses": {"'yes'": 80}}],
+    )
+    first_rows: list[ImportRow] = Field(description="The first rows.")
+    problems: list[ImportProblem] = Field(description="Problems of the rows, 200 kinds at most.")
+    open_questions: list[ImportQuestion] = Field(description="What must still be said.")
+    gates: ExportSummary | None = Field(
+        description="What the gates say of the pairs as they would be now; null where the file cannot be read."
+    )
+
+    @classmethod
+    def of(cls, upload_id: str, file: str, found: Found) -> Self:
+        """What was found in an upload. Pure."""
+        fields = found.model_dump(mode="json", exclude={"gates"})
+        gates = None if found.gates is None else ExportSummary.of(found.gates)
+        return cls.model_validate({"upload_id": upload_id, "file": file, **fields, "gates": gates})

@@ -1,0 +1,121 @@
+"""What an upload would become: read to its end, judged by the gates, and left as it is.
+
+This is what the process does that reads an upload; see `child`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from training_pipeline.datasets.summary import export_summary
+from training_pipeline.domain.errors import InvalidRequest, SheetUnreadable
+from training_pipeline.domain.export_summary import ExportSummary
+from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.training_sheet import Reference, SheetStatus
+from training_pipeline.infra.files import replace_file
+from training_pipeline.sheets.files.source import FileTrainingSheets
+from training_pipeline.sheets.head import Head, write_head
+from training_pipeline.sheets.importing.convert import Conversion
+from training_pipeline.sheets.importing.importer import Guard, examine, left_open, refuse, write_pairs
+from training_pipeline.sheets.importing.reading.source import Source
+from training_pipeline.sheets.importing.request import ImportRequest
+from training_pipeline.uploads.found import Found, FoundProblem, OpenQuestion
+from training_pipeline.uploads.glance import Glance
+from training_pipeline.uploads.limits import UploadLimits, bounded
+from training_pipeline.uploads.wording import as_field, in_words
+
+#: Problems that are listed; all of them are counted.
+MOST_PROBLEMS: Final = 200
+_SHEET: Final = "looked-at"
+_NOT_STATED: Final = Reference(id="not-stated")
+
+
+def guard_of(limits: UploadLimits, glance: Glance | None = None) -> Guard:
+    """What keeps a source within the limits, and has it looked at on the way."""
+
+    def guard(source: Source) -> Source:
+        within = bounded(source, limits)
+        return within if glance is None else glance.watching(within)
+
+    return guard
+
+
+def look(request: ImportRequest, scratch: Path, limits: UploadLimits, policy: GatePolicy) -> Found:
+    """Read an upload to its end and say what was found. Writes below `scratch` only, and removes it.
+
+    Raises `InvalidRequest` for a file of no known kind. What else is wrong is part of what was found.
+    """
+    glance = Glance()
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(mode=0o700)
+    try:
+        conversion = examine(request, guard_of(limits, glance))
+        pairs = scratch / f"{_SHEET}.parquet"
+        write_pairs(conversion, pairs)
+        questions, is_ready = left_open(conversion), _is_ready(conversion)
+        tally = conversion.tally
+        gates = _gates(conversion, scratch, limits, policy) if tally.pairs and not len(tally.faults) else None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    source, file, unit = conversion.source, request.file.name, conversion.source.unit
+    return Found(
+        kind=source.kind,
+        kind_because=source.why,
+        format=conversion.format.name,
+        format_title=conversion.format.title,
+        format_because=conversion.why,
+        unit=unit,
+        rows=tally.rows,
+        pairs=tally.pairs,
+        sound=tally.sound,
+        is_ready=is_ready,
+        columns=glance.columns(tally.columns),
+        used=conversion.used_sources(),
+        unused=dict(tally.unused.most_common(200)),
+        left_out=dict(tally.left_out),
+        unmapped={target: dict(words.most_common(100)) for target, words in tally.unmapped.items()},
+        first_rows=tuple(glance.first.values()),
+        problems=tuple(
+            FoundProblem(
+                severity=str(one.severity),
+                where=one.where(file, unit),
+                column=one.path,
+                code=one.code,
+                message=in_words(one.message),
+                count=one.count,
+                rows=tuple(one.rows),
+            )
+            for one in [*tally.faults, *tally.findings][:MOST_PROBLEMS]
+        ),
+        open_questions=tuple(
+            OpenQuestion(pointer=one.pointer, code=one.code, message=one.message) for one in map(as_field, questions)
+        ),
+        gates=gates,
+    )
+
+
+def _is_ready(conversion: Conversion) -> bool:
+    try:
+        refuse(conversion)
+    except (InvalidRequest, SheetUnreadable):
+        return False
+    return True
+
+
+def _gates(conversion: Conversion, scratch: Path, limits: UploadLimits, policy: GatePolicy) -> ExportSummary:
+    """What the gates say of the pairs as they are now. What nobody stated is not allowed."""
+    request = conversion.request
+    head = Head(
+        name=_SHEET,
+        status=SheetStatus.REVIEW,
+        source_sheet=request.source or _NOT_STATED,
+        prompt_template=request.template or _NOT_STATED,
+        tags=request.tags,
+    )
+    replace_file(scratch / f"{_SHEET}.yaml", write_head(head))
+    memory = f"{max(64, limits.memory_bytes // 4 // 2**20)}MB"
+    sheets = FileTrainingSheets([scratch], memory_limit=memory, threads=2, temp_directory=scratch / "tmp")
+    with sheets.open(_SHEET) as opened:
+        return export_summary(opened, policy)

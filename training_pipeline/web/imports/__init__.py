@@ -1,0 +1,1 @@
+"""The page that makes a training sheet of a file."""

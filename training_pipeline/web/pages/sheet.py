@@ -1,0 +1,148 @@
+"""/train/sheets/{id}: a training sheet, its counts, its pairs, its versions, and the jobs made from it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import Request
+from nicegui import background_tasks, ui
+
+from training_pipeline.domain.errors import NotFound, PipelineError
+from training_pipeline.schemas.training_job import TrainingJobPage
+from training_pipeline.schemas.training_sheet import TrainingSheetDetails
+from training_pipeline.web import formats, urls
+from training_pipeline.web.client import PageClient
+from training_pipeline.web.elements import (
+    Badge,
+    Tag,
+    button,
+    code,
+    fact,
+    icon,
+    link,
+    moment,
+    panel,
+    small_table,
+    text_fact,
+)
+from training_pipeline.web.layout import frame, go, problem
+from training_pipeline.web.models.state import PATIENCE
+from training_pipeline.web.pages.errors import show_not_found
+from training_pipeline.web.sheets.export_summary import show_summary
+from training_pipeline.web.sheets.rows import SheetRowTable
+from training_pipeline.web.sheets.versions import VersionsPanel
+from training_pipeline.web.site import Site
+from training_pipeline.web.urls import JobFilters
+
+_JOBS = 20
+
+
+def register(site: Site) -> None:
+    """Add the page."""
+
+    @ui.page("/sheets/{sheet_id}", response_timeout=PATIENCE)
+    async def sheet(request: Request, sheet_id: str) -> None:
+        client = site.client(request)
+        try:
+            found, versions, jobs = await asyncio.gather(
+                client.sheet(sheet_id),
+                client.sheet_versions(sheet_id),
+                client.jobs(JobFilters(sheet=sheet_id), page_size=_JOBS),
+            )
+        except NotFound as error:
+            show_not_found(site, client.caller, error)
+            return
+        except PipelineError as error:
+            with frame(sheet_id, site, client.caller):
+                problem(error, title="This training sheet cannot be read")
+            return
+        with frame(found.name, site, client.caller):
+            _head(found, client)
+            with Tag("div", classes="columns"):
+                with Tag("div"), panel("What may be trained on", name="gates"):
+                    show_summary(found.export_summary)
+                with Tag("div"):
+                    _about(found)
+                    _jobs(jobs, found.id)
+            with panel("Pairs", name="pairs"):
+                rows = SheetRowTable(client, found.id)
+            VersionsPanel(client, found.id, versions)
+        page = ui.context.client
+
+        async def load() -> None:
+            await page.connected()
+            with page:
+                await rows.load()
+
+        background_tasks.create(load(), name="load the pairs of a training sheet")
+
+
+def _head(found: TrainingSheetDetails, client: PageClient) -> None:
+    with Tag("nav", classes="crumbs", aria_label="Breadcrumb"):
+        link("Train", urls.HOME)
+        Tag("span", "/", aria_hidden="true")
+        Tag("span", found.name, aria_current="page")
+    with Tag("div", classes="page-head"):
+        with Tag("div", classes="title"):
+            with Tag("div", classes="title-line"):
+                Tag("h1", found.name)
+                Tag("span", found.status, classes="tag")
+            Tag("p", found.description or f"Training sheet {found.id}", classes="lede")
+        with Tag("div", classes="buttons"):
+            if not found.trainable and client.may_approve:
+                trouble = Tag("div")
+
+                async def approve() -> None:
+                    try:
+                        await client.approve_sheet(found.id, found.digest)
+                    except PipelineError as error:
+                        trouble.clear()
+                        with trouble:
+                            problem(error, title="The sheet was not approved")
+                        return
+                    go(urls.sheet(found.id))
+
+                button("Approve", kind="primary", picture="check").when("click", approve)
+            if found.trainable and client.may_create:
+                link("Train", urls.new_job(found.id), classes="button primary", aria_label=f"Train on {found.name}")
+    if not found.trainable:
+        with Tag("div", classes="notice warn", role="note"):
+            icon("alert")
+            Tag("p", f"Its status is {found.status}: it cannot be trained on until a steward approves it.")
+
+
+def _about(found: TrainingSheetDetails) -> None:
+    with panel("About", name="about"), Tag("dl", classes="facts"):
+        with fact("Id"):
+            code(found.id, copied_as="training sheet id")
+        with fact("Version"):
+            code(found.digest[:12])
+        text_fact("Source", found.source_sheet.name or found.source_sheet.id)
+        text_fact("Prompt template", found.prompt_template.name or found.prompt_template.id)
+        if found.tags:
+            text_fact("Tags", ", ".join(found.tags))
+        if found.owner:
+            text_fact("Owner", found.owner)
+        for name in sorted(found.metadata):
+            text_fact(formats.words(name), str(found.metadata[name]))
+
+
+def _jobs(jobs: TrainingJobPage, sheet_id: str) -> None:
+    with panel("Training jobs made from it", name="jobs") as head:
+        with head:
+            Tag("span", formats.count(jobs.total), classes="muted")
+        if not jobs.jobs:
+            Tag("p", "None yet.", classes="muted")
+            return
+        with small_table("Jobs", ("Job", "Model", "Status", "Created")):
+            for job in jobs.jobs:
+                with Tag("tr"):
+                    with Tag("td", classes="mono"):
+                        link(job.id, urls.job(job.id))
+                    Tag("td", job.model_name)
+                    with Tag("td"):
+                        Badge(job.status)
+                    with Tag("td"):
+                        moment(job.created_at)
+        if jobs.total > len(jobs.jobs):
+            link(f"All {jobs.total:,} jobs", JobFilters(sheet=sheet_id).address())

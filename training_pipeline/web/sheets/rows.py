@@ -1,0 +1,128 @@
+"""The pairs of a training sheet: verdict, status, uses, who and when; filtered and paged. Never their text."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.domain.export_summary import MEANINGS
+from training_pipeline.domain.rules.policy import Reason
+from training_pipeline.domain.usage import Status
+from training_pipeline.schemas.sheet_pairs import SheetPair
+from training_pipeline.web import formats
+from training_pipeline.web.client import PageClient
+from training_pipeline.web.elements import VALUE, Tag, button, icon, small_table
+from training_pipeline.web.jobs.filters import Choice
+from training_pipeline.web.jobs.pair_table import used, who
+from training_pipeline.web.layout import problem
+
+PAGE: Final = 50
+_ELIGIBLE: Final = "eligible"
+_COLUMNS: Final = ("Pair", "Item", "Verdict", "Status", "Allowed", "Prohibited", "Approved by", "Usage set by")
+
+
+class SheetRowTable:
+    """Empty until `load` is called."""
+
+    def __init__(self, client: PageClient, sheet_id: str) -> None:
+        self._client = client
+        self._sheet_id = sheet_id
+        self._verdict = self._status = self._search = ""
+        self._before: list[str] = []
+        self._cursor = ""
+        self._next: str | None = None
+        with Tag("div", classes="filters", role="search", aria_label="Filter pairs"):
+            with Tag("label", classes="search"):
+                Tag("span", "Search pair ids, items and labels", classes="unseen")
+                icon("search")
+                field = Tag("input", type_="search", placeholder="Search pair, item or label id …", maxlength=200)
+                field.set(autocomplete="off", spellcheck="false")
+                field.when("input", self._searched, VALUE, throttle=0.2, leading_events=False)
+            verdicts = Choice("Verdict", "All verdicts", self._judged)
+            verdicts.offer((_ELIGIBLE, *(str(reason) for reason in Reason)), "")
+            statuses = Choice("Status", "All statuses", self._reviewed)
+            statuses.offer(tuple(str(status) for status in Status), "")
+        self._place = Tag("div", classes="pairs")
+        with Tag("div", classes="pager"):
+            self._previous = button("Previous", kind="small", picture="left").when("click", self._back)
+            self._words = Tag("span", "", classes="muted", role="status")
+            self._further = button("Next", kind="small", picture="right").when("click", self._on)
+
+    async def load(self) -> None:
+        """Show the page."""
+        asked = (self._verdict, self._status, self._search, self._cursor)
+        try:
+            found = await self._client.sheet_pairs(
+                self._sheet_id,
+                verdict=asked[0],
+                status=asked[1],
+                search=asked[2],
+                page_size=PAGE,
+                cursor=asked[3] or None,
+            )
+        except PipelineError as error:
+            self._place.clear()
+            with self._place:
+                problem(error, title="The pairs cannot be loaded")
+            return
+        if asked != (self._verdict, self._status, self._search, self._cursor):
+            return  # a later one is on its way
+        self._next = found.next_cursor
+        self._previous.set(disabled=None if self._cursor else "")
+        self._further.set(disabled=None if self._next else "")
+        first = len(self._before) * PAGE + 1
+        last = first + len(found.pairs) - 1
+        self._words.say(f"{first:,} to {last:,} of {found.total:,}" if found.pairs else "")
+        self._place.clear()
+        with self._place:
+            if found.pairs:
+                with small_table("Pairs", _COLUMNS, classes="pair-table"):
+                    for pair in found.pairs:
+                        _row(pair)
+            else:
+                Tag("p", "No pairs match these filters.", classes="muted")
+
+    async def _searched(self, event: Any) -> None:
+        self._search = str(event.args).strip()
+        await self._anew()
+
+    async def _judged(self, value: str) -> None:
+        self._verdict = value
+        await self._anew()
+
+    async def _reviewed(self, value: str) -> None:
+        self._status = value
+        await self._anew()
+
+    async def _anew(self) -> None:
+        self._cursor, self._before = "", []
+        await self.load()
+
+    async def _on(self) -> None:
+        if self._next is not None:
+            self._before.append(self._cursor)
+            self._cursor = self._next
+            await self.load()
+
+    async def _back(self) -> None:
+        self._cursor = self._before.pop() if self._before else ""
+        await self.load()
+
+
+def _row(pair: SheetPair) -> None:
+    with Tag("tr"):
+        used("pair", pair.pair_id, classes="mono strong")
+        used("item", pair.item_ref)
+        with Tag("td"):
+            Tag("span", "may be trained on" if pair.reason is None else MEANINGS[Reason(pair.reason)])
+            if pair.reason is not None and pair.usage_reason:
+                Tag("span", pair.usage_reason, classes="sub")
+        Tag("td", pair.status or formats.NONE)
+        Tag("td", _uses(pair.allowed_uses))
+        Tag("td", _uses(pair.prohibited_uses))
+        who(pair.reviewed_by, pair.reviewed_at)
+        who(pair.constraints_set_by, pair.constraints_set_at)
+
+
+def _uses(uses: list[str] | None) -> str:
+    return "not stated" if uses is None else ", ".join(uses) or "none"

@@ -1,0 +1,60 @@
+"""The earlier versions of a training sheet, and what changed since one of them."""
+
+from __future__ import annotations
+
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.sheets.diff import CHANGES, SheetDiff
+from training_pipeline.web import formats
+from training_pipeline.web.client import PageClient
+from training_pipeline.web.elements import Tag, button, panel, small_table
+from training_pipeline.web.layout import problem
+
+
+class VersionsPanel:
+    """Lists the versions; the changes since one are worked out when they are asked for."""
+
+    def __init__(self, client: PageClient, sheet_id: str, names: tuple[str, ...]) -> None:
+        self._client = client
+        self._sheet_id = sheet_id
+        with panel("Earlier versions", name="versions"):
+            if not names:
+                Tag("p", "None was kept.", classes="muted")
+                return
+            with Tag("ul", classes="plain"):
+                for name in names:
+                    with Tag("li"):
+                        Tag("code", name)
+                        Tag("span", " ")
+                        shown = button(
+                            "What changed since", kind="quiet small", aria_label=f"What changed since {name}"
+                        )
+                        shown.when("click", lambda _, name=name: self._compare(name))
+            self._place = Tag("div")
+
+    async def _compare(self, name: str) -> None:
+        try:
+            found = await self._client.sheet_changes(self._sheet_id, name)
+        except PipelineError as error:
+            self._place.clear()
+            with self._place:
+                problem(error, title="The versions cannot be compared")
+            return
+        self._place.clear()
+        with self._place:
+            _show(name, found)
+
+
+def _show(name: str, found: SheetDiff) -> None:
+    Tag("h3", f"From {name} to now: {found.total:,} pairs changed")
+    told = ", ".join(f"{count:,} {change}" for change, count in found.counts.items() if count)
+    if told:
+        Tag("p", told, classes="muted")
+    if found.pairs:
+        with small_table("Changes", ("Pair", "Was", "What changed")):
+            for pair in found.pairs:
+                with Tag("tr"):
+                    Tag("td", pair.pair_id, classes="mono")
+                    Tag("td", pair.was or formats.NONE, classes="mono")
+                    Tag("td", " ".join(CHANGES[change] for change in pair.changes))
+    if found.total > len(found.pairs):
+        Tag("p", f"and {found.total - len(found.pairs):,} more", classes="muted")

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from training_pipeline.datasets import sheet_rows
+from training_pipeline.datasets.sheet_rows import SheetRow, SheetRows
+from training_pipeline.datasets.summary import export_summary
+from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.sheets.files.source import FileTrainingSheets
+from training_pipeline.testing.small_sheet import rows, write_sheet
+
+POLICY = GatePolicy()
+
+
+def pairs() -> list[dict[str, object]]:
+    made = [{**row, "pair_id": f"p-{number}"} for number, row in enumerate(rows(30))]
+    made[3] |= {"prohibited_uses": ["training"], "usage_reason": "contains PHI"}
+    made[4] |= {"status": "rejected"}
+    made[5] |= {"pair_id": "p-6"}  # which another one has
+    made[7] |= {"pair_id": None}
+    made[8] |= {"allowed_uses": None}
+    made[9] |= {"messages": made[10]["messages"]}
+    return made
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> tuple[SheetRows, str, dict[str, int]]:
+    write_sheet(tmp_path / "sheets", "small", pairs())
+    kept = SheetRows(tmp_path / "rows", POLICY)
+    with FileTrainingSheets([tmp_path / "sheets"]).open("small") as opened:
+        kept.judge(opened)
+        counts = {str(reason): count for reason, count in export_summary(opened, POLICY).excluded.items()}
+        return kept, opened.digest, counts
+
+
+def every(kept: SheetRows, digest: str, limit: int, **filters: str) -> list[SheetRow]:
+    found: list[SheetRow] = []
+    after: int | None = 0
+    while after is not None:
+        page = kept.page("small", digest, after=after, limit=limit, **filters)
+        assert len(page.rows) <= limit
+        found.extend(page.rows)
+        after = page.next_after
+        total = page.total
+    assert total == len(found)
+    return found
+
+
+def test_verdicts_are_those_of_the_summary_and_ids_sort_as_people_count(
+    judged: tuple[SheetRows, str, dict[str, int]], tmp_path: Path
+) -> None:
+    kept, digest, counts = judged
+    found = every(kept, digest, 7)
+    assert len(found) == 30
+    for reason, count in counts.items():
+        assert len(every(kept, digest, 50, reason=reason)) == count, reason
+    assert len(every(kept, digest, 50, reason="eligible")) == 30 - sum(counts.values())
+    ids = [row.pair_id for row in found if row.pair_id is not None]
+    assert ids == sorted(ids, key=lambda one: int(one.removeprefix("p-")))
+    (row,) = every(kept, digest, 50, search="P-3 ".strip())[:1]
+    assert (row.pair_id, row.reason, row.usage_reason) == ("p-3", "training_prohibited", "contains PHI")
+    assert (row.allowed_uses, row.prohibited_uses, row.reviewed_by) == (
+        ("training", "validation"),
+        ("training",),
+        "grace",
+    )
+    assert [row.pair_id for row in every(kept, digest, 50, status="rejected")] == ["p-4"]
+    files = list((tmp_path / "rows").iterdir())
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600]
+    assert b"queue" not in files[0].read_bytes()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
+@given(limit=st.integers(1, 31), search=st.sampled_from(["", "1", "item-00", "P-2", "none of them", "%", "'"]))
+def test_no_row_is_skipped_or_repeated(judged: tuple[SheetRows, str, dict[str, int]], limit: int, search: str) -> None:
+    kept, digest, _ = judged
+    found = every(kept, digest, limit, search=search)
+    assert len({row.number for row in found}) == len(found)
+    assert found == sorted(found, key=lambda row: row.number)
+    for row in found:
+        assert any(search.lower() in (text or "").lower() for text in (row.pair_id, row.item_ref))
+
+
+def test_only_so_many_versions_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet_rows, "MOST_KEPT", 1)
+    kept = SheetRows(tmp_path / "rows", POLICY)
+    digests = []
+    for count in (11, 12):
+        write_sheet(tmp_path / "sheets", "small", rows(count))
+        with FileTrainingSheets([tmp_path / "sheets"]).open("small") as opened:
+            kept.judge(opened)
+            kept.judge(opened)
+            digests.append(opened.digest)
+    assert [kept.has("small", digest) for digest in digests] == [False, True]
+    with pytest.raises(FileNotFoundError):
+        kept.page("small", digests[0])
