@@ -43,7 +43,7 @@ def create(
     space: Annotated[
         list[str],
         typer.Option(
-            help="What is searched, as key=low..high, key=low..high:log, key=low..high:step or key=a,b,c; may be repeated."
+            help="What is searched: key=low..high, also with :log or :step behind it, or key=a,b,c; may be repeated."
         ),
     ],
     trials: Annotated[int, typer.Option(help="Trials in all, at most.")] = 20,
@@ -68,7 +68,7 @@ def create(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Create a study: training jobs that search for the lowest validation loss. The running system starts its trials."""
+    """Create a study: jobs that search for the lowest validation loss. The running system starts its trials."""
     from training_pipeline.cli.render.studies import study_of
 
     body: dict[str, Any] = {

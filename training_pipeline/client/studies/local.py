@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices
@@ -59,7 +59,7 @@ def _asked(body: Mapping[str, Any]) -> CreateStudy:
         return CreateStudy.model_validate(body)
     except ValidationError as error:
         found = list(error.errors())
-        known = {"space": SearchSpace, "job": TrainingConfig}
+        known: dict[str, type[BaseModel]] = {"space": SearchSpace, "job": TrainingConfig}
         unknown = {str(each["loc"][0]) for each in found if each["type"] == "extra_forbidden"} & known.keys()
         hint = " ".join(f"Known keys of {name}: {', '.join(known[name].model_fields)}." for name in sorted(unknown))
         raise InvalidRequest(
