@@ -101,7 +101,18 @@ def processor_seconds(code: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-HEAVY = {"torch", "transformers", "trl", "mlflow", "matplotlib", "scipy", "pandas", "databricks.sdk", "nicegui", "optuna"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "trl",
+    "mlflow",
+    "matplotlib",
+    "scipy",
+    "pandas",
+    "databricks.sdk",
+    "nicegui",
+    "optuna",
+}
 LOADS = """
 import sys, training_pipeline.definitions
 assert not (found := {{*{heavy}, "fastapi"}} & set(sys.modules)), found
