@@ -33,7 +33,7 @@ def test_what_has_not_the_form(stated: str) -> None:
 
 def test_a_study_from_the_command_line(command: Command, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "There are no studies" in command("studies", "list")[1]
-    asked = ["studies", "create", "s", "small", "--model-name", "triage", "--space", "lora_rank=4,8", "--trials"]
+    asked = ["studies", "create", "s", "small", "--model-name", "triage", "--space", "batch_size=4,8", "--trials"]
     code, _, errors = command(*asked, "3")
     assert (code, "/most_trials: is 3, but the space has 2 configurations in all" in errors) == (1, True)
     code, said, errors = command(*asked, "2", "--hours", "2")
@@ -41,10 +41,10 @@ def test_a_study_from_the_command_line(command: Command, services: Services, mon
     assert "0 of 2 trials" in said
     assert "Budget: 2 trials, 1 at once, 2 hours" in said
     monkeypatch.setattr(studies, "_SECONDS", 0.0)
-    over(services, TrialBackend(), "s", lambda params: [2.0, 1.0 / params["lora_rank"]])
+    over(services, TrialBackend(), "s", lambda params: [2.0, 1.0 / params["batch_size"]])
     code, said, _ = command("studies", "watch", "s")
     assert code == 0
-    assert "validation loss 0.125  lora_rank=8" in said
+    assert "validation loss 0.125  batch_size=8" in said
     best = "Best: trial 1" if "trial 1  succeeded  validation loss 0.125" in said else "Best: trial 2"
     assert f"{best} with a validation loss of 0.125 (selected: the same pairs chose it)" in said
     found: dict[str, Any] = json.loads(command("studies", "show", "s", "--json")[1])
