@@ -3,10 +3,11 @@
     python bench/study.py                two minutes on one core
     python bench/study.py --studies 5    fewer studies
 
-The loss of a made-up trial falls towards a level that depends on learning rate, rank and warm-up, with noise. Both ways of
-choosing get the same budget: evaluations, of which a trial that runs to its end takes 8. Prints the loss that each found at
-best (median over the studies), and how many evaluations trials took that were stopped early. Then a study of 20 such trials
-runs through the real service on a PostgreSQL of its own, and the time in `advance` is printed for each trial.
+The loss of a made-up trial falls towards a level that depends on learning rate, rank and warm-up, with noise. Every way
+of choosing gets the same budget: evaluations, of which a trial that runs to its end takes 8. Prints the loss that each
+found at best (median over the studies), and the share of the budget that went into trials that were stopped early. Then
+a study of 20 such trials runs through the real service on a PostgreSQL of its own, and the time in `advance` is printed
+for each trial.
 """
 
 from __future__ import annotations

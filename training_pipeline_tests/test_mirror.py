@@ -160,6 +160,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "defs/provenance.py",
         "defs/resources.py",
     ),
+    "tuning/test_advance.py": ("tuning/outcome.py", "tuning/records.py", "tuning/tables.py"),
     "defs/test_retraining.py": ("retraining/retrain.py",),
     "defs/test_revocations.py": ("models/revocations/told.py",),
     "domain/rules/test_gates.py": (
