@@ -7,8 +7,9 @@ from typing import Any
 
 from training_pipeline.app.container import Services
 from training_pipeline.backends.base import Handle, RunState
+from training_pipeline.domain.estimate.estimate import Estimate, Estimated
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
-from training_pipeline.domain.study import Study, StudyRequest, Trial, TrialStatus
+from training_pipeline.domain.study import Study, StudyRequest, StudyStatus, Trial, TrialStatus
 from training_pipeline.testing.jobs import ScriptedBackend, point
 from training_pipeline.training_jobs.store import metrics
 from training_pipeline.tuning import records
@@ -36,6 +37,23 @@ def study_request(name: str = "s", **values: Any) -> StudyRequest:
         **values,
     }
     return StudyRequest.model_validate(body)
+
+
+def stored_study(services: Services, **values: Any) -> Study:
+    """A study that runs, without the dry run that creating one begins with."""
+    request = study_request(**values)
+    unknown = Estimated(reason="nothing is trained")
+    return records.add(
+        services.store,
+        Study(
+            name=request.name,
+            request=request,
+            status=StudyStatus.RUNNING,
+            created_by="ada",
+            created_at=records.now(),
+            estimate=Estimate(time=unknown, cost=unknown),
+        ),
+    )
 
 
 def running(services: Services, study: str) -> list[Trial]:

@@ -25,7 +25,7 @@ from training_pipeline.testing.trial_life import (
     over,
     report,
     running,
-    study_request,
+    stored_study,
     tick,
 )
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -44,7 +44,7 @@ def steep(params: Mapping[str, Any]) -> list[float]:
 
 
 def made(services: Services, **values: Any) -> Study:
-    return services.studies.create(study_request(**values), created_by="ada")
+    return stored_study(services, **values)
 
 
 def trials(services: Services) -> list[Trial]:
@@ -57,15 +57,15 @@ def advanced(services: Services) -> Study:
 
 def test_a_study_from_its_first_trial_to_its_end(services: Services, backend: TrialBackend) -> None:
     pruner = {"startup_trials": 2, "warmup_evaluations": 1}
-    made(services, most_trials=8, most_at_once=2, pruner=pruner)
+    made(services, most_trials=6, most_at_once=2, pruner=pruner)
     advanced(services)
     assert [trial.status for trial in trials(services)] == [TrialStatus.RUNNING] * 2
     advanced(services)
     assert len(trials(services)) == 2
     study = over(services, backend, "s", curve)
-    assert (study.status, study.why) == (StudyStatus.FINISHED, "all 8 trials were made")
+    assert (study.status, study.why) == (StudyStatus.FINISHED, "all 6 trials were made")
     found = trials(services)
-    assert [trial.number for trial in found] == [*range(1, 9)]
+    assert [trial.number for trial in found] == [*range(1, 7)]
     counts = Counter(trial.status for trial in found)
     assert counts.keys() == {TrialStatus.SUCCEEDED, TrialStatus.PRUNED}
     assert len(backend.cancelled) == counts[TrialStatus.PRUNED] > 0
@@ -274,9 +274,6 @@ def test_it_ends_at_its_budget(services: Services, backend: TrialBackend) -> Non
     assert (study.status, study.why) == (StudyStatus.FINISHED, "its 2 hours are over")
     assert [trial.status for trial in trials(services)] == [TrialStatus.SUCCEEDED, TrialStatus.CANCELLED]
     assert backend.cancelled == [second.job_id]
-    price = services.settings.state_dir / "prices.yaml"
-    price.write_text("currency: EUR\nas_of: 2026-11-01\nper_hour: {local: 36}\n")
-    assert study.estimate.cost.middle is None
 
 
 def test_no_trial_starts_that_its_cost_does_not_allow(services: Services, backend: TrialBackend) -> None:
