@@ -92,7 +92,9 @@ class SearchSpace(Value):
 class Pruner(Value):
     """When a trial is stopped early: where its loss is above the median of the ended trials at the same evaluation."""
 
-    kind: Literal["median", "none"] = Field("median", description="The rule; none stops no trial early.")
+    kind: Literal["median", "none"] = Field(
+        "median", description="The rule; none stops no trial early.", examples=["median"]
+    )
     startup_trials: int = Field(
         5, ge=1, le=MOST_TRIALS, description="Trials that must have succeeded before any is stopped.", examples=[5]
     )
@@ -104,14 +106,20 @@ class Pruner(Value):
 class StudyRequest(Value):
     """A user's request for a study."""
 
-    name: str = Field(pattern=NAME, description="Name of the study; its trials are called after it.")
+    name: str = Field(
+        pattern=NAME, description="Name of the study; its trials are called after it.", examples=["triage-2026-11"]
+    )
     job: Annotated[JobRequest, Field(strict=False)] = Field(
         description="The training job that all trials are like, but for what is searched."
     )
     space: Annotated[SearchSpace, Field(strict=False)] = Field(description="What is searched.")
-    objective: Literal["val_loss"] = Field("val_loss", description="What is to be low: the validation loss.")
+    objective: Literal["val_loss"] = Field(
+        "val_loss", description="What is to be low: the validation loss.", examples=["val_loss"]
+    )
     sampler: Literal["tpe", "random"] = Field(
-        "tpe", description="How configurations are chosen: by what the trials before came to, or at random."
+        "tpe",
+        description="How configurations are chosen: by what the trials before came to, or at random.",
+        examples=["tpe"],
     )
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the choices.", examples=[42])
     pruner: Annotated[Pruner, Field(strict=False)] = Field(Pruner(), description="When a trial is stopped early.")

@@ -17,7 +17,10 @@ from training_pipeline.tuning.studies import StudyDetails
 
 JOB: Final = "tj-20261123-072145-9f3a2c"
 STUDY: Final = "triage-2026-11"
-_SPACE: Final[dict[str, Any]] = {"learning_rate": {"low": 0.00001, "high": 0.001}, "lora_rank": {"choices": [8, 16, 32]}}
+_SPACE: Final[dict[str, Any]] = {
+    "learning_rate": {"low": 0.00001, "high": 0.001},
+    "lora_rank": {"choices": [8, 16, 32]},
+}
 
 
 class CreateStudy(domain.StudyRequest):
@@ -50,7 +53,9 @@ class StopStudy(BaseModel):
     reason: str = Field(
         "no reason given", max_length=1000, description="Stored with the study.", examples=["good enough"]
     )
-    let_finish: bool = Field(False, description="Let running trials finish instead of cancelling them.")
+    let_finish: bool = Field(
+        False, description="Let running trials finish instead of cancelling them.", examples=[True]
+    )
 
 
 class PromoteTrial(BaseModel):
