@@ -110,20 +110,18 @@ def _of_choices(at: str, search: Search) -> Iterator[FieldProblem]:
 def _of_range(at: str, search: FloatSearch | IntSearch) -> Iterator[FieldProblem]:
     low, high = search.low or 0, search.high or 0
     if low > high:
-        yield FieldProblem(at, "impossible", f"low is {low:g}, above high, which is {high:g}")
+        yield FieldProblem(at, "impossible", f"low is {low}, above high, which is {high}")
     elif low == high:
         yield FieldProblem(at, "one_value", "low is high: there is nothing to search; set it in training_config")
     if search.log and low <= 0:
-        yield FieldProblem(f"{at}/low", "no_logarithm", f"must be above 0 where the logarithm is drawn, but is {low:g}")
+        yield FieldProblem(f"{at}/low", "no_logarithm", f"must be above 0 where the logarithm is drawn, but is {low}")
     if isinstance(search, IntSearch):
         if search.step < 1:
             yield FieldProblem(f"{at}/step", "no_step", f"must be 1 at least, but is {search.step}")
         elif search.log and search.step != 1:
             yield FieldProblem(f"{at}/step", "log_and_step", "cannot be set where the logarithm is drawn")
         elif low < high and (high - low) % search.step:
-            yield FieldProblem(
-                f"{at}/step", "misses_high", f"in steps of {search.step}, {low:g} does not reach {high:g}"
-            )
+            yield FieldProblem(f"{at}/step", "misses_high", f"in steps of {search.step}, {low} does not reach {high}")
 
 
 def _refused(at: str, name: str, values: tuple[Any, ...]) -> Iterator[FieldProblem]:

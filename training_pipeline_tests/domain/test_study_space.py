@@ -23,6 +23,7 @@ def told(space: dict[str, Any], **values: Any) -> dict[str, str]:
         ({"epochs": {}}, {"/space/epochs": "incomplete"}),
         ({"epochs": {"low": 1}}, {"/space/epochs": "incomplete"}),
         ({"epochs": {"low": 3, "high": 1}}, {"/space/epochs": "impossible"}),
+        ({"epochs": {"low": 10**400, "high": 1}}, {"/space/epochs": "out_of_bounds"}),  # and impossible
         ({"epochs": {"low": 3, "high": 3}}, {"/space/epochs": "one_value"}),
         ({"epochs": {"low": 1, "high": 51}}, {"/space/epochs": "out_of_bounds"}),
         ({"epochs": {"choices": [1, 2], "low": 1}}, {"/space/epochs": "both"}),
