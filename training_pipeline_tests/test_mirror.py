@@ -85,6 +85,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "schemas/revocation.py",
     ),
     "api/routes/test_sheet_imports.py": ("api/multipart.py", "schemas/sheet_import.py"),
+    "api/routes/test_studies.py": ("schemas/study.py",),
     "api/routes/test_suites.py": ("schemas/suite.py",),
     "api/routes/test_training_sheets.py": (
         "client/sheets/rows.py",
@@ -128,6 +129,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "cli/commands/test_model_decisions.py": ("cli/render/decisions.py",),
     "cli/commands/test_revoke.py": ("cli/render/revocations.py",),
     "cli/commands/test_scores.py": ("cli/render/scores.py",),
+    "cli/commands/test_studies.py": ("cli/render/studies.py",),
     "cli/commands/test_suites.py": ("cli/render/suite.py",),
     "cli/commands/test_uses.py": ("cli/render/uses.py",),
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
@@ -137,6 +139,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "client/jobs/",
         "client/models/",
         "client/sheets/",
+        "client/studies/",
         "api/routes/advice.py",
         "schemas/advice.py",
         "api/routes/diff.py",
@@ -162,6 +165,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "defs/provenance.py",
         "defs/resources.py",
     ),
+    "tuning/test_advance.py": ("tuning/outcome.py", "tuning/records.py", "tuning/tables.py"),
     "defs/test_retraining.py": ("retraining/retrain.py",),
     "defs/test_revocations.py": ("models/revocations/told.py",),
     "domain/rules/test_gates.py": (

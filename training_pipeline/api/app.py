@@ -40,6 +40,7 @@ from training_pipeline.api.routes import (
     revocations,
     session,
     sheet_imports,
+    studies,
     suites,
     training_sheets,
     uses,
@@ -117,6 +118,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         promotions,
         revocations,
         decisions,
+        studies,
         suites,
     ):
         app.include_router(part.router, prefix=PREFIX)

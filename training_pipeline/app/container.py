@@ -65,6 +65,8 @@ from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.handles import stored_handles
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.tuning.advance import Advance
+from training_pipeline.tuning.studies import Studies
 from training_pipeline.uploads.imports import SheetImports
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.staging import Uploads
@@ -105,6 +107,8 @@ class Services:
     decisions: Decisions
     retrains: Retrains
     retrainer: Retrainer
+    studies: Studies
+    advance_studies: Advance
     #: Null where nothing of a job is in Unity Catalog.
     catalog_lineage: CatalogLineage | None
     #: Null where nothing is removed from a volume.
@@ -346,6 +350,8 @@ def assemble(
         decisions=decisions,
         retrains=Retrains(store, jobs),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls, revocations.withdrawn),
+        studies=Studies(store, jobs, backend),
+        advance_studies=Advance(store, database, jobs, source),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
         retention=retention_of(settings, store),
     )

@@ -63,6 +63,11 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/revocations/{{revocation_id}}"): Role.VIEWER,
     ("POST", f"{API}/decisions"): Role.STEWARD,
     ("GET", f"{API}/decisions"): Role.VIEWER,
+    ("POST", f"{API}/studies"): Role.OPERATOR,
+    ("GET", f"{API}/studies"): Role.VIEWER,
+    ("GET", f"{API}/studies/{{name}}"): Role.VIEWER,
+    ("POST", f"{API}/studies/{{name}}/stop"): Role.OPERATOR,
+    ("POST", f"{API}/studies/{{name}}/promote"): Role.OPERATOR,
     ("POST", f"{API}/suites"): Role.OPERATOR,
     ("GET", f"{API}/suites"): Role.VIEWER,
     ("GET", f"{API}/suites/{{name}}"): Role.VIEWER,
@@ -128,6 +133,10 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             sends |= {"params": {"job_id": job.id}} if template.endswith("/check") else {}
             if (method, template) == ("POST", f"{API}/suites"):
                 sends = {"json": {"name": "s", "training_sheet_ids": ["unknown"]}}
+            if (method, template) == ("POST", f"{API}/studies"):
+                job_asked = {"training_sheet_id": "unknown", "model_name": "m"}
+                sends = {"json": {"name": "s", "job": job_asked, "space": {"epochs": {"low": 1, "high": 50}}}}
+            sends = {} if template.endswith("/studies/{name}/promote") else sends
             url = {"url": "https://models.example.org"} if template.endswith("/endpoints") else None
             sends |= {} if url is None else {"json": url} if method == "POST" else {"params": url}
             sends |= {"json": {"digest": "0" * 64}} if template.endswith("/approve") else {}
@@ -147,8 +156,8 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             else:
                 # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs.
                 nothing = ("/lineage", "}/diff/{other_job_id}", "/uses", "{revocation_id}", "/suites/{name}", "/check")
-                unknown = template.endswith(nothing) or template.startswith(VERSION)
-                of_nothing = {f"{API}/{name}" for name in ("decisions", "suites", "training-sheets")}
+                unknown = template.endswith(nothing) or template.startswith((VERSION, f"{API}/studies/"))
+                of_nothing = {f"{API}/{name}" for name in ("decisions", "studies", "suites", "training-sheets")}
                 unknown |= method == "POST" and template in of_nothing
                 never_moved = template.endswith("/roll-back")
                 expected = {409} if never_moved else {404} if unknown else {200, 201, 204}

@@ -20,6 +20,7 @@ from training_pipeline.uploads.staging import Upload
 
 UPLOAD = Upload("up-0", "ada", Path("none.csv"))
 REQUEST = {"training_sheet_id": "small", "model_name": "triage"}
+STUDY = {"name": "s", "job": REQUEST, "space": {"epochs": {"low": 1, "high": 3}}, "most_trials": 3}
 VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "create": lambda client: client.create(REQUEST),
     "plan": lambda client: client.plan(REQUEST),
@@ -62,6 +63,11 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     ),
     "decisions": lambda client: client.decisions(),
     "create_suite": lambda client: client.create_suite({"name": "s", "training_sheet_ids": ["small"]}),
+    "create_study": lambda client: client.create_study(STUDY),
+    "studies": lambda client: client.studies(),
+    "study": lambda client: client.study("x"),
+    "stop_study": lambda client: client.stop_study("x", reason="r"),
+    "promote_trial": lambda client: client.promote_trial("x"),
     "suites": lambda client: client.suites(),
     "suite": lambda client: client.suite("x"),
     "check_suite": lambda client: client.check_suite("x", "y"),
@@ -93,6 +99,9 @@ OF_OPERATORS = {
     "add_endpoint",
     "remove_endpoint",
     "create_suite",
+    "create_study",
+    "stop_study",
+    "promote_trial",
     "discard_upload",
     "receive_upload",
     "upload",
