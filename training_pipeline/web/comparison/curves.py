@@ -31,7 +31,7 @@ _CHARTS: Final[tuple[tuple[Titles, Read, str | None], ...]] = (
     (Titles("Training accuracy", "share of tokens", "share", log=False), of("train_accuracy"), None),
     (Titles("Learning rate", "learning rate", "small", smooth=False), of("learning_rate"), None),
     (Titles("Gradient norm", "before clipping", "number"), of("grad_norm"), None),
-    (Titles("Throughput", "tokens a second", "number", smooth=False), tokens_per_second, None),
+    (Titles("Throughput", "tokens a second", "number", log=False, smooth=False), tokens_per_second, None),
 )
 
 

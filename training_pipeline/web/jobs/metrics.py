@@ -42,7 +42,7 @@ _CHARTS: Final[tuple[tuple[Titles, tuple[tuple[str, str, int, Read, bool], ...]]
     ),
     (Titles("Gradient norm", "before clipping", "number"), (("norm", "Gradient norm", 1, of("grad_norm"), False),)),
     (
-        Titles("Throughput", "tokens a second", "number", smooth=False),
+        Titles("Throughput", "tokens a second", "number", log=False, smooth=False),
         (("speed", "Throughput", 1, tokens_per_second, False),),
     ),
 )

@@ -31,6 +31,17 @@ const PLACES = {
 const NICE_SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
 // Seconds between two marks of the axis, so that about five of them are whole minutes or hours.
 const interval = (seconds) => NICE_SECONDS.find((each) => seconds / each <= 7) ?? 86400 * Math.ceil(seconds / 86400 / 7);
+// The value nearest to a place, of values in order; none where the line has not begun yet, or has ended.
+const nearest = (values, at) => {
+  if (at < values[0][0] || at > values[values.length - 1][0]) return null;
+  let [low, high] = [0, values.length - 1];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (values[middle][0] <= at) low = middle;
+    else high = middle;
+  }
+  return at - values[low][0] <= values[high][0] - at ? values[low] : values[high];
+};
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 export default {
@@ -165,11 +176,14 @@ export default {
           borderColor: grid,
           textStyle: { ...text, color: ink, fontSize: 12 },
           axisPointer: { type: "line", lineStyle: { color: soft, type: "dashed" } },
-          formatter: (found) => {
-            const named = found.filter((each) => !each.seriesName.startsWith("series\0")); // those without a name: as measured
-            if (!named.length) return "";
-            const lines = named.map((each) => `${each.marker}${escaped(each.seriesName)} <b>${format(each.value[1])}</b>`);
-            return [`<strong>${places.pointer(named[0].value[0])}</strong>`, ...lines].join("<br>");
+          // Every line at this place, and not only those that were measured exactly there.
+          formatter: ([{ axisValue: at }]) => {
+            const lines = this.data.lines.map((line) => {
+              const value = nearest(line.values, at);
+              const mark = `<span class="chart-mark" style="background: ${colours[(line.look - 1) % LOOKS]}"></span>`;
+              return value && `${mark}${escaped(line.name)} <b>${format(value[1])}</b>`;
+            });
+            return [`<strong>${places.pointer(at)}</strong>`, ...lines.filter(Boolean)].join("<br>");
           },
         },
         toolbox: { top: -50, feature: { dataZoom: { yAxisIndex: "none", brushStyle: { color: colours[0], opacity: 0.12 } } } },
