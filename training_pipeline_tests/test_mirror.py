@@ -66,6 +66,7 @@ DRIVES: Final = {
 COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "api/auth/test_sessions.py": ("api/routes/session.py",),
     "api/middleware/test_request_log.py": ("api/logs.py",),
+    "api/routes/test_compare.py": ("schemas/comparison.py",),
     "api/routes/test_decisions.py": ("client/governance/decisions.py", "schemas/decision.py"),
     "api/routes/test_health.py": ("app/readiness.py", "schemas/health.py"),
     "api/routes/test_jobs.py": (
@@ -268,7 +269,9 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "web/test_import_page.py": ("web/imports/",),
     "web/test_pages.py": (
+        "web/charts/",
         "web/client.py",
+        "web/comparison/",
         "web/elements.py",
         "web/form/",
         "web/jobs/",

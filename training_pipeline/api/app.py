@@ -23,6 +23,7 @@ from training_pipeline.api.middleware.page_sockets import PageSockets
 from training_pipeline.api.middleware.request_log import HEADER, Requests
 from training_pipeline.api.routes import (
     advice,
+    compare,
     decisions,
     diff,
     evaluations,
@@ -100,6 +101,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.authenticate_page = page_authentication(settings, app.state.sessions)
     app.state.polls = SingleFlight()
     for part in (
+        compare,  # before `/jobs/{job_id}`, which would take it for an id
         jobs,
         advice,
         events,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.models.versions.find import VersionFacets
 from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.comparison import TrainingJobComparison
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
@@ -93,6 +95,22 @@ class PageClient:
         """Metrics and series of a job."""
         call = partial(self.local.metrics, job_id, from_step=from_step, to_step=to_step, resolution=resolution)
         return await self._shared(f"metrics {job_id} {from_step} {to_step} {resolution}", call)
+
+    async def curves(
+        self, job_id: str, *, from_step: int, to_step: int, resolution: int, smoothing: float
+    ) -> tuple[TrainingJobMetrics, TrainingJobMetrics | None]:
+        """The series of a job as measured, and smoothed where that is asked for."""
+        stretch = {"from_step": from_step, "to_step": to_step, "resolution": resolution}
+        if not smoothing:
+            return await self.metrics(job_id, **stretch), None
+        call = partial(self.local.metrics, job_id, **stretch, smoothing=smoothing)
+        what = f"metrics {job_id} {from_step} {to_step} {resolution} {smoothing}"
+        measured, smoothed = await asyncio.gather(self.metrics(job_id, **stretch), self._shared(what, call))
+        return measured, smoothed
+
+    async def compare(self, job_ids: Sequence[str]) -> TrainingJobComparison:
+        """Jobs side by side."""
+        return await self._shared(f"compare {' '.join(job_ids)}", partial(self.local.compare, job_ids))
 
     async def advice(self, job_id: str) -> TrainingJobAdvice:
         """What was advised when the job was created, and what its figures say."""

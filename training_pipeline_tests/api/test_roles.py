@@ -50,6 +50,7 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{JOBS}/{{job_id}}/lineage"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/advice"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/diff/{{other_job_id}}"): Role.VIEWER,
+    ("GET", f"{JOBS}/compare"): Role.VIEWER,
     ("GET", f"{API}/training-sheets"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/preview"): Role.VIEWER,
@@ -130,6 +131,9 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             sends |= {"json": {"gate": {"margins": {"exact_match": 0.02}}}} if template.endswith("/promote") else {}
             sends |= {"json": {"reason": "r"}} if template.endswith("/roll-back") else {}
             path = path.replace("{revocation_id}", "rv-20261123-072145-9f3a2c")
+            if template.endswith("/compare"):
+                other = services.store.create(new_job(), message="Created.")
+                sends = {"params": {"jobs": f"{job.id},{other.id}"}}
             sends |= {"params": {"job_id": job.id}} if template.endswith("/check") else {}
             if (method, template) == ("POST", f"{API}/suites"):
                 sends = {"json": {"name": "s", "training_sheet_ids": ["unknown"]}}

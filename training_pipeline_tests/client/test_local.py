@@ -39,6 +39,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "lineage": lambda client: client.lineage("x"),
     "advice": lambda client: client.advice("x"),
     "diff": lambda client: client.diff("x", "y"),
+    "compare": lambda client: client.compare(["x", "y"]),
     "follow": lambda client: client.follow("x"),
     "training_sheets": lambda client: client.training_sheets(),
     "training_sheet": lambda client: client.training_sheet("small"),
