@@ -23,6 +23,7 @@ from training_pipeline.client.idempotent import create_once
 from training_pipeline.client.pages import event_page, job_page, lineage_page, version_page
 from training_pipeline.client.revocations import revocation_page
 from training_pipeline.client.roles import needs
+from training_pipeline.client.sheet_edits import edit_page, pair_text
 from training_pipeline.client.sheets import sheet_changes, sheet_pair_page, sheet_versions
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.summary import export_summary
@@ -57,6 +58,12 @@ from training_pipeline.schemas.model_version import (
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions, PromoteModelVersion, RollBackAlias
 from training_pipeline.schemas.requests import CreateTrainingJob, RetryTrainingJob
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview, Revoke
+from training_pipeline.schemas.sheet_edit import (
+    EditTrainingSheetPairs,
+    TrainingSheetEdit,
+    TrainingSheetEdits,
+    UndoTrainingSheetEdit,
+)
 from training_pipeline.schemas.sheet_import import ApproveTrainingSheet, ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.suite import CreateSuite, Suite, SuiteCheck, Suites
@@ -370,6 +377,43 @@ class LocalClient:
         asked = _checked(ApproveTrainingSheet, body)
         self._services.imports.approve(sheet_id, digest=asked.digest, caller=self.caller)
         return self.training_sheet(sheet_id)
+
+    @needs(Role.STEWARD)
+    def edit_pairs(self, sheet_id: str, body: Mapping[str, Any] | EditTrainingSheetPairs) -> TrainingSheetEdit:
+        """See `Client`."""
+        asked = _checked(EditTrainingSheetPairs, body)
+        edits, actor = self._services.sheet_edits, self.caller.name
+        self._services.source.get(sheet_id)
+        made = edits.edit(sheet_id, asked.pair_ids, asked.edit(), digest=asked.digest, actor=actor)
+        return TrainingSheetEdit.of(made)
+
+    @needs(Role.STEWARD)
+    def undo_edit(
+        self, sheet_id: str, number: int, body: Mapping[str, Any] | UndoTrainingSheetEdit
+    ) -> TrainingSheetEdit:
+        """See `Client`."""
+        asked = _checked(UndoTrainingSheetEdit, body)
+        self._services.source.get(sheet_id)
+        made = self._services.sheet_edits.undo(sheet_id, number, digest=asked.digest, actor=self.caller.name)
+        return TrainingSheetEdit.of(made)
+
+    @needs(Role.VIEWER)
+    def sheet_edits(
+        self,
+        sheet_id: str,
+        *,
+        pair_id: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingSheetEdits:
+        """See `Client`."""
+        return edit_page(self._services, sheet_id, pair_id=pair_id, page=page, page_size=page_size, cursor=cursor)
+
+    @needs(Role.STEWARD)
+    def pair_text(self, sheet_id: str, pair_id: str) -> list[tuple[str, str]]:
+        """Role and content of each message of a pair that may be edited; the REST API does not offer this."""
+        return pair_text(self._services, sheet_id, pair_id)
 
     @needs(Role.VIEWER)
     def base_models(self) -> BaseModels:

@@ -73,10 +73,7 @@ class PairFacts(BaseModel):
     @classmethod
     def of(cls, pair: Mapping[str, Any]) -> Self:
         """The facts of a pair with the columns of `PAIR_SCHEMA`."""
-        values = {name: pair.get(name) for name in cls.model_fields if name != "row_hash"}
-        for name in ("allowed_uses", "prohibited_uses"):
-            uses: Any = values[name]
-            values[name] = None if uses is None else tuple(word for word in uses if word is not None)
+        values = {name: _storable(pair.get(name)) for name in cls.model_fields if name != "row_hash"}
         return cls(**values, row_hash=row_hash(pair))
 
     @property
@@ -209,6 +206,13 @@ def _message(message: Mapping[str, Any]) -> str:
 
 def _json(text: str | None) -> str:
     return json.dumps(text, ensure_ascii=False)
+
+
+def _storable(value: object) -> Any:
+    """What no database holds, replaced."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    return tuple(_storable(word) for word in value if word is not None) if isinstance(value, list | tuple) else value
 
 
 def _shown(value: object) -> str:

@@ -106,6 +106,11 @@ class SheetEdits:
             after = {pair_id: restored(here[pair_id], before[pair_id], actor=actor, at=at) for pair_id in pair_ids}
             return self._write(files, now, here, after, actor=actor, undoes=number)
 
+    def pair(self, sheet_id: str, pair_id: str) -> Pair:
+        """A pair that may be edited, as it is; raises `Conflict` and `InvalidRequest` as an edit does. Reads only."""
+        with self._ours(sheet_id) as files:
+            return self._found(files, [pair_id])[pair_id]
+
     def settle(self, sheet_id: str) -> None:
         """Record of edits that something stopped what became of them, unless somebody is writing at this moment."""
         if self._directory is None or not self.log.intended(sheet_id):
