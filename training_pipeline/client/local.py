@@ -411,7 +411,7 @@ class LocalClient:
         return edit_page(self._services, sheet_id, pair_id=pair_id, page=page, page_size=page_size, cursor=cursor)
 
     @needs(Role.STEWARD)
-    def pair_text(self, sheet_id: str, pair_id: str) -> list[tuple[str, str]]:
+    def pair_text(self, sheet_id: str, pair_id: str) -> tuple[tuple[str, str], ...]:
         """Role and content of each message of a pair that may be edited; the REST API does not offer this."""
         return pair_text(self._services, sheet_id, pair_id)
 

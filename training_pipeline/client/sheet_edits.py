@@ -45,11 +45,11 @@ def edit_page(
     )
 
 
-def pair_text(services: Services, sheet_id: str, pair_id: str) -> list[tuple[str, str]]:
+def pair_text(services: Services, sheet_id: str, pair_id: str) -> tuple[tuple[str, str], ...]:
     """Role and content of each message of a pair that may be edited; raises what an edit of it would."""
     services.source.get(sheet_id)
     messages = services.sheet_edits.pair(sheet_id, pair_id)["messages"] or []
-    return [(message["role"] or "", message["content"] or "") for message in messages]
+    return tuple((message["role"] or "", message["content"] or "") for message in messages)
 
 
 def _table_page(services: Services) -> str | None:

@@ -119,6 +119,27 @@ class TrainingSheetEdit(Answer):
     pairs: int = Field(description="How many pairs it edited.", examples=[2])
     edited: list[EditedPair] = Field(description="The first 100 of them by id, or the one that was asked for.")
 
+    @property
+    def names(self) -> str:
+        """The first of its pairs by name, and how many more there are."""
+        shown = [pair.pair_id for pair in self.edited[:3]]
+        return ", ".join(shown) + (f" and {self.pairs - len(shown):,} more" if self.pairs > len(shown) else "")
+
+    @property
+    def what(self) -> str:
+        """What it did in words, each change once."""
+        said = list(dict.fromkeys(pair.changed for pair in self.edited))
+        more = f"; and {len(said) - 3} other changes" if len(said) > 3 else ""
+        undo = "" if self.undoes is None else f"undid edit {self.undoes}: "
+        return undo + "; ".join(said[:3]) + more
+
+    @property
+    def became(self) -> str:
+        """What became of it in words."""
+        if self.undone_by is not None:
+            return f"undone by edit {self.undone_by}"
+        return {"applied": "in effect", "abandoned": "did not take effect"}.get(self.state, "not known")
+
     @classmethod
     def of(cls, edit: log.SheetEdit) -> Self:
         """An edit as the log has it. Pure."""

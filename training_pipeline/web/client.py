@@ -28,6 +28,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionVerification,
 )
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
+from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
 from training_pipeline.schemas.sheet_import import ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
@@ -232,6 +233,27 @@ class PageClient:
     async def approve_sheet(self, sheet_id: str, digest: str) -> TrainingSheetDetails:
         """The training sheet, approved."""
         return await _thread(self.local.approve_sheet, sheet_id, {"digest": digest})
+
+    @property
+    def may_review(self) -> bool:
+        """Whether the caller may edit pairs of training sheets."""
+        return self.caller.may_act_as(least_role(LocalClient.edit_pairs))
+
+    async def edit_pairs(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetEdit:
+        """The edit, done."""
+        return await _thread(self.local.edit_pairs, sheet_id, body)
+
+    async def undo_edit(self, sheet_id: str, number: int, digest: str) -> TrainingSheetEdit:
+        """The edit that took another one back."""
+        return await _thread(self.local.undo_edit, sheet_id, number, {"digest": digest})
+
+    async def sheet_edits(self, sheet_id: str, *, page_size: int, cursor: str | None = None) -> TrainingSheetEdits:
+        """A page of the edits of a sheet, and whether it can be edited here."""
+        return await _thread(self.local.sheet_edits, sheet_id, page_size=page_size, cursor=cursor)
+
+    async def pair_text(self, sheet_id: str, pair_id: str) -> tuple[tuple[str, str], ...]:
+        """Role and content of each message of a pair that may be edited."""
+        return await _thread(self.local.pair_text, sheet_id, pair_id)
 
     async def base_models(self) -> BaseModels:
         """The base models on offer."""

@@ -35,30 +35,9 @@ def edits_of(found: TrainingSheetEdits) -> RenderableType:
             str(one.number),
             f"{one.created_at:%Y-%m-%d %H:%M}",
             Text(one.actor),
-            Text(named(one)),
-            Text(changes(one)),
-            state(one),
+            Text(one.names),
+            Text(one.what),
+            one.became,
         )
     shown = [] if found.total == len(found.edits) else [Text(f"{len(found.edits)} of {found.total:,} edits")]
     return Group(*parts, table, *shown)
-
-
-def named(edit: TrainingSheetEdit) -> str:
-    """The first pairs of an edit by name, and how many more there are. Pure."""
-    shown = [pair.pair_id for pair in edit.edited[:3]]
-    return ", ".join(shown) + (f" and {edit.pairs - len(shown):,} more" if edit.pairs > len(shown) else "")
-
-
-def changes(edit: TrainingSheetEdit) -> str:
-    """What an edit did, each change once. Pure."""
-    said = list(dict.fromkeys(pair.changed for pair in edit.edited))
-    more = f"; and {len(said) - 3} other changes" if len(said) > 3 else ""
-    undo = "" if edit.undoes is None else f"undid {edit.undoes}: "
-    return undo + "; ".join(said[:3]) + more
-
-
-def state(edit: TrainingSheetEdit) -> str:
-    """What became of an edit, in words. Pure."""
-    if edit.undone_by is not None:
-        return f"undone by {edit.undone_by}"
-    return {"applied": "in effect", "abandoned": "did not take effect"}.get(edit.state, "not known")
