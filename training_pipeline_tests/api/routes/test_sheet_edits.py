@@ -6,8 +6,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from training_pipeline.app.container import Services
+from training_pipeline.databricks.statements import Statements
+from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.access import Role
+from training_pipeline.reviewing.edits import SheetEdits
 from training_pipeline.settings import Settings
+from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 from training_pipeline.testing.bearers import asking_client, bearer
 from training_pipeline.testing.imports import import_rows
 from training_pipeline.testing.job_life import API
@@ -81,3 +85,20 @@ def test_stewards_edit_and_everybody_reads_the_log(settings: Settings, services:
         (edit,) = client.get(f"{SHEETS}/desks/edits", headers=bearer(services, "eve", Role.VIEWER)).json()["edits"]
         after = edit["edited"][0]["after"]
         assert (edit["actor"], after["reviewed_by"], after["constraints_set_by"]) == ("sam", "sam", "sam")
+
+
+def test_pairs_in_a_table_are_edited_there(
+    client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(UnityCatalogSheets, "get", lambda self, sheet_id: None)
+    there = Connection(options={"host": "https://workspace.example.org/", "token": "t"})
+    statements = Statements(there, "warehouse", 1.0)
+    tables = UnityCatalogSheets(there, statements, "main.sheets.sheets", "main.my sheets.pairs", {}, {})
+    object.__setattr__(services, "source", tables)
+    object.__setattr__(services, "sheet_edits", SheetEdits(services.sheet_edits.log, None))
+    object.__setattr__(
+        services, "settings", services.settings.model_copy(update={"uc_pairs_table": "main.my sheets.pairs"})
+    )
+    found = client.get(f"{SHEETS}/small/edits").json()
+    assert found["edit_at"] == "https://workspace.example.org/explore/data/main/my%20sheets/pairs"
+    assert (found["is_editable"], "Unity Catalog" in found["not_editable_because"]) == (False, True)
