@@ -215,7 +215,8 @@ def killed_at(line: int) -> Any:
 def test_killed_at_any_line_it_is_the_old_version_or_the_new_one_with_its_entry(
     edits: SheetEdits, tmp_path: Path
 ) -> None:
-    sheets, line, outcomes = tmp_path / "in", 0, set()
+    sheets, line = tmp_path / "in", 0
+    outcomes: set[object] = set()
     while "done" not in outcomes:
         line += 1
         old, before = digest(edits), statuses(sheets)

@@ -1,0 +1,55 @@
+"""The verbs of training sheets, whether they are of this installation or behind a REST API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
+from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
+from training_pipeline.schemas.training_sheet import TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
+
+
+class Sheets(Protocol):
+    """Every method raises `PipelineError`."""
+
+    def training_sheets(self) -> TrainingSheets:
+        """List all training sheets whose head can be read."""
+
+    def training_sheet(self, sheet_id: str) -> TrainingSheetDetails:
+        """Get a training sheet with its export summary. Both gates are applied to every pair now."""
+
+    def sheet_pairs(
+        self,
+        sheet_id: str,
+        *,
+        verdict: str | None = None,
+        status: str | None = None,
+        search: str | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingSheetPairs:
+        """A page of a sheet's pairs with their verdicts, by pair id, without text."""
+
+    def approve_sheet(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetDetails:
+        """Approve a training sheet that was imported, as the version whose `digest` is given."""
+
+    def edit_pairs(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetEdit:
+        """Edit pairs of a training sheet as they were in the version whose `digest` is given: all, or none."""
+
+    def undo_edit(self, sheet_id: str, number: int, body: Mapping[str, Any]) -> TrainingSheetEdit:
+        """Undo an edit whose pairs nobody changed since: an edit of its own."""
+
+    def sheet_edits(
+        self,
+        sheet_id: str,
+        *,
+        pair_id: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingSheetEdits:
+        """A page of the edits of a training sheet, or of one of its pairs, newest first."""
+
+    def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:
+        """Preview the training data as JSONL; empty if the sheet itself may not be trained on."""
