@@ -96,8 +96,8 @@ class EditedPair(Answer):
 
     pair_id: str = Field(description="Id of the pair.", examples=["qa-0003"])
     changed: str = Field(description="What changed, in words.", examples=["status unlabeled to labeled"])
-    before: PairFacts
-    after: PairFacts
+    before: PairFacts = Field(description="What it was.")
+    after: PairFacts = Field(description="What it became.")
 
 
 class TrainingSheetEdit(Answer):

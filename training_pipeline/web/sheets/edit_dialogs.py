@@ -149,8 +149,7 @@ class AnswerDialog(_Dialog):
                     Tag("span", content, classes="says-what")
             with Tag("label", classes="field"):
                 Tag("span", "Answer", classes="field-name")
-                field = Tag("textarea", rows=6)
-                field.set(**{"^value": self._answer})
+                field = Tag("textarea", self._answer, rows=6)
                 field.when("input", self._typed, VALUE)
                 Tag("span", "You are on record as who reviewed the pair.", classes="help")
             with Tag("div", classes="dialog-actions"):
