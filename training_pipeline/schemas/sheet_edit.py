@@ -16,7 +16,7 @@ from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 MOST_PAIRS: Final = 1000
 #: A pair id that can be asked for.
 PAIR_ID: Final = r"^[^\x00]{1,1024}$"
-_LONGEST_ANSWER: Final = 200_000
+_LONGEST_ANSWER: Final = 50_000
 
 Seen = Annotated[
     str,
