@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from training_pipeline.client.jobs.base import Pairs
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
 from training_pipeline.domain.access import Caller, require_role
+from training_pipeline.domain.errors import SheetChanged
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.models.versions.find import VersionFacets
 from training_pipeline.schemas.advice import TrainingJobAdvice
@@ -180,13 +182,13 @@ class PageClient:
 
     async def sheet(self, sheet_id: str) -> TrainingSheetDetails:
         """One training sheet with its export summary."""
-        return await _thread(self.local.training_sheet, sheet_id)
+        return await _unchanged(self.local.training_sheet, sheet_id)
 
     async def sheet_pairs(
         self, sheet_id: str, *, verdict: str, status: str, search: str, page_size: int, cursor: str | None
     ) -> TrainingSheetPairs:
         """A page of a sheet's pairs with their verdicts."""
-        return await _thread(
+        return await _unchanged(
             self.local.sheet_pairs,
             sheet_id,
             verdict=verdict or None,
@@ -293,6 +295,13 @@ class PageClient:
 def _key(draft: str, operation: str, asked: Mapping[str, Any]) -> str:
     """The key of what a draft asks for now: once it is changed, it asks for another job."""
     return f"{draft}-{body_hash(operation, dict(asked))[:16]}"
+
+
+async def _unchanged(call: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """What is read of a sheet; once more where somebody edits it at that moment."""
+    with suppress(SheetChanged):
+        return await _thread(call, *arguments, **named)
+    return await _thread(call, *arguments, **named)
 
 
 async def _thread(call: Callable[..., T], *arguments: Any, **named: Any) -> T:

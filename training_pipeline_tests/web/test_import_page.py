@@ -128,6 +128,7 @@ def _review(page: Page, settings: Settings) -> None:
     dialog.get_by_label("Answer").fill(MARKUP)
     dialog.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("cell", name="answer edited")).to_be_visible()
+    expect(page.get_by_role("row", name="desks-000014").first).to_contain_text("local")
 
     # What somebody else does meanwhile is told, and nothing of it is overwritten.
     files = FileTrainingSheets([settings.sheets])
@@ -141,6 +142,7 @@ def _review(page: Page, settings: Settings) -> None:
     page.get_by_role("button", name="Reject").click()
     expect(page.get_by_text("desks-000014: changed by grace in edit 3: status labeled to flagged")).to_be_visible()
     expect(page.get_by_role("row", name="desks-000014").first).to_contain_text("flagged")
+    expect(page.get_by_text("14 pairs = 13 eligible + 1 excluded")).to_be_visible()
     assert serious(page) == []
     page.get_by_role("button", name="Undo edit 3").click()
     expect(page.get_by_text("undone by edit 4")).to_be_visible()

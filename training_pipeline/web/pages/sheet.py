@@ -70,7 +70,7 @@ def register(site: Site) -> None:
                     with counts:
                         show_summary(found.export_summary)
                 with Tag("div"):
-                    _about(found)
+                    _about(found, now)
                     _jobs(jobs, found.id)
             with panel("Pairs", name="pairs"):
                 review = Review(client, found.id, lambda: renew()) if client.may_review and edits.is_editable else None
@@ -86,7 +86,7 @@ def register(site: Site) -> None:
             await asyncio.gather(rows.renew(), log.load())
             with suppress(PipelineError):
                 edited = await client.sheet(found.id)
-                now.digest = edited.digest
+                now.show(edited.digest)
                 counts.clear()
                 with counts:
                     show_summary(edited.export_summary)
@@ -104,6 +104,13 @@ class Now:
     """The version of the sheet that the page shows."""
 
     digest: str
+    version: Tag | None = None
+
+    def show(self, digest: str) -> None:
+        """Show another version."""
+        self.digest = digest
+        if self.version is not None:
+            self.version.say(digest[:12])
 
 
 def _head(found: TrainingSheetDetails, client: PageClient, now: Now) -> None:
@@ -140,12 +147,12 @@ def _head(found: TrainingSheetDetails, client: PageClient, now: Now) -> None:
             Tag("p", f"Its status is {found.status}: it cannot be trained on until a steward approves it.")
 
 
-def _about(found: TrainingSheetDetails) -> None:
+def _about(found: TrainingSheetDetails, now: Now) -> None:
     with panel("About", name="about"), Tag("dl", classes="facts"):
         with fact("Id"):
             code(found.id, copied_as="training sheet id")
         with fact("Version"):
-            code(found.digest[:12])
+            now.version = Tag("code", found.digest[:12])
         text_fact("Source", found.source_sheet.name or found.source_sheet.id)
         text_fact("Prompt template", found.prompt_template.name or found.prompt_template.id)
         if found.tags:

@@ -100,6 +100,7 @@ class Review:
                 await self._renewed()  # so that what others did is seen
             return False
         self._last = made if made.undoes is None else None
+        self._digest = made.new_digest  # what one did oneself is no surprise, even before the rows are shown anew
         say(f"{_counted(made.pairs)} {done}.")
         await self._renewed()
         return True
