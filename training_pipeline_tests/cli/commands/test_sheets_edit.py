@@ -27,7 +27,7 @@ def test_pairs_are_edited_and_undone(command: Command, url: str, settings: Setti
 
     here = command("sheets", "edits", "desks")
     assert here == command("sheets", "edits", "desks", "--url", url)
-    assert "undone by 3" in here[1]
+    assert "undone by" in here[1]
     of_one = json.loads(command("sheets", "edits", "desks", "--pair", second, "--json")[1])
     assert [edit["number"] for edit in of_one["edits"]] == [1]
 
