@@ -87,6 +87,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "api/routes/test_sheet_imports.py": ("api/multipart.py", "schemas/sheet_import.py"),
     "api/routes/test_studies.py": ("schemas/study.py",),
+    "api/routes/test_sheet_edits.py": ("client/sheets/edits.py", "schemas/sheet_edit.py"),
     "api/routes/test_suites.py": ("schemas/suite.py",),
     "api/routes/test_training_sheets.py": (
         "client/sheets/rows.py",
@@ -131,6 +132,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "cli/commands/test_revoke.py": ("cli/render/revocations.py",),
     "cli/commands/test_scores.py": ("cli/render/scores.py",),
     "cli/commands/test_studies.py": ("cli/render/studies.py",),
+    "cli/commands/test_sheets_edit.py": ("cli/render/sheet_edits.py",),
     "cli/commands/test_suites.py": ("cli/render/suite.py",),
     "cli/commands/test_uses.py": ("cli/render/uses.py",),
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
@@ -216,6 +218,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "models/versions/versions.py",
     ),
     "models/uses/test_index.py": ("models/uses/numbering.py",),
+    "reviewing/test_edits.py": ("reviewing/log.py", "reviewing/rewriting.py", "reviewing/tables.py"),
     "sft/test_chat_format.py": ("sft/templates.py",),
     "sft/test_rehearse.py": ("sft/findings.py",),
     "sft/test_program.py": ("sft/__main__.py", "sft/prepare.py", "sft/register.py", "sft/report.py"),
@@ -225,6 +228,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "sheets/files/rows.py",
     ),
     "sheets/files/test_source.py": ("sheets/base.py", "sheets/engine.py"),
+    "sheets/files/test_versions.py": ("sheets/files/replacing.py",),
     "sheets/importing/formats/test_label_studio.py": ("sheets/importing/formats/choosing.py",),
     "sheets/importing/formats/test_registry.py": (
         "sheets/importing/formats/alpaca.py",

@@ -48,6 +48,8 @@ from training_pipeline.models.versions.alias_watch import AliasWatch
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.retraining.retrain import Retrainer
+from training_pipeline.reviewing.edits import SheetEdits
+from training_pipeline.reviewing.log import EditLog
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
@@ -86,6 +88,7 @@ class Services:
     tokens: ApiTokens
     imports: SheetImports
     sheet_rows: SheetRows
+    sheet_edits: SheetEdits
     jobs: JobService
     poller: Poller
     uses: UseIndex
@@ -297,6 +300,7 @@ def assemble(
         tokens=ApiTokens(store),
         imports=imports_of(settings),
         sheet_rows=SheetRows(settings.sheet_rows, policy),
+        sheet_edits=SheetEdits(EditLog(store), settings.sheets if settings.sheet_source == "files" else None),
         jobs=jobs,
         poller=poller,
         uses=uses,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from training_pipeline.client.jobs.base import Pairs
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
 from training_pipeline.domain.access import Caller, require_role
+from training_pipeline.domain.errors import SheetChanged
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.models.versions.find import VersionFacets
 from training_pipeline.schemas.advice import TrainingJobAdvice
@@ -34,6 +36,7 @@ from training_pipeline.schemas.playground import PlaygroundAnswers, PlaygroundLi
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.schemas.result import TrainingJobResult
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
+from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
 from training_pipeline.schemas.sheet_import import ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
@@ -240,13 +243,13 @@ class PageClient:
 
     async def sheet(self, sheet_id: str) -> TrainingSheetDetails:
         """One training sheet with its export summary."""
-        return await _thread(self.local.training_sheet, sheet_id)
+        return await _unchanged(self.local.training_sheet, sheet_id)
 
     async def sheet_pairs(
         self, sheet_id: str, *, verdict: str, status: str, search: str, page_size: int, cursor: str | None
     ) -> TrainingSheetPairs:
         """A page of a sheet's pairs with their verdicts."""
-        return await _thread(
+        return await _unchanged(
             self.local.sheet_pairs,
             sheet_id,
             verdict=verdict or None,
@@ -294,6 +297,27 @@ class PageClient:
         """The training sheet, approved."""
         return await _thread(self.local.approve_sheet, sheet_id, {"digest": digest})
 
+    @property
+    def may_review(self) -> bool:
+        """Whether the caller may edit pairs of training sheets."""
+        return self.caller.may_act_as(least_role(LocalClient.edit_pairs))
+
+    async def edit_pairs(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetEdit:
+        """The edit, done."""
+        return await _thread(self.local.edit_pairs, sheet_id, body)
+
+    async def undo_edit(self, sheet_id: str, number: int, digest: str) -> TrainingSheetEdit:
+        """The edit that took another one back."""
+        return await _thread(self.local.undo_edit, sheet_id, number, {"digest": digest})
+
+    async def sheet_edits(self, sheet_id: str, *, page_size: int, cursor: str | None = None) -> TrainingSheetEdits:
+        """A page of the edits of a sheet, and whether it can be edited here."""
+        return await _thread(self.local.sheet_edits, sheet_id, page_size=page_size, cursor=cursor)
+
+    async def pair_text(self, sheet_id: str, pair_id: str) -> tuple[tuple[str, str], ...]:
+        """Role and content of each message of a pair that may be edited."""
+        return await _thread(self.local.pair_text, sheet_id, pair_id)
+
     async def base_models(self) -> BaseModels:
         """The base models on offer."""
         return await _thread(self.local.base_models)
@@ -332,6 +356,13 @@ class PageClient:
 def _key(draft: str, operation: str, asked: Mapping[str, Any]) -> str:
     """The key of what a draft asks for now: once it is changed, it asks for another job."""
     return f"{draft}-{body_hash(operation, dict(asked))[:16]}"
+
+
+async def _unchanged(call: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """What is read of a sheet; once more where somebody edits it at that moment."""
+    with suppress(SheetChanged):
+        return await _thread(call, *arguments, **named)
+    return await _thread(call, *arguments, **named)
 
 
 async def _thread(call: Callable[..., T], *arguments: Any, **named: Any) -> T:

@@ -53,6 +53,10 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "look_at_upload": lambda client: client.look_at_upload(UPLOAD, ImportTrainingSheet(id="x")),
     "import_upload": lambda client: client.import_upload(UPLOAD, ImportTrainingSheet(id="x")),
     "approve_sheet": lambda client: client.approve_sheet("small", {"digest": "0" * 64}),
+    "edit_pairs": lambda client: client.edit_pairs("small", {"digest": "0" * 64, "pair_ids": ["x"]}),
+    "undo_edit": lambda client: client.undo_edit("small", 1, {"digest": "0" * 64}),
+    "sheet_edits": lambda client: client.sheet_edits("small"),
+    "pair_text": lambda client: client.pair_text("small", "x"),
     "base_models": lambda client: client.base_models(),
     "uses": lambda client: client.uses(pair="x"),
     "preview_revocation": lambda client: client.preview_revocation({"label": "x", "reason": "r"}),
@@ -89,7 +93,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "version_facets": lambda client: client.version_facets(),
     "facets": lambda client: client.facets(),
 }
-OF_STEWARDS = {"preview_revocation", "revoke", "decide", "approve_sheet"}
+OF_STEWARDS = {"preview_revocation", "revoke", "decide", "approve_sheet", "edit_pairs", "undo_edit", "pair_text"}
 OF_OPERATORS = {
     "create",
     "plan",

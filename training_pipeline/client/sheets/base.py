@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.training_sheet import TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 
@@ -32,6 +33,23 @@ class Sheets(Protocol):
 
     def approve_sheet(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetDetails:
         """Approve a training sheet that was imported, as the version whose `digest` is given."""
+
+    def edit_pairs(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetEdit:
+        """Edit pairs of a training sheet as they were in the version whose `digest` is given: all, or none."""
+
+    def undo_edit(self, sheet_id: str, number: int, body: Mapping[str, Any]) -> TrainingSheetEdit:
+        """Undo an edit whose pairs nobody changed since: an edit of its own."""
+
+    def sheet_edits(
+        self,
+        sheet_id: str,
+        *,
+        pair_id: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingSheetEdits:
+        """A page of the edits of a training sheet, or of one of its pairs, newest first."""
 
     def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:
         """Preview the training data as JSONL; empty if the sheet itself may not be trained on."""

@@ -8,11 +8,18 @@ from typing import Any
 
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
+from training_pipeline.client.sheets.edits import edit_page, pair_text
 from training_pipeline.client.sheets.rows import sheet_changes, sheet_pair_page, sheet_versions
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
+from training_pipeline.schemas.sheet_edit import (
+    EditTrainingSheetPairs,
+    TrainingSheetEdit,
+    TrainingSheetEdits,
+    UndoTrainingSheetEdit,
+)
 from training_pipeline.schemas.sheet_import import ApproveTrainingSheet, ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.training_sheet import (
@@ -120,3 +127,40 @@ class LocalSheets(OnServices):
         asked = checked(ApproveTrainingSheet, body)
         self._services.imports.approve(sheet_id, digest=asked.digest, caller=self.caller)
         return self.training_sheet(sheet_id)
+
+    @needs(Role.STEWARD)
+    def edit_pairs(self, sheet_id: str, body: Mapping[str, Any] | EditTrainingSheetPairs) -> TrainingSheetEdit:
+        """See `Client`."""
+        asked = checked(EditTrainingSheetPairs, body)
+        edits, actor = self._services.sheet_edits, self.caller.name
+        self._services.source.get(sheet_id)
+        made = edits.edit(sheet_id, asked.pair_ids, asked.edit(), digest=asked.digest, actor=actor)
+        return TrainingSheetEdit.of(made)
+
+    @needs(Role.STEWARD)
+    def undo_edit(
+        self, sheet_id: str, number: int, body: Mapping[str, Any] | UndoTrainingSheetEdit
+    ) -> TrainingSheetEdit:
+        """See `Client`."""
+        asked = checked(UndoTrainingSheetEdit, body)
+        self._services.source.get(sheet_id)
+        made = self._services.sheet_edits.undo(sheet_id, number, digest=asked.digest, actor=self.caller.name)
+        return TrainingSheetEdit.of(made)
+
+    @needs(Role.VIEWER)
+    def sheet_edits(
+        self,
+        sheet_id: str,
+        *,
+        pair_id: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingSheetEdits:
+        """See `Client`."""
+        return edit_page(self._services, sheet_id, pair_id=pair_id, page=page, page_size=page_size, cursor=cursor)
+
+    @needs(Role.STEWARD)
+    def pair_text(self, sheet_id: str, pair_id: str) -> tuple[tuple[str, str], ...]:
+        """Role and content of each message of a pair that may be edited; the REST API does not offer this."""
+        return pair_text(self._services, sheet_id, pair_id)

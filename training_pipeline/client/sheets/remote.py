@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from training_pipeline.client.http import OverHttp
+from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.training_sheet import TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 
@@ -41,6 +42,27 @@ class RemoteSheets(OverHttp):
         """See `Client`."""
         path = f"/training-sheets/{quote(sheet_id, safe='')}/approve"
         return self._service.ask(TrainingSheetDetails, "POST", path, body=body)
+
+    def edit_pairs(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetEdit:
+        """See `Client`."""
+        return self._service.ask(TrainingSheetEdit, "PATCH", _sheet(sheet_id, "/pairs"), body=body)
+
+    def undo_edit(self, sheet_id: str, number: int, body: Mapping[str, Any]) -> TrainingSheetEdit:
+        """See `Client`."""
+        return self._service.ask(TrainingSheetEdit, "POST", _sheet(sheet_id, f"/edits/{number}/undo"), body=body)
+
+    def sheet_edits(
+        self,
+        sheet_id: str,
+        *,
+        pair_id: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingSheetEdits:
+        """See `Client`."""
+        params = {"pair_id": pair_id, "page": page, "page_size": page_size, "cursor": cursor}
+        return self._service.ask(TrainingSheetEdits, "GET", _sheet(sheet_id, "/edits"), params=params)
 
     def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:
         """See `Client`."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
 
 from fastapi import Request
 from nicegui import background_tasks, ui
@@ -28,7 +30,9 @@ from training_pipeline.web.elements import (
 from training_pipeline.web.layout import frame, go, problem
 from training_pipeline.web.models.state import PATIENCE
 from training_pipeline.web.pages.errors import show_not_found
+from training_pipeline.web.sheets.edits import EDITS, EditsPanel
 from training_pipeline.web.sheets.export_summary import show_summary
+from training_pipeline.web.sheets.review import Review, show_elsewhere
 from training_pipeline.web.sheets.rows import SheetRowTable
 from training_pipeline.web.sheets.versions import VersionsPanel
 from training_pipeline.web.site import Site
@@ -44,10 +48,11 @@ def register(site: Site) -> None:
     async def sheet(request: Request, sheet_id: str) -> None:
         client = site.client(request)
         try:
-            found, versions, jobs = await asyncio.gather(
+            found, versions, jobs, edits = await asyncio.gather(
                 client.sheet(sheet_id),
                 client.sheet_versions(sheet_id),
                 client.jobs(JobFilters(sheet=sheet_id), page_size=_JOBS),
+                client.sheet_edits(sheet_id, page_size=EDITS),
             )
         except NotFound as error:
             show_not_found(site, client.caller, error)
@@ -57,17 +62,34 @@ def register(site: Site) -> None:
                 problem(error, title="This training sheet cannot be read")
             return
         with frame(found.name, site, client.caller):
-            _head(found, client)
+            now = Now(found.digest)
+            _head(found, client, now)
             with Tag("div", classes="columns"):
                 with Tag("div"), panel("What may be trained on", name="gates"):
-                    show_summary(found.export_summary)
+                    counts = Tag("div")
+                    with counts:
+                        show_summary(found.export_summary)
                 with Tag("div"):
-                    _about(found)
+                    _about(found, now)
                     _jobs(jobs, found.id)
             with panel("Pairs", name="pairs"):
-                rows = SheetRowTable(client, found.id)
+                review = Review(client, found.id, lambda: renew()) if client.may_review and edits.is_editable else None
+                if client.may_review:
+                    show_elsewhere(edits)
+                rows = SheetRowTable(client, found.id, review)
+            log = EditsPanel(client, edits, None if review is None else review.undo)
             VersionsPanel(client, found.id, versions)
         page = ui.context.client
+
+        async def renew() -> None:
+            """Show what an edit made of the sheet."""
+            await asyncio.gather(rows.renew(), log.load())
+            with suppress(PipelineError):
+                edited = await client.sheet(found.id)
+                now.show(edited.digest)
+                counts.clear()
+                with counts:
+                    show_summary(edited.export_summary)
 
         async def load() -> None:
             await page.connected()
@@ -77,7 +99,21 @@ def register(site: Site) -> None:
         background_tasks.create(load(), name="load the pairs of a training sheet")
 
 
-def _head(found: TrainingSheetDetails, client: PageClient) -> None:
+@dataclass
+class Now:
+    """The version of the sheet that the page shows."""
+
+    digest: str
+    version: Tag | None = None
+
+    def show(self, digest: str) -> None:
+        """Show another version."""
+        self.digest = digest
+        if self.version is not None:
+            self.version.say(digest[:12])
+
+
+def _head(found: TrainingSheetDetails, client: PageClient, now: Now) -> None:
     with Tag("nav", classes="crumbs", aria_label="Breadcrumb"):
         link("Train", urls.HOME)
         Tag("span", "/", aria_hidden="true")
@@ -94,7 +130,7 @@ def _head(found: TrainingSheetDetails, client: PageClient) -> None:
 
                 async def approve() -> None:
                     try:
-                        await client.approve_sheet(found.id, found.digest)
+                        await client.approve_sheet(found.id, now.digest)
                     except PipelineError as error:
                         trouble.clear()
                         with trouble:
@@ -111,12 +147,12 @@ def _head(found: TrainingSheetDetails, client: PageClient) -> None:
             Tag("p", f"Its status is {found.status}: it cannot be trained on until a steward approves it.")
 
 
-def _about(found: TrainingSheetDetails) -> None:
+def _about(found: TrainingSheetDetails, now: Now) -> None:
     with panel("About", name="about"), Tag("dl", classes="facts"):
         with fact("Id"):
             code(found.id, copied_as="training sheet id")
         with fact("Version"):
-            code(found.digest[:12])
+            now.version = Tag("code", found.digest[:12])
         text_fact("Source", found.source_sheet.name or found.source_sheet.id)
         text_fact("Prompt template", found.prompt_template.name or found.prompt_template.id)
         if found.tags:

@@ -8,6 +8,7 @@ from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.domain.usage import Status
+from training_pipeline.schemas import paging
 from training_pipeline.schemas.sheet_pairs import SheetPair
 from training_pipeline.web import formats
 from training_pipeline.web.client import PageClient
@@ -15,6 +16,7 @@ from training_pipeline.web.elements import VALUE, Tag, button, icon, small_table
 from training_pipeline.web.jobs.filters import Choice
 from training_pipeline.web.jobs.pair_table import used, who
 from training_pipeline.web.layout import problem
+from training_pipeline.web.sheets.review import Review
 
 PAGE: Final = 50
 _ELIGIBLE: Final = "eligible"
@@ -24,8 +26,9 @@ _COLUMNS: Final = ("Pair", "Item", "Verdict", "Status", "Allowed", "Prohibited",
 class SheetRowTable:
     """Empty until `load` is called."""
 
-    def __init__(self, client: PageClient, sheet_id: str) -> None:
+    def __init__(self, client: PageClient, sheet_id: str, review: Review | None = None) -> None:
         self._client = client
+        self._review = review
         self._sheet_id = sheet_id
         self._verdict = self._status = self._search = ""
         self._before: list[str] = []
@@ -73,14 +76,31 @@ class SheetRowTable:
         first = len(self._before) * PAGE + 1
         last = first + len(found.pairs) - 1
         self._words.say(f"{first:,} to {last:,} of {found.total:,}" if found.pairs else "")
+        if self._review is not None:
+            self._review.shows(found.digest, found.pairs)
         self._place.clear()
         with self._place:
             if found.pairs:
-                with small_table("Pairs", _COLUMNS, classes="pair-table"):
+                columns = _COLUMNS if self._review is None else ("Select", *_COLUMNS)
+                with small_table("Pairs", columns, classes="pair-table"):
                     for pair in found.pairs:
-                        _row(pair)
+                        _row(pair, self._review)
             else:
                 Tag("p", "No pairs match these filters.", classes="muted")
+
+    async def renew(self) -> None:
+        """Show the same place of the version that the sheet has now."""
+        if self._cursor:
+            try:
+                newest = await self._client.sheet_pairs(
+                    self._sheet_id, verdict="", status="", search="", page_size=1, cursor=None
+                )
+            except PipelineError:
+                pass  # then the page says so
+            else:
+                self._cursor = in_version(self._cursor, newest.digest)
+                self._before = [in_version(cursor, newest.digest) for cursor in self._before]
+        await self.load()
 
     async def _searched(self, event: Any) -> None:
         self._search = str(event.args).strip()
@@ -109,8 +129,18 @@ class SheetRowTable:
         await self.load()
 
 
-def _row(pair: SheetPair) -> None:
+def in_version(cursor: str, digest: str) -> str:
+    """The cursor that leads to the same place in another version of the sheet; none stays none. Pure."""
+    if not cursor:
+        return cursor
+    position = paging.decode(paging.SheetRowPosition, cursor)
+    return paging.encode(position.model_copy(update={"digest": digest}))
+
+
+def _row(pair: SheetPair, review: Review | None) -> None:
     with Tag("tr"):
+        if review is not None:
+            review.box(pair)
         used("pair", pair.pair_id, classes="mono strong")
         used("item", pair.item_ref)
         with Tag("td"):

@@ -20,6 +20,7 @@ import pytest
 from training_pipeline.domain.errors import Conflict, InvalidRequest, SheetUnreadable, Unavailable
 from training_pipeline.domain.training_sheet import Reference, SheetStatus
 from training_pipeline.domain.usage import DataClassification
+from training_pipeline.sheets.files import replacing
 from training_pipeline.sheets.files.checking import check
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.sheets.head import Head, read_head
@@ -235,7 +236,7 @@ def test_a_replacement_that_fails_leaves_the_old_sheet(
     def fails(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(importer, call, fails)
+    monkeypatch.setattr(replacing if hasattr(replacing, call) else importer, call, fails)
     with pytest.raises(Unavailable, match="cannot be written: No space left on device"):
         run(PROBLEMS[:5], overwrite=True)
     assert (imported.head_file.read_bytes(), imported.data.read_bytes()) == before
