@@ -19,6 +19,7 @@ from training_pipeline.domain.rules.control_tokens import spells_control_token
 from training_pipeline.domain.rules.engine_words import DUCKDB
 from training_pipeline.domain.rules.near_questions import NearPairs, near_pairs
 from training_pipeline.domain.rules.normal_form import normal_form_table
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.rules.rendering import rendered
 from training_pipeline.domain.split_report import MOST_NAMED, TextReport
 from training_pipeline.infra.staging import disk_errors
@@ -41,7 +42,7 @@ class Questions:
 
 
 def read_questions(
-    opened: OpenSheet, taken: SnapshotRef, pair_ids: pa.ChunkedArray, questions: pa.ChunkedArray
+    opened: OpenSheet, policy: GatePolicy, pair_ids: pa.ChunkedArray, questions: pa.ChunkedArray
 ) -> Questions:
     """Read the questions of included rows from the sheet.
 
@@ -54,7 +55,7 @@ def read_questions(
     is_first[first[found >= 0]] = True
     columns = {"number": np.arange(len(codes)), "wanted_id": pair_ids, "first": is_first}
     wanted = ibis.memtable(pa.table(columns))
-    with texts(opened, taken.policy) as read, disk_errors("compare the questions"):
+    with texts(opened, policy) as read, disk_errors("compare the questions"):
         said = read.inner_join(wanted, read.pair_id == wanted.wanted_id)
         looked_at = said.select(
             "number",
