@@ -23,11 +23,13 @@ from training_pipeline.client.idempotent import create_once
 from training_pipeline.client.pages import event_page, job_page, lineage_page, version_page
 from training_pipeline.client.revocations import revocation_page
 from training_pipeline.client.roles import needs
+from training_pipeline.client.sheet_contents import lengths, near_duplicates, pair_conversations, what_lifting_adds
 from training_pipeline.client.sheets import sheet_changes, sheet_pair_page, sheet_versions
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.access import Caller, Role, require
 from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.domain.export_summary import ExportSummary as Counted
 from training_pipeline.domain.job import ACTIVE, TERMINAL, Action, JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.domain.model_version import VersionState
@@ -57,6 +59,12 @@ from training_pipeline.schemas.model_version import (
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions, PromoteModelVersion, RollBackAlias
 from training_pipeline.schemas.requests import CreateTrainingJob, RetryTrainingJob
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview, Revoke
+from training_pipeline.schemas.sheet_contents import (
+    PairConversations,
+    TrainingSheetLengths,
+    TrainingSheetLifting,
+    TrainingSheetNearDuplicates,
+)
 from training_pipeline.schemas.sheet_import import ApproveTrainingSheet, ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.suite import CreateSuite, Suite, SuiteCheck, Suites
@@ -292,9 +300,14 @@ class LocalClient:
         """See `Client`."""
         with self._services.source.open(sheet_id) as opened:
             withdrawn = self._services.revocations.withdrawn(sheet_id)
-            summary = ExportSummary.of(export_summary(opened, self._services.policy, withdrawn=withdrawn))
+            counted = self._services.sheet_findings.find(
+                Counted,
+                opened.digest,
+                lambda: export_summary(opened, self._services.policy, withdrawn=withdrawn),
+                withdrawn=withdrawn,
+            )
             fields = TrainingSheet.fields_of(opened.sheet)
-            return TrainingSheetDetails(**fields, digest=opened.digest, export_summary=summary)
+            return TrainingSheetDetails(**fields, digest=opened.digest, export_summary=ExportSummary.of(counted))
 
     @needs(Role.VIEWER)
     def sheet_pairs(
@@ -304,19 +317,44 @@ class LocalClient:
         verdict: str | None = None,
         status: str | None = None,
         search: str | None = None,
+        text: str | None = None,
         page_size: int = 50,
         cursor: str | None = None,
     ) -> TrainingSheetPairs:
         """See `Client`."""
         return sheet_pair_page(
             self._services,
+            self.caller,
             sheet_id,
             verdict=verdict,
             status=status,
             search=search,
+            text=text,
             page_size=page_size,
             cursor=cursor,
         )
+
+    @needs(Role.VIEWER)
+    def pair_conversations(self, sheet_id: str, pair_id: str) -> PairConversations:
+        """See `Client`."""
+        return pair_conversations(self._services, self.caller, sheet_id, pair_id)
+
+    @needs(Role.VIEWER)
+    def sheet_lengths(
+        self, sheet_id: str, *, base_model: str | None = None, max_length: int | None = None
+    ) -> TrainingSheetLengths:
+        """See `Client`."""
+        return lengths(self._services, sheet_id, base_model, max_length)
+
+    @needs(Role.VIEWER)
+    def near_duplicates(self, sheet_id: str) -> TrainingSheetNearDuplicates:
+        """See `Client`."""
+        return near_duplicates(self._services, sheet_id)
+
+    @needs(Role.VIEWER)
+    def what_lifting_adds(self, sheet_id: str) -> TrainingSheetLifting:
+        """See `Client`."""
+        return what_lifting_adds(self._services, sheet_id)
 
     @needs(Role.VIEWER)
     def sheet_versions(self, sheet_id: str) -> tuple[str, ...]:

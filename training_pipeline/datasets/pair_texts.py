@@ -31,12 +31,13 @@ def conversations(opened: OpenSheet, pair_id: str) -> list[Conversation]:
     return [Conversation(tuple(message or {} for message in row["messages"] or ()), row["tools"]) for row in rows]
 
 
-def pairs_that_say(opened: OpenSheet, text: str) -> list[str]:
-    """The ids of pairs in one of whose messages or tool calls the text stands, in any case of letters."""
+def pairs_that_say(opened: OpenSheet, text: str, *, limit: int) -> list[str]:
+    """The ids of at most `limit` pairs that say the text in a message or tool call, in any case of letters."""
     wanted = text.lower()
     pairs = opened.pairs.filter(opened.pairs.pair_id.notnull())
     said = pairs.messages.filter(lambda message: _says(message, wanted)).length() > 0
-    with disk_errors("search the pairs"), opened.engine.fetch(pairs.filter(said).select("pair_id").distinct()) as found:
+    found_ids = pairs.filter(said).select("pair_id").distinct().limit(limit)
+    with disk_errors("search the pairs"), opened.engine.fetch(found_ids) as found:
         ids: list[str] = found.to_pyarrow()["pair_id"].to_pylist()
     return ids
 

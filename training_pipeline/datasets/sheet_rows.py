@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -38,6 +39,8 @@ _STATED: Final = ("status", "reviewed_by", "reviewed_at", "constraints_set_by", 
 _SEARCHED: Final = ("pair_id", "item_ref", "canonical_label_id")
 #: Totals and digests that are remembered.
 _REMEMBERED: Final = 256
+#: Searches for a text that are remembered.
+_REMEMBERED_TEXTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,20 @@ class SheetRows:
         self._policy = policy
         self._totals: OrderedDict[tuple[object, ...], int] = OrderedDict()
         self._digests: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._said: OrderedDict[tuple[str, str, str], tuple[str, ...]] = OrderedDict()
 
     def digest(self, sheet_id: str, stamp: str) -> str | None:
         """The version of a sheet with this stamp, where `judge` came to it in this process."""
         return self._digests.get((sheet_id, stamp))
+
+    def said(self, sheet_id: str, digest: str, text: str, find: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+        """The ids of the pairs of a version that say a text, which `find` finds unless this process knows them."""
+        asked = (sheet_id, digest, text.lower())
+        found = self._said.get(asked)
+        if found is None:
+            found = find()
+            _remember(self._said, asked, found, most=_REMEMBERED_TEXTS)
+        return found
 
     def has(self, sheet_id: str, digest: str, withdrawn: Withdrawn = NOTHING) -> bool:
         """Whether this version was judged already, with the same rows withdrawn. Reads only."""
@@ -167,10 +180,11 @@ class SheetRows:
             path.unlink(missing_ok=True)
 
 
-def _remember(kept: OrderedDict[K, V], key: K, value: V) -> None:
+def _remember(kept: OrderedDict[K, V], key: K, value: V, *, most: int = _REMEMBERED) -> None:
     kept[key] = value
-    while len(kept) > _REMEMBERED:
-        kept.popitem(last=False)
+    while len(kept) > most:
+        with suppress(KeyError):  # another thread was faster
+            kept.popitem(last=False)
 
 
 def _row(cells: tuple[Any, ...]) -> SheetRow:

@@ -60,4 +60,4 @@ def test_a_search_is_for_the_text_itself(sheets: FileTrainingSheets, text: str, 
 
 
 def _said(opened: OpenSheet, text: str) -> list[str]:
-    return pairs_that_say(opened, text)
+    return pairs_that_say(opened, text, limit=100)
