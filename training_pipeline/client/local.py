@@ -378,7 +378,7 @@ class LocalClient:
     @needs(Role.OPERATOR)
     def look_at_upload(self, upload: Upload, asked: ImportTrainingSheet) -> ImportDryRun:
         """What an upload would become, which the REST API asks for with `dry_run`; makes no training sheet."""
-        found = self._services.imports.look(upload, asked.request())
+        found = self._services.imports.look(upload, asked.request(), replace=asked.replace)
         return ImportDryRun.of(upload.id, upload.file.name, found)
 
     @needs(Role.OPERATOR)
