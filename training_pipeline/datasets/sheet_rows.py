@@ -83,8 +83,12 @@ class SheetRows:
         self._said: OrderedDict[tuple[str, str, str], tuple[str, ...]] = OrderedDict()
 
     def digest(self, sheet_id: str, stamp: str) -> str | None:
-        """The version of a sheet with this stamp, where `judge` came to it in this process."""
+        """The version of a sheet with this stamp, as far as this process knows it."""
         return self._digests.get((sheet_id, stamp))
+
+    def remember(self, sheet_id: str, stamp: str, digest: str) -> None:
+        """A sheet with this stamp is this version."""
+        _remember(self._digests, (sheet_id, stamp), digest)
 
     def said(self, sheet_id: str, digest: str, text: str, find: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
         """The ids of the pairs of a version that say a text, which `find` finds unless this process knows them."""
@@ -105,7 +109,7 @@ class SheetRows:
         `stamp` is that of the sheet before it was opened; see `digest`.
         """
         if stamp is not None:
-            _remember(self._digests, (opened.sheet.id, stamp), opened.digest)
+            self.remember(opened.sheet.id, stamp, opened.digest)
         file = self._file(opened.sheet.id, opened.digest, withdrawn)
         if file.is_file():
             return

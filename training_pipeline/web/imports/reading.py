@@ -32,7 +32,7 @@ class ReadingChoices:
         self._draft = draft
         self._changed = changed
         self._shown: object = None
-        self._place = Tag("div", classes="fields")
+        self._place = Tag("div", classes="fields after")
 
     def show(self, found: ImportDryRun) -> None:
         """Offer what there is to choose. What is on the page stays there if that did not change."""

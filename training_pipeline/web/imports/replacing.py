@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from training_pipeline.schemas.sheet_import import ImportChanges, ImportDryRun
-from training_pipeline.sheets.diff import CHANGES
-from training_pipeline.web import formats, urls
-from training_pipeline.web.elements import Tag, icon, link, small_table
+from training_pipeline.web import urls
+from training_pipeline.web.elements import Tag, icon, link
 from training_pipeline.web.imports.draft import ImportDraft
+from training_pipeline.web.sheets.changes import show_changes
 
 
 class ReplacePanel:
@@ -27,8 +27,8 @@ class ReplacePanel:
         self._changed = changed
         self._may_replace = may_replace
         self._there = ""
-        self._say = Tag("div")
-        self._place = Tag("div", aria_live="polite")
+        self._say = Tag("div", classes="after")
+        self._place = Tag("div", classes="after", aria_live="polite")
 
     def show(self, found: ImportDryRun) -> None:
         """Ask whether it is to be replaced, and show what would change."""
@@ -68,16 +68,4 @@ def _show(changes: ImportChanges | None) -> None:
     if changes is None:
         Tag("p", "What would change cannot be told: one of the two cannot be read.", classes="muted")
         return
-    Tag("h3", f"What would change: {changes.total:,} pairs")
-    told = ", ".join(f"{count:,} {change}" for change, count in changes.counts.items() if count)
-    if told:
-        Tag("p", told, classes="muted")
-    if changes.pairs:
-        with small_table("Changes", ("Pair", "Was", "What changes")):
-            for pair in changes.pairs:
-                with Tag("tr"):
-                    Tag("td", pair.pair_id, classes="mono")
-                    Tag("td", pair.was or formats.NONE, classes="mono")
-                    Tag("td", " ".join(CHANGES[change] for change in pair.changes))
-    if changes.total > len(changes.pairs):
-        Tag("p", f"and {changes.total - len(changes.pairs):,} more", classes="muted")
+    show_changes("What would change", changes)

@@ -154,7 +154,7 @@ class ImportPage:
                 with panel("The file", name="file"):
                     self._recognised = Tag("div")
                     self._reading = ReadingChoices(lambda: self._draft, self._changed)
-                    self._rows = Tag("div")
+                    self._rows = Tag("div", classes="after")
                 with panel("Which column is what", name="columns"):
                     self._columns = ColumnChoices(found, lambda: self._draft, self._changed)
                 with panel("What the words mean", name="words"):
