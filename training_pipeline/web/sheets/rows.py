@@ -21,8 +21,7 @@ PAGE: Final = 50
 _ELIGIBLE: Final = "eligible"
 _IN_TEXT: Final = "in text"
 _COLUMNS: Final = ("Pair", "Item", "Verdict", "Status", "Allowed", "Prohibited", "Approved by", "Usage set by", "Text")
-#: Where it is searched, and how the field says so.
-_SEARCHES: Final = {"": "Search pair, item or label id …", _IN_TEXT: "Search text, then Enter …"}
+_IDS: Final = "Search pair, item or label id …"
 
 
 class SheetRowTable:
@@ -40,7 +39,7 @@ class SheetRowTable:
             with Tag("label", classes="search"):
                 Tag("span", "Search the pairs", classes="unseen")
                 icon("search")
-                self._field = Tag("input", type_="search", placeholder=_SEARCHES[""], maxlength=200)
+                self._field = Tag("input", type_="search", placeholder=_IDS, maxlength=200)
                 self._field.set(autocomplete="off", spellcheck="false")
                 self._field.when("input", self._searched, VALUE, throttle=0.2, leading_events=False)
                 self._field.when("change", self._entered, VALUE)
@@ -106,7 +105,8 @@ class SheetRowTable:
 
     async def _looked(self, value: str) -> None:
         self._where = value
-        self._field.set(placeholder=_SEARCHES[value])
+        of_all = "Search text" if self._client.may_approve else "Search what would be trained on"
+        self._field.set(placeholder=f"{of_all}, then Enter …" if value == _IN_TEXT else _IDS)
         if self._search:
             await self._anew()
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from training_pipeline.app.container import Services
-from training_pipeline.client.sheet_contents import sees_every_text
+from training_pipeline.client.sheets.contents import sees_every_text
 from training_pipeline.datasets.pair_texts import pairs_that_say
 from training_pipeline.datasets.sheet_rows import ELIGIBLE
 from training_pipeline.domain.access import Caller

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from training_pipeline.app.container import Services
 from training_pipeline.client.local import LocalClient
-from training_pipeline.client.sheet_contents import histogram
+from training_pipeline.client.sheets.contents import histogram
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.advice.facts import TokenLengths
 from training_pipeline.domain.errors import Forbidden, NotFound

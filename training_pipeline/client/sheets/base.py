@@ -1,0 +1,61 @@
+"""The verbs of training sheets, whether they are of this installation or behind a REST API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from training_pipeline.schemas.sheet_contents import (
+    PairConversations,
+    TrainingSheetLengths,
+    TrainingSheetLifting,
+    TrainingSheetNearDuplicates,
+)
+from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
+from training_pipeline.schemas.training_sheet import TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
+
+
+class Sheets(Protocol):
+    """Every method raises `PipelineError`."""
+
+    def training_sheets(self) -> TrainingSheets:
+        """List all training sheets whose head can be read."""
+
+    def training_sheet(self, sheet_id: str) -> TrainingSheetDetails:
+        """Get a training sheet with its export summary. Both gates are applied to every pair now."""
+
+    def sheet_pairs(
+        self,
+        sheet_id: str,
+        *,
+        verdict: str | None = None,
+        status: str | None = None,
+        search: str | None = None,
+        text: str | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingSheetPairs:
+        """A page of a sheet's pairs with their verdicts, by pair id, without text.
+
+        `search` is looked for in ids, and `text` in what pairs say, as far as the caller may read it.
+        """
+
+    def pair_conversations(self, sheet_id: str, pair_id: str) -> PairConversations:
+        """What a pair says; of one that may not be trained on, only a steward may ask."""
+
+    def sheet_lengths(
+        self, sheet_id: str, *, base_model: str | None = None, max_length: int | None = None
+    ) -> TrainingSheetLengths:
+        """How many tokens the pairs have for a base model, and how many would be cut."""
+
+    def near_duplicates(self, sheet_id: str) -> TrainingSheetNearDuplicates:
+        """Groups of pairs that may be trained on and ask the same, or nearly."""
+
+    def what_lifting_adds(self, sheet_id: str) -> TrainingSheetLifting:
+        """How many more pairs could be trained on without each of the reasons that a person can lift."""
+
+    def approve_sheet(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetDetails:
+        """Approve a training sheet that was imported, as the version whose `digest` is given."""
+
+    def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:
+        """Preview the training data as JSONL; empty if the sheet itself may not be trained on."""
