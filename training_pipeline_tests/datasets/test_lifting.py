@@ -13,6 +13,7 @@ from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.soak import TIMES
 
 POLICY = GatePolicy()
 FIELDS: dict[str, tuple[Any, ...]] = {
@@ -58,7 +59,7 @@ def lifted(row: dict[str, Any], reason: Reason) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", range(1, 1 + TIMES))
 def test_what_lifting_adds_is_what_comes_in_when_the_pairs_are_edited(tmp_path: Path, seed: int) -> None:
     pairs = drawn(seed)
     write_sheet(tmp_path, "drawn", pairs)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.small_sheet import rows, write_sheet
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": '{"case": "Überfall"}'}}
-SPOKEN = [
+SPOKEN: list[dict[str, Any]] = [
     {"role": "system", "content": "You are terse.\nVery."},
     {"role": "user", "content": 'Say "50 %_off" & <b>GRÖSSE</b>'},
     {"role": "assistant", "content": "", "tool_calls": [CALL]},
