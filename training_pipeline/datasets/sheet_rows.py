@@ -20,9 +20,11 @@ import ibis
 import ibis.expr.types as ir
 
 from training_pipeline.datasets.revoked import without_revoked
+from training_pipeline.datasets.rows_file import GROUP
 from training_pipeline.datasets.verdicts import judged
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
+from training_pipeline.domain.rules.text import word_of
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 
@@ -37,7 +39,7 @@ _VERDICT: Final = ("reason", "classification", "usage_reason", "row_hash", "may_
 _NAMES: Final = ("item_ref", "canonical_label_id")
 _STATED: Final = ("status", "reviewed_by", "reviewed_at", "constraints_set_by", "constraints_set_at")
 _SEARCHED: Final = ("pair_id", "item_ref", "canonical_label_id")
-#: Totals and digests that are remembered.
+#: Digests that are remembered.
 _REMEMBERED: Final = 256
 #: Searches for a text that are remembered.
 _REMEMBERED_TEXTS: Final = 20
@@ -78,7 +80,6 @@ class SheetRows:
     def __init__(self, directory: Path, policy: GatePolicy) -> None:
         self._directory = directory
         self._policy = policy
-        self._totals: OrderedDict[tuple[object, ...], int] = OrderedDict()
         self._digests: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._said: OrderedDict[tuple[str, str, str], tuple[str, ...]] = OrderedDict()
 
@@ -122,7 +123,7 @@ class SheetRows:
                 opened.engine.fetch(_with_verdicts(opened.pairs, verdicts)) as rows,
             ):
                 told = without_revoked(rows, withdrawn).drop("row_hash", "may_validate")
-                _numbered(told).to_parquet(made, compression="zstd")
+                _numbered(told).to_parquet(made, compression="zstd", row_group_size=GROUP)
             made.chmod(0o600)
             made.replace(file)
         finally:
@@ -155,23 +156,20 @@ class SheetRows:
         if among is not None:
             conditions.append("pair_id IN (SELECT unnest(?))")
             values.append(list(among))
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        further = " AND ".join([*conditions, "number > ?"])
+        where = " AND ".join(conditions) or "true"
         with duckdb.connect() as engine:
-            source = "read_parquet(?)"
-            asked = (str(file), where, *map(repr, values))
-            total = self._totals.get(asked)
-            if total is None:
-                count = f"SELECT count(*) FROM {source} {where}"  # noqa: S608 - of our own conditions
-                (total,) = engine.execute(count, [str(file), *values]).fetchall()[0]
-                _remember(self._totals, asked, int(total))
+            # Which rows they are is found in the columns that are filtered by; the rest is read of a page alone.
+            total, numbers = engine.execute(
+                f"SELECT count(*), min(number, ?) FILTER (WHERE number > ?) FROM read_parquet(?) WHERE {where}",  # noqa: S608
+                [limit + 1, after, str(file), *values],
+            ).fetchall()[0]
+            shown = (numbers or [])[:limit]
             found = engine.execute(
-                f"SELECT {', '.join(SheetRow.__slots__)} FROM {source} WHERE {further} ORDER BY number LIMIT ?",  # noqa: S608
-                [str(file), *values, after, limit + 1],
+                f"SELECT {', '.join(SheetRow.__slots__)} FROM read_parquet(?)"  # noqa: S608 - our own names
+                " WHERE number BETWEEN ? AND ? AND number IN (SELECT unnest(?::BIGINT[])) ORDER BY number",
+                [str(file), min(shown, default=0), max(shown, default=0), shown],
             ).fetchall()
-        rows = tuple(map(_row, found))
-        shown = rows[:limit]
-        return SheetRowPage(shown, total, shown[-1].number if len(rows) > limit else None)
+        return SheetRowPage(tuple(map(_row, found)), total, shown[-1] if len(numbers or []) > limit else None)
 
     def _file(self, sheet_id: str, digest: str, withdrawn: Withdrawn) -> Path:
         judged_by = [self._policy.model_dump_json(), *(repr(sorted(rows)) for rows in withdrawn if rows)]
@@ -224,7 +222,8 @@ def _numbered(rows: ir.Table) -> ir.Table:
     stem = rows.pair_id.re_replace("[0-9]+$", "")
     order = [stem, rows.pair_id.length(), rows.pair_id, rows.item_ref]
     searched = ibis.literal("\n").join([rows[name].fill_null("").lower() for name in _SEARCHED])
-    return rows.mutate(number=ibis.row_number().over(order_by=order) + 1, searched=searched).order_by("number")
+    number = ibis.row_number().over(order_by=order) + 1
+    return rows.mutate(number=number, searched=searched, state=word_of(rows.status)).order_by("number")
 
 
 def _conditions(reason: str | None, status: str | None, search: str) -> tuple[list[str], list[Any]]:
@@ -236,7 +235,7 @@ def _conditions(reason: str | None, status: str | None, search: str) -> tuple[li
         conditions.append("reason = ?")
         values.append(reason)
     if status is not None:
-        conditions.append("lower(trim(status)) = ?")
+        conditions.append("state = ?")
         values.append(status)
     if search:
         conditions.append("contains(searched, ?)")
