@@ -2,8 +2,8 @@
 
     python bench/sheet_page.py [--pairs 1000000] [--rounds 5]
 
-Prints medians of milliseconds for what the page of a sheet asks for: by the clock, and of all processors together, which
-is what counts on a machine that others use too. The verdicts are read from a file.
+Prints medians of milliseconds for what the page of a sheet asks for: by the clock, and of all processors together, as
+others may use the machine, too. The verdicts are read from a file.
 """
 
 from __future__ import annotations
