@@ -20,7 +20,7 @@ from training_pipeline.web.sheets.conversation import ConversationDialog
 PAGE: Final = 50
 _ELIGIBLE: Final = "eligible"
 _IN_TEXT: Final = "in text"
-_COLUMNS: Final = ("Pair", "Item", "Verdict", "Status", "Allowed", "Prohibited", "Approved by", "Usage set by", "Text")
+_COLUMNS: Final = ("Pair", "Text", "Item", "Verdict", "Status", "Allowed", "Prohibited", "Approved by", "Usage set by")
 _IDS: Final = "Search pair, item or label id …"
 
 
@@ -136,6 +136,11 @@ class SheetRowTable:
 def _row(pair: SheetPair, reads: ConversationDialog) -> None:
     with Tag("tr"):
         used("pair", pair.pair_id, classes="mono strong")
+        with Tag("td"):
+            if pair.pair_id is not None:
+                pair_id = pair.pair_id
+                shown = button("Read", kind="quiet small", aria_label=f"Read pair {pair_id}")
+                shown.when("click", lambda _: reads.show(pair_id))
         used("item", pair.item_ref)
         with Tag("td"):
             Tag("span", "may be trained on" if pair.reason is None else MEANINGS[Reason(pair.reason)])
@@ -146,11 +151,6 @@ def _row(pair: SheetPair, reads: ConversationDialog) -> None:
         Tag("td", _uses(pair.prohibited_uses))
         who(pair.reviewed_by, pair.reviewed_at)
         who(pair.constraints_set_by, pair.constraints_set_at)
-        with Tag("td"):
-            if pair.pair_id is not None:
-                pair_id = pair.pair_id
-                shown = button("Read", kind="quiet small", aria_label=f"Read pair {pair_id}")
-                shown.when("click", lambda _: reads.show(pair_id))
 
 
 def _uses(uses: list[str] | None) -> str:
