@@ -78,6 +78,11 @@ def model_version(name: str, version: str) -> str:
     return f"{HOME}/models/{quote(name, safe='')}/{quote(version, safe='')}"
 
 
+def ask_pair(version: str, pair_id: str) -> str:
+    """A model version's page, where it is asked, with a validation pair chosen."""
+    return f"{version}?{urlencode({'pair': pair_id})}#playground-title"
+
+
 class VersionFilters(BaseModel):
     """Which model versions are listed."""
 
