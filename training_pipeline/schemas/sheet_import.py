@@ -169,7 +169,9 @@ class ImportRow(Answer):
 class ImportChange(Answer):
     """A pair that would be another one than now."""
 
-    pair_id: str = Field(description="Its id in the new sheet, or in the old one where only that has it.")
+    pair_id: str = Field(
+        description="Its id in the new sheet, or in the old one where only that has it.", examples=["qa-0003"]
+    )
     was: str | None = Field(description="Its id in the old sheet, where that is another one.", examples=["qa-0003"])
     changes: list[str] = Field(description="What would change.", examples=[["edited", "status"]])
 
