@@ -166,6 +166,11 @@ class Settings(BaseSettings):
         False,
         description="Evaluate a model on questions that nearly equal one it was trained on, and only report them.",
     )
+    promotion_four_eyes: bool = Field(
+        False,
+        description="Move an alias only once two people have promoted the same version by the same gate. Everybody "
+        "needs a token of their own.",
+    )
     require_constraints_set_by: bool = Field(
         False,
         description="Refuse pairs of which nobody is recorded to have set the usage constraints "

@@ -31,8 +31,10 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
+from training_pipeline.models.evaluation.automatic import AutomaticEvaluations
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.suites import Suites
+from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.playground import Playground
 from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.revocations.decisions import Decisions
@@ -90,6 +92,7 @@ class Services:
     suites: Suites
     versions: ModelVersions
     evaluations: Evaluations
+    automatic_evaluations: AutomaticEvaluations
     promotions: Promotions
     playground: Playground
     launcher: Launcher
@@ -258,6 +261,17 @@ def assemble(
     suites = Suites(store, source, policy, directory=settings.suites, refuse_near=refuse_near)
     aliases = Aliases(store, tracking, moved)
     versions = ModelVersions(store, permission, backend, tracking, aliases=aliases, standings=partial(standings, store))
+    evaluations = Evaluations(
+        store,
+        source,
+        policy,
+        backend,
+        aliases,
+        suites,
+        versions,
+        TrackedFigures(store, tracking),
+        refuse_near=refuse_near,
+    )
     estimator = Estimator(store, price_file=settings.price_file, speed_file=settings.machine_speed)
     jobs = JobService(
         store,
@@ -287,8 +301,9 @@ def assemble(
         uses=uses,
         suites=suites,
         versions=versions,
-        evaluations=Evaluations(store, source, policy, backend, aliases, suites, versions, refuse_near=refuse_near),
-        promotions=Promotions(store, database, aliases, versions),
+        evaluations=evaluations,
+        automatic_evaluations=AutomaticEvaluations(store, evaluations),
+        promotions=Promotions(store, database, aliases, versions, suites, four_eyes=settings.promotion_four_eyes),
         playground=Playground(store, backend, versions, aliases, decisions, revocations, playground_limits(settings)),
         alias_watch=AliasWatch(
             store,

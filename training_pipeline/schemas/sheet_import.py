@@ -101,6 +101,12 @@ class ImportTrainingSheet(_Asked):
     template: Origin | None = Field(None, description="The prompt template that asked the questions.")
     tags: list[str] = Field([], max_length=100, description="Tags of the source table.", examples=[["PHI"]])
     owner: str = Field("", max_length=_TEXT, description="Owner of the training sheet.", examples=["operations"])
+    evaluate_on: str = Field(
+        "",
+        max_length=_TEXT,
+        description="Evaluation suite on which every model trained on it is evaluated.",
+        examples=["triage-2026-11"],
+    )
     description: str = Field("", max_length=10_000, description="Its description.", examples=["Which desk?"])
     replace: bool = Field(
         False, description="Replace a training sheet with this id; the old version is kept.", examples=[False]

@@ -29,6 +29,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionVerification,
 )
 from training_pipeline.schemas.playground import PlaygroundAnswers, PlaygroundLimits
+from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.schemas.result import TrainingJobResult
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.sheet_contents import (
@@ -184,6 +185,23 @@ class PageClient:
     async def retrain(self, name: str, version: str) -> TrainingJob:
         """The job of the proposed retrain of a tainted version."""
         return await _thread(self.local.retrain, name, version)
+
+    @property
+    def may_promote(self) -> bool:
+        """Whether the caller may move aliases."""
+        return self.caller.may_act_as(least_role(LocalClient.promote))
+
+    async def promote(self, name: str, version: str, body: Mapping[str, Any]) -> ModelPromotion:
+        """What the gate says, and whether the alias was moved."""
+        return await _thread(self.local.promote, name, version, body)
+
+    async def roll_back(self, name: str, body: Mapping[str, Any]) -> ModelPromotion:
+        """The alias, moved back."""
+        return await _thread(self.local.roll_back, name, body)
+
+    async def promotions(self, name: str) -> ModelPromotions:
+        """Every decision about the aliases of a model."""
+        return await _thread(self.local.promotions, name)
 
     @property
     def may_ask(self) -> bool:

@@ -479,6 +479,17 @@ def test_a_model_version_from_the_list_to_its_verdict(visitor: Visitor, system: 
     page.get_by_role("button", name="Verify").click()
     expect(page.get_by_role("row", name="pass rows Its rows may still be trained on, all of them.")).to_be_visible()
     expect(page.get_by_role("row", name="unknown mlflow")).to_be_visible()
+    page.get_by_label("Margins").fill("exact_match")
+    page.get_by_role("button", name="Promote").click()
+    expect(page.get_by_text("'exact_match' is no METRIC=NUMBER")).to_be_visible()
+    page.get_by_label("Margins").fill("exact_match=0.02")
+    page.get_by_role("button", name="Promote").click()
+    expect(page.get_by_text("champion still names no version.")).to_be_visible()
+    expect(page.get_by_role("row", name="not enough evidence an evaluation this version was not")).to_be_visible()
+    expect(page.get_by_role("row", name="champion none 3 not enough evidence no")).to_be_visible()
+    page.get_by_label("Reason to roll back").fill("too slow")
+    page.get_by_role("button", name="Roll back").click()
+    expect(page.get_by_text("was never moved from here")).to_be_visible()
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 844})
         for theme in THEMES:

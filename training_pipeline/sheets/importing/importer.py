@@ -204,6 +204,7 @@ def _head(conversion: Conversion, pairs_file: str) -> Head:
         prompt_template=request.template,
         tags=request.tags,
         owner=request.owner,
+        evaluate_on=request.evaluate_on,
         description=request.description,
         metadata={
             **request.metadata,
