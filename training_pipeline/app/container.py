@@ -23,6 +23,7 @@ from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.databricks.volume_folders import VolumeFolders
+from training_pipeline.datasets.sheet_findings import SheetFindings
 from training_pipeline.datasets.sheet_rows import SheetRows
 from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
 from training_pipeline.domain.errors import InvalidRequest
@@ -89,6 +90,7 @@ class Services:
     imports: SheetImports
     sheet_rows: SheetRows
     sheet_edits: SheetEdits
+    sheet_findings: SheetFindings
     jobs: JobService
     poller: Poller
     uses: UseIndex
@@ -301,6 +303,7 @@ def assemble(
         imports=imports_of(settings),
         sheet_rows=SheetRows(settings.sheet_rows, policy),
         sheet_edits=SheetEdits(EditLog(store), settings.sheets if settings.sheet_source == "files" else None),
+        sheet_findings=SheetFindings(settings.sheet_findings, policy),
         jobs=jobs,
         poller=poller,
         uses=uses,

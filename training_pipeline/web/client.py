@@ -36,6 +36,12 @@ from training_pipeline.schemas.playground import PlaygroundAnswers, PlaygroundLi
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.schemas.result import TrainingJobResult
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
+from training_pipeline.schemas.sheet_contents import (
+    PairConversations,
+    TrainingSheetLengths,
+    TrainingSheetLifting,
+    TrainingSheetNearDuplicates,
+)
 from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
 from training_pipeline.schemas.sheet_import import ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
@@ -246,7 +252,7 @@ class PageClient:
         return await _unchanged(self.local.training_sheet, sheet_id)
 
     async def sheet_pairs(
-        self, sheet_id: str, *, verdict: str, status: str, search: str, page_size: int, cursor: str | None
+        self, sheet_id: str, *, verdict: str, status: str, search: str, text: str, page_size: int, cursor: str | None
     ) -> TrainingSheetPairs:
         """A page of a sheet's pairs with their verdicts."""
         return await _unchanged(
@@ -255,9 +261,29 @@ class PageClient:
             verdict=verdict or None,
             status=status or None,
             search=search or None,
+            text=text or None,
             page_size=page_size,
             cursor=cursor,
         )
+
+    async def pair_conversations(self, sheet_id: str, pair_id: str) -> PairConversations:
+        """What a pair says."""
+        return await _thread(self.local.pair_conversations, sheet_id, pair_id)
+
+    async def sheet_lengths(
+        self, sheet_id: str, *, base_model: str | None, max_length: int | None
+    ) -> TrainingSheetLengths:
+        """Token lengths of a sheet. Many who ask at the same moment ask once."""
+        call = partial(self.local.sheet_lengths, sheet_id, base_model=base_model, max_length=max_length)
+        return await self._shared(f"lengths {sheet_id} {base_model} {max_length}", call)
+
+    async def near_duplicates(self, sheet_id: str) -> TrainingSheetNearDuplicates:
+        """Groups of pairs that ask nearly the same. Many who ask at the same moment ask once."""
+        return await self._shared(f"near duplicates {sheet_id}", partial(self.local.near_duplicates, sheet_id))
+
+    async def what_lifting_adds(self, sheet_id: str) -> TrainingSheetLifting:
+        """What lifting a reason would add. Many who ask at the same moment ask once."""
+        return await self._shared(f"lifting {sheet_id}", partial(self.local.what_lifting_adds, sheet_id))
 
     async def sheet_versions(self, sheet_id: str) -> tuple[str, ...]:
         """The earlier versions of a sheet, the newest first."""

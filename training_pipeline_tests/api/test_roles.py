@@ -55,6 +55,10 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/preview"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/pairs"): Role.VIEWER,
+    ("GET", f"{API}/training-sheets/{{training_sheet_id}}/conversations"): Role.VIEWER,
+    ("GET", f"{API}/training-sheets/{{training_sheet_id}}/lengths"): Role.VIEWER,
+    ("GET", f"{API}/training-sheets/{{training_sheet_id}}/near-duplicates"): Role.VIEWER,
+    ("GET", f"{API}/training-sheets/{{training_sheet_id}}/lifting"): Role.VIEWER,
     ("POST", f"{API}/training-sheets"): Role.OPERATOR,
     ("POST", f"{API}/training-sheets/{{training_sheet_id}}/approve"): Role.STEWARD,
     ("PATCH", f"{API}/training-sheets/{{training_sheet_id}}/pairs"): Role.STEWARD,
@@ -126,6 +130,7 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             )
             sends: dict[str, Any] = {"json": request} if (method, template) == ("POST", JOBS) else {}
             sends |= {"params": {"pair": "p-0001"}} if template.endswith("/uses") else {}
+            sends |= {"params": {"pair_id": "p-0001"}} if template.endswith("/conversations") else {}
             sends |= {"json": {"label": "l", "reason": "r"}} if template.endswith("/revocations") else {}
             sends |= {"json": DECISION} if template.endswith("/decisions") else {}
             path = path.replace("{evaluation_id}", "ev-20261123-072145-9f3a2c")
