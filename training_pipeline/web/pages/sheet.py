@@ -78,7 +78,9 @@ def register(site: Site) -> None:
                     show_elsewhere(edits)
                 rows = SheetRowTable(client, found.id, review)
             log = EditsPanel(client, edits, None if review is None else review.undo)
-            VersionsPanel(client, found.id, versions)
+            kept = Tag("div")
+            with kept:
+                VersionsPanel(client, found.id, versions)
         page = ui.context.client
 
         async def renew() -> None:
@@ -90,6 +92,10 @@ def register(site: Site) -> None:
                 counts.clear()
                 with counts:
                     show_summary(edited.export_summary)
+                names = await client.sheet_versions(found.id)
+                kept.clear()
+                with kept:
+                    VersionsPanel(client, found.id, names)
 
         async def load() -> None:
             await page.connected()
