@@ -169,6 +169,7 @@ def _review(page: Page, settings: Settings) -> None:
     assert serious(page) == []
     page.get_by_role("button", name="Undo edit 3").click()
     expect(page.get_by_text("undone by edit 4")).to_be_visible()
+    expect(page.get_by_role("button", name="What changed since desks@")).to_have_count(4)
     expect(page.get_by_text("14 pairs = 14 eligible + 0 excluded")).to_be_visible()
     assert serious(page) == []
 

@@ -90,7 +90,9 @@ def register(site: Site) -> None:
                 rows = SheetRowTable(client, found.id, reads, review)
             log = EditsPanel(client, edits, None if review is None else review.undo)
             AlikePanel(client, found.id, reads)
-            VersionsPanel(client, found.id, versions)
+            kept = Tag("div")
+            with kept:
+                VersionsPanel(client, found.id, versions)
         page = ui.context.client
 
         async def renew() -> None:
@@ -102,6 +104,10 @@ def register(site: Site) -> None:
                 counts.clear()
                 with counts:
                     show_summary(edited.export_summary)
+                names = await client.sheet_versions(found.id)
+                kept.clear()
+                with kept:
+                    VersionsPanel(client, found.id, names)
 
         async def load() -> None:
             await page.connected()
