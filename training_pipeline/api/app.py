@@ -23,6 +23,7 @@ from training_pipeline.api.middleware.page_sockets import PageSockets
 from training_pipeline.api.middleware.request_log import HEADER, Requests
 from training_pipeline.api.routes import (
     advice,
+    audit,
     decisions,
     diff,
     evaluations,
@@ -102,6 +103,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         metrics,
         lineage,
         diff,
+        audit,
         training_sheets,
         sheet_imports,
         models,

@@ -34,7 +34,7 @@ COMMANDS: Final = {
     ),
     "models": (
         "commands.models:app",
-        "List, show, verify, evaluate, promote and retrain registered model versions; decide about tainted ones.",
+        "List, show, verify, audit, evaluate, promote and retrain model versions; decide about tainted ones.",
     ),
     "uses": (
         "commands.uses:uses",

@@ -129,6 +129,9 @@ class Client(Protocol):
     def advice(self, job_id: str) -> TrainingJobAdvice:
         """What was advised when the job was created, and what its figures say."""
 
+    def audit_job(self, job_id: str) -> Iterator[bytes]:
+        """An archive, in pieces, of everything on record of a job and the version that it registered. No texts."""
+
     def diff(
         self,
         first_id: str,
@@ -241,6 +244,9 @@ class Client(Protocol):
 
     def model_version(self, name: str, version: str) -> ModelVersionDetails:
         """A registered model version with everything that is on record of it."""
+
+    def audit_model_version(self, name: str, version: str) -> Iterator[bytes]:
+        """The archive of the job that registered a model version; see `audit_job`."""
 
     def retrain(self, name: str, version: str) -> TrainingJob:
         """Launch the proposed retrain of a tainted version; again: the job that was launched."""

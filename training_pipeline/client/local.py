@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from training_pipeline.app.container import Services
 from training_pipeline.app.readiness import daemon_runs
 from training_pipeline.client.advice import job_advice
+from training_pipeline.client.audit.archive import audit
 from training_pipeline.client.base import Created, Notice, Pairs, Update
 from training_pipeline.client.decisions import decision_page
 from training_pipeline.client.diff import diff_page
@@ -244,6 +245,16 @@ class LocalClient:
     def advice(self, job_id: str) -> TrainingJobAdvice:
         """See `Client`."""
         return job_advice(self._services.store, job_id)
+
+    @needs(Role.VIEWER)
+    def audit_job(self, job_id: str) -> Iterator[bytes]:
+        """See `Client`."""
+        return self._audit(self._services.jobs.get(job_id))
+
+    @needs(Role.VIEWER)
+    def audit_model_version(self, name: str, version: str) -> Iterator[bytes]:
+        """See `Client`."""
+        return self._audit(self._services.versions.subject(name, version).job)
 
     @needs(Role.VIEWER)
     def diff(
@@ -594,6 +605,16 @@ class LocalClient:
     def facets(self) -> Facets:
         """The values that jobs may be filtered by; the REST API does not offer this."""
         return facets(self._services.store)
+
+    def _audit(self, job: StoredJob) -> Iterator[bytes]:
+        return audit(
+            self._services.store,
+            self._services.decisions,
+            job,
+            shown=self.shown,
+            details=self.model_version,
+            made_by=self.caller.name,
+        )
 
     def shown(self, job: StoredJob) -> TrainingJob:
         """A job of the store as the caller sees it: with what the caller may do."""

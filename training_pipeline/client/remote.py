@@ -138,6 +138,10 @@ class RemoteClient:
         """See `Client`."""
         return self._service.ask(TrainingJobAdvice, "GET", _job(job_id, "/advice"))
 
+    def audit_job(self, job_id: str) -> Iterator[bytes]:
+        """See `Client`."""
+        return self._service.download(_job(job_id, "/audit"))
+
     def diff(
         self,
         first_id: str,
@@ -258,6 +262,10 @@ class RemoteClient:
     def model_version(self, name: str, version: str) -> ModelVersionDetails:
         """See `Client`."""
         return self._service.ask(ModelVersionDetails, "GET", _version(name, version))
+
+    def audit_model_version(self, name: str, version: str) -> Iterator[bytes]:
+        """See `Client`."""
+        return self._service.download(_version(name, version, "/audit"))
 
     def retrain(self, name: str, version: str) -> TrainingJob:
         """See `Client`."""

@@ -52,6 +52,11 @@ def job(job_id: str, tab: str = "") -> str:
     return f"{HOME}/jobs/{job_id}" + (f"/{tab}" if tab else "")
 
 
+def job_audit(job_id: str) -> str:
+    """The audit export of a job: a file."""
+    return job(job_id, "audit.zip")
+
+
 def diff(first_id: str, second_id: str, *, change: str = "", cursor: str = "") -> str:
     """What changed from one job to another."""
     query = urlencode({name: value for name, value in (("change", change), ("cursor", cursor)) if value})
@@ -76,6 +81,11 @@ def revocation(revocation_id: str) -> str:
 def model_version(name: str, version: str) -> str:
     """A model version's page."""
     return f"{HOME}/models/{quote(name, safe='')}/{quote(version, safe='')}"
+
+
+def version_audit(name: str, version: str) -> str:
+    """The audit export of a model version: a file."""
+    return f"{model_version(name, version)}/audit.zip"
 
 
 class VersionFilters(BaseModel):

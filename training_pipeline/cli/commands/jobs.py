@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from training_pipeline.cli.commands import jobs_advise, jobs_records, jobs_watch, paging
+from training_pipeline.cli.commands import audit, jobs_advise, jobs_records, jobs_watch, paging
 from training_pipeline.cli.commands.job_request import (
     BaseModelId,
     BatchSize,
@@ -222,3 +222,4 @@ app.command("events")(jobs_records.events)
 app.command("metrics")(jobs_records.metrics)
 app.command("lineage")(jobs_records.lineage)
 app.command("diff")(jobs_records.diff)
+app.command("audit")(audit.audit_job)

@@ -11,7 +11,7 @@ from training_pipeline.domain.job import ACTIVE, Action, JobStatus
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
-from training_pipeline.web.elements import Badge, Bar, Tag, button, code, icon, link, moment
+from training_pipeline.web.elements import Badge, Bar, Tag, audit_link, button, code, icon, link, moment
 from training_pipeline.web.jobs.cancel_dialog import CancelDialog
 from training_pipeline.web.layout import say
 
@@ -131,6 +131,7 @@ class JobHead:
                 finish.when("click", self._finish)
             if Action.RETRY in actions:
                 link("Retry", urls.retry(self._job.id), classes="button primary", picture="retry")
+            audit_link(urls.job_audit(self._job.id))
 
     async def _finish(self) -> None:
         try:

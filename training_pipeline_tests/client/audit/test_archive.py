@@ -1,0 +1,136 @@
+"""The audit export of jobs in every state: what is there, that its hashes hold, and that no text of a pair is in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from training_pipeline.app.container import Services
+from training_pipeline.client.audit import job_files, model_files
+from training_pipeline.client.audit.archive import file_name
+from training_pipeline.client.local import LocalClient
+from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.testing.job_life import prepared, succeeded
+from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.small_sheet import rows
+from training_pipeline.training_jobs.store.jobs import EventType
+
+
+@pytest.fixture
+def client(services: Services) -> LocalClient:
+    return LocalClient(services, Caller("ada", Role.VIEWER))
+
+
+def unpacked(client: LocalClient, job_id: str, to: Path) -> Path:
+    with zipfile.ZipFile(io.BytesIO(b"".join(client.audit_job(job_id)))) as archive:
+        archive.extractall(to)
+    return to
+
+
+def named(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_registered_version_whole_and_checked_without_us(
+    client: LocalClient, services: Services, tmp_path: Path
+) -> None:
+    job = succeeded(services)
+    steward = LocalClient(services, Caller("grace", Role.STEWARD))
+    services.uses.index_job(job.id) if hasattr(services.uses, "index_job") else None
+    folder = unpacked(client, job.id, tmp_path / "job")
+    assert subprocess.run(["sha256sum", "-c", "--strict", "SHA256SUMS"], cwd=folder, check=False).returncode == 0
+    of_job = {f"job/{name}" for name in job_files.FILES} - {"job/environment.json"}
+    of_model = {f"model/{name}" for name in model_files.FILES if "*" not in name}
+    assert named(folder) == of_job | of_model | {"README.md", "SHA256SUMS"}
+    assert steward.caller.name == "grace"
+
+    manifest = pq.read_table(folder / "job" / "manifest.parquet").to_pylist()
+    pairs = list(csv.DictReader((folder / "job" / "pairs.csv").open(encoding="utf-8")))
+    assert [one["pair_id"] for one in pairs] == [one["pair_id"] for one in manifest]
+    assert [one["split"] or None for one in pairs] == [one["split"] for one in manifest]
+    events = list(csv.DictReader((folder / "job" / "events.csv").open(encoding="utf-8")))
+    assert (events[0]["message"][:7], events[-1]["new_status"]) == ("Created", "succeeded")
+    assert len(list(csv.DictReader((folder / "job" / "metrics.csv").open(encoding="utf-8")))) == 60
+    told = read(folder / "job" / "job.json")
+    assert (told["id"], told["status"]) == (job.id, "succeeded")
+    assert "allowed_actions" not in told
+    assert read(folder / "job" / "dataset.json")["digest"] == job.data.dataset_digest
+    assert read(folder / "model" / "version.json")["version"] == "2"
+    assert read(folder / "model" / "decisions.json")["chain"]["problems"] == []
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert f"# Audit of triage version 2, training job {job.id}" in readme
+    assert "`job/environment.json`: It is not on record" in readme
+    everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    texts = [message["content"] for row in rows(40) for message in row["messages"]]
+    assert texts
+    assert not [text for text in texts if text.encode() in everything]
+    by_version = zipfile.ZipFile(io.BytesIO(b"".join(client.audit_model_version("triage", "2"))))
+    assert set(by_version.namelist()) == named(folder)
+
+
+def read(path: Path) -> Mapping[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("status", list(JobStatus))
+def test_a_job_in_any_state_says_what_it_does_not_have(
+    client: LocalClient, services: Services, tmp_path: Path, status: JobStatus
+) -> None:
+    job = new_job(training_sheet_id="small", status=status)
+    services.store.create(job, message="Created.")
+    folder = unpacked(client, job.id, tmp_path / "job")
+    assert named(folder) == {
+        "README.md",
+        "SHA256SUMS",
+        *(f"job/{name}" for name in ("job.json", "events.csv", "metrics.csv", "revocations.json")),
+    }
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    for gone in ("training_sheet.json", "lineage.json", "dataset.json", "manifest.parquet", "pairs.csv", "policy.md"):
+        assert f"* `job/{gone}`: " in readme
+    assert "The job has registered no model version." in readme
+
+
+def test_what_is_gone_or_changed_is_said(client: LocalClient, services: Services, tmp_path: Path) -> None:
+    job = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
+    job = prepared(services, job.id)
+    assert isinstance(job.data.dataset, DatasetRef)
+    manifest = job.data.dataset.manifest_file
+    pq.write_table(pq.read_table(manifest).slice(1), manifest)
+    folder = unpacked(client, job.id, tmp_path / "changed")
+    assert "its rows are not those that were recorded" in (folder / "README.md").read_text(encoding="utf-8")
+    assert "job/manifest.parquet" in named(folder)
+    manifest.write_bytes(b"no parquet")
+    folder = unpacked(client, job.id, tmp_path / "broken")
+    assert "job/pairs.csv`: It is gone, or is no manifest" in (folder / "README.md").read_text(encoding="utf-8")
+    manifest.unlink()
+    folder = unpacked(client, job.id, tmp_path / "gone")
+    assert {"job/manifest.parquet", "job/pairs.csv"} & named(folder) == set()
+    services.store.record(job.id, EventType.INFO, 'a "quoted", long\nmessage')
+    folder = unpacked(client, job.id, tmp_path / "event")
+    events = list(csv.DictReader((folder / "job" / "events.csv").open(encoding="utf-8", newline="")))
+    assert events[-1]["message"] == 'a "quoted", long\nmessage'
+
+
+def test_what_is_unknown_is_not_found_before_anything_is_sent(client: LocalClient) -> None:
+    with pytest.raises(NotFound):
+        client.audit_job("tj-20261123-072145-9f3a2c")
+    with pytest.raises(NotFound):
+        client.audit_model_version("triage", "9")
+
+
+def test_a_name_of_a_model_makes_a_name_of_a_file() -> None:
+    assert file_name('main.ml."a/../b"-2') == "audit-main.ml.-a-..-b--2.zip"
+    assert file_name("tj-1") == "audit-tj-1.zip"
