@@ -123,7 +123,14 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "cli/commands/test_suites.py": ("cli/render/suite.py",),
     "cli/commands/test_uses.py": ("cli/render/uses.py",),
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
+    "client/audit/test_archive.py": (
+        "client/audit/gathering.py",
+        "client/audit/job_files.py",
+        "client/audit/model_files.py",
+        "client/audit/readme.py",
+    ),
     "client/test_base.py": (
+        "api/routes/audit.py",
         "api/routes/advice.py",
         "client/advice.py",
         "schemas/advice.py",

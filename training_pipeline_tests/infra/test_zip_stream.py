@@ -15,7 +15,9 @@ NAMES = st.text("abcdefgh/.-_0123456789", min_size=1, max_size=20).map(lambda na
 
 @settings(max_examples=examples(25))
 @given(st.dictionaries(NAMES, st.lists(st.binary(max_size=3000), max_size=4), max_size=5))
-def test_every_file_is_there_whole_with_its_hash_and_the_bytes_are_the_same_again(files: dict[str, list[bytes]]) -> None:
+def test_every_file_is_there_whole_with_its_hash_and_the_same_again(
+    files: dict[str, list[bytes]],
+) -> None:
     made = b"".join(zip_stream(files.items()))
     assert made == b"".join(zip_stream(files.items()))
     with zipfile.ZipFile(io.BytesIO(made)) as archive:

@@ -36,6 +36,7 @@ class Archive(StreamingResponse):
 @router.get(
     "/jobs/{job_id}/audit",
     operation_id="auditTrainingJob",
+    status_code=200,
     response_class=Archive,
     responses=_RESPONSES,
     tags=["training jobs"],
@@ -48,6 +49,7 @@ def audit_training_job(client: Annotated[LocalClient, client_for(LocalClient.aud
 @router.get(
     "/model-versions/{name}/{version}/audit",
     operation_id="auditModelVersion",
+    status_code=200,
     response_class=Archive,
     responses=_RESPONSES,
     tags=["model versions"],
