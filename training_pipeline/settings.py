@@ -180,6 +180,11 @@ class Settings(BaseSettings):
     )
     local_slots: int = Field(1, ge=1, description="Number of jobs that may train on this machine at the same time.")
     local_resumes: int = Field(2, ge=0, description="How often a trainer that crashed is resumed from its checkpoint.")
+    local_early_start: bool = Field(
+        False,
+        description="Whether the training program imports its libraries while the dataset is still made, where a slot "
+        "is free. The job trains sooner, and takes its memory sooner.",
+    )
     local_trainer: str | None = Field(
         None,
         description="Command for the training program if it is in another environment, such as "

@@ -32,9 +32,14 @@ PRIVATE = {
     "dagster._core.utils:FuturesAwareThreadPoolExecutor",
     "dagster._grpc.server:DagsterApiServer",
     "dagster._grpc.server:DagsterGrpcServer",
+    "dagster._utils.interrupts:capture_interrupts",
     "dagster._utils.interrupts:setup_interrupt_handlers",
     "dagster._core.scheduler.instigation:TickStatus",  # the statuses of `DagsterInstance.get_ticks`
-    "dagster._daemon",  # what the command `dagster-daemon` runs
+    "dagster._daemon:sensor",  # the loop that looks for sensors that are due, and how it knows them
+    "dagster._daemon.controller:create_daemon_of_type",  # what the command `dagster-daemon` runs
+    "dagster._daemon.controller:daemon_controller_from_instance",
+    "dagster._daemon.daemon:DagsterDaemon",
+    "dagster._daemon.daemon:SensorDaemon",
     "dagster_webserver.version:__version__",
     "dagster_webserver.webserver:DagsterWebserver",  # what the command `dagster-webserver` serves
 }

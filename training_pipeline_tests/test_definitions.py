@@ -7,8 +7,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
+from training_pipeline.cli.system.environment import DAGSTER_YAML
 from training_pipeline.definitions import defs
+from training_pipeline.infra.dagster_code_server import THREADS
 from training_pipeline.testing.sheet_files import HEAD, ROW, put_sheet
 
 
@@ -50,6 +53,16 @@ def test_what_dagster_sees() -> None:
     schedules = {schedule.name: schedule.default_status for schedule in loaded.schedules or []}
     assert schedules == {"retrain_changed_sheets": dg.DefaultScheduleStatus.STOPPED}
     dg.Definitions.validate_loadable(loaded)
+
+
+def test_no_sensor_waits_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"BACKEND": "databricks", "DATABRICKS_RETENTION_DAYS": "30"}.items():
+        monkeypatch.setenv(f"TRAINING_PIPELINE_{name}", value)  # with these there are the most sensors
+    sensors = list(defs().sensors or [])
+    assert "clean_databricks_volume" in {sensor.name for sensor in sensors}
+    workers = yaml.safe_load(DAGSTER_YAML.read_text(encoding="utf-8"))["sensors"]
+    assert workers == {"use_threads": True, "num_workers": len(sensors) + 4}
+    assert len(sensors) + 4 <= THREADS
 
 
 @pytest.mark.parametrize("broken", ["head", "directory", "no directory"])

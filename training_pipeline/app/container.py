@@ -116,6 +116,7 @@ def local_backend(settings: Settings) -> LocalBackend:
         models_dir=settings.models,
         asks_permission=True,
         allowed_models=settings.allowed_base_models,
+        early_start=settings.local_early_start,
     )
 
 

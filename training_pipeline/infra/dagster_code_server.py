@@ -37,7 +37,8 @@ PRELOADED: Final = (
     "ibis.backends.duckdb",
     "scipy.sparse.csgraph",
 )
-#: Sensors that are due together, runs that start and questions of the webservers share these threads.
+#: Sensors that are due together, runs that start and questions of the webservers share these threads: at least one for
+#: each sensor, and four.
 THREADS: Final = 16
 
 

@@ -2,7 +2,8 @@
 
 With `--worker FILE` it works as a GPU worker of Databricks does (`worker.py`), with `--rehearse CONFIG.json` it only
 says what it would refuse (`rehearse.py`), with `--probe` how fast the machine is (`probe.py`), and with
-`--evaluate CONFIG.json` it asks models the questions of a suite and scores the answers (`evaluation.py`).
+`--evaluate CONFIG.json` it asks models the questions of a suite and scores the answers (`evaluation.py`). With `--wait`
+it is started before there is anything to train (`wait.py`).
 """
 
 from __future__ import annotations
@@ -36,8 +37,13 @@ def package_name() -> str:
 
 
 if __name__ == "__main__":
-    other = {"--worker": "worker", "--rehearse": "rehearse", "--probe": "probe", "--evaluate": "evaluation"}.get(
-        sys.argv[1] if len(sys.argv) > 1 else ""
-    )
+    programs = {
+        "--worker": "worker",
+        "--rehearse": "rehearse",
+        "--probe": "probe",
+        "--evaluate": "evaluation",
+        "--wait": "wait",
+    }
+    other = programs.get(sys.argv[1] if len(sys.argv) > 1 else "")
     module = importlib.import_module(f"{package_name()}.{other or 'program'}")
     sys.exit(module.main(sys.argv[2:] if other else sys.argv[1:]))

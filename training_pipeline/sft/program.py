@@ -11,7 +11,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -55,13 +55,7 @@ def _run(config: Config, run: RunDir) -> int:
     stop = listen(run, status)
     status.write()
     set_environment([config.base_model])
-    # Several seconds of imports: only now, when there is something to train. To look for garbage in them would take a
-    # quarter of that time.
-    gc.disable()
-    from .train import train
-
-    gc.freeze()
-    gc.enable()
+    train = imported()
     try:
         result = train(config, run, status, stop)
     except Stopped:
@@ -73,6 +67,16 @@ def _run(config: Config, run: RunDir) -> int:
     write_json(run.result, {"status": "succeeded", **result})
     _clean_up(run)
     return SUCCEEDED
+
+
+def imported() -> Callable[[Config, RunDir, Status, StopRequest], dict[str, Any]]:
+    """The function that trains. Several seconds of imports: only now, when there is, or will be, something to train."""
+    gc.disable()  # to look for garbage in them would take a quarter of that time
+    from .train import train
+
+    gc.freeze()
+    gc.enable()
+    return train
 
 
 def set_environment(base_models: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""One database connection that listens for notifications about training jobs, for any number of followers."""
+"""One database connection that listens for notifications, by default about jobs, for any number of followers."""
 
 from __future__ import annotations
 
@@ -19,19 +19,26 @@ from training_pipeline.training_jobs.store.notify import CHANNEL
 
 #: Between two attempts to listen again, after a connection was lost.
 RECONNECTS: Final = RetryPolicy(first=0.1, longest=5.0)
-_LISTEN: Final = text(f"LISTEN {CHANNEL}")
 _log = logging.getLogger(__name__)
 
 
 class Listener:
-    """Calls `announced` with the ids of jobs that have changed.
+    """Calls `announced` with what is told on a channel; on that of `notify.announce`, ids of jobs that have changed.
 
     A lost connection is reopened, after pauses that double up to a limit. Notifications sent meanwhile are lost, so
     `resumed` is called whenever listening starts, and followers must then read the jobs themselves.
     """
 
-    def __init__(self, database: Database, *, announced: Callable[[str], None], resumed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        channel: str = CHANNEL,
+        announced: Callable[[str], None],
+        resumed: Callable[[], None],
+    ) -> None:
         self._database = database
+        self._listen = text(f"LISTEN {channel}")
         self._announced = announced
         self._resumed = resumed
         #: Whether notifications arrive now.
@@ -64,7 +71,7 @@ class Listener:
 
     def _connected(self) -> Connection:
         connection = self._database.engine(pooled=False).connect().execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(_LISTEN)
+        connection.execute(self._listen)
         return connection
 
     async def _hear(self, connection: Connection) -> None:

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,8 +36,9 @@ from training_pipeline.backends.local.machine import this_machine
 from training_pipeline.backends.local.model_facts import model_facts
 from training_pipeline.backends.local.progress import read_points
 from training_pipeline.backends.local.rehearsal import rehearse
-from training_pipeline.backends.local.run_directory import Orders, RunDirectory
+from training_pipeline.backends.local.run_directory import EarlyOrders, Orders, RunDirectory
 from training_pipeline.backends.local.run_log import log_tail
+from training_pipeline.backends.local.slots import has_room
 from training_pipeline.backends.local.supervisor_start import start_supervisor
 from training_pipeline.backends.trainer_contract import (
     ANSWERS_FILE,
@@ -52,6 +53,7 @@ from training_pipeline.domain.errors import (
     FieldProblem,
     InvalidRequest,
     NotFound,
+    PipelineError,
     Unavailable,
 )
 from training_pipeline.domain.job import JobStatus
@@ -85,6 +87,7 @@ class LocalBackend:
         *,
         asks_permission: bool = False,
         allowed_models: Sequence[str] = ("*",),
+        early_start: bool = False,
     ) -> None:
         self._runs = runs.absolute()
         self._slots = slots
@@ -93,6 +96,9 @@ class LocalBackend:
         self._program = tuple(program)
         self._models = ModelCatalogue(models_dir, allowed=allowed_models)
         self._asks_permission = asks_permission
+        self._early_start = early_start
+        #: Locks of runs that this process has started early and not submitted yet.
+        self._launching: dict[Path, int] = {}
 
     def base_models(self) -> list[BaseModelOffer]:
         """The built-in model, and the directories with a config.json in the models directory. Reads."""
@@ -163,7 +169,33 @@ class LocalBackend:
                     raise Conflict(_other_request(run, orders.request, request), hint="Submit it as another attempt.")
                 if run.outcome() is None and run.supervision() is None:
                     self._start(run)
+                self._launched(run)
         return _handle(run)
+
+    def start_early(self, job_id: str, attempt: int, *, base_model: str) -> None:
+        """Have a trainer import its libraries while its dataset is made, where a slot is free. Never raises.
+
+        Only our own program can wait. The lock that says that this process is at the launch is held until `submit`, or
+        until it ends.
+        """
+        with suppress(PipelineError, OSError, ValueError):
+            run = self._directory(job_id, attempt)
+            if not self._early_start or self._program != PROGRAM or not has_room(run.slots, self._slots):
+                return
+            self._runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            run.path.mkdir(mode=0o700, exist_ok=True)
+            with hold(run.run_lock):
+                launching = None if run.orders() is not None else try_lock(run.launching_lock)
+                if launching is None:
+                    return
+                self._launching[run.path] = launching
+                run.write_early_orders(EarlyOrders(self._program, base_model, self._slots, time.time()))
+                self._start(run)
+
+    def _launched(self, run: RunDirectory) -> None:
+        launching = self._launching.pop(run.path, None)
+        if launching is not None:
+            os.close(launching)
 
     def find(self, job_id: str, attempt: int) -> Handle | None:
         """The handle of an attempt that was submitted, else None. Reads."""

@@ -4,6 +4,7 @@
 | -------------------- | ---------- | ------------------------------------------------------------------ |
 | config.json          | backend    | what the training program reads                                    |
 | orders.json          | backend    | what the supervisor reads; written last, so the run exists with it |
+| early.json           | backend    | what a supervisor reads that is started before there are orders    |
 | cancel.json          | backend    | the wish to end the run                                            |
 | permission.json      | backend    | the answer to the question of supervisor.json                      |
 | recoveries.json      | backend    | how often a lost run was taken up again                            |
@@ -19,17 +20,24 @@
 | scores/              | trainer    | what an evaluation measured, without any text                      |
 | *.log                | all        | what supervisor and trainer print                                  |
 | run.lock             |            | held by whoever starts a supervisor, for that moment               |
+| launching.lock       |            | held by a launch run that has the trainer started early            |
 | supervisor.lock      |            | held by the supervisor, from before its start to its death         |
 | trainer.lock         |            | held by the trainer and everything it starts                       |
+
+Beside the runs lies one file for all of them, `.news`. A supervisor touches it when its run has something to tell.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from training_pipeline.infra.json_file import read_json, write_json
+
+#: The file beside the runs that is touched when one of them has something to tell.
+NEWS: Final = ".news"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,16 @@ class Orders:
     #: Ask whether the pairs may still be trained on, each time a slot is given, and wait for the answer.
     asks_permission: bool = False
     request: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyOrders:
+    """What a supervisor needs that starts a trainer before the run is submitted. Times in seconds since 1970."""
+
+    program: tuple[str, ...]
+    base_model: str
+    slots: int
+    asked_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +161,11 @@ class RunDirectory:
         return self.path / "run.lock"
 
     @property
+    def launching_lock(self) -> Path:
+        """Held by the launch run that has the trainer started early, until the run is submitted."""
+        return self.path / "launching.lock"
+
+    @property
     def supervisor_lock(self) -> Path:
         """Held as long as a supervisor lives."""
         return self.path / "supervisor.lock"
@@ -152,10 +175,30 @@ class RunDirectory:
         """Held as long as anything of a trainer lives."""
         return self.path / "trainer.lock"
 
+    def has_points(self) -> bool:
+        """Whether the trainer has written a metric point. Reads."""
+        with suppress(OSError):
+            return self.progress.stat().st_size > 0
+        return False
+
+    def tell(self) -> None:
+        """Have whoever watches the runs look at once; who does not hear it looks later. Writes; never raises."""
+        with suppress(OSError):
+            (self.path.parent / NEWS).touch(mode=0o600)
+
     def orders(self) -> Orders | None:
         """The supervisor's orders; None if the run was never submitted to the end. Reads."""
         value = read_json(self.path / "orders.json")
         return None if value is None else Orders(**{**value, "program": tuple(value["program"])})
+
+    def early_orders(self) -> EarlyOrders | None:
+        """What a supervisor is to start before there are orders; None for nothing. Reads."""
+        value = read_json(self.path / "early.json")
+        return None if value is None else EarlyOrders(**{**value, "program": tuple(value["program"])})
+
+    def write_early_orders(self, orders: EarlyOrders) -> None:
+        """Have the next supervisor start a trainer early. Writes."""
+        write_json(self.path / "early.json", asdict(orders))
 
     def write_orders(self, orders: Orders) -> None:
         """Make the run exist. Writes."""

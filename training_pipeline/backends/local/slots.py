@@ -13,6 +13,16 @@ from pathlib import Path
 from training_pipeline.infra.file_lock import is_held, try_lock
 
 
+def has_room(directory: Path, slots: int) -> bool:
+    """Whether a run that came now would have a slot at once, as far as can be seen. Reads only."""
+    waiting = any(is_held(ticket) for ticket in directory.glob("*.ticket"))
+    return not waiting and not all(is_held(_slot(directory, number)) for number in range(1, slots + 1))
+
+
+def _slot(directory: Path, number: int) -> Path:
+    return directory / f"slot-{number}.lock"
+
+
 class Turn:
     """One run's place in the queue. Not shared between threads."""
 
@@ -34,7 +44,7 @@ class Turn:
         if self._held is None or self._older_waits():
             return None
         for number in range(1, self._slots + 1):
-            slot = try_lock(self._directory / f"slot-{number}.lock")
+            slot = try_lock(_slot(self._directory, number))
             if slot is not None:
                 self.leave()
                 return slot

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from training_pipeline.backends.local import disk_room, outcomes
+from training_pipeline.backends.local.early_start import EarlyTrainer, await_orders
 from training_pipeline.backends.local.run_directory import Orders, Outcome, RunDirectory, Supervision
 from training_pipeline.backends.local.slots import Turn
 from training_pipeline.backends.local.trainer_process import Orphan, TrainerProcess, start_trainer
@@ -54,8 +55,10 @@ class RemnantsAlive(Exception):
 class Supervisor:
     """Supervises one run to its end. Every line of it may be the last: the next one goes on from the files."""
 
-    def __init__(self, run: RunDirectory, orders: Orders) -> None:
+    def __init__(self, run: RunDirectory, orders: Orders, early: EarlyTrainer | None = None) -> None:
         self._run = run
+        #: A trainer that was started before the run was submitted, until it is given the word.
+        self._early = early
         self._orders = orders
         self._me = ProcessIdentity.of(os.getpid())
         before = run.supervision()
@@ -66,9 +69,10 @@ class Supervisor:
         self._unwatched = max(0.0, time.time() - before.updated_at) if before else 0.0
         self._training_since: float | None = None
         self._last_heartbeat = -HEARTBEAT_SECONDS
-        self._slot: int | None = None
+        self._slot = early.slot if early else None
         self._asks_since: float | None = None
         self._permitted = False
+        self._told_points = run.has_points()
         self._times_full = 0
         self.interrupted = False
 
@@ -79,7 +83,7 @@ class Supervisor:
     def supervise(self) -> Outcome | None:
         """Carry the run on to its end: the outcome, or None if this supervisor was told to stop."""
         self._say("Waiting for a slot.")
-        trainer = self._take_over()
+        trainer = None if self._early else self._take_over()
         while True:
             if trainer is None:
                 # An earlier supervisor may have died before it wrote the outcome down.
@@ -150,6 +154,7 @@ class Supervisor:
             return None
         self._asks_since = time.time()
         self._say("Waiting for the check whether its pairs may still be trained on.")
+        self._run.tell()
         while (ending := self._why_end()) is None and not self._permitted:
             self._permitted = (read_json(self._run.permission) or {}).get("asked") == self._asks_since
             if not self._permitted:
@@ -174,6 +179,10 @@ class Supervisor:
         return ending
 
     def _start(self) -> TrainerProcess:
+        early, self._early = self._early, None
+        if early is not None and (trainer := early.go(self._run)) is not None:
+            self._training()
+            return trainer
         left = self._take_over()
         if left is not None:
             return left
@@ -193,6 +202,7 @@ class Supervisor:
         self._has_run = True
         self._training_since = time.monotonic()
         self._say()
+        self._run.tell()
 
     def _see_out(self, trainer: TrainerProcess) -> tuple[Ending | None, int | None]:
         """Watch the trainer to its end: why it was ended, if it was, and its exit code. Nothing of it is left then."""
@@ -221,6 +231,9 @@ class Supervisor:
                 kill_at = now + self._orders.cancel_grace_seconds
             if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
                 self._say()
+            if not self._told_points and self._run.has_points():
+                self._told_points = True
+                self._run.tell()
             time.sleep(TICK_SECONDS)
         return ending
 
@@ -260,25 +273,36 @@ class Supervisor:
             log.warning("could not write supervisor.json: %s", error.strerror)
 
     def release_slot(self) -> None:
-        """Let the next run have the slot. Idempotent."""
+        """End a trainer that was never given the word, and let the next run have the slot. Idempotent."""
+        if self._early is not None:
+            self._early.close()
+            self._early = None
         if self._slot is not None:
             os.close(self._slot)
             self._slot = None
 
 
-def supervise(run: RunDirectory) -> None:
-    """Carry `run` on to its outcome and write it down. The caller holds supervisor.lock."""
-    orders = run.orders()
+def supervise(run: RunDirectory, lock: int | None = None) -> None:
+    """Carry `run` on to its outcome and write it down. The caller holds supervisor.lock.
+
+    With the descriptor `lock` of it the run may not be submitted yet: its trainer is started early where that was asked
+    for, and nothing is left of it where no submission follows.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    orders, early = run.orders(), None
+    if orders is None and lock is not None:
+        orders, early = await_orders(run, lock)
+        if orders is None:
+            return
     if orders is None:
         raise ValueError(f"{run.path} holds no orders.json; only a submitted run can be supervised")
     if run.outcome() is not None:
         return
-    supervisor = Supervisor(run, orders)
+    supervisor = Supervisor(run, orders, early)
     # Handlers of our own, so that the trainer starts with the default ones whatever our starter ignored.
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(signum, supervisor.interrupt)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
         outcome = _supervise(supervisor)
     except RemnantsAlive as error:
@@ -316,6 +340,7 @@ def _write(run: RunDirectory, supervisor: Supervisor, outcome: Outcome) -> None:
                 return
             time.sleep(_RETRY_SECONDS)
         else:
+            run.tell()
             log.info("%s", outcome.status)
             return
 
@@ -325,8 +350,8 @@ def main(arguments: list[str]) -> int:
     os.umask(0o077)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     run = RunDirectory(Path(arguments[0]))
-    if len(arguments) > 1:
-        lock = int(arguments[1])
+    lock = int(arguments[1]) if len(arguments) > 1 else None
+    if lock is not None:
         os.set_inheritable(lock, False)
         if os.fork():
             # Whoever started us can reap us now, and never has to reap the supervisor.
@@ -335,7 +360,7 @@ def main(arguments: list[str]) -> int:
     elif try_lock(run.supervisor_lock) is None:
         log.info("this run has a supervisor already")
         return 0
-    supervise(run)
+    supervise(run, lock)
     return 0
 
 

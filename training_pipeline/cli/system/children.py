@@ -27,7 +27,7 @@ IMPORTED: Final = (
     "training_pipeline.infra.dagster_code_server",
     "training_pipeline.infra.dagster_storage",
     "training_pipeline.dagster_ui.server",
-    "dagster._daemon",
+    "training_pipeline.cli.system.daemon",
     "training_pipeline.api.app",
     "training_pipeline.api.server",
     "training_pipeline.web.mount",

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from training_pipeline.cli.system import code_server, health
+from training_pipeline.cli.system import code_server, daemon, health
 from training_pipeline.cli.system.children import Children
 from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.cli.system.postgres_watch import PostgresWatch
@@ -208,7 +208,7 @@ def _watch(
 def _commands(settings: Settings, workspace: Path, probe: Path) -> dict[str, list[str]]:
     commands = {
         "webserver": _webserver(workspace, probe, read_only=False),
-        "daemon": [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)],
+        "daemon": daemon.command(workspace),
         "api": [sys.executable, "-c", SERVE, "serve"],
     }
     if settings.read_only_host is not None:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Protocol
 
 from sqlalchemy import Connection
 
-from training_pipeline.backends.base import FineTuningBackend, Handle, Submission
+from training_pipeline.backends.base import FineTuningBackend, Handle, StartsEarly, Submission
 from training_pipeline.datasets.compare import recheck
 from training_pipeline.datasets.labels import labels_of
 from training_pipeline.datasets.prepare import write_dataset
@@ -84,6 +84,8 @@ class Launcher:
         """The training sheet as it is now, noted in the job. Idempotent until the job is submitted."""
         if job.data.sheet is not None and self._submitted(job):
             return required(job.data.sheet, "training sheet")
+        if isinstance(self._backend, StartsEarly):
+            self._backend.start_early(job.id, job.attempt, base_model=job.request.base_model)
         with self._source.open(job.request.training_sheet_id) as opened:
             found = SheetRef(sheet=opened.sheet, digest=opened.digest, labels=labels_of(opened))
         self._note(job, {"sheet": found.model_dump(mode="json")})

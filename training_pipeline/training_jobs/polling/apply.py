@@ -24,7 +24,7 @@ from training_pipeline.training_jobs.polling.metrics_sync import JobEvent, warni
 from training_pipeline.training_jobs.polling.observe import Observation, progress_values
 from training_pipeline.training_jobs.store import metrics
 from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
-from training_pipeline.training_jobs.store.notify import announce
+from training_pipeline.training_jobs.store.notify import announce, announce_work
 from training_pipeline.training_jobs.store.rows import columns_of, job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 
@@ -245,6 +245,7 @@ def _update(
             return None
         for event in events:
             record_event(connection, job.id, event.type, event.message, SYSTEM, data=event.data)
+        announce_work(connection, values)
     return job_from_row(row)
 
 

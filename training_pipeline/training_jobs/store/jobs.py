@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from training_pipeline.domain.errors import Conflict, NotFound, Unavailable
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob, may_become
 from training_pipeline.training_jobs.store import queries
-from training_pipeline.training_jobs.store.notify import announce, is_seen
+from training_pipeline.training_jobs.store.notify import announce, announce_work, is_seen
 from training_pipeline.training_jobs.store.request_id import with_request_id
 from training_pipeline.training_jobs.store.rows import job_from_row, row_of
 from training_pipeline.training_jobs.store.tables import training_job_events, training_jobs
@@ -96,6 +96,7 @@ class JobStore:
                 raise Conflict(f"Training job {job.id} already exists.") from error
             kind = EventType.STATUS_CHANGE
             record_event(connection, job.id, kind, message, job.created_by, new=job.status, data=data)
+            announce_work(connection, {"status": job.status})
             if also is not None:
                 also(connection, job)
         return job
@@ -189,6 +190,7 @@ class JobStore:
                 return None
             kind = EventType.ERROR if status in {JobStatus.FAILED, JobStatus.TIMEOUT} else EventType.STATUS_CHANGE
             record_event(connection, job.id, kind, message, actor, old=job.status, new=status, data=data)
+            announce_work(connection, columns)
         return job_from_row(row)
 
     def update(
@@ -227,6 +229,7 @@ class JobStore:
                 record_event(connection, job_id, event[0], event[1], actor, data=data)
             elif is_seen(values):
                 announce(connection, job_id)
+            announce_work(connection, values)
         return job_from_row(row)
 
     def record(

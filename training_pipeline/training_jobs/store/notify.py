@@ -11,17 +11,32 @@ seen. Events of different jobs are not put in order, and need not be.
 
 Transactions that notify are committed one at a time in the whole database server, so what nobody can see changes
 without a notification.
+
+A second channel tells what there is to do, to whoever may then look at once. It names the work and not the job: who
+looks finds the jobs, and claims them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any, Final
 
 from sqlalchemy import Connection, Text, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from training_pipeline.domain.job import JobStatus
+
 CHANNEL: Final = "training_jobs"
+WORK_CHANNEL: Final = "training_jobs_work"
+
+
+class Work(StrEnum):
+    """What there is to do."""
+
+    LAUNCH = "launch"  # a job is to be launched
+    POLL = "poll"  # a backend is to be asked, or a job whose backend is done to be finished
+
 
 #: Columns of `training_jobs` that no client sees. Setting nothing but these is not announced.
 BOOKKEEPING: Final = frozenset(
@@ -42,6 +57,23 @@ def announce(connection: Connection, *job_ids: str) -> None:
     """
     job_id = func.unnest(bindparam("job_ids", list(job_ids), ARRAY(Text)))
     connection.execute(select(func.pg_notify(CHANNEL, job_id)))
+
+
+def announce_work(connection: Connection, columns: Mapping[str, Any]) -> None:
+    """Announce within the caller's transaction what there is to do for a job of which these columns were just set."""
+    work = work_of(columns)
+    if work is not None:
+        connection.execute(select(func.pg_notify(WORK_CHANNEL, str(work))))
+
+
+def work_of(columns: Mapping[str, Any]) -> Work | None:
+    """What there is to do for a job of which these columns were just set. Pure."""
+    if columns.get("status") is JobStatus.PENDING:
+        return Work.LAUNCH
+    finished_anew = "finalize_after" in columns and columns["finalize_after"] is None
+    if columns.get("status") is JobStatus.QUEUED or columns.get("backend_status") is not None or finished_anew:
+        return Work.POLL
+    return None
 
 
 def is_seen(columns: Iterable[str]) -> bool:

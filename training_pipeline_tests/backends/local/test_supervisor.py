@@ -9,14 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from training_pipeline.backends.local import supervisor
-from training_pipeline.backends.local.run_directory import Orders, Outcome, RunDirectory
+from training_pipeline.backends.local.run_directory import NEWS, Orders, Outcome, RunDirectory
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.file_lock import try_lock
+from training_pipeline.infra.json_file import write_json
 from training_pipeline.testing.local_backend import (
     kill_and_wait,
     reap,
@@ -30,6 +32,8 @@ from training_pipeline.testing.local_backend import (
     until_step,
 )
 
+MODULE = (sys.executable, "-m", "training_pipeline.backends.local.supervisor")
+
 
 def submitted(runs: Path, **behaviour: object) -> RunDirectory:
     run = RunDirectory(runs / "tj-1-1")
@@ -40,8 +44,9 @@ def submitted(runs: Path, **behaviour: object) -> RunDirectory:
 
 
 def by_hand(run: RunDirectory) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "training_pipeline.backends.local.supervisor", str(run.path)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=Path(__file__).parents[3])
+    return subprocess.run(
+        [*MODULE, str(run.path)], capture_output=True, text=True, timeout=30, cwd=Path(__file__).parents[3]
+    )
 
 
 def test_by_hand_it_stays_until_the_outcome(runs: Path) -> None:
@@ -52,6 +57,29 @@ def test_by_hand_it_stays_until_the_outcome(runs: Path) -> None:
     assert outcome.status == "succeeded"
     assert by_hand(run).returncode == 0
     assert len(starts(run)) == 1
+
+
+def test_it_tells_when_it_asks_when_it_trains_and_when_it_is_over(runs: Path) -> None:
+    run = submitted(runs)
+    orders = run.orders()
+    assert orders is not None
+    run.write_orders(replace(orders, asks_permission=True))
+    news = runs / NEWS
+    process = subprocess.Popen([*MODULE, str(run.path)], cwd=Path(__file__).parents[3])
+    until(news.exists, what="the question")
+    supervision = run.supervision()
+    assert supervision is not None
+    assert supervision.asks_since is not None
+    asked = news.stat().st_mtime_ns
+    write_json(run.permission, {"asked": supervision.asks_since})
+    until(lambda: news.stat().st_mtime_ns > asked, what="the training")
+    supervision = run.supervision()
+    assert supervision is not None
+    assert supervision.has_run
+    assert process.wait(timeout=30) == 0
+    outcome = run.outcome()
+    assert outcome is not None
+    assert news.stat().st_mtime > outcome.finished_at - 0.1  # the clock of files is a coarse one
 
 
 def test_a_second_one_leaves_the_run_alone(runs: Path) -> None:

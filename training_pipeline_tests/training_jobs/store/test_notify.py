@@ -18,7 +18,7 @@ from training_pipeline.testing.jobs import new_job, point
 from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.store import metrics
 from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
-from training_pipeline.training_jobs.store.notify import BOOKKEEPING, CHANNEL
+from training_pipeline.training_jobs.store.notify import BOOKKEEPING, CHANNEL, WORK_CHANNEL, Work, work_of
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 
@@ -38,9 +38,9 @@ class Ear:
 
 
 @pytest.fixture
-def ear(store: JobStore) -> Iterator[Ear]:
+def ear(request: pytest.FixtureRequest, store: JobStore) -> Iterator[Ear]:
     with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"LISTEN {CHANNEL}"))
+        connection.execute(text(f"LISTEN {getattr(request, 'param', CHANNEL)}"))
         yield Ear(connection.connection.driver_connection)
         connection.invalidate()
 
@@ -135,3 +135,44 @@ def test_whoever_reads_on_from_the_last_id_misses_nothing(store: JobStore) -> No
             break
     assert seen[1:] == [event.id for event in store.events(job.id, limit=None, newest_first=False)[0]]
     assert len(seen[1:]) == 1 + writers * each
+
+
+@pytest.mark.parametrize("ear", [WORK_CHANNEL], indirect=True)
+def test_work_is_announced_once_for_what_makes_it(store: JobStore, ear: Ear) -> None:
+    job = store.create(new_job(), message="Created.")
+    assert ear.heard() == ["launch"]
+    claims.claim(store, Phase.LAUNCH)
+    store.update(job.id, {"poll_errors": 0, "progress_percent": 1.0})
+    assert ear.heard() == []
+    queued = store.change(job, JobStatus.QUEUED, message="queued")
+    assert queued is not None
+    assert ear.heard() == ["poll"]
+    with store.begin() as connection:
+        inside = store.within(connection)
+        for _ in range(3):
+            inside.update(job.id, {"backend_status": JobStatus.SUCCEEDED})
+    assert ear.heard() == ["poll"]
+    store.update(job.id, {"finalize_after": None})
+    assert ear.heard() == ["poll"]
+    with store.begin() as connection:
+        store.within(connection).create(new_job(), message="Created.")
+        connection.rollback()
+    assert ear.heard() == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "work"),
+    [
+        ({"status": JobStatus.PENDING}, Work.LAUNCH),
+        ({"status": JobStatus.QUEUED}, Work.POLL),
+        ({"status": JobStatus.RUNNING}, None),
+        ({"status": JobStatus.FAILED}, None),
+        ({"status": JobStatus.FAILED, "backend_status": JobStatus.FAILED}, Work.POLL),
+        ({"backend_status": None}, None),
+        ({"finalize_after": None}, Work.POLL),
+        ({"finalize_after": "later"}, None),
+        ({}, None),
+    ],
+)
+def test_what_there_is_to_do(columns: dict[str, Any], work: Work | None) -> None:
+    assert work_of(columns) is work
