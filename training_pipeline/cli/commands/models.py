@@ -6,7 +6,14 @@ from typing import Annotated, Final
 
 import typer
 
-from training_pipeline.cli.commands import audit, model_decisions, model_evaluations, model_promotions, paging
+from training_pipeline.cli.commands import (
+    audit,
+    model_decisions,
+    model_evaluations,
+    model_export,
+    model_promotions,
+    paging,
+)
 from training_pipeline.cli.commands.options import Cursor, Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
 from training_pipeline.cli.render import jobs
@@ -100,6 +107,7 @@ def endpoint(
     print_json(found) if json else say(render.endpoints(found.endpoints))
 
 
+app.command("export")(model_export.export)
 app.command("audit")(audit.audit_version)
 model_decisions.add_to(app)
 model_evaluations.add_to(app)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from training_pipeline.backends.base import AskedModel, Evaluating, FineTuningBackend, RunState
 from training_pipeline.domain.errors import (
@@ -95,7 +95,7 @@ class Evaluations:
         named = self._suites.get(suite)
         backend = self._evaluating()
         beside = self._champion(name, version, champion)
-        asked = [*self._base(subject)] if base else []
+        asked = [base_of(subject)] if base else []
         asked += [self._asked("tuned", subject), *([self._asked("champion", beside)] if beside else [])]
         rivals = None if beside is None else beside.version.version
         found, _ = examine(
@@ -281,16 +281,17 @@ class Evaluations:
             {"role": role, "source": str(where.folder), "files": subject.record.model_files or None}
         )
 
-    def _base(self, subject: Subject) -> Iterator[AskedModel]:
-        reference, record = subject.job.request.base_model, subject.record.base_model
-        if reference == _BUILT_IN:
-            config = subject.job.request.training_config
-            dataset = required(subject.job.data.dataset, "dataset")
-            made = {"train_file": str(dataset.train_file), "max_length": config["max_length"], "seed": config["seed"]}
-            yield AskedModel(role="base", source=reference, built_in=made)
-        else:
-            facts = {} if record is None else {"revision": record.revision, "files": record.files}
-            yield AskedModel(role="base", source=reference, **facts)
+
+def base_of(subject: Subject) -> AskedModel:
+    """The base model of a version, exactly as it was. Raises `Unavailable` where the built-in one cannot be made."""
+    reference, record = subject.job.request.base_model, subject.record.base_model
+    if reference == _BUILT_IN:
+        config = subject.job.request.training_config
+        dataset = required(subject.job.data.dataset, "dataset")
+        made = {"train_file": str(dataset.train_file), "max_length": config["max_length"], "seed": config["seed"]}
+        return AskedModel(role="base", source=reference, built_in=made)
+    facts: dict[str, Any] = {} if record is None else {"revision": record.revision, "files": record.files}
+    return AskedModel(role="base", source=reference, **facts)
 
 
 def _require_some(suite: str, counts: Counts) -> None:

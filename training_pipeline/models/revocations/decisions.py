@@ -86,6 +86,23 @@ class Decisions:
             )
         return Decision.model_validate(fields)
 
+    def risk_accepted(self, name: str, version: str) -> bool:
+        """Whether the last decision about a version accepts the risk of every revocation that taints it now. Reads.
+
+        A revocation that came after the decision is not accepted by it. Raises `NotFound`.
+        """
+        latest = (
+            select(decisions.c.decision, decisions.c.revocation_ids)
+            .where(decisions.c.model_name == name, decisions.c.model_version == version)
+            .order_by(decisions.c.number.desc())
+            .limit(1)
+        )
+        with self._store.begin() as connection:
+            job_id = job_of(connection, name, version)
+            tainting = {taint.revocation_id for taint in taints_of(connection, job_ids=[job_id])}
+            last = connection.execute(latest).first()
+        return last is not None and last.decision == "accept_risk" and tainting <= set(last.revocation_ids)
+
     def page(
         self,
         *,
