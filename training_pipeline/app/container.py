@@ -244,7 +244,14 @@ def assemble(
     refuse_near = not settings.evaluate_near_questions
     suites = Suites(store, source, policy, directory=settings.suites, refuse_near=refuse_near)
     aliases = Aliases(store, tracking, moved)
-    versions = ModelVersions(store, permission, backend, tracking, aliases=aliases, standings=partial(standings, store))
+    versions = ModelVersions(
+        store,
+        permission,
+        backend,
+        tracking,
+        aliases=aliases,
+        standings=partial(standings, store, four_eyes=settings.four_eyes),
+    )
     estimator = Estimator(store, price_file=settings.price_file, speed_file=settings.machine_speed)
     jobs = JobService(
         store,
@@ -316,7 +323,7 @@ def assemble(
         ),
         taint_tags=TaintTags(store, tracking),
         taints_told=TaintsTold(store),
-        decisions=Decisions(store),
+        decisions=Decisions(store, four_eyes=settings.four_eyes),
         retrains=Retrains(store, jobs),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls, revocations.withdrawn),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,

@@ -475,7 +475,7 @@ class LocalClient:
             due=asked.due,
             evidence=asked.evidence,
         )
-        return Decision.of(made)
+        return Decision.of(made, self._services.decisions.holding([made.job_id]))
 
     @needs(Role.VIEWER)
     def decisions(
