@@ -121,3 +121,10 @@ class HttpService:
             return str(self._client.get(f"{self.url}/openapi.json").json()["info"]["version"])
         except (httpx2.HTTPError, ValueError, KeyError, TypeError):
             return None
+
+
+class OverHttp:
+    """What every subject's verbs stand on."""
+
+    def __init__(self, service: HttpService) -> None:
+        self._service = service

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from anyio import to_thread
 
 from training_pipeline.api.single_flight import SingleFlight
-from training_pipeline.client.base import Pairs
+from training_pipeline.client.jobs.base import Pairs
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
 from training_pipeline.domain.access import Caller, require_role

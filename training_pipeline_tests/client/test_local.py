@@ -106,7 +106,7 @@ OF_JOBS = ("create", "plan", "poll", "cancel", "finish", "retry", "plan_retry")
 
 
 def test_every_verb_is_tried_here_and_says_whom_it_is_for() -> None:
-    verbs = {name for name in vars(LocalClient) if not name.startswith("_")} - {"shown"}
+    verbs = {name for name in dir(LocalClient) if not name.startswith("_")} - {"shown"}
     assert set(VERBS) == verbs
     assert {name for name in verbs if least_role(getattr(LocalClient, name)) is Role.OPERATOR} == OF_OPERATORS
     assert {name for name in verbs if least_role(getattr(LocalClient, name)) is Role.STEWARD} == OF_STEWARDS

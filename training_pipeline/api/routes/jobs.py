@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Query, Request, Response
 
 from training_pipeline.api.deps import client_for
 from training_pipeline.api.parameters import Cursor, IdempotencyKey, JobId, PageNumber, PageRows
-from training_pipeline.client.base import Created
+from training_pipeline.client.jobs.base import Created
 from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob

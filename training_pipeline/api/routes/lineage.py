@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from training_pipeline.api.deps import client_for
 from training_pipeline.api.parameters import Cursor, JobId
-from training_pipeline.client.base import Pairs
+from training_pipeline.client.jobs.base import Pairs
 from training_pipeline.client.local import LocalClient
 from training_pipeline.schemas.lineage import TrainingJobLineage
 

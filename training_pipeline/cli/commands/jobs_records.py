@@ -16,7 +16,8 @@ from training_pipeline.cli.render import jobs
 from training_pipeline.cli.render.diff import job_diff
 from training_pipeline.cli.render.lineage import lineage_pairs, lineage_record
 from training_pipeline.cli.render.metrics import metric_figures
-from training_pipeline.client.base import Client, Pairs
+from training_pipeline.client.base import Client
+from training_pipeline.client.jobs.base import Pairs
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.metrics import MetricPoint
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP

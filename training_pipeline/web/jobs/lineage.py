@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from nicegui import ui
 
-from training_pipeline.client.base import Pairs
+from training_pipeline.client.jobs.base import Pairs
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.lineage import NOT_RECORDED, libraries_in_words

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nicegui import ui
 
-from training_pipeline.client.base import Pairs
+from training_pipeline.client.jobs.base import Pairs
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.rules.policy import Reason

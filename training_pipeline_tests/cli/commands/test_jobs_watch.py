@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from training_pipeline.cli.commands import jobs_watch
-from training_pipeline.client.base import Notice, Update
+from training_pipeline.client.jobs.base import Notice, Update
 from training_pipeline.domain.errors import BackendFailed
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.event import TrainingJobEventPage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from training_pipeline.app.container import Services
-from training_pipeline.client.base import Created
+from training_pipeline.client.jobs.base import Created
 from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.lifecycle.service import Also

@@ -9,8 +9,8 @@ from typing import Final
 import httpx2
 
 from training_pipeline.client import errors
-from training_pipeline.client.base import Notice, Update
 from training_pipeline.client.http import HttpService
+from training_pipeline.client.jobs.base import Notice, Update
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import TERMINAL
 from training_pipeline.infra.retry import RetryPolicy

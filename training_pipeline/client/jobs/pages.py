@@ -1,20 +1,17 @@
-"""Pages of jobs, model versions, events and the pairs in a lineage record, each with the cursor to the next one."""
+"""Pages of jobs, events and the pairs in a lineage record, each with the cursor to the next one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from training_pipeline.client.base import Pairs
+from training_pipeline.client.jobs.base import Pairs
 from training_pipeline.datasets.manifest_page import manifest_page
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
-from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.refs import required
-from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
-from training_pipeline.schemas.model_version import ModelVersion, ModelVersionPage, fields_of
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -60,40 +57,6 @@ def job_page(
         page=window.page,
         page_size=page_size,
         next_cursor=further if newest_first else None,
-    )
-
-
-def version_page(
-    versions: ModelVersions,
-    *,
-    name: str | None,
-    alias: str | None,
-    state: VersionState | None,
-    sheet: str | None,
-    page: int | None,
-    page_size: int,
-    cursor: str | None,
-) -> ModelVersionPage:
-    """The model versions of one page. Raises `InvalidParameter` for a cursor that leads nowhere."""
-    window = paging.Window.of(paging.JobPosition, page=page, page_size=page_size, cursor=cursor)
-    found = versions.list(
-        name=name,
-        alias=alias,
-        state=state,
-        sheet=sheet,
-        limit=window.limit,
-        offset=window.offset,
-        after=None if window.start is None else (window.start.created_at, window.start.id),
-    )
-    rows = found.versions
-    further = window.next_cursor(rows, lambda last: paging.JobPosition(created_at=last.created_at, id=last.job_id))
-    return ModelVersionPage(
-        model_versions=[ModelVersion.model_validate(fields_of(one)) for one in window.shown(rows)],
-        total=found.total,
-        page=window.page,
-        page_size=page_size,
-        next_cursor=further,
-        aliases_unavailable=found.aliases_unavailable,
     )
 
 

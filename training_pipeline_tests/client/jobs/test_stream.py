@@ -6,8 +6,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from training_pipeline.client import stream
-from training_pipeline.client.base import Notice, Update
+from training_pipeline.client.jobs import stream
+from training_pipeline.client.jobs.base import Notice, Update
 from training_pipeline.client.remote import RemoteClient
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus

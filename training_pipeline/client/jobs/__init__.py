@@ -1,0 +1,1 @@
+"""What is asked about training jobs: the verbs, here and over HTTP."""

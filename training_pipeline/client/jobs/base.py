@@ -1,0 +1,130 @@
+"""The verbs of training jobs, whether they are of this installation or behind a REST API."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.schemas.advice import TrainingJobAdvice
+from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.diff import TrainingJobDiff
+from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
+from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
+from training_pipeline.schemas.training_sheet import DryRun
+from training_pipeline.training_jobs.store.queries import JobSort
+
+Pairs = Literal["train", "validation", "excluded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new job, or the one that the same request with the same key has created before."""
+
+    job: TrainingJob
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message about the watching itself, such as a lost connection."""
+
+    message: str
+
+
+#: What comes of following a job: the job as it is now, an event of it, or a word about the following itself.
+Update = TrainingJob | TrainingJobEvent | Notice
+
+
+class Jobs(Protocol):
+    """Every method raises `PipelineError`."""
+
+    def create(self, body: Mapping[str, Any], *, idempotency_key: str | None = None) -> Created:
+        """Create a job. With a key that was used for the same body: the job that it made."""
+
+    def plan(self, body: Mapping[str, Any]) -> DryRun:
+        """The dry run of `create`; stores nothing."""
+
+    def list(
+        self,
+        *,
+        statuses: Collection[JobStatus] = (),
+        training_sheet_id: str | None = None,
+        created_by: str | None = None,
+        search: str | None = None,
+        tainted: bool = False,
+        sort: JobSort = JobSort.CREATED_AT,
+        descending: bool = True,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingJobPage:
+        """A page of the jobs that pass every filter, newest first unless told otherwise.
+
+        A page is named by its number, or by a cursor, which goes with that order only.
+        """
+
+    def active(self) -> ActiveTrainingJobs:
+        """List all pending, queued or running jobs."""
+
+    def get(self, job_id: str) -> TrainingJob:
+        """One job."""
+
+    def poll(self, job_id: str) -> TrainingJob:
+        """Ask the backend now; the job as it then is."""
+
+    def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
+        """Cancel a job, or ask its backend to. Idempotent."""
+
+    def finish(self, job_id: str) -> TrainingJob:
+        """Have a trained job finished now, whose registration had bad luck. Idempotent."""
+
+    def retry(
+        self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
+    ) -> Created:
+        """A new job like one that did not succeed, with `changes` to its training_config."""
+
+    def events(
+        self, job_id: str, *, page: int | None = None, page_size: int = 50, cursor: str | None = None
+    ) -> TrainingJobEventPage:
+        """A page of a job's events, newest first."""
+
+    def metrics(
+        self, job_id: str, *, from_step: int | None = None, to_step: int | None = None, resolution: int = 500
+    ) -> TrainingJobMetrics:
+        """The latest metrics of a job, and its series."""
+
+    def lineage(
+        self,
+        job_id: str,
+        *,
+        pairs: Pairs | None = None,
+        search: str | None = None,
+        page_size: int = 1000,
+        cursor: str | None = None,
+    ) -> TrainingJobLineage:
+        """What the job was trained on, with a page of its pairs."""
+
+    def advice(self, job_id: str) -> TrainingJobAdvice:
+        """What was advised when the job was created, and what its figures say."""
+
+    def diff(
+        self,
+        first_id: str,
+        second_id: str,
+        *,
+        changes: Collection[PairChange] = (),
+        page_size: int = 100,
+        cursor: str | None = None,
+    ) -> TrainingJobDiff:
+        """What differs between two jobs, with a page of the pairs that changed in one of these ways, or in any."""
+
+    def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
+        """The events with an id above `after`, and the job whenever it changed, to its end: that comes, too."""
+
+    def base_models(self) -> BaseModels:
+        """The base models that can be fine-tuned, the default first."""

@@ -1,0 +1,252 @@
+"""The verbs of training jobs on this installation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from training_pipeline.app.readiness import daemon_runs
+from training_pipeline.client.jobs.advice import job_advice
+from training_pipeline.client.jobs.base import Created, Notice, Pairs, Update
+from training_pipeline.client.jobs.diff import diff_page
+from training_pipeline.client.jobs.idempotent import create_once
+from training_pipeline.client.jobs.pages import event_page, job_page, lineage_page
+from training_pipeline.client.roles import needs
+from training_pipeline.client.services import OnServices, checked
+from training_pipeline.domain.access import Role, require
+from training_pipeline.domain.job import ACTIVE, TERMINAL, Action, JobStatus
+from training_pipeline.domain.job import TrainingJob as StoredJob
+from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.schemas import paging
+from training_pipeline.schemas.advice import TrainingJobAdvice
+from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
+from training_pipeline.schemas.diff import TrainingJobDiff
+from training_pipeline.schemas.event import TrainingJobEventPage
+from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.requests import CreateTrainingJob, RetryTrainingJob
+from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
+from training_pipeline.schemas.training_sheet import (
+    DryRun,
+)
+from training_pipeline.training_jobs.store.facets import Facets, facets
+from training_pipeline.training_jobs.store.idempotency import body_hash
+from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP, metric_series
+from training_pipeline.training_jobs.store.queries import JobSort
+
+#: A job that is followed is read this often.
+FOLLOW_SECONDS: Final = 1.0
+
+
+class LocalJobs(OnServices):
+    """`Jobs` over the services of one installation."""
+
+    @needs(Role.OPERATOR)
+    def create(self, body: Mapping[str, Any] | CreateTrainingJob, *, idempotency_key: str | None = None) -> Created:
+        """See `Client`."""
+        request = checked(CreateTrainingJob, body)
+        return create_once(
+            self._services,
+            who=self.caller.name,
+            key=idempotency_key,
+            body_hash=body_hash("create", request.model_dump(mode="json", exclude_unset=True)),
+            create=lambda also: self._services.jobs.create(request, created_by=self.caller.name, also=also),
+            shown=self.shown,
+        )
+
+    @needs(Role.OPERATOR)
+    def plan(self, body: Mapping[str, Any] | CreateTrainingJob) -> DryRun:
+        """See `Client`."""
+        return DryRun.of(self._services.jobs.plan(checked(CreateTrainingJob, body)))
+
+    @needs(Role.VIEWER)
+    def list(
+        self,
+        *,
+        statuses: Collection[JobStatus] = (),
+        training_sheet_id: str | None = None,
+        created_by: str | None = None,
+        search: str | None = None,
+        tainted: bool = False,
+        sort: JobSort = JobSort.CREATED_AT,
+        descending: bool = True,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingJobPage:
+        """See `Client`."""
+        return job_page(
+            self._services.store,
+            self.shown,
+            statuses=statuses,
+            training_sheet_id=training_sheet_id,
+            created_by=created_by,
+            search=search,
+            tainted=tainted,
+            sort=sort,
+            descending=descending,
+            page=page,
+            page_size=page_size,
+            cursor=cursor,
+        )
+
+    @needs(Role.VIEWER)
+    def active(self) -> ActiveTrainingJobs:
+        """See `Client`."""
+        jobs, total = self._services.jobs.list(statuses=ACTIVE, limit=None)
+        return ActiveTrainingJobs(jobs=[self.shown(job) for job in jobs], total=total)
+
+    @needs(Role.VIEWER)
+    def get(self, job_id: str) -> TrainingJob:
+        """See `Client`."""
+        return self.shown(self._services.jobs.get(job_id))
+
+    @needs(Role.VIEWER)
+    def poll(self, job_id: str) -> TrainingJob:
+        """See `Client`."""
+        self._require(Action.POLL, job_id)
+        return self.shown(self._services.jobs.poll(job_id))
+
+    @needs(Role.OPERATOR)
+    def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
+        """See `Client`."""
+        self._require(Action.CANCEL, job_id)
+        return self.shown(self._services.jobs.cancel(job_id, actor=self.caller.name, reason=reason))
+
+    @needs(Role.OPERATOR)
+    def finish(self, job_id: str) -> TrainingJob:
+        """See `Client`."""
+        self._require(Action.FINISH, job_id)
+        return self.shown(self._services.jobs.finish(job_id, actor=self.caller.name))
+
+    @needs(Role.OPERATOR)
+    def retry(
+        self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
+    ) -> Created:
+        """See `Client`."""
+        stated = _changes(changes)
+
+        def create(also: Any) -> StoredJob:
+            self._require(Action.RETRY, job_id)
+            return self._services.jobs.retry(job_id, actor=self.caller.name, changes=stated, also=also)
+
+        return create_once(
+            self._services,
+            who=self.caller.name,
+            key=idempotency_key,
+            body_hash=body_hash(f"retry {job_id}", stated),
+            create=create,
+            shown=self.shown,
+        )
+
+    @needs(Role.OPERATOR)
+    def plan_retry(self, job_id: str, *, changes: Mapping[str, Any] | None = None) -> DryRun:
+        """The dry run of `retry`, which the REST API does not have; stores nothing."""
+        stated = _changes(changes)
+        self._require(Action.RETRY, job_id)
+        return DryRun.of(self._services.jobs.plan_retry(job_id, changes=stated))
+
+    @needs(Role.VIEWER)
+    def events(
+        self, job_id: str, *, page: int | None = None, page_size: int = 50, cursor: str | None = None
+    ) -> TrainingJobEventPage:
+        """See `Client`."""
+        return event_page(self._services.store, job_id, page=page, page_size=page_size, cursor=cursor)
+
+    @needs(Role.VIEWER)
+    def metrics(
+        self, job_id: str, *, from_step: int | None = None, to_step: int | None = None, resolution: int = 500
+    ) -> TrainingJobMetrics:
+        """See `Client`."""
+        first = FIRST_STEP if from_step is None else from_step
+        last = LAST_STEP if to_step is None else to_step
+        if last < first:
+            raise paging.invalid("to_step", "no_stretch", "must not be less than from_step")
+        job = self._services.jobs.get(job_id)
+        series = metric_series(self._services.store, job_id, from_step=first, to_step=last, resolution=resolution)
+        return TrainingJobMetrics.of(job, series)
+
+    @needs(Role.VIEWER)
+    def lineage(
+        self,
+        job_id: str,
+        *,
+        pairs: Pairs | None = None,
+        search: str | None = None,
+        page_size: int = 1000,
+        cursor: str | None = None,
+    ) -> TrainingJobLineage:
+        """See `Client`."""
+        return lineage_page(
+            self._services.store, job_id, pairs=pairs, search=search, page_size=page_size, cursor=cursor
+        )
+
+    @needs(Role.VIEWER)
+    def advice(self, job_id: str) -> TrainingJobAdvice:
+        """See `Client`."""
+        return job_advice(self._services.store, job_id)
+
+    @needs(Role.VIEWER)
+    def diff(
+        self,
+        first_id: str,
+        second_id: str,
+        *,
+        changes: Collection[PairChange] = (),
+        page_size: int = 100,
+        cursor: str | None = None,
+    ) -> TrainingJobDiff:
+        """See `Client`."""
+        return diff_page(self._services.store, first_id, second_id, changes=changes, page_size=page_size, cursor=cursor)
+
+    @needs(Role.VIEWER)
+    def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
+        """See `Client`. Without a running daemon, `drive` runs the job if it is given."""
+        drive = None if self._drive is None or daemon_runs(self._services) else self._drive
+        if drive is not None and self.get(job_id).status not in TERMINAL:
+            yield Notice(
+                "Dagster's daemon is not running, so this command runs the job itself. If you stop it, "
+                "the job continues with the next `training-pipeline up`."
+            )
+        seen: set[int] = set()
+        last: TrainingJob | None = None
+        for stored in (drive or self._read)(job_id):
+            job = self.shown(stored)
+            # Newest first, and from where they are known: an event may be stored after one with a higher id.
+            fresh = [event for event in self.events(job_id).events if event.id > after and event.id not in seen]
+            yield from reversed(fresh)
+            seen.update(event.id for event in fresh)
+            if last is None or job != last:
+                yield job
+            last = job
+
+    @needs(Role.VIEWER)
+    def base_models(self) -> BaseModels:
+        """See `Client`."""
+        offers = [BaseModelOffer.model_validate(offer) for offer in self._services.backend.base_models()]
+        offers.sort(key=lambda offer: not offer.default)
+        return BaseModels(models=offers, total=len(offers))
+
+    @needs(Role.VIEWER)
+    def facets(self) -> Facets:
+        """The values that jobs may be filtered by; the REST API does not offer this."""
+        return facets(self._services.store)
+
+    def _require(self, action: Action, job_id: str) -> None:
+        # Who created a job never changes, so what is found here still holds when the service acts.
+        require(self.caller, action, self._services.jobs.get(job_id))
+
+    def _read(self, job_id: str) -> Iterator[StoredJob]:
+        while True:
+            job = self._services.store.get(job_id)
+            yield job
+            if job.status in TERMINAL:
+                return
+            time.sleep(FOLLOW_SECONDS)
+
+
+def _changes(changes: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The keys of training_config to change, with their values, as the REST API would take them."""
+    request = checked(RetryTrainingJob, {"training_config": dict(changes or {})})
+    return request.training_config.model_dump(exclude_unset=True)

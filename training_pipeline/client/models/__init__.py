@@ -1,0 +1,1 @@
+"""What is asked about model versions: the verbs, here and over HTTP."""

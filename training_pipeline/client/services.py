@@ -1,0 +1,43 @@
+"""The services of this installation, as one caller may use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from training_pipeline.app.container import Services
+from training_pipeline.domain.access import Caller
+from training_pipeline.domain.job import TrainingJob as StoredJob
+from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.training_jobs.lifecycle.service import refused
+from training_pipeline.training_jobs.urls import Addresses
+
+M = TypeVar("M", bound=BaseModel)
+#: Drives a job to its end in this process; gives the job after every step.
+Drive = Callable[[str], Iterator[StoredJob]]
+
+
+class OnServices:
+    """What every subject's verbs stand on."""
+
+    def __init__(self, services: Services, caller: Caller, *, drive: Drive | None = None) -> None:
+        self.caller = caller
+        self._services = services
+        self._drive = drive
+        self._addresses = Addresses.of(services.settings)
+
+    def shown(self, job: StoredJob) -> TrainingJob:
+        """A job of the store as the caller sees it: with what the caller may do."""
+        return TrainingJob.of(job, self.caller, self._addresses)
+
+
+def checked(model: type[M], body: Mapping[str, Any] | M) -> M:
+    """The body as the REST API would take it: a text is not taken for a number."""
+    if isinstance(body, model):
+        return body
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise refused(error) from None

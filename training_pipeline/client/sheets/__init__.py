@@ -1,0 +1,1 @@
+"""What is asked about training sheets: the verbs, here and over HTTP."""

@@ -1,0 +1,122 @@
+"""The verbs of training sheets on this installation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from training_pipeline.client.roles import needs
+from training_pipeline.client.services import OnServices, checked
+from training_pipeline.client.sheets.rows import sheet_changes, sheet_pair_page, sheet_versions
+from training_pipeline.datasets.preview import preview
+from training_pipeline.datasets.summary import export_summary
+from training_pipeline.domain.access import Role
+from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
+from training_pipeline.schemas.sheet_import import ApproveTrainingSheet, ImportDryRun, ImportTrainingSheet
+from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
+from training_pipeline.schemas.training_sheet import (
+    ExportSummary,
+    TrainingSheet,
+    TrainingSheetDetails,
+    TrainingSheetPreview,
+    TrainingSheets,
+)
+from training_pipeline.sheets.diff import SheetDiff
+from training_pipeline.uploads.staging import Receiving, Upload
+
+
+class LocalSheets(OnServices):
+    """`Sheets` over the services of one installation."""
+
+    @needs(Role.VIEWER)
+    def training_sheets(self) -> TrainingSheets:
+        """See `Client`."""
+        sheets = [
+            TrainingSheet.model_validate(TrainingSheet.fields_of(sheet)) for sheet in self._services.source.list()
+        ]
+        return TrainingSheets(training_sheets=sheets, total=len(sheets))
+
+    @needs(Role.VIEWER)
+    def training_sheet(self, sheet_id: str) -> TrainingSheetDetails:
+        """See `Client`."""
+        with self._services.source.open(sheet_id) as opened:
+            withdrawn = self._services.revocations.withdrawn(sheet_id)
+            summary = ExportSummary.of(export_summary(opened, self._services.policy, withdrawn=withdrawn))
+            fields = TrainingSheet.fields_of(opened.sheet)
+            return TrainingSheetDetails(**fields, digest=opened.digest, export_summary=summary)
+
+    @needs(Role.VIEWER)
+    def sheet_pairs(
+        self,
+        sheet_id: str,
+        *,
+        verdict: str | None = None,
+        status: str | None = None,
+        search: str | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingSheetPairs:
+        """See `Client`."""
+        return sheet_pair_page(
+            self._services,
+            sheet_id,
+            verdict=verdict,
+            status=status,
+            search=search,
+            page_size=page_size,
+            cursor=cursor,
+        )
+
+    @needs(Role.VIEWER)
+    def sheet_versions(self, sheet_id: str) -> tuple[str, ...]:
+        """The earlier versions of a sheet, the newest first; the REST API does not offer this."""
+        return sheet_versions(self._services, sheet_id)
+
+    @needs(Role.VIEWER)
+    def sheet_changes(self, sheet_id: str, version: str) -> SheetDiff:
+        """What changed since an earlier version of a sheet; the REST API does not offer this."""
+        return sheet_changes(self._services, sheet_id, version)
+
+    @needs(Role.VIEWER)
+    def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:
+        """See `Client`."""
+        with self._services.source.open(sheet_id) as opened:
+            trainable = opened.sheet.status in TRAINABLE_SHEETS
+            withdrawn = self._services.revocations.withdrawn(sheet_id)
+            lines = preview(opened, self._services.policy, limit, withdrawn=withdrawn) if trainable else []
+        return TrainingSheetPreview(training_sheet_id=sheet_id, trainable=trainable, lines=lines)
+
+    @needs(Role.OPERATOR)
+    def look_at_upload(self, upload: Upload, asked: ImportTrainingSheet) -> ImportDryRun:
+        """What an upload would become, which the REST API asks for with `dry_run`; makes no training sheet."""
+        found = self._services.imports.look(upload, asked.request())
+        return ImportDryRun.of(upload.id, upload.file.name, found)
+
+    @needs(Role.OPERATOR)
+    def import_upload(self, upload: Upload, asked: ImportTrainingSheet) -> TrainingSheetDetails:
+        """The training sheet made of an upload, which is deleted: in review, unless a steward says otherwise."""
+        self._services.imports.create(upload, asked.request(), self.caller, replace=asked.replace)
+        return self.training_sheet(asked.id)
+
+    @needs(Role.OPERATOR)
+    def upload(self, upload_id: str) -> Upload:
+        """An upload of the caller's own; raises `NotFound`."""
+        return self._services.imports.uploads.get(upload_id, self.caller.name)
+
+    @needs(Role.OPERATOR)
+    def discard_upload(self, upload_id: str) -> None:
+        """Delete an upload of the caller's own; raises `NotFound`."""
+        self._services.imports.uploads.delete(self.upload(upload_id))
+
+    @needs(Role.OPERATOR)
+    def receive_upload(self, name: str) -> AbstractContextManager[Receiving]:
+        """A new upload of the caller's, to be written in the context; raises `UploadTooLarge`."""
+        return self._services.imports.uploads.receive(self.caller.name, name)
+
+    @needs(Role.STEWARD)
+    def approve_sheet(self, sheet_id: str, body: Mapping[str, Any] | ApproveTrainingSheet) -> TrainingSheetDetails:
+        """See `Client`."""
+        asked = checked(ApproveTrainingSheet, body)
+        self._services.imports.approve(sheet_id, digest=asked.digest, caller=self.caller)
+        return self.training_sheet(sheet_id)
