@@ -33,9 +33,11 @@ def new_job(sheet_id: str) -> str:
 
 
 def job_like(like: TrainingJob, changes: Mapping[str, object]) -> str:
-    """The form for a new job that is asked for as this one was, but for these keys of its configuration."""
+    """The form for a new job that is asked for as this one was, but for these keys of its configuration. Pure."""
     asked = {**like.requested_config, **changes}
     query = {"sheet": like.training_sheet_id, "model_name": like.model_name, "base_model": like.base_model}
+    asked |= {"uc_catalog": like.uc_catalog, "uc_schema": like.uc_schema, "fresh_split": like.fresh_split or None}
+    asked |= {} if like.register_to_uc else {"register_to_uc": False}
     query |= {name: formats.value(value) for name, value in asked.items() if value is not None}
     if like.train_val_split != JobRequest.model_fields["train_val_split"].default:
         query["train_val_split"] = formats.value(like.train_val_split)

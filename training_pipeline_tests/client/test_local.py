@@ -79,6 +79,8 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "audit_job": lambda client: client.audit_job("x"),
     "audit_model_version": lambda client: client.audit_model_version("x", "1"),
     "facets": lambda client: client.facets(),
+    "best_losses": lambda client: client.best_losses(["x"]),
+    "waiting": lambda client: client.waiting("x"),
 }
 OF_STEWARDS = {"preview_revocation", "revoke", "decide", "approve_sheet"}
 OF_OPERATORS = {

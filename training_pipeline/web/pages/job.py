@@ -118,6 +118,7 @@ class JobPage:
         """Show the job as it now is."""
         job = await self._client.job(self._id)
         self._head.show(job)
+        await self._head.show_waiting()
         await self._head.show_taints()
         await self._tab.show(job)
 
