@@ -21,8 +21,8 @@ def mount(app: FastAPI, settings: Settings) -> None:
     NiceGUI is imported here and nowhere else at import, because that takes a second.
     """
     os.environ.setdefault("NICEGUI_STORAGE_PATH", str(settings.state_dir / "pages"))
+    from nicegui import Client, core, ui
     from nicegui import app as pages
-    from nicegui import core, ui
 
     from training_pipeline.web.pages import (
         diff,
@@ -65,4 +65,4 @@ def mount(app: FastAPI, settings: Settings) -> None:
     def landing(_: Request) -> RedirectResponse:
         return RedirectResponse(BASE)
 
-    app.add_middleware(Shell, site=site)
+    app.add_middleware(Shell, site=site, pages=Client)

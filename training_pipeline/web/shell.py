@@ -17,6 +17,7 @@ from training_pipeline.api.middleware.methods import without_body
 from training_pipeline.domain.errors import PipelineError, Unauthenticated
 from training_pipeline.web.site import Site
 from training_pipeline.web.static_files import BASE, LOGIN
+from training_pipeline.web.waiting_pages import Pages, make_room
 
 _SCRIPT: Final = re.compile(rb"<script(?=[\s>])")
 #: NiceGUI makes its components and handlers out of text (eval), and styles elements one by one.
@@ -42,9 +43,10 @@ _OPEN: Final = re.compile(rf"{BASE}/(_nicegui/|static/|favicon\.ico$|login$)")
 class Shell:
     """Passes every path that is not a page's through unchanged. Websockets are checked by `PageSockets`."""
 
-    def __init__(self, app: ASGIApp, site: Site) -> None:
+    def __init__(self, app: ASGIApp, site: Site, pages: Pages) -> None:
         self._app = app
         self._site = site
+        self._pages = pages
         self._compressed = GZipMiddleware(self._page, minimum_size=1000, compresslevel=4)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,6 +94,7 @@ class Shell:
             except PipelineError as error:
                 await problems.of_pipeline_error(scope["path"], error)(scope, receive, send)
                 return
+            make_room(self._pages)
         await self._app(_with_slash(scope), receive, guarded)
 
 
