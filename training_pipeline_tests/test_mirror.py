@@ -50,6 +50,7 @@ OF_THE_WHOLE: Final = {
     "test_mirror.py",
     "test_wheel.py",
     "training_jobs/test_concurrency.py",
+    "web/test_audit_page.py",
     "web/test_import_page.py",
     "web/test_pages.py",
 }
