@@ -90,7 +90,7 @@ def test_list_duplicate_and_export(
     ):
         page = alive(person.open(path))
         expect(page.get_by_role("link", name="Audit export")).to_be_visible()
-            with page.expect_download() as download:
+        with page.expect_download() as download:
             page.get_by_role("link", name="Audit export").click()
         assert download.value.suggested_filename == name
         saved = tmp_path / name
