@@ -3,11 +3,12 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from collections.abc import Iterator
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training_pipeline.infra.zip_stream import SUMS, File, zip_stream
+from training_pipeline.infra.zip_stream import SUMS, zip_stream
 from training_pipeline.testing.soak import examples
 
 NAMES = st.text("abcdefgh/.-_0123456789", min_size=1, max_size=20).map(lambda name: f"x{name}".replace("//", "/"))
@@ -32,10 +33,12 @@ def test_content_is_asked_for_when_it_is_due() -> None:
     """A million rows are never held: the first piece is out before the second is read."""
     asked: list[int] = []
 
-    def content() -> list[File]:
-        return [("rows", (asked.append(number) or b"x" * 100_000 for number in range(3)))]
+    def content() -> Iterator[bytes]:
+        for number in range(3):
+            asked.append(number)
+            yield b"x" * 100_000
 
-    pieces = zip_stream(content())
+    pieces = zip_stream([("rows", content())])
     next(pieces)
     assert asked == [0]
     assert len(list(pieces)) >= 3

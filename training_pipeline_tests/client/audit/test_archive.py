@@ -27,7 +27,7 @@ from training_pipeline.infra.files import sha256
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.records import StoredScores
 from training_pipeline.testing.evaluated import stored_evaluation
-from training_pipeline.testing.job_life import prepared, succeeded
+from training_pipeline.testing.job_life import succeeded
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.score_files import right, scores, written
 from training_pipeline.testing.small_sheet import rows
@@ -102,7 +102,8 @@ def test_a_registered_version_whole_and_checked_without_us(
 
 
 def test_ancestors_come_with_it(client: LocalClient, services: Services, tmp_path: Path) -> None:
-    base = succeeded(services)
+    learned = dataset_of(tmp_path, "base", [row("b-1", "train")])
+    base = job_with(services.store, services.uses, "base", learned, version="2", model_name="triage")
     origin = ModelOrigin(job_id=base.id, model_name="triage", model_version="2", base_model="builtin:tiny")
     lost = origin.model_copy(update={"job_id": "tj-20200101-000000-000000"})
     made_from = BaseModelRecord(reference="/models/triage", ancestors=(origin, lost))
@@ -139,8 +140,8 @@ def test_a_job_in_any_state_says_what_it_does_not_have(client: LocalClient, serv
 
 
 def test_what_is_gone_or_changed_is_said(client: LocalClient, services: Services, tmp_path: Path) -> None:
-    job = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
-    job = prepared(services, job.id)
+    dataset = dataset_of(tmp_path, "other", [row("q-1", "train"), row("q-2", "validation")])
+    job = job_with(services.store, services.uses, "other", dataset)
     assert isinstance(job.data.dataset, DatasetRef)
     manifest = job.data.dataset.manifest_file
     pq.write_table(pq.read_table(manifest).slice(1), manifest)

@@ -12,6 +12,7 @@ import pytest
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, Tainted, Unavailable
+from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.infra.database import Database
@@ -24,8 +25,8 @@ from training_pipeline.models.versions import files
 from training_pipeline.models.versions.files import Place
 from training_pipeline.settings import Settings
 from training_pipeline.testing.installation import scripted_services
-from training_pipeline.testing.job_life import succeeded
 from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.testing.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store import lineage
 
 FILES = {"model.safetensors": b"weights", "config.json": b"{}", "adapter/adapter_model.safetensors": b"few"}
@@ -47,7 +48,10 @@ def services(
     """An installation with version 2 of the model `triage`, whose folder is here."""
     monkeypatch.setattr(files, "place", lambda *_: Place(folder, str(folder)))
     with scripted_services(settings, database, ScriptedBackend()) as parts:
-        job = succeeded(parts)
+        dataset = dataset_of(folder.parent / "datasets", "small", [row("p-0003", "train"), row("p-0004", "train")])
+        dataset.validation_file.write_text("{}\n")
+        over = JobStatus.SUCCEEDED
+        job = job_with(parts.store, parts.uses, "small", dataset, version="2", model_name="triage", status=over)
         hashes = {name: sha256(folder / name) for name in FILES}
         lineage.set_model(parts.store, job.id, version="2", files=hashes)
         yield parts

@@ -74,14 +74,14 @@ def test_a_retry_changes_only_what_differs() -> None:
 def test_a_duplicate_asks_for_what_its_job_asked_for(
     config: dict[str, object], register: bool, fresh: bool, split: float
 ) -> None:
-    catalog = {"uc_catalog": "ml", "uc_schema": "models"} if register else {}
+    catalog: dict[str, object] = {"uc_catalog": "ml", "uc_schema": "models"} if register else {}
     values = {"fresh_split": fresh, "register_to_uc": register, "train_val_split": split, **catalog}
     job = TrainingJob.of(
         new_job(requested_config=config, **values), Caller("ada", Role.ADMIN), Addresses.of(Settings())
     )
     query = dict(parse_qsl(urlsplit(urls.job_like(job, {})).query))
-    asked = {"model_name": "triage", "base_model": "builtin:tiny", "training_sheet_id": "sheet-123", **catalog}
-    asked |= {"fresh_split": True} if fresh else {}
+    asked: dict[str, object] = {"model_name": "triage", "base_model": "builtin:tiny", **catalog}
+    asked |= {"training_sheet_id": "sheet-123"} | ({"fresh_split": True} if fresh else {})
     asked |= {} if register else {"register_to_uc": False}
     asked |= {} if split == 0.8 else {"train_val_split": split}
     assert Draft.parse(query, None).request() == {**asked, "training_config": config}
