@@ -35,7 +35,7 @@ WHERE = ("local", "remote")
 
 
 def verbs(kind: type) -> set[str]:
-    return {name for name in vars(kind) if not name.startswith("_")}
+    return {name for name in dir(kind) if not name.startswith("_")}
 
 
 def test_both_clients_have_every_verb() -> None:
