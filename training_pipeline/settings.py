@@ -293,6 +293,17 @@ class Settings(BaseSettings):
     api_request_seconds: float = Field(
         60.0, gt=0, description="Time limit of a request in seconds; after it the answer is 503."
     )
+    playground_seconds: float = Field(
+        50.0,
+        ge=5,
+        description="Seconds that the models of one question of the playground may take together. A request's time "
+        "limit, less 5 seconds, is the most.",
+    )
+    playground_memory_mb: int | None = Field(
+        None,
+        ge=256,
+        description="Memory that they may take, in MB, and as much of a GPU. Default: half of this machine's.",
+    )
     upload_max_bytes: int = Field(100 * 2**20, ge=1024, description="Maximum size of an uploaded file in bytes.")
     upload_max_unpacked_bytes: int = Field(
         2**30, ge=2**20, description="Maximum size of an uploaded file once it is unpacked, in bytes."

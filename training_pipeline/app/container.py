@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+import psutil
 from pydantic import SecretStr
 from sqlalchemy import Connection
 
@@ -15,7 +16,7 @@ from training_pipeline.alerts import alerts
 from training_pipeline.app.ownership import require_own
 from training_pipeline.app.sheet_source import sheet_source, workspace
 from training_pipeline.auth.tokens import ApiTokens
-from training_pipeline.backends.base import FindsByHandle, FineTuningBackend
+from training_pipeline.backends.base import AskLimits, FindsByHandle, FineTuningBackend
 from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
 from training_pipeline.databricks.backend import DatabricksBackend
 from training_pipeline.databricks.base_models import DatabricksModels
@@ -31,6 +32,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.suites import Suites
+from training_pipeline.models.playground import Playground
 from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.revocations.record import Revocations
@@ -87,6 +89,7 @@ class Services:
     versions: ModelVersions
     evaluations: Evaluations
     promotions: Promotions
+    playground: Playground
     launcher: Launcher
     finalizer: Finalizer
     failures: Failures
@@ -193,6 +196,13 @@ def imports_of(settings: Settings) -> SheetImports:
     return SheetImports(Uploads(settings.uploads, limits), sheets, settings.gate_policy)
 
 
+def playground_limits(settings: Settings) -> AskLimits:
+    """How long a question of the playground may take, within a request, and how much memory."""
+    half = psutil.virtual_memory().total // 2**21
+    seconds = min(settings.playground_seconds, max(5.0, settings.api_request_seconds - 5))
+    return AskLimits(seconds=seconds, memory_mb=settings.playground_memory_mb or half)
+
+
 def assemble(
     settings: Settings,
     database: Database,
@@ -228,6 +238,7 @@ def assemble(
         alerts.notice(store, alerts.of_tainted_alias(found, what, version, urls), as_event=True)
 
     revocations = Revocations(store, tell)
+    decisions = Decisions(store, four_eyes=settings.four_eyes)
     permission = Permission(source, policy, revocations)
     poller = Poller(
         store,
@@ -282,6 +293,7 @@ def assemble(
         versions=versions,
         evaluations=Evaluations(store, source, policy, backend, aliases, suites, versions, refuse_near=refuse_near),
         promotions=Promotions(store, database, aliases, versions),
+        playground=Playground(backend, versions, aliases, decisions, revocations, playground_limits(settings)),
         alias_watch=AliasWatch(
             store,
             Aliases(store, tracking, moved, seconds=10.0),
@@ -323,7 +335,7 @@ def assemble(
         ),
         taint_tags=TaintTags(store, tracking),
         taints_told=TaintsTold(store),
-        decisions=Decisions(store, four_eyes=settings.four_eyes),
+        decisions=decisions,
         retrains=Retrains(store, jobs),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls, revocations.withdrawn),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,

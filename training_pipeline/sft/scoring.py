@@ -171,5 +171,5 @@ def _refuse_changed(subject: Subject) -> None:
         shown = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
         raise TrainingFailed(
             f"The {subject.role} model in {subject.source} is not the one on record (changed, added or gone: {shown}), "
-            "so its scores would be those of another model: restore these files from a backup and evaluate it again."
+            "so its answers would be those of another model: restore these files from a backup, then try again."
         )

@@ -21,12 +21,15 @@ from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.log import TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.model_version import (
     ModelVersionDetails,
     ModelVersionPage,
     ModelVersionVerification,
 )
+from training_pipeline.schemas.playground import PlaygroundAnswers, PlaygroundLimits
+from training_pipeline.schemas.result import TrainingJobResult
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.sheet_import import ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
@@ -113,6 +116,14 @@ class PageClient:
         """The newest events of a job."""
         return await _thread(self.local.events, job_id, page_size=page_size)
 
+    async def log(self, job_id: str, *, offset: int | None) -> TrainingJobLog:
+        """A part of what the trainer has printed."""
+        return await self._shared(f"log {job_id} {offset}", partial(self.local.log, job_id, offset=offset))
+
+    async def result(self, job_id: str) -> TrainingJobResult:
+        """What a training came to, pair by pair."""
+        return await _thread(self.local.result, job_id)
+
     async def lineage(
         self, job_id: str, *, pairs: Pairs | None, search: str, page_size: int, cursor: str | None
     ) -> TrainingJobLineage:
@@ -182,6 +193,20 @@ class PageClient:
     async def retrain(self, name: str, version: str) -> TrainingJob:
         """The job of the proposed retrain of a tainted version."""
         return await _thread(self.local.retrain, name, version)
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether the caller may ask models questions."""
+        return self.caller.may_act_as(least_role(LocalClient.ask))
+
+    async def ask(self, name: str, version: str, body: Mapping[str, Any]) -> PlaygroundAnswers:
+        """What a model version, its base model and the champion answer to one question."""
+        return await _thread(self.local.ask, name, version, body)
+
+    @property
+    def playground_limits(self) -> PlaygroundLimits:
+        """What bounds a question."""
+        return self.local.playground_limits()
 
     async def verify_version(self, name: str, version: str) -> ModelVersionVerification:
         """Whether a model version is still clean. Many who ask at the same moment ask once."""

@@ -90,6 +90,11 @@ def version_audit(name: str, version: str) -> str:
     return f"{model_version(name, version)}/audit.zip"
 
 
+def ask_pair(version: str, pair_id: str) -> str:
+    """A model version's page, where it is asked, with a validation pair chosen."""
+    return f"{version}?{urlencode({'pair': pair_id})}#playground-title"
+
+
 class VersionFilters(BaseModel):
     """Which model versions are listed."""
 

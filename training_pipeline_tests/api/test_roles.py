@@ -45,6 +45,8 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{JOBS}/{{job_id}}/events"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/events/stream"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/metrics"): Role.VIEWER,
+    ("GET", f"{JOBS}/{{job_id}}/log"): Role.VIEWER,
+    ("GET", f"{JOBS}/{{job_id}}/result"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/lineage"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/advice"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/diff/{{other_job_id}}"): Role.VIEWER,
@@ -76,6 +78,7 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("POST", f"{VERSION}/evaluations"): Role.OPERATOR,
     ("GET", f"{VERSION}/evaluations"): Role.VIEWER,
     ("POST", f"{VERSION}/evaluations/{{evaluation_id}}/cancel"): Role.OPERATOR,
+    ("POST", f"{VERSION}/ask"): Role.OPERATOR,
     ("POST", f"{VERSION}/promote"): Role.OPERATOR,
     ("POST", f"{API}/promotions/{{name}}/roll-back"): Role.OPERATOR,
     ("GET", f"{API}/promotions/{{name}}"): Role.VIEWER,
@@ -119,6 +122,7 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             sends |= {"json": {"label": "l", "reason": "r"}} if template.endswith("/revocations") else {}
             sends |= {"json": DECISION} if template.endswith("/decisions") else {}
             path = path.replace("{evaluation_id}", "ev-20261123-072145-9f3a2c")
+            sends |= {"json": {"question": "q"}} if template.endswith("/ask") else {}
             sends |= {"json": {"suite": "s"}} if template.endswith("/evaluations") and method == "POST" else {}
             sends |= {"json": {"gate": {"margins": {"exact_match": 0.02}}}} if template.endswith("/promote") else {}
             sends |= {"json": {"reason": "r"}} if template.endswith("/roll-back") else {}

@@ -42,7 +42,7 @@ def test_both_clients_have_every_verb() -> None:
     assert verbs(RemoteClient) == verbs(Client)
     # What only pages ask, and the way a job is shown.
     only_local = {"plan_retry", "facets", "version_facets", "shown", "sheet_versions", "sheet_changes"}
-    only_local |= {"best_losses", "waiting"}
+    only_local |= {"best_losses", "playground_limits", "waiting"}
     # A file comes in as it is sent, which no client of ours does.
     only_local |= {"discard_upload", "receive_upload", "upload", "look_at_upload", "import_upload"}
     assert verbs(LocalClient) - verbs(Client) == only_local

@@ -151,6 +151,19 @@ def test_a_job_from_the_form_to_a_pair_of_its_lineage(visitor: Visitor, system: 
         page.get_by_role("link", name="Download as CSV").click()
     assert len(Path(download.value.path()).read_text().splitlines()) > 50
 
+    page.get_by_role("link", name="Log", exact=True).click()
+    expect(page.get_by_role("log")).to_contain_text("Saving the model.")
+    page.get_by_role("link", name="Result").click()
+    expect(page.get_by_text(re.compile("^The trained model predicts"))).to_be_visible()
+    assert serious(page) == []
+    of_pair = page.get_by_role("link", name=re.compile("^Ask pair")).first
+    asked = str(of_pair.get_attribute("aria-label")).removeprefix("Ask pair ")
+    of_pair.click()
+    expect(page.get_by_label("Or the question of a validation pair")).to_have_value(asked)
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_enabled()
+    assert serious(page) == []
+    page.go_back()
+
     page.get_by_role("link", name="Lineage").click()
     page.locator("summary", has_text="Train split").click()
     page.get_by_role("searchbox", name="Search pair ids").fill("qa-0003")

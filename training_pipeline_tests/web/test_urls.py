@@ -78,6 +78,7 @@ def test_a_plain_list_has_a_plain_address() -> None:
         (urls.job("tj-1", "events"), "/train/jobs/tj-1/events"),
         (urls.model_version("main.ml.triage", "7"), "/train/models/main.ml.triage/7"),
         (urls.model_version("a b", "7"), "/train/models/a%20b/7"),
+        (urls.ask_pair("/train/models/a/7", "p 1"), "/train/models/a/7?pair=p+1#playground-title"),
         (VersionFilters().with_(state=VersionState.TAINTED).address(), "/train/models?state=tainted"),
     ],
 )

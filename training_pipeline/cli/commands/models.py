@@ -8,6 +8,7 @@ import typer
 
 from training_pipeline.cli.commands import (
     audit,
+    model_ask,
     model_decisions,
     model_evaluations,
     model_export,
@@ -21,7 +22,7 @@ from training_pipeline.cli.render import models as render
 from training_pipeline.domain.model_version import Verdict, VersionState
 
 app = typer.Typer(
-    help="List, show, verify, audit, evaluate, promote and retrain model versions; decide about tainted ones.",
+    help="List, show, verify, ask, audit, export, evaluate, promote and retrain model versions; decide about tainted ones.",
     no_args_is_help=True,
 )
 
@@ -111,4 +112,5 @@ app.command("export")(model_export.export)
 app.command("audit")(audit.audit_version)
 model_decisions.add_to(app)
 model_evaluations.add_to(app)
+model_ask.add_to(app)
 model_promotions.add_to(app)

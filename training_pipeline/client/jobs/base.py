@@ -13,7 +13,9 @@ from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.log import BYTES, TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.result import LOSSES, TrainingJobResult
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.training_jobs.store.queries import JobSort
@@ -97,6 +99,12 @@ class Jobs(Protocol):
         self, job_id: str, *, from_step: int | None = None, to_step: int | None = None, resolution: int = 500
     ) -> TrainingJobMetrics:
         """The latest metrics of a job, and its series."""
+
+    def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
+        """A part of what the trainer has printed: whole lines from `offset` on, or the last ones."""
+
+    def result(self, job_id: str, *, limit: int = LOSSES) -> TrainingJobResult:
+        """What a training came to, pair by pair, with the `limit` validation pairs of the highest loss."""
 
     def lineage(
         self,

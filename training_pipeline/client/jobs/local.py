@@ -12,7 +12,9 @@ from training_pipeline.client.jobs.advice import job_advice
 from training_pipeline.client.jobs.base import Created, Notice, Pairs, Update
 from training_pipeline.client.jobs.diff import diff_page
 from training_pipeline.client.jobs.idempotent import create_once
+from training_pipeline.client.jobs.log import log_part
 from training_pipeline.client.jobs.pages import event_page, job_page, lineage_page
+from training_pipeline.client.jobs.result import job_result
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role, require
@@ -25,8 +27,10 @@ from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.log import BYTES, TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.requests import CreateTrainingJob, RetryTrainingJob
+from training_pipeline.schemas.result import LOSSES, TrainingJobResult
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import (
     DryRun,
@@ -167,6 +171,16 @@ class LocalJobs(OnServices):
         job = self._services.jobs.get(job_id)
         series = metric_series(self._services.store, job_id, from_step=first, to_step=last, resolution=resolution)
         return TrainingJobMetrics.of(job, series)
+
+    @needs(Role.VIEWER)
+    def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
+        """See `Client`."""
+        return log_part(self._services, job_id, offset, limit=limit)
+
+    @needs(Role.VIEWER)
+    def result(self, job_id: str, *, limit: int = LOSSES) -> TrainingJobResult:
+        """See `Client`. Texts are for operators and stewards."""
+        return job_result(self._services, job_id, texts=self.caller.may_see_text, limit=limit)
 
     @needs(Role.VIEWER)
     def lineage(

@@ -18,7 +18,9 @@ from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
+from training_pipeline.schemas.log import BYTES, TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
+from training_pipeline.schemas.result import LOSSES, TrainingJobResult
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.training_jobs.store.queries import JobSort
@@ -103,6 +105,15 @@ class RemoteJobs(OverHttp):
         """See `Client`."""
         params = {"from_step": from_step, "to_step": to_step, "resolution": resolution}
         return self._service.ask(TrainingJobMetrics, "GET", _job(job_id, "/metrics"), params=params)
+
+    def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
+        """See `Client`."""
+        params = {"offset": offset, "limit": limit}
+        return self._service.ask(TrainingJobLog, "GET", _job(job_id, "/log"), params=params)
+
+    def result(self, job_id: str, *, limit: int = LOSSES) -> TrainingJobResult:
+        """See `Client`."""
+        return self._service.ask(TrainingJobResult, "GET", _job(job_id, "/result"), params={"limit": limit})
 
     def lineage(
         self,

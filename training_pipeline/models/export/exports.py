@@ -18,8 +18,8 @@ from training_pipeline.domain.refs import required
 from training_pipeline.infra.files import sha256, sync, unlike
 from training_pipeline.infra.json_file import write_json
 from training_pipeline.infra.staging import disk_errors
-from training_pipeline.models.evaluation.evaluations import base_of
 from training_pipeline.models.evaluation.records import digest_of
+from training_pipeline.models.evaluation.subjects import asked_base
 from training_pipeline.models.export.formats import ExportFormat, files_of, place_of
 from training_pipeline.models.export.parity import LEAST, Parity, compare
 from training_pipeline.models.revocations.decisions import Decisions
@@ -134,7 +134,7 @@ class Exports:
             "source": str(folder),
             "files": subject.record.model_files,
         }
-        base = base_of(subject).model_dump(mode="json") if format is ExportFormat.ADAPTER else None
+        base = asked_base(subject).model_dump(mode="json") if format is ExportFormat.ADAPTER else None
         found = compare(trained, exported, base, questions)
         if not found.holds:
             raise Unavailable(

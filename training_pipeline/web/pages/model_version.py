@@ -18,6 +18,7 @@ from training_pipeline.web.elements import Tag, audit_link, icon, link, moment
 from training_pipeline.web.layout import frame
 from training_pipeline.web.models import details
 from training_pipeline.web.models.evaluations import evaluations
+from training_pipeline.web.models.playground import PlaygroundPanel
 from training_pipeline.web.models.retrain import RetrainPanel
 from training_pipeline.web.models.state import PATIENCE, state_badge
 from training_pipeline.web.models.verify import VerifyPanel
@@ -57,6 +58,8 @@ def register(site: Site) -> None:
                     details.comes_from(found)
                     details.used(found)
             evaluations(found)
+            playground = PlaygroundPanel(client, found, request.query_params.get("pair", "")[:800])
+            await playground.offer_pairs()
             details.files(found)
 
 
