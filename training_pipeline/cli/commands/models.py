@@ -22,7 +22,7 @@ from training_pipeline.cli.render import models as render
 from training_pipeline.domain.model_version import Verdict, VersionState
 
 app = typer.Typer(
-    help="List, show, verify, ask, audit, export, evaluate, promote and retrain model versions; decide about tainted ones.",
+    help="List, show, verify, ask, audit, export, evaluate, promote, retrain model versions; decide about them.",
     no_args_is_help=True,
 )
 
