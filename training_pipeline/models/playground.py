@@ -95,10 +95,8 @@ class Playground:
                 f"{named} is withdrawn: {MEANINGS[version.state]}. {' '.join(version.reasons)}",
                 hint="Ask another version.",
             )
-        accepted = version.state is VersionState.TAINTED and self._decisions.risk_accepted(
-            version.name, version.version
-        )
-        if version.state is VersionState.TAINTED and not accepted:
+        is_tainted = version.state is VersionState.TAINTED
+        if is_tainted and not self._decisions.risk_accepted(version.name, version.version):
             raise Tainted(
                 f"{named} is tainted: {MEANINGS[version.state]}. {' '.join(version.reasons)}",
                 hint="Ask another version, or have a steward decide to accept the risk "
