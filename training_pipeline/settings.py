@@ -243,6 +243,11 @@ class Settings(BaseSettings):
         {},
         description="The same for single models, as JSON: an object from full names of models to `alert` or `demote`.",
     )
+    four_eyes: bool = Field(
+        False,
+        description="A decision about a tainted model version holds once a second steward has decided the same. Needs "
+        "TRAINING_PIPELINE_AUTH=token: where nobody is asked who they are, there are no two people.",
+    )
     cancel_on_withdrawal: bool = Field(
         True,
         description="Cancel a training whose pairs may no longer be trained on. If false, it trains on, and fails "
@@ -390,6 +395,12 @@ class Settings(BaseSettings):
         except Exception:  # noqa: BLE001 - it raises errors of many classes
             raise ValueError("is not a cron expression of five fields that ever comes, such as 0 6 * * 1") from None
         return value
+
+    @model_validator(mode="after")
+    def _two_people_are_told_apart(self) -> Settings:
+        if self.four_eyes and self.auth == "none":
+            raise ValueError(f"{PREFIX}FOUR_EYES needs {PREFIX}AUTH=token: without it everybody is the same person")
+        return self
 
     @model_validator(mode="after")
     def _mail_is_whole(self) -> Settings:

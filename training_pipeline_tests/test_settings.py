@@ -65,3 +65,9 @@ def test_with_tokens_no_directory_but_ours_may_be_a_base_model_unless_it_is_stat
         assert not takes(name, base_models="")
     assert takes("/home/eve/model", auth="token", base_models="meta-llama/*, /home/eve/*")
     assert not takes("Qwen/Qwen3-0.6B", auth="token", base_models="meta-llama/*, /home/eve/*")
+
+
+def test_four_eyes_need_two_people() -> None:
+    assert Settings(auth="token", four_eyes=True).four_eyes
+    with pytest.raises(ValueError, match="FOUR_EYES needs TRAINING_PIPELINE_AUTH=token"):
+        Settings(auth="none", four_eyes=True)

@@ -9,13 +9,14 @@ from importlib.metadata import version
 from typing import Final, cast
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from training_pipeline.api import openapi, problems
 from training_pipeline.api.auth.bearer import authentication
 from training_pipeline.api.auth.sessions import Sessions, page_authentication
 from training_pipeline.api.events.live import Live
+from training_pipeline.api.known_parameters import only_known_parameters
 from training_pipeline.api.middleware.access import Access
 from training_pipeline.api.middleware.limits import Bodies, TimeLimit
 from training_pipeline.api.middleware.methods import Methods
@@ -23,6 +24,7 @@ from training_pipeline.api.middleware.page_sockets import PageSockets
 from training_pipeline.api.middleware.request_log import HEADER, Requests
 from training_pipeline.api.routes import (
     advice,
+    audit,
     compare,
     decisions,
     diff,
@@ -111,6 +113,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         log,
         lineage,
         diff,
+        audit,
         training_sheets,
         sheet_edits,
         sheet_imports,
@@ -125,7 +128,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         studies,
         suites,
     ):
-        app.include_router(part.router, prefix=PREFIX)
+        app.include_router(part.router, prefix=PREFIX, dependencies=[Depends(only_known_parameters)])
     app.include_router(health.router)
     app.include_router(session.router)
     app.openapi = lambda: openapi.document(app, needs_token=settings.auth == "token")  # type: ignore[method-assign]

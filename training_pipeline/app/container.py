@@ -250,7 +250,7 @@ def assemble(
         alerts.notice(store, alerts.of_tainted_alias(found, what, version, urls), as_event=True)
 
     revocations = Revocations(store, tell)
-    decisions = Decisions(store)
+    decisions = Decisions(store, four_eyes=settings.four_eyes)
     permission = Permission(source, policy, revocations)
     poller = Poller(
         store,
@@ -267,7 +267,14 @@ def assemble(
     refuse_near = not settings.evaluate_near_questions
     suites = Suites(store, source, policy, directory=settings.suites, refuse_near=refuse_near)
     aliases = Aliases(store, tracking, moved)
-    versions = ModelVersions(store, permission, backend, tracking, aliases=aliases, standings=partial(standings, store))
+    versions = ModelVersions(
+        store,
+        permission,
+        backend,
+        tracking,
+        aliases=aliases,
+        standings=partial(standings, store, four_eyes=settings.four_eyes),
+    )
     evaluations = Evaluations(
         store,
         source,
@@ -312,7 +319,7 @@ def assemble(
         evaluations=evaluations,
         automatic_evaluations=AutomaticEvaluations(store, evaluations),
         promotions=Promotions(store, database, aliases, versions, suites, four_eyes=settings.promotion_four_eyes),
-        playground=Playground(store, backend, versions, aliases, decisions, revocations, playground_limits(settings)),
+        playground=Playground(backend, versions, aliases, decisions, revocations, playground_limits(settings)),
         alias_watch=AliasWatch(
             store,
             Aliases(store, tracking, moved, seconds=10.0),

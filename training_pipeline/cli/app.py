@@ -34,7 +34,7 @@ COMMANDS: Final = {
     ),
     "models": (
         "commands.models:app",
-        "List, show, verify, ask, evaluate, promote and retrain registered model versions; decide about tainted ones.",
+        "List, show, verify, ask, audit, export, evaluate, promote, retrain model versions; decide about them.",
     ),
     "uses": (
         "commands.uses:uses",

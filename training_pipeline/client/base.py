@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from training_pipeline.client.audit.base import Audit
 from training_pipeline.client.evaluation.base import Evaluation
 from training_pipeline.client.governance.base import Governance
 from training_pipeline.client.jobs.base import Jobs
@@ -15,5 +16,5 @@ from training_pipeline.client.sheets.base import Sheets
 from training_pipeline.client.studies.base import OfStudies
 
 
-class Client(Jobs, Sheets, Evaluation, Models, Governance, OfStudies, Protocol):
+class Client(Jobs, Sheets, Evaluation, Models, Governance, OfStudies, Audit, Protocol):
     """Every method raises `PipelineError`: `Forbidden`, `NotFound`, `InvalidRequest` … or what the service says."""

@@ -87,6 +87,17 @@ class HttpService:
         ours = version("training_pipeline")
         raise errors.of_other_version(self.url, self._version(), ours, wrong) from None
 
+    def download(self, path: str) -> Iterator[bytes]:
+        """A file in pieces. Raises `PipelineError`, also midway: then what came is not the whole file."""
+        try:
+            with self._client.stream("GET", path) as response:
+                if not response.is_success:
+                    response.read()
+                    raise errors.of_response(self.url, response)
+                yield from response.iter_bytes()
+        except httpx2.RequestError as error:
+            raise errors.of_transport(self.url, error) from None
+
     @contextmanager
     def stream(self, path: str, *, last_event_id: int) -> Iterator[Iterable[httpx2.ServerSentEvent] | None]:
         """Server-sent events after the given one; None where there will be none. Raises what `ask` does.

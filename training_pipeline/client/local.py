@@ -6,6 +6,7 @@ the rules in `domain.access`; API and pages ask for the role earlier as well, be
 
 from __future__ import annotations
 
+from training_pipeline.client.audit.local import LocalAudit
 from training_pipeline.client.evaluation.local import LocalEvaluation
 from training_pipeline.client.governance.local import LocalGovernance
 from training_pipeline.client.jobs.local import LocalJobs
@@ -14,7 +15,7 @@ from training_pipeline.client.sheets.local import LocalSheets
 from training_pipeline.client.studies.local import LocalStudies
 
 
-class LocalClient(LocalJobs, LocalSheets, LocalEvaluation, LocalModels, LocalGovernance, LocalStudies):
+class LocalClient(LocalJobs, LocalSheets, LocalEvaluation, LocalModels, LocalGovernance, LocalStudies, LocalAudit):
     """A `Client` over the services of one installation. The caller is the actor of everything.
 
     Raises `Forbidden` where the caller's role does not reach, `NotYours` where the job is somebody else's. With a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from training_pipeline.client.audit.remote import RemoteAudit
 from training_pipeline.client.evaluation.remote import RemoteEvaluation
 from training_pipeline.client.governance.remote import RemoteGovernance
 from training_pipeline.client.jobs.remote import RemoteJobs
@@ -10,5 +11,7 @@ from training_pipeline.client.sheets.remote import RemoteSheets
 from training_pipeline.client.studies.remote import RemoteStudies
 
 
-class RemoteClient(RemoteJobs, RemoteSheets, RemoteEvaluation, RemoteModels, RemoteGovernance, RemoteStudies):
+class RemoteClient(
+    RemoteJobs, RemoteSheets, RemoteEvaluation, RemoteModels, RemoteGovernance, RemoteStudies, RemoteAudit
+):
     """A `Client` over HTTP."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import takewhile
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -47,6 +49,37 @@ class Decision(BaseModel):
     decided_at: str
     previous_hash: str
     hash: str
+
+
+class Holding(BaseModel):
+    """The decision that holds for a version now, and for which revocations."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    decision: DecisionKind
+    revocation_ids: frozenset[str]
+
+
+def holding(newest_first: Sequence[Decision], *, four_eyes: bool) -> Holding | None:
+    """What holds of the decisions about one version: the last one. Pure.
+
+    With four eyes it holds once another person has decided the same, with no other decision in between, and for the
+    revocations that two people named. Until then nothing holds, whatever was decided before.
+    """
+    if not newest_first:
+        return None
+    last = newest_first[0]
+    if not four_eyes:
+        return Holding(number=last.number, decision=last.decision, revocation_ids=frozenset(last.revocation_ids))
+    people: dict[str, set[str]] = {}
+    for one in takewhile(lambda each: each.decision == last.decision, newest_first):
+        people.setdefault(one.actor, set()).update(one.revocation_ids)
+    if len(people) < 2:
+        return None
+    counted = Counter(revocation for named in people.values() for revocation in named)
+    twice = frozenset(revocation for revocation, count in counted.items() if count > 1)
+    return Holding(number=last.number, decision=last.decision, revocation_ids=twice)
 
 
 def hash_of(fields: Mapping[str, Any]) -> str:

@@ -14,11 +14,9 @@ from training_pipeline.domain.refs import required
 from training_pipeline.models.evaluation.subjects import CHAMPION, asked_base, asked_version
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.revocations.record import Revocations
-from training_pipeline.models.revocations.taints import taints_of
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions
-from training_pipeline.training_jobs.store.jobs import JobStore
 
 LONGEST_QUESTION: Final = 8_000
 MOST_TOKENS: Final = 512
@@ -44,7 +42,6 @@ class Playground:
 
     def __init__(
         self,
-        store: JobStore,
         backend: FineTuningBackend,
         versions: ModelVersions,
         aliases: Aliases,
@@ -52,7 +49,7 @@ class Playground:
         revocations: Revocations,
         limits: AskLimits,
     ) -> None:
-        self._store, self._backend = store, backend
+        self._backend = backend
         self._versions, self._aliases = versions, aliases
         self._decisions, self._revocations = decisions, revocations
         self.limits = limits
@@ -98,7 +95,8 @@ class Playground:
                 f"{named} is withdrawn: {MEANINGS[version.state]}. {' '.join(version.reasons)}",
                 hint="Ask another version.",
             )
-        if version.state is VersionState.TAINTED and not self._is_accepted(subject):
+        is_tainted = version.state is VersionState.TAINTED
+        if is_tainted and not self._decisions.risk_accepted(version.name, version.version):
             raise Tainted(
                 f"{named} is tainted: {MEANINGS[version.state]}. {' '.join(version.reasons)}",
                 hint="Ask another version, or have a steward decide to accept the risk "
@@ -108,16 +106,6 @@ class Playground:
             raise Conflict(
                 f"{named} is unfinished: {MEANINGS[version.state]}.", hint=f"Wait for training job {version.job_id}."
             )
-
-    def _is_accepted(self, subject: Subject) -> bool:
-        """Whether the last decision about the version accepts the risk of everything that taints it now."""
-        version = subject.version
-        latest, _ = self._decisions.page(name=version.name, version=version.version, limit=1)
-        if not latest or latest[0].decision != "accept_risk":
-            return False
-        with self._store.begin() as connection:
-            taints = taints_of(connection, job_ids=[version.job_id])
-        return {taint.revocation_id for taint in taints} <= {*latest[0].revocation_ids}
 
     def _question(
         self, subject: Subject, question: str | None, pair_id: str | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -69,10 +70,17 @@ class Decision(Answer):
         examples=[DIGEST],
     )
 
+    in_force: bool = Field(
+        False,
+        description="Whether it is what holds for the version now: the last decision about it, and, where two people "
+        "must decide (`TRAINING_PIPELINE_FOUR_EYES`), one that a second person has made as well.",
+        examples=[True],
+    )
+
     @classmethod
-    def of(cls, found: domain.Decision) -> Decision:
-        """A decision of the store. Pure."""
-        return cls.model_validate(found.model_dump())
+    def of(cls, found: domain.Decision, holding: Collection[int]) -> Decision:
+        """A decision of the store; `holding` are the numbers of those that hold now. Pure."""
+        return cls.model_validate({**found.model_dump(), "in_force": found.number in holding})
 
 
 class DecisionPage(Answer):

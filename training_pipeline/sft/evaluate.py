@@ -32,12 +32,17 @@ class Question:
 class Answer:
     """The text that the model generated, without special tokens, and whether it ended with an end token.
 
-    `tokens` are those that it wrote, its end token included.
+    `ids` are the tokens that it wrote, its end token included.
     """
 
     text: str
     stopped: bool
-    tokens: int = 0
+    ids: tuple[int, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it wrote. Pure."""
+        return len(self.ids)
 
 
 def questions(validation_file: Path, chat: ChatFormat, count: int, *, ids: Iterable[str] = ()) -> list[Question]:
@@ -122,7 +127,7 @@ def answer(
         ]
         texts = tokenizer.batch_decode(cut, skip_special_tokens=True)
         for index, text, ids in zip(batch, texts, cut, strict=True):
-            answers[index] = Answer(text.strip(), stopped=bool(ids) and ids[-1] in ends, tokens=len(ids))
+            answers[index] = Answer(text.strip(), stopped=bool(ids) and ids[-1] in ends, ids=tuple(ids))
         told(start + len(batch))
     return answers
 

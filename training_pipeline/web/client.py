@@ -91,9 +91,24 @@ class PageClient:
             page_size=page_size,
         )
 
-    async def facets(self) -> Facets:
-        """The values that jobs may be filtered by."""
-        return await self._shared("facets", self.local.facets)
+    async def facets(self, filters: JobFilters) -> Facets:
+        """The values that jobs may be filtered by beside these filters."""
+        call = partial(
+            self.local.facets,
+            statuses=filters.statuses,
+            training_sheet_id=filters.sheet or None,
+            created_by=filters.creator or None,
+            search=filters.search or None,
+        )
+        return await self._shared(f"facets {filters.with_().query()}", call)
+
+    async def best_losses(self, job_ids: Collection[str]) -> dict[str, float]:
+        """The lowest validation loss of each of these jobs."""
+        return await self._shared(f"best losses {' '.join(job_ids)}", partial(self.local.best_losses, job_ids))
+
+    async def waiting(self, job_id: str) -> str:
+        """What a job waits for."""
+        return await self._shared(f"waiting {job_id}", partial(self.local.waiting, job_id))
 
     async def job(self, job_id: str) -> TrainingJob:
         """One job."""

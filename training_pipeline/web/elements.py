@@ -168,6 +168,12 @@ def link(text: str, address: str, *, classes: str = "", picture: str | None = No
     return found
 
 
+def audit_link(address: str) -> None:
+    """The button that downloads everything on record of what the page is about."""
+    title = "Everything on record, without the texts of pairs, as a ZIP file"
+    link("Audit export", address, classes="button", picture="download", download="", title=title)
+
+
 def code(text: str, *, copied_as: str | None = None) -> None:
     """An id or a digest that can be copied."""
     with Tag("span", classes="copyable"):

@@ -35,9 +35,11 @@ def new_job(sheet_id: str) -> str:
 
 
 def job_like(like: TrainingJob, changes: Mapping[str, object]) -> str:
-    """The form for a new job that is asked for as this one was, but for these keys of its configuration."""
+    """The form for a new job that is asked for as this one was, but for these keys of its configuration. Pure."""
     asked = {**like.requested_config, **changes}
     query = {"sheet": like.training_sheet_id, "model_name": like.model_name, "base_model": like.base_model}
+    asked |= {"uc_catalog": like.uc_catalog, "uc_schema": like.uc_schema, "fresh_split": like.fresh_split or None}
+    asked |= {} if like.register_to_uc else {"register_to_uc": False}
     query |= {name: formats.value(value) for name, value in asked.items() if value is not None}
     if like.train_val_split != JobRequest.model_fields["train_val_split"].default:
         query["train_val_split"] = formats.value(like.train_val_split)
@@ -52,6 +54,11 @@ def retry(job_id: str) -> str:
 def job(job_id: str, tab: str = "") -> str:
     """A job's page, on one of its tabs."""
     return f"{HOME}/jobs/{job_id}" + (f"/{tab}" if tab else "")
+
+
+def job_audit(job_id: str) -> str:
+    """The audit export of a job: a file."""
+    return job(job_id, "audit.zip")
 
 
 def diff(first_id: str, second_id: str, *, change: str = "", cursor: str = "") -> str:
@@ -83,6 +90,11 @@ def revocation(revocation_id: str) -> str:
 def model_version(name: str, version: str) -> str:
     """A model version's page."""
     return f"{HOME}/models/{quote(name, safe='')}/{quote(version, safe='')}"
+
+
+def version_audit(name: str, version: str) -> str:
+    """The audit export of a model version: a file."""
+    return f"{model_version(name, version)}/audit.zip"
 
 
 def ask_pair(version: str, pair_id: str) -> str:

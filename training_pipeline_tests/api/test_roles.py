@@ -51,6 +51,8 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{JOBS}/{{job_id}}/advice"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/diff/{{other_job_id}}"): Role.VIEWER,
     ("GET", f"{JOBS}/compare"): Role.VIEWER,
+    ("GET", f"{JOBS}/{{job_id}}/audit"): Role.VIEWER,
+    ("GET", f"{VERSION}/audit"): Role.VIEWER,
     ("GET", f"{API}/training-sheets"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/preview"): Role.VIEWER,

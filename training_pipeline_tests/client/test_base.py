@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterator
 
 import pytest
@@ -40,7 +42,7 @@ def test_both_clients_have_every_verb() -> None:
     assert verbs(RemoteClient) == verbs(Client)
     # What only pages ask, and the way a job is shown.
     only_local = {"plan_retry", "facets", "version_facets", "shown", "sheet_versions", "sheet_changes"}
-    only_local |= {"playground_limits", "pair_text"}
+    only_local |= {"best_losses", "pair_text", "playground_limits", "waiting"}
     # A file comes in as it is sent, which no client of ours does.
     only_local |= {"discard_upload", "receive_upload", "upload", "look_at_upload", "import_upload"}
     assert verbs(LocalClient) - verbs(Client) == only_local
@@ -262,6 +264,20 @@ def test_the_advice_on_a_job(client: Client, local: LocalClient, done: TrainingJ
     assert "machine is not known" in found.estimate.time.reason
     assert "TRAINING_PIPELINE_PRICE_FILE" in plan.estimate.cost.reason
     assert found.actual_seconds == client.get(done.id).duration_seconds
+
+
+def test_the_audit_export(client: Client, local: LocalClient, done: TrainingJob) -> None:
+    """Files of the same names, and of the same bytes but for the one that has the time."""
+    for made, ours in (
+        (client.audit_job(done.id), local.audit_job(done.id)),
+        (client.audit_model_version("triage", "2"), local.audit_model_version("triage", "2")),
+    ):
+        theirs, own = (zipfile.ZipFile(io.BytesIO(b"".join(pieces))) for pieces in (made, ours))
+        assert theirs.namelist() == own.namelist()
+        same = set(own.namelist()) - {"README.md", "SHA256SUMS", "model/version.json"}
+        assert {name: theirs.read(name) for name in same} == {name: own.read(name) for name in same}
+    with pytest.raises(PipelineError, match="has no version '9'"):
+        list(client.audit_model_version("triage", "9"))
 
 
 @pytest.mark.parametrize("verb", ["advice", "get", "poll", "finish", "retry", "events", "metrics", "lineage"])

@@ -95,7 +95,11 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "roll_back": lambda client: client.roll_back("x", {"reason": "r"}),
     "promotions": lambda client: client.promotions("x"),
     "version_facets": lambda client: client.version_facets(),
+    "audit_job": lambda client: client.audit_job("x"),
+    "audit_model_version": lambda client: client.audit_model_version("x", "1"),
     "facets": lambda client: client.facets(),
+    "best_losses": lambda client: client.best_losses(["x"]),
+    "waiting": lambda client: client.waiting("x"),
 }
 OF_STEWARDS = {"preview_revocation", "revoke", "decide", "approve_sheet", "edit_pairs", "undo_edit", "pair_text"}
 OF_OPERATORS = {

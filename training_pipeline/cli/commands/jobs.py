@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from training_pipeline.cli.commands import jobs_advise, jobs_log, jobs_records, jobs_result, jobs_watch, paging
+from training_pipeline.cli.commands import audit, jobs_advise, jobs_log, jobs_records, jobs_result, jobs_watch, paging
 from training_pipeline.cli.commands.job_request import (
     BaseModelId,
     BatchSize,
@@ -225,3 +225,4 @@ app.command("log")(jobs_log.log)
 app.command("lineage")(jobs_records.lineage)
 app.command("diff")(jobs_records.diff)
 app.command("compare")(jobs_records.compare)
+app.command("audit")(audit.audit_job)

@@ -6,7 +6,15 @@ from typing import Annotated, Final
 
 import typer
 
-from training_pipeline.cli.commands import model_ask, model_decisions, model_evaluations, model_promotions, paging
+from training_pipeline.cli.commands import (
+    audit,
+    model_ask,
+    model_decisions,
+    model_evaluations,
+    model_export,
+    model_promotions,
+    paging,
+)
 from training_pipeline.cli.commands.options import Cursor, Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
 from training_pipeline.cli.render import jobs
@@ -14,7 +22,7 @@ from training_pipeline.cli.render import models as render
 from training_pipeline.domain.model_version import Verdict, VersionState
 
 app = typer.Typer(
-    help="List, show, verify, ask, evaluate, promote and retrain registered model versions; decide about tainted ones.",
+    help="List, show, verify, ask, audit, export, evaluate, promote, retrain model versions; decide about them.",
     no_args_is_help=True,
 )
 
@@ -100,6 +108,8 @@ def endpoint(
     print_json(found) if json else say(render.endpoints(found.endpoints))
 
 
+app.command("export")(model_export.export)
+app.command("audit")(audit.audit_version)
 model_decisions.add_to(app)
 model_evaluations.add_to(app)
 model_ask.add_to(app)

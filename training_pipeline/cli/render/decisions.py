@@ -15,6 +15,8 @@ def decision_of(found: Decision) -> RenderableType:
     head.append(found.decision.replace("_", " "), "bold")
     due = f", due {found.due}" if found.due else ""
     head.append(f"\n{found.reason}\nby {found.actor}{due}; taints: {', '.join(found.revocation_ids)}\n")
+    if not found.in_force:
+        head.append("It is a proposal: it holds once a second steward has decided the same.\n", "yellow")
     head.append(f"hash {found.hash}", "dim")
     return head
 
@@ -24,7 +26,7 @@ def page_of(page: DecisionPage) -> RenderableType:
     if not page.decisions:
         return Text("Nothing was decided.")
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("no.", "model", "version", "decision", "by", "due", "reason"):
+    for column in ("no.", "model", "version", "decision", "holds", "by", "due", "reason"):
         table.add_column(column, overflow="fold")
     for one in page.decisions:
         due = str(one.due or "-")
@@ -33,6 +35,7 @@ def page_of(page: DecisionPage) -> RenderableType:
             Text(one.model_name),
             one.model_version,
             one.decision.replace("_", " "),
+            "yes" if one.in_force else "-",
             Text(one.actor),
             due,
             Text(one.reason),

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from training_pipeline.app.readiness import daemon_runs
+from training_pipeline.app.waiting import waiting
 from training_pipeline.client.jobs.advice import job_advice
 from training_pipeline.client.jobs.base import Created, Notice, Pairs, Update
 from training_pipeline.client.jobs.compare import job_comparison
@@ -39,7 +40,7 @@ from training_pipeline.schemas.training_sheet import (
 )
 from training_pipeline.training_jobs.store.facets import Facets, facets
 from training_pipeline.training_jobs.store.idempotency import body_hash
-from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP, metric_series
+from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP, best_losses, metric_series
 from training_pipeline.training_jobs.store.queries import JobSort
 
 #: A job that is followed is read this often.
@@ -260,9 +261,32 @@ class LocalJobs(OnServices):
         return BaseModels(models=offers, total=len(offers))
 
     @needs(Role.VIEWER)
-    def facets(self) -> Facets:
-        """The values that jobs may be filtered by; the REST API does not offer this."""
-        return facets(self._services.store)
+    def facets(
+        self,
+        *,
+        statuses: Collection[JobStatus] = (),
+        training_sheet_id: str | None = None,
+        created_by: str | None = None,
+        search: str | None = None,
+    ) -> Facets:
+        """The values that jobs may be filtered by beside these filters; the REST API does not offer this."""
+        return facets(
+            self._services.store,
+            statuses=statuses,
+            training_sheet_id=training_sheet_id,
+            created_by=created_by,
+            search=search,
+        )
+
+    @needs(Role.VIEWER)
+    def best_losses(self, job_ids: Collection[str]) -> dict[str, float]:
+        """The lowest validation loss of each job that has any; the REST API has the series instead."""
+        return best_losses(self._services.store, job_ids)
+
+    @needs(Role.VIEWER)
+    def waiting(self, job_id: str) -> str:
+        """What a job that has not begun waits for, in words; "" for any other. The REST API does not offer this."""
+        return waiting(self._services, self._services.jobs.get(job_id))
 
     def _require(self, action: Action, job_id: str) -> None:
         # Who created a job never changes, so what is found here still holds when the service acts.

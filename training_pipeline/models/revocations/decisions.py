@@ -6,12 +6,22 @@ too.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, text
 
-from training_pipeline.domain.decisions import GENESIS, Decision, DecisionKind, broken, decision_problems, hash_of
+from training_pipeline.domain.decisions import (
+    GENESIS,
+    Decision,
+    DecisionKind,
+    Holding,
+    broken,
+    decision_problems,
+    hash_of,
+    holding,
+)
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
 from training_pipeline.models.revocations.tables import decisions
 from training_pipeline.models.revocations.taints import taints_of
@@ -28,11 +38,19 @@ _WITNESSED: Final = text(
 )
 
 
-class Decisions:
-    """Reads and appends decisions. Every method is one transaction."""
+#: What is said of a decision that does not hold yet.
+PROPOSED: Final = "It holds once a second steward has decided the same."
 
-    def __init__(self, store: JobStore) -> None:
+
+class Decisions:
+    """Reads and appends decisions. Every method is one transaction.
+
+    With four eyes a decision holds once a second person has made the same.
+    """
+
+    def __init__(self, store: JobStore, *, four_eyes: bool = False) -> None:
         self._store = store
+        self._four_eyes = four_eyes
 
     def decide(
         self,
@@ -76,15 +94,34 @@ class Decisions:
             }
             fields["hash"] = hash_of(fields)
             connection.execute(insert(decisions).values({**fields, "due": due}))
+            holds = held(connection, [job_id], four_eyes=self._four_eyes)[job_id] is not None
             record_event(
                 connection,
                 job_id,
                 EventType.INFO,
-                f"Decision {fields['number']} about the tainted model {name} {version}: {decision}.",
+                f"Decision {fields['number']} about the tainted model {name} {version}: {decision}."
+                + ("" if holds else f" {PROPOSED}"),
                 actor,
                 data={"decision_number": fields["number"], "decision_hash": fields["hash"]},
             )
         return Decision.model_validate(fields)
+
+    def risk_accepted(self, name: str, version: str) -> bool:
+        """Whether the last decision about a version accepts the risk of every revocation that taints it now. Reads.
+
+        A revocation that came after the decision is not accepted by it. Raises `NotFound`.
+        """
+        with self._store.begin() as connection:
+            job_id = job_of(connection, name, version)
+            tainting = {taint.revocation_id for taint in taints_of(connection, job_ids=[job_id])}
+            found = held(connection, [job_id], four_eyes=self._four_eyes).get(job_id)
+        return found is not None and found.decision == "accept_risk" and tainting <= found.revocation_ids
+
+    def holding(self, job_ids: Collection[str]) -> frozenset[int]:
+        """The numbers of the decisions that hold now, of the versions that these jobs registered. Reads only."""
+        with self._store.begin() as connection:
+            found = held(connection, job_ids, four_eyes=self._four_eyes)
+        return frozenset(one.number for one in found.values() if one is not None)
 
     def page(
         self,
@@ -115,6 +152,15 @@ class Decisions:
             told = connection.execute(_WITNESSED).tuples().all()
             witnessed = {int(number): str(hashed) for number, hashed in told}
         return every, broken(every, witnessed, head=head)
+
+
+def held(connection: Connection, job_ids: Collection[str], *, four_eyes: bool) -> dict[str, Holding | None]:
+    """By the job of each version that something was decided about: what holds now, null for a proposal. Reads only."""
+    query = select(decisions).where(decisions.c.job_id.in_(job_ids)).order_by(decisions.c.number.desc())
+    of_job: dict[str, list[Decision]] = {}
+    for row in connection.execute(query).mappings():
+        of_job.setdefault(str(row["job_id"]), []).append(Decision.model_validate(dict(row)))
+    return {job_id: holding(found, four_eyes=four_eyes) for job_id, found in of_job.items()}
 
 
 def job_of(connection: Connection, name: str, version: str) -> str:

@@ -8,7 +8,7 @@ no spike is lost. Where it is to be smoothed, all steps are read: a mean knows w
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -114,6 +114,15 @@ def evaluations(store: JobStore, job_id: str) -> list[dict[str, Any]]:
     with store.begin() as connection:
         found = connection.execute(select(table.step, table.epoch, table.val_loss).where(measured).order_by(table.step))
         return [dict(row) for row in found.mappings()]
+
+
+def best_losses(store: JobStore, job_ids: Collection[str]) -> dict[str, float]:
+    """The lowest validation loss of each of these jobs that has any. Reads."""
+    table = training_job_metrics.c
+    wanted = and_(table.job_id.in_(job_ids), table.val_loss.is_not(None))
+    with store.begin() as connection:
+        found = connection.execute(select(table.job_id, func.min(table.val_loss)).where(wanted).group_by(table.job_id))
+        return dict(found.tuples().all())
 
 
 def _extremes(job_id: str, low: int, high: int, intervals: int) -> Any:

@@ -38,6 +38,30 @@ class JobSort(StrEnum):
 SEARCHED: Final = ("id", "model_name", "training_sheet_id", "training_sheet_name", "base_model", "created_by")
 
 
+def matching(
+    *,
+    statuses: Collection[JobStatus] = (),
+    training_sheet_id: str | None = None,
+    created_by: str | None = None,
+    search: str | None = None,
+    tainted: bool = False,
+) -> list[ColumnElement[bool]]:
+    """The conditions of jobs that pass every filter. Pure."""
+    table = training_jobs.c
+    matches: list[ColumnElement[bool]] = []
+    if statuses:
+        matches.append(table.status.in_(sorted(statuses)))
+    if training_sheet_id is not None:
+        matches.append(table.training_sheet_id == training_sheet_id)
+    if created_by is not None:
+        matches.append(table.created_by == created_by)
+    if tainted:
+        matches.append(table.tainted_at.is_not(None))
+    if search:
+        matches.append(or_(*(table[name].icontains(search, autoescape=True) for name in SEARCHED)))
+    return matches
+
+
 def jobs(
     *,
     statuses: Collection[JobStatus] = (),
@@ -57,17 +81,9 @@ def jobs(
     any other order read every job that passes the filters; jobs without a value come last.
     """
     table = training_jobs.c
-    matches: list[ColumnElement[bool]] = []
-    if statuses:
-        matches.append(table.status.in_(sorted(statuses)))
-    if training_sheet_id is not None:
-        matches.append(table.training_sheet_id == training_sheet_id)
-    if created_by is not None:
-        matches.append(table.created_by == created_by)
-    if tainted:
-        matches.append(table.tainted_at.is_not(None))
-    if search:
-        matches.append(or_(*(table[name].icontains(search, autoescape=True) for name in SEARCHED)))
+    matches = matching(
+        statuses=statuses, training_sheet_id=training_sheet_id, created_by=created_by, search=search, tainted=tainted
+    )
     first = table[sort].desc() if descending else table[sort].asc()
     order = [] if sort is JobSort.CREATED_AT else [first.nulls_last()]
     newest = descending or sort is not JobSort.CREATED_AT

@@ -11,16 +11,13 @@ from training_pipeline.domain.job import ACTIVE, Action, JobStatus
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
-from training_pipeline.web.elements import Badge, Bar, Tag, button, code, icon, link, moment
+from training_pipeline.web.elements import Badge, Bar, Tag, audit_link, button, code, icon, link, moment
 from training_pipeline.web.jobs.cancel_dialog import CancelDialog
 from training_pipeline.web.layout import say
 
 #: Revocations that are named at most.
 _REVOCATIONS: Final = 10
-_WAITING: Final = {
-    JobStatus.PENDING: "Waiting for Dagster to launch it.",
-    JobStatus.QUEUED: "Accepted by the backend, waiting for compute.",
-}
+_WAITING: Final = frozenset({JobStatus.PENDING, JobStatus.QUEUED})
 
 
 class JobHead:
@@ -95,10 +92,18 @@ class JobHead:
         )
         self._progress.set_visibility(active)
         self._bar.show(job.progress_percent)
+        # Nothing of the training is done yet: what it waits for says more than "0 %".
+        self._percent.set_visibility(job.status not in _WAITING)
         self._percent.say(formats.percent(job.progress_percent))
-        self._words.say(_progress_words(job))
+        if job.status not in _WAITING:
+            self._words.say(_progress_words(job))
         left = round(job.eta_seconds or 0)
         self._left.say(f"about {formats.seconds(left)} left" if left else "")
+
+    async def show_waiting(self) -> None:
+        """Say what the job waits for; to be called after `show`."""
+        if self._job.status in _WAITING:
+            self._words.say(await self._client.waiting(self._job.id))
 
     async def show_taints(self) -> None:
         """Say by which revocations the job's model is tainted; to be called after `show`."""
@@ -131,6 +136,9 @@ class JobHead:
                 finish.when("click", self._finish)
             if Action.RETRY in actions:
                 link("Retry", urls.retry(self._job.id), classes="button primary", picture="retry")
+            if self._client.may_create:
+                link("Duplicate", urls.job_like(self._job, {}), classes="button", picture="copy")
+            audit_link(urls.job_audit(self._job.id))
 
     async def _finish(self) -> None:
         try:
@@ -170,8 +178,6 @@ class JobHead:
 
 
 def _progress_words(job: TrainingJob) -> str:
-    if job.status in _WAITING:
-        return _WAITING[job.status]
     words = []
     if job.current_step is not None and job.planned_steps:
         words.append(f"step {job.current_step:,} of {job.planned_steps:,}")

@@ -5,7 +5,7 @@ A job keeps its row element while it is shown, so that focus and scroll position
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from nicegui.element import Element
@@ -24,17 +24,19 @@ from training_pipeline.web.urls import JobFilters
 
 Apply = Callable[[JobFilters], Awaitable[None]]
 
+_ACTIONS: Final = "Actions"
 #: Title, what it is sorted by, and the class of its cells.
 _COLUMNS: Final[tuple[tuple[str, JobSort | None, str], ...]] = (
     ("Compare", None, "tick"),
     ("Model", JobSort.MODEL_NAME, "wide"),
     ("Status", JobSort.STATUS, ""),
     ("Training sheet", JobSort.TRAINING_SHEET, ""),
+    ("Learning rate", None, "number"),
     ("Train loss", JobSort.TRAIN_LOSS, "number"),
     ("Val. loss", JobSort.VAL_LOSS, "number"),
     ("Created", JobSort.CREATED_AT, ""),
     ("Duration", JobSort.DURATION, "number"),
-    ("Actions", None, "actions"),
+    (_ACTIONS, None, "actions"),
 )
 
 
@@ -61,14 +63,14 @@ class JobTable:
         self._nothing = Tag("div", classes="empty")
         self._pager = _Pager(self._turned)
 
-    def show(self, page: TrainingJobPage, filters: JobFilters) -> None:
-        """Show this page."""
+    def show(self, page: TrainingJobPage, filters: JobFilters, best: Mapping[str, float]) -> None:
+        """Show this page; `best` are the lowest validation losses by job."""
         self._filters = filters
         for head in self._heads:
             head.show(filters)
         self._jobs = {job.id: job for job in page.jobs}
         self._chosen.show(filters.ticked)
-        self._rows.show(page.jobs, filters.ticked)
+        self._rows.show(page.jobs, best, filters.ticked, may_create=self._client.may_create)
         self._table.set_visibility(bool(page.jobs))
         self._show_nothing(page)
         self._pager.show(filters.page, page.total, self.ROWS)
@@ -115,7 +117,7 @@ class _Head:
         self._cell = Tag("th", classes=classes, scope="col", role="columnheader")
         with self._cell:
             if sort is None:
-                Tag("span", title, classes="unseen")
+                Tag("span", title, classes="unseen" if title == _ACTIONS else "")
                 return
             with Tag("button", classes="sort", type="button").when("click", lambda: chosen(sort)):
                 Tag("span", title)
@@ -130,9 +132,15 @@ class _Head:
 class _Rows(Element, component=STATIC / "job_rows.js"):
     """The rows, drawn by one component; nothing is sent if they are unchanged."""
 
-    def show(self, jobs: Sequence[TrainingJob], ticked: Sequence[str]) -> None:
+    def show(
+        self, jobs: Sequence[TrainingJob], best: Mapping[str, float], ticked: Sequence[str], *, may_create: bool
+    ) -> None:
         """Show these jobs, in this order, and which of them are ticked."""
-        rows = [_row(job) | {"ticked": job.id in ticked, "full": len(ticked) >= MOST} for job in jobs]
+        rows = [
+            _row(job, best.get(job.id), may_create=may_create)
+            | {"ticked": job.id in ticked, "full": len(ticked) >= MOST}
+            for job in jobs
+        ]
         if self._props.get("jobs") != rows:
             self._props["jobs"] = rows
 
@@ -159,8 +167,10 @@ class TickedJobs:
         self._open.set(disabled=len(ids) < FEWEST or None)
 
 
-def _row(job: TrainingJob) -> dict[str, Any]:
+def _row(job: TrainingJob, best: float | None, *, may_create: bool) -> dict[str, Any]:
     active = job.status in ACTIVE
+    config = job.training_config
+    epochs = config.get("epochs")
     badge = badge_of(job.status, stopping=active and job.cancel_requested_at is not None)
     return {
         "id": job.id,
@@ -175,14 +185,28 @@ def _row(job: TrainingJob) -> dict[str, Any]:
         "percent": round(job.progress_percent, 1),
         "sheet": job.training_sheet_name,
         "base": job.base_model,
+        "learningRate": formats.value(config.get("learning_rate")),
+        "epochs": "" if epochs is None else f"{epochs:g} epoch{'' if epochs == 1 else 's'}",
         "trainLoss": formats.loss(job.train_loss),
         "valLoss": formats.loss(job.val_loss),
+        "best": formats.loss(best) if best is not None and formats.loss(best) != formats.loss(job.val_loss) else "",
         "created": job.created_at.isoformat(),
         "creator": job.created_by,
         "duration": formats.seconds(job.duration_seconds),
+        "since": job.started_at.isoformat() if active and job.started_at else None,
+        "whole": _whole(job),
+        "copy": urls.job_like(job, {}) if may_create else None,
         "cancel": Action.CANCEL in job.allowed_actions,
         "retry": urls.retry(job.id) if Action.RETRY in job.allowed_actions else None,
     }
+
+
+def _whole(job: TrainingJob) -> str:
+    """How long it took from its creation to its end, where that is more than its training."""
+    if job.completed_at is None or job.duration_seconds is None:
+        return ""
+    whole = formats.seconds((job.completed_at - job.created_at).total_seconds())
+    return "" if whole == formats.seconds(job.duration_seconds) else f"{whole} in all"
 
 
 def _version_address(job: TrainingJob) -> str:

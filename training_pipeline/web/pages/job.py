@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
+from anyio import to_thread
 from fastapi import Request
 from fastapi.responses import Response
 from nicegui import app as pages
 from nicegui import ui
 
 from training_pipeline.api.problems import of_pipeline_error
+from training_pipeline.api.routes.audit import Archive
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import urls
@@ -68,8 +70,16 @@ def register(site: Site) -> None:
         except PipelineError as error:
             return of_pipeline_error(urls.job(job_id), error)
 
-    # Routes are tried in their order, and the tabs would take this one.
-    pages.router.routes.insert(0, pages.router.routes.pop())
+    @pages.get("/jobs/{job_id}/audit.zip")
+    async def audit(request: Request, job_id: str) -> Response:
+        try:
+            return Archive(await to_thread.run_sync(site.client(request).local.audit_job, job_id), job_id)
+        except PipelineError as error:
+            return of_pipeline_error(urls.job(job_id), error)
+
+    # Routes are tried in their order, and the tabs would take these.
+    for _ in range(2):
+        pages.router.routes.insert(0, pages.router.routes.pop())
 
 
 async def _job(site: Site, request: Request, job_id: str, tab: str) -> None:
@@ -112,6 +122,7 @@ class JobPage:
         """Show the job as it now is."""
         job = await self._client.job(self._id)
         self._head.show(job)
+        await self._head.show_waiting()
         await self._head.show_taints()
         await self._tab.show(job)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from anyio import to_thread
 from fastapi import Request
+from fastapi.responses import Response
+from nicegui import app as pages
 from nicegui import ui
 
-from training_pipeline.domain.errors import NotFound
+from training_pipeline.api.problems import of_pipeline_error
+from training_pipeline.api.routes.audit import Archive
+from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.domain.model_version import MEANINGS
 from training_pipeline.schemas.model_version import ModelVersionDetails
 from training_pipeline.web import urls
-from training_pipeline.web.elements import Tag, icon, link, moment
+from training_pipeline.web.elements import Tag, audit_link, icon, link, moment
 from training_pipeline.web.layout import frame
 from training_pipeline.web.models import details
 from training_pipeline.web.models.evaluations import evaluations
@@ -24,6 +29,14 @@ from training_pipeline.web.site import Site
 
 def register(site: Site) -> None:
     """Add the page."""
+
+    @pages.get("/models/{name}/{version}/audit.zip")
+    async def audit(request: Request, name: str, version: str) -> Response:
+        try:
+            pieces = await to_thread.run_sync(site.client(request).local.audit_model_version, name, version)
+        except PipelineError as error:
+            return of_pipeline_error(urls.model_version(name, version), error)
+        return Archive(pieces, f"{name}-{version}")
 
     @ui.page("/models/{name}/{version}", response_timeout=PATIENCE)
     async def model_version(request: Request, name: str, version: str) -> None:
@@ -60,24 +73,27 @@ def _head(found: ModelVersionDetails) -> None:
         link(found.name, urls.VersionFilters(name=found.name).address())
         Tag("span", "/", aria_hidden="true")
         Tag("span", f"Version {found.version}", aria_current="page")
-    with Tag("div", classes="page-head"), Tag("div", classes="title"):
-        with Tag("div", classes="title-line"):
-            Tag("h1", f"{found.name} version {found.version}")
-            state_badge(found.state)
-            for alias in found.aliases:
-                Tag("span", alias, classes="tag")
-        with Tag("p", classes="lede meta"):
-            with Tag("span"):
-                Tag("span", "registered by ")
-                link(found.job_id, urls.job(found.job_id), classes="mono")
-                if found.registered_at:
-                    Tag("span", " ")
-                    moment(found.registered_at)
-            with Tag("span"):
-                Tag("span", "created by ")
-                Tag("span", found.created_by, classes="strong")
-            if found.registry_url:
-                link("In the registry", found.registry_url)
+    with Tag("div", classes="page-head"):
+        with Tag("div", classes="title"):
+            with Tag("div", classes="title-line"):
+                Tag("h1", f"{found.name} version {found.version}")
+                state_badge(found.state)
+                for alias in found.aliases:
+                    Tag("span", alias, classes="tag")
+            with Tag("p", classes="lede meta"):
+                with Tag("span"):
+                    Tag("span", "registered by ")
+                    link(found.job_id, urls.job(found.job_id), classes="mono")
+                    if found.registered_at:
+                        Tag("span", " ")
+                        moment(found.registered_at)
+                with Tag("span"):
+                    Tag("span", "created by ")
+                    Tag("span", found.created_by, classes="strong")
+                if found.registry_url:
+                    link("In the registry", found.registry_url)
+        with Tag("div", classes="buttons"):
+            audit_link(urls.version_audit(found.name, found.version))
     if found.reasons:
         with Tag("div", classes="notice bad", role="alert"):
             icon("alert")

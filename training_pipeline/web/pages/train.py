@@ -68,21 +68,25 @@ class JobList:
             self._filters = filters
             ui.navigate.history.push(filters.address())
             self._bar.show(filters)
-            await self._show()
+            await self.refresh()
 
     async def go(self, filters: JobFilters) -> None:
         """Show what the URL says after the browser went back or forward."""
         self._filters = filters
         self._bar.show(filters, typed=True)
-        await self._show()
+        await self.refresh()
 
     async def _offer(self) -> None:
-        self._bar.offer(await self._client.facets())
+        filters = self._filters
+        found = await self._client.facets(filters)
+        if filters is self._filters:
+            self._bar.offer(found)
 
     async def _show(self) -> None:
         filters = self._filters
         page = await self._client.jobs(filters, page_size=JobTable.ROWS)
+        best = await self._client.best_losses([job.id for job in page.jobs])
         if filters is self._filters:  # else a later one is on its way
-            self._table.show(page, filters)
+            self._table.show(page, filters, best)
             found = " found" if filters.filtered else ""
             self._total.say(f"{page.total:,} job{'' if page.total == 1 else 's'}{found}")

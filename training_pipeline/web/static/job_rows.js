@@ -36,13 +36,24 @@ export default {
           <span>{{ job.sheet }}</span>
           <span class="sub">{{ job.base }}</span>
         </td>
+        <td class="number" role="cell" data-label="Learning rate">
+          <span>{{ job.learningRate }}</span>
+          <span class="sub">{{ job.epochs }}</span>
+        </td>
         <td class="number" role="cell" data-label="Train loss">{{ job.trainLoss }}</td>
-        <td class="number" role="cell" data-label="Val. loss">{{ job.valLoss }}</td>
+        <td class="number" role="cell" data-label="Val. loss">
+          <span>{{ job.valLoss }}</span>
+          <span v-if="job.best" class="sub">best {{ job.best }}</span>
+        </td>
         <td role="cell" data-label="Created">
           <local-time :at="job.created" form="relative"></local-time>
           <span class="sub">by {{ job.creator }}</span>
         </td>
-        <td class="number" role="cell" data-label="Duration">{{ job.duration }}</td>
+        <td class="number" role="cell" data-label="Duration">
+          <local-time v-if="job.since" :at="job.since" form="elapsed"></local-time>
+          <span v-else>{{ job.duration }}</span>
+          <span v-if="job.whole" class="sub">{{ job.whole }}</span>
+        </td>
         <td class="actions" role="cell" data-label="Actions">
           <button
             v-if="job.cancel"
@@ -57,6 +68,12 @@ export default {
             :href="job.retry"
             :aria-label="'Retry ' + job.model + ' (' + job.id + ')'"
           >Retry</a>
+          <a
+            v-if="job.copy"
+            class="button quiet small"
+            :href="job.copy"
+            :aria-label="'Duplicate ' + job.model + ' (' + job.id + ')'"
+          >Duplicate</a>
         </td>
       </tr>
     </tbody>`,

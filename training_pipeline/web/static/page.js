@@ -110,13 +110,14 @@ const TrainPage = (() => {
   };
 })();
 
-// <local-time at="2026-11-23T07:21:45+00:00" form="relative|day|date-time">: a moment in the viewer's zone.
+// <local-time at="2026-11-23T07:21:45+00:00" form="relative|day|date-time">: a moment in the viewer's zone, or
+// how long ago it was (form="elapsed"), which runs.
 class LocalTime extends HTMLElement {
   static observedAttributes = ["at", "form"];
   static shown = new Set();
   static exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
   static day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
-  static whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  static whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
   static forms = { day: LocalTime.day, "date-time": LocalTime.whole };
   static ago = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
@@ -142,9 +143,22 @@ class LocalTime extends HTMLElement {
       return;
     }
     const form = this.getAttribute("form");
-    const text = LocalTime.forms[form]?.format(at) ?? this.relative(at);
+    const text =
+      form === "elapsed" ? this.elapsed(at) : (LocalTime.forms[form]?.format(at) ?? this.relative(at));
     if (this.textContent !== text) this.textContent = text;
     this.title = LocalTime.exact.format(at);
+  }
+
+  // As the server says a duration, in its two largest units.
+  elapsed(at) {
+    const seconds = Math.max(0, Math.round((Date.now() - at) / 1000));
+    const minutes = Math.floor(seconds / 60);
+    const hours = Math.floor(minutes / 60);
+    const two = (number) => String(number).padStart(2, "0");
+    if (seconds < 60) return `${seconds} s`;
+    if (minutes < 60) return `${minutes} min ${two(seconds % 60)} s`;
+    if (hours < 24) return `${hours} h ${two(minutes % 60)} min`;
+    return `${Math.floor(hours / 24)} d ${hours % 24} h`;
   }
 
   relative(at) {
@@ -159,6 +173,9 @@ class LocalTime extends HTMLElement {
 }
 customElements.define("local-time", LocalTime);
 setInterval(() => LocalTime.shown.forEach((each) => each.show()), 15000);
+setInterval(() => {
+  for (const each of LocalTime.shown) if (each.getAttribute("form") === "elapsed") each.show();
+}, 1000);
 
 // <input type="file" data-upload="/address">: sends the file as it is chosen or dropped, and tells the page what came of it.
 (() => {

@@ -7,15 +7,55 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from training_pipeline.domain.decisions import Decision, DecisionKind
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
 from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.revocations import Revoked
-from training_pipeline.models.revocations.decisions import Decisions
+from training_pipeline.models.revocations.decisions import PROPOSED, Decisions
 from training_pipeline.models.revocations.record import Revocations
 from training_pipeline.models.revocations.standings import standings
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.testing.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store.jobs import JobStore
+
+
+def test_with_four_eyes_a_decision_holds_once_a_second_person_has_made_it(
+    store: JobStore, index: UseIndex, revocations: Revocations, tmp_path: Path
+) -> None:
+    decisions = Decisions(store, four_eyes=True)
+    dataset = dataset_of(tmp_path, "invoices", [row("p-1", "train"), row("p-2", "train")])
+    job = job_with(store, index, "invoices", dataset, version="3", model_name="triage")
+
+    def decide(what: DecisionKind, actor: str) -> Decision:
+        return decisions.decide("triage", "3", what, reason="r", actor=actor)
+
+    def state() -> VersionState:
+        return VersionState(standings(store, [job.id], four_eyes=True)[job.id].state)
+
+    def revoke(item: str) -> None:
+        revocations.revoke(Revoked(kind="item", value=item), reason="r", actor="grace")
+
+    revoke("item of p-1")
+    assert not decisions.risk_accepted("triage", "3")
+    decide("accept_risk", "grace")
+    decide("accept_risk", "grace")  # twice the same person is one person
+    assert not decisions.risk_accepted("triage", "3")
+    assert PROPOSED in standings(store, [job.id], four_eyes=True)[job.id].reasons[-1]
+    assert store.events(job.id)[0][0].message.endswith(PROPOSED)
+    accepted = decide("accept_risk", "ada")
+    assert decisions.risk_accepted("triage", "3")
+    assert decisions.holding([job.id]) == {accepted.number}
+    assert not store.events(job.id)[0][0].message.endswith(PROPOSED)
+    revoke("item of p-2")
+    decide("accept_risk", "ada")  # of the second revocation only one person knows
+    assert not decisions.risk_accepted("triage", "3")
+    decide("accept_risk", "grace")
+    assert decisions.risk_accepted("triage", "3")
+    decide("withdraw", "grace")
+    assert (state(), decisions.risk_accepted("triage", "3")) == (VersionState.TAINTED, False)
+    decide("withdraw", "ada")
+    assert state() is VersionState.WITHDRAWN
+    assert decisions.verify()[1] == []
 
 
 def test_decisions_are_appended_and_a_removed_or_changed_one_shows(

@@ -10,7 +10,7 @@ from training_pipeline.domain.smoothing import smoothed
 from training_pipeline.testing.jobs import new_job, point
 from training_pipeline.testing.soak import examples
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.metric_series import metric_series
+from training_pipeline.training_jobs.store.metric_series import best_losses, metric_series
 from training_pipeline.training_jobs.store.metrics import SERIES, add_points
 
 VALUES = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 0.5])
@@ -92,3 +92,13 @@ def test_the_best_validation_loss_is_the_first_of_the_lowest(store: JobStore) ->
     job_id = stored(store, {("val_loss", 1): 2.0, ("val_loss", 2): 1.0, ("val_loss", 3): 1.0, ("train_loss", 4): 0.0})
     assert metric_series(store, job_id, from_step=3, resolution=10).best == (2, 1.0)
     assert metric_series(store, stored(store, {}), resolution=10).best is None
+
+
+def test_the_best_loss_of_each_job(store: JobStore) -> None:
+    first = stored(store, {("val_loss", 1): 0.5, ("val_loss", 2): 0.3, ("val_loss", 3): 0.4, ("train_loss", 4): 0.1})
+    second = stored(store, {("val_loss", 7): 0.9})
+    none = stored(store, {("train_loss", 1): 0.2})
+    other = stored(store, {("val_loss", 1): 0.01})
+    assert best_losses(store, [first, second, none, "tj-unknown"]) == {first: 0.3, second: 0.9}
+    assert best_losses(store, []) == {}
+    assert best_losses(store, [other]) == {other: 0.01}

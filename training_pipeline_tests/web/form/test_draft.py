@@ -11,6 +11,7 @@ from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.web import urls
 from training_pipeline.web.form.draft import ANY_NAME, REQUEST, Draft
 from training_pipeline.web.form.fields import config_fields
 
@@ -55,6 +56,35 @@ def test_a_retry_changes_only_what_differs() -> None:
     assert draft.with_("epochs", "4").with_("seed", "7").changes() == {"epochs": 4, "seed": 7}
     assert draft.with_("epochs", "").changes() == {"epochs": "auto"}
     assert draft.with_("epochs", "many").changes(without={"epochs"}) == {}
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "epochs": st.integers(1, 50) | st.just("auto"),
+            "learning_rate": st.floats(1e-7, 1e-1).map(lambda rate: float(f"{rate:g}")),
+            "method": st.sampled_from(["auto", "full", "lora"]),
+        },
+    ),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([0.8, 0.7]),
+)
+def test_a_duplicate_asks_for_what_its_job_asked_for(
+    config: dict[str, object], register: bool, fresh: bool, split: float
+) -> None:
+    catalog: dict[str, object] = {"uc_catalog": "ml", "uc_schema": "models"} if register else {}
+    values = {"fresh_split": fresh, "register_to_uc": register, "train_val_split": split, **catalog}
+    job = TrainingJob.of(
+        new_job(requested_config=config, **values), Caller("ada", Role.ADMIN), Addresses.of(Settings())
+    )
+    query = dict(parse_qsl(urlsplit(urls.job_like(job, {})).query))
+    asked: dict[str, object] = {"model_name": "triage", "base_model": "builtin:tiny", **catalog}
+    asked |= {"training_sheet_id": "sheet-123"} | ({"fresh_split": True} if fresh else {})
+    asked |= {} if register else {"register_to_uc": False}
+    asked |= {} if split == 0.8 else {"train_val_split": split}
+    assert Draft.parse(query, None).request() == {**asked, "training_config": config}
 
 
 def test_each_form_has_a_name_of_its_own_that_a_reload_keeps() -> None:

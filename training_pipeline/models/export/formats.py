@@ -1,0 +1,59 @@
+"""The formats of an export: which files of a version each takes, and why some are not offered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from training_pipeline.domain.errors import InvalidRequest
+
+#: Where a training with LoRA leaves its adapter, within the folder of the model.
+_ADAPTER: Final = "adapter/"
+
+
+class ExportFormat(StrEnum):
+    """What can be asked for."""
+
+    ADAPTER = "adapter"
+    MERGED = "merged"
+    GGUF = "gguf"
+    VLLM = "vllm"
+
+
+#: Why a format is not made, and what to do instead.
+NOT_MADE: Final[Mapping[ExportFormat, tuple[str, str]]] = {
+    ExportFormat.GGUF: (
+        "GGUF cannot be exported: no package of PyPI converts a model to it; llama.cpp's converter is a script of its "
+        "repository.",
+        "Export `merged`, and run `convert_hf_to_gguf.py` of llama.cpp on that folder. Compare its answers yourself.",
+    ),
+    ExportFormat.VLLM: (
+        "There is no export of its own for vLLM: it loads the folder of a merged model, but needs another release of "
+        "transformers than this program, so that its answers cannot be compared here.",
+        "Export `merged`, and run `vllm serve FOLDER` in an environment of its own.",
+    ),
+}
+
+
+def files_of(format: ExportFormat, hashes: Mapping[str, str], named: str) -> dict[str, str]:
+    """The files of the model that the format takes, by their path in the export; with their SHA-256. Pure.
+
+    Raises `InvalidRequest` for a format that is not made, and for the adapter of a model that has none.
+    """
+    if format in NOT_MADE:
+        message, hint = NOT_MADE[format]
+        raise InvalidRequest(message, hint=hint)
+    if format is ExportFormat.MERGED:
+        return {path: digest for path, digest in hashes.items() if not path.startswith(_ADAPTER)}
+    found = {path.removeprefix(_ADAPTER): digest for path, digest in hashes.items() if path.startswith(_ADAPTER)}
+    if not found:
+        raise InvalidRequest(
+            f"{named} has no adapter: all of its weights were trained.", hint="Export it with `--format merged`."
+        )
+    return found
+
+
+def place_of(format: ExportFormat) -> str:
+    """The folder of the format's files within that of the model; "" where they stand in it. Pure."""
+    return _ADAPTER if format is ExportFormat.ADAPTER else ""

@@ -1,0 +1,102 @@
+"""The audit export by one click, and the list of jobs, in a real browser on a server of their own."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from training_pipeline.app.container import Services
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.infra.database import Database
+from training_pipeline.settings import Settings
+from training_pipeline.testing import browsers
+from training_pipeline.testing.browsers import Serving, Visitor, alive, environment_of, serious
+from training_pipeline.testing.installation import scripted_services
+from training_pipeline.testing.job_life import succeeded
+from training_pipeline.testing.jobs import ScriptedBackend, new_job, point
+from training_pipeline.training_jobs.store import metrics
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.soak,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not browsers.is_installed(), reason="there is no Chromium on this machine"),
+]
+
+
+@pytest.fixture
+def services(settings: Settings, database: Database) -> Iterator[Services]:
+    with scripted_services(settings, database, ScriptedBackend()) as parts:
+        yield parts
+
+
+@pytest.fixture
+def job(services: Services) -> TrainingJob:
+    return succeeded(services)
+
+
+@pytest.fixture
+def server(services: Services, job: TrainingJob, tmp_path: Path) -> Iterator[Serving]:
+    settings = services.settings
+    assert settings.database_url is not None
+    known = {
+        "TRAINING_PIPELINE_STATE_DIR": str(settings.state_dir),
+        "TRAINING_PIPELINE_DATABASE_URL": settings.database_url.get_secret_value(),
+    }
+    server = Serving(environment_of(known), tmp_path / "serve.log")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def chromium() -> Iterator[Browser]:
+    with browsers.chromium() as browser:
+        yield browser
+
+
+def test_list_duplicate_and_export(
+    server: Serving, chromium: Browser, services: Services, job: TrainingJob, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    started = {"started_at": now - timedelta(minutes=3), "progress_percent": 40.0, "train_loss": 0.5}
+    running = services.store.create(new_job(status=JobStatus.RUNNING, created_by="eve", **started), message="Created.")
+    metrics.add_points(services.store, running, [point("val_loss", 1, 0.4), point("val_loss", 2, 0.6)], 2)
+    pending = services.store.create(new_job(created_by="eve"), message="Created.")
+    person = Visitor(chromium, server.base)
+    page = alive(person.open("/train"))
+    row = page.get_by_role("row", name=job.id)
+    expect(row).to_contain_text("1 epoch")
+    under_way = page.get_by_role("row", name=running.id)
+    expect(under_way).to_contain_text("best 0.4000")
+    expect(under_way).to_contain_text("3 min")
+    page.get_by_label("Created by").select_option("ada")
+    expect(page.get_by_role("button", name="running 0")).to_be_visible()  # a facet counts what the filters leave
+    assert serious(page) == []
+    row.get_by_role("link", name="Duplicate").click()
+    expect(page.get_by_label("Model name")).to_have_value("triage")
+
+    waiting = alive(person.open(f"/train/jobs/{pending.id}"))
+    expect(waiting.get_by_text("Waiting for Dagster's daemon, which is not running")).to_be_visible()
+    expect(waiting.locator(".progress-percent")).to_be_hidden()
+    for path, name in (
+        (f"/train/jobs/{job.id}", f"audit-{job.id}.zip"),
+        ("/train/models/triage/2", "audit-triage-2.zip"),
+    ):
+        page = alive(person.open(path))
+        expect(page.get_by_role("link", name="Audit export")).to_be_visible()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Audit export").click()
+        assert download.value.suggested_filename == name
+        saved = tmp_path / name
+        download.value.save_as(saved)
+        with zipfile.ZipFile(saved) as archive:
+            assert "SHA256SUMS" in archive.namelist()
+            assert archive.testzip() is None
+        assert serious(page) == []
+    person.close()
