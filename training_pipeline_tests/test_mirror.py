@@ -198,7 +198,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "infra/test_migrations.py": ("training_jobs/migrations/env.py",),
     "models/revocations/test_decisions.py": ("models/revocations/standings.py",),
     "models/revocations/test_record.py": (
-        "models/revocations/found.py",
+        "models/revocations/affected.py",
         "models/revocations/held.py",
         "models/revocations/read.py",
         "models/revocations/tables.py",

@@ -38,8 +38,8 @@ from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.playground import Playground
 from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.revocations.decisions import Decisions
-from training_pipeline.models.revocations.record import Revocations
 from training_pipeline.models.revocations.retrains import Retrains
+from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.revocations.standings import standings
 from training_pipeline.models.revocations.tags import TaintTags
 from training_pipeline.models.revocations.told import TaintsTold

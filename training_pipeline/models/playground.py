@@ -13,7 +13,7 @@ from training_pipeline.domain.model_version import MEANINGS, VersionState
 from training_pipeline.domain.refs import required
 from training_pipeline.models.evaluation.subjects import CHAMPION, asked_base, asked_version
 from training_pipeline.models.revocations.decisions import Decisions
-from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.revocations import LONGEST_REASON, RevocationSource, RevokedKind
 from training_pipeline.models.revocations.read import Counted, Whole
-from training_pipeline.models.revocations.record import Preview
+from training_pipeline.models.revocations.revoke import Preview
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.schemas.uses import JOB
 

@@ -18,7 +18,7 @@ from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.database import Database
-from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.settings import Settings
 from training_pipeline.testing.databricks_backend import backend_of, runs_of, workspace_with_volume

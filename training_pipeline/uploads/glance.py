@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from training_pipeline.sheets.files.row import Row
-from training_pipeline.sheets.importing.reading.source import Source
+from training_pipeline.sheets.importing.reading.file_kind import Source
 from training_pipeline.sheets.importing.words import as_text
 from training_pipeline.uploads.found import FirstRow, FoundColumn
 

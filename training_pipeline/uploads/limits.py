@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.sheets.files.row import Row, broken_row
-from training_pipeline.sheets.importing.reading.source import Source
+from training_pipeline.sheets.importing.reading.file_kind import Source
 
 _BLOCK: Final = 2**20
 #: What a file may come to that is damaged, locked or of a make that is not known.

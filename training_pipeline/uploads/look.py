@@ -23,7 +23,7 @@ from training_pipeline.sheets.head import Head, write_head
 from training_pipeline.sheets.importing.convert import Conversion
 from training_pipeline.sheets.importing.importer import Guard, examine, left_open, refuse, write_pairs
 from training_pipeline.sheets.importing.reading import workbook
-from training_pipeline.sheets.importing.reading.source import Source
+from training_pipeline.sheets.importing.reading.file_kind import Source
 from training_pipeline.sheets.importing.request import ImportRequest
 from training_pipeline.uploads.found import Found, FoundChange, FoundChanges, FoundProblem, OpenQuestion
 from training_pipeline.uploads.glance import Glance

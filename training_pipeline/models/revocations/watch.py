@@ -25,9 +25,9 @@ from training_pipeline.domain.refs import DatasetRef, UnreadableRef, parsed, req
 from training_pipeline.domain.revocations import SEEN, Learned, RevocationSource
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.uses import DatasetUse
+from training_pipeline.models.revocations.affected import ON_RECORD
 from training_pipeline.models.revocations.changes import changed, counted
-from training_pipeline.models.revocations.found import ON_RECORD
-from training_pipeline.models.revocations.record import Revocations, Row, lock
+from training_pipeline.models.revocations.revoke import Revocations, Row, lock
 from training_pipeline.models.uses.learners import jobs_of
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs import backoff

@@ -19,7 +19,7 @@ from training_pipeline.sheets.importing.formats.registry import FORMATS, recogni
 from training_pipeline.sheets.importing.gathering import gathered, shared_tasks
 from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.pairs import Plan, judged, pair_of, plan_of
-from training_pipeline.sheets.importing.reading.source import Source
+from training_pipeline.sheets.importing.reading.file_kind import Source
 from training_pipeline.sheets.importing.request import ImportRequest, flag_of
 from training_pipeline.sheets.importing.seen import Seen
 from training_pipeline.sheets.importing.stored import stored

@@ -25,7 +25,7 @@ from training_pipeline.sheets.files.structure import MOST_LISTED
 from training_pipeline.sheets.files.versions import version_of
 from training_pipeline.sheets.head import Head, read_head, write_head
 from training_pipeline.sheets.importing.convert import Conversion, convert
-from training_pipeline.sheets.importing.reading.source import SUFFIXES, Source, read_source
+from training_pipeline.sheets.importing.reading.file_kind import SUFFIXES, Source, read_source
 from training_pipeline.sheets.importing.request import ImportRequest, unstated
 from training_pipeline.sheets.importing.tally import Findings
 

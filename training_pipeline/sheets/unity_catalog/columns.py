@@ -13,7 +13,7 @@ from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.sheets.columns import QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.pair_columns import pair_expressions
-from training_pipeline.sheets.unity_catalog import sql
+from training_pipeline.sheets.unity_catalog import fragments
 
 #: The column that says which training sheet a pair belongs to.
 SHEET_ID: Final = "training_sheet_id"
@@ -41,7 +41,7 @@ class Columns:
 
     def quoted(self, thing: str) -> str:
         """The column that holds `thing`, in backticks."""
-        return sql.column_of(self.names[thing])
+        return fragments.column_of(self.names[thing])
 
     def __contains__(self, name: str) -> bool:
         return name in self.names
@@ -51,29 +51,29 @@ class Columns:
         column = self.quoted(name)
         match self.type(name).this:
             case _TYPE.VARIANT:
-                return sql.text(column)
+                return fragments.text(column)
             case _TYPE.TIMESTAMP | _TYPE.TIMESTAMPTZ | _TYPE.TIMESTAMPLTZ:
-                return sql.utc(column)
+                return fragments.utc(column)
             case _TYPE.TIMESTAMPNTZ:
-                return sql.local(column)
+                return fragments.local(column)
             case _:
                 return f"CAST({column} AS STRING)"
 
     def stated(self, name: str) -> str:
         """See `PairColumns`."""
         column = self.quoted(name)
-        return sql.stated(column) if self.type(name).this is _TYPE.VARIANT else column
+        return fragments.stated(column) if self.type(name).this is _TYPE.VARIANT else column
 
     def words(self, name: str) -> str:
         """See `PairColumns`."""
         column, kind = self.quoted(name), self.type(name)
         if kind.this is _TYPE.VARIANT:
-            return sql.words(column)
+            return fragments.words(column)
         if kind.this is _TYPE.ARRAY and kind.expressions and kind.expressions[0].this in exp.DataType.TEXT_TYPES:
             return f"CASE WHEN size(filter({column}, e -> e IS NULL)) = 0 THEN {column} END"
         if kind.this in exp.DataType.TEXT_TYPES:
             # As a list of one, so that the text is parsed once.
-            return f"transform(array({sql.from_json(column)}), v -> {sql.words('v')})[0]"
+            return f"transform(array({fragments.from_json(column)}), v -> {fragments.words('v')})[0]"
         return "CAST(NULL AS ARRAY<STRING>)"
 
     def messages(self) -> str:
@@ -84,24 +84,24 @@ class Columns:
         """See `PairColumns`."""
         column, kind = self.quoted("tools"), self.type("tools").this
         if kind is _TYPE.VARIANT:
-            text = sql.from_json(sql.string(column))
+            text = fragments.from_json(fragments.string(column))
             given = f"CASE WHEN schema_of_variant({column}) = 'STRING' THEN {text} ELSE {column} END"
         elif kind in exp.DataType.TEXT_TYPES:
-            given = sql.from_json(column)
+            given = fragments.from_json(column)
         elif kind in {_TYPE.ARRAY, _TYPE.STRUCT, _TYPE.MAP}:
-            given = sql.parsed(f"to_json({column})")
+            given = fragments.parsed(f"to_json({column})")
         else:
             return f"CASE WHEN {column} IS NOT NULL THEN '' END"
         # As a list of one, so that the text is parsed once.
-        return f"CASE WHEN {column} IS NOT NULL THEN transform(array({given}), v -> {sql.objects('v')})[0] END"
+        return f"CASE WHEN {column} IS NOT NULL THEN transform(array({given}), v -> {fragments.objects('v')})[0] END"
 
     def text_literal(self, text: str | None) -> str:
         """See `PairColumns`; raises `ValueError` for characters that are not plain ASCII."""
-        return "CAST(NULL AS STRING)" if text is None else sql.literal(str(text))
+        return "CAST(NULL AS STRING)" if text is None else fragments.literal(str(text))
 
     def words_literal(self, words: Sequence[str] | None) -> str:
         """See `PairColumns`; raises `ValueError` as `text_literal` does."""
-        return "CAST(NULL AS ARRAY<STRING>)" if words is None else sql.texts(list(words))
+        return "CAST(NULL AS ARRAY<STRING>)" if words is None else fragments.texts(list(words))
 
 
 def columns_of(
@@ -191,7 +191,7 @@ def select_pairs(columns: Columns, defaults: Mapping[str, Any], relation: str) -
     Defaults fill missing columns, never a null or malformed value.
     """
     made = pair_expressions(columns, defaults)
-    selected = ", ".join(f"{made[name]} AS {sql.column_of(name)}" for name in PAIR_SCHEMA)
+    selected = ", ".join(f"{made[name]} AS {fragments.column_of(name)}" for name in PAIR_SCHEMA)
     # Both sides as plain strings: a collation of the column must not make two ids one.
     wanted = f"CAST({columns.quoted(SHEET_ID)} AS STRING) = :sheet_id"
     return f"SELECT {selected} FROM {relation} WHERE {wanted}"  # noqa: S608 - quoted names and literals of our own
@@ -205,10 +205,10 @@ def words_json(columns: Columns, thing: str) -> str:
 def _messages(columns: Columns) -> str | None:
     column, kind = columns.quoted("messages"), columns.type("messages")
     if kind.this is _TYPE.VARIANT:
-        return sql.messages(column)
+        return fragments.messages(column)
     if kind.this in exp.DataType.TEXT_TYPES:
         # As a list of one, so that the text is parsed once.
-        return f"transform(array({sql.from_json(column)}), v -> {sql.messages('v')})[0]"
+        return f"transform(array({fragments.from_json(column)}), v -> {fragments.messages('v')})[0]"
     item = kind.expressions[0] if kind.this is _TYPE.ARRAY and kind.expressions else None
     if not isinstance(item, exp.DataType) or item.this is not _TYPE.STRUCT:
         return None
@@ -217,7 +217,7 @@ def _messages(columns: Columns) -> str | None:
         fields.get(name, exp.DataType(this=_TYPE.NULL)).this in exp.DataType.TEXT_TYPES for name in ("role", "content")
     ):
         return None
-    made = sql.message(
+    made = fragments.message(
         "m.role",
         "m.content",
         _struct_text(fields, "name"),
@@ -249,10 +249,10 @@ def _struct_calls(fields: Mapping[str, exp.DataType]) -> str:
     if kind is _TYPE.VARIANT:
         given = "m.tool_calls"
     elif kind in exp.DataType.TEXT_TYPES:
-        given = sql.from_json("m.tool_calls")
+        given = fragments.from_json("m.tool_calls")
     else:
-        given = sql.parsed("to_json(m.tool_calls)")
-    return f"transform(array({given}), c -> {sql.calls('c')})[0]"
+        given = fragments.parsed("to_json(m.tool_calls)")
+    return f"transform(array({given}), c -> {fragments.calls('c')})[0]"
 
 
 def _question_answer(columns: Columns) -> str:
@@ -261,7 +261,7 @@ def _question_answer(columns: Columns) -> str:
     def said(column: str, role: str) -> str:
         is_text = columns.type(column).this in exp.DataType.TEXT_TYPES
         content = columns.quoted(column) if is_text else nothing
-        return sql.message(sql.literal(role), content, nothing, "CAST(NULL AS DOUBLE)", nothing, nothing)
+        return fragments.message(fragments.literal(role), content, nothing, "CAST(NULL AS DOUBLE)", nothing, nothing)
 
     made = [said(column, role) for column, role in QUESTION_ANSWER.items() if column in columns.names]
     whole, pair = f"array({', '.join(made)})", f"array({', '.join(made[-2:])})"

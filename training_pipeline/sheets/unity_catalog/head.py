@@ -12,7 +12,7 @@ from training_pipeline.domain.rules.chat_format import Problem
 from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.sheets.bounded_yaml import unstorable
 from training_pipeline.sheets.head import Defaults, Head
-from training_pipeline.sheets.unity_catalog import sql
+from training_pipeline.sheets.unity_catalog import fragments
 from training_pipeline.sheets.unity_catalog.columns import Columns, words_json
 
 #: What we look for, and by which names, where the settings name no column. The first that there is counts.
@@ -52,7 +52,7 @@ def select_heads(columns: Columns, table: str, *, one: bool, limit: int) -> str:
     """
     made = [words_json(columns, name) if name in _LISTS else columns.text(name) for name in columns.names]
     which = f" WHERE CAST({columns.quoted('id')} AS STRING) = :sheet_id" if one else ""
-    relation = sql.name_of(table)
+    relation = fragments.name_of(table)
     return f"SELECT {', '.join(made)} FROM {relation}{which} ORDER BY 1 LIMIT {limit}"  # noqa: S608 - quoted names
 
 

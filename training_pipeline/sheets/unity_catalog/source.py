@@ -29,7 +29,7 @@ from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.files.source import SHEET_ID
 from training_pipeline.sheets.files.structure import table_unreadable
 from training_pipeline.sheets.head import Head
-from training_pipeline.sheets.unity_catalog import sql
+from training_pipeline.sheets.unity_catalog import fragments
 from training_pipeline.sheets.unity_catalog.columns import (
     PAIR_NAMES,
     Columns,
@@ -107,7 +107,7 @@ class UnityCatalogSheets:
         if problems := pair_problems(columns, defaults):
             raise table_unreadable(self.pairs_table, problems, setting=_PAIRS_SETTING)
         pinned = has_history(table)
-        relation = sql.name_of(self.pairs_table)
+        relation = fragments.name_of(self.pairs_table)
         if pinned:
             relation += f" VERSION AS OF {latest_version(self.statements, self.pairs_table)}"
         pairs = _select(columns, defaults, relation, self.sheets_table)

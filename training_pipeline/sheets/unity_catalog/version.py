@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from training_pipeline.databricks.statements import Statements
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.sheets.unity_catalog import sql
+from training_pipeline.sheets.unity_catalog import fragments
 
 if TYPE_CHECKING:
     from databricks.sdk.service.catalog import TableInfo
@@ -44,7 +44,7 @@ def has_history(table: TableInfo) -> bool:
 
 def latest_version(statements: Statements, table: str) -> int:
     """The number of the table's latest Delta version. Reads only."""
-    rows = statements.rows(f"DESCRIBE HISTORY {sql.name_of(table)} LIMIT 1")
+    rows = statements.rows(f"DESCRIBE HISTORY {fragments.name_of(table)} LIMIT 1")
     if not rows or rows[0][0] is None:
         raise Unavailable(f"Table {table} has no history yet.", hint="Try again.")
     return int(rows[0][0])
@@ -52,7 +52,7 @@ def latest_version(statements: Statements, table: str) -> int:
 
 def version_of(statements: Statements, pairs: str, parameters: dict[str, str]) -> PairsVersion:
     """The version of the pairs that the SELECT `pairs` yields. Reads every one of them."""
-    columns = ", ".join(sql.column_of(name) for name in PAIR_SCHEMA)
+    columns = ", ".join(fragments.column_of(name) for name in PAIR_SCHEMA)
     listed = "sha2(array_join(array_sort(collect_list({})), ''), 256)"
     rows = statements.rows(
         f"WITH pairs AS ({pairs}), "  # noqa: S608 - quoted names

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection
 
 from training_pipeline.domain.revocations import Revocation, Taint
-from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.training_jobs.store.jobs import JobStore
 

@@ -12,7 +12,7 @@ from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
 from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.models.revocations.decisions import PROPOSED, Decisions
-from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.revocations.standings import standings
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.testing.used_rows import dataset_of, job_with, row

@@ -14,7 +14,7 @@ from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import BackendUnreachable
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.revocations import Revoked
-from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.revocations.tags import TAG, Tagged, TaintTags, value
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.testing.used_rows import NO_DIGEST, dataset_of, job_with, row

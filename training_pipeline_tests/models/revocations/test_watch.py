@@ -16,8 +16,8 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus, TrainingSheet
-from training_pipeline.models.revocations import changes, read, record, watch
-from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.revocations import changes, read, revoke, watch
+from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.revocations.watch import SheetWatch
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.sheets.base import OpenSheet
@@ -241,10 +241,10 @@ POINTS = (
     (watch, "_new"),
     (watch, "counted"),
     (watch, "_uses"),
-    (record, "_insert"),
-    (record, "found"),
-    (record, "_store"),
-    (record, "record_event"),
+    (revoke, "_insert"),
+    (revoke, "found"),
+    (revoke, "_store"),
+    (revoke, "record_event"),
     (Revocations, "seen"),
     (SheetWatch, "_record"),
     (SheetWatch, "_look"),

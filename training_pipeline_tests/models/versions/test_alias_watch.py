@@ -9,7 +9,7 @@ import pytest
 
 from training_pipeline.domain.aliases import OnTaint, TaintedAlias
 from training_pipeline.domain.revocations import Revoked
-from training_pipeline.models.revocations.record import Revocations
+from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.models.versions.alias_watch import AliasWatch, Watched
 from training_pipeline.models.versions.aliases import Aliases

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from training_pipeline.sheets.importing.reading import opening
-from training_pipeline.sheets.importing.reading.source import read_source
+from training_pipeline.sheets.importing.reading.file_kind import read_source
 from training_pipeline.testing.foreign_files import workbook
 
 ROWS = [{"question": "Größe?", "answer": "süß"}, {"question": "b", "answer": "c\nd"}]

@@ -35,8 +35,8 @@ from training_pipeline.domain.revocations import (
     tainted,
 )
 from training_pipeline.domain.uses import DatasetUse
-from training_pipeline.models.revocations import found as finding
-from training_pipeline.models.revocations.found import Found, Model, found
+from training_pipeline.models.revocations import affected as finding
+from training_pipeline.models.revocations.affected import Found, Model, found
 from training_pipeline.models.revocations.held import held, withdrawn
 from training_pipeline.models.revocations.proposals import propose
 from training_pipeline.models.revocations.tables import revocations, taints

@@ -13,8 +13,8 @@ from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Revoked, Taint, Withdrawn
-from training_pipeline.models.revocations import read
-from training_pipeline.models.revocations.record import Revocations, lock
+from training_pipeline.models.revocations import read, revoke
+from training_pipeline.models.revocations.revoke import Revocations, lock
 from training_pipeline.models.revocations.tables import revocations as table
 from training_pipeline.models.revocations.taints import in_words, taints_of
 from training_pipeline.models.uses.index import UseIndex
@@ -222,7 +222,6 @@ def test_where_nobody_can_say_who_learned_nothing_is_written(
 def test_a_crash_anywhere_in_the_transaction_leaves_nothing(
     revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from training_pipeline.models.revocations import record
 
     job = job_with(store, index, "invoices", invoices, version="1")
 
@@ -235,7 +234,7 @@ def test_a_crash_anywhere_in_the_transaction_leaves_nothing(
 
     for step in ("_insert", "found", "_store", "record_event"):
         with monkeypatch.context() as patch:
-            patch.setattr(record, step, crashing(getattr(record, step)))
+            patch.setattr(revoke, step, crashing(getattr(revoke, step)))
             with pytest.raises(ConnectionError):
                 revocations.revoke(PAIR, reason="r", actor="grace")
         assert (store.get(job.id).tainted_at, len(messages(store, job.id))) == (None, 1)
