@@ -466,6 +466,11 @@ class Settings(BaseSettings):
         return self.state_dir / "sheet_rows"
 
     @property
+    def sheet_findings(self) -> Path:
+        """What was found out about versions of training sheets: counts and ids."""
+        return self.state_dir / "sheet_findings"
+
+    @property
     def runs(self) -> Path:
         """Working directories of local training runs."""
         return self.state_dir / "runs"

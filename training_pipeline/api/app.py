@@ -23,6 +23,7 @@ from training_pipeline.api.middleware.page_sockets import PageSockets
 from training_pipeline.api.middleware.request_log import HEADER, Requests
 from training_pipeline.api.routes import (
     advice,
+    compare,
     decisions,
     diff,
     evaluations,
@@ -41,6 +42,7 @@ from training_pipeline.api.routes import (
     session,
     sheet_edits,
     sheet_imports,
+    studies,
     suites,
     training_sheets,
     uses,
@@ -100,6 +102,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.authenticate_page = page_authentication(settings, app.state.sessions)
     app.state.polls = SingleFlight()
     for part in (
+        compare,  # before `/jobs/{job_id}`, which would take it for an id
         jobs,
         advice,
         events,
@@ -119,6 +122,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         promotions,
         revocations,
         decisions,
+        studies,
         suites,
     ):
         app.include_router(part.router, prefix=PREFIX)

@@ -23,6 +23,7 @@ from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.databricks.volume_folders import VolumeFolders
+from training_pipeline.datasets.sheet_findings import SheetFindings
 from training_pipeline.datasets.sheet_rows import SheetRows
 from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
 from training_pipeline.domain.errors import InvalidRequest
@@ -67,6 +68,8 @@ from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.handles import stored_handles
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.tuning.advance import Advance
+from training_pipeline.tuning.studies import Studies
 from training_pipeline.uploads.imports import SheetImports
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.staging import Uploads
@@ -87,6 +90,7 @@ class Services:
     imports: SheetImports
     sheet_rows: SheetRows
     sheet_edits: SheetEdits
+    sheet_findings: SheetFindings
     jobs: JobService
     poller: Poller
     uses: UseIndex
@@ -108,6 +112,8 @@ class Services:
     decisions: Decisions
     retrains: Retrains
     retrainer: Retrainer
+    studies: Studies
+    advance_studies: Advance
     #: Null where nothing of a job is in Unity Catalog.
     catalog_lineage: CatalogLineage | None
     #: Null where nothing is removed from a volume.
@@ -297,6 +303,7 @@ def assemble(
         imports=imports_of(settings),
         sheet_rows=SheetRows(settings.sheet_rows, policy),
         sheet_edits=SheetEdits(EditLog(store), settings.sheets if settings.sheet_source == "files" else None),
+        sheet_findings=SheetFindings(settings.sheet_findings, policy),
         jobs=jobs,
         poller=poller,
         uses=uses,
@@ -350,6 +357,8 @@ def assemble(
         decisions=decisions,
         retrains=Retrains(store, jobs),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls, revocations.withdrawn),
+        studies=Studies(store, jobs, backend),
+        advance_studies=Advance(store, database, jobs, source),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
         retention=retention_of(settings, store),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.models.versions.find import VersionFacets
 from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.comparison import TrainingJobComparison
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
@@ -34,6 +36,12 @@ from training_pipeline.schemas.playground import PlaygroundAnswers, PlaygroundLi
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.schemas.result import TrainingJobResult
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
+from training_pipeline.schemas.sheet_contents import (
+    PairConversations,
+    TrainingSheetLengths,
+    TrainingSheetLifting,
+    TrainingSheetNearDuplicates,
+)
 from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
 from training_pipeline.schemas.sheet_import import ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
@@ -96,6 +104,22 @@ class PageClient:
         """Metrics and series of a job."""
         call = partial(self.local.metrics, job_id, from_step=from_step, to_step=to_step, resolution=resolution)
         return await self._shared(f"metrics {job_id} {from_step} {to_step} {resolution}", call)
+
+    async def curves(
+        self, job_id: str, *, from_step: int, to_step: int, resolution: int, smoothing: float
+    ) -> tuple[TrainingJobMetrics, TrainingJobMetrics | None]:
+        """The series of a job as measured, and smoothed where that is asked for."""
+        stretch = {"from_step": from_step, "to_step": to_step, "resolution": resolution}
+        if not smoothing:
+            return await self.metrics(job_id, **stretch), None
+        call = partial(self.local.metrics, job_id, **stretch, smoothing=smoothing)
+        what = f"metrics {job_id} {from_step} {to_step} {resolution} {smoothing}"
+        measured, smoothed = await asyncio.gather(self.metrics(job_id, **stretch), self._shared(what, call))
+        return measured, smoothed
+
+    async def compare(self, job_ids: Sequence[str]) -> TrainingJobComparison:
+        """Jobs side by side."""
+        return await self._shared(f"compare {' '.join(job_ids)}", partial(self.local.compare, job_ids))
 
     async def advice(self, job_id: str) -> TrainingJobAdvice:
         """What was advised when the job was created, and what its figures say."""
@@ -228,7 +252,7 @@ class PageClient:
         return await _unchanged(self.local.training_sheet, sheet_id)
 
     async def sheet_pairs(
-        self, sheet_id: str, *, verdict: str, status: str, search: str, page_size: int, cursor: str | None
+        self, sheet_id: str, *, verdict: str, status: str, search: str, text: str, page_size: int, cursor: str | None
     ) -> TrainingSheetPairs:
         """A page of a sheet's pairs with their verdicts."""
         return await _unchanged(
@@ -237,9 +261,29 @@ class PageClient:
             verdict=verdict or None,
             status=status or None,
             search=search or None,
+            text=text or None,
             page_size=page_size,
             cursor=cursor,
         )
+
+    async def pair_conversations(self, sheet_id: str, pair_id: str) -> PairConversations:
+        """What a pair says."""
+        return await _thread(self.local.pair_conversations, sheet_id, pair_id)
+
+    async def sheet_lengths(
+        self, sheet_id: str, *, base_model: str | None, max_length: int | None
+    ) -> TrainingSheetLengths:
+        """Token lengths of a sheet. Many who ask at the same moment ask once."""
+        call = partial(self.local.sheet_lengths, sheet_id, base_model=base_model, max_length=max_length)
+        return await self._shared(f"lengths {sheet_id} {base_model} {max_length}", call)
+
+    async def near_duplicates(self, sheet_id: str) -> TrainingSheetNearDuplicates:
+        """Groups of pairs that ask nearly the same. Many who ask at the same moment ask once."""
+        return await self._shared(f"near duplicates {sheet_id}", partial(self.local.near_duplicates, sheet_id))
+
+    async def what_lifting_adds(self, sheet_id: str) -> TrainingSheetLifting:
+        """What lifting a reason would add. Many who ask at the same moment ask once."""
+        return await self._shared(f"lifting {sheet_id}", partial(self.local.what_lifting_adds, sheet_id))
 
     async def sheet_versions(self, sheet_id: str) -> tuple[str, ...]:
         """The earlier versions of a sheet, the newest first."""

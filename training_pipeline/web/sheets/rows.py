@@ -1,4 +1,4 @@
-"""The pairs of a training sheet: verdict, status, uses, who and when; filtered and paged. Never their text."""
+"""The pairs of a training sheet: verdict, status, uses, who and when; filtered and paged. Their text on demand."""
 
 from __future__ import annotations
 
@@ -16,31 +16,40 @@ from training_pipeline.web.elements import VALUE, Tag, button, icon, small_table
 from training_pipeline.web.jobs.filters import Choice
 from training_pipeline.web.jobs.pair_table import used, who
 from training_pipeline.web.layout import problem
+from training_pipeline.web.sheets.conversation import ConversationDialog
 from training_pipeline.web.sheets.review import Review
 
 PAGE: Final = 50
 _ELIGIBLE: Final = "eligible"
-_COLUMNS: Final = ("Pair", "Item", "Verdict", "Status", "Allowed", "Prohibited", "Approved by", "Usage set by")
+_IN_TEXT: Final = "in text"
+_COLUMNS: Final = ("Pair", "Text", "Item", "Verdict", "Status", "Allowed", "Prohibited", "Approved by", "Usage set by")
+_IDS: Final = "Search pair, item or label id …"
 
 
 class SheetRowTable:
     """Empty until `load` is called."""
 
-    def __init__(self, client: PageClient, sheet_id: str, review: Review | None = None) -> None:
+    def __init__(
+        self, client: PageClient, sheet_id: str, reads: ConversationDialog, review: Review | None = None
+    ) -> None:
         self._client = client
+        self._reads = reads
         self._review = review
         self._sheet_id = sheet_id
-        self._verdict = self._status = self._search = ""
+        self._verdict = self._status = self._search = self._where = ""
         self._before: list[str] = []
         self._cursor = ""
         self._next: str | None = None
         with Tag("div", classes="filters", role="search", aria_label="Filter pairs"):
             with Tag("label", classes="search"):
-                Tag("span", "Search pair ids, items and labels", classes="unseen")
+                Tag("span", "Search the pairs", classes="unseen")
                 icon("search")
-                field = Tag("input", type_="search", placeholder="Search pair, item or label id …", maxlength=200)
-                field.set(autocomplete="off", spellcheck="false")
-                field.when("input", self._searched, VALUE, throttle=0.2, leading_events=False)
+                self._field = Tag("input", type_="search", placeholder=_IDS, maxlength=200)
+                self._field.set(autocomplete="off", spellcheck="false")
+                self._field.when("input", self._searched, VALUE, throttle=0.2, leading_events=False)
+                self._field.when("change", self._entered, VALUE)
+            where = Choice("Search in", "in ids", self._looked)
+            where.offer((_IN_TEXT,), "")
             verdicts = Choice("Verdict", "All verdicts", self._judged)
             verdicts.offer((_ELIGIBLE, *(str(reason) for reason in Reason)), "")
             statuses = Choice("Status", "All statuses", self._reviewed)
@@ -53,22 +62,24 @@ class SheetRowTable:
 
     async def load(self) -> None:
         """Show the page."""
-        asked = (self._verdict, self._status, self._search, self._cursor)
+        asked = (self._verdict, self._status, self._search, self._where, self._cursor)
+        in_text = self._where == _IN_TEXT
         try:
             found = await self._client.sheet_pairs(
                 self._sheet_id,
                 verdict=asked[0],
                 status=asked[1],
-                search=asked[2],
+                search="" if in_text else asked[2],
+                text=asked[2] if in_text else "",
                 page_size=PAGE,
-                cursor=asked[3] or None,
+                cursor=asked[4] or None,
             )
         except PipelineError as error:
             self._place.clear()
             with self._place:
                 problem(error, title="The pairs cannot be loaded")
             return
-        if asked != (self._verdict, self._status, self._search, self._cursor):
+        if asked != (self._verdict, self._status, self._search, self._where, self._cursor):
             return  # a later one is on its way
         self._next = found.next_cursor
         self._previous.set(disabled=None if self._cursor else "")
@@ -84,7 +95,7 @@ class SheetRowTable:
                 columns = _COLUMNS if self._review is None else ("Select", *_COLUMNS)
                 with small_table("Pairs", columns, classes="pair-table"):
                     for pair in found.pairs:
-                        _row(pair, self._review)
+                        _row(pair, self._reads, self._review)
             else:
                 Tag("p", "No pairs match these filters.", classes="muted")
 
@@ -93,7 +104,7 @@ class SheetRowTable:
         if self._cursor:
             try:
                 newest = await self._client.sheet_pairs(
-                    self._sheet_id, verdict="", status="", search="", page_size=1, cursor=None
+                    self._sheet_id, verdict="", status="", search="", text="", page_size=1, cursor=None
                 )
             except PipelineError:
                 pass  # then the page says so
@@ -103,8 +114,23 @@ class SheetRowTable:
         await self.load()
 
     async def _searched(self, event: Any) -> None:
-        self._search = str(event.args).strip()
-        await self._anew()
+        """Ids are searched as somebody types."""
+        if self._where != _IN_TEXT:
+            self._search = str(event.args).strip()
+            await self._anew()
+
+    async def _entered(self, event: Any) -> None:
+        """A text is searched once it is entered: that reads the whole sheet."""
+        if self._where == _IN_TEXT and str(event.args).strip() != self._search:
+            self._search = str(event.args).strip()
+            await self._anew()
+
+    async def _looked(self, value: str) -> None:
+        self._where = value
+        of_all = "Search text" if self._client.may_approve else "Search what would be trained on"
+        self._field.set(placeholder=f"{of_all}, then Enter …" if value == _IN_TEXT else _IDS)
+        if self._search:
+            await self._anew()
 
     async def _judged(self, value: str) -> None:
         self._verdict = value
@@ -137,11 +163,16 @@ def in_version(cursor: str, digest: str) -> str:
     return paging.encode(position.model_copy(update={"digest": digest}))
 
 
-def _row(pair: SheetPair, review: Review | None) -> None:
+def _row(pair: SheetPair, reads: ConversationDialog, review: Review | None) -> None:
     with Tag("tr"):
         if review is not None:
             review.box(pair)
         used("pair", pair.pair_id, classes="mono strong")
+        with Tag("td"):
+            if pair.pair_id is not None:
+                pair_id = pair.pair_id
+                shown = button("Read", kind="quiet small", aria_label=f"Read pair {pair_id}")
+                shown.when("click", lambda _: reads.show(pair_id))
         used("item", pair.item_ref)
         with Tag("td"):
             Tag("span", "may be trained on" if pair.reason is None else MEANINGS[Reason(pair.reason)])
