@@ -35,7 +35,7 @@ check: $(VENV)/.dev $(VENV)/.docs  ## lint, spelling, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/typos
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.docs         ## build the documentation site into build/site; a broken link is an error

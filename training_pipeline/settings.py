@@ -166,6 +166,11 @@ class Settings(BaseSettings):
         False,
         description="Evaluate a model on questions that nearly equal one it was trained on, and only report them.",
     )
+    promotion_four_eyes: bool = Field(
+        False,
+        description="Move an alias only once two people have promoted the same version by the same gate. Everybody "
+        "needs a token of their own.",
+    )
     require_constraints_set_by: bool = Field(
         False,
         description="Refuse pairs of which nobody is recorded to have set the usage constraints "
@@ -287,6 +292,17 @@ class Settings(BaseSettings):
     api_max_body_bytes: int = Field(2**20, ge=1024, description="Maximum size of a request body in bytes.")
     api_request_seconds: float = Field(
         60.0, gt=0, description="Time limit of a request in seconds; after it the answer is 503."
+    )
+    playground_seconds: float = Field(
+        50.0,
+        ge=5,
+        description="Seconds that the models of one question of the playground may take together. A request's time "
+        "limit, less 5 seconds, is the most.",
+    )
+    playground_memory_mb: int | None = Field(
+        None,
+        ge=256,
+        description="Memory that they may take, in MB, and as much of a GPU. Default: half of this machine's.",
     )
     upload_max_bytes: int = Field(100 * 2**20, ge=1024, description="Maximum size of an uploaded file in bytes.")
     upload_max_unpacked_bytes: int = Field(
@@ -448,6 +464,11 @@ class Settings(BaseSettings):
     def sheet_rows(self) -> Path:
         """Verdicts on the pairs of training sheets that somebody looked at; no text."""
         return self.state_dir / "sheet_rows"
+
+    @property
+    def sheet_findings(self) -> Path:
+        """What was found out about versions of training sheets: counts and ids."""
+        return self.state_dir / "sheet_findings"
 
     @property
     def runs(self) -> Path:

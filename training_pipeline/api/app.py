@@ -23,6 +23,7 @@ from training_pipeline.api.middleware.page_sockets import PageSockets
 from training_pipeline.api.middleware.request_log import HEADER, Requests
 from training_pipeline.api.routes import (
     advice,
+    compare,
     decisions,
     diff,
     evaluations,
@@ -30,13 +31,18 @@ from training_pipeline.api.routes import (
     health,
     jobs,
     lineage,
+    log,
     metrics,
     model_versions,
     models,
+    playground,
     promotions,
+    results,
     revocations,
     session,
+    sheet_edits,
     sheet_imports,
+    studies,
     suites,
     training_sheets,
     uses,
@@ -96,21 +102,27 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.authenticate_page = page_authentication(settings, app.state.sessions)
     app.state.polls = SingleFlight()
     for part in (
+        compare,  # before `/jobs/{job_id}`, which would take it for an id
         jobs,
         advice,
         events,
         metrics,
+        results,
+        log,
         lineage,
         diff,
         training_sheets,
+        sheet_edits,
         sheet_imports,
         models,
         uses,
         model_versions,
         evaluations,
+        playground,
         promotions,
         revocations,
         decisions,
+        studies,
         suites,
     ):
         app.include_router(part.router, prefix=PREFIX)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+import psutil
 from pydantic import SecretStr
 from sqlalchemy import Connection
 
@@ -15,13 +16,14 @@ from training_pipeline.alerts import alerts
 from training_pipeline.app.ownership import require_own
 from training_pipeline.app.sheet_source import sheet_source, workspace
 from training_pipeline.auth.tokens import ApiTokens
-from training_pipeline.backends.base import FindsByHandle, FineTuningBackend
+from training_pipeline.backends.base import AskLimits, FindsByHandle, FineTuningBackend
 from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
 from training_pipeline.databricks.backend import DatabricksBackend
 from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.databricks.volume_folders import VolumeFolders
+from training_pipeline.datasets.sheet_findings import SheetFindings
 from training_pipeline.datasets.sheet_rows import SheetRows
 from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
 from training_pipeline.domain.errors import InvalidRequest
@@ -29,8 +31,11 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
+from training_pipeline.models.evaluation.automatic import AutomaticEvaluations
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.suites import Suites
+from training_pipeline.models.evaluation.tracked import TrackedFigures
+from training_pipeline.models.playground import Playground
 from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.revocations.record import Revocations
@@ -44,6 +49,8 @@ from training_pipeline.models.versions.alias_watch import AliasWatch
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.retraining.retrain import Retrainer
+from training_pipeline.reviewing.edits import SheetEdits
+from training_pipeline.reviewing.log import EditLog
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
@@ -61,6 +68,8 @@ from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.handles import stored_handles
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.tuning.advance import Advance
+from training_pipeline.tuning.studies import Studies
 from training_pipeline.uploads.imports import SheetImports
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.staging import Uploads
@@ -80,13 +89,17 @@ class Services:
     tokens: ApiTokens
     imports: SheetImports
     sheet_rows: SheetRows
+    sheet_edits: SheetEdits
+    sheet_findings: SheetFindings
     jobs: JobService
     poller: Poller
     uses: UseIndex
     suites: Suites
     versions: ModelVersions
     evaluations: Evaluations
+    automatic_evaluations: AutomaticEvaluations
     promotions: Promotions
+    playground: Playground
     launcher: Launcher
     finalizer: Finalizer
     failures: Failures
@@ -99,6 +112,8 @@ class Services:
     decisions: Decisions
     retrains: Retrains
     retrainer: Retrainer
+    studies: Studies
+    advance_studies: Advance
     #: Null where nothing of a job is in Unity Catalog.
     catalog_lineage: CatalogLineage | None
     #: Null where nothing is removed from a volume.
@@ -193,6 +208,13 @@ def imports_of(settings: Settings) -> SheetImports:
     return SheetImports(Uploads(settings.uploads, limits), sheets, settings.gate_policy)
 
 
+def playground_limits(settings: Settings) -> AskLimits:
+    """How long a question of the playground may take, within a request, and how much memory."""
+    half = psutil.virtual_memory().total // 2**21
+    seconds = min(settings.playground_seconds, max(5.0, settings.api_request_seconds - 5))
+    return AskLimits(seconds=seconds, memory_mb=settings.playground_memory_mb or half)
+
+
 def assemble(
     settings: Settings,
     database: Database,
@@ -228,6 +250,7 @@ def assemble(
         alerts.notice(store, alerts.of_tainted_alias(found, what, version, urls), as_event=True)
 
     revocations = Revocations(store, tell)
+    decisions = Decisions(store)
     permission = Permission(source, policy, revocations)
     poller = Poller(
         store,
@@ -245,6 +268,17 @@ def assemble(
     suites = Suites(store, source, policy, directory=settings.suites, refuse_near=refuse_near)
     aliases = Aliases(store, tracking, moved)
     versions = ModelVersions(store, permission, backend, tracking, aliases=aliases, standings=partial(standings, store))
+    evaluations = Evaluations(
+        store,
+        source,
+        policy,
+        backend,
+        aliases,
+        suites,
+        versions,
+        TrackedFigures(store, tracking),
+        refuse_near=refuse_near,
+    )
     estimator = Estimator(store, price_file=settings.price_file, speed_file=settings.machine_speed)
     jobs = JobService(
         store,
@@ -268,13 +302,17 @@ def assemble(
         tokens=ApiTokens(store),
         imports=imports_of(settings),
         sheet_rows=SheetRows(settings.sheet_rows, policy),
+        sheet_edits=SheetEdits(EditLog(store), settings.sheets if settings.sheet_source == "files" else None),
+        sheet_findings=SheetFindings(settings.sheet_findings, policy),
         jobs=jobs,
         poller=poller,
         uses=uses,
         suites=suites,
         versions=versions,
-        evaluations=Evaluations(store, source, policy, backend, aliases, suites, versions, refuse_near=refuse_near),
-        promotions=Promotions(store, database, aliases, versions),
+        evaluations=evaluations,
+        automatic_evaluations=AutomaticEvaluations(store, evaluations),
+        promotions=Promotions(store, database, aliases, versions, suites, four_eyes=settings.promotion_four_eyes),
+        playground=Playground(store, backend, versions, aliases, decisions, revocations, playground_limits(settings)),
         alias_watch=AliasWatch(
             store,
             Aliases(store, tracking, moved, seconds=10.0),
@@ -316,9 +354,11 @@ def assemble(
         ),
         taint_tags=TaintTags(store, tracking),
         taints_told=TaintsTold(store),
-        decisions=Decisions(store),
+        decisions=decisions,
         retrains=Retrains(store, jobs),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls, revocations.withdrawn),
+        studies=Studies(store, jobs, backend),
+        advance_studies=Advance(store, database, jobs, source),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
         retention=retention_of(settings, store),
     )

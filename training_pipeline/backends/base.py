@@ -174,6 +174,28 @@ class AnsweredQuestion(BaseModel):
     after: str | None = None
 
 
+class PairLoss(BaseModel):
+    """The mean loss of a token of the expert's answer to a validation pair; null where it is not finite."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pair_id: str | None = None
+    loss: float | None
+    tokens: int
+
+
+@runtime_checkable
+class MeasuresPairs(Protocol):
+    """What a backend has besides where its runs measure the loss of single validation pairs."""
+
+    def pair_losses(self, job_id: str, attempt: int) -> Sequence[PairLoss]:
+        """The losses with the trained weights, in the order of the validation file. Reads only.
+
+        Empty where none were measured, as by earlier releases.
+        """
+        ...
+
+
 #: A run as a backend is asked about it: job id and attempt.
 Run: TypeAlias = tuple[str, int]
 
@@ -264,6 +286,32 @@ class Rehearsing(Protocol):
         ...
 
 
+class LogPart(BaseModel):
+    """A part of what a run has printed: whole lines, from byte `offset` of its log up to `next_offset`, of `size`.
+
+    It holds no text of pairs and no secrets.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    offset: int
+    next_offset: int
+    size: int
+
+
+@runtime_checkable
+class KeepsLog(Protocol):
+    """What a backend has besides where what its runs print can be read from here."""
+
+    def log(self, job_id: str, attempt: int, offset: int | None, *, limit: int) -> LogPart:
+        """At most `limit` bytes from `offset` on; where that is null, the last ones. Reads only.
+
+        Raises `NotFound` if the backend knows no such attempt.
+        """
+        ...
+
+
 class AskedModel(BaseModel):
     """A model that is to answer the questions of an evaluation: a folder, a model of the Hub, or the built-in one.
 
@@ -277,6 +325,54 @@ class AskedModel(BaseModel):
     revision: str | None = None
     files: dict[str, str] | None = None
     built_in: dict[str, Any] = {}
+
+
+class ChatTurn(BaseModel):
+    """A message of a chat."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: str
+    content: str
+
+
+class AskLimits(BaseModel):
+    """How long all models of a question may take together, and how much memory the process that asks them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seconds: float
+    memory_mb: int
+
+
+class ModelAnswer(BaseModel):
+    """What a model answered, or the `problem` because of which it did not, in a sentence.
+
+    `stopped` says whether it ended by itself; else it was cut. `seconds` include the time to load the model.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    role: Literal["base", "tuned", "champion"]
+    answer: str | None = None
+    stopped: bool | None = None
+    tokens: int | None = None
+    seconds: float | None = None
+    problem: str | None = None
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """What a backend has besides where models can be asked one question from here."""
+
+    def ask(
+        self, models: Sequence[AskedModel], messages: Sequence[ChatTurn], *, max_tokens: int, limits: AskLimits
+    ) -> list[ModelAnswer]:
+        """What each model answers, in their order. Nothing that is asked or answered is kept or logged.
+
+        One question at a time: raises `Conflict` while another one is asked.
+        """
+        ...
 
 
 class EvaluationOrder(BaseModel):

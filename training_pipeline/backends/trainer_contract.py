@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from training_pipeline.backends.base import AnsweredQuestion, Submission, TrainingResult
+from training_pipeline.backends.base import AnsweredQuestion, PairLoss, Submission, TrainingResult
 from training_pipeline.domain.errors import BackendFailed
 from training_pipeline.domain.training_config import TrainingConfig
 
 #: Where the training program leaves what it was asked, beside its result.
 ANSWERS_FILE: Final = "samples.jsonl"
+#: And the loss of each validation pair.
+LOSSES_FILE: Final = "losses.jsonl"
 
 
 def trainer_config(submission: Submission, run_dir: Path) -> dict[str, Any]:
@@ -64,3 +66,11 @@ def answered_questions(content: bytes) -> list[AnsweredQuestion]:
         return [AnsweredQuestion.model_validate_json(line) for line in content.splitlines() if line.strip()]
     except ValidationError:  # whose text holds that of the pair
         raise BackendFailed(f"The file {ANSWERS_FILE} of the run breaks its contract.") from None
+
+
+def pair_losses(content: bytes) -> list[PairLoss]:
+    """The losses in the file that the training program leaves. Raises `BackendFailed`. Pure."""
+    try:
+        return [PairLoss.model_validate_json(line) for line in content.splitlines() if line.strip()]
+    except ValidationError:
+        raise BackendFailed(f"The file {LOSSES_FILE} of the run breaks its contract.") from None

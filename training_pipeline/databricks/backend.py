@@ -12,6 +12,7 @@ from training_pipeline.backends.base import (
     BaseModelOffer,
     Handle,
     MetricPoint,
+    PairLoss,
     Plan,
     RunState,
     StoredHandles,
@@ -19,7 +20,7 @@ from training_pipeline.backends.base import (
     TrainingResult,
 )
 from training_pipeline.backends.hub import Hub, of_hub
-from training_pipeline.backends.trainer_contract import ANSWERS_FILE, answered_questions
+from training_pipeline.backends.trainer_contract import ANSWERS_FILE, LOSSES_FILE, answered_questions, pair_losses
 from training_pipeline.databricks import program
 from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.compute import ACCELERATORS
@@ -251,6 +252,10 @@ class DatabricksBackend:
     def answers(self, job_id: str, attempt: int) -> list[AnsweredQuestion]:
         """What the run was asked before and after training, from the volume. Reads."""
         return answered_questions(self._uploads.read(f"{self._places().run(job_id, attempt)}/{ANSWERS_FILE}") or b"")
+
+    def pair_losses(self, job_id: str, attempt: int) -> list[PairLoss]:
+        """How badly the trained model predicts each validation pair, from the volume. Reads."""
+        return pair_losses(self._uploads.read(f"{self._places().run(job_id, attempt)}/{LOSSES_FILE}") or b"")
 
     def _places(self) -> Places:
         volume = f"/Volumes/{self._options.volume.replace('.', '/')}/training_pipeline"

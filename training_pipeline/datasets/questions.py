@@ -15,6 +15,7 @@ from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.rules.near_questions import NearPairs, near_pairs
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.split_report import MOST_NAMED, TextReport
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
@@ -38,7 +39,7 @@ class Questions:
 
 
 def read_questions(
-    opened: OpenSheet, taken: SnapshotRef, pair_ids: pa.ChunkedArray, questions: pa.ChunkedArray
+    opened: OpenSheet, policy: GatePolicy, pair_ids: pa.ChunkedArray, questions: pa.ChunkedArray
 ) -> Questions:
     """Read the questions of included rows from the sheet.
 
@@ -48,11 +49,11 @@ def read_questions(
     codes = questions.combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
     found, first = np.unique(codes, return_index=True)
     is_first = np.zeros(len(codes), dtype=bool)
-    is_first[first[found >= 0]] = taken.policy.near_question_similarity > 0
+    is_first[first[found >= 0]] = policy.near_question_similarity > 0
     columns = {"number": np.arange(len(codes)), "wanted_id": pair_ids, "asks": is_first}
     wanted = ibis.memtable(pa.table(columns))
     here = DuckDB()
-    with texts(opened, taken.policy) as read, disk_errors("compare the questions"):
+    with texts(opened, policy) as read, disk_errors("compare the questions"):
         said = read.inner_join(wanted, read.pair_id == wanted.wanted_id).select("number", "asks", "messages")
         with here.work_out(questions_plan(here.dialect), said) as found:
             kept = found.order_by("number").to_pyarrow()

@@ -57,6 +57,11 @@ class Caller:
         """Whether the caller may do what `role` may."""
         return role in _ACTS_AS[self.role] or (self.is_steward and role is Role.STEWARD)
 
+    @property
+    def may_see_text(self) -> bool:
+        """Whether the caller may see the text of single pairs and of answers to them."""
+        return self.may_act_as(Role.OPERATOR) or self.may_act_as(Role.STEWARD)
+
     def may(self, action: Action, job: TrainingJob) -> bool:
         """Whether the caller may do this with this job, whatever its status. Pure."""
         own = action in ON_ANY_JOB or self.name == job.created_by or self.may_act_as(Role.ADMIN)
@@ -85,6 +90,14 @@ def require(caller: Caller, action: Action, job: TrainingJob) -> None:
             f"Training job {job.id} belongs to {job.created_by}; {caller.name} needs the role {Role.ADMIN} "
             f"to {action} it.",
             hint=f"Ask {job.created_by} or an admin.",
+        )
+
+
+def require_own(caller: Caller, owner: str, what: str) -> None:
+    """Raise `NotYours` unless the caller is the owner, or an admin."""
+    if caller.name != owner and not caller.may_act_as(Role.ADMIN):
+        raise NotYours(
+            f"Only {owner} or somebody with the role {Role.ADMIN} may {what}.", hint=f"Ask {owner} or an admin."
         )
 
 

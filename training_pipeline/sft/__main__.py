@@ -2,8 +2,9 @@
 
 With `--worker FILE` it works as a GPU worker of Databricks does (`worker.py`), with `--rehearse CONFIG.json` it only
 says what it would refuse (`rehearse.py`), with `--probe` how fast the machine is (`probe.py`), and with
-`--evaluate CONFIG.json` it asks models the questions of a suite and scores the answers (`evaluation.py`). With `--wait`
-it is started before there is anything to train (`wait.py`).
+`--evaluate CONFIG.json` it asks models the questions of a suite and scores the answers (`evaluation.py`). With `--ask`
+models answer one question that it is given on standard input (`asking.py`), and with `--wait` it is started before
+there is anything to train (`wait.py`).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ if __name__ == "__main__":
         "--rehearse": "rehearse",
         "--probe": "probe",
         "--evaluate": "evaluation",
+        "--ask": "asking",
         "--wait": "wait",
     }
     other = programs.get(sys.argv[1] if len(sys.argv) > 1 else "")

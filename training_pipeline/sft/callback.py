@@ -14,6 +14,7 @@ from . import checkpoints
 from .checkpoints import Ledger
 from .config import Config
 from .errors import TrainingFailed
+from .output import peak_memory_mb, say
 from .run_dir import Progress, RunDir, Status
 
 #: Points of a training curve that a job logs, about.
@@ -142,6 +143,8 @@ class Watch(TrainerCallback):
         self.saved_at = time.monotonic()
 
     def _add(self, names: dict[str, str], values: dict[str, float], state: Any) -> None:
+        told = ", ".join(f"{name} {values[key]:.4g}" for key, name in names.items() if key in values)
+        say(f"Step {state.global_step} of {state.max_steps}: {told}, peak memory {peak_memory_mb():,.0f} MB.")
         for key, name in names.items():
             if key in values:
                 self.progress.add(

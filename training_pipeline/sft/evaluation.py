@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .errors import BAD_CONFIG, DISK_FULL, SUCCEEDED, TrainingFailed, explain
+from .output import say
 from .program import fail, listen, set_environment, stopped
 from .run_dir import RunDir, Status, read_json, write_json
 from .stop import Stopped, StopRequest
@@ -71,6 +72,7 @@ def _run(config: Mapping[str, Any], run: RunDir) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     status.tell(phase="done", message="done")
+    say("Done.")
     write_json(run.result, {"status": "succeeded", "scores": scores, "seconds": status.facts["seconds"]})
     shutil.rmtree(run.base, ignore_errors=True)
     for part in (run.path / SCORES).glob("part-*"):
@@ -101,6 +103,7 @@ def _evaluate(subjects: list[Any], run: RunDir, status: Status, stop: StopReques
         scores = ScoresFile(run.path / SCORES, subject.role)
         if not wanted <= scores.done():
             status.tell(message=f"loading the {subject.role} model")
+            say(f"Asking the {subject.role} model {len(pairs):,} questions.")
             loaded = load(subject, run.base)
             if stop.asked:
                 raise Stopped

@@ -6,6 +6,7 @@ SIGINT, to be continued by starting it again; 4 failed for a reason outside (dis
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import shutil
@@ -20,6 +21,7 @@ from . import checkpoints
 from .base_model import is_local
 from .config import BadConfig, Config, read
 from .errors import BAD_CONFIG, DISK_FULL, FAILED, INTERRUPTED, STOPPED, SUCCEEDED, explain, scrubbed_traceback
+from .output import Masked, hush_libraries, say
 from .run_dir import RunDir, Status, read_json, write_json
 from .stop import Stopped, StopRequest
 
@@ -36,11 +38,12 @@ def main(arguments: list[str]) -> int:
     except BadConfig as problem:
         return _refuse(path, problem)
     run = RunDir(config.run_dir)
-    try:
-        run.create()
-        return _run(config, run)
-    except Exception as error:  # noqa: BLE001  # the outermost place: every ending is told
-        return fail(run, error)
+    with contextlib.redirect_stderr(Masked(sys.stderr)):
+        try:
+            run.create()
+            return _run(config, run)
+        except Exception as error:  # noqa: BLE001  # the outermost place: every ending is told
+            return fail(run, error)
 
 
 def _run(config: Config, run: RunDir) -> int:
@@ -55,6 +58,8 @@ def _run(config: Config, run: RunDir) -> int:
     stop = listen(run, status)
     status.write()
     set_environment([config.base_model])
+    done = status.facts["step"]
+    say(f"{'Going on with' if done else 'Starting'} the training of {config.model_name} from {config.base_model}.")
     train = imported()
     try:
         result = train(config, run, status, stop)
@@ -65,6 +70,7 @@ def _run(config: Config, run: RunDir) -> int:
         signal.signal(number, signal.SIG_IGN)
     status.tell(phase="done", step=result["steps"], epoch=result["epochs_completed"], eta_seconds=0.0, message="done")
     write_json(run.result, {"status": "succeeded", **result})
+    say(f"Done: {result['steps']} steps in {result['duration_seconds']:.1f} s, val_loss {result['val_loss']:.4g}.")
     _clean_up(run)
     return SUCCEEDED
 
@@ -81,6 +87,7 @@ def imported() -> Callable[[Config, RunDir, Status, StopRequest], dict[str, Any]
 
 def set_environment(base_models: Iterable[str]) -> None:
     """Keep the libraries quiet, single-minded and at home. Only this process is changed."""
+    hush_libraries()
     os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1"}
     if all(map(is_local, base_models)):
         os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
@@ -109,6 +116,7 @@ def stopped(run: RunDir, status: Status) -> int:
     """Tell that the program was stopped and may go on; its exit code. Writes."""
     status.facts |= {"phase": "stopped", "eta_seconds": None, "message": "stopped on request"}
     status.write()
+    say("Stopped on request.")
     facts = {key: status.facts[key] for key in ("step", "planned_steps", "epoch", "tokens")}
     write_json(run.result, {"status": "stopped", **facts, "duration_seconds": status.facts["seconds"]})
     return STOPPED

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from .config import Config
 from .evaluate import Answer, Question
 from .integrity import sha256
 from .model_card import model_card
+from .output import peak_memory_mb
 from .prepare import Prepared
 from .run_dir import Progress, RunDir
 
@@ -89,8 +88,7 @@ def result(
 
 def _peak_memory() -> dict[str, float]:
     """Peak memory of this process in MB: resident, and on the GPU where there is one."""
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10  # bytes there, KiB elsewhere
-    peak = {"peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}
+    peak = {"peak_memory_mb": peak_memory_mb()}
     if torch.cuda.is_available():
         peak["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / (1 << 20)
     return peak

@@ -96,6 +96,11 @@ class RunDir:
         return self.path / "samples.jsonl"
 
     @property
+    def losses(self) -> Path:
+        """The loss of each validation pair, without text."""
+        return self.path / "losses.jsonl"
+
+    @property
     def model(self) -> Path:
         """The fine-tuned model."""
         return self.path / "model"

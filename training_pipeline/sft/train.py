@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,9 @@ from .config import Config
 from .errors import TrainingFailed
 from .evaluate import Answer, Question
 from .mlflow_mirror import MlflowMirror
+from .output import say
 from .pair_ids import pair_ids
+from .pair_losses import write_losses
 from .prepare import Prepared, prepare
 from .report import Outcome, result, save_model, write_samples
 from .run_dir import Progress, RunDir, Status, read_json, write_json
@@ -32,8 +35,9 @@ def train(config: Config, run: RunDir, status: Status, stop: StopRequest) -> dic
     Raises `Stopped`, or `TrainingFailed` with a cause that a person can mend. Started again after any death of the
     process, it continues from the last checkpoint in `run` and ends with the same weights.
     """
-    prepared = prepare(config, run, lambda message: status.tell(message=message))
+    prepared = prepare(config, run, partial(_doing, status))
     status.tell(planned_steps=prepared.planned_steps, total_epochs=config.epochs)
+    _introduce(prepared)
     asked = config.exact_match_questions or evaluate.STOP_QUESTIONS
     ids = pair_ids(config.manifest_file, "validation")
     questions = evaluate.questions(config.validation_file, prepared.chat, asked, ids=ids)
@@ -58,7 +62,11 @@ def train(config: Config, run: RunDir, status: Status, stop: StopRequest) -> dic
         _refuse_unstopped(after)
     if scored:
         write_samples(run.samples, questions, before["answers"], evaluate.texts(after))
-    status.tell(phase="saving", message="saving the model")
+    _doing(status, "measuring single validation pairs")
+    rows = prepared.trainer.eval_dataset
+    ids = pair_ids(config.manifest_file, "validation")
+    losses = write_losses(run.losses, prepared.trainer.model, prepared.base.tokenizer, rows, ids)
+    _doing(status, "saving the model", phase="saving")
     report = result(config, prepared, outcome, progress, best, before, questions, after)
     files = save_model(config, run, prepared, report)
     if mirror:
@@ -68,13 +76,14 @@ def train(config: Config, run: RunDir, status: Status, stop: StopRequest) -> dic
         "model_files": files,
         **report,
         "samples_file": run.samples.name if scored else None,
+        "losses_file": losses,
     }
 
 
 def _before(prepared: Prepared, run: RunDir, questions: Sequence[Question], status: Status) -> dict[str, Any]:
     """Validation loss, accuracy and answers before the first step; measured once, then read back."""
     if not run.before.exists():
-        status.tell(phase="evaluating", message="measuring the base model")
+        _doing(status, "measuring the base model", phase="evaluating")
         measured = prepared.trainer.evaluate()
         facts = {"val_loss": measured["eval_loss"], "val_accuracy": measured["eval_mean_token_accuracy"]}
         write_json(
@@ -82,6 +91,21 @@ def _before(prepared: Prepared, run: RunDir, questions: Sequence[Question], stat
         )
     before: dict[str, Any] = read_json(run.before)
     return before
+
+
+def _doing(status: Status, message: str, **facts: Any) -> None:
+    """Tell what is being done, in the log too."""
+    status.tell(message=message, **facts)
+    say(f"{message[0].upper()}{message[1:]}.")
+
+
+def _introduce(prepared: Prepared) -> None:
+    train, validation, base = prepared.train_counts, prepared.validation_counts, prepared.base
+    say(
+        f"{base.parameters:,} parameters in {base.precision} on {prepared.trainer.args.device.type}; "
+        f"{train.examples:,} training examples, {validation.examples:,} for validation; "
+        f"{prepared.planned_steps:,} steps planned."
+    )
 
 
 def _answers(prepared: Prepared, questions: Sequence[Question], status: Status, when: str) -> list[Answer | None]:
@@ -154,6 +178,7 @@ def _fit(
     )
     trainer.add_callback(watch)
     status.tell(phase="training", step=ledger.step, message=f"step {ledger.step} of {prepared.planned_steps}")
+    say(f"Training from step {ledger.step} of {prepared.planned_steps}.")
     with stop.patiently():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     status.tell(seconds=clock.total)

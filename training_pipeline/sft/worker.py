@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -16,18 +15,14 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any
 
 from . import program
 from .config import BUILTIN_TINY
 from .errors import BAD_CONFIG, FAILED, SUCCEEDED, TrainingFailed, explain, scrubbed_traceback
+from .output import Masked, without_secrets
 from .registry_check import release, require_registry
 from .run_dir import finite
-
-#: Variables with which a worker may be given a secret.
-SECRETS: Final = ("HF_TOKEN", "DATABRICKS_TOKEN", "DATABRICKS_CLIENT_SECRET")
-#: A shorter text is no token, and may be part of any word.
-_SHORTEST_SECRET: Final = 8
 
 
 def main(arguments: list[str]) -> int:
@@ -40,7 +35,7 @@ def main(arguments: list[str]) -> int:
     result_dir = Path(told["result_dir"])
     # Volumes take whole files written from start to end, so the program works on the worker's own disk.
     work = Path(tempfile.mkdtemp(prefix="training-"))
-    with contextlib.redirect_stderr(_Masked(sys.stderr)):
+    with contextlib.redirect_stderr(Masked(sys.stderr)):
         return _worked(told, result_dir, work)
 
 
@@ -173,15 +168,19 @@ def _keep(told: dict[str, Any], result: dict[str, Any], work: Path, result_dir: 
 
 
 def _keep_answers(result: dict[str, Any], work: Path, result_dir: Path) -> None:
-    """Copy what the model answered to the volume; where that fails the result names none, for the model is there."""
-    if not result.get("samples_file"):
-        return
-    try:
-        result_dir.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(work / "run" / result["samples_file"], result_dir / result["samples_file"])
-    except OSError as error:
-        sys.stderr.write(f"What the model answered could not be kept: {type(error).__name__}: {error.strerror}\n")
-        result["samples_file"] = None
+    """Copy what the model answered to the volume, and the losses of pairs; where that fails the result names none.
+
+    For the model is there.
+    """
+    for named in ("samples_file", "losses_file"):
+        if not result.get(named):
+            continue
+        try:
+            result_dir.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(work / "run" / result[named], result_dir / result[named])
+        except OSError as error:
+            sys.stderr.write(f"{result[named]} could not be kept: {type(error).__name__}: {error.strerror}\n")
+            result[named] = None
 
 
 def _copied(model: Path, result_dir: Path) -> str:
@@ -196,32 +195,4 @@ def _copied(model: Path, result_dir: Path) -> str:
 
 def _leave(path: Path, result: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_without_secrets(json.dumps(finite(result), allow_nan=False)), encoding="utf-8")
-
-
-class _Masked(io.TextIOBase):
-    """Passes text on without the tokens that this process was given."""
-
-    def __init__(self, to: TextIO) -> None:
-        self._to = to
-
-    def write(self, text: str) -> int:
-        """Write the text, masked."""
-        self._to.write(_without_secrets(text))
-        return len(text)
-
-    def flush(self) -> None:
-        """Flush what it passes on to."""
-        self._to.flush()
-
-    def fileno(self) -> int:
-        """The file of what it passes on to, for whoever starts a process."""
-        return self._to.fileno()
-
-
-def _without_secrets(text: str) -> str:
-    """The text without the tokens that this process was given, should a library's error quote one."""
-    for name in SECRETS:
-        if len(secret := os.environ.get(name, "").strip()) >= _SHORTEST_SECRET:
-            text = text.replace(secret, "***")
-    return text
+    path.write_text(without_secrets(json.dumps(finite(result), allow_nan=False)), encoding="utf-8")

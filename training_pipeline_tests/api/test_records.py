@@ -40,6 +40,21 @@ def test_events_come_in_pages_newest_first(client: TestClient, services: Service
     ] == "Created."
 
 
+def test_the_log_of_a_backend_that_keeps_it_elsewhere(client: TestClient) -> None:
+    job_id = post(client)["id"]
+    found = get(client, job_id, "log")
+    assert found["text"] == ""
+    assert "page of the run" in found["unavailable"]
+    assert client.get(f"{JOBS}/{job_id}/log", params={"offset": -1}).status_code == 422
+
+
+def test_the_result_of_a_job_that_has_not_ended(client: TestClient) -> None:
+    job_id = post(client)["id"]
+    found = get(client, job_id, "result", limit=5)
+    assert (found["unavailable"], found["losses"], found["texts_shown"]) == ("The job has not succeeded.", [], True)
+    assert client.get(f"{JOBS}/{job_id}/result", params={"limit": 0}).status_code == 422
+
+
 def test_metrics_so_far(client: TestClient, services: Services, backend: ScriptedBackend) -> None:
     job = accepted(services, backend, post(client)["id"], JobStatus.RUNNING)
     points = [point("train_loss", step, 6.0 - step) for step in range(1, 5)]

@@ -51,6 +51,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     code, printed = run.finish()
     assert code == SUCCEEDED, printed
     assert SECRET not in printed
+    for told in (
+        "Starting the training of triage",
+        "96 training examples",
+        "Step 36 of 36: val_loss ",
+        "Done: 36 steps",
+    ):
+        assert told in printed  # which is the log of its run
     return run
 
 
@@ -109,6 +116,7 @@ def test_everything_is_the_owners_alone_and_nothing_is_left_over(finished: Run) 
     for path in [finished.run_dir, *finished.run_dir.rglob("*")]:
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
     assert {path.name for path in finished.run_dir.iterdir()} == {
+        "losses.jsonl",
         "model",
         "progress.jsonl",
         "result.json",

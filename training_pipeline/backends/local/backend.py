@@ -17,10 +17,16 @@ from typing import Any, Final
 
 from training_pipeline.backends.base import (
     AnsweredQuestion,
+    AskedModel,
+    AskLimits,
     BaseModelOffer,
+    ChatTurn,
     EvaluationOrder,
     Handle,
+    LogPart,
     MetricPoint,
+    ModelAnswer,
+    PairLoss,
     Plan,
     Rehearsal,
     RunState,
@@ -29,7 +35,7 @@ from training_pipeline.backends.base import (
     TrainingResult,
 )
 from training_pipeline.backends.defaults import resolve
-from training_pipeline.backends.local import disk_room, evaluation, outcomes
+from training_pipeline.backends.local import asking, disk_room, evaluation, outcomes
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.backends.local.hardware import best_precision
 from training_pipeline.backends.local.machine import this_machine
@@ -37,12 +43,14 @@ from training_pipeline.backends.local.model_facts import model_facts
 from training_pipeline.backends.local.progress import read_points
 from training_pipeline.backends.local.rehearsal import rehearse
 from training_pipeline.backends.local.run_directory import EarlyOrders, Orders, RunDirectory
-from training_pipeline.backends.local.run_log import log_tail
+from training_pipeline.backends.local.run_log import log_tail, read_log
 from training_pipeline.backends.local.slots import has_room
 from training_pipeline.backends.local.supervisor_start import start_supervisor
 from training_pipeline.backends.trainer_contract import (
     ANSWERS_FILE,
+    LOSSES_FILE,
     answered_questions,
+    pair_losses,
     trainer_config,
     training_result,
 )
@@ -289,6 +297,26 @@ class LocalBackend:
         with _using(run):
             asked = run.path / ANSWERS_FILE
             return answered_questions(asked.read_bytes()) if asked.exists() else []
+
+    def pair_losses(self, job_id: str, attempt: int) -> list[PairLoss]:
+        """How badly the trained model predicts each validation pair. Reads."""
+        run = self._submitted(job_id, attempt)
+        with _using(run):
+            measured = run.path / LOSSES_FILE
+            return pair_losses(measured.read_bytes()) if measured.exists() else []
+
+    def log(self, job_id: str, attempt: int, offset: int | None, *, limit: int) -> LogPart:
+        """What the trainer has printed; see `KeepsLog`. Reads."""
+        run = self._submitted(job_id, attempt)
+        with _using(run):
+            return read_log(run.trainer_log, offset, limit=limit, ended=run.outcome() is not None)
+
+    def ask(
+        self, models: Sequence[AskedModel], messages: Sequence[ChatTurn], *, max_tokens: int, limits: AskLimits
+    ) -> list[ModelAnswer]:
+        """What each model answers; see `Asking`."""
+        with _using(RunDirectory(self._runs)):
+            return asking.ask(self._runs, models, messages, max_tokens=max_tokens, limits=limits)
 
     def evaluate(self, order: EvaluationOrder) -> None:
         """Start an evaluation, in a slot as a training. Idempotent; raises as `submit` does."""

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from training_pipeline.backends.base import LogPart
 from training_pipeline.infra.files import end_of
 
 LINES: Final = 20
@@ -24,6 +25,31 @@ _SECRETS: Final = (
 def append_privately(path: Path) -> BinaryIO:
     """`path` open for appending, made readable by its owner only where it is new."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
+
+
+def read_log(path: Path, offset: int | None, *, limit: int, ended: bool) -> LogPart:
+    """At most `limit` bytes of whole lines from `offset` on, or the last ones; a line that is longer comes in pieces.
+
+    A line that is not finished is left for the next call, unless the run has `ended`. Cleaned as `log_tail` does.
+    Reads only.
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            start = max(0, size - limit) if offset is None else min(offset, size)
+            file.seek(start)
+            read = file.read(limit)
+            if offset is None and start > 0:  # from the start of a line on
+                skipped = read.find(b"\n") + 1
+                read, start = read[skipped:], start + skipped
+    except FileNotFoundError:
+        return LogPart(text="", offset=0, next_offset=0, size=0)
+    whole = read.rfind(b"\n") + 1
+    is_last = ended and start + len(read) == size
+    if is_last or (whole == 0 and len(read) == limit):
+        whole = len(read)
+    lines = read[:whole].decode("utf-8", errors="replace").replace("\r\n", "\n").split("\n")
+    return LogPart(text="\n".join(map(_clean, lines)), offset=start, next_offset=start + whole, size=size)
 
 
 def log_tail(path: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from training_pipeline.cli.commands import jobs_advise, jobs_records, jobs_watch, paging
+from training_pipeline.cli.commands import jobs_advise, jobs_log, jobs_records, jobs_result, jobs_watch, paging
 from training_pipeline.cli.commands.job_request import (
     BaseModelId,
     BatchSize,
@@ -220,5 +220,8 @@ app.command("advise")(jobs_advise.advise)
 app.command("watch")(jobs_watch.watch)
 app.command("events")(jobs_records.events)
 app.command("metrics")(jobs_records.metrics)
+app.command("result")(jobs_result.result)
+app.command("log")(jobs_log.log)
 app.command("lineage")(jobs_records.lineage)
 app.command("diff")(jobs_records.diff)
+app.command("compare")(jobs_records.compare)

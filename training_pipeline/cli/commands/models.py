@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from training_pipeline.cli.commands import model_decisions, model_evaluations, model_promotions, paging
+from training_pipeline.cli.commands import model_ask, model_decisions, model_evaluations, model_promotions, paging
 from training_pipeline.cli.commands.options import Cursor, Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
 from training_pipeline.cli.render import jobs
@@ -14,7 +14,7 @@ from training_pipeline.cli.render import models as render
 from training_pipeline.domain.model_version import Verdict, VersionState
 
 app = typer.Typer(
-    help="List, show, verify, evaluate, promote and retrain registered model versions; decide about tainted ones.",
+    help="List, show, verify, ask, evaluate, promote and retrain registered model versions; decide about tainted ones.",
     no_args_is_help=True,
 )
 
@@ -102,4 +102,5 @@ def endpoint(
 
 model_decisions.add_to(app)
 model_evaluations.add_to(app)
+model_ask.add_to(app)
 model_promotions.add_to(app)

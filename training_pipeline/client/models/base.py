@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from training_pipeline.domain.model_version import VersionState
 from training_pipeline.schemas.model_version import (
@@ -11,6 +12,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionPage,
     ModelVersionVerification,
 )
+from training_pipeline.schemas.playground import PlaygroundAnswers
 from training_pipeline.schemas.training_job import TrainingJob
 
 
@@ -41,6 +43,9 @@ class Models(Protocol):
 
     def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
         """Look at a registered model version anew: is it still clean?"""
+
+    def ask(self, name: str, version: str, body: Mapping[str, Any]) -> PlaygroundAnswers:
+        """Ask a model version, its base model and the champion one question. Nothing of it is kept or logged."""
 
     def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
         """Record that an endpoint serves a model version. Idempotent."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from training_pipeline.client.models.pages import version_page
 from training_pipeline.client.roles import needs
-from training_pipeline.client.services import OnServices
+from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.model_version import VersionState
 from training_pipeline.models.versions.find import VersionFacets
@@ -14,6 +17,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionPage,
     ModelVersionVerification,
 )
+from training_pipeline.schemas.playground import AskModelVersion, PlaygroundAnswers, PlaygroundLimits
 from training_pipeline.schemas.training_job import TrainingJob
 
 
@@ -60,6 +64,19 @@ class LocalModels(OnServices):
         """See `Client`."""
         checks = self._services.versions.verify(name, version)
         return ModelVersionVerification.of_checks(name, version, checks)
+
+    @needs(Role.OPERATOR)
+    def ask(self, name: str, version: str, body: Mapping[str, Any] | AskModelVersion) -> PlaygroundAnswers:
+        """See `Client`."""
+        asked = checked(AskModelVersion, body)
+        playground = self._services.playground
+        found = playground.ask(name, version, **asked.model_dump())
+        return PlaygroundAnswers.of(name, version, found, playground.limits)
+
+    @needs(Role.VIEWER)
+    def playground_limits(self) -> PlaygroundLimits:
+        """What bounds a question; the REST API says it with each answer."""
+        return PlaygroundLimits.of(self._services.playground.limits)
 
     @needs(Role.OPERATOR)
     def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:

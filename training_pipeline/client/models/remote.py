@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from training_pipeline.client.http import OverHttp
@@ -12,6 +14,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionPage,
     ModelVersionVerification,
 )
+from training_pipeline.schemas.playground import PlaygroundAnswers
 from training_pipeline.schemas.training_job import TrainingJob
 
 
@@ -52,6 +55,10 @@ class RemoteModels(OverHttp):
     def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
         """See `Client`."""
         return self._service.ask(ModelVersionVerification, "POST", _version(name, version, "/verify"))
+
+    def ask(self, name: str, version: str, body: Mapping[str, Any]) -> PlaygroundAnswers:
+        """See `Client`."""
+        return self._service.ask(PlaygroundAnswers, "POST", _version(name, version, "/ask"), body=body)
 
     def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
         """See `Client`."""

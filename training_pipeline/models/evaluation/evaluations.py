@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from training_pipeline.backends.base import AskedModel, Evaluating, FineTuningBackend, RunState
+from training_pipeline.backends.base import Evaluating, FineTuningBackend, RunState
 from training_pipeline.domain.errors import (
     Conflict,
     GateRefused,
@@ -21,7 +21,6 @@ from training_pipeline.domain.errors import (
 )
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.model_version import MEANINGS, VersionState
-from training_pipeline.domain.refs import required
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of
@@ -29,17 +28,15 @@ from training_pipeline.models.evaluation.guard import examine
 from training_pipeline.models.evaluation.questions import question_lines
 from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus
 from training_pipeline.models.evaluation.results import figures_of
+from training_pipeline.models.evaluation.subjects import CHAMPION, asked_base, asked_version
 from training_pipeline.models.evaluation.suites import Suites
-from training_pipeline.models.versions import files
+from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.store.jobs import JobStore
 
-#: The alias of the version in use.
-CHAMPION: Final = "champion"
-_BUILT_IN: Final = "builtin:tiny"
 _ENDED: Final = {
     JobStatus.FAILED: EvaluationStatus.FAILED,
     JobStatus.TIMEOUT: EvaluationStatus.FAILED,
@@ -75,12 +72,14 @@ class Evaluations:
         aliases: Aliases,
         suites: Suites,
         versions: ModelVersions,
+        tracked: TrackedFigures,
         *,
         refuse_near: bool = True,
     ) -> None:
         self._store, self._source, self._policy = store, source, policy
         self._backend, self._aliases = backend, aliases
         self._suites, self._versions, self._refuse_near = suites, versions, refuse_near
+        self._tracked = tracked
 
     def start(
         self, name: str, version: str, suite: str, *, champion: str | None = None, base: bool = True, actor: str
@@ -95,8 +94,9 @@ class Evaluations:
         named = self._suites.get(suite)
         backend = self._evaluating()
         beside = self._champion(name, version, champion)
-        asked = [*self._base(subject)] if base else []
-        asked += [self._asked("tuned", subject), *([self._asked("champion", beside)] if beside else [])]
+        asked = [asked_base(subject)] if base else []
+        asked.append(asked_version(self._backend, "tuned", subject))
+        asked += [asked_version(self._backend, "champion", beside)] if beside else []
         rivals = None if beside is None else beside.version.version
         found, _ = examine(
             self._source, self._policy, named.suite, self._ancestry(subject, beside), refuse_near=self._refuse_near
@@ -147,10 +147,14 @@ class Evaluations:
         return records.get(self._store, evaluation_id)
 
     def settle_all(self) -> int:
-        """Carry on every evaluation that has not ended; how many there are. One that cannot be stops no other."""
+        """Carry on every evaluation that has not ended; how many there are. One that cannot be stops no other.
+
+        What MLflow has not heard of yet, it is told.
+        """
         found = records.active(self._store)
         for each in found:
             self.settle(each)
+        self._tracked.write_due()
         return len(found)
 
     def settle(self, evaluation: Evaluation) -> None:
@@ -217,6 +221,7 @@ class Evaluations:
         figures = [figure.model_dump(mode="json") for figure in figures_of(found)]
         values = {"scores": stored, "figures": figures, "message": "", "error": None}
         records.change(self._store, evaluation, status=EvaluationStatus.SUCCEEDED, **values)
+        self._tracked.write_due()
 
     def _fail(self, evaluation: Evaluation, error: PipelineError) -> None:
         """End an evaluation that would fail again: its run first, so that none goes on unseen."""
@@ -250,7 +255,7 @@ class Evaluations:
                 return None
             subject = self._versions.subject(name, held)
             require_usable(subject)
-            self._asked("champion", subject)
+            asked_version(self._backend, "champion", subject)
         except PipelineError as error:
             _log.warning("the champion of %s is not evaluated beside it: %s", name, error.code)
             return None
@@ -268,29 +273,6 @@ class Evaluations:
         known = {each.job_id for each in own.learned}
         more = tuple(each for each in theirs.learned if each.job_id not in known)
         return Ancestry((*own.learned, *more), own.is_known and theirs.is_known)
-
-    def _asked(self, role: str, subject: Subject) -> AskedModel:
-        version = subject.version
-        where = files.place(self._backend, subject.job, version.name, version.version)
-        if where.folder is None:
-            raise Conflict(
-                f"{version.name} version {version.version} cannot be asked: {where.unreadable}",
-                hint="Restore its files, or evaluate a version whose files are here.",
-            )
-        return AskedModel.model_validate(
-            {"role": role, "source": str(where.folder), "files": subject.record.model_files or None}
-        )
-
-    def _base(self, subject: Subject) -> Iterator[AskedModel]:
-        reference, record = subject.job.request.base_model, subject.record.base_model
-        if reference == _BUILT_IN:
-            config = subject.job.request.training_config
-            dataset = required(subject.job.data.dataset, "dataset")
-            made = {"train_file": str(dataset.train_file), "max_length": config["max_length"], "seed": config["seed"]}
-            yield AskedModel(role="base", source=reference, built_in=made)
-        else:
-            facts = {} if record is None else {"revision": record.revision, "files": record.files}
-            yield AskedModel(role="base", source=reference, **facts)
 
 
 def _require_some(suite: str, counts: Counts) -> None:

@@ -1,4 +1,4 @@
-"""/train/jobs/{id}: one job, on four tabs with a URL each."""
+"""/train/jobs/{id}: one job, on tabs with a URL each."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from training_pipeline.api.problems import of_pipeline_error
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import urls
+from training_pipeline.web.charts.metric_chart import ask_early
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag
 from training_pipeline.web.jobs.events import EventsTab
 from training_pipeline.web.jobs.head import JobHead
 from training_pipeline.web.jobs.lineage import LineageTab
-from training_pipeline.web.jobs.metric_chart import ask_early
+from training_pipeline.web.jobs.log import LogTab
 from training_pipeline.web.jobs.metrics import MetricsTab, csv_of
 from training_pipeline.web.jobs.overview import OverviewTab
+from training_pipeline.web.jobs.result import ResultTab
 from training_pipeline.web.layout import Watch, frame
 from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.site import Site
@@ -41,7 +43,9 @@ class Tab(Protocol):
 TABS: Final[tuple[tuple[str, str, Callable[[PageClient, str, Query], Tab]], ...]] = (
     ("", "Overview", OverviewTab),
     ("metrics", "Metrics", MetricsTab),
+    ("result", "Result", ResultTab),
     ("events", "Events", EventsTab),
+    ("log", "Log", LogTab),
     ("lineage", "Lineage", LineageTab),
 )
 

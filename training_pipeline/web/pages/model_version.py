@@ -13,6 +13,8 @@ from training_pipeline.web.elements import Tag, icon, link, moment
 from training_pipeline.web.layout import frame
 from training_pipeline.web.models import details
 from training_pipeline.web.models.evaluations import evaluations
+from training_pipeline.web.models.playground import PlaygroundPanel
+from training_pipeline.web.models.promotion import PromotionPanel
 from training_pipeline.web.models.retrain import RetrainPanel
 from training_pipeline.web.models.state import PATIENCE, state_badge
 from training_pipeline.web.models.verify import VerifyPanel
@@ -28,6 +30,7 @@ def register(site: Site) -> None:
         client = site.client(request)
         try:
             found = await client.version(name, version)
+            decisions = await client.promotions(name)
         except NotFound as error:
             show_not_found(site, client.caller, error)
             return
@@ -44,6 +47,9 @@ def register(site: Site) -> None:
                     details.comes_from(found)
                     details.used(found)
             evaluations(found)
+            playground = PlaygroundPanel(client, found, request.query_params.get("pair", "")[:800])
+            await playground.offer_pairs()
+            PromotionPanel(client, found, decisions)
             details.files(found)
 
 
