@@ -35,12 +35,7 @@ PRELOADED: Final = (
     "mlflow.tracking",
     "matplotlib.figure",
     "ibis.backends.duckdb",
-    "ibis.formats.pandas",
-    "mlflow.store.tracking.sqlalchemy_workspace_store",
-    "pyarrow.dataset",
-    "rensa",
     "scipy.sparse.csgraph",
-    "upath",
 )
 #: Sensors that are due together, runs that start and questions of the webservers share these threads: at least one for
 #: each sensor, and four.
