@@ -1,6 +1,6 @@
 """What a person waits for on the pages, measured in Chromium on this machine's own server.
 
-    python bench/page.py [--jobs 10000] [--points 100000] [--pages 50] [--rounds 5]
+    python bench/page.py [--jobs 10000] [--points 100000] [--pages 50] [--rounds 5] [--only-compare]
 
 Prints medians, each with its goal and its ratio to the same with next to nothing in it: a list of 10 jobs, a job of 100
 points. Every page is opened in a fresh context, with nothing cached. A list is open when its rows are there and its
@@ -28,14 +28,20 @@ from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.store.jobs import EventType
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from training_pipeline.domain.job import JobStatus
 from training_pipeline.testing.browsers import Serving, chromium, environment_of
+from training_pipeline.testing.used_rows import dataset_of, job_with, row
 
 sys.path.insert(0, str(Path(__file__).parent))
 from stored_jobs import store_jobs, store_points
 
 ROWS = "document.querySelectorAll('table.jobs tbody tr').length"
 OPEN = f"window.did_handshake === true && {ROWS} > 0 && performance.now()"
-DRAWN = "Math.max(...[...document.querySelectorAll('.chart-canvas')].map((each) => Number(each.dataset.drawn ?? NaN)))"
+# A chart of which nothing was measured is hidden.
+CHARTS = "[...document.querySelectorAll('.chart-canvas')].filter((each) => each.offsetParent)"
+DRAWN = f"{CHARTS}.length && Math.max(...{CHARTS}.map((each) => Number(each.dataset.drawn ?? NaN)))"
+#: So many jobs with so many points are compared.
+COMPARED, COMPARED_POINTS = 8, 10_000
 #: Chooses the other of two statuses, and gives the milliseconds until all rows have it.
 FILTER = """async (status) => {
   const chip = [...document.querySelectorAll('.chip')].find((each) => each.textContent.startsWith(status));
@@ -78,6 +84,29 @@ def say(what: str, milliseconds: float, small: float, goal: float) -> None:
     print(f"{what}: {milliseconds:.0f} ms (goal {goal:.0f}; {milliseconds / small:.2f} times the small one) {verdict}")
 
 
+def compare(browser: Browser, server: Serving, services: Services, folder: Path, rounds: int) -> None:
+    """Open the comparison of eight jobs, and of two short ones; and one again with its curves smoothed."""
+
+    def submitted(points: int, number: int) -> str:
+        rows = [row(f"p-{n}", "validation" if (n + number) % 5 == 0 else "train") for n in range(1_000)]
+        dataset = dataset_of(folder, "sheet-123", rows)
+        job = job_with(services.store, services.uses, "sheet-123", dataset, status=JobStatus.SUCCEEDED)
+        store_points(services.store, job.id, points)
+        return job.id
+
+    def address(ids: list[str], query: str = "") -> str:
+        return f"{server.base}/train/compare?jobs={','.join(ids)}{query}"
+
+    small = [submitted(100, number) for number in range(2)]
+    large = [submitted(COMPARED_POINTS, number) for number in range(COMPARED)]
+    opened(browser, address(small), DRAWN)  # what happens once in a process
+    few = median(lambda: opened(browser, address(small), DRAWN), rounds)
+    many = median(lambda: opened(browser, address(large), DRAWN), rounds)
+    smooth = median(lambda: opened(browser, address(large, "&smoothing=0.9"), DRAWN), rounds)
+    say(f"{COMPARED} jobs of {COMPARED_POINTS:,} points are compared, all charts drawn", many, few, 1000)
+    say("the same, smoothed", smooth, few, 1500)
+
+
 def many_pages(browser: Browser, server: Serving, services: Services, job_id: str, count: int) -> None:
     """Open pages on one job; count who listens, and time until a change is on all of them."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
@@ -105,6 +134,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=100_000)
     parser.add_argument("--pages", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only-compare", action="store_true", help="Measure the comparison alone.")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tp-bench-", dir="/tmp") as scratch:
         Path(scratch).chmod(0o711)
@@ -119,6 +149,9 @@ def main() -> None:
             store_points(services.store, small, 100)
             server.start()
             with chromium() as browser:
+                compare(browser, server, services, Path(scratch), arguments.rounds)
+                if arguments.only_compare:
+                    return
                 opened(browser, f"{server.base}/train", OPEN)  # what happens once in a process
                 rounds = arguments.rounds
                 few = median(lambda: opened(browser, f"{server.base}/train", OPEN), rounds)
@@ -138,8 +171,8 @@ def main() -> None:
                 say("it filters", slow, quick, 300)
                 say(f"{arguments.points:,} points are drawn, the page opened anew", long, short, 1000)
                 many_pages(browser, server, services, large, arguments.pages)
-                print(f"load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         finally:
+            print(f"load of this machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
             server.stop()
             services.store.engine.dispose()
             down = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()", "down"]

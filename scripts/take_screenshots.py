@@ -109,6 +109,7 @@ def pictures(done: str, running: TrainingJob, failed: TrainingJob) -> list[tuple
     return [
         ("job-running", f"/train/jobs/{running.id}/metrics", "Training time", 1150),
         ("train-page", "/train", "398", 900),
+        ("sheet", "/train/sheets/sheet-123", "would be cut", 1400),
         ("new-job", "/train/new?sheet=sheet-123&model_name=triage-model", "Optimizer steps", 1690),
         ("job-overview", f"/train/jobs/{done}", "Configuration", 1360),
         ("job-metrics", f"/train/jobs/{done}/metrics", "Training time", 1180),

@@ -19,6 +19,7 @@ from training_pipeline.defs import (
     retraining,
     revocations,
     sensors,
+    studies,
     volume,
 )
 from training_pipeline.domain.errors import PipelineError
@@ -62,6 +63,7 @@ def build(settings: Settings, services: Callable[[], Services], *, owners: Colle
             *sensors.make_sensors(settings.poll_seconds),
             revocations.make_sensor(settings.poll_seconds),
             evaluations.make_sensor(settings.poll_seconds),
+            studies.make_sensor(settings.poll_seconds),
             alerts.tell_people,
             *volume.make_sensors(settings),
         ],

@@ -166,6 +166,11 @@ class Settings(BaseSettings):
         False,
         description="Evaluate a model on questions that nearly equal one it was trained on, and only report them.",
     )
+    promotion_four_eyes: bool = Field(
+        False,
+        description="Move an alias only once two people have promoted the same version by the same gate. Everybody "
+        "needs a token of their own.",
+    )
     require_constraints_set_by: bool = Field(
         False,
         description="Refuse pairs of which nobody is recorded to have set the usage constraints "
@@ -470,6 +475,11 @@ class Settings(BaseSettings):
     def sheet_rows(self) -> Path:
         """Verdicts on the pairs of training sheets that somebody looked at; no text."""
         return self.state_dir / "sheet_rows"
+
+    @property
+    def sheet_findings(self) -> Path:
+        """What was found out about versions of training sheets: counts and ids."""
+        return self.state_dir / "sheet_findings"
 
     @property
     def runs(self) -> Path:

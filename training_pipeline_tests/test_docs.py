@@ -56,7 +56,7 @@ def test_every_option_of_every_command_is_documented() -> None:
 
 def test_every_command_that_is_documented_exists() -> None:
     known = set(commands())
-    words = "sheets|jobs|models|index|suites|scores|databricks|tokens"
+    words = "sheets|jobs|models|index|studies|suites|scores|databricks|tokens"
     mentioned = set(re.findall(rf"training-pipeline ((?:{words}) [a-z-]+|[a-z]+)", TEXT))
     assert mentioned - known == set()
 

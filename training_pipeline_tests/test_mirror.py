@@ -51,6 +51,7 @@ OF_THE_WHOLE: Final = {
     "test_wheel.py",
     "training_jobs/test_concurrency.py",
     "web/test_audit_page.py",
+    "web/test_csv_to_model.py",
     "web/test_import_page.py",
     "web/test_pages.py",
 }
@@ -67,6 +68,7 @@ DRIVES: Final = {
 COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "api/auth/test_sessions.py": ("api/routes/session.py",),
     "api/middleware/test_request_log.py": ("api/logs.py",),
+    "api/routes/test_compare.py": ("schemas/comparison.py",),
     "api/routes/test_decisions.py": ("client/governance/decisions.py", "schemas/decision.py"),
     "api/routes/test_health.py": ("app/readiness.py", "schemas/health.py"),
     "api/routes/test_jobs.py": (
@@ -86,6 +88,8 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "schemas/revocation.py",
     ),
     "api/routes/test_sheet_imports.py": ("api/multipart.py", "schemas/sheet_import.py"),
+    "api/routes/test_studies.py": ("schemas/study.py",),
+    "api/routes/test_sheet_edits.py": ("client/sheets/edits.py", "schemas/sheet_edit.py"),
     "api/routes/test_suites.py": ("schemas/suite.py",),
     "api/routes/test_training_sheets.py": (
         "client/sheets/rows.py",
@@ -129,6 +133,8 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "cli/commands/test_model_decisions.py": ("cli/render/decisions.py",),
     "cli/commands/test_revoke.py": ("cli/render/revocations.py",),
     "cli/commands/test_scores.py": ("cli/render/scores.py",),
+    "cli/commands/test_studies.py": ("cli/render/studies.py",),
+    "cli/commands/test_sheets_edit.py": ("cli/render/sheet_edits.py",),
     "cli/commands/test_suites.py": ("cli/render/suite.py",),
     "cli/commands/test_uses.py": ("cli/render/uses.py",),
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
@@ -138,6 +144,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "client/audit/model_files.py",
         "client/audit/readme.py",
     ),
+    "client/sheets/test_contents.py": ("schemas/sheet_contents.py",),
     "client/test_base.py": (
         "api/routes/audit.py",
         "client/audit/base.py",
@@ -148,6 +155,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "client/jobs/",
         "client/models/",
         "client/sheets/",
+        "client/studies/",
         "api/routes/advice.py",
         "schemas/advice.py",
         "api/routes/diff.py",
@@ -173,6 +181,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "defs/provenance.py",
         "defs/resources.py",
     ),
+    "tuning/test_advance.py": ("tuning/outcome.py", "tuning/records.py", "tuning/tables.py"),
     "defs/test_retraining.py": ("retraining/retrain.py",),
     "defs/test_revocations.py": ("models/revocations/told.py",),
     "domain/rules/test_gates.py": (
@@ -222,6 +231,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "models/versions/versions.py",
     ),
     "models/uses/test_index.py": ("models/uses/numbering.py",),
+    "reviewing/test_edits.py": ("reviewing/log.py", "reviewing/rewriting.py", "reviewing/tables.py"),
     "sft/test_chat_format.py": ("sft/templates.py",),
     "sft/test_rehearse.py": ("sft/findings.py",),
     "sft/test_program.py": ("sft/__main__.py", "sft/prepare.py", "sft/register.py", "sft/report.py"),
@@ -231,6 +241,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "sheets/files/rows.py",
     ),
     "sheets/files/test_source.py": ("sheets/base.py", "sheets/engine.py"),
+    "sheets/files/test_versions.py": ("sheets/files/replacing.py",),
     "sheets/importing/formats/test_label_studio.py": ("sheets/importing/formats/choosing.py",),
     "sheets/importing/formats/test_registry.py": (
         "sheets/importing/formats/alpaca.py",
@@ -270,12 +281,13 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "uploads/approval.py",
         "uploads/found.py",
         "uploads/glance.py",
-        "uploads/look.py",
         "uploads/read.py",
     ),
     "web/test_import_page.py": ("web/imports/",),
     "web/test_pages.py": (
+        "web/charts/",
         "web/client.py",
+        "web/comparison/",
         "web/elements.py",
         "web/form/",
         "web/jobs/",

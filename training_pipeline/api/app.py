@@ -25,6 +25,7 @@ from training_pipeline.api.middleware.request_log import HEADER, Requests
 from training_pipeline.api.routes import (
     advice,
     audit,
+    compare,
     decisions,
     diff,
     evaluations,
@@ -41,7 +42,9 @@ from training_pipeline.api.routes import (
     results,
     revocations,
     session,
+    sheet_edits,
     sheet_imports,
+    studies,
     suites,
     training_sheets,
     uses,
@@ -101,6 +104,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.state.authenticate_page = page_authentication(settings, app.state.sessions)
     app.state.polls = SingleFlight()
     for part in (
+        compare,  # before `/jobs/{job_id}`, which would take it for an id
         jobs,
         advice,
         events,
@@ -111,6 +115,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         diff,
         audit,
         training_sheets,
+        sheet_edits,
         sheet_imports,
         models,
         uses,
@@ -120,6 +125,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         promotions,
         revocations,
         decisions,
+        studies,
         suites,
     ):
         app.include_router(part.router, prefix=PREFIX, dependencies=[Depends(only_known_parameters)])

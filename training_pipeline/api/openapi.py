@@ -46,7 +46,7 @@ def document(app: FastAPI, *, needs_token: bool) -> dict[str, Any]:
         for path, operations in made["paths"].items():
             for method, operation in operations.items():
                 open_to_all = not path.startswith("/api/")
-                _describe_problems(operation, open_to_all=open_to_all, sends=method == "post")
+                _describe_problems(operation, open_to_all=open_to_all, sends=method in {"post", "patch"})
                 if not open_to_all:
                     operation["security"] = [{"bearer": []}, *([] if needs_token else [{}])]
         made["components"]["schemas"] = dict(sorted(schemas.items()))

@@ -23,6 +23,7 @@ from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.databricks.volume_folders import VolumeFolders
+from training_pipeline.datasets.sheet_findings import SheetFindings
 from training_pipeline.datasets.sheet_rows import SheetRows
 from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
 from training_pipeline.domain.errors import InvalidRequest
@@ -30,8 +31,10 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
+from training_pipeline.models.evaluation.automatic import AutomaticEvaluations
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.suites import Suites
+from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.playground import Playground
 from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.revocations.decisions import Decisions
@@ -46,6 +49,8 @@ from training_pipeline.models.versions.alias_watch import AliasWatch
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.retraining.retrain import Retrainer
+from training_pipeline.reviewing.edits import SheetEdits
+from training_pipeline.reviewing.log import EditLog
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
@@ -63,6 +68,8 @@ from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.handles import stored_handles
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.tuning.advance import Advance
+from training_pipeline.tuning.studies import Studies
 from training_pipeline.uploads.imports import SheetImports
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.staging import Uploads
@@ -82,12 +89,15 @@ class Services:
     tokens: ApiTokens
     imports: SheetImports
     sheet_rows: SheetRows
+    sheet_edits: SheetEdits
+    sheet_findings: SheetFindings
     jobs: JobService
     poller: Poller
     uses: UseIndex
     suites: Suites
     versions: ModelVersions
     evaluations: Evaluations
+    automatic_evaluations: AutomaticEvaluations
     promotions: Promotions
     playground: Playground
     launcher: Launcher
@@ -102,6 +112,8 @@ class Services:
     decisions: Decisions
     retrains: Retrains
     retrainer: Retrainer
+    studies: Studies
+    advance_studies: Advance
     #: Null where nothing of a job is in Unity Catalog.
     catalog_lineage: CatalogLineage | None
     #: Null where nothing is removed from a volume.
@@ -255,13 +267,18 @@ def assemble(
     refuse_near = not settings.evaluate_near_questions
     suites = Suites(store, source, policy, directory=settings.suites, refuse_near=refuse_near)
     aliases = Aliases(store, tracking, moved)
-    versions = ModelVersions(
+    standing = partial(standings, store, four_eyes=settings.four_eyes)
+    versions = ModelVersions(store, permission, backend, tracking, aliases=aliases, standings=standing)
+    evaluations = Evaluations(
         store,
-        permission,
+        source,
+        policy,
         backend,
-        tracking,
-        aliases=aliases,
-        standings=partial(standings, store, four_eyes=settings.four_eyes),
+        aliases,
+        suites,
+        versions,
+        TrackedFigures(store, tracking),
+        refuse_near=refuse_near,
     )
     estimator = Estimator(store, price_file=settings.price_file, speed_file=settings.machine_speed)
     jobs = JobService(
@@ -286,13 +303,16 @@ def assemble(
         tokens=ApiTokens(store),
         imports=imports_of(settings),
         sheet_rows=SheetRows(settings.sheet_rows, policy),
+        sheet_edits=SheetEdits(EditLog(store), settings.sheets if settings.sheet_source == "files" else None),
+        sheet_findings=SheetFindings(settings.sheet_findings, policy),
         jobs=jobs,
         poller=poller,
         uses=uses,
         suites=suites,
         versions=versions,
-        evaluations=Evaluations(store, source, policy, backend, aliases, suites, versions, refuse_near=refuse_near),
-        promotions=Promotions(store, database, aliases, versions),
+        evaluations=evaluations,
+        automatic_evaluations=AutomaticEvaluations(store, evaluations),
+        promotions=Promotions(store, database, aliases, versions, suites, four_eyes=settings.promotion_four_eyes),
         playground=Playground(backend, versions, aliases, decisions, revocations, playground_limits(settings)),
         alias_watch=AliasWatch(
             store,
@@ -338,6 +358,8 @@ def assemble(
         decisions=decisions,
         retrains=Retrains(store, jobs),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls, revocations.withdrawn),
+        studies=Studies(store, jobs, backend),
+        advance_studies=Advance(store, database, jobs, source),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
         retention=retention_of(settings, store),
     )

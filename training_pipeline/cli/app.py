@@ -54,6 +54,10 @@ COMMANDS: Final = {
     ),
     "index": ("commands.index:app", "Check or rebuild the index that says which models learned from a row."),
     "suites": ("commands.suites:app", "Make and list evaluation suites, and check them against a model."),
+    "studies": (
+        "commands.studies:app",
+        "Create, list, watch and stop studies, which search for the best configuration; promote their winner.",
+    ),
     "scores": (
         "commands.scores:app",
         "Score answers, show figures with intervals, and say whether a model is good enough to ship.",

@@ -13,7 +13,8 @@ from training_pipeline.client.governance.base import Governance
 from training_pipeline.client.jobs.base import Jobs
 from training_pipeline.client.models.base import Models
 from training_pipeline.client.sheets.base import Sheets
+from training_pipeline.client.studies.base import OfStudies
 
 
-class Client(Jobs, Sheets, Evaluation, Models, Governance, Audit, Protocol):
+class Client(Jobs, Sheets, Evaluation, Models, Governance, Audit, OfStudies, Protocol):
     """Every method raises `PipelineError`: `Forbidden`, `NotFound`, `InvalidRequest` … or what the service says."""

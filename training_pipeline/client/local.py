@@ -12,9 +12,10 @@ from training_pipeline.client.governance.local import LocalGovernance
 from training_pipeline.client.jobs.local import LocalJobs
 from training_pipeline.client.models.local import LocalModels
 from training_pipeline.client.sheets.local import LocalSheets
+from training_pipeline.client.studies.local import LocalStudies
 
 
-class LocalClient(LocalJobs, LocalSheets, LocalEvaluation, LocalModels, LocalGovernance, LocalAudit):
+class LocalClient(LocalJobs, LocalSheets, LocalEvaluation, LocalModels, LocalGovernance, LocalAudit, LocalStudies):
     """A `Client` over the services of one installation. The caller is the actor of everything.
 
     Raises `Forbidden` where the caller's role does not reach, `NotYours` where the job is somebody else's. With a

@@ -79,18 +79,33 @@ def diff(
     kinds = [str(change) for change in changes or PairChange]
     with duckdb.connect() as engine:
         try:
-            engine.execute(_CHANGED, {"first": str(first.manifest_file), "second": str(second.manifest_file)})
-            counts = dict(engine.execute(_COUNTS).fetchall())
+            counts = _counted(engine, first, second)
             page = engine.execute(_PAGE, {"kinds": kinds, "after": after, "limit": limit + 1}).fetchall()
             before = _states(engine, first, [was for was, _, _ in page])
             now = _states(engine, second, [pair_id for _, pair_id, _ in page])
         except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
-            raise _unreadable(first, second) from error
+            raise unreadable(first, second) from error
     pairs = tuple(
         ChangedPair(pair_id, tuple(map(PairChange, how)), before.get(was), now.get(pair_id))
         for was, pair_id, how in page[:limit]
     )
-    return DatasetDiff({change: counts.get(change, 0) for change in PairChange}, pairs, more=len(page) > limit)
+    return DatasetDiff(counts, pairs, more=len(page) > limit)
+
+
+def pair_counts(first: DatasetRef, second: DatasetRef) -> dict[PairChange, int]:
+    """How many pairs changed in each way, and nothing else. Reads the manifests; raises `Unavailable` as above."""
+    with duckdb.connect() as engine:
+        try:
+            return _counted(engine, first, second)
+        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
+            raise unreadable(first, second) from error
+
+
+def _counted(engine: duckdb.DuckDBPyConnection, first: DatasetRef, second: DatasetRef) -> dict[PairChange, int]:
+    """Make the table `changed`, and count what is in it."""
+    engine.execute(_CHANGED, {"first": str(first.manifest_file), "second": str(second.manifest_file)})
+    counts = dict(engine.execute(_COUNTS).fetchall())
+    return {change: counts.get(change, 0) for change in PairChange}
 
 
 def _states(engine: duckdb.DuckDBPyConnection, dataset: DatasetRef, ids: list[str]) -> dict[str, dict[str, Any]]:
@@ -101,7 +116,8 @@ def _states(engine: duckdb.DuckDBPyConnection, dataset: DatasetRef, ids: list[st
     return {row["pair_id"]: row for row in reversed(found)}
 
 
-def _unreadable(*datasets: DatasetRef) -> Unavailable:
+def unreadable(*datasets: DatasetRef) -> Unavailable:
+    """The error where the manifest of one of these cannot be read."""
     digests = " and ".join(dataset.digest for dataset in datasets)
     return Unavailable(
         f"The manifest of one of these datasets is gone or damaged: {digests}.",

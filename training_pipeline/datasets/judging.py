@@ -1,18 +1,25 @@
-"""What the gates ask of an engine, as plans: made once for all sheets with the same tags and policy."""
+"""What is asked of an engine about the pairs of a sheet, as plans: made once for all sheets that they fit."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
+import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.comparison import Comparison
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.rules.comparison import Comparison, is_outright
+from training_pipeline.domain.rules.control_tokens import spells_control_token
 from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.neighbours import judge_together
 from training_pipeline.domain.rules.normal_form import normal_form_table
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import TagConstraints, Use
 from training_pipeline.sheets.plan import Dialect, Plan, Planner
+
+#: Of what the questions are read: `asks` tells whether the question of a row is wanted.
+ASKING: Final = ibis.schema({"number": "int64", "asks": "bool", "messages": PAIR_SCHEMA["messages"]})
 
 
 @lru_cache(maxsize=32)
@@ -23,7 +30,7 @@ def verdicts_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy, us
     required = policy.require_constraints_set_by
     each = judge_each(planner.pairs, tags, use=use, keep=planner.keep, require_constraints_set_by=required)
     alone = planner.name(each)
-    comparison = Comparison(dialect.words, dialect.rendered, planner.keep(normal_form_table(planner.pairs)))
+    comparison = _comparison(planner)
 
     def examples(ids: ir.Table) -> ir.Table:
         pairs = planner.pairs.select("pair_id", "messages")
@@ -39,8 +46,44 @@ def verdicts_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy, us
 def held_out_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
     """`asked`: what pairs ask that may be evaluated or tested on, and not trained on. Pure."""
     planner = Planner(dialect)
-    required = policy.require_constraints_set_by
-    alone = planner.name(judge_each(planner.pairs, tags, require_constraints_set_by=required))
-    forms = planner.keep(normal_form_table(planner.pairs))
-    asked = Comparison(dialect.words, dialect.rendered, forms).questions(alone.filter(alone.held_out))
+    comparison = _comparison(planner)
+    asked = comparison.questions(_held_out(planner, tags, policy))
     return planner.plan(asked.select("asked").distinct())
+
+
+@lru_cache(maxsize=32)
+def held_out_questions_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
+    """The same with the texts: `question`, and a hash in `asked` for each that is asked outright. Pure."""
+    planner = Planner(dialect)
+    comparison = _comparison(planner)
+    named = comparison.question_texts(comparison.questions(_held_out(planner, tags, policy).select("messages")))
+    each = planner.name(named.select("question", asked=named.asked.split(" ").unnest()))
+    return planner.plan(each.filter(is_outright(each.asked)).distinct())
+
+
+@lru_cache(maxsize=32)
+def questions_plan(dialect: Dialect) -> Plan:
+    """Of rows with the columns `ASKING`: `number`, its `question` where that is wanted (null where it is empty), and
+    whether any of its texts spells a control token, as `controlled`; only rows of which either is to be told. Pure.
+    """
+    planner = Planner(dialect, ASKING)
+    comparison = _comparison(planner)
+    looked_at = planner.pairs.select(
+        "number",
+        messages=ibis.cases((planner.pairs.asks, planner.pairs.messages)),
+        controlled=spells_control_token(planner.pairs.messages).fill_null(False),
+    )
+    asked = planner.name(comparison.question_texts(looked_at))
+    # The filter comes after, so that no engine works out the question for it and once more for the row.
+    named = asked.select("number", "controlled", question=asked.question.nullif(""))
+    return planner.plan(named.filter(named.question.notnull() | named.controlled))
+
+
+def _held_out(planner: Planner, tags: TagConstraints, policy: GatePolicy) -> ir.Table:
+    required = policy.require_constraints_set_by
+    alone = planner.name(judge_each(planner.pairs, tags, keep=planner.keep, require_constraints_set_by=required))
+    return alone.filter(alone.held_out)
+
+
+def _comparison(planner: Planner) -> Comparison:
+    return Comparison(planner.dialect.words, planner.dialect.rendered, planner.keep(normal_form_table(planner.pairs)))

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import ibis
-import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from training_pipeline.datasets.judging import held_out_questions_plan, questions_plan
 from training_pipeline.datasets.snapshot import included_rows
-from training_pipeline.datasets.verdicts import judged_each, texts
+from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.refs import SnapshotRef
-from training_pipeline.domain.rules.comparison import Comparison, is_outright
-from training_pipeline.domain.rules.control_tokens import spells_control_token
-from training_pipeline.domain.rules.engine_words import DUCKDB
 from training_pipeline.domain.rules.near_questions import NearPairs, near_pairs
-from training_pipeline.domain.rules.normal_form import normal_form_table
-from training_pipeline.domain.rules.rendering import rendered
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.split_report import MOST_NAMED, TextReport
+from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.sheets.engine import DuckDB
 
 Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """The questions of the included pairs, each of them once."""
+    """The questions of the included pairs, each of them once; no texts where nearly equal ones are not looked for."""
 
     #: Of every included row the number of its question, -1 where it ties nothing.
     codes: Integers
@@ -41,7 +39,7 @@ class Questions:
 
 
 def read_questions(
-    opened: OpenSheet, taken: SnapshotRef, pair_ids: pa.ChunkedArray, questions: pa.ChunkedArray
+    opened: OpenSheet, policy: GatePolicy, pair_ids: pa.ChunkedArray, questions: pa.ChunkedArray
 ) -> Questions:
     """Read the questions of included rows from the sheet.
 
@@ -51,18 +49,14 @@ def read_questions(
     codes = questions.combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
     found, first = np.unique(codes, return_index=True)
     is_first = np.zeros(len(codes), dtype=bool)
-    is_first[first[found >= 0]] = True
-    columns = {"number": np.arange(len(codes)), "wanted_id": pair_ids, "first": is_first}
+    is_first[first[found >= 0]] = policy.near_question_similarity > 0
+    columns = {"number": np.arange(len(codes)), "wanted_id": pair_ids, "asks": is_first}
     wanted = ibis.memtable(pa.table(columns))
-    with texts(opened, taken.policy) as read, disk_errors("compare the questions"):
-        said = read.inner_join(wanted, read.pair_id == wanted.wanted_id)
-        looked_at = said.select(
-            "number",
-            messages=ibis.cases((said.first, said.messages)),
-            controlled=spells_control_token(said.messages).fill_null(False),
-        )
-        asked = _comparison(read).question_texts(looked_at).mutate(question=ibis._.question.nullif(""))
-        kept = asked.filter(asked.question.notnull() | asked.controlled).order_by("number").to_pyarrow()
+    here = DuckDB()
+    with texts(opened, policy) as read, disk_errors("compare the questions"):
+        said = read.inner_join(wanted, read.pair_id == wanted.wanted_id).select("number", "asks", "messages")
+        with here.work_out(questions_plan(here.dialect), said) as found:
+            kept = found.order_by("number").to_pyarrow()
     named = kept.filter(pc.is_valid(kept["question"]))
     controlled = kept.filter(kept["controlled"])["number"]
     return Questions(
@@ -114,20 +108,16 @@ def _held_out(opened: OpenSheet, taken: SnapshotRef) -> pa.ChunkedArray:
     included = included_rows(taken, ["pair_id", "prompt_hash", "instruction"])
     instructions = pc.list_flatten(pc.split_pattern(included.filter(included["instruction"])["prompt_hash"], " "))
     passed = ibis.memtable(pa.table({"pair_id": included["pair_id"]}))
-    judged = judged_each(replace(opened, pairs=opened.pairs.anti_join(passed, "pair_id")), taken.policy)
-    with disk_errors("compare the questions with those held out"):
-        comparison = _comparison(opened.pairs)
-        named = comparison.question_texts(comparison.questions(judged.filter(judged.held_out).select("messages")))
-        asked = named.select("question", asked=named.asked.split(" ").unnest())
-        outright = asked.filter(is_outright(asked.asked))
-        kept = outright.anti_join(ibis.memtable(pa.table({"asked": instructions})), "asked")
-        kept = kept.select("question").distinct()
-        return kept.filter((kept.question != "").fill_null(False)).order_by("question").to_pyarrow()["question"]
-
-
-def _comparison(pairs: ir.Table) -> Comparison:
-    """For tables of our own DuckDB that holds `pairs`."""
-    return Comparison(DUCKDB, rendered, normal_form_table(pairs).cache())
+    engine = opened.engine
+    plan = held_out_questions_plan(engine.dialect, constraints_from_tags(opened.sheet.tags), taken.policy)
+    with (
+        disk_errors("compare the questions with those held out"),
+        engine.work_out(plan, opened.pairs.anti_join(passed, "pair_id")) as found,
+    ):
+        asked = found.to_pyarrow()
+    ours = pc.is_in(asked["asked"], instructions.combine_chunks())
+    kept = pc.unique(asked.filter(pc.invert(ours))["question"])
+    return pa.chunked_array([kept.filter(pc.fill_null(pc.not_equal(kept, ""), False)).sort()])
 
 
 def _first(pair_ids: pa.ChunkedArray) -> tuple[str, ...]:

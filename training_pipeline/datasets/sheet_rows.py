@@ -8,29 +8,41 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import duckdb
 import ibis
 import ibis.expr.types as ir
 
+from training_pipeline.datasets.revoked import without_revoked
+from training_pipeline.datasets.rows_file import GROUP
 from training_pipeline.datasets.verdicts import judged
+from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
+from training_pipeline.domain.rules.text import word_of
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 #: Versions whose rows are kept; the one that was not looked at for longest goes.
 MOST_KEPT: Final = 20
 #: What stands for no reason, where rows are filtered: the pair may be trained on.
 ELIGIBLE: Final = "eligible"
-_VERDICT: Final = ("reason", "classification", "usage_reason")
-_STATED: Final = (
-    *("item_ref", "canonical_label_id", "status", "reviewed_by", "reviewed_at"),
-    *("constraints_set_by", "constraints_set_at"),
-)
+_VERDICT: Final = ("reason", "classification", "usage_reason", "row_hash", "may_validate")
+_NAMES: Final = ("item_ref", "canonical_label_id")
+_STATED: Final = ("status", "reviewed_by", "reviewed_at", "constraints_set_by", "constraints_set_at")
 _SEARCHED: Final = ("pair_id", "item_ref", "canonical_label_id")
+#: Digests that are remembered.
+_REMEMBERED: Final = 256
+#: Searches for a text that are remembered.
+_REMEMBERED_TEXTS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +80,38 @@ class SheetRows:
     def __init__(self, directory: Path, policy: GatePolicy) -> None:
         self._directory = directory
         self._policy = policy
-        self._key = hashlib.sha256(policy.model_dump_json().encode()).hexdigest()[:8]
+        self._digests: OrderedDict[tuple[str, str], str] = OrderedDict()
+        self._said: OrderedDict[tuple[str, str, str], tuple[str, ...]] = OrderedDict()
 
-    def has(self, sheet_id: str, digest: str) -> bool:
-        """Whether this version was judged already. Reads only."""
-        return self._file(sheet_id, digest).is_file()
+    def digest(self, sheet_id: str, stamp: str) -> str | None:
+        """The version of a sheet with this stamp, as far as this process knows it."""
+        return self._digests.get((sheet_id, stamp))
 
-    def judge(self, opened: OpenSheet) -> None:
-        """Judge all pairs of an open sheet and keep the verdicts, unless that was done. No text is kept."""
-        file = self._file(opened.sheet.id, opened.digest)
+    def remember(self, sheet_id: str, stamp: str, digest: str) -> None:
+        """A sheet with this stamp is this version."""
+        _remember(self._digests, (sheet_id, stamp), digest)
+
+    def said(self, sheet_id: str, digest: str, text: str, find: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+        """The ids of the pairs of a version that say a text, which `find` finds unless this process knows them."""
+        asked = (sheet_id, digest, text.lower())
+        found = self._said.get(asked)
+        if found is None:
+            found = find()
+            _remember(self._said, asked, found, most=_REMEMBERED_TEXTS)
+        return found
+
+    def has(self, sheet_id: str, digest: str, withdrawn: Withdrawn = NOTHING) -> bool:
+        """Whether this version was judged already, with the same rows withdrawn. Reads only."""
+        return self._file(sheet_id, digest, withdrawn).is_file()
+
+    def judge(self, opened: OpenSheet, withdrawn: Withdrawn = NOTHING, *, stamp: str | None = None) -> None:
+        """Judge all pairs of an open sheet and keep the verdicts, unless that was done. No text is kept.
+
+        `stamp` is that of the sheet before it was opened; see `digest`.
+        """
+        if stamp is not None:
+            self.remember(opened.sheet.id, stamp, opened.digest)
+        file = self._file(opened.sheet.id, opened.digest, withdrawn)
         if file.is_file():
             return
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -87,7 +122,8 @@ class SheetRows:
                 disk_errors("judge the pairs"),
                 opened.engine.fetch(_with_verdicts(opened.pairs, verdicts)) as rows,
             ):
-                _numbered(rows).to_parquet(made, compression="zstd")
+                told = without_revoked(rows, withdrawn).drop("row_hash", "may_validate")
+                _numbered(told).to_parquet(made, compression="zstd", row_group_size=GROUP)
             made.chmod(0o600)
             made.replace(file)
         finally:
@@ -99,41 +135,58 @@ class SheetRows:
         sheet_id: str,
         digest: str,
         *,
+        withdrawn: Withdrawn = NOTHING,
         reason: str | None = None,
         status: str | None = None,
         search: str = "",
+        among: Sequence[str] | None = None,
         after: int = 0,
         limit: int = 50,
     ) -> SheetRowPage:
         """The rows after a number that pass every filter. `has` this version, or `FileNotFoundError`. Reads only.
 
         `reason` may be `ELIGIBLE`; `search` looks for its text in ids of pair, item and label, in any case of letters.
+        `among` has the ids of pairs of which only those are wanted.
         """
-        file = self._file(sheet_id, digest)
+        file = self._file(sheet_id, digest, withdrawn)
         if not file.is_file():
             raise FileNotFoundError(file)
         os.utime(file)
         conditions, values = _conditions(reason, status, search)
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        further = " AND ".join([*conditions, "number > ?"])
+        if among is not None:
+            conditions.append("pair_id IN (SELECT unnest(?))")
+            values.append(list(among))
+        where = " AND ".join(conditions) or "true"
         with duckdb.connect() as engine:
-            source = "read_parquet(?)"
-            (total,) = engine.execute(f"SELECT count(*) FROM {source} {where}", [str(file), *values]).fetchall()[0]  # noqa: S608
+            # Which rows they are is found in the columns that are filtered by; the rest is read of a page alone.
+            total, numbers = engine.execute(
+                f"SELECT count(*), min(number, ?) FILTER (WHERE number > ?) FROM read_parquet(?) WHERE {where}",  # noqa: S608
+                [limit + 1, after, str(file), *values],
+            ).fetchall()[0]
+            shown = (numbers or [])[:limit]
             found = engine.execute(
-                f"SELECT {', '.join(SheetRow.__slots__)} FROM {source} WHERE {further} ORDER BY number LIMIT ?",  # noqa: S608
-                [str(file), *values, after, limit + 1],
+                f"SELECT {', '.join(SheetRow.__slots__)} FROM read_parquet(?)"  # noqa: S608 - our own names
+                " WHERE number BETWEEN ? AND ? AND number IN (SELECT unnest(?::BIGINT[])) ORDER BY number",
+                [str(file), min(shown, default=0), max(shown, default=0), shown],
             ).fetchall()
-        rows = tuple(map(_row, found))
-        shown = rows[:limit]
-        return SheetRowPage(shown, int(total), shown[-1].number if len(rows) > limit else None)
+        return SheetRowPage(tuple(map(_row, found)), total, shown[-1] if len(numbers or []) > limit else None)
 
-    def _file(self, sheet_id: str, digest: str) -> Path:
-        return self._directory / f"{sheet_id}@{digest[:32]}-{self._key}.parquet"
+    def _file(self, sheet_id: str, digest: str, withdrawn: Withdrawn) -> Path:
+        judged_by = [self._policy.model_dump_json(), *(repr(sorted(rows)) for rows in withdrawn if rows)]
+        key = hashlib.sha256("\n".join(judged_by).encode()).hexdigest()[:8]
+        return self._directory / f"{sheet_id}@{digest[:32]}-{key}.parquet"
 
     def _forget_old(self) -> None:
         files = sorted(self._directory.glob("*.parquet"), key=lambda path: path.stat().st_mtime, reverse=True)
         for path in files[MOST_KEPT:]:
             path.unlink(missing_ok=True)
+
+
+def _remember(kept: OrderedDict[K, V], key: K, value: V, *, most: int = _REMEMBERED) -> None:
+    kept[key] = value
+    while len(kept) > most:
+        with suppress(KeyError):  # another thread was faster
+            kept.popitem(last=False)
 
 
 def _row(cells: tuple[Any, ...]) -> SheetRow:
@@ -143,8 +196,12 @@ def _row(cells: tuple[Any, ...]) -> SheetRow:
 
 def _with_verdicts(pairs: ir.Table, verdicts: ir.Table) -> ir.Table:
     """Each pair as it is stated, with its verdict: `invalid` for what has no id, or one that several have."""
-    each = verdicts.group_by(judged_id="pair_id").agg(**{name: verdicts[name].max() for name in _VERDICT}, seen=True)
-    stated = pairs.select("pair_id", *_STATED, "allowed_uses", "prohibited_uses", stated_reason=pairs.usage_reason)
+    most = {name: verdicts[name].max() for name in _VERDICT}
+    trimmed = {f"judged_{name}": verdicts[name].max() for name in _NAMES}
+    each = verdicts.group_by(judged_id="pair_id").agg(**most, **trimmed, seen=True)
+    stated = pairs.select(
+        *("pair_id", *_NAMES, *_STATED, "allowed_uses", "prohibited_uses"), stated_reason=pairs.usage_reason
+    )
     joined = stated.left_join(each, stated.pair_id == each.judged_id)
     return joined.select(
         "pair_id",
@@ -152,6 +209,9 @@ def _with_verdicts(pairs: ir.Table, verdicts: ir.Table) -> ir.Table:
         "allowed_uses",
         "prohibited_uses",
         "classification",
+        "row_hash",
+        "may_validate",
+        **{name: ibis.coalesce(joined[f"judged_{name}"], joined[name]) for name in _NAMES},
         reason=ibis.cases((joined.seen.isnull(), str(Reason.INVALID)), else_=joined.reason),
         usage_reason=ibis.coalesce(joined.usage_reason, joined.stated_reason),
     )
@@ -161,7 +221,9 @@ def _numbered(rows: ir.Table) -> ir.Table:
     """The rows numbered from 1 in the order of their ids, in which `p-9` comes before `p-10`."""
     stem = rows.pair_id.re_replace("[0-9]+$", "")
     order = [stem, rows.pair_id.length(), rows.pair_id, rows.item_ref]
-    return rows.mutate(number=ibis.row_number().over(order_by=order) + 1).order_by("number")
+    searched = ibis.literal("\n").join([rows[name].fill_null("").lower() for name in _SEARCHED])
+    number = ibis.row_number().over(order_by=order) + 1
+    return rows.mutate(number=number, searched=searched, state=word_of(rows.status)).order_by("number")
 
 
 def _conditions(reason: str | None, status: str | None, search: str) -> tuple[list[str], list[Any]]:
@@ -173,9 +235,9 @@ def _conditions(reason: str | None, status: str | None, search: str) -> tuple[li
         conditions.append("reason = ?")
         values.append(reason)
     if status is not None:
-        conditions.append("lower(trim(status)) = ?")
+        conditions.append("state = ?")
         values.append(status)
     if search:
-        conditions.append("(" + " OR ".join(f"contains(lower({name}), ?)" for name in _SEARCHED) + ")")
-        values.extend([search.lower()] * len(_SEARCHED))
+        conditions.append("contains(searched, ?)")
+        values.append(search.lower())
     return conditions, values

@@ -50,7 +50,7 @@ def split_snapshot(
     # A prompt that is an instruction ties nothing.
     prompt = pc.if_else(rows["instruction"], pa.scalar(None, pa.string()), rows["prompt_hash"])
     component = tie([_codes(rows["item_ref"]), _codes(rows["canonical_label_id"])], [_questions(prompt)])
-    asked = read_questions(opened, taken, rows["pair_id"], prompt)
+    asked = read_questions(opened, taken.policy, rows["pair_id"], prompt)
     component, near = _tied_nearly(asked, component, similarity=taken.policy.near_question_similarity)
     told = text_report(opened, taken, asked, rows["pair_id"])
     known = None if predecessor is None else sides_before(rows, predecessor)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import ibis
+import ibis.expr.schema as sch
 import ibis.expr.types as ir
 
 from training_pipeline.datasets.verdicts import verdicts
@@ -14,6 +16,8 @@ from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.policy import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.domain.rules.text import is_blank
 from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.sheets.engine import DUCKDB_SQL, DuckDB
+from training_pipeline.sheets.plan import Plan, Planner
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +37,13 @@ def export_summary(opened: OpenSheet, policy: GatePolicy, *, withdrawn: Withdraw
     """
     with verdicts(opened, policy, withdrawn=withdrawn) as table:
         return summarise(table, policy)
+
+
+@lru_cache(maxsize=4)
+def counts_plan(verdicts: sch.Schema) -> Plan:
+    """What `summarise` counts, for tables with the columns of `judge_together`. Pure."""
+    planner = Planner(DUCKDB_SQL, verdicts)
+    return planner.plan(_counts(planner.pairs))
 
 
 def _counts(table: ir.Table) -> ir.Table:
@@ -80,7 +91,8 @@ def _each(table: ir.Table, column: str) -> ir.Table:
 
 def summarise(table: ir.Table, policy: GatePolicy) -> ExportSummary:
     """Count the verdicts of `judge_together`. Reads only; raises `AssertionError` if the numbers do not add up."""
-    found = _counts(table).to_pandas()
+    with DuckDB().work_out(counts_plan(table.schema()), table) as counted:
+        found = counted.to_pandas()
     counts = found[found["counted"] == _PAIRS]
     others = found[found["counted"] != _PAIRS]
     warned = dict(zip(others["counted"].tolist(), others["pairs"].tolist(), strict=True))

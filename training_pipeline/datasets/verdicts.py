@@ -10,7 +10,6 @@ import ibis.expr.types as ir
 from training_pipeline.datasets.judging import verdicts_plan
 from training_pipeline.datasets.revoked import without_revoked
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
-from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import Use, constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
@@ -30,13 +29,6 @@ def verdicts(
     """
     with judged(opened, policy, use=use) as table, disk_errors("judge the pairs"), opened.engine.fetch(table) as found:
         yield without_revoked(found, withdrawn)
-
-
-def judged_each(opened: OpenSheet, policy: GatePolicy) -> ir.Table:
-    """Every pair judged by itself, as this policy has it; see `judge_each`. Reads nothing yet."""
-    tags = constraints_from_tags(opened.sheet.tags)
-    required = policy.require_constraints_set_by
-    return judge_each(opened.pairs, tags, require_constraints_set_by=required)
 
 
 @contextmanager

@@ -39,7 +39,7 @@ external_assets = [dg.AssetSpec(key, partitions_def=training_job_partitions, **a
 def training_sheet(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
     """Read the sheet's head and digest."""
     with job_run.step(context, Phase.LAUNCH) as job:
-        sheet = job_run.services.launcher.read_sheet(job)
+        sheet = job_run.sheet or job_run.services.launcher.read_sheet(job)
         yield dg.MaterializeResult(
             metadata=md.of_sheet(job, sheet, job_run.links), data_version=dg.DataVersion(sheet.digest)
         )

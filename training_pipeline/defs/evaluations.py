@@ -12,11 +12,13 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
     @dg.sensor(
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Looks at evaluations of model versions that have not ended: gives one that has its slot its "
-        "questions, takes up one that was lost, and puts figures on record.",
+        description="Starts the evaluations that training sheets ask for, and looks at those that have not ended: "
+        "gives one that has its slot its questions, takes up one that was lost, and puts figures on record.",
     )
     def watch_evaluations(services: dg.ResourceParam[Services]) -> dg.SkipReason:
-        """Carry on every evaluation that has not ended."""
-        return dg.SkipReason(f"Looked at {services.evaluations.settle_all()} evaluation(s).")
+        """Start the evaluations that training sheets ask for, and carry on every one that has not ended."""
+        started = services.automatic_evaluations.start_due()
+        looked = services.evaluations.settle_all()
+        return dg.SkipReason(f"Started {started} and looked at {looked} evaluation(s).")
 
     return watch_evaluations

@@ -40,6 +40,8 @@ class JobRun:
     phase: Phase | None
     attempt: int
     locked: bool
+    #: The training sheet as this run has read it, before its first step.
+    sheet: SheetRef | None = None
 
     @property
     def links(self) -> Addresses:
@@ -132,20 +134,26 @@ def make_resources(open_services: Callable[[], Services]) -> dict[str, dg.Resour
                 yield JobRun(parts, *claim, locked=False)
                 return
             if phase == Phase.LAUNCH and context.instance is not None:
-                _read_sources(parts, context.instance, job_id, attempt=claim[3], run_id=run.run_id)
+                sheet = _read_sources(parts, context.instance, job_id, attempt=claim[3], run_id=run.run_id)
+                yield JobRun(parts, *claim, locked=True, sheet=sheet)
+                return
             yield JobRun(parts, *claim, locked=True)
 
     return {"services": services, "job_run": job_run}
 
 
-def _read_sources(parts: Services, instance: dg.DagsterInstance, job_id: str, *, attempt: int, run_id: str) -> None:
+def _read_sources(
+    parts: Services, instance: dg.DagsterInstance, job_id: str, *, attempt: int, run_id: str
+) -> SheetRef | None:
     """Report the external assets before the first step starts, for that is when Dagster reads their versions.
 
     A claim that is not this run's, or a training sheet that cannot be read, is left to the asset `training_sheet`,
-    which says why on the graph.
+    which says why on the graph: then there is no sheet.
     """
     try:
         job = parts.launcher.begin(job_id, attempt, run_id=run_id)
-        report_sources(instance, job_id, parts.launcher.read_sheet(job))
+        sheet = parts.launcher.read_sheet(job)
+        report_sources(instance, job_id, sheet)
     except PipelineError:
-        return
+        return None
+    return sheet

@@ -93,6 +93,14 @@ def require(caller: Caller, action: Action, job: TrainingJob) -> None:
         )
 
 
+def require_own(caller: Caller, owner: str, what: str) -> None:
+    """Raise `NotYours` unless the caller is the owner, or an admin."""
+    if caller.name != owner and not caller.may_act_as(Role.ADMIN):
+        raise NotYours(
+            f"Only {owner} or somebody with the role {Role.ADMIN} may {what}.", hint=f"Ask {owner} or an admin."
+        )
+
+
 def allowed_actions(caller: Caller, job: TrainingJob) -> tuple[Action, ...]:
     """The actions that this caller may take on this job in its present status."""
     return tuple(action for action in job.allowed_actions if caller.may(action, job))

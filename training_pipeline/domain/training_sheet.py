@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+#: What an evaluation suite may be called, or nothing.
+SUITE_NAME: Final = r"^([a-z0-9][a-z0-9_-]{0,62})?$"
 #: Message roles that a chat example may have.
 ROLES: Final = ("system", "user", "assistant", "tool")
 
@@ -50,3 +52,5 @@ class TrainingSheet(BaseModel):
     owner: str = ""
     created_at: datetime | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
+    #: The evaluation suite that every model trained on it is evaluated on; empty for none.
+    evaluate_on: str = Field("", pattern=SUITE_NAME)

@@ -35,7 +35,12 @@ PRELOADED: Final = (
     "mlflow.tracking",
     "matplotlib.figure",
     "ibis.backends.duckdb",
+    "ibis.formats.pandas",
+    "mlflow.store.tracking.sqlalchemy_workspace_store",
+    "pyarrow.dataset",
+    "rensa",
     "scipy.sparse.csgraph",
+    "upath",
 )
 #: Sensors that are due together, runs that start and questions of the webservers share these threads: at least one for
 #: each sensor, and four.
@@ -64,12 +69,12 @@ class CodeServer(DagsterApiServer):
         super().cleanup()
 
 
-def serve(path: str, definitions: str, location: str) -> None:
+def serve(path: str, definitions: str, location: str, ahead: Sequence[str] = ()) -> None:
     """Serve the module `definitions` on the Unix socket `path` until SIGTERM, then end the process.
 
-    Raises whatever loading the definitions raises.
+    The modules `ahead` are imported for the runs alone. Raises whatever loading the definitions raises.
     """
-    multiprocessing.set_forkserver_preload([definitions, *PRELOADED])
+    multiprocessing.set_forkserver_preload([definitions, *PRELOADED, *ahead])
     if definitions in sys.modules:
         _fork_the_fork_server()
     else:

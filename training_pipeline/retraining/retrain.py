@@ -35,6 +35,7 @@ from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobSto
 from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.tuning.tables import study_trials
 
 NAME: Final = "retrain_changed_sheets"
 _STORED: Final = 201
@@ -224,13 +225,18 @@ def _jobs(store: JobStore) -> dict[str, _Models]:
     return found
 
 
+def _trials() -> Any:
+    return select(study_trials.c.job_id).where(study_trials.c.job_id.is_not(None))
+
+
 def _latest(store: JobStore, statuses: Collection[JobStatus]) -> Iterable[TrainingJob]:
     table = training_jobs.c
     each: list[Any] = [table.training_sheet_id, table.model_name]
     query = (
         select(training_jobs)
         .distinct(*each)
-        .where(table.status.in_(sorted(statuses)))
+        # A trial of a study is no model in use: it neither is due itself nor stands for one that is.
+        .where(table.status.in_(sorted(statuses)), table.id.not_in(_trials()))
         .order_by(*each, table.created_at.desc())
     )
     with store.begin() as connection:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, JsonValue
 
+from training_pipeline.domain.differences import flat
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.base import Answer, NextCursor
 from training_pipeline.schemas.lineage import LineagePair
@@ -80,19 +81,9 @@ class TrainingJobDiff(Answer):
 
 def field_differences(before: dict[str, Any], after: dict[str, Any]) -> list[FieldDifference]:
     """What differs between two nested values, by dotted name, in order. Pure."""
-    old, new = _flat(before), _flat(after)
+    old, new = flat(before), flat(after)
     return [
         FieldDifference(field=name, before=old.get(name), after=new.get(name))
         for name in sorted(old.keys() | new.keys())
         if old.get(name) != new.get(name)
     ]
-
-
-def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, each in value.items():
-        if isinstance(each, dict):
-            flat |= _flat(each, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = each
-    return flat

@@ -30,6 +30,18 @@ class MetricPoint(Answer):
     measured_at: datetime = Field(description="Time of the measurement.", examples=["2026-11-23T07:22:30Z"])
 
 
+class ValueAt(Answer):
+    """A value of a series, and where it was measured."""
+
+    step: int = Field(description="Optimizer step.", examples=[170])
+    value: float = Field(description="The value.", examples=[0.51])
+
+    @classmethod
+    def of(cls, found: tuple[int, float] | None) -> ValueAt | None:
+        """From step and value. Pure."""
+        return None if found is None else cls(step=found[0], value=found[1])
+
+
 class TrainingJobMetrics(Answer):
     """The latest metrics of a job, and its series."""
 
@@ -48,7 +60,14 @@ class TrainingJobMetrics(Answer):
     custom_metrics: dict[str, float] | None = Field(
         description="Other final metrics, by name.", examples=[{"exact_match_after": 0.9}]
     )
-    series: list[MetricPoint] = Field(description="The requested steps, in order.")
+    best_val_loss: ValueAt | None = Field(
+        description="The lowest validation loss of the whole job, the first of several; null if never measured."
+    )
+    series: list[MetricPoint] = Field(description="The requested steps, in order; smoothed where that was asked for.")
+    smoothing: float = Field(
+        description="What the step before weighs in the series' exponential moving averages; 0: as measured.",
+        examples=[0.0],
+    )
     series_total: int = Field(description="Number of measured steps in the requested range.", examples=[403])
     sampled: bool = Field(
         description="Whether the series was downsampled; minima and maxima are kept.",
@@ -56,7 +75,7 @@ class TrainingJobMetrics(Answer):
     )
 
     @classmethod
-    def of(cls, job: StoredJob, series: MetricSeries) -> TrainingJobMetrics:
+    def of(cls, job: StoredJob, series: MetricSeries, *, smoothing: float = 0.0) -> TrainingJobMetrics:
         """The figures that stand in a job, and a stretch of its series. Reads the clock while the job runs."""
         tokens = series.latest["tokens"] if job.result.tokens_processed is None else job.result.tokens_processed
         return cls(
@@ -71,6 +90,8 @@ class TrainingJobMetrics(Answer):
             tokens_processed=tokens,
             cost_dbu=job.result.cost_dbu,
             custom_metrics=job.result.custom_metrics,
+            best_val_loss=ValueAt.of(series.best),
+            smoothing=smoothing,
             series=[MetricPoint.model_validate(row) for row in series.rows],
             series_total=series.total,
             sampled=series.sampled,

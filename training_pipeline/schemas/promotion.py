@@ -96,6 +96,13 @@ class ModelPromotion(Answer):
     reason: str = Field(description="Why.", examples=["The gate says: ship."])
     actor: str = Field(description="Who decided.", examples=["ada"])
     decided_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
+    waits: bool = Field(
+        description="Whether the gate lets it, and somebody else must have it judged, too, before the alias is moved.",
+        examples=[False],
+    )
+    approves: int | None = Field(
+        description="The number of the decision of somebody else that it approves.", examples=[None]
+    )
     moved_at: datetime | None = Field(
         description="When the alias was moved; null where it was not.", examples=["2026-11-23T07:21:46Z"]
     )

@@ -101,6 +101,12 @@ class ImportTrainingSheet(_Asked):
     template: Origin | None = Field(None, description="The prompt template that asked the questions.")
     tags: list[str] = Field([], max_length=100, description="Tags of the source table.", examples=[["PHI"]])
     owner: str = Field("", max_length=_TEXT, description="Owner of the training sheet.", examples=["operations"])
+    evaluate_on: str = Field(
+        "",
+        max_length=_TEXT,
+        description="Evaluation suite on which every model trained on it is evaluated.",
+        examples=["triage-2026-11"],
+    )
     description: str = Field("", max_length=10_000, description="Its description.", examples=["Which desk?"])
     replace: bool = Field(
         False, description="Replace a training sheet with this id; the old version is kept.", examples=[False]
@@ -166,6 +172,24 @@ class ImportRow(Answer):
     )
 
 
+class ImportChange(Answer):
+    """A pair that would be another one than now."""
+
+    pair_id: str = Field(
+        description="Its id in the new sheet, or in the old one where only that has it.", examples=["qa-0003"]
+    )
+    was: str | None = Field(description="Its id in the old sheet, where that is another one.", examples=["qa-0003"])
+    changes: list[str] = Field(description="What would change.", examples=[["edited", "status"]])
+
+
+class ImportChanges(Answer):
+    """What replacing a training sheet would change."""
+
+    counts: dict[str, int] = Field(description="How many pairs in each way.", examples=[{"added": 3, "edited": 1}])
+    total: int = Field(description="Pairs that would change.", examples=[4])
+    pairs: list[ImportChange] = Field(description="The first of them, by id; 100 at most.")
+
+
 class ImportDryRun(Answer):
     """What an upload would become. No training sheet was made."""
 
@@ -195,6 +219,11 @@ class ImportDryRun(Answer):
     first_rows: list[ImportRow] = Field(description="The first rows.")
     problems: list[ImportProblem] = Field(description="Problems of the rows, 200 kinds at most.")
     open_questions: list[ImportQuestion] = Field(description="What must still be said.")
+    worksheets: list[str] = Field(description="The sheets of a workbook.", examples=[["Answers", "Notes"]])
+    replaces: bool = Field(description="Whether there is a training sheet with this id already.", examples=[False])
+    changes: ImportChanges | None = Field(
+        description="With `replace`: what would change in that sheet; null where it cannot be compared."
+    )
     gates: ExportSummary | None = Field(
         description="What the gates say of the pairs as they would be now; null where the file cannot be read."
     )

@@ -10,6 +10,7 @@ from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.schemas.base import Answer, NextCursor, PageSize
 
 VERDICT: Final = rf"^(eligible|{'|'.join(Reason)})$"
+PAIR_ID: Final = r"^[^\x00-\x1f\x7f]{1,1024}$"
 SEARCH: Final = r"^[^\x00-\x1f\x7f]{1,200}$"
 
 

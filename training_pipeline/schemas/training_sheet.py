@@ -37,6 +37,11 @@ class TrainingSheet(Answer):
     owner: str = Field(description="Owner of the sheet.", examples=["document-operations"])
     created_at: datetime | None = Field(description="When it was created, if known.", examples=["2026-11-01T09:00:00Z"])
     metadata: dict[str, Any] = Field(description="Further metadata from the source.", examples=[{"language": "en"}])
+    evaluate_on: str = Field(
+        "",
+        description="The evaluation suite that every model trained on it is evaluated on; empty for none.",
+        examples=["triage-2026-11"],
+    )
 
     @classmethod
     def fields_of(cls, sheet: training_sheet.TrainingSheet) -> dict[str, Any]:

@@ -6,6 +6,7 @@ The names are those of `models.evaluation.metrics`. A score that says nothing of
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -158,6 +159,15 @@ def token_losses(logprobs: Floats, lengths: Sequence[int]) -> Floats:
     means = np.full(len(counts), np.nan)
     means[counts > 0] = sums[counts > 0] / counts[counts > 0]
     return means
+
+
+def bits_per_byte(token_loss: float, tokens: int, text: str) -> float | None:
+    """What a text costs a model in bits, for each byte of it as UTF-8; None for an empty text. Pure.
+
+    A token's loss says nothing beside that of a model with other tokens; this does.
+    """
+    size = len(text.encode("utf-8", "surrogatepass"))
+    return token_loss * tokens / (math.log(2) * size) if size else None
 
 
 def perplexity(losses: Floats, lengths: Sequence[int]) -> float:

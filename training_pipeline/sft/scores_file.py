@@ -17,10 +17,12 @@ from .suite_pairs import KEYS
 NUMBERS: Final = (
     "exact_match",
     "normalised_match",
+    "choice_accuracy",
     "json_valid",
     "json_f1",
     "rouge_l",
     "token_loss",
+    "bits_per_byte",
     "answer_tokens",
     "stopped",
 )

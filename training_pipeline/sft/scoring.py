@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from . import evaluate, scorers, tiny
 from .base_model import is_folder, is_local, unloadable
 from .chat_format import chat_format
+from .choices import Choices
 from .config import BUILTIN_TINY, TinySize
 from .data import ChatFormat
 from .errors import TrainingFailed
@@ -92,17 +95,18 @@ def score(
 
     `told` hears how many pairs are done. What the model answers is neither kept nor shown.
     """
+    choices = Choices(pairs)
     done = scores.done()
     left = sorted((pair for pair in pairs if pair.key not in done), key=lambda pair: (pair.length, str(pair.key)))
     for start in range(0, len(left), BATCH):
         if stop.asked:
             raise Stopped
         asked = [ask(pair, loaded.chat) for pair in left[start : start + BATCH]]
-        scores.add(list(_scores(loaded, asked)))
+        scores.add(list(_scores(loaded, asked, choices)))
         told(len(pairs) - len(left) + start + len(asked))
 
 
-def _scores(loaded: Loaded, asked: Sequence[Asked]) -> Iterator[dict[str, Any]]:
+def _scores(loaded: Loaded, asked: Sequence[Asked], choices: Choices) -> Iterator[dict[str, Any]]:
     can = [each for each in asked if each.question is not None]
     answers = evaluate.answer(
         loaded.model,
@@ -113,22 +117,42 @@ def _scores(loaded: Loaded, asked: Sequence[Asked]) -> Iterator[dict[str, Any]]:
         told=lambda _: None,
     )
     losses = _losses(loaded, can)
-    by_key = {each.pair.key: (given, loss) for each, given, loss in zip(can, answers, losses, strict=True)}
+    chosen = _chosen(loaded, can, losses, choices)
+    by_key = {each.pair.key: found for each, *found in zip(can, answers, losses, chosen, strict=True)}
     for each in asked:
-        given, loss = by_key.get(each.pair.key, (None, None))
-        yield _row(each, given, loss)
+        yield _row(each, *by_key.get(each.pair.key, (None, None, None)))
 
 
-def _row(asked: Asked, given: Answer | None, loss: float | None) -> dict[str, Any]:
+def _row(asked: Asked, given: Answer | None, loss: float | None, chosen: float | None) -> dict[str, Any]:
     """The scores of an answer, without a word of it. One that there is none of is a wrong one. Pure."""
+    tokens = len(asked.input_ids) - asked.start
     return {
         **asked.pair.keys,
         "length": scorers.length(asked.expected),
         **scorers.score(asked.expected, given.text if given else None),
+        "choice_accuracy": chosen,
         "token_loss": loss,
+        "bits_per_byte": None if loss is None else scorers.bits_per_byte(loss, tokens, asked.expected),
         "answer_tokens": float(given.tokens) if given else None,
         "stopped": float(given.stopped) if given else None,
     }
+
+
+def _chosen(
+    loaded: Loaded, asked: Sequence[Asked], losses: Sequence[float | None], choices: Choices
+) -> list[float | None]:
+    """1 where the expert's answer has a smaller loss than all others on offer, else 0; None where none are, or one
+    that does not fit into the model.
+    """
+    offered = [[ask(other, loaded.chat) for other in choices.others(each.pair)] for each in asked]
+    found = iter(_losses(loaded, [other for others in offered for other in others]))
+    chosen: list[float | None] = []
+    for own, others in zip(losses, offered, strict=True):
+        theirs = [next(found) for _ in others]
+        row = [np.nan if loss is None else loss for loss in (own, *theirs)]
+        right = float(scorers.choices(np.array([row]))[0])
+        chosen.append(None if np.isnan(right) else right)
+    return chosen
 
 
 def _losses(loaded: Loaded, asked: Sequence[Asked]) -> list[float | None]:

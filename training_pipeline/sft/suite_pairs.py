@@ -29,6 +29,14 @@ class Pair:
         return self.keys["training_sheet_id"], self.keys["pair_id"]
 
     @property
+    def last_answer(self) -> int | None:
+        """Which message is the last answer that the expert gave; None for a chat without any. Pure."""
+        example = self.example
+        assistants = [index for index, message in enumerate(example.messages) if message["role"] == "assistant"]
+        answers = [index for index, trained in zip(assistants, example.trained, strict=True) if trained]
+        return answers[-1] if answers else None
+
+    @property
     def length(self) -> int:
         """About how long it is. Pure."""
         return sum(len(message["content"]) for message in self.example.messages)
@@ -62,10 +70,7 @@ def read_pairs(path: Path) -> Iterator[Pair]:
 
 def ask(pair: Pair, chat: ChatFormat) -> Asked:
     """The pair as a model with this chat format is asked for the last answer that the expert gave. Pure."""
-    example = pair.example
-    assistants = [index for index, message in enumerate(example.messages) if message["role"] == "assistant"]
-    answers = [index for index, trained in zip(assistants, example.trained, strict=True) if trained]
-    last = answers[-1] if answers else None
+    example, last = pair.example, pair.last_answer
     said = "" if last is None else example.messages[last]["content"].strip()
     if last is None:
         return Asked(pair, said, None, [], 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import ibis.expr.types as ir
 
@@ -23,6 +23,15 @@ class OpenSheet:
     pairs: ir.Table
     #: What works out expressions over the pairs: our own DuckDB, or a warehouse in which they stay.
     engine: Engine = field(default_factory=DuckDB)
+
+
+@runtime_checkable
+class Stamped(Protocol):
+    """What a source has besides where it can say fast whether a sheet is still what it was."""
+
+    def stamp(self, sheet_id: str) -> str:
+        """A text that is another one whenever the sheet is. Raises `NotFound`, or `SheetUnreadable`. Reads only."""
+        ...
 
 
 class TrainingSheetSource(Protocol):

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
-import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from training_pipeline.domain.rules.engine_words import DUCKDB
@@ -63,10 +63,13 @@ class DuckDB:
                 here.con.execute(f'CREATE TEMP {kind} "{name}" AS {query}')
                 held.callback(here.con.execute, f'DROP {kind} IF EXISTS "{name}"')
 
-            make("VIEW", source, ibis.to_sql(pairs, dialect="duckdb"))
+            here.create_view(source, pairs)
+            held.callback(here.drop_view, source, force=True)
             for step in plan.steps:
                 make("TABLE" if step.kept else "VIEW", prefix + step.name, step.sql(source, prefix))
-            yield here.table(prefix + plan.steps[-1].name)
+            last = plan.steps[-1]
+            # Not `here.table`: DuckDB would plan all of it once more to say what columns it has.
+            yield ops.DatabaseTable(prefix + last.name, schema=last.schema, source=here).to_expr()
 
     @contextmanager
     def fetch(self, table: ir.Table) -> Iterator[ir.Table]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.chat_format import Problem
-from training_pipeline.domain.training_sheet import Reference, SheetStatus, TrainingSheet
+from training_pipeline.domain.training_sheet import SUITE_NAME, Reference, SheetStatus, TrainingSheet
 from training_pipeline.domain.usage import DataClassification, Use
 from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.infra.files import NotAFile, read_at_most
@@ -58,6 +58,7 @@ class Head(BaseModel):
     owner: str = ""
     created_at: datetime | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
+    evaluate_on: str = Field("", pattern=SUITE_NAME)
     defaults: Defaults = Defaults()
     ignored_columns: tuple[str, ...] = ()
     #: The file of pairs beside the head, `<id>@<digest>.parquet`, where it is not just `<id>` with another ending.

@@ -64,10 +64,10 @@ class Plan:
 class Planner:
     """Collects the steps of a plan while expressions are built."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, columns: sch.Schema = PAIR_SCHEMA) -> None:
         self.dialect: Final = dialect
         #: The pairs, to build expressions on.
-        self.pairs: Final = ibis.table(PAIR_SCHEMA, name=_PAIRS)
+        self.pairs: Final = ibis.table(columns, name=_PAIRS)
         self._steps: list[Step] = []
 
     def name(self, table: ir.Table) -> ir.Table:

@@ -31,11 +31,11 @@ def request_for(file: Path, **given: Any) -> ImportRequest:
     return ImportRequest(file=file, mapping=read, **{"id": "s", **STATED, **given})
 
 
-def import_rows(directory: Path, rows: Sequence[Any], **given: Any) -> Imported:
-    """Import rows as JSONL."""
+def import_rows(directory: Path, rows: Sequence[Any], *, into: Path | None = None, **given: Any) -> Imported:
+    """Import rows as JSONL, into the directory `in` where no other is named."""
     file = directory / "rows.jsonl"
     file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    return import_sheet(request_for(file, **given), directory / "in", overwrite=True)
+    return import_sheet(request_for(file, **given), into or directory / "in", overwrite=True)
 
 
 def pairs_of(imported: Imported) -> list[dict[str, Any]]:

@@ -70,8 +70,9 @@ class ScriptedBackend:
         return [BaseModelOffer(id="builtin:tiny", description="for tests", default=True)]
 
     def plan(self, base_model: str | None, config: TrainingConfig, *, train_pairs: int | None) -> Plan:
-        """Every "auto" it knows resolved to 1."""
-        resolved = {key: 1 for key in ("epochs", "batch_size") if getattr(config, key) == "auto"}
+        """Every "auto" it knows resolved, mostly to 1."""
+        known = {"epochs": 1, "batch_size": 1, "max_length": 384}
+        resolved = {key: value for key, value in known.items() if getattr(config, key) == "auto"}
         return Plan(base_model=base_model or "builtin:tiny", config=config.model_copy(update=resolved))
 
     def revision(self, base_model: str) -> str | None:

@@ -50,6 +50,26 @@ class FirstRow(BaseModel):
     cells: dict[str, str]
 
 
+class FoundChange(BaseModel):
+    """A pair that is another one than in the sheet that would be replaced, and how; see `sheets.diff.CHANGES`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pair_id: str
+    was: str | None
+    changes: tuple[str, ...]
+
+
+class FoundChanges(BaseModel):
+    """What replacing a sheet would change: how many pairs in each way, and the first of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    counts: dict[str, int]
+    total: int
+    pairs: tuple[FoundChange, ...]
+
+
 class Found(BaseModel):
     """An upload, read with a mapping. Nothing of it is a training sheet yet."""
 
@@ -75,5 +95,11 @@ class Found(BaseModel):
     first_rows: tuple[FirstRow, ...]
     problems: tuple[FoundProblem, ...]
     open_questions: tuple[OpenQuestion, ...]
+    #: The sheets of a workbook.
+    worksheets: tuple[str, ...] = ()
+    #: Whether there is a training sheet with this id already.
+    replaces: bool = False
+    #: What replacing it would change; null where nobody asked, or nothing can be compared.
+    changes: FoundChanges | None = None
     #: What the gates say of the pairs as they would be now; null where there are none, or the file is broken.
     gates: ExportSummary | None

@@ -25,10 +25,13 @@ class SheetImports:
         self._sheets = sheets
         self._policy = policy
 
-    def look(self, upload: Upload, request: ImportRequest) -> Found:
-        """What the upload would become. Writes no training sheet; raises what `carry_out` does."""
+    def look(self, upload: Upload, request: ImportRequest, *, replace: bool = False) -> Found:
+        """What the upload would become, and with `replace` what would change in the sheet that is there.
+
+        Writes no training sheet; raises what `carry_out` does.
+        """
         with self.uploads.turn(waits=True):
-            found = carry_out(self._task(upload, request))
+            found = carry_out(self._task(upload, request, replace=replace))
         if found is None:
             raise AssertionError("a look finds something")
         return found

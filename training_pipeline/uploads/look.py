@@ -6,28 +6,34 @@ This is what the process does that reads an upload; see `child`.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from training_pipeline.datasets.summary import export_summary
-from training_pipeline.domain.errors import InvalidRequest, SheetUnreadable
-from training_pipeline.domain.export_summary import ExportSummary
+from training_pipeline.domain.errors import InvalidRequest, PipelineError, SheetUnreadable
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import Reference, SheetStatus
-from training_pipeline.infra.files import replace_file
+from training_pipeline.infra.files import is_file, replace_file
+from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.sheets.diff import diff
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.sheets.head import Head, write_head
 from training_pipeline.sheets.importing.convert import Conversion
 from training_pipeline.sheets.importing.importer import Guard, examine, left_open, refuse, write_pairs
+from training_pipeline.sheets.importing.reading import workbook
 from training_pipeline.sheets.importing.reading.source import Source
 from training_pipeline.sheets.importing.request import ImportRequest
-from training_pipeline.uploads.found import Found, FoundProblem, OpenQuestion
+from training_pipeline.uploads.found import Found, FoundChange, FoundChanges, FoundProblem, OpenQuestion
 from training_pipeline.uploads.glance import Glance
 from training_pipeline.uploads.limits import UploadLimits, bounded
 from training_pipeline.uploads.wording import as_field, in_words
 
 #: Problems that are listed; all of them are counted.
 MOST_PROBLEMS: Final = 200
+#: Changed pairs that are named; all of them are counted.
+MOST_CHANGES: Final = 100
 _SHEET: Final = "looked-at"
 _NOT_STATED: Final = Reference(id="not-stated")
 
@@ -42,9 +48,18 @@ def guard_of(limits: UploadLimits, glance: Glance | None = None) -> Guard:
     return guard
 
 
-def look(request: ImportRequest, scratch: Path, limits: UploadLimits, policy: GatePolicy) -> Found:
+def look(
+    request: ImportRequest,
+    scratch: Path,
+    limits: UploadLimits,
+    policy: GatePolicy,
+    *,
+    sheets: Path | None = None,
+    replaces: bool = False,
+) -> Found:
     """Read an upload to its end and say what was found. Writes below `scratch` only, and removes it.
 
+    `sheets` is where the training sheets are; with `replaces`, the one with this id is compared.
     Raises `InvalidRequest` for a file of no known kind. What else is wrong is part of what was found.
     """
     glance = Glance()
@@ -56,7 +71,13 @@ def look(request: ImportRequest, scratch: Path, limits: UploadLimits, policy: Ga
         write_pairs(conversion, pairs)
         questions, is_ready = left_open(conversion), _is_ready(conversion)
         tally = conversion.tally
-        gates = _gates(conversion, scratch, limits, policy) if tally.pairs and not len(tally.faults) else None
+        is_there = sheets is not None and is_file(sheets / f"{request.id}.yaml")
+        gates = changes = None
+        if tally.pairs and not len(tally.faults):
+            with _opened(conversion, scratch, limits) as opened:
+                gates = export_summary(opened, policy)
+                if sheets is not None and is_there and replaces:
+                    changes = _changes(sheets, request.id, opened)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     source, file, unit = conversion.source, request.file.name, conversion.source.unit
@@ -92,6 +113,9 @@ def look(request: ImportRequest, scratch: Path, limits: UploadLimits, policy: Ga
         open_questions=tuple(
             OpenQuestion(pointer=one.pointer, code=one.code, message=one.message) for one in map(as_field, questions)
         ),
+        worksheets=workbook.worksheets(request.file) if source.kind == "workbook" else (),
+        replaces=is_there,
+        changes=changes,
         gates=gates,
     )
 
@@ -104,8 +128,9 @@ def _is_ready(conversion: Conversion) -> bool:
     return True
 
 
-def _gates(conversion: Conversion, scratch: Path, limits: UploadLimits, policy: GatePolicy) -> ExportSummary:
-    """What the gates say of the pairs as they are now. What nobody stated is not allowed."""
+@contextmanager
+def _opened(conversion: Conversion, scratch: Path, limits: UploadLimits) -> Iterator[OpenSheet]:
+    """The pairs as they are now, as a training sheet. What nobody stated is not allowed."""
     request = conversion.request
     head = Head(
         name=_SHEET,
@@ -118,4 +143,15 @@ def _gates(conversion: Conversion, scratch: Path, limits: UploadLimits, policy: 
     memory = f"{max(64, limits.memory_bytes // 4 // 2**20)}MB"
     sheets = FileTrainingSheets([scratch], memory_limit=memory, threads=2, temp_directory=scratch / "tmp")
     with sheets.open(_SHEET) as opened:
-        return export_summary(opened, policy)
+        yield opened
+
+
+def _changes(sheets: Path, sheet_id: str, opened: OpenSheet) -> FoundChanges | None:
+    """What changes from the sheet that is there; null where that cannot be read."""
+    try:
+        with FileTrainingSheets([sheets]).open(sheet_id) as before:
+            found = diff(before, opened, limit=MOST_CHANGES)
+    except PipelineError:
+        return None
+    pairs = tuple(FoundChange(pair_id=one.pair_id, was=one.was, changes=one.changes) for one in found.pairs)
+    return FoundChanges(counts=found.counts, total=found.total, pairs=pairs)

@@ -23,7 +23,8 @@ def done(task: Task) -> Found | None:
         hint = "Unpack it, and upload it in parts."
         raise InvalidRequest("The file cannot be imported.", hint=hint, problems=[problem])
     if task.do == "look":
-        return look(request, request.file.parent / ".looked-at", limits, task.policy)
+        scratch = request.file.parent / ".looked-at"
+        return look(request, scratch, limits, task.policy, sheets=task.sheets, replaces=task.replace)
     import_sheet(request, task.sheets, overwrite=task.replace, guard=guard_of(limits))
     return None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -14,10 +16,12 @@ from training_pipeline.client.jobs.base import Pairs
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
 from training_pipeline.domain.access import Caller, require_role
+from training_pipeline.domain.errors import SheetChanged
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.models.versions.find import VersionFacets
 from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.comparison import TrainingJobComparison
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
@@ -29,8 +33,16 @@ from training_pipeline.schemas.model_version import (
     ModelVersionVerification,
 )
 from training_pipeline.schemas.playground import PlaygroundAnswers, PlaygroundLimits
+from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.schemas.result import TrainingJobResult
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
+from training_pipeline.schemas.sheet_contents import (
+    PairConversations,
+    TrainingSheetLengths,
+    TrainingSheetLifting,
+    TrainingSheetNearDuplicates,
+)
+from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
 from training_pipeline.schemas.sheet_import import ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
@@ -107,6 +119,22 @@ class PageClient:
         """Metrics and series of a job."""
         call = partial(self.local.metrics, job_id, from_step=from_step, to_step=to_step, resolution=resolution)
         return await self._shared(f"metrics {job_id} {from_step} {to_step} {resolution}", call)
+
+    async def curves(
+        self, job_id: str, *, from_step: int, to_step: int, resolution: int, smoothing: float
+    ) -> tuple[TrainingJobMetrics, TrainingJobMetrics | None]:
+        """The series of a job as measured, and smoothed where that is asked for."""
+        stretch = {"from_step": from_step, "to_step": to_step, "resolution": resolution}
+        if not smoothing:
+            return await self.metrics(job_id, **stretch), None
+        call = partial(self.local.metrics, job_id, **stretch, smoothing=smoothing)
+        what = f"metrics {job_id} {from_step} {to_step} {resolution} {smoothing}"
+        measured, smoothed = await asyncio.gather(self.metrics(job_id, **stretch), self._shared(what, call))
+        return measured, smoothed
+
+    async def compare(self, job_ids: Sequence[str]) -> TrainingJobComparison:
+        """Jobs side by side."""
+        return await self._shared(f"compare {' '.join(job_ids)}", partial(self.local.compare, job_ids))
 
     async def advice(self, job_id: str) -> TrainingJobAdvice:
         """What was advised when the job was created, and what its figures say."""
@@ -195,6 +223,23 @@ class PageClient:
         return await _thread(self.local.retrain, name, version)
 
     @property
+    def may_promote(self) -> bool:
+        """Whether the caller may move aliases."""
+        return self.caller.may_act_as(least_role(LocalClient.promote))
+
+    async def promote(self, name: str, version: str, body: Mapping[str, Any]) -> ModelPromotion:
+        """What the gate says, and whether the alias was moved."""
+        return await _thread(self.local.promote, name, version, body)
+
+    async def roll_back(self, name: str, body: Mapping[str, Any]) -> ModelPromotion:
+        """The alias, moved back."""
+        return await _thread(self.local.roll_back, name, body)
+
+    async def promotions(self, name: str) -> ModelPromotions:
+        """Every decision about the aliases of a model."""
+        return await _thread(self.local.promotions, name)
+
+    @property
     def may_ask(self) -> bool:
         """Whether the caller may ask models questions."""
         return self.caller.may_act_as(least_role(LocalClient.ask))
@@ -219,21 +264,41 @@ class PageClient:
 
     async def sheet(self, sheet_id: str) -> TrainingSheetDetails:
         """One training sheet with its export summary."""
-        return await _thread(self.local.training_sheet, sheet_id)
+        return await _unchanged(self.local.training_sheet, sheet_id)
 
     async def sheet_pairs(
-        self, sheet_id: str, *, verdict: str, status: str, search: str, page_size: int, cursor: str | None
+        self, sheet_id: str, *, verdict: str, status: str, search: str, text: str, page_size: int, cursor: str | None
     ) -> TrainingSheetPairs:
         """A page of a sheet's pairs with their verdicts."""
-        return await _thread(
+        return await _unchanged(
             self.local.sheet_pairs,
             sheet_id,
             verdict=verdict or None,
             status=status or None,
             search=search or None,
+            text=text or None,
             page_size=page_size,
             cursor=cursor,
         )
+
+    async def pair_conversations(self, sheet_id: str, pair_id: str) -> PairConversations:
+        """What a pair says."""
+        return await _thread(self.local.pair_conversations, sheet_id, pair_id)
+
+    async def sheet_lengths(
+        self, sheet_id: str, *, base_model: str | None, max_length: int | None
+    ) -> TrainingSheetLengths:
+        """Token lengths of a sheet. Many who ask at the same moment ask once."""
+        call = partial(self.local.sheet_lengths, sheet_id, base_model=base_model, max_length=max_length)
+        return await self._shared(f"lengths {sheet_id} {base_model} {max_length}", call)
+
+    async def near_duplicates(self, sheet_id: str) -> TrainingSheetNearDuplicates:
+        """Groups of pairs that ask nearly the same. Many who ask at the same moment ask once."""
+        return await self._shared(f"near duplicates {sheet_id}", partial(self.local.near_duplicates, sheet_id))
+
+    async def what_lifting_adds(self, sheet_id: str) -> TrainingSheetLifting:
+        """What lifting a reason would add. Many who ask at the same moment ask once."""
+        return await self._shared(f"lifting {sheet_id}", partial(self.local.what_lifting_adds, sheet_id))
 
     async def sheet_versions(self, sheet_id: str) -> tuple[str, ...]:
         """The earlier versions of a sheet, the newest first."""
@@ -273,6 +338,27 @@ class PageClient:
         """The training sheet, approved."""
         return await _thread(self.local.approve_sheet, sheet_id, {"digest": digest})
 
+    @property
+    def may_review(self) -> bool:
+        """Whether the caller may edit pairs of training sheets."""
+        return self.caller.may_act_as(least_role(LocalClient.edit_pairs))
+
+    async def edit_pairs(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetEdit:
+        """The edit, done."""
+        return await _thread(self.local.edit_pairs, sheet_id, body)
+
+    async def undo_edit(self, sheet_id: str, number: int, digest: str) -> TrainingSheetEdit:
+        """The edit that took another one back."""
+        return await _thread(self.local.undo_edit, sheet_id, number, {"digest": digest})
+
+    async def sheet_edits(self, sheet_id: str, *, page_size: int, cursor: str | None = None) -> TrainingSheetEdits:
+        """A page of the edits of a sheet, and whether it can be edited here."""
+        return await _thread(self.local.sheet_edits, sheet_id, page_size=page_size, cursor=cursor)
+
+    async def pair_text(self, sheet_id: str, pair_id: str) -> tuple[tuple[str, str], ...]:
+        """Role and content of each message of a pair that may be edited."""
+        return await _thread(self.local.pair_text, sheet_id, pair_id)
+
     async def base_models(self) -> BaseModels:
         """The base models on offer."""
         return await _thread(self.local.base_models)
@@ -311,6 +397,13 @@ class PageClient:
 def _key(draft: str, operation: str, asked: Mapping[str, Any]) -> str:
     """The key of what a draft asks for now: once it is changed, it asks for another job."""
     return f"{draft}-{body_hash(operation, dict(asked))[:16]}"
+
+
+async def _unchanged(call: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """What is read of a sheet; once more where somebody edits it at that moment."""
+    with suppress(SheetChanged):
+        return await _thread(call, *arguments, **named)
+    return await _thread(call, *arguments, **named)
 
 
 async def _thread(call: Callable[..., T], *arguments: Any, **named: Any) -> T:

@@ -95,6 +95,11 @@ def go(target: str) -> None:
     ui.navigate.to(target.removeprefix(urls.HOME) or "/")
 
 
+def set_value(field: Tag, value: str) -> None:
+    """Put a value into a field that a person may have typed into."""
+    ui.run_javascript(f"TrainPage.setValue({_js(field.html_id)}, {_js(value)})")
+
+
 def _js(text: str) -> str:
     return json.dumps(text)
 

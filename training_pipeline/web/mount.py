@@ -25,6 +25,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
     from nicegui import app as pages
 
     from training_pipeline.web.pages import (
+        compare,
         diff,
         errors,
         imports,
@@ -45,7 +46,21 @@ def mount(app: FastAPI, settings: Settings) -> None:
     core.app.config.socket_io_js_transports = ["websocket"]
     core.app.config.quasar_config["loadingBar"]["skipHijack"] = True
     pages.add_static_files("/static", STATIC)
-    for page in (login, train, imports, sheet, new_job, job, diff, uses, models, model_version, revocations, errors):
+    for page in (
+        login,
+        train,
+        imports,
+        sheet,
+        new_job,
+        job,
+        diff,
+        compare,
+        uses,
+        models,
+        model_version,
+        revocations,
+        errors,
+    ):
         page.register(site)
     ui.run_with(
         app,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, Self
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final, Self
 from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from training_pipeline.domain.comparable import MOST
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.job_id import PATTERN as JOB_ID
 from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.domain.uses import Kind
@@ -63,6 +65,11 @@ def diff(first_id: str, second_id: str, *, change: str = "", cursor: str = "") -
     """What changed from one job to another."""
     query = urlencode({name: value for name, value in (("change", change), ("cursor", cursor)) if value})
     return f"{job(first_id, 'diff')}/{second_id}" + (f"?{query}" if query else "")
+
+
+def compare(job_ids: Sequence[str], query: str = "") -> str:
+    """Jobs side by side, looked at as a query of `ChartView` says."""
+    return f"{HOME}/compare?" + "&".join(filter(None, [urlencode({"jobs": ",".join(job_ids)}, safe=","), query]))
 
 
 def uses(kind: Kind, name: str) -> str:
@@ -145,11 +152,15 @@ class JobFilters(BaseModel):
     sort: JobSort = JobSort.CREATED_AT
     descending: bool = True
     page: int = Field(1, ge=1, le=100_000)
+    #: The jobs that are ticked, to be compared; it filters nothing.
+    ticked: tuple[Annotated[str, Field(pattern=JOB_ID)], ...] = Field((), max_length=MOST)
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
         """The filters that a query names. Unknown values are ignored, so that a page opens for every URL."""
         found: dict[str, object] = {}
+        if query.get("ticked"):
+            found["ticked"] = tuple(dict.fromkeys(query["ticked"].split(",")))
         for name in ("sheet", "creator", "search", "sort", "page"):
             if name in query:
                 found[name] = query[name]
@@ -175,8 +186,9 @@ class JobFilters(BaseModel):
             "sort": "" if self.sort is JobSort.CREATED_AT else str(self.sort),
             "order": "" if self.descending else "asc",
             "page": "" if self.page == 1 else str(self.page),
+            "ticked": ",".join(self.ticked),
         }
-        return urlencode({name: value for name, value in stated.items() if value})
+        return urlencode({name: value for name, value in stated.items() if value}, safe=",")
 
     def address(self) -> str:
         """The page with these filters."""
@@ -186,6 +198,11 @@ class JobFilters(BaseModel):
     def with_(self, **changes: object) -> Self:
         """Other filters; on their first page unless a page is named."""
         return self.model_validate({**dict(self), "page": 1, **changes})
+
+    def tick(self, job_id: str, *, ticked: bool) -> Self:
+        """The same list with a job ticked, or not; one more than can be compared is not."""
+        others = tuple(each for each in self.ticked if each != job_id)
+        return self.with_(page=self.page, ticked=(*others, job_id)[:MOST] if ticked else others)
 
     @property
     def filtered(self) -> bool:

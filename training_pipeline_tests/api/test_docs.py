@@ -31,6 +31,7 @@ IN_PATHS = {
     r"\{name\}": r"[\w.-]+",
     r"\{version\}": r"\d+",
     r"\{evaluation_id\}": r"ev-[\w-]+",
+    r"\{number\}": r"\d+",
 }
 TITLE = "## Who may do what"
 #: Of curl the status is printed instead of the body; the command is ours, and prints what it is asked for.

@@ -22,6 +22,7 @@ OPERATIONS = {
     ("GET", "/jobs/{job_id}/events"): "getTrainingJobEvents",
     ("GET", "/jobs/{job_id}/lineage"): "getTrainingJobLineage",
     ("GET", "/jobs/{job_id}/diff/{other_job_id}"): "diffTrainingJobs",
+    ("GET", "/jobs/compare"): "compareTrainingJobs",
     ("GET", "/active"): "getActiveTrainingJobs",
     ("POST", "/jobs/{job_id}/retry"): "retryTrainingJob",
     ("GET", "/training-sheets"): "listTrainingSheets",

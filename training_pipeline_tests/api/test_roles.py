@@ -52,12 +52,20 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{JOBS}/{{job_id}}/diff/{{other_job_id}}"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/audit"): Role.VIEWER,
     ("GET", f"{VERSION}/audit"): Role.VIEWER,
+    ("GET", f"{JOBS}/compare"): Role.VIEWER,
     ("GET", f"{API}/training-sheets"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/preview"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/pairs"): Role.VIEWER,
+    ("GET", f"{API}/training-sheets/{{training_sheet_id}}/conversations"): Role.VIEWER,
+    ("GET", f"{API}/training-sheets/{{training_sheet_id}}/lengths"): Role.VIEWER,
+    ("GET", f"{API}/training-sheets/{{training_sheet_id}}/near-duplicates"): Role.VIEWER,
+    ("GET", f"{API}/training-sheets/{{training_sheet_id}}/lifting"): Role.VIEWER,
     ("POST", f"{API}/training-sheets"): Role.OPERATOR,
     ("POST", f"{API}/training-sheets/{{training_sheet_id}}/approve"): Role.STEWARD,
+    ("PATCH", f"{API}/training-sheets/{{training_sheet_id}}/pairs"): Role.STEWARD,
+    ("GET", f"{API}/training-sheets/{{training_sheet_id}}/edits"): Role.VIEWER,
+    ("POST", f"{API}/training-sheets/{{training_sheet_id}}/edits/{{number}}/undo"): Role.STEWARD,
     ("GET", f"{API}/models"): Role.VIEWER,
     ("GET", f"{API}/uses"): Role.VIEWER,
     ("POST", f"{API}/revocations"): Role.STEWARD,
@@ -65,6 +73,11 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/revocations/{{revocation_id}}"): Role.VIEWER,
     ("POST", f"{API}/decisions"): Role.STEWARD,
     ("GET", f"{API}/decisions"): Role.VIEWER,
+    ("POST", f"{API}/studies"): Role.OPERATOR,
+    ("GET", f"{API}/studies"): Role.VIEWER,
+    ("GET", f"{API}/studies/{{name}}"): Role.VIEWER,
+    ("POST", f"{API}/studies/{{name}}/stop"): Role.OPERATOR,
+    ("POST", f"{API}/studies/{{name}}/promote"): Role.OPERATOR,
     ("POST", f"{API}/suites"): Role.OPERATOR,
     ("GET", f"{API}/suites"): Role.VIEWER,
     ("GET", f"{API}/suites/{{name}}"): Role.VIEWER,
@@ -119,6 +132,7 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             )
             sends: dict[str, Any] = {"json": request} if (method, template) == ("POST", JOBS) else {}
             sends |= {"params": {"pair": "p-0001"}} if template.endswith("/uses") else {}
+            sends |= {"params": {"pair_id": "p-0001"}} if template.endswith("/conversations") else {}
             sends |= {"json": {"label": "l", "reason": "r"}} if template.endswith("/revocations") else {}
             sends |= {"json": DECISION} if template.endswith("/decisions") else {}
             path = path.replace("{evaluation_id}", "ev-20261123-072145-9f3a2c")
@@ -127,12 +141,21 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             sends |= {"json": {"gate": {"margins": {"exact_match": 0.02}}}} if template.endswith("/promote") else {}
             sends |= {"json": {"reason": "r"}} if template.endswith("/roll-back") else {}
             path = path.replace("{revocation_id}", "rv-20261123-072145-9f3a2c")
+            if template.endswith("/compare"):
+                other = services.store.create(new_job(), message="Created.")
+                sends = {"params": {"jobs": f"{job.id},{other.id}"}}
             sends |= {"params": {"job_id": job.id}} if template.endswith("/check") else {}
             if (method, template) == ("POST", f"{API}/suites"):
                 sends = {"json": {"name": "s", "training_sheet_ids": ["unknown"]}}
+            if (method, template) == ("POST", f"{API}/studies"):
+                job_asked = {"training_sheet_id": "unknown", "model_name": "m"}
+                sends = {"json": {"name": "s", "job": job_asked, "space": {"epochs": {"low": 1, "high": 50}}}}
+            sends = {} if template.endswith("/studies/{name}/promote") else sends
             url = {"url": "https://models.example.org"} if template.endswith("/endpoints") else None
             sends |= {} if url is None else {"json": url} if method == "POST" else {"params": url}
-            sends |= {"json": {"digest": "0" * 64}} if template.endswith("/approve") else {}
+            sends |= {"json": {"digest": "0" * 64}} if template.endswith(("/approve", "/undo")) else {}
+            sends |= {"json": {"digest": "0" * 64, "pair_ids": ["x"], "status": "flagged"}} if method == "PATCH" else {}
+            path = path.replace("{number}", "1")
             if (method, template) == ("POST", f"{API}/training-sheets"):
                 unknown_upload = json.dumps({"id": "x", "upload_id": f"up-{'0' * 32}"})
                 sends = {"files": {"request": (None, unknown_upload, "application/json")}}
@@ -149,10 +172,11 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             else:
                 # Of a cancelled job there is no lineage to show or to compare, and no use of its pairs.
                 nothing = ("/lineage", "}/diff/{other_job_id}", "/uses", "{revocation_id}", "/suites/{name}", "/check")
-                unknown = template.endswith(nothing) or template.startswith(VERSION)
-                of_nothing = {f"{API}/{name}" for name in ("decisions", "suites", "training-sheets")}
+                unknown = template.endswith(nothing) or template.startswith((VERSION, f"{API}/studies/"))
+                of_nothing = {f"{API}/{name}" for name in ("decisions", "studies", "suites", "training-sheets")}
                 unknown |= method == "POST" and template in of_nothing
-                never_moved = template.endswith("/roll-back")
+                # The pairs of the sheet are in a file of whoever wrote it.
+                never_moved = template.endswith(("/roll-back", "/undo")) or method == "PATCH"
                 expected = {409} if never_moved else {404} if unknown else {200, 201, 204}
                 assert answer.status_code in expected, (method, template, role, answer.text)
 

@@ -42,7 +42,7 @@ def test_both_clients_have_every_verb() -> None:
     assert verbs(RemoteClient) == verbs(Client)
     # What only pages ask, and the way a job is shown.
     only_local = {"plan_retry", "facets", "version_facets", "shown", "sheet_versions", "sheet_changes"}
-    only_local |= {"best_losses", "playground_limits", "waiting"}
+    only_local |= {"best_losses", "pair_text", "playground_limits", "waiting"}
     # A file comes in as it is sent, which no client of ours does.
     only_local |= {"discard_upload", "receive_upload", "upload", "look_at_upload", "import_upload"}
     assert verbs(LocalClient) - verbs(Client) == only_local
@@ -303,3 +303,15 @@ def test_training_sheets_and_base_models(client: Client, local: LocalClient) -> 
     assert client.preview("small") == local.preview("small")
     assert [model.id for model in client.base_models().models] == ["builtin:tiny"]
     assert error_of(client, "training_sheet", "none").code == "not_found"
+
+
+def test_studies(client: Client, local: LocalClient) -> None:
+    asked = {"name": "s", "job": REQUEST, "space": {"epochs": {"choices": [1, 2]}}, "most_trials": 2, "hours": 1}
+    made = client.create_study(asked)
+    assert made == local.create_study(asked) == client.study("s")
+    assert client.studies() == local.studies()
+    found = error_of(client, "create_study", {**asked, "name": "A", "space": {"x": 1}})
+    assert [problem.pointer for problem in found.problems] == ["/name", "/space/x"]
+    assert error_of(client, "promote_trial", "s").code == "conflict"
+    assert error_of(client, "promote_trial", "s", trial=3).code == "not_found"
+    assert client.stop_study("s", reason="enough").why == f"stopped by {local.caller.name}: enough"

@@ -20,6 +20,7 @@ from training_pipeline.uploads.staging import Upload
 
 UPLOAD = Upload("up-0", "ada", Path("none.csv"))
 REQUEST = {"training_sheet_id": "small", "model_name": "triage"}
+STUDY = {"name": "s", "job": REQUEST, "space": {"epochs": {"low": 1, "high": 3}}, "most_trials": 3}
 VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "create": lambda client: client.create(REQUEST),
     "plan": lambda client: client.plan(REQUEST),
@@ -38,11 +39,16 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "lineage": lambda client: client.lineage("x"),
     "advice": lambda client: client.advice("x"),
     "diff": lambda client: client.diff("x", "y"),
+    "compare": lambda client: client.compare(["x", "y"]),
     "follow": lambda client: client.follow("x"),
     "training_sheets": lambda client: client.training_sheets(),
     "training_sheet": lambda client: client.training_sheet("small"),
     "preview": lambda client: client.preview("small"),
     "sheet_pairs": lambda client: client.sheet_pairs("small"),
+    "pair_conversations": lambda client: client.pair_conversations("small", "p-0001"),
+    "sheet_lengths": lambda client: client.sheet_lengths("small"),
+    "near_duplicates": lambda client: client.near_duplicates("small"),
+    "what_lifting_adds": lambda client: client.what_lifting_adds("small"),
     "sheet_versions": lambda client: client.sheet_versions("small"),
     "sheet_changes": lambda client: client.sheet_changes("small", "x"),
     "discard_upload": lambda client: client.discard_upload("x"),
@@ -51,6 +57,10 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "look_at_upload": lambda client: client.look_at_upload(UPLOAD, ImportTrainingSheet(id="x")),
     "import_upload": lambda client: client.import_upload(UPLOAD, ImportTrainingSheet(id="x")),
     "approve_sheet": lambda client: client.approve_sheet("small", {"digest": "0" * 64}),
+    "edit_pairs": lambda client: client.edit_pairs("small", {"digest": "0" * 64, "pair_ids": ["x"]}),
+    "undo_edit": lambda client: client.undo_edit("small", 1, {"digest": "0" * 64}),
+    "sheet_edits": lambda client: client.sheet_edits("small"),
+    "pair_text": lambda client: client.pair_text("small", "x"),
     "base_models": lambda client: client.base_models(),
     "uses": lambda client: client.uses(pair="x"),
     "preview_revocation": lambda client: client.preview_revocation({"label": "x", "reason": "r"}),
@@ -62,6 +72,11 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     ),
     "decisions": lambda client: client.decisions(),
     "create_suite": lambda client: client.create_suite({"name": "s", "training_sheet_ids": ["small"]}),
+    "create_study": lambda client: client.create_study(STUDY),
+    "studies": lambda client: client.studies(),
+    "study": lambda client: client.study("x"),
+    "stop_study": lambda client: client.stop_study("x", reason="r"),
+    "promote_trial": lambda client: client.promote_trial("x"),
     "suites": lambda client: client.suites(),
     "suite": lambda client: client.suite("x"),
     "check_suite": lambda client: client.check_suite("x", "y"),
@@ -86,7 +101,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "best_losses": lambda client: client.best_losses(["x"]),
     "waiting": lambda client: client.waiting("x"),
 }
-OF_STEWARDS = {"preview_revocation", "revoke", "decide", "approve_sheet"}
+OF_STEWARDS = {"preview_revocation", "revoke", "decide", "approve_sheet", "edit_pairs", "undo_edit", "pair_text"}
 OF_OPERATORS = {
     "create",
     "plan",
@@ -97,6 +112,9 @@ OF_OPERATORS = {
     "add_endpoint",
     "remove_endpoint",
     "create_suite",
+    "create_study",
+    "stop_study",
+    "promote_trial",
     "discard_upload",
     "receive_upload",
     "upload",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from training_pipeline.datasets import sheet_rows
 from training_pipeline.datasets.sheet_rows import SheetRow, SheetRows
 from training_pipeline.datasets.summary import export_summary
-from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.revocations import Withdrawn
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.small_sheet import rows, write_sheet
 
@@ -38,7 +40,7 @@ def judged(tmp_path: Path) -> tuple[SheetRows, str, dict[str, int]]:
         return kept, opened.digest, counts
 
 
-def every(kept: SheetRows, digest: str, limit: int, **filters: str) -> list[SheetRow]:
+def every(kept: SheetRows, digest: str, limit: int, **filters: Any) -> list[SheetRow]:
     found: list[SheetRow] = []
     after: int | None = 0
     while after is not None:
@@ -73,6 +75,30 @@ def test_verdicts_are_those_of_the_summary_and_ids_sort_as_people_count(
     files = list((tmp_path / "rows").iterdir())
     assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600]
     assert b"queue" not in files[0].read_bytes()
+
+
+def test_what_is_revoked_says_so_and_another_revocation_is_judged_anew(tmp_path: Path) -> None:
+    made = pairs()
+    made[20] |= {"item_ref": " item-20 "}
+    write_sheet(tmp_path / "sheets", "small", made)
+    kept = SheetRows(tmp_path / "rows", POLICY)
+    # A pair by its id, one by its item, and one that is left out for another reason.
+    withdrawn = Withdrawn(named=(("pair", "p-9"), ("item", "item-20"), ("pair", "p-4")))
+    with FileTrainingSheets([tmp_path / "sheets"]).open("small") as opened:
+        kept.judge(opened, withdrawn, stamp="now")
+        summary = export_summary(opened, POLICY, withdrawn=withdrawn)
+        digest = opened.digest
+    assert (kept.digest("small", "now"), kept.digest("small", "before")) == (digest, None)
+    assert (kept.has("small", digest, withdrawn), kept.has("small", digest)) == (True, False)
+    revoked = every(kept, digest, 50, withdrawn=withdrawn, reason="revoked")
+    # The example of p-9 is that of p-10.
+    assert [row.pair_id for row in revoked] == ["p-9", "p-10", "p-20"]
+    assert len(revoked) == summary.excluded[Reason.REVOKED]
+    assert len(every(kept, digest, 50, withdrawn=withdrawn, reason="eligible")) == summary.eligible
+    assert [row.pair_id for row in every(kept, digest, 50, withdrawn=withdrawn, status="rejected")] == ["p-4"]
+    among = every(kept, digest, 1, withdrawn=withdrawn, among=["p-9", "p-12", "p-30"], search="p-1")
+    assert [row.pair_id for row in among] == ["p-12"]
+    assert every(kept, digest, 5, withdrawn=withdrawn, among=[]) == []
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from training_pipeline.sft import scoring
+from training_pipeline.sft.choices import Choices
 from training_pipeline.sft.data import ChatFormat
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.integrity import folder_sha256
@@ -52,9 +54,11 @@ def test_scores_do_not_depend_on_batches_and_hold_no_text(
     heard: list[int] = []
     apart = scored(loaded, pairs, tmp_path / "apart", heard.append)
     assert heard == [2, 4, 6, 8, 10, 11]
-    assert whole.drop_columns("token_loss").equals(apart.drop_columns("token_loss"))
-    losses = [table["token_loss"].drop_null().to_pylist() for table in (whole, apart)]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    by_loss = ["token_loss", "bits_per_byte"]
+    assert whole.drop_columns(by_loss).equals(apart.drop_columns(by_loss))
+    for name in by_loss:
+        losses = [table[name].drop_null().to_pylist() for table in (whole, apart)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     words = {word for pair in pairs for message in pair.example.messages for word in message["content"].split()}
     found = {value for name in whole.column_names for value in whole[name].to_pylist() if isinstance(value, str)}
     assert not found & words
@@ -70,6 +74,32 @@ def test_the_loss_is_that_of_the_experts_answer(loaded: Loaded, pairs: list[Pair
         with torch.no_grad():
             loss = loaded.model(input_ids=torch.tensor([asked.input_ids]), labels=torch.tensor([labels])).loss
         assert found[pair.keys["pair_id"]] == pytest.approx(float(loss), rel=1e-4)
+
+
+def test_the_cheapest_answer_on_offer_is_chosen(loaded: Loaded, pairs: list[Pair], tmp_path: Path) -> None:
+    """Each answer's loss is worked out again, alone; bits count bytes of text, whatever the tokens are."""
+
+    def loss(pair: Pair) -> tuple[float, int]:
+        asked = ask(pair, loaded.chat)
+        labels = [-100] * asked.start + asked.input_ids[asked.start :]
+        with torch.no_grad():
+            found = loaded.model(input_ids=torch.tensor([asked.input_ids]), labels=torch.tensor([labels])).loss
+        return float(found), len(asked.input_ids) - asked.start
+
+    table = {row["pair_id"]: row for row in scored(loaded, pairs, tmp_path).to_pylist()}
+    choices = Choices(pairs)
+    right = set()
+    for pair in pairs[:-1]:
+        (own, tokens), others = loss(pair), [loss(other)[0] for other in choices.others(pair)]
+        row = table[pair.keys["pair_id"]]
+        assert others
+        assert row["choice_accuracy"] == float(own < min(others))
+        assert row["bits_per_byte"] == pytest.approx(
+            own * tokens / math.log(2) / len(ask(pair, loaded.chat).expected.encode()), rel=1e-4
+        )
+        right.add(row["choice_accuracy"])
+    assert right == {0.0, 1.0}
+    assert table["unasked"]["choice_accuracy"] is None
 
 
 def test_a_stopped_run_goes_on_after_what_it_has(
@@ -93,7 +123,7 @@ def test_a_stopped_run_goes_on_after_what_it_has(
 
     monkeypatch.setattr(scoring, "ask", counted)
     scoring.score(loaded, pairs, scores, StopRequest(), lambda _: None)
-    assert len(asked) == len(pairs) - 6
+    assert len({*asked}) == len(pairs) - 6
     assert scores.done() == {pair.key for pair in pairs}
 
 

@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
+from training_pipeline.domain.pair_edit import PairEdit
+from training_pipeline.domain.usage import Status
+from training_pipeline.infra.database import Database
+from training_pipeline.reviewing.edits import SheetEdits
+from training_pipeline.reviewing.log import EditLog
 from training_pipeline.settings import Settings
+from training_pipeline.sheets.files.source import FileTrainingSheets, digest_of
 from training_pipeline.testing import browsers
 from training_pipeline.testing.browsers import Serving, Visitor, alive, environment_of, serious
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline_tests.uploads.test_imports import HEAD, ROWS
 
 pytestmark = [
@@ -87,11 +94,83 @@ def test_from_a_csv_of_yes_and_no_to_a_sheet(
     page.get_by_label("Verdict").select_option("training_not_allowed")
     expect(page.get_by_text("1 to 3 of 3")).to_be_visible()
     expect(page.get_by_role("link", name="Train on desks")).to_be_visible()
+    page.get_by_label("Verdict").select_option("")
+    page.get_by_label("Search in").select_option("in text")
+    page.get_by_role("searchbox", name="Search the pairs").fill("[BOLD]")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 to 1 of 1")).to_be_visible()
+    reads = page.get_by_role("button", name="Read pair desks-000001")
+    reads.focus()
+    page.keyboard.press("Enter")
+    said = page.get_by_role("region", name="Conversation")
+    expect(said.get_by_text(f"Which desk takes {MARKUP}?")).to_be_visible()
+    assert said.locator("img, a, strong").count() == 0
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    expect(said).to_be_hidden()
+    expect(reads).to_be_focused()
+    expect(page.get_by_text("0 of 11 pairs")).to_be_visible()
+    page.get_by_label("Cut after").fill("16")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 of 11 pairs")).to_be_visible()
+    page.get_by_role("button", name="What would lifting a reason add?").click()
+    expect(page.get_by_role("row", name="training is not an allowed use 3 +3")).to_be_visible()
+    page.get_by_role("button", name="Look for near duplicates").click()
+    expect(page.get_by_text("No two pairs that may be trained on")).to_be_visible()
     assert serious(page) == []
     assert list(settings.uploads.iterdir()) == []
+    _review(page, settings)
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     person.close()
+
+
+def _review(page: Page, settings: Settings) -> None:
+    """A steward allows what was not allowed, mends an answer, and takes one of it back."""
+    page.get_by_role("button", name="Select all shown").click()
+    expect(page.get_by_text("3 pairs selected")).to_be_visible()
+    expect(page.get_by_role("button", name="Edit answer")).to_be_disabled()
+    page.get_by_role("button", name="Uses …").click()
+    dialog = page.get_by_role("dialog", name="What may they be used for?")
+    expect(dialog.get_by_label("training", exact=True)).to_have_value("not allowed")
+    assert serious(page) == []
+    for use in ("training", "validation"):
+        dialog.get_by_label(use, exact=True).select_option("allowed")
+    dialog.get_by_label("Reason").fill("agreed on in the meeting")
+    dialog.get_by_role("button", name="Set uses").click()
+    expect(page.get_by_text("14 pairs = 14 eligible + 0 excluded")).to_be_visible()
+    expect(page.get_by_text("No pairs match these filters.")).to_be_visible()
+    expect(page.get_by_role("row", name="allowed uses none to training, validation")).to_be_visible()
+
+    page.get_by_label("Verdict").select_option("")
+    page.get_by_label("Select desks-000014").check()
+    page.get_by_role("button", name="Edit answer").click()
+    dialog = page.get_by_role("dialog", name="Edit the answer")
+    expect(dialog.get_by_label("Answer")).to_have_value("desk 0")
+    expect(dialog.get_by_text("Which desk takes case 99?")).to_be_visible()
+    dialog.get_by_label("Answer").fill(MARKUP)
+    dialog.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("cell", name="answer edited")).to_be_visible()
+    expect(page.get_by_role("row", name="desks-000014").first).to_contain_text("local")
+
+    # What somebody else does meanwhile is told, and nothing of it is overwritten.
+    files = FileTrainingSheets([settings.sheets])
+    page.get_by_label("Select desks-000014").check()
+    assert settings.database_url is not None
+    engine = Database.at(settings.database_url).engine()
+    others = SheetEdits(EditLog(JobStore(engine)), settings.sheets)
+    edit = PairEdit(status=Status.FLAGGED)
+    others.edit("desks", ["desks-000014"], edit, digest=digest_of(files.files("desks")), actor="grace")
+    engine.dispose()
+    page.get_by_role("button", name="Reject").click()
+    expect(page.get_by_text("desks-000014: changed by grace in edit 3: status labeled to flagged")).to_be_visible()
+    expect(page.get_by_role("row", name="desks-000014").first).to_contain_text("flagged")
+    expect(page.get_by_text("14 pairs = 13 eligible + 1 excluded")).to_be_visible()
+    assert serious(page) == []
+    page.get_by_role("button", name="Undo edit 3").click()
+    expect(page.get_by_text("undone by edit 4")).to_be_visible()
+    expect(page.get_by_text("14 pairs = 14 eligible + 0 excluded")).to_be_visible()
+    assert serious(page) == []
 
 
 def test_a_file_that_is_none(server: Serving, chromium: Browser, tmp_path: Path) -> None:

@@ -23,11 +23,11 @@ from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing import browsers, either_trainer
 from training_pipeline.testing.browsers import Serving, Visitor, alive, serious
 from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs import new_job, point
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.running_system import RunningSystem, temporary_state
 from training_pipeline.testing.used_rows import dataset_of, job_with, row
-from training_pipeline.training_jobs.store import lineage
+from training_pipeline.training_jobs.store import lineage, metrics
 from training_pipeline.training_jobs.store.jobs import EventType
 
 pytestmark = [
@@ -405,6 +405,62 @@ def test_two_jobs_are_compared_from_the_lineage_of_one(visitor: Visitor, system:
     visitor.faults.clear()  # the browser reports the 404
 
 
+def test_jobs_that_are_ticked_are_seen_side_by_side(visitor: Visitor, system: RunningSystem, base: str) -> None:
+    store = system.services.store
+    first, second, third = (
+        prepared(system.services, finished(system, JobStatus.CANCELLED, split_seed=seed, model_name="side").id)
+        for seed in ("one", "one", "two")
+    )
+    for job, loss in ((first, 2.0), (second, 1.0), (third, 3.0)):
+        points = [point(name, step, loss / step) for step in range(1, 21) for name in ("train_loss", "val_loss")]
+        metrics.add_points(store, job, points, len(points))
+    page = alive(visitor.open("/train?search=side"))
+    for job in (first, third):
+        page.get_by_role("checkbox", name=job.id).check()
+    expect(page.get_by_text("2 jobs ticked")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("checkbox", name=third.id)).to_be_checked()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page).to_have_url(f"{base}/train/compare?jobs={first.id},{third.id}")
+    expect(page.get_by_text("The validation losses may not be compared")).to_be_visible()
+    expect(page.get_by_role("row", name="split_seed one two")).to_be_visible()
+    chart = page.get_by_role("img", name="Validation loss over steps: A side from 2 to 0.1; B side from 3 to 0.15")
+    expect(chart).to_have_attribute("data-drawn", re.compile("[0-9]+"))
+    page.evaluate("window.sameDocument = true")
+    for name in ("Time", "Log", "0.9"):
+        page.get_by_role("button", name=name, exact=True).click()
+    page.get_by_role("button", name=f"B side ({third.id})").click()
+    query = f"x=time&scale=log&smoothing=0.9&hide={third.id}"
+    expect(page).to_have_url(f"{base}/train/compare?jobs={first.id},{third.id}&{query}")
+    smoothed = page.get_by_role(
+        "img", name=re.compile("^Validation loss over time, smoothed by 0.9: A side from 2 to [^;]*$")
+    )
+    expect(smoothed).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("button", name=f"B side ({third.id})")).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate("window.sameDocument") is True
+    with page.expect_download() as picture:
+        page.get_by_role("button", name="Download validation loss as a picture").click()
+    assert picture.value.path().read_bytes().startswith(b"\x89PNG")
+    page.goto(f"{base}/train/compare?jobs={second.id},{first.id},{third.id}&hide={second.id}&start=5&end=9")
+    expect(
+        page.get_by_role("img", name=re.compile("^Validation loss over steps: B side from 0.4 to 0.2222;"))
+    ).to_be_visible()
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_timeout(100)
+            assert serious(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.get_by_role("link", name=re.compile("^Remove B")).click()
+    expect(page).to_have_url(f"{base}/train/compare?jobs={second.id},{third.id}&hide={second.id}&start=5&end=9")
+    page.goto(f"{base}/train/compare?jobs={first.id},{first.id},nobody")
+    expect(page.get_by_text("These jobs cannot be compared")).to_be_visible()
+    expect(page.get_by_text("there is no training job 'nobody'")).to_be_visible()
+    assert serious(page) == []
+
+
 def test_where_a_pair_an_item_and_a_sheet_were_used(visitor: Visitor, system: RunningSystem, base: str) -> None:
     job = prepared(system.services, finished(system, JobStatus.CANCELLED, model_name="used").id)
     page = alive(visitor.open(f"/train/jobs/{job.id}/lineage?open=train"))
@@ -479,6 +535,17 @@ def test_a_model_version_from_the_list_to_its_verdict(visitor: Visitor, system: 
     page.get_by_role("button", name="Verify").click()
     expect(page.get_by_role("row", name="pass rows Its rows may still be trained on, all of them.")).to_be_visible()
     expect(page.get_by_role("row", name="unknown mlflow")).to_be_visible()
+    page.get_by_label("Margins").fill("exact_match")
+    page.get_by_role("button", name="Promote").click()
+    expect(page.get_by_text("'exact_match' is no METRIC=NUMBER")).to_be_visible()
+    page.get_by_label("Margins").fill("exact_match=0.02")
+    page.get_by_role("button", name="Promote").click()
+    expect(page.get_by_text("champion still names no version.")).to_be_visible()
+    expect(page.get_by_role("row", name="not enough evidence an evaluation this version was not")).to_be_visible()
+    expect(page.get_by_role("row", name="champion none 3 not enough evidence no")).to_be_visible()
+    page.get_by_label("Reason to roll back").fill("too slow")
+    page.get_by_role("button", name="Roll back").click()
+    expect(page.get_by_text("was never moved from here")).to_be_visible()
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 844})
         for theme in THEMES:

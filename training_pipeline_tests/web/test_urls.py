@@ -22,6 +22,7 @@ FILTERS = st.builds(
     sort=st.sampled_from(JobSort),
     descending=st.booleans(),
     page=st.integers(1, 100_000),
+    ticked=st.lists(st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True), unique=True, max_size=8).map(tuple),
 )
 
 
@@ -84,3 +85,13 @@ def test_a_plain_list_has_a_plain_address() -> None:
 )
 def test_addresses_of_pages(found: str, expected: str) -> None:
     assert found == expected
+
+
+def test_one_job_more_than_can_be_compared_is_not_ticked() -> None:
+    filters = JobFilters(page=3)
+    for number in range(9):
+        filters = filters.tick(f"tj-{number}", ticked=True)
+    assert (filters.page, filters.ticked) == (3, tuple(f"tj-{number}" for number in range(8)))
+    assert not filters.filtered
+    assert filters.tick("tj-0", ticked=False).tick("tj-9", ticked=True).ticked[-1] == "tj-9"
+    assert JobFilters.parse({"ticked": "a/b,c", "search": "x"}) == JobFilters(search="x")

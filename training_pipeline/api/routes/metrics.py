@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from training_pipeline.api.deps import client_for
 from training_pipeline.api.parameters import JobId
 from training_pipeline.client.local import LocalClient
+from training_pipeline.domain.smoothing import MOST_SMOOTHING
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
 
@@ -25,6 +26,16 @@ Resolution = Annotated[
         examples=[500],
     ),
 ]
+Smoothing = Annotated[
+    float,
+    Query(
+        ge=0,
+        le=MOST_SMOOTHING,
+        description="Give exponential moving averages instead of the values as measured: the step before weighs this "
+        "much of the step itself.",
+        examples=[0.9],
+    ),
+]
 
 
 @router.get("/jobs/{job_id}/metrics", operation_id="getTrainingJobMetrics")
@@ -34,6 +45,7 @@ def get_training_job_metrics(
     from_step: Step = FIRST_STEP,
     to_step: Step = LAST_STEP,
     resolution: Resolution = 500,
+    smoothing: Smoothing = 0.0,
 ) -> TrainingJobMetrics:
     """Get the latest metrics of a job and its series, also while it runs."""
-    return client.metrics(job_id, from_step=from_step, to_step=to_step, resolution=resolution)
+    return client.metrics(job_id, from_step=from_step, to_step=to_step, resolution=resolution, smoothing=smoothing)

@@ -9,8 +9,15 @@ from fastapi import APIRouter, Query
 from training_pipeline.api.deps import client_for
 from training_pipeline.api.parameters import Cursor, PageRows, SheetId
 from training_pipeline.client.local import LocalClient
+from training_pipeline.domain.training_config import MOST_TOKENS
 from training_pipeline.domain.usage import Status
-from training_pipeline.schemas.sheet_pairs import SEARCH, VERDICT, TrainingSheetPairs
+from training_pipeline.schemas.sheet_contents import (
+    PairConversations,
+    TrainingSheetLengths,
+    TrainingSheetLifting,
+    TrainingSheetNearDuplicates,
+)
+from training_pipeline.schemas.sheet_pairs import PAIR_ID, SEARCH, VERDICT, TrainingSheetPairs
 from training_pipeline.schemas.training_sheet import TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 
 router = APIRouter(tags=["training sheets"])
@@ -47,13 +54,74 @@ def list_training_sheet_pairs(
         str | None,
         Query(pattern=SEARCH, description="Filter: text in the id of the pair, item or label.", examples=["qa-0003"]),
     ] = None,
+    text: Annotated[
+        str | None,
+        Query(
+            pattern=SEARCH,
+            description="Filter: what a message or tool call says. Only stewards find pairs that are left out.",
+            examples=["invoice"],
+        ),
+    ] = None,
     page_size: PageRows = 50,
     cursor: Cursor = None,
 ) -> TrainingSheetPairs:
     """List the pairs of a training sheet with their verdicts, by id. A cursor stays with the version it began with."""
     return client.sheet_pairs(
-        training_sheet_id, verdict=verdict, status=status, search=search, page_size=page_size, cursor=cursor
+        training_sheet_id,
+        verdict=verdict,
+        status=status,
+        search=search,
+        text=text,
+        page_size=page_size,
+        cursor=cursor,
     )
+
+
+@router.get("/training-sheets/{training_sheet_id}/conversations", operation_id="getPairConversations")
+def get_pair_conversations(
+    client: Annotated[LocalClient, client_for(LocalClient.pair_conversations)],
+    training_sheet_id: SheetId,
+    pair_id: Annotated[str, Query(pattern=PAIR_ID, description="Id of the pair.", examples=["qa-0003"])],
+) -> PairConversations:
+    """Read what a pair says. Of one that may not be trained on, only a steward may."""
+    return client.pair_conversations(training_sheet_id, pair_id)
+
+
+@router.get("/training-sheets/{training_sheet_id}/lengths", operation_id="getTrainingSheetLengths")
+def get_training_sheet_lengths(
+    client: Annotated[LocalClient, client_for(LocalClient.sheet_lengths)],
+    training_sheet_id: SheetId,
+    base_model: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=512,
+            description="Whose tokens; the default model's if left out.",
+            examples=["builtin:tiny"],
+        ),
+    ] = None,
+    max_length: Annotated[
+        int | None, Query(ge=16, le=MOST_TOKENS, description="Tokens after which a pair is cut.", examples=[384])
+    ] = None,
+) -> TrainingSheetLengths:
+    """Count the tokens of the pairs that may be trained on, by the base model's tokenizer where it is here."""
+    return client.sheet_lengths(training_sheet_id, base_model=base_model, max_length=max_length)
+
+
+@router.get("/training-sheets/{training_sheet_id}/near-duplicates", operation_id="getNearDuplicates")
+def get_near_duplicates(
+    client: Annotated[LocalClient, client_for(LocalClient.near_duplicates)], training_sheet_id: SheetId
+) -> TrainingSheetNearDuplicates:
+    """Find pairs that may be trained on and ask the same, or nearly."""
+    return client.near_duplicates(training_sheet_id)
+
+
+@router.get("/training-sheets/{training_sheet_id}/lifting", operation_id="getLifting", responses={409: {}})
+def get_lifting(
+    client: Annotated[LocalClient, client_for(LocalClient.what_lifting_adds)], training_sheet_id: SheetId
+) -> TrainingSheetLifting:
+    """Count how many more pairs could be trained on without each reason that a person can lift."""
+    return client.what_lifting_adds(training_sheet_id)
 
 
 @router.get("/training-sheets/{training_sheet_id}/preview", operation_id="previewTrainingSheet")

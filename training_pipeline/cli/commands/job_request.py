@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -29,6 +29,9 @@ FreshSplit = Annotated[bool, typer.Option("--fresh-split", help="Split anew, wit
 SplitSeed = Annotated[str | None, typer.Option(help="Seed of the split. Default: derived from the sheet's id.")]
 
 
+_SWITCHES: Final = {"true": True, "false": False}
+
+
 def config_of(pairs: Iterable[str], **stated: str) -> dict[str, Any]:
     """`training_config` from `key=value` pairs and options; an "auto" is left to the service.
 
@@ -40,7 +43,7 @@ def config_of(pairs: Iterable[str], **stated: str) -> dict[str, Any]:
         if not separator or not key:
             raise typer.BadParameter(f"{pair!r} is not of the form key=value.", param_hint="--config")
         found[key] = value
-    return {key: as_number(text) for key, text in found.items() if text != "auto"}
+    return {key: _SWITCHES.get(text.lower(), as_number(text)) for key, text in found.items() if text != "auto"}
 
 
 def request_of(sheet: str, model_name: str | None, config: Mapping[str, Any], **stated: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`training-pipeline jobs events`, `metrics`, `lineage` and `diff`: the records of training jobs."""
+"""`training-pipeline jobs events`, `metrics`, `lineage`, `diff` and `compare`: the records of training jobs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from training_pipeline.cli.commands import paging
 from training_pipeline.cli.commands.options import Cursor, JobId, Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
 from training_pipeline.cli.render import jobs
+from training_pipeline.cli.render.compare import job_comparison
 from training_pipeline.cli.render.diff import job_diff
 from training_pipeline.cli.render.lineage import lineage_pairs, lineage_record
 from training_pipeline.cli.render.metrics import metric_figures
@@ -109,6 +110,21 @@ def diff(
     with open_client(url, token) as client:
         found = client.diff(job_id, other_job_id, changes=change or (), page_size=limit, cursor=cursor)
     print_json(found) if json else say(job_diff(found, first_page=cursor is None))
+
+
+def compare(
+    job_ids: Annotated[list[str], typer.Argument(metavar="JOB_ID...", help="Two to eight training jobs.")],
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show training jobs side by side: may their losses be compared, what differs, and what came of them.
+
+    Every other one is compared with the first.
+    """
+    with open_client(url, token) as client:
+        found = client.compare(job_ids)
+    print_json(found) if json else say(job_comparison(found))
 
 
 def every_step(client: Client, job_id: str, from_step: int, to_step: int) -> Iterator[MetricPoint]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -10,6 +10,8 @@ from training_pipeline.cli.commands.options import Json, Token, Url, print_json,
 from training_pipeline.cli.commands.scores import EXIT_CODES, numbers
 from training_pipeline.cli.open_client import open_client
 
+#: The exit code of a decision that another person must approve.
+_WAITS: Final = 4
 Name = Annotated[str, typer.Argument(help="Full name of the model.")]
 Alias = Annotated[str, typer.Option(help="The alias.")]
 
@@ -45,7 +47,10 @@ def promote(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Move an alias to a version if the gate says so: exit code 0 ship, 2 do not ship, 3 not enough evidence."""
+    """Move an alias to a version if the gate says so.
+
+    Exit code 0 ship, 2 do not ship, 3 not enough evidence, 4 it waits for somebody else.
+    """
     from training_pipeline.cli.render.promotions import promotion_of
 
     gate: dict[str, Any] | None = None
@@ -55,7 +60,7 @@ def promote(
     with open_client(url, token) as client:
         made = client.promote(name, version, {"alias": alias, "gate": gate, "suite": suite, "held": held})
     print_json(made) if json else say(promotion_of(made))
-    raise typer.Exit(0 if made.verdict is None else EXIT_CODES[made.verdict])
+    raise typer.Exit(_WAITS if made.waits else 0 if made.verdict is None else EXIT_CODES[made.verdict])
 
 
 def roll_back(

@@ -1,4 +1,4 @@
-"""`training-pipeline sheets`: list, check, preview and import training sheets."""
+"""`training-pipeline sheets`: list, check, preview, import and review training sheets."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from training_pipeline.app.sheet_source import file_sheets, sheet_source
+from training_pipeline.cli.commands import sheets_edit
 from training_pipeline.cli.commands.sheets_import import import_file, mapping_in
 from training_pipeline.cli.render.imported import found_as_json, show_found
 from training_pipeline.cli.render.sheet import report_as_json, show_diff, show_head, show_report
@@ -35,8 +36,9 @@ from training_pipeline.sheets.importing.importer import examine
 from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.request import ImportRequest
 
-app = typer.Typer(help="List, check, preview and import training sheets.", no_args_is_help=True)
+app = typer.Typer(help="List, check, preview, import and review training sheets.", no_args_is_help=True)
 app.command("import")(import_file)
+sheets_edit.add_to(app)
 
 SheetId = Annotated[str, typer.Argument(help="The training sheet's id.", metavar="ID")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -71,6 +71,9 @@ def import_file(
     template_version: Annotated[str, typer.Option(help="Its version.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="Tag of the source table, as PHI; may be repeated.")] = None,
     owner: Annotated[str, typer.Option(help="Owner of the training sheet.")] = "",
+    evaluate_on: Annotated[
+        str, typer.Option(help="Evaluation suite on which every model trained on it is evaluated.")
+    ] = "",
     description: Annotated[str, typer.Option(help="Description of the training sheet.")] = "",
     data_format: Annotated[
         str, typer.Option("--format", help="Format of the rows, such as label-studio. Default: recognised.")
@@ -146,6 +149,7 @@ def import_file(
         template=_reference(template_id, template_name, template_version),
         tags=tuple(tag or ()),
         owner=owner,
+        evaluate_on=evaluate_on,
         description=description,
     )
     console = Console()

@@ -50,7 +50,9 @@ def promotions_of(found: ModelPromotions) -> RenderableType:
 
 def _moved(made: ModelPromotion) -> str:
     if made.moved_at is None:
-        return f"{made.alias} stays where it is: version {made.previous_version or 'none'}. Decision {made.number}."
+        where = f"is version {made.previous_version}" if made.previous_version else "names no version"
+        waits = f" It waits: somebody else than {made.actor} must promote it, too." if made.waits else ""
+        return f"{made.alias} of {made.model_name} still {where}. Decision {made.number}.{waits}"
     if made.model_version is None:
         return f"{made.alias} of {made.model_name} names no version now. Decision {made.number}."
     return f"{made.alias} of {made.model_name} is version {made.model_version} now. Decision {made.number}."

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Final
 
 DEFINITIONS: Final = "training_pipeline.definitions"
+#: What is done once for all runs.
+AHEAD: Final = ("training_pipeline.defs.ahead",)
 #: Part of the identity of sensors, schedules and run keys: never change it.
 LOCATION: Final = "training_pipeline"
 
 
 def command(path: Path) -> list[str]:
     """The command that serves the definitions on the socket `path`."""
-    arguments = f"{os.fspath(path)!r}, {DEFINITIONS!r}, {LOCATION!r}"
+    arguments = f"{os.fspath(path)!r}, {DEFINITIONS!r}, {LOCATION!r}, {AHEAD!r}"
     return [sys.executable, "-c", f"from training_pipeline.infra.dagster_code_server import serve; serve({arguments})"]
 
 

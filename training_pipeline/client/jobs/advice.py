@@ -33,6 +33,11 @@ def job_advice(store: JobStore, job_id: str) -> TrainingJobAdvice:
     )
 
 
+def estimate_of(store: JobStore, job_id: str) -> EstimateGiven | None:
+    """The estimate stored with the job; None for a job of an earlier release. Raises `NotFound`."""
+    return _read(EstimateGiven, store.created_with(job_id).get(ESTIMATE))
+
+
 def _read(kind: type[M], stored: object) -> M | None:
     """What was given; None for a job of an earlier release, or of a later one that says it otherwise."""
     try:

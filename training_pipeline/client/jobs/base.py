@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -10,6 +10,7 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.comparison import TrainingJobComparison
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
@@ -96,9 +97,15 @@ class Jobs(Protocol):
         """A page of a job's events, newest first."""
 
     def metrics(
-        self, job_id: str, *, from_step: int | None = None, to_step: int | None = None, resolution: int = 500
+        self,
+        job_id: str,
+        *,
+        from_step: int | None = None,
+        to_step: int | None = None,
+        resolution: int = 500,
+        smoothing: float = 0.0,
     ) -> TrainingJobMetrics:
-        """The latest metrics of a job, and its series."""
+        """The latest metrics of a job, and its series: as measured, or smoothed by this weight of what was before."""
 
     def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
         """A part of what the trainer has printed: whole lines from `offset` on, or the last ones."""
@@ -130,6 +137,9 @@ class Jobs(Protocol):
         cursor: str | None = None,
     ) -> TrainingJobDiff:
         """What differs between two jobs, with a page of the pairs that changed in one of these ways, or in any."""
+
+    def compare(self, job_ids: Sequence[str]) -> TrainingJobComparison:
+        """Two to eight jobs side by side: what differs, what came of them, and whether their losses may be compared."""
 
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
         """The events with an id above `after`, and the job whenever it changed, to its end: that comes, too."""

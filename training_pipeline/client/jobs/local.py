@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from training_pipeline.app.readiness import daemon_runs
 from training_pipeline.app.waiting import waiting
 from training_pipeline.client.jobs.advice import job_advice
 from training_pipeline.client.jobs.base import Created, Notice, Pairs, Update
+from training_pipeline.client.jobs.compare import job_comparison
 from training_pipeline.client.jobs.diff import diff_page
 from training_pipeline.client.jobs.idempotent import create_once
 from training_pipeline.client.jobs.log import log_part
@@ -21,9 +22,11 @@ from training_pipeline.domain.access import Role, require
 from training_pipeline.domain.job import ACTIVE, TERMINAL, Action, JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.domain.smoothing import MOST_SMOOTHING
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
+from training_pipeline.schemas.comparison import TrainingJobComparison
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
@@ -161,7 +164,13 @@ class LocalJobs(OnServices):
 
     @needs(Role.VIEWER)
     def metrics(
-        self, job_id: str, *, from_step: int | None = None, to_step: int | None = None, resolution: int = 500
+        self,
+        job_id: str,
+        *,
+        from_step: int | None = None,
+        to_step: int | None = None,
+        resolution: int = 500,
+        smoothing: float = 0.0,
     ) -> TrainingJobMetrics:
         """See `Client`."""
         first = FIRST_STEP if from_step is None else from_step
@@ -169,8 +178,11 @@ class LocalJobs(OnServices):
         if last < first:
             raise paging.invalid("to_step", "no_stretch", "must not be less than from_step")
         job = self._services.jobs.get(job_id)
-        series = metric_series(self._services.store, job_id, from_step=first, to_step=last, resolution=resolution)
-        return TrainingJobMetrics.of(job, series)
+        if not 0 <= smoothing <= MOST_SMOOTHING:
+            raise paging.invalid("smoothing", "out_of_bounds", f"must be 0 to {MOST_SMOOTHING}")
+        store = self._services.store
+        series = metric_series(store, job_id, from_step=first, to_step=last, resolution=resolution, smoothing=smoothing)
+        return TrainingJobMetrics.of(job, series, smoothing=smoothing)
 
     @needs(Role.VIEWER)
     def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
@@ -214,6 +226,11 @@ class LocalJobs(OnServices):
     ) -> TrainingJobDiff:
         """See `Client`."""
         return diff_page(self._services.store, first_id, second_id, changes=changes, page_size=page_size, cursor=cursor)
+
+    @needs(Role.VIEWER)
+    def compare(self, job_ids: Sequence[str]) -> TrainingJobComparison:
+        """See `Client`."""
+        return job_comparison(self._services.store, job_ids)
 
     @needs(Role.VIEWER)
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
+from training_pipeline.schemas.comparison import TrainingJobComparison
 from training_pipeline.schemas.diff import TrainingJobDiff
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
@@ -100,10 +101,21 @@ class RemoteJobs(OverHttp):
         return self._service.ask(TrainingJobEventPage, "GET", _job(job_id, "/events"), params=params)
 
     def metrics(
-        self, job_id: str, *, from_step: int | None = None, to_step: int | None = None, resolution: int = 500
+        self,
+        job_id: str,
+        *,
+        from_step: int | None = None,
+        to_step: int | None = None,
+        resolution: int = 500,
+        smoothing: float = 0.0,
     ) -> TrainingJobMetrics:
         """See `Client`."""
-        params = {"from_step": from_step, "to_step": to_step, "resolution": resolution}
+        params = {
+            "from_step": from_step,
+            "to_step": to_step,
+            "resolution": resolution,
+            "smoothing": smoothing or None,
+        }
         return self._service.ask(TrainingJobMetrics, "GET", _job(job_id, "/metrics"), params=params)
 
     def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
@@ -145,6 +157,11 @@ class RemoteJobs(OverHttp):
         params = {"changes": list(changes) or None, "page_size": page_size, "cursor": cursor}
         path = _job(first_id, f"/diff/{quote(second_id, safe='')}")
         return self._service.ask(TrainingJobDiff, "GET", path, params=params)
+
+    def compare(self, job_ids: Sequence[str]) -> TrainingJobComparison:
+        """See `Client`."""
+        params = {"jobs": ",".join(job_ids)}
+        return self._service.ask(TrainingJobComparison, "GET", "/jobs/compare", params=params)
 
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:
         """See `Client`, and `stream.follow`."""

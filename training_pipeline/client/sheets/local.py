@@ -8,11 +8,26 @@ from typing import Any
 
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
+from training_pipeline.client.sheets.contents import lengths, near_duplicates, pair_conversations, what_lifting_adds
+from training_pipeline.client.sheets.edits import edit_page, pair_text
 from training_pipeline.client.sheets.rows import sheet_changes, sheet_pair_page, sheet_versions
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.access import Role
+from training_pipeline.domain.export_summary import ExportSummary as Counted
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
+from training_pipeline.schemas.sheet_contents import (
+    PairConversations,
+    TrainingSheetLengths,
+    TrainingSheetLifting,
+    TrainingSheetNearDuplicates,
+)
+from training_pipeline.schemas.sheet_edit import (
+    EditTrainingSheetPairs,
+    TrainingSheetEdit,
+    TrainingSheetEdits,
+    UndoTrainingSheetEdit,
+)
 from training_pipeline.schemas.sheet_import import ApproveTrainingSheet, ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.training_sheet import (
@@ -42,9 +57,14 @@ class LocalSheets(OnServices):
         """See `Client`."""
         with self._services.source.open(sheet_id) as opened:
             withdrawn = self._services.revocations.withdrawn(sheet_id)
-            summary = ExportSummary.of(export_summary(opened, self._services.policy, withdrawn=withdrawn))
+            counted = self._services.sheet_findings.find(
+                Counted,
+                opened.digest,
+                lambda: export_summary(opened, self._services.policy, withdrawn=withdrawn),
+                withdrawn=withdrawn,
+            )
             fields = TrainingSheet.fields_of(opened.sheet)
-            return TrainingSheetDetails(**fields, digest=opened.digest, export_summary=summary)
+            return TrainingSheetDetails(**fields, digest=opened.digest, export_summary=ExportSummary.of(counted))
 
     @needs(Role.VIEWER)
     def sheet_pairs(
@@ -54,19 +74,44 @@ class LocalSheets(OnServices):
         verdict: str | None = None,
         status: str | None = None,
         search: str | None = None,
+        text: str | None = None,
         page_size: int = 50,
         cursor: str | None = None,
     ) -> TrainingSheetPairs:
         """See `Client`."""
         return sheet_pair_page(
             self._services,
+            self.caller,
             sheet_id,
             verdict=verdict,
             status=status,
             search=search,
+            text=text,
             page_size=page_size,
             cursor=cursor,
         )
+
+    @needs(Role.VIEWER)
+    def pair_conversations(self, sheet_id: str, pair_id: str) -> PairConversations:
+        """See `Client`."""
+        return pair_conversations(self._services, self.caller, sheet_id, pair_id)
+
+    @needs(Role.VIEWER)
+    def sheet_lengths(
+        self, sheet_id: str, *, base_model: str | None = None, max_length: int | None = None
+    ) -> TrainingSheetLengths:
+        """See `Client`."""
+        return lengths(self._services, sheet_id, base_model, max_length)
+
+    @needs(Role.VIEWER)
+    def near_duplicates(self, sheet_id: str) -> TrainingSheetNearDuplicates:
+        """See `Client`."""
+        return near_duplicates(self._services, sheet_id)
+
+    @needs(Role.VIEWER)
+    def what_lifting_adds(self, sheet_id: str) -> TrainingSheetLifting:
+        """See `Client`."""
+        return what_lifting_adds(self._services, sheet_id)
 
     @needs(Role.VIEWER)
     def sheet_versions(self, sheet_id: str) -> tuple[str, ...]:
@@ -90,7 +135,7 @@ class LocalSheets(OnServices):
     @needs(Role.OPERATOR)
     def look_at_upload(self, upload: Upload, asked: ImportTrainingSheet) -> ImportDryRun:
         """What an upload would become, which the REST API asks for with `dry_run`; makes no training sheet."""
-        found = self._services.imports.look(upload, asked.request())
+        found = self._services.imports.look(upload, asked.request(), replace=asked.replace)
         return ImportDryRun.of(upload.id, upload.file.name, found)
 
     @needs(Role.OPERATOR)
@@ -120,3 +165,40 @@ class LocalSheets(OnServices):
         asked = checked(ApproveTrainingSheet, body)
         self._services.imports.approve(sheet_id, digest=asked.digest, caller=self.caller)
         return self.training_sheet(sheet_id)
+
+    @needs(Role.STEWARD)
+    def edit_pairs(self, sheet_id: str, body: Mapping[str, Any] | EditTrainingSheetPairs) -> TrainingSheetEdit:
+        """See `Client`."""
+        asked = checked(EditTrainingSheetPairs, body)
+        edits, actor = self._services.sheet_edits, self.caller.name
+        self._services.source.get(sheet_id)
+        made = edits.edit(sheet_id, asked.pair_ids, asked.edit(), digest=asked.digest, actor=actor)
+        return TrainingSheetEdit.of(made)
+
+    @needs(Role.STEWARD)
+    def undo_edit(
+        self, sheet_id: str, number: int, body: Mapping[str, Any] | UndoTrainingSheetEdit
+    ) -> TrainingSheetEdit:
+        """See `Client`."""
+        asked = checked(UndoTrainingSheetEdit, body)
+        self._services.source.get(sheet_id)
+        made = self._services.sheet_edits.undo(sheet_id, number, digest=asked.digest, actor=self.caller.name)
+        return TrainingSheetEdit.of(made)
+
+    @needs(Role.VIEWER)
+    def sheet_edits(
+        self,
+        sheet_id: str,
+        *,
+        pair_id: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingSheetEdits:
+        """See `Client`."""
+        return edit_page(self._services, sheet_id, pair_id=pair_id, page=page, page_size=page_size, cursor=cursor)
+
+    @needs(Role.STEWARD)
+    def pair_text(self, sheet_id: str, pair_id: str) -> tuple[tuple[str, str], ...]:
+        """Role and content of each message of a pair that may be edited; the REST API does not offer this."""
+        return pair_text(self._services, sheet_id, pair_id)

@@ -7,6 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 from training_pipeline.client.http import OverHttp
+from training_pipeline.schemas.sheet_contents import (
+    PairConversations,
+    TrainingSheetLengths,
+    TrainingSheetLifting,
+    TrainingSheetNearDuplicates,
+)
+from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.training_sheet import TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 
@@ -29,18 +36,60 @@ class RemoteSheets(OverHttp):
         verdict: str | None = None,
         status: str | None = None,
         search: str | None = None,
+        text: str | None = None,
         page_size: int = 50,
         cursor: str | None = None,
     ) -> TrainingSheetPairs:
         """See `Client`."""
-        params = {"verdict": verdict, "status": status, "search": search, "page_size": page_size, "cursor": cursor}
-        path = f"/training-sheets/{quote(sheet_id, safe='')}/pairs"
-        return self._service.ask(TrainingSheetPairs, "GET", path, params=params)
+        filters = {"verdict": verdict, "status": status, "search": search, "text": text}
+        params = {**filters, "page_size": page_size, "cursor": cursor}
+        return self._service.ask(TrainingSheetPairs, "GET", _sheet(sheet_id, "/pairs"), params=params)
+
+    def pair_conversations(self, sheet_id: str, pair_id: str) -> PairConversations:
+        """See `Client`."""
+        path = _sheet(sheet_id, "/conversations")
+        return self._service.ask(PairConversations, "GET", path, params={"pair_id": pair_id})
+
+    def sheet_lengths(
+        self, sheet_id: str, *, base_model: str | None = None, max_length: int | None = None
+    ) -> TrainingSheetLengths:
+        """See `Client`."""
+        params = {"base_model": base_model, "max_length": max_length}
+        return self._service.ask(TrainingSheetLengths, "GET", _sheet(sheet_id, "/lengths"), params=params)
+
+    def near_duplicates(self, sheet_id: str) -> TrainingSheetNearDuplicates:
+        """See `Client`."""
+        return self._service.ask(TrainingSheetNearDuplicates, "GET", _sheet(sheet_id, "/near-duplicates"))
+
+    def what_lifting_adds(self, sheet_id: str) -> TrainingSheetLifting:
+        """See `Client`."""
+        return self._service.ask(TrainingSheetLifting, "GET", _sheet(sheet_id, "/lifting"))
 
     def approve_sheet(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetDetails:
         """See `Client`."""
         path = f"/training-sheets/{quote(sheet_id, safe='')}/approve"
         return self._service.ask(TrainingSheetDetails, "POST", path, body=body)
+
+    def edit_pairs(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetEdit:
+        """See `Client`."""
+        return self._service.ask(TrainingSheetEdit, "PATCH", _sheet(sheet_id, "/pairs"), body=body)
+
+    def undo_edit(self, sheet_id: str, number: int, body: Mapping[str, Any]) -> TrainingSheetEdit:
+        """See `Client`."""
+        return self._service.ask(TrainingSheetEdit, "POST", _sheet(sheet_id, f"/edits/{number}/undo"), body=body)
+
+    def sheet_edits(
+        self,
+        sheet_id: str,
+        *,
+        pair_id: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+    ) -> TrainingSheetEdits:
+        """See `Client`."""
+        params = {"pair_id": pair_id, "page": page, "page_size": page_size, "cursor": cursor}
+        return self._service.ask(TrainingSheetEdits, "GET", _sheet(sheet_id, "/edits"), params=params)
 
     def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:
         """See `Client`."""

@@ -11,6 +11,7 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
+from training_pipeline.domain.rules.engine_words import let
 from training_pipeline.domain.rules.text import lowered, trimmed
 from training_pipeline.domain.usage import STRICTNESS, Use
 
@@ -20,10 +21,15 @@ _ONLY_KNOWN: Final = f"^,(,|(({'|'.join(Use)}),)+)$"
 
 def words(uses: ir.ArrayValue) -> ir.StringValue:
     """The words, trimmed and in lower case, each between commas; null where the list is null."""
-    # A comma must not make two words of one; a null or an empty word must not vanish.
-    spelled = uses.map(lambda word: lowered(trimmed(word.replace(",", _UNKNOWN))).nullif("").fill_null(_UNKNOWN))
-    # Joined, an empty list is null on Databricks and empty in DuckDB.
-    return ibis.cases((uses.notnull(), ibis.literal(",") + spelled.join(",").fill_null("") + ","))
+    # Joined, an empty list is null on Databricks and empty in DuckDB, which would work it out twice.
+    joined = let(uses.map(_spelled), lambda spelled: spelled.join(","))
+    return ibis.cases((uses.notnull(), ibis.literal(",") + joined.fill_null("") + ","))
+
+
+def _spelled(word: ir.StringValue) -> ir.StringValue:
+    # Nearly all are spelled well. A comma must not make two words of one; a null or an empty word must not vanish.
+    other = lowered(trimmed(word.replace(",", _UNKNOWN))).nullif("").fill_null(_UNKNOWN)
+    return ibis.cases((word.isin(list(Use)), word), else_=other)
 
 
 def names(uses: ir.StringValue, use: Use) -> ir.BooleanValue:

@@ -7,9 +7,14 @@ obeyed.
 from __future__ import annotations
 
 import re
+from functools import reduce
+from operator import or_
 from typing import Final
 
+import ibis
 import ibis.expr.types as ir
+
+from training_pipeline.domain.rules.engine_words import let
 
 #: Llama 2 and Mistral, Gemma, Nemotron. Those of ChatML (Qwen), Llama 3 and 4, Phi, gpt-oss and DeepSeek have a form of
 #: their own.
@@ -37,6 +42,8 @@ _TOKENS: Final = (
 #: The second is DeepSeek's, with a full-width bar.
 _FORMS: Final = (r"<\|[A-Za-z0-9_]{1,40}\|>", "<\uff5c[^<>\uff5c]{1,40}\uff5c>")
 _PATTERN: Final = "|".join([*_FORMS, *map(re.escape, _TOKENS)])
+#: Every token begins with one of them, and few texts have either.
+_FIRST: Final = "<["
 
 
 def spells_control_token(messages: ir.ArrayValue) -> ir.BooleanValue:
@@ -50,4 +57,10 @@ def spells_control_token(messages: ir.ArrayValue) -> ir.BooleanValue:
             + message["tool_calls"].fill_null("")
         )
     )
-    return said.join("\n").re_search(_PATTERN)
+
+    def spelled(text: ir.StringValue) -> ir.BooleanValue:
+        maybe = reduce(or_, (text.contains(first) for first in _FIRST))
+        return ibis.cases((maybe, text.re_search(_PATTERN)), (text.notnull(), False))
+
+    # DuckDB works out twice what it joins.
+    return let(let(said, lambda texts: texts.join("\n")), spelled)

@@ -27,12 +27,11 @@ import ibis.expr.types as ir
 from training_pipeline.domain.rules.engine_words import EngineWords, let
 from training_pipeline.domain.rules.text import WHITE_SPACE
 
-#: One character that may need the table, and what is dropped of ASCII.
+#: One character that may need the table.
 _OTHER: Final = r"[^\x{0}-\x{7F}]"
-_BLANKS: Final = r"[\x{0}-\x{20}\x{7F}]+"
-#: White space that nearly every text has, and what is rare.
+#: What is dropped of ASCII: white space that nearly every text has, and what is rare, spelled as a pattern.
 _COMMON: Final = " \n"
-_RARE: Final = r"[\x{0}-\x{9}\x{B}-\x{1F}\x{7F}]"
+_RARE: Final = r"\x{0}-\x{9}\x{B}-\x{1F}\x{7F}"
 _WHITE: Final = " ".join(f"{ord(blank):X}" for blank in WHITE_SPACE)
 _IOTA_MARK, _IOTA = "\u0345", "\u03b9"
 
@@ -129,10 +128,13 @@ def composed_letters() -> Mapping[str, str]:
 
 @cache
 def _needs_folding() -> str:
-    """A class with all that more than lower case may be needed for; so no engine's own idea of that counts."""
+    """A class with all that more than lower case may be needed for; so no engine's own idea of that counts. Rare white
+    space is in it, so that a text is looked through once for both.
+    """
     changed = folded_images().keys() | mark_ranks().keys()
     plain = {code for code in codes(_CASELESS) if code not in changed} | set(_LATIN) | set(range(_ASCII))
-    return f"[{_spelled((code for code in range(sys.maxunicode + 1) if code not in plain), gap=3)}]"
+    others = _spelled((code for code in range(sys.maxunicode + 1) if code not in plain), gap=3)
+    return f"[{_RARE}{others}]"
 
 
 @cache
@@ -194,11 +196,17 @@ class NormalForm:
         return ~text.re_search(f"{_needs_spelling()}|^[{_pattern(_WHITE)}]|[{_pattern(_WHITE)}]\\z")
 
     def _folded(self, text: ir.StringValue) -> ir.StringValue:
-        """`text`, without white space, in the one spelling and case."""
-        plain = text.lower().replace(_SHARP_S, "ss")
-        # The mark becomes a letter once it has its place among the marks.
-        ordered = self._ordered(self._mapped(text, "folded")).replace(_IOTA_MARK, _IOTA)
-        return ibis.cases((text.re_search(_needs_folding()), self._composed(ordered)), else_=plain)
+        """`text`, without common white space, in the one spelling and case, and without any other."""
+
+        def by_table(text: ir.StringValue) -> ir.StringValue:
+            # The mark becomes a letter once it has its place among the marks.
+            return self._composed(self._ordered(self._mapped(text, "folded")).replace(_IOTA_MARK, _IOTA))
+
+        return ibis.cases(
+            (text.re_search(_needs_folding()), let(self.words.without(text, f"[{_RARE}]+"), by_table)),
+            (text.contains(_SHARP_S), text.lower().replace(_SHARP_S, "ss")),
+            else_=text.lower(),
+        )
 
     def _composed(self, text: ir.StringValue) -> ir.StringValue:
         """With the letters of Latin-1 as one character each."""
@@ -242,11 +250,10 @@ class NormalForm:
         return let(images, whole)
 
     def _squeezed(self, text: ir.StringValue) -> ir.StringValue:
-        """Without white space and control characters of ASCII. Splitting takes a fraction of the time of a pattern."""
-        common = text
+        """Without the white space that is common. Splitting takes a fraction of the time of a pattern."""
         for character in _COMMON:
-            common = self.words.joined(common.split(character), "")
-        return ibis.cases((text.re_search(_RARE), self.words.without(text, _BLANKS)), else_=common)
+            text = self.words.joined(text.split(character), "")
+        return text
 
     def _ordered(self, text: ir.StringValue) -> ir.StringValue:
         """Marks that stand side by side in the order of their canonical combining class."""
@@ -271,7 +278,7 @@ class NormalForm:
     def _bare(self, text: ir.StringValue) -> ir.StringValue:
         """Without the punctuation at either end; as it is where nothing else would be left."""
         bare = self._without_ends(text, f"[{_spelled(punctuation())}]+")
-        return bare.nullif("").fill_null(text)
+        return let(bare, lambda bare: ibis.cases((bare == "", text), else_=bare))
 
     def _without_ends(self, text: ir.StringValue, pattern: str) -> ir.StringValue:
         """Two patterns: one that is bound to an end as a whole is not looked for in all of the text."""

@@ -11,6 +11,7 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
+from training_pipeline.domain.rules.engine_words import let
 from training_pipeline.domain.rules.text import is_blank
 from training_pipeline.domain.training_sheet import ROLES
 
@@ -55,7 +56,8 @@ def _letter(message: ir.StructValue) -> ir.StringValue:
 
 def chat_letters(messages: ir.ArrayValue) -> ir.StringValue:
     """A letter for each message; null where `messages` is null."""
-    return messages.map(_letter).join("")
+    # DuckDB works out twice what it joins.
+    return let(messages.map(_letter), lambda letters: letters.join(""))
 
 
 def is_chat(letters: ir.StringValue) -> ir.BooleanValue:

@@ -96,7 +96,15 @@ def _facts(each: Answer) -> dict[str, Any]:
         "answer_tokens": each.answer_tokens,
         "stopped": None if each.stopped is None else float(each.stopped),
         "choice_accuracy": choice,
+        "bits_per_byte": _bits(each),
     }
+
+
+def _bits(each: Answer) -> float | None:
+    if not each.logprobs:
+        return None
+    tokens = len(each.logprobs)
+    return scorers.bits_per_byte(-sum(each.logprobs) / tokens, tokens, each.expected)
 
 
 def _answers(lines: Iterable[str]) -> Iterator[Answer]:

@@ -30,6 +30,7 @@ from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluati
 from training_pipeline.models.evaluation.results import figures_of
 from training_pipeline.models.evaluation.subjects import CHAMPION, asked_base, asked_version
 from training_pipeline.models.evaluation.suites import Suites
+from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions
@@ -71,12 +72,14 @@ class Evaluations:
         aliases: Aliases,
         suites: Suites,
         versions: ModelVersions,
+        tracked: TrackedFigures,
         *,
         refuse_near: bool = True,
     ) -> None:
         self._store, self._source, self._policy = store, source, policy
         self._backend, self._aliases = backend, aliases
         self._suites, self._versions, self._refuse_near = suites, versions, refuse_near
+        self._tracked = tracked
 
     def start(
         self, name: str, version: str, suite: str, *, champion: str | None = None, base: bool = True, actor: str
@@ -144,10 +147,14 @@ class Evaluations:
         return records.get(self._store, evaluation_id)
 
     def settle_all(self) -> int:
-        """Carry on every evaluation that has not ended; how many there are. One that cannot be stops no other."""
+        """Carry on every evaluation that has not ended; how many there are. One that cannot be stops no other.
+
+        What MLflow has not heard of yet, it is told.
+        """
         found = records.active(self._store)
         for each in found:
             self.settle(each)
+        self._tracked.write_due()
         return len(found)
 
     def settle(self, evaluation: Evaluation) -> None:
@@ -214,6 +221,7 @@ class Evaluations:
         figures = [figure.model_dump(mode="json") for figure in figures_of(found)]
         values = {"scores": stored, "figures": figures, "message": "", "error": None}
         records.change(self._store, evaluation, status=EvaluationStatus.SUCCEEDED, **values)
+        self._tracked.write_due()
 
     def _fail(self, evaluation: Evaluation, error: PipelineError) -> None:
         """End an evaluation that would fail again: its run first, so that none goes on unseen."""

@@ -44,6 +44,7 @@ METRICS: Final[Mapping[str, Metric]] = {
         Metric("json_f1", "higher", (0.0, 1.0)),
         Metric("rouge_l", "higher", (0.0, 1.0)),
         Metric("token_loss", "lower", None),
+        Metric("bits_per_byte", "lower", None),
         Metric("answer_tokens", None, None),
         _proportion("stopped"),
     )

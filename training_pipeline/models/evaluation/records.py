@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -170,6 +170,11 @@ def of_version(store: JobStore, name: str, version: str) -> list[Evaluation]:
     """The evaluations of a version, the newest first. Reads only."""
     table = model_evaluations.c
     return _all(store, table.model_name == name, table.model_version == version)
+
+
+def of_jobs(store: JobStore, job_ids: Collection[str]) -> list[Evaluation]:
+    """The evaluations of the versions that these jobs trained, the newest first. Reads only."""
+    return _all(store, model_evaluations.c.job_id.in_(job_ids))
 
 
 def active(store: JobStore) -> list[Evaluation]:

@@ -42,7 +42,14 @@ model_evaluations = Table(
     # Null until it has succeeded: where the scores are, and what they come to.
     Column("scores", JSONB),
     Column("figures", JSONB),
+    # When MLflow was told the figures.
+    Column("logged_at", DateTime(timezone=True)),
     Index("ix_model_evaluations_model_name_model_version", "model_name", "model_version"),
+    Index(
+        "ix_model_evaluations_unlogged",
+        "created_at",
+        postgresql_where=text("status = 'succeeded' AND logged_at IS NULL"),
+    ),
     # One at a time of a version on a suite.
     Index(
         "ix_model_evaluations_active",

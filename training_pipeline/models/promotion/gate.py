@@ -201,13 +201,15 @@ def _unscored(gate: Gate, asked: str, name: str) -> Finding:
 
 def _turned(interval: Interval, sign: int) -> Interval:
     """The interval of what is `sign` times as large."""
-    lower, upper = sorted((sign * interval.lower, sign * interval.upper))
-    return interval.model_copy(update={"estimate": sign * interval.estimate, "lower": lower, "upper": upper})
+    lower, upper = sorted((sign * interval.lower + 0.0, sign * interval.upper + 0.0))  # no -0 is ever shown
+    return interval.model_copy(update={"estimate": sign * interval.estimate + 0.0, "lower": lower, "upper": upper})
 
 
 def _compared(one: Comparison) -> str:
     counted = f"{one.wins:,} wins, {one.losses:,} losses, {one.ties:,} ties"
-    return f"{one.metric} is better by {_in_words(one.difference)}: {counted}"
+    is_worse = one.difference.estimate < 0
+    by = _in_words(_turned(one.difference, -1 if is_worse else 1))
+    return f"{one.metric} is {'worse' if is_worse else 'better'} by {by}: {counted}"
 
 
 def _in_words(interval: Interval) -> str:

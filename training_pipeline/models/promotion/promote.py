@@ -15,6 +15,7 @@ from training_pipeline.models.evaluation import records as evaluations
 from training_pipeline.models.evaluation.evaluations import require_usable
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus, digest_of
 from training_pipeline.models.evaluation.results import scores_of
+from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.promotion import records
 from training_pipeline.models.promotion.gate import Finding, Gate, Verdict, decide, judge, parse_gate
 from training_pipeline.models.promotion.records import Promotion, PromotionKind
@@ -27,14 +28,25 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 ALIAS: Final = r"^(?!latest$)(?!v\d+$)[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
 #: Figures that are older do not move an alias.
 FRESH: Final = timedelta(days=90)
+_HOW: Final = "`training-pipeline models evaluate`"
 
 
 class Promotions:
     """Moves aliases, one decision of a model at a time."""
 
-    def __init__(self, store: JobStore, database: Database, aliases: Aliases, versions: ModelVersions) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        database: Database,
+        aliases: Aliases,
+        versions: ModelVersions,
+        suites: Suites,
+        *,
+        four_eyes: bool = False,
+    ) -> None:
         self._store, self._database = store, database
-        self._aliases, self._versions = aliases, versions
+        self._aliases, self._versions, self._suites = aliases, versions, suites
+        self._four_eyes = four_eyes
 
     def promote(
         self,
@@ -50,12 +62,15 @@ class Promotions:
         """Ask the gate whether the alias may name this version, put its decision on record, and move it if it may.
 
         Without a `gate`, that of the last decision about the alias. Without a `suite`, the one of the latest
-        evaluation. `held` is the version that the caller believes to hold the alias. Raises `NotFound`, `Tainted`,
+        evaluation. `held` is the version that the caller believes to hold the alias. With four eyes, the decision of
+        one person waits until another one has the same version judged by the same gate. Raises `NotFound`, `Tainted`,
         `InvalidRequest`, `Conflict` where the alias is there already or was moved meanwhile, and `Unavailable` where
         the registry does not answer: then nothing was moved.
         """
         _require_alias(alias)
         asked = self._gate(name, alias, gate)
+        if suite is not None:
+            self._suites.get(suite)
         with advisory_lock.hold(self._database, f"alias {name} {alias}"):
             subject = self._versions.subject(name, version)
             require_usable(subject)
@@ -66,7 +81,10 @@ class Promotions:
                 raise _moved(name, alias, before)
             found = self._evaluation(name, version, suite)
             digest = digest_of(subject.record.model_files)
-            decision = decide((*self._decided(asked, found, digest, before), *self._permitted(name, version)))
+            decision = decide((*self._decided(asked, found, digest, before, suite), *self._permitted(name, version)))
+            lets = decision.verdict is Verdict.SHIP
+            first = self._first(name, version, alias, asked, before, actor) if self._four_eyes and lets else None
+            waits = self._four_eyes and lets and first is None
             # It may have been tainted while all of this was looked at.
             require_usable(self._versions.subject(name, version))
             stored = records.add(
@@ -79,12 +97,12 @@ class Promotions:
                 evaluation_id=None if found is None else found.id,
                 gate=asked.model_dump(mode="json"),
                 decision=decision.model_dump(mode="json"),
-                reason=f"The gate says: {decision.verdict}.",
+                reason=_reason(decision.verdict, actor, first, waits=waits),
                 actor=actor,
+                waits=waits,
+                approves=None if first is None else first.number,
             )
-            if decision.verdict is not Verdict.SHIP:
-                return stored
-            return self._move(stored)
+            return self._move(stored) if lets and not waits else stored
 
     def roll_back(self, name: str, alias: str, *, reason: str, actor: str) -> Promotion:
         """Move the alias back to the version that had it before it was moved last, or off where none had.
@@ -128,6 +146,18 @@ class Promotions:
         if newest is not None and newest.is_open and newest.model_version == now:
             records.moved(self._store, newest.number)
         return now
+
+    def _first(
+        self, name: str, version: str, alias: str, gate: Gate, before: str | None, actor: str
+    ) -> Promotion | None:
+        """The decision of somebody else that waits for this very one, if any. Nothing was moved since."""
+        for each in records.of_model(self._store, name, alias):
+            if each.moved_at is not None:
+                return None
+            same = (each.model_version, each.previous_version, each.gate) == (version, before, gate)
+            if each.waits and same and each.actor != actor:
+                return each
+        return None
 
     def _last(self, name: str, alias: str) -> Promotion | None:
         """The promotion that is in force: each roll back takes one back."""
@@ -175,9 +205,12 @@ class Promotions:
         done = (each for each in found if each.status is EvaluationStatus.SUCCEEDED)
         return next((each for each in done if suite is None or each.suite_name == suite), None)
 
-    def _decided(self, gate: Gate, found: Evaluation | None, digest: str, before: str | None) -> tuple[Finding, ...]:
+    def _decided(
+        self, gate: Gate, found: Evaluation | None, digest: str, before: str | None, suite: str | None
+    ) -> tuple[Finding, ...]:
         if found is None or found.scores is None:
-            return (_open("an evaluation", "this version was not evaluated: `training-pipeline models evaluate`"),)
+            where = "" if suite is None else f" on the suite {suite}"
+            return (_open("an evaluation", f"this version was not evaluated{where}: {_HOW}"),)
         asked = "an evaluation of this very version, not older than 90 days"
         if found.model_digest != digest:
             return (_open(asked, f"{found.id} is about other files"),)
@@ -208,6 +241,13 @@ class Promotions:
             Finding(asked=f"still clean: {check.name}", verdict=verdicts[check.outcome], reason=check.message)
             for check in self._versions.verify(name, version)
         ]
+
+
+def _reason(verdict: Verdict, actor: str, first: Promotion | None, *, waits: bool) -> str:
+    said = f"The gate says: {verdict}."
+    if waits:
+        return f"{said} It waits for the approval of somebody else than {actor}."
+    return said if first is None else f"{said} It approves decision {first.number} of {first.actor}."
 
 
 def _open(asked: str, reason: str) -> Finding:

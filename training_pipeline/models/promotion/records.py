@@ -38,6 +38,10 @@ class Promotion(BaseModel):
     reason: str
     actor: str
     decided_at: datetime
+    #: Whether the gate lets it, and somebody else must approve it before the alias is moved.
+    waits: bool = False
+    #: The number of the decision of somebody else that this one approves.
+    approves: int | None = None
     #: Null where the alias was not moved.
     moved_at: datetime | None
 
@@ -45,7 +49,7 @@ class Promotion(BaseModel):
     def is_open(self) -> bool:
         """Whether the alias was to be moved, and it is not on record that it was. Pure."""
         lets = self.decision is None or self.decision.verdict is Verdict.SHIP
-        return lets and self.moved_at is None
+        return lets and self.moved_at is None and not self.waits
 
 
 def add(store: JobStore, **values: Any) -> Promotion:

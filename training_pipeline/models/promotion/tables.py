@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Identity, Index, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from training_pipeline.training_jobs.store.tables import metadata
@@ -25,7 +25,11 @@ promotions = Table(
     Column("reason", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("decided_at", DateTime(timezone=True), nullable=False),
-    # Null where the alias was not moved: the gate did not let it, or the registry could not.
+    # Whether the gate lets it, and somebody else must approve it before the alias is moved.
+    Column("waits", Boolean, nullable=False, server_default="false"),
+    # The number of the decision of somebody else that this one approves.
+    Column("approves", BigInteger),
+    # Null where the alias was not moved: the gate did not let it, it waits, or the registry could not.
     Column("moved_at", DateTime(timezone=True)),
     Index("ix_promotions_model_name_alias", "model_name", "alias"),
 )

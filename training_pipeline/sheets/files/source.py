@@ -112,6 +112,11 @@ class FileTrainingSheets:
             if content == before:
                 raise unreadable(sheet_id, path.name, [*([] if isinstance(head, Head) else head), *problems])
 
+    def stamp(self, sheet_id: str) -> str:
+        """The head and which file its pairs are, and when that was changed last. Does not read the pairs."""
+        files = self.files(sheet_id)
+        return hashlib.sha256(files.head_bytes + repr(_stamp(files.data)).encode()).hexdigest()
+
     @contextmanager
     def open(self, sheet_id: str) -> Iterator[OpenSheet]:
         """The sheet with its pairs on a DuckDB connection of its own, closed at the end. Reads only.

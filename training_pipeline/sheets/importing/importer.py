@@ -18,11 +18,11 @@ from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.chat_format import Problem, Severity
 from training_pipeline.domain.training_sheet import Reference
 from training_pipeline.infra.file_lock import hold
-from training_pipeline.infra.files import is_file, replace_file, sha256, sync
+from training_pipeline.infra.files import is_file, sha256, sync
+from training_pipeline.sheets.files.replacing import left_over, put_in_place
 from training_pipeline.sheets.files.source import SUFFIXES as SHEET_SUFFIXES
 from training_pipeline.sheets.files.structure import MOST_LISTED
-from training_pipeline.sheets.files.versions import VERSION, version_of
-from training_pipeline.sheets.files.versions import keep as keep_version
+from training_pipeline.sheets.files.versions import version_of
 from training_pipeline.sheets.head import Head, read_head, write_head
 from training_pipeline.sheets.importing.convert import Conversion, convert
 from training_pipeline.sheets.importing.reading.source import SUFFIXES, Source, read_source
@@ -146,13 +146,9 @@ def _imported(
         refuse(conversion)
         data = directory / f"{request.id}@{sha256(written)[:12]}.parquet"
         head = _head(conversion, data.name)
-        written.chmod(0o600)
-        sync(written)
-        if keep and present and (old := version_of(directory, request.id)) is not None:
-            keep_version(old)
-        written.replace(data)
-        replace_file(head_file, write_head(head))
-        for path in {*present, *_left_over(head_file)} - {head_file, data}:
+        old = version_of(directory, request.id) if keep and present else None
+        put_in_place(head_file, write_head(head), written, data, old=old)
+        for path in {*present, *left_over(head_file)} - {head_file, data}:
             path.unlink(missing_ok=True)
         sync(directory)
     finally:
@@ -185,13 +181,6 @@ def _present(head_file: Path) -> Iterator[Path]:
             yield path
 
 
-def _left_over(head_file: Path) -> Iterator[Path]:
-    """Files of pairs that the sheet had, be it that an import was killed before it removed one."""
-    for path in head_file.parent.glob(f"{head_file.stem}@*.parquet"):
-        if VERSION.fullmatch(path.stem):
-            yield path
-
-
 def _head(conversion: Conversion, pairs_file: str) -> Head:
     """The sheet's head. What is stated for every pair stands in every row, not in its defaults."""
     request = conversion.request
@@ -204,6 +193,7 @@ def _head(conversion: Conversion, pairs_file: str) -> Head:
         prompt_template=request.template,
         tags=request.tags,
         owner=request.owner,
+        evaluate_on=request.evaluate_on,
         description=request.description,
         metadata={
             **request.metadata,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -9,7 +10,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.errors import FieldProblem
-from training_pipeline.domain.training_sheet import Reference, SheetStatus
+from training_pipeline.domain.training_sheet import SUITE_NAME, Reference, SheetStatus
 from training_pipeline.domain.usage import REVIEW_WORDS, DataClassification, Status, Use
 from training_pipeline.sheets.files.source import SHEET_ID
 from training_pipeline.sheets.importing.formats.registry import AUTO, FORMATS
@@ -49,6 +50,7 @@ class ImportRequest(BaseModel):
     template: Reference | None = None
     tags: tuple[str, ...] = ()
     owner: str = ""
+    evaluate_on: str = ""
     description: str = ""
     #: What the head shall say beside the name of the file and its format, such as who imported it.
     metadata: dict[str, str] = Field(default_factory=dict)
@@ -99,6 +101,8 @@ def unstated(request: ImportRequest, *, has_status: bool = False) -> Iterator[Fi
                 yield FieldProblem(flag, "unknown_word", f"'{word}' is not one of {known}")
     if not SHEET_ID.fullmatch(request.id):
         yield FieldProblem("--id", "invalid", "must be letters, digits, '.', '_' or '-', at most 128, no dot first")
+    if not re.fullmatch(SUITE_NAME, request.evaluate_on):
+        yield FieldProblem("--evaluate-on", "invalid", "must name a suite: lower-case letters, digits, _ and -")
     if NONE in request.prohibit and len(request.prohibit) > 1:
         yield FieldProblem("--prohibit", "stated_twice", "says 'none' and names uses as well")
     named = request.mapping.format

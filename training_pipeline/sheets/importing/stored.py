@@ -10,6 +10,8 @@ from training_pipeline.domain.rules.chat_format import no_constant
 from training_pipeline.sheets.columns import LIST_COLUMNS
 from training_pipeline.sheets.importing.formats.messages import parsed_json
 
+#: Stands for a label's list of uses that cannot be read: no use, so that whatever the pair allows later is denied.
+UNREAD = ("?",)
 _TEXTS = ("role", "content", "name", "tool_call_id")
 
 
@@ -23,8 +25,9 @@ def stored(pair: Mapping[str, Any]) -> dict[str, Any]:
     for name in LIST_COLUMNS:
         value = pair[name]
         is_words = isinstance(value, list) and all(isinstance(word, str) for word in value)
-        made[name] = value if is_words else None
-        broken |= name.startswith("label_") and value is not None and not is_words
+        unread = name.startswith("label_") and value is not None and not is_words
+        made[name] = value if is_words else list(UNREAD) if unread else None
+        broken |= unread
     if broken:  # a label's constraint that cannot be read must not pass for a label without constraints
         made["allowed_uses"] = None
     return made

@@ -29,6 +29,7 @@ SHEET_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "source_table": ("source_table",),
     "description": ("description",),
     "owner": ("owner",),
+    "evaluate_on": ("evaluate_on",),
     **{f"default_{name}": (f"default_{name}",) for name in Defaults.model_fields},
 }
 REQUIRED: Final = ("id", "status", "sheet_id", "template_id")
@@ -69,7 +70,7 @@ def head_of(columns: Columns, row: Sequence[str | None]) -> tuple[Head, str | No
         "source_sheet": _reference(given, "sheet"),
         "prompt_template": _reference(given, "template"),
         "defaults": defaults,
-        **{name: given[name] for name in ("description", "owner") if name in given},
+        **{name: given[name] for name in ("description", "owner", "evaluate_on") if name in given},
     }
     if bad := [Problem(pointer, "unstorable", reason) for pointer, reason in unstorable(document)]:
         return bad

@@ -43,6 +43,10 @@ metadata = MetaData(
 DESCENDS = "base_model @? 'strict $.\"ancestors\"[0]'"
 
 
+#: Which jobs are of a training sheet that names an evaluation suite.
+NAMES_SUITE = "sheet -> 'sheet' ->> 'evaluate_on' <> ''"
+
+
 def _time(name: str, *, required: bool = False) -> Column[datetime]:
     return Column(name, DateTime(timezone=True), nullable=not required)
 
@@ -154,6 +158,7 @@ training_jobs = Table(
     _listing("training_sheet_id", "created_at", "id"),
     _listing("created_by", "created_at", "id"),
     Index("ix_training_jobs_dataset_digest", "dataset_digest", "training_sheet_id"),
+    Index("ix_training_jobs_evaluate_on", "completed_at", postgresql_where=text(NAMES_SUITE)),
     Index("ix_training_jobs_tainted", "created_at", "id", postgresql_where=text("tainted_at IS NOT NULL")),
 )
 

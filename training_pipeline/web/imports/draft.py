@@ -64,6 +64,11 @@ class ImportDraft:
     #: Column of the sheet to word of the file to what it means; "" where it means nothing.
     meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
+    #: How the file is read; "" for as it is recognised.
+    format: str = ""
+    worksheet: str = ""
+    annotation: str = ""
+    replaces: bool = False
 
     def choose(self, target: str, value: str) -> ImportDraft:
         """The draft with another choice for a column of the sheet; "" leaves it to be recognised."""
@@ -104,7 +109,15 @@ class ImportDraft:
                 "sheet_status": self.sheet_status,
                 "source": {"id": self.source, "name": self.source} if self.source else None,
                 "template": {"id": self.template, "name": self.template} if self.template else None,
-                "mapping": {"columns": columns, "values": values, "ignore": sorted(self.ignored)},
+                "mapping": {
+                    "columns": columns,
+                    "values": values,
+                    "ignore": sorted(self.ignored),
+                    "format": self.format or None,
+                    "worksheet": self.worksheet or None,
+                    "choose": self.annotation or None,
+                },
+                "replace": self.replaces,
                 **stated,
             }
         )

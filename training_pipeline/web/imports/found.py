@@ -16,6 +16,8 @@ _FIELDS = {
     "prohibit": "prohibited_uses",
     "classification": "data_classification",
 }
+#: Problems of which a choice of the page says what to do.
+_WORDS = {"several_worksheets": "has several worksheets: choose one above"}
 _OTHERS = {"source": "Source of the items", "template": "Prompt template", "id": "Id", "mapping/ignore": "Left out"}
 
 
@@ -56,7 +58,7 @@ def show_problems(problems: list[ImportProblem]) -> None:
                 Tag("td", one.where)
                 with Tag("td"):
                     icon("alert" if one.severity == "error" else "info")
-                    Tag("span", f" {one.message}")
+                    Tag("span", f" {_WORDS.get(one.code, one.message)}")
                 Tag("td", formats.count(one.count), classes="number")
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
-
-from nicegui import ui
 
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.training_jobs.store.facets import Facets
 from training_pipeline.web import formats
 from training_pipeline.web.elements import VALUE, Tag, icon
+from training_pipeline.web.layout import set_value
 from training_pipeline.web.urls import JobFilters
 
 Apply = Callable[[JobFilters], Awaitable[None]]
@@ -63,7 +61,7 @@ class FilterBar:
         self._creator.show(filters.creator)
         self._clear.set_visibility(filters.filtered)
         if typed:
-            _set_value(self._search, filters.search)
+            set_value(self._search, filters.search)
 
     async def _searched(self, event: Any) -> None:
         await self._chosen(search=str(event.args).strip()[:128])
@@ -76,7 +74,7 @@ class FilterBar:
         await self._apply(self._filters.with_(**changes))
 
     async def _cleared(self) -> None:
-        _set_value(self._search, "")
+        set_value(self._search, "")
         await self._chosen(statuses=(), sheet="", creator="", search="")
 
 
@@ -107,8 +105,4 @@ class Choice:
         if self._values and current != self._shown:
             self._shown = current
             self.offer(self._values[1:], current)
-            _set_value(self._select, current)
-
-
-def _set_value(field: Tag, value: str) -> None:
-    ui.run_javascript(f"TrainPage.setValue({json.dumps(field.html_id)}, {json.dumps(value)})")
+            set_value(self._select, current)

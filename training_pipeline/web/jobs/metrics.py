@@ -2,53 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, Final, Literal
-from urllib.parse import urlencode
+from typing import Any, Final
 
 from anyio import to_thread
 from fastapi.responses import Response
 from nicegui import ui
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from training_pipeline.app.container import Services
-from training_pipeline.schemas.metrics import MetricPoint, TrainingJobMetrics
+from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
-from training_pipeline.training_jobs.store.metrics import series
+from training_pipeline.training_jobs.store.metrics import series as all_steps
 from training_pipeline.web import formats, urls
+from training_pipeline.web.charts.lines import Read, Series, of, tokens_per_second
+from training_pipeline.web.charts.metric_chart import MetricChart, Titles
+from training_pipeline.web.charts.options import HINT, ChartOptions, Legend, Stretch
+from training_pipeline.web.charts.view import ChartView
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, button, empty, link, panel, text_fact
-from training_pipeline.web.jobs.metric_chart import MetricChart
 
 #: So many values of a series are asked for. With the steps at which the others have theirs, a chart has about as many
 #: as it has pixels to tell them apart.
 RESOLUTION: Final = 300
 
-_CHARTS: Final = (
-    ("Loss", "number", (("Training", "train_loss"), ("Validation", "val_loss"))),
-    ("Token accuracy", "share", (("Training", "train_accuracy"), ("Validation", "val_accuracy"))),
-    ("Learning rate", "small", (("Learning rate", "learning_rate"),)),
+#: What a chart shows, and its lines: key, name, look, what is read, and whether the best step is marked.
+_CHARTS: Final[tuple[tuple[Titles, tuple[tuple[str, str, int, Read, bool], ...]], ...]] = (
+    (
+        Titles("Loss", "nats per token", "number"),
+        (("train", "Training", 1, of("train_loss"), False), ("val", "Validation", 2, of("val_loss"), True)),
+    ),
+    (
+        Titles("Token accuracy", "share of tokens", "share", log=False),
+        (("train", "Training", 1, of("train_accuracy"), False), ("val", "Validation", 2, of("val_accuracy"), False)),
+    ),
+    (
+        Titles("Learning rate", "learning rate", "small", smooth=False),
+        (("rate", "Learning rate", 1, of("learning_rate"), False),),
+    ),
+    (Titles("Gradient norm", "before clipping", "number"), (("norm", "Gradient norm", 1, of("grad_norm"), False),)),
+    (
+        Titles("Throughput", "tokens a second", "number", log=False, smooth=False),
+        (("speed", "Throughput", 1, tokens_per_second, False),),
+    ),
 )
 
 
-class View(BaseModel):
-    """Which part of the series is shown; kept in the page's URL."""
+class View(ChartView):
+    """Which part of the series is shown, and how; kept in the page's URL."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    x: Literal["step", "tokens"] = "step"
     from_step: int = Field(FIRST_STEP, ge=FIRST_STEP, le=LAST_STEP)
     to_step: int = Field(LAST_STEP, ge=FIRST_STEP, le=LAST_STEP)
-
-    @classmethod
-    def parse(cls, query: dict[str, str]) -> View:
-        """The view that a query names; the whole series where it names none."""
-        try:
-            return cls.model_validate(query)
-        except ValidationError:
-            return cls()
 
     @property
     def zoomed(self) -> bool:
@@ -63,13 +67,10 @@ class MetricsTab:
         self._client = client
         self._job_id = job_id
         self._view = View.parse(query)
-        self._charts: list[tuple[MetricChart, tuple[tuple[str, str], ...]]] = []
         with panel("Curves", name="curves") as head:
             with head:
                 self._count = Tag("span", "", classes="muted")
                 Tag("span", classes="grow")
-                with Tag("div", classes="segments", role="group", aria_label="Horizontal axis"):
-                    self._axes = {x: self._axis(x) for x in ("step", "tokens")}
                 self._whole = button("Whole series", kind="quiet small", picture="reset")
                 self._whole.when("click", self._reset)
                 file = f"{urls.job(job_id)}/metrics.csv"
@@ -77,60 +78,85 @@ class MetricsTab:
             self._nothing = Tag("div")
             with self._nothing:
                 empty("chart", "No metrics yet.", "Charts appear after the first training steps.")
-            self._area = Tag("div", classes="charts")
+            self._area = Tag("div")
             with self._area:
-                for title, numbers, lines in _CHARTS:
-                    chart = MetricChart(title, numbers, [name for name, _ in lines], self._zoomed)
-                    self._charts.append((chart, lines))
-            self._hint = Tag("p", "Drag across a chart to zoom in.", classes="help")
+                with Tag("div", classes="chart-bar"):
+                    self._options = ChartOptions(self._go)
+                    self._stretch = Stretch(self._typed)
+                self._legend = Legend((("train", "Training"), ("val", "Validation")), self._toggled)
+                with Tag("div", classes="charts"):
+                    self._charts = [
+                        (MetricChart(titles, self._zoomed, file=job_id), titles, lines) for titles, lines in _CHARTS
+                    ]
+                Tag("p", HINT, classes="help")
         with panel("Metrics", name="latest"):
             self._figures = Tag("dl", classes="facts wide")
         self._shown: dict[str, str] = {}
         self._show_view()
 
-    async def show(self, _: TrainingJob) -> None:
+    async def show(self, job: TrainingJob) -> None:
         """Show what there is now."""
         view = self._view
-        found = await self._client.metrics(
-            self._job_id, from_step=view.from_step, to_step=view.to_step, resolution=RESOLUTION
+        found, smoothed = await self._client.curves(
+            self._job_id,
+            from_step=view.from_step,
+            to_step=view.to_step,
+            resolution=RESOLUTION,
+            smoothing=view.smoothing,
         )
         if view is not self._view:
             return
         some = bool(found.series)
         self._nothing.set_visibility(not some)
         self._area.set_visibility(some)
-        self._hint.set_visibility(some)
         sampled = f", downsampled to {len(found.series):,} (lows and highs kept)" if found.sampled else ""
         self._count.say(f"{found.series_total:,} steps measured{sampled}" if some else "")
-        for chart, lines in self._charts:
-            chart.show(found.series, view.x, lines)
+        series = Series(found.series, None if smoothed is None else smoothed.series, job.started_at, view)
+        best = None if found.best_val_loss is None else found.best_val_loss.step
+        for chart, titles, lines in self._charts:
+            drawn = [
+                series.line(key, name, look, read, smooth=titles.smooth, best_at=best if is_best else None)
+                for key, name, look, read, is_best in lines
+                if key not in view.hide
+            ]
+            chart.show(drawn, view)
         self._show_figures(found)
 
-    def _axis(self, x: str) -> Tag:
-        words = {"step": "Steps", "tokens": "Tokens"}
-        return Tag("button", words[x], classes="segment", type="button").when("click", partial(self._go, x=x))
-
-    async def _zoomed(self, first: int, last: int) -> None:
+    async def _zoomed(self, _start: float, _end: float, first: int, last: int) -> None:
         if last > first:
             await self._go(from_step=first, to_step=last)
+
+    async def _typed(self, end: str, value: float | None) -> None:
+        name, otherwise = ("from_step", FIRST_STEP) if end == "start" else ("to_step", LAST_STEP)
+        step = otherwise if value is None else min(max(round(value), FIRST_STEP), LAST_STEP)
+        changed = self._view.with_(**{name: step})
+        if changed.from_step <= changed.to_step:
+            await self._go(**{name: step})
 
     async def _reset(self) -> None:
         await self._go(from_step=FIRST_STEP, to_step=LAST_STEP)
 
+    async def _toggled(self, key: str) -> None:
+        await self._go(hide=self._view.toggled(key).hide)
+
     async def _go(self, **changes: Any) -> None:
-        view = View.model_validate({**dict(self._view), **changes})
+        view = self._view.with_(**changes)
         if view == self._view:
             return
         self._view = view
-        query = urlencode(view.model_dump(exclude_defaults=True))
+        query = view.query()
         ui.navigate.history.push(urls.job(self._job_id, "metrics") + (f"?{query}" if query else ""))
         self._show_view()
         await self.show(await self._client.job(self._job_id))
 
     def _show_view(self) -> None:
-        for x, segment in self._axes.items():
-            segment.set(aria_pressed="true" if x == self._view.x else "false")
-        self._whole.set_visibility(self._view.zoomed)
+        view = self._view
+        self._options.show(view)
+        self._legend.show(view)
+        first = None if view.from_step == FIRST_STEP else view.from_step
+        last = None if view.to_step == LAST_STEP else view.to_step
+        self._stretch.show("Steps", first, last)
+        self._whole.set_visibility(view.zoomed)
 
     def _show_figures(self, found: TrainingJobMetrics) -> None:
         figures = _figures(found)
@@ -143,9 +169,11 @@ class MetricsTab:
 
 
 def _figures(found: TrainingJobMetrics) -> dict[str, str]:
+    best = found.best_val_loss
     shown: dict[str, str] = {
         "Training loss": formats.loss(found.train_loss),
         "Validation loss": formats.loss(found.val_loss),
+        "Best validation loss": formats.NONE if best is None else f"{formats.loss(best.value)} at step {best.step:,}",
         "Training accuracy": formats.share(found.train_accuracy),
         "Validation accuracy": formats.share(found.val_accuracy),
         "Learning rate": formats.figure(found.learning_rate),
@@ -163,11 +191,8 @@ async def csv_of(services: Services, job_id: str) -> Response:
 
     def read() -> str:
         services.jobs.get(job_id)
-        return str(series(services.store, job_id).to_csv(index=False))
+        return str(all_steps(services.store, job_id).to_csv(index=False))
 
     text = await to_thread.run_sync(read)
     headers = {"Content-Disposition": f'attachment; filename="{job_id}-metrics.csv"'}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
-
-
-Read = Callable[[MetricPoint], float | None]

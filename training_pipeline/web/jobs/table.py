@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from nicegui.element import Element
 
+from training_pipeline.domain.comparable import FEWEST, MOST
 from training_pipeline.domain.job import ACTIVE, Action
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.training_jobs.store.queries import JobSort
@@ -17,14 +18,17 @@ from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, badge_of, button, icon, link
 from training_pipeline.web.jobs.cancel_dialog import CancelDialog
+from training_pipeline.web.layout import go
 from training_pipeline.web.static_files import STATIC
 from training_pipeline.web.urls import JobFilters
 
 Apply = Callable[[JobFilters], Awaitable[None]]
 
-_ACTIONS: Final = "Actions"
+#: Columns whose titles are only read out.
+_UNSEEN: Final = ("Compare", "Actions")
 #: Title, what it is sorted by, and the class of its cells.
 _COLUMNS: Final[tuple[tuple[str, JobSort | None, str], ...]] = (
+    ("Compare", None, "tick"),
     ("Model", JobSort.MODEL_NAME, "wide"),
     ("Status", JobSort.STATUS, ""),
     ("Training sheet", JobSort.TRAINING_SHEET, ""),
@@ -33,7 +37,7 @@ _COLUMNS: Final[tuple[tuple[str, JobSort | None, str], ...]] = (
     ("Val. loss", JobSort.VAL_LOSS, "number"),
     ("Created", JobSort.CREATED_AT, ""),
     ("Duration", JobSort.DURATION, "number"),
-    (_ACTIONS, None, "actions"),
+    ("Actions", None, "actions"),
 )
 
 
@@ -48,6 +52,7 @@ class JobTable:
         self._filters = JobFilters()
         self._jobs: dict[str, TrainingJob] = {}
         self._cancel = CancelDialog(client, refresh)
+        self._chosen = TickedJobs(lambda: self._apply(self._filters.with_(page=self._filters.page, ticked=())))
         with Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label="Jobs table"):
             self._table = Tag("table", classes="jobs", role="table")
             with self._table:
@@ -55,6 +60,7 @@ class JobTable:
                     self._heads = [_Head(*column, self._sorted) for column in _COLUMNS]
                 self._rows = _Rows()
                 self._rows.on("cancel", lambda event: self._asked(str(event.args)))
+                self._rows.on("tick", lambda event: self._ticked(*event.args))
         self._nothing = Tag("div", classes="empty")
         self._pager = _Pager(self._turned)
 
@@ -64,7 +70,8 @@ class JobTable:
         for head in self._heads:
             head.show(filters)
         self._jobs = {job.id: job for job in page.jobs}
-        self._rows.show(page.jobs, best, may_create=self._client.may_create)
+        self._chosen.show(filters.ticked)
+        self._rows.show(page.jobs, filters.ticked, best, may_create=self._client.may_create)
         self._table.set_visibility(bool(page.jobs))
         self._show_nothing(page)
         self._pager.show(filters.page, page.total, self.ROWS)
@@ -90,6 +97,9 @@ class JobTable:
         if job_id in self._jobs:  # else it has left the page meanwhile
             self._cancel.ask(self._jobs[job_id])
 
+    async def _ticked(self, job_id: str, ticked: bool) -> None:
+        await self._apply(self._filters.tick(job_id, ticked=ticked))
+
     async def _sorted(self, sort: JobSort) -> None:
         down = not self._filters.descending if sort is self._filters.sort else sort is JobSort.CREATED_AT
         await self._apply(self._filters.with_(sort=sort, descending=down))
@@ -108,7 +118,7 @@ class _Head:
         self._cell = Tag("th", classes=classes, scope="col", role="columnheader")
         with self._cell:
             if sort is None:
-                Tag("span", title, classes="unseen" if title == _ACTIONS else "")
+                Tag("span", title, classes="unseen" if title in _UNSEEN else "")
                 return
             with Tag("button", classes="sort", type="button").when("click", lambda: chosen(sort)):
                 Tag("span", title)
@@ -123,11 +133,39 @@ class _Head:
 class _Rows(Element, component=STATIC / "job_rows.js"):
     """The rows, drawn by one component; nothing is sent if they are unchanged."""
 
-    def show(self, jobs: Sequence[TrainingJob], best: Mapping[str, float], *, may_create: bool) -> None:
-        """Show these jobs, in this order."""
-        rows = [_row(job, best.get(job.id), may_create=may_create) for job in jobs]
+    def show(
+        self, jobs: Sequence[TrainingJob], ticked: Sequence[str], best: Mapping[str, float], *, may_create: bool
+    ) -> None:
+        """Show these jobs, in this order, which of them are ticked, and the lowest validation losses by job."""
+        rows = [
+            _row(job, best.get(job.id), may_create=may_create)
+            | {"ticked": job.id in ticked, "full": len(ticked) >= MOST}
+            for job in jobs
+        ]
         if self._props.get("jobs") != rows:
             self._props["jobs"] = rows
+
+
+class TickedJobs:
+    """How many jobs are ticked, and the way to their comparison; hidden while there are none."""
+
+    def __init__(self, clear: Callable[[], Awaitable[None]]) -> None:
+        self._ids: Sequence[str] = ()
+        self._bar = Tag("div", classes="ticked-bar")
+        with self._bar:
+            self._words = Tag("span", "", role="status")
+            self._open = button("Compare", kind="primary small", picture="chart")
+            self._open.when("click", lambda: go(urls.compare(self._ids)))
+            button("Untick all", kind="quiet small").when("click", clear)
+
+    def show(self, ids: Sequence[str]) -> None:
+        """Show how many are ticked, and what else is needed."""
+        self._ids = ids
+        self._bar.set_visibility(bool(ids))
+        more = ". Tick another one to compare it with" if len(ids) < FEWEST else ""
+        full = ", as many as can be compared" if len(ids) == MOST else ""
+        self._words.say(f"{len(ids)} job{'' if len(ids) == 1 else 's'} ticked{full}{more}")
+        self._open.set(disabled=len(ids) < FEWEST or None)
 
 
 def _row(job: TrainingJob, best: float | None, *, may_create: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from training_pipeline.domain.model_version import MEANINGS, Outcome, Verdict, VersionState
+from training_pipeline.models.promotion.gate import Verdict as GateVerdict
 from training_pipeline.web.elements import Tag, icon
 
 #: Seconds that a page may take: the registry is asked first, and a server that was just started loads its client.
@@ -19,6 +20,11 @@ _OUTCOMES: Final = {
     Outcome.PASS: ("succeeded", "check"),
     Outcome.FAIL: ("failed", "alert"),
     Outcome.UNKNOWN: ("stopping", "hourglass"),
+}
+_GATE: Final = {
+    GateVerdict.SHIP: ("succeeded", "check"),
+    GateVerdict.DO_NOT_SHIP: ("failed", "alert"),
+    GateVerdict.NOT_ENOUGH_EVIDENCE: ("stopping", "hourglass"),
 }
 _VERDICTS: Final = {
     Verdict.CLEAN: ("succeeded", "check", "clean"),
@@ -40,6 +46,12 @@ def outcome_badge(outcome: Outcome) -> None:
 def verdict_badge(verdict: Verdict) -> None:
     """The badge of all checks together."""
     _badge(*_VERDICTS[verdict])
+
+
+def gate_badge(verdict: GateVerdict, *, passed: str | None = None) -> None:
+    """The badge of what a gate says; `passed` is another word for ship."""
+    word = passed if passed is not None and verdict is GateVerdict.SHIP else str(verdict)
+    _badge(*_GATE[verdict], word)
 
 
 def _badge(look: str, picture: str, word: str, *, title: str | None = None) -> None:

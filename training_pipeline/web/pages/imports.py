@@ -23,6 +23,8 @@ from training_pipeline.web.elements import VALUE, Tag, button, icon, panel
 from training_pipeline.web.imports.choices import ColumnChoices, UnusedColumns, WordChoices
 from training_pipeline.web.imports.draft import ImportDraft, id_of
 from training_pipeline.web.imports.found import show_first_rows, show_gates, show_problems, show_recognised
+from training_pipeline.web.imports.reading import ReadingChoices
+from training_pipeline.web.imports.replacing import ReplacePanel
 from training_pipeline.web.layout import frame, go, problem
 from training_pipeline.web.site import Site
 
@@ -151,7 +153,8 @@ class ImportPage:
             with Tag("div", classes="form-main"):
                 with panel("The file", name="file"):
                     self._recognised = Tag("div")
-                    self._rows = Tag("div")
+                    self._reading = ReadingChoices(lambda: self._draft, self._changed)
+                    self._rows = Tag("div", classes="after")
                 with panel("Which column is what", name="columns"):
                     self._columns = ColumnChoices(found, lambda: self._draft, self._changed)
                 with panel("What the words mean", name="words"):
@@ -160,6 +163,9 @@ class ImportPage:
                     self._unused = UnusedColumns(lambda: self._draft, self._changed)
                 with panel("About the sheet", name="about"):
                     self._about()
+                    self._replacing = ReplacePanel(
+                        lambda: self._draft, self._changed, may_replace=self._client.may_approve
+                    )
                 with panel("Problems at rows", name="problems"):
                     self._problems = Tag("div")
             with (
@@ -193,11 +199,15 @@ class ImportPage:
     def _typed(self, name: str) -> Any:
         async def typed(event: Any) -> None:
             change: dict[str, Any] = {name: str(event.args).strip()}
+            if name == "sheet_id":
+                change["replaces"] = False  # that was said of another one
             await self._changed(replace(self._draft, **change))
 
         return typed
 
     def _show(self, found: ImportDryRun) -> None:
+        self._reading.show(found)
+        self._replacing.show(found)
         self._columns.show(found)
         self._words.show(found)
         self._unused.show(found)
@@ -213,7 +223,8 @@ class ImportPage:
         self._problems.clear()
         with self._problems:
             show_problems(found.problems)
-        self._make.set(disabled=None if found.is_ready else "")
+        stands = found.replaces and not self._draft.replaces
+        self._make.set(disabled=None if found.is_ready and not stands else "")
 
     async def _create(self) -> None:
         self._make.set(disabled="")

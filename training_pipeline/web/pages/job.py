@@ -16,13 +16,13 @@ from training_pipeline.api.routes.audit import Archive
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import urls
+from training_pipeline.web.charts.metric_chart import ask_early
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag
 from training_pipeline.web.jobs.events import EventsTab
 from training_pipeline.web.jobs.head import JobHead
 from training_pipeline.web.jobs.lineage import LineageTab
 from training_pipeline.web.jobs.log import LogTab
-from training_pipeline.web.jobs.metric_chart import ask_early
 from training_pipeline.web.jobs.metrics import MetricsTab, csv_of
 from training_pipeline.web.jobs.overview import OverviewTab
 from training_pipeline.web.jobs.result import ResultTab

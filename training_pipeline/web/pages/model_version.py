@@ -19,6 +19,7 @@ from training_pipeline.web.layout import frame
 from training_pipeline.web.models import details
 from training_pipeline.web.models.evaluations import evaluations
 from training_pipeline.web.models.playground import PlaygroundPanel
+from training_pipeline.web.models.promotion import PromotionPanel
 from training_pipeline.web.models.retrain import RetrainPanel
 from training_pipeline.web.models.state import PATIENCE, state_badge
 from training_pipeline.web.models.verify import VerifyPanel
@@ -42,6 +43,7 @@ def register(site: Site) -> None:
         client = site.client(request)
         try:
             found = await client.version(name, version)
+            decisions = await client.promotions(name)
         except NotFound as error:
             show_not_found(site, client.caller, error)
             return
@@ -60,6 +62,7 @@ def register(site: Site) -> None:
             evaluations(found)
             playground = PlaygroundPanel(client, found, request.query_params.get("pair", "")[:800])
             await playground.offer_pairs()
+            PromotionPanel(client, found, decisions)
             details.files(found)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
 
 from fastapi import Request
 from nicegui import background_tasks, ui
 
 from training_pipeline.domain.errors import NotFound, PipelineError
+from training_pipeline.schemas.model_version import ModelVersionPage
 from training_pipeline.schemas.training_job import TrainingJobPage
 from training_pipeline.schemas.training_sheet import TrainingSheetDetails
 from training_pipeline.web import formats, urls
@@ -26,15 +29,21 @@ from training_pipeline.web.elements import (
     text_fact,
 )
 from training_pipeline.web.layout import frame, go, problem
-from training_pipeline.web.models.state import PATIENCE
+from training_pipeline.web.models.state import PATIENCE, state_badge
 from training_pipeline.web.pages.errors import show_not_found
+from training_pipeline.web.sheets.alike import AlikePanel
+from training_pipeline.web.sheets.conversation import ConversationDialog
+from training_pipeline.web.sheets.edits import EDITS, EditsPanel
 from training_pipeline.web.sheets.export_summary import show_summary
+from training_pipeline.web.sheets.lengths import LengthsPanel
+from training_pipeline.web.sheets.lifting import LiftingQuestion
+from training_pipeline.web.sheets.review import Review, show_elsewhere
 from training_pipeline.web.sheets.rows import SheetRowTable
 from training_pipeline.web.sheets.versions import VersionsPanel
 from training_pipeline.web.site import Site
-from training_pipeline.web.urls import JobFilters
+from training_pipeline.web.urls import JobFilters, VersionFilters
 
-_JOBS = 20
+_JOBS = _MODELS = 20
 
 
 def register(site: Site) -> None:
@@ -44,10 +53,12 @@ def register(site: Site) -> None:
     async def sheet(request: Request, sheet_id: str) -> None:
         client = site.client(request)
         try:
-            found, versions, jobs = await asyncio.gather(
+            found, versions, jobs, models, edits = await asyncio.gather(
                 client.sheet(sheet_id),
                 client.sheet_versions(sheet_id),
                 client.jobs(JobFilters(sheet=sheet_id), page_size=_JOBS),
+                client.versions(VersionFilters(sheet=sheet_id), page_size=_MODELS),
+                client.sheet_edits(sheet_id, page_size=EDITS),
             )
         except NotFound as error:
             show_not_found(site, client.caller, error)
@@ -57,27 +68,65 @@ def register(site: Site) -> None:
                 problem(error, title="This training sheet cannot be read")
             return
         with frame(found.name, site, client.caller):
-            _head(found, client)
+            now = Now(found.digest)
+            _head(found, client, now)
             with Tag("div", classes="columns"):
-                with Tag("div"), panel("What may be trained on", name="gates"):
-                    show_summary(found.export_summary)
                 with Tag("div"):
-                    _about(found)
+                    with panel("What may be trained on", name="gates"):
+                        counts = Tag("div")
+                        with counts:
+                            show_summary(found.export_summary)
+                        LiftingQuestion(client, found.id)
+                    lengths = LengthsPanel(client, found.id, found.export_summary.eligible)
+                with Tag("div"):
+                    _about(found, now)
                     _jobs(jobs, found.id)
+                    _models(models, found.id)
+            reads = ConversationDialog(client, found.id)
             with panel("Pairs", name="pairs"):
-                rows = SheetRowTable(client, found.id)
+                review = Review(client, found.id, lambda: renew()) if client.may_review and edits.is_editable else None
+                if client.may_review:
+                    show_elsewhere(edits)
+                rows = SheetRowTable(client, found.id, reads, review)
+            log = EditsPanel(client, edits, None if review is None else review.undo)
+            AlikePanel(client, found.id, reads)
             VersionsPanel(client, found.id, versions)
         page = ui.context.client
+
+        async def renew() -> None:
+            """Show what an edit made of the sheet."""
+            await asyncio.gather(rows.renew(), log.load())
+            with suppress(PipelineError):
+                edited = await client.sheet(found.id)
+                now.show(edited.digest)
+                counts.clear()
+                with counts:
+                    show_summary(edited.export_summary)
 
         async def load() -> None:
             await page.connected()
             with page:
                 await rows.load()
+                await lengths.load()
 
         background_tasks.create(load(), name="load the pairs of a training sheet")
 
 
-def _head(found: TrainingSheetDetails, client: PageClient) -> None:
+@dataclass
+class Now:
+    """The version of the sheet that the page shows."""
+
+    digest: str
+    version: Tag | None = None
+
+    def show(self, digest: str) -> None:
+        """Show another version."""
+        self.digest = digest
+        if self.version is not None:
+            self.version.say(digest[:12])
+
+
+def _head(found: TrainingSheetDetails, client: PageClient, now: Now) -> None:
     with Tag("nav", classes="crumbs", aria_label="Breadcrumb"):
         link("Train", urls.HOME)
         Tag("span", "/", aria_hidden="true")
@@ -94,7 +143,7 @@ def _head(found: TrainingSheetDetails, client: PageClient) -> None:
 
                 async def approve() -> None:
                     try:
-                        await client.approve_sheet(found.id, found.digest)
+                        await client.approve_sheet(found.id, now.digest)
                     except PipelineError as error:
                         trouble.clear()
                         with trouble:
@@ -111,12 +160,12 @@ def _head(found: TrainingSheetDetails, client: PageClient) -> None:
             Tag("p", f"Its status is {found.status}: it cannot be trained on until a steward approves it.")
 
 
-def _about(found: TrainingSheetDetails) -> None:
+def _about(found: TrainingSheetDetails, now: Now) -> None:
     with panel("About", name="about"), Tag("dl", classes="facts"):
         with fact("Id"):
             code(found.id, copied_as="training sheet id")
         with fact("Version"):
-            code(found.digest[:12])
+            now.version = Tag("code", found.digest[:12])
         text_fact("Source", found.source_sheet.name or found.source_sheet.id)
         text_fact("Prompt template", found.prompt_template.name or found.prompt_template.id)
         if found.tags:
@@ -146,3 +195,25 @@ def _jobs(jobs: TrainingJobPage, sheet_id: str) -> None:
                         moment(job.created_at)
         if jobs.total > len(jobs.jobs):
             link(f"All {jobs.total:,} jobs", JobFilters(sheet=sheet_id).address())
+
+
+def _models(models: ModelVersionPage, sheet_id: str) -> None:
+    with panel("Models that learned from it", name="models") as head:
+        with head:
+            Tag("span", formats.count(models.total), classes="muted")
+        if not models.model_versions:
+            Tag("p", "None is registered.", classes="muted")
+        else:
+            with small_table("Models", ("Model", "State", "Registered")):
+                for one in models.model_versions:
+                    with Tag("tr"):
+                        with Tag("td"):
+                            link(f"{one.name} version {one.version}", urls.model_version(one.name, one.version))
+                        with Tag("td"):
+                            state_badge(one.state)
+                        with Tag("td"):
+                            moment(one.registered_at) if one.registered_at else Tag("span", formats.NONE)
+            if models.total > len(models.model_versions):
+                link(f"All {models.total:,} models", VersionFilters(sheet=sheet_id).address())
+        with Tag("p", classes="after"):
+            link("Where was this sheet used?", urls.uses("sheet", sheet_id))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.schemas.training_sheet import ExportSummary, TrainingSheetPreview, Warned
 from training_pipeline.web import formats
 from training_pipeline.web.elements import Tag, icon, small_table
+from training_pipeline.web.sheets.conversation import message_of, show_messages
 
 
 def show_summary(summary: ExportSummary) -> None:
@@ -58,15 +58,7 @@ def show_preview(preview: TrainingSheetPreview) -> None:
         Tag("p", "No pair of this sheet may be trained on.", classes="muted")
         return
     for number, line in enumerate(preview.lines, start=1):
-        with Tag("div", classes="example"):
-            for message in json.loads(line)["messages"]:
-                _message(message)
-            with Tag("details"):
-                Tag("summary", f"Line {number} as JSON")
-                Tag("pre", line, classes="json")
-
-
-def _message(message: dict[str, Any]) -> None:
-    with Tag("div", classes=f"says says-{message['role']}"):
-        Tag("span", message["role"], classes="says-who")
-        Tag("span", message.get("content") or "(tool call)", classes="says-what")
+        show_messages([message_of(message) for message in json.loads(line)["messages"]])
+        with Tag("details"):
+            Tag("summary", f"Line {number} as JSON")
+            Tag("pre", line, classes="json")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.sheets.diff import CHANGES, SheetDiff
-from training_pipeline.web import formats
 from training_pipeline.web.client import PageClient
-from training_pipeline.web.elements import Tag, button, panel, small_table
+from training_pipeline.web.elements import Tag, button, panel
 from training_pipeline.web.layout import problem
+from training_pipeline.web.sheets.changes import show_changes
 
 
 class VersionsPanel:
@@ -29,7 +28,7 @@ class VersionsPanel:
                             "What changed since", kind="quiet small", aria_label=f"What changed since {name}"
                         )
                         shown.when("click", lambda _, name=name: self._compare(name))
-            self._place = Tag("div")
+            self._place = Tag("div", classes="after", aria_live="polite")
 
     async def _compare(self, name: str) -> None:
         try:
@@ -41,20 +40,4 @@ class VersionsPanel:
             return
         self._place.clear()
         with self._place:
-            _show(name, found)
-
-
-def _show(name: str, found: SheetDiff) -> None:
-    Tag("h3", f"From {name} to now: {found.total:,} pairs changed")
-    told = ", ".join(f"{count:,} {change}" for change, count in found.counts.items() if count)
-    if told:
-        Tag("p", told, classes="muted")
-    if found.pairs:
-        with small_table("Changes", ("Pair", "Was", "What changed")):
-            for pair in found.pairs:
-                with Tag("tr"):
-                    Tag("td", pair.pair_id, classes="mono")
-                    Tag("td", pair.was or formats.NONE, classes="mono")
-                    Tag("td", " ".join(CHANGES[change] for change in pair.changes))
-    if found.total > len(found.pairs):
-        Tag("p", f"and {found.total - len(found.pairs):,} more", classes="muted")
+            show_changes(f"From {name} to now", found)

@@ -4,6 +4,15 @@ export default {
   template: `
     <tbody role="rowgroup">
       <tr v-for="job in jobs" :key="job.id" role="row">
+        <td class="tick" role="cell" data-label="Compare">
+          <input
+            type="checkbox"
+            :aria-label="'Compare ' + job.model + ' (' + job.id + ')'"
+            :checked="job.ticked"
+            :disabled="job.full && !job.ticked"
+            @change="$emit('tick', job.id, $event.target.checked)"
+          >
+        </td>
         <td class="wide" role="cell" data-label="Model">
           <a class="strong" :href="job.address">{{ job.model }}</a>
           <a v-if="job.version" class="version" :href="job.versionAddress">v{{ job.version }}</a>
@@ -70,5 +79,5 @@ export default {
     </tbody>`,
   compilerOptions: { isCustomElement: (tag) => tag === "local-time" },
   props: { jobs: Array },
-  emits: ["cancel"],
+  emits: ["cancel", "tick"],
 };

@@ -125,6 +125,18 @@ def test_what_changed_between_two_jobs(command: Command, url: str, done: Trainin
     assert "Nothing else differs." in command("jobs", "diff", done.id, done.id)[1]
 
 
+def test_jobs_side_by_side(command: Command, url: str, done: TrainingJob, services: Services) -> None:
+    later = succeeded(services)
+    found = both(command, url, "compare", done.id, later.id)
+    assert found == get(url, "/compare", jobs=f"{done.id},{later.id}")
+    _, seen, _ = command("jobs", "compare", done.id, later.id)
+    told = ("cannot be said", "tokenizer", "what differs", "split_predecessor", later.id)
+    assert [word for word in told if word not in seen] == []
+    code, _, err = command("jobs", "compare", done.id, done.id, "nobody")
+    assert code != 0
+    assert all(word in err for word in ("/jobs/1", "/jobs/2", "nobody"))
+
+
 def test_every_step_as_csv(command: Command, url: str, done: TrainingJob, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training_pipeline.cli.commands.jobs_records.MOST_POINTS", 10)  # so that stretches are halved
     asked = ("jobs", "metrics", done.id, "--csv", "--resolution", "10")

@@ -39,8 +39,9 @@ def test_the_exit_code_is_the_verdict(
     command: Command, url: str, done: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    for verdict, code in EXIT_CODES.items():
-        decided = promotion(verdict)
+    waits = promotion(Verdict.SHIP).model_copy(update={"waits": True, "moved_at": None})
+    each = [*((promotion(verdict), code) for verdict, code in EXIT_CODES.items()), (waits, 4)]
+    for decided, code in each:
 
         def promote(self: Promotions, *what: object, made: Promotion = decided, **more: object) -> Promotion:
             asked.append((*what, more["gate"]))
@@ -50,11 +51,13 @@ def test_the_exit_code_is_the_verdict(
         here = command("models", "promote", "triage", "2", "--margin", "exact_match=0")
         assert here == command("models", "promote", "triage", "2", "--margin", "exact_match=0", "--url", url)
         assert here[0] == code
-        assert verdict in here[1]
+        assert decided.decision is not None
+        assert decided.decision.verdict in here[1]
         assert "exact_match better" in here[1]
-        assert ("is version 2 now" if verdict is Verdict.SHIP else "stays where it is: version 1") in here[1]
+        assert ("is version 2 now" if decided.moved_at else "champion of triage still is version 1.") in here[1]
+        assert ("somebody else than ada must promote it" in here[1]) == decided.waits
     gate = {"margins": {"exact_match": 0.0}, "thresholds": {}, "min_pairs": 30, "level": 0.95}
-    assert asked == [("triage", "2", "champion", gate)] * 6
+    assert asked == [("triage", "2", "champion", gate)] * 8
     assert "must be given once" in command("models", "promote", "triage", "2", "--margin", "exact_match")[2]
 
 

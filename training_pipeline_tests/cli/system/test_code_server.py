@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from training_pipeline.cli.system.code_server import (
+    AHEAD,
     DEFINITIONS,
     LOCATION,
     accepts_connections,
@@ -55,4 +56,4 @@ def test_the_command_names_what_is_served_whatever_the_path_holds(tmp_path: Path
     code = command(tmp_path / 'it\'s "here"')[-1]
     assert ast.literal_eval(
         code.removeprefix("from training_pipeline.infra.dagster_code_server import serve; serve")
-    ) == (str(tmp_path / 'it\'s "here"'), DEFINITIONS, LOCATION)
+    ) == (str(tmp_path / 'it\'s "here"'), DEFINITIONS, LOCATION, AHEAD)

@@ -47,6 +47,7 @@ def test_answers_become_scores_without_text(tmp_path: Path) -> None:
     assert found["json_f1"] == [None, pytest.approx(2 / 3), None]
     assert found["choice_accuracy"] == [None, 1, None]
     assert found["token_loss"] == [pytest.approx(math.log(4)), None, None]
+    assert found["bits_per_byte"] == [pytest.approx(4 / len(SECRET)), None, None]
     assert (found["stopped"], found["answer_tokens"]) == ([1, None, None], [4, None, None])
     assert found["classification"] == ["restricted", None, None]
     assert found["length"] == ["0 to 4 words"] * 3

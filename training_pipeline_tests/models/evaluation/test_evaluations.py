@@ -19,6 +19,7 @@ from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
 from training_pipeline.models.evaluation.results import scores_of
+from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.versions import files
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.files import Place
@@ -142,6 +143,7 @@ def test_what_is_refused_waited_for_and_cancelled(
         Aliases(services.store, services.tracking),
         services.suites,
         services.versions,
+        TrackedFigures(services.store, services.tracking),
     )
     with pytest.raises(InvalidRequest, match="backend elsewhere cannot evaluate"):
         elsewhere.start("triage", "2", SUITE, actor="ada")

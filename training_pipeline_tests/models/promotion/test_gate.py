@@ -87,6 +87,14 @@ def test_a_slice_that_is_surely_worse_refuses_a_better_model() -> None:
     assert "classification=restricted" in found.findings[2].reason
 
 
+def test_what_is_worse_is_said_to_be_worse() -> None:
+    held = scores(100, exact_match=right(100, 0.9))
+    found = judge(Gate(margins={"exact_match": 0.05}), scores(100, exact_match=right(100, 0.5)), held)
+    assert "exact_match is worse by 0.4 (95 % interval 0." in found.findings[0].reason
+    same = judge(Gate(margins={"exact_match": 0.05}), held, held)
+    assert "exact_match is better by 0 (95 % interval -0." in same.findings[0].reason
+
+
 def test_of_many_slices_none_is_refused_by_chance() -> None:
     """Two models of one quality, and forty slices: some look worse, and none surely so."""
     rng = np.random.default_rng(6)

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from training_pipeline.app.container import Services
-from training_pipeline.domain.errors import Conflict, InvalidRequest, Tainted, Unavailable
+from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, Tainted, Unavailable
 from training_pipeline.domain.model_version import Check, Outcome, Standing, VersionState
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.files import sha256
@@ -23,7 +23,7 @@ from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.promotion.records import Promotion, PromotionKind
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.settings import Settings
-from training_pipeline.testing.evaluated import stored_evaluation
+from training_pipeline.testing.evaluated import SUITE, make_suite, stored_evaluation
 from training_pipeline.testing.installation import scripted_services
 from training_pipeline.testing.job_life import succeeded
 from training_pipeline.testing.jobs import ScriptedBackend
@@ -154,3 +154,50 @@ def test_nothing_is_half_promoted(
     assert refused.value.code == "tainted"
     with pytest.raises(InvalidRequest, match="alias is invalid"):
         promotions.promote("triage", "1", "latest", gate=GATE, actor="ada")
+
+
+def test_two_people_move_an_alias(services: Services, tmp_path: Path) -> None:
+    """One alone never does, whatever they repeat; another gate or another version is another proposal."""
+    parts = services
+    promotions = Promotions(
+        parts.store,
+        parts.database,
+        parts.versions._aliases,
+        parts.versions,
+        parts.suites,
+        four_eyes=True,
+    )
+
+    def by(actor: str, version: str = "1", gate: dict[str, Any] | None = None) -> Promotion:
+        return promotions.promote("triage", version, "champion", gate=gate, actor=actor)
+
+    evaluate(parts, "1", 54, tmp_path)
+    evaluate(parts, "2", 12, tmp_path)
+    first = by("ada", gate=GATE)
+    assert (first.waits, first.approves, first.moved_at, champion(parts)) == (True, None, None, None)
+    assert first.reason == "The gate says: ship. It waits for the approval of somebody else than ada."
+    assert by("ada").waits
+    assert by("eve", gate={"margins": {"exact_match": 0.5}}).waits
+    assert by("eve", "2", GATE).waits
+    assert champion(parts) is None
+    # Moved behind us: what waits did not move it.
+    parts.tracking.set_alias("triage", "champion", "2")
+    assert by("eve", gate=GATE).waits  # for now it is another one that would be replaced
+    assert all(each.moved_at is None for each in promotions.of_model("triage"))
+    parts.tracking.set_alias("triage", "champion", None)
+    second = by("eve", gate=GATE)
+    assert (second.waits, second.moved_at is not None, champion(parts)) == (False, True, "1")
+    assert second.reason.endswith(f"It approves decision {second.approves} of ada.")
+    by("ada", "2")
+    assert not by("eve", "2").waits  # refused by the gate: nothing waits
+    assert champion(parts) == "1"
+
+
+def test_a_suite_that_is_not_there_or_not_asked_is_told(promotions: Promotions, services: Services) -> None:
+    with pytest.raises(NotFound, match="no suite 'nowhere'"):
+        promote(promotions, "1", gate=GATE, suite="nowhere")
+    assert promotions.of_model("triage") == []
+    make_suite(services)
+    made = promote(promotions, "1", gate=GATE, suite=SUITE)
+    assert made.decision is not None
+    assert "was not evaluated on the suite parcels" in made.decision.findings[0].reason

@@ -68,7 +68,7 @@ def test_what_a_killed_import_left_is_gone_after_the_next(tmp_path: Path, keep: 
 
     import_rows(tmp_path, rows(3), status="labeled")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(importer, "_left_over", kill)
+        patched.setattr(importer, "left_over", kill)
         with pytest.raises(Killed):
             import_rows(tmp_path, rows(4), status="labeled")
     assert (count(tmp_path / "in"), len(list((tmp_path / "in").glob("s@*")))) == (4, 2)

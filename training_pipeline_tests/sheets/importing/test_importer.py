@@ -20,8 +20,10 @@ import pytest
 from training_pipeline.domain.errors import Conflict, InvalidRequest, SheetUnreadable, Unavailable
 from training_pipeline.domain.training_sheet import Reference, SheetStatus
 from training_pipeline.domain.usage import DataClassification
+from training_pipeline.sheets.files import replacing
 from training_pipeline.sheets.files.checking import check
 from training_pipeline.sheets.files.source import FileTrainingSheets
+from training_pipeline.sheets.head import Head, read_head
 from training_pipeline.sheets.importing import importer
 from training_pipeline.sheets.importing.importer import Imported, import_sheet
 from training_pipeline.sheets.importing.mapping import ColumnMapping
@@ -109,6 +111,14 @@ def test_files_are_the_owners_alone_and_nothing_else_stays(run: Import) -> None:
     for path in (imported.data, imported.head_file):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert imported.head_file.read_text().startswith("name: sums\nstatus: approved\n")
+
+
+def test_a_sheet_names_the_suite_of_its_models(run: Import) -> None:
+    assert set(refused(run, PROBLEMS[:3], evaluate_on="A suite")) == {"--evaluate-on"}
+    imported = run(PROBLEMS[:3], evaluate_on="sums-2026-11")
+    found = read_head(imported.head_file)
+    assert isinstance(found, Head)
+    assert found.sheet("sums").evaluate_on == "sums-2026-11"
 
 
 def test_everything_unstated_is_named_at_once(run: Import) -> None:
@@ -226,7 +236,7 @@ def test_a_replacement_that_fails_leaves_the_old_sheet(
     def fails(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(importer, call, fails)
+    monkeypatch.setattr(replacing if hasattr(replacing, call) else importer, call, fails)
     with pytest.raises(Unavailable, match="cannot be written: No space left on device"):
         run(PROBLEMS[:5], overwrite=True)
     assert (imported.head_file.read_bytes(), imported.data.read_bytes()) == before

@@ -310,6 +310,12 @@ def test_a_source_table_whose_tags_cannot_be_read_stops_everything(workspace: Wo
         pass
 
 
+def test_a_head_names_the_suite_of_its_models(workspace: Workspace) -> None:
+    put_heads(workspace, [head(evaluate_on="triage-2026-11"), head("sheet-2", evaluate_on=None)])
+    put_pairs(workspace, mixed())
+    assert [each.evaluate_on for each in source(workspace).list()] == ["triage-2026-11", ""]
+
+
 def test_heads_state_defaults_for_pairs_that_say_nothing(workspace: Workspace) -> None:
     stated: dict[str, Any] = {
         "default_allowed_uses": ["training", "validation"],

@@ -6,6 +6,7 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from training_pipeline.domain.smoothing import smoothed
 from training_pipeline.testing.jobs import new_job, point
 from training_pipeline.testing.soak import examples
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -76,3 +77,28 @@ def test_the_best_loss_of_each_job(store: JobStore) -> None:
     assert best_losses(store, [first, second, none, "tj-unknown"]) == {first: 0.3, second: 0.9}
     assert best_losses(store, []) == {}
     assert best_losses(store, [other]) == {other: 0.01}
+
+
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(POINTS, st.integers(0, 60), st.integers(0, 60), st.integers(2, 20), st.sampled_from([0.5, 0.9]))
+def test_a_smoothed_series_knows_what_was_before_the_stretch(
+    store: JobStore, points: dict[tuple[str, int], float], start: int, end: int, resolution: int, weight: float
+) -> None:
+    job_id = stored(store, points)
+    found = metric_series(store, job_id, from_step=start, to_step=end, resolution=resolution, smoothing=weight)
+    shown = {row["step"]: row for row in found.rows}
+    assert found.total == len({step for _, step in points if start <= step <= end})
+    for name in SERIES[:3]:
+        measured = sorted((step, value) for (of, step), value in points.items() if of == name)
+        whole = dict(zip([s for s, _ in measured], smoothed([v for _, v in measured], weight), strict=True))
+        inside = [step for step in whole if start <= step <= end]
+        kept = [step for step, row in shown.items() if row[name] is not None]
+        assert [shown[step][name] for step in kept] == [whole[step] for step in kept]
+        assert set(inside[-1:]) <= set(kept)
+        assert len(kept) >= min(len(inside), resolution)
+
+
+def test_the_best_validation_loss_is_the_first_of_the_lowest(store: JobStore) -> None:
+    job_id = stored(store, {("val_loss", 1): 2.0, ("val_loss", 2): 1.0, ("val_loss", 3): 1.0, ("train_loss", 4): 0.0})
+    assert metric_series(store, job_id, from_step=3, resolution=10).best == (2, 1.0)
+    assert metric_series(store, stored(store, {}), resolution=10).best is None

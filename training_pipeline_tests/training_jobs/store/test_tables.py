@@ -9,6 +9,7 @@ from training_pipeline.models.promotion.tables import promotions
 from training_pipeline.models.revocations.tables import revocations
 from training_pipeline.models.uses.tables import use_rows
 from training_pipeline.models.versions.tables import model_aliases
+from training_pipeline.reviewing.tables import sheet_edits
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.training_jobs.store.rows import row_of
 from training_pipeline.training_jobs.store.tables import metadata, training_jobs
@@ -19,6 +20,7 @@ def test_the_migrations_make_the_tables(database: Database) -> None:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
         # every module with tables must be imported before the comparison
         known = {use_rows.name, model_aliases.name, revocations.name, evaluation_suites.name, promotions.name}
+        known |= {sheet_edits.name}
         assert known <= metadata.tables.keys()
         assert compare_metadata(context, metadata) == []
 

@@ -16,7 +16,8 @@ def found(**used: tuple[str, list[str]]) -> ImportDryRun:
     """A dry run in which columns of the sheet come from columns of the file, which have these values."""
     columns = [{"name": name, "values": values, "has_more_values": False} for name, values in used.values()]
     empty: dict[str, Any] = {key: {} for key in ("unused", "left_out", "unmapped")}
-    empty |= {key: [] for key in ("first_rows", "problems", "open_questions")}
+    empty |= {key: [] for key in ("first_rows", "problems", "open_questions", "worksheets")}
+    empty |= {"replaces": False, "changes": None}
     texts = ("upload_id", "file", "kind", "kind_because", "format", "format_title", "format_because", "unit")
     empty |= dict.fromkeys(texts, "x") | dict.fromkeys(("rows", "pairs", "sound"), 1)
     sources = {target: [name] for target, (name, _) in used.items()}
@@ -37,6 +38,20 @@ def test_a_column_of_words_of_its_own() -> None:
     assert draft.mean("allowed_uses", "yes", None).request(seen).mapping.values == {"allowed_uses": {"no": []}}
     assert draft.choose("allowed_uses", "").request(seen).mapping.values == {}
     assert draft.ignore("notes", ignored=False).ignored == frozenset()
+
+
+def test_how_a_file_is_read_and_what_it_replaces() -> None:
+    asked = ImportDraft("x").request(None)
+    assert (asked.mapping.format, asked.mapping.worksheet, asked.mapping.choose, asked.replace) == (
+        *(None, None, None),
+        False,
+    )
+    draft = ImportDraft("x", format="alpaca", worksheet="Answers", annotation="latest", replaces=True)
+    asked = draft.request(None)
+    assert (asked.mapping.format, asked.mapping.worksheet, asked.mapping.choose, asked.replace) == (
+        *("alpaca", "Answers", "latest"),
+        True,
+    )
 
 
 def test_a_context_stands_before_the_question_that_was_recognised() -> None:

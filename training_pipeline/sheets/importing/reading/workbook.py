@@ -26,6 +26,19 @@ LARGEST: Final = 512 * 2**20
 _BLOCK: Final = 2**20
 
 
+def worksheets(file: Path) -> tuple[str, ...]:
+    """The names of its sheets; none where it cannot be read, which `rows` tells. Reads only."""
+    try:
+        if _unpacked(file) > LARGEST:
+            return ()
+        with CalamineWorkbook.from_path(str(file)) as book:
+            return tuple(book.sheet_names)
+    except (MemoryError, GeneratorExit):
+        raise
+    except Exception:  # noqa: BLE001 - calamine raises errors of many classes
+        return ()
+
+
 def rows(file: Path, worksheet: str | None) -> Iterator[Row]:
     """The rows below the header, by the number they have in the sheet; empty rows are passed over. Reads only."""
     if _unpacked(file) > LARGEST:

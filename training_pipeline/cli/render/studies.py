@@ -1,0 +1,112 @@
+"""Studies in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from training_pipeline.schemas.study import Studies, Study, StudyPage, StudyTrial
+
+_COLOURS: Final = {
+    "succeeded": "green",
+    "finished": "green",
+    "running": "cyan",
+    "pruned": "yellow",
+    "failed": "red",
+}
+
+
+def studies_of(found: Studies) -> RenderableType:
+    """A line for each study."""
+    if not found.studies:
+        return Text("There are no studies. Make one: `training-pipeline studies create`.")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("study", "status", "trials", "best", "training sheet", "created by"):
+        table.add_column(column, justify="right" if column in {"trials", "best"} else "left", overflow="fold")
+    for study in found.studies:
+        table.add_row(
+            study.name,
+            coloured(study.status),
+            f"{sum(study.trials.values())}/{study.most_trials}",
+            "" if study.best_value is None else f"{study.best_value:.6g}",
+            Text(study.training_sheet_id),
+            Text(study.created_by),
+        )
+    return table
+
+
+def study_of(study: StudyPage) -> RenderableType:
+    """A study with its trials, the best one, what mattered, and its budget."""
+    parts: list[RenderableType] = [Text.assemble((study.name, "bold"), "  ", coloured(study.status))]
+    for said in (study.why, study.message):
+        if said:
+            parts.append(Text(said[0].upper() + said[1:], style="dim"))
+    parts.append(Text(f"{study.model_name} on training sheet {study.training_sheet_id}: {counts(study)}"))
+    if study.best_value is not None:
+        best = f"Best: trial {study.best_trial} with a validation loss of {study.best_value:.6g} "
+        parts.append(Text.assemble((best, "green"), "(selected: the same pairs chose it)"))
+    parts.append(_budget(study))
+    if study.importances:
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in study.importances.items())
+        parts.append(Text(f"What mattered: {shares}"))
+    if study.all_trials:
+        parts.append(_trials(study))
+    return Group(*parts)
+
+
+def trial_of(trial: StudyTrial) -> str:
+    """A trial in one line."""
+    value = "" if trial.value is None else f"  validation loss {trial.value:.6g}"
+    said = f"  {trial.message}" if trial.message else ""
+    return f"trial {trial.number}  {trial.status}{value}{said}  {params_of(trial.params)}"
+
+
+def params_of(params: Mapping[str, Any]) -> str:
+    """A configuration in one line."""
+    return ", ".join(f"{name}={_shown(value)}" for name, value in params.items())
+
+
+def counts(study: Study) -> str:
+    """How many trials there are, by status."""
+    by = ", ".join(f"{count} {status}" for status, count in study.trials.items())
+    return f"{sum(study.trials.values())} of {study.most_trials} trials" + (f" ({by})" if by else "")
+
+
+def coloured(status: str) -> Text:
+    """A status in its colour."""
+    return Text(str(status), style=_COLOURS.get(str(status), ""))
+
+
+def _budget(study: StudyPage) -> Text:
+    asked, currency = study.request, study.estimate.currency or ""
+    parts = [f"{asked.most_at_once} at once"]
+    if asked.hours is not None:
+        parts.append(f"{asked.hours:g} hours")
+    if asked.cost is not None:
+        parts.append(f"{study.estimated_cost:.2f} of {asked.cost:g} {currency} by estimate".strip())
+    return Text(f"Budget: {asked.most_trials} trials, {', '.join(parts)}")
+
+
+def _trials(study: StudyPage) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    names = list(study.request.space.searched)
+    for column in ("trial", "status", "val_loss", *names, "job", "note"):
+        table.add_column(column, justify="right" if column in {"trial", "val_loss", *names} else "left")
+    for trial in study.all_trials:
+        table.add_row(
+            Text(str(trial.number), style="bold green" if trial.number == study.best_trial else ""),
+            coloured(trial.status),
+            "" if trial.value is None else f"{trial.value:.6g}",
+            *(_shown(trial.params.get(name)) for name in names),
+            trial.job_id or "",
+            Text(trial.message),
+        )
+    return table
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,65 @@
+"""Edits of training sheets as the client of this installation gives them."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from training_pipeline.app.container import Services
+from training_pipeline.domain.errors import PipelineError
+from training_pipeline.schemas import paging
+from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
+from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
+
+
+def edit_page(
+    services: Services, sheet_id: str, *, pair_id: str | None, page: int | None, page_size: int, cursor: str | None
+) -> TrainingSheetEdits:
+    """The edits of one page. Raises `NotFound`, and `InvalidParameter` for a cursor that leads nowhere.
+
+    What became of an edit that something stopped is found out first.
+    """
+    window = paging.Window.of(paging.NumberPosition, page=page, page_size=page_size, cursor=cursor)
+    services.source.get(sheet_id)
+    edits = services.sheet_edits
+    why = edits.refusal(sheet_id)
+    if why is None:
+        edits.settle(sheet_id)
+    found, total = edits.log.page(
+        sheet_id,
+        pair_id=pair_id,
+        limit=window.limit,
+        offset=window.offset,
+        before=None if window.start is None else window.start.number,
+    )
+    return TrainingSheetEdits(
+        training_sheet_id=sheet_id,
+        is_editable=why is None,
+        not_editable_because=why,
+        edit_at=None if why is None else _table_page(services),
+        digest=edits.digest(sheet_id),
+        edits=[TrainingSheetEdit.of(one) for one in window.shown(found)],
+        total=total,
+        page=window.page,
+        page_size=page_size,
+        next_cursor=window.next_cursor(found, lambda last: paging.NumberPosition(number=last.number)),
+    )
+
+
+def pair_text(services: Services, sheet_id: str, pair_id: str) -> tuple[tuple[str, str], ...]:
+    """Role and content of each message of a pair that may be edited; raises what an edit of it would."""
+    services.source.get(sheet_id)
+    messages = services.sheet_edits.pair(sheet_id, pair_id)["messages"] or []
+    return tuple((message["role"] or "", message["content"] or "") for message in messages)
+
+
+def _table_page(services: Services) -> str | None:
+    """The page of the table that has the pairs, in its workspace; null where they are in none, or it is not known."""
+    table = services.settings.uc_pairs_table
+    if table is None or not isinstance(services.source, UnityCatalogSheets):
+        return None
+    try:
+        with services.source.connection.calling("find the workspace"):
+            host = services.source.connection.client().config.host
+    except PipelineError:
+        return None
+    return f"{host.rstrip('/')}/explore/data/{'/'.join(quote(part, safe='') for part in table.split('.'))}"

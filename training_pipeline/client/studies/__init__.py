@@ -1,0 +1,1 @@
+"""What is asked about studies: the verbs, here and over HTTP."""

@@ -1,0 +1,67 @@
+"""The verbs of studies on this installation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from training_pipeline.client.roles import needs
+from training_pipeline.client.services import OnServices
+from training_pipeline.domain.access import Role, require_own
+from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.domain.study import SearchSpace, StudyRequest
+from training_pipeline.domain.training_config import TrainingConfig
+from training_pipeline.domain.validation import problems_from_validation
+from training_pipeline.schemas.study import CreateStudy, Studies, Study, StudyPage
+from training_pipeline.schemas.training_job import TrainingJob
+
+
+class LocalStudies(OnServices):
+    """`OfStudies` over the services of one installation."""
+
+    @needs(Role.OPERATOR)
+    def create_study(self, body: Mapping[str, Any] | CreateStudy) -> StudyPage:
+        """See `Client`."""
+        asked = body if isinstance(body, CreateStudy) else _asked(body)
+        # As it reads back: what is compared with what was asked before.
+        request = StudyRequest.model_validate(asked.model_dump(exclude_unset=True))
+        return self.study(self._services.studies.create(request, created_by=self.caller.name).name)
+
+    @needs(Role.VIEWER)
+    def studies(self) -> Studies:
+        """See `Client`."""
+        found = [Study.of(study, trials) for study, trials in self._services.studies.latest()]
+        return Studies(studies=found, total=len(found))
+
+    @needs(Role.VIEWER)
+    def study(self, name: str) -> StudyPage:
+        """See `Client`."""
+        return StudyPage.of_details(self._services.studies.show(name))
+
+    @needs(Role.OPERATOR)
+    def stop_study(self, name: str, *, reason: str, let_finish: bool = False) -> StudyPage:
+        """See `Client`."""
+        require_own(self.caller, self._services.studies.get(name).created_by, f"stop the study {name}")
+        self._services.studies.stop(name, actor=self.caller.name, reason=reason, let_finish=let_finish)
+        return self.study(name)
+
+    @needs(Role.OPERATOR)
+    def promote_trial(self, name: str, *, trial: int | None = None) -> TrainingJob:
+        """See `Client`."""
+        require_own(self.caller, self._services.studies.get(name).created_by, f"promote a trial of the study {name}")
+        return self.shown(self._services.studies.promote(name, number=trial, actor=self.caller.name))
+
+
+def _asked(body: Mapping[str, Any]) -> CreateStudy:
+    try:
+        return CreateStudy.model_validate(body)
+    except ValidationError as error:
+        found = list(error.errors())
+        known: dict[str, type[BaseModel]] = {"space": SearchSpace, "job": TrainingConfig}
+        unknown = {str(each["loc"][0]) for each in found if each["type"] == "extra_forbidden"} & known.keys()
+        hint = " ".join(f"Known keys of {name}: {', '.join(known[name].model_fields)}." for name in sorted(unknown))
+        raise InvalidRequest(
+            "The study cannot be created.", problems=problems_from_validation(found), hint=hint
+        ) from None

@@ -1,0 +1,114 @@
+"""How many tokens the pairs have that may be trained on: by the base model's own tokenizer where it is on this machine,
+and else estimated from their characters.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import ibis
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from training_pipeline.backends.base import FineTuningBackend, Plan, Rehearsing, Submission
+from training_pipeline.datasets.verdicts import texts, verdicts
+from training_pipeline.domain.advice.facts import TokenLengths
+from training_pipeline.domain.revocations import NOTHING, Withdrawn
+from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.rules.rendering import rendered
+from training_pipeline.domain.rules.tool_definitions import with_tools
+from training_pipeline.infra.staging import disk_errors
+from training_pipeline.sheets.base import OpenSheet
+
+#: Characters of a token, and tokens that a chat template writes around a message: common for Latin script.
+CHARACTERS: Final = 4
+AROUND: Final = 4
+#: Pairs that a tokenizer reads: of more, a sample.
+MOST_READ: Final = 5000
+
+
+class SheetLengths(BaseModel):
+    """Lengths of pairs. `is_estimate` says that no tokenizer was asked; `pairs` of `eligible` were measured."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lengths: TokenLengths
+    is_estimate: bool
+    pairs: int
+    eligible: int
+
+
+def has_tokenizer(backend: FineTuningBackend, base_model: str) -> bool:
+    """Whether the tokenizer of this base model can be asked here. Pure."""
+    return isinstance(backend, Rehearsing) and backend.rehearses(base_model)
+
+
+def sheet_lengths(
+    opened: OpenSheet,
+    policy: GatePolicy,
+    backend: FineTuningBackend,
+    plan: Plan,
+    *,
+    withdrawn: Withdrawn = NOTHING,
+) -> SheetLengths:
+    """Measure the pairs that pass both gates; a tokenizer that could not be asked makes it an estimate.
+
+    The tokenizer is asked as the trainer asks it, in a process of its own, with the text of a sample in a directory
+    that is gone afterwards.
+    """
+    with verdicts(opened, policy, withdrawn=withdrawn) as table, disk_errors("measure the pairs"):
+        kept = table.filter(table.reason.isnull())
+        ids = kept.select("pair_id").order_by(kept.pair_id.hexdigest("sha256")).to_pyarrow()["pair_id"]
+    if isinstance(backend, Rehearsing) and backend.rehearses(plan.base_model) and len(ids) > 1:
+        lines = _lines(opened, policy, ids.slice(0, MOST_READ))
+        if (counted := _counted(backend, plan, lines)) is not None:
+            return SheetLengths(lengths=counted, is_estimate=False, pairs=counted.examples, eligible=len(ids))
+    estimated = _estimated(opened, policy, ids)
+    return SheetLengths(lengths=estimated, is_estimate=True, pairs=estimated.examples, eligible=len(ids))
+
+
+def _counted(backend: Rehearsing, plan: Plan, lines: list[str]) -> TokenLengths | None:
+    with tempfile.TemporaryDirectory(prefix="training-pipeline-") as directory:
+        train, validation = Path(directory) / "train.jsonl", Path(directory) / "validation.jsonl"
+        train.write_text("".join(f"{line}\n" for line in lines[1:]), encoding="utf-8")
+        validation.write_text(f"{lines[0]}\n", encoding="utf-8")
+        return backend.rehearse(
+            Submission(
+                job_id="lengths",
+                attempt=1,
+                model_name="lengths",
+                base_model=plan.base_model,
+                config=plan.config,
+                train_file=train,
+                validation_file=validation,
+                dataset_digest="",
+            )
+        ).lengths
+
+
+def _lines(opened: OpenSheet, policy: GatePolicy, ids: pa.ChunkedArray) -> list[str]:
+    wanted = ibis.memtable(pa.table({"wanted_id": ids}))
+    with texts(opened, policy) as read, disk_errors("read the pairs"):
+        said = read.semi_join(wanted, read.pair_id == wanted.wanted_id)
+        lines = said.select(line=with_tools(rendered(said.messages), said.tools)).to_pyarrow()
+    return [str(line) for line in lines["line"].to_pylist()]
+
+
+def _estimated(opened: OpenSheet, policy: GatePolicy, ids: pa.ChunkedArray) -> TokenLengths:
+    """Every text counts by its characters, whatever it is written in."""
+    wanted = ibis.memtable(pa.table({"wanted_id": ids}))
+    with texts(opened, policy) as read, disk_errors("measure the pairs"):
+        said = read.semi_join(wanted, read.pair_id == wanted.wanted_id)
+        characters = said.messages.map(
+            lambda message: message["content"].length().fill_null(0) + message["tool_calls"].length().fill_null(0)
+        ).sums()
+        whole = characters + said.tools.length().fill_null(0)
+        tokens = (whole / CHARACTERS).ceil() + AROUND * said.messages.length()
+        each = said.select(tokens=tokens.cast("int64")).group_by("tokens").agg(pairs=ibis._.count())
+        found = each.order_by("tokens").to_pyarrow()
+    return TokenLengths(
+        counts=dict(zip(*(pc.cast(found[name], pa.int64()).to_pylist() for name in found.column_names), strict=True))
+    )

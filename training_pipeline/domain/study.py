@@ -1,0 +1,257 @@
+"""A study: a set of training jobs that search for the configuration with the lowest validation loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from training_pipeline.domain.estimate.estimate import Estimate
+from training_pipeline.domain.training_config import JobRequest
+
+#: What a study may be called. Its trials are called after it, as models are.
+NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,55}$"
+MOST_TRIALS: Final = 500
+MOST_AT_ONCE: Final = 32
+#: After so many trials that failed of one cause the study stops.
+SAME_FAILURES: Final = 3
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Value(BaseModel):
+    """A part of a study. A text is not taken for a number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class FloatSearch(Value):
+    """Numbers to try: from `low` to `high`, by their logarithm where `log` says so; or one of `choices`."""
+
+    low: Finite | None = Field(None, description="The lowest value to try.", examples=[0.00001])
+    high: Finite | None = Field(None, description="The highest value to try.", examples=[0.001])
+    log: bool = Field(False, description="Draw the logarithm evenly. A learning rate always is.", examples=[True])
+    choices: Annotated[tuple[Finite, ...], Field(strict=False)] | None = Field(
+        None, description="The values to try, instead of low and high.", examples=[[0.0001, 0.001]]
+    )
+
+
+class IntSearch(Value):
+    """Whole numbers to try: from `low` to `high` in steps, or by their logarithm; or one of `choices`."""
+
+    low: int | None = Field(None, description="The lowest value to try.", examples=[4])
+    high: int | None = Field(None, description="The highest value to try.", examples=[64])
+    step: int = Field(1, description="The distance of two values; must lead from low to high.", examples=[4])
+    log: bool = Field(False, description="Draw the logarithm evenly; not with a step.", examples=[True])
+    choices: Annotated[tuple[int, ...], Field(strict=False)] | None = Field(
+        None, description="The values to try, instead of low and high.", examples=[[8, 16, 32]]
+    )
+
+
+class WordSearch(Value):
+    """Words to try."""
+
+    choices: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        description="The values to try.", examples=[["cosine", "linear"]]
+    )
+
+
+Search = FloatSearch | IntSearch | WordSearch
+_Floats = Annotated[FloatSearch, Field(strict=False)] | None
+_Ints = Annotated[IntSearch, Field(strict=False)] | None
+_Words = Annotated[WordSearch, Field(strict=False)] | None
+
+
+class SearchSpace(Value):
+    """What is searched: keys of training_config. What would change what the loss is measured on is not among them."""
+
+    learning_rate: _Floats = Field(None, description="Peak learning rate; drawn by its logarithm.")
+    epochs: _Ints = Field(None, description="Passes over the training split.")
+    batch_size: _Ints = Field(None, description="Examples per optimizer step.")
+    method: _Words = Field(None, description="Fine-tuning method: full, lora.")
+    lora_rank: _Ints = Field(None, description="LoRA: rank of the adapters.")
+    lora_alpha: _Ints = Field(None, description="LoRA: scale of the adapters.")
+    lora_dropout: _Floats = Field(None, description="LoRA: dropout in the adapters.")
+    warmup_ratio: _Floats = Field(None, description="Share of the steps used for warm-up.")
+    lr_scheduler: _Words = Field(None, description="Learning rate schedule: cosine, linear, constant.")
+    weight_decay: _Floats = Field(None, description="Decoupled weight decay of AdamW.")
+    max_grad_norm: _Floats = Field(None, description="Maximum norm for gradient clipping.")
+
+    @property
+    def searched(self) -> dict[str, Search]:
+        """The keys that are searched, in the order above; a learning rate by its logarithm. Pure."""
+        found: dict[str, Search] = {name: each for name in type(self).model_fields if (each := getattr(self, name))}
+        if isinstance(rate := found.get("learning_rate"), FloatSearch) and rate.choices is None:
+            found["learning_rate"] = rate.model_copy(update={"log": True})
+        return found
+
+
+class Pruner(Value):
+    """When a trial is stopped early: where its loss is above the median of the ended trials at the same evaluation."""
+
+    kind: Literal["median", "none"] = Field(
+        "median", description="The rule; none stops no trial early.", examples=["median"]
+    )
+    startup_trials: int = Field(
+        5, ge=1, le=MOST_TRIALS, description="Trials that must have succeeded before any is stopped.", examples=[5]
+    )
+    warmup_evaluations: int = Field(
+        1, ge=0, le=1000, description="Evaluations of a trial before it may be stopped.", examples=[1]
+    )
+
+
+class StudyRequest(Value):
+    """A user's request for a study."""
+
+    name: str = Field(
+        pattern=NAME, description="Name of the study; its trials are called after it.", examples=["triage-2026-11"]
+    )
+    job: Annotated[JobRequest, Field(strict=False)] = Field(
+        description="The training job that all trials are like, but for what is searched."
+    )
+    space: Annotated[SearchSpace, Field(strict=False)] = Field(description="What is searched.")
+    objective: Literal["val_loss"] = Field(
+        "val_loss", description="What is to be low: the validation loss.", examples=["val_loss"]
+    )
+    sampler: Literal["tpe", "random"] = Field(
+        "tpe",
+        description="How configurations are chosen: by what the trials before came to, or at random.",
+        examples=["tpe"],
+    )
+    seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the choices.", examples=[42])
+    pruner: Annotated[Pruner, Field(strict=False)] = Field(Pruner(), description="When a trial is stopped early.")
+    most_trials: int = Field(20, ge=1, le=MOST_TRIALS, description="Trials in all, at most.", examples=[20])
+    most_at_once: int = Field(1, ge=1, le=MOST_AT_ONCE, description="Trials at the same time, at most.", examples=[2])
+    hours: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] | None = Field(
+        None, description="Hours from its creation after which it ends; running trials are cancelled.", examples=[8.0]
+    )
+    cost: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="What all trials may cost, by estimate, in the currency of the price list.", examples=[50.0]
+    )
+
+
+class StudyStatus(StrEnum):
+    """How far a study is. One that is `ending` starts no trial and waits for those that run."""
+
+    RUNNING = "running"
+    ENDING = "ending"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class TrialStatus(StrEnum):
+    """How far a trial is: `asked` has a configuration and no job yet."""
+
+    ASKED = "asked"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+LIVE_STUDIES: Final = (StudyStatus.RUNNING, StudyStatus.ENDING)
+LIVE_TRIALS: Final = (TrialStatus.ASKED, TrialStatus.RUNNING)
+
+
+class Record(BaseModel):
+    """What is on record."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Study(Record):
+    """A study as it is on record."""
+
+    name: str
+    request: StudyRequest
+    status: StudyStatus
+    #: What it ends as; null while it runs.
+    outcome: StudyStatus | None = None
+    #: Why it ends, or ended.
+    why: str = ""
+    #: What it waits for.
+    message: str = ""
+    #: Whether trials that still run are cancelled when it ends.
+    cancels: bool = False
+    created_by: str
+    created_at: datetime
+    ended_at: datetime | None = None
+    #: The job whose split every trial keeps; null where there was none, or a fresh split was asked for.
+    split_predecessor: str | None = None
+    #: What all trials are trained on; null until the first one has it.
+    dataset_digest: str | None = None
+    #: Of one trial in the middle of the space, when the study was created.
+    estimate: Estimate
+
+
+class Trial(Record):
+    """A trial as it is on record: a configuration, the training job that tries it, and what came of it."""
+
+    study: str
+    number: int
+    params: dict[str, Any]
+    status: TrialStatus
+    job_id: str | None = None
+    #: The validation loss of a trial that succeeded.
+    value: float | None = None
+    #: How many of its evaluations the pruner has judged.
+    judged: int = 0
+    #: The evaluation after which it was told to stop.
+    pruned_at: int | None = None
+    #: The code of what made it fail.
+    cause: str | None = None
+    message: str = ""
+    estimated_seconds: float | None = None
+    estimated_cost: float | None = None
+    asked_at: datetime
+    ended_at: datetime | None = None
+    promoted_job_id: str | None = None
+
+
+def best_of(trials: Iterable[Trial]) -> Trial | None:
+    """The succeeded trial with the lowest loss, the first of equals; None where none has succeeded. Pure."""
+    found = [trial for trial in trials if trial.status is TrialStatus.SUCCEEDED and trial.value is not None]
+    return min(found, key=lambda trial: (trial.value, trial.number), default=None)
+
+
+def common_failure(trials: Iterable[Trial]) -> Trial | None:
+    """The last of `SAME_FAILURES` trials that failed of one cause; None where there are not so many. Pure."""
+    seen: dict[str | None, int] = {}
+    for trial in trials:
+        if trial.status is TrialStatus.FAILED:
+            seen[trial.cause] = seen.get(trial.cause, 0) + 1
+            if seen[trial.cause] == SAME_FAILURES:
+                return trial
+    return None
+
+
+def spent(trials: Iterable[Trial]) -> float:
+    """What the trials cost by estimate; one whose cost is not known costs nothing. Pure."""
+    return sum(trial.estimated_cost or 0.0 for trial in trials)
+
+
+def trial_request(study: Study, params: Mapping[str, Any], number: int) -> JobRequest:
+    """The training job of a trial: as the study's, with the trial's values, a name of its own, not registered. Pure."""
+    base = study.request.job
+    return base.model_copy(
+        update={
+            "model_name": f"{study.name}-t{number}",
+            "training_config": base.training_config.model_validate(
+                {**base.training_config.model_dump(exclude_unset=True), **params}
+            ),
+            "split_predecessor": study.split_predecessor,
+            "register_to_uc": False,
+        }
+    )
+
+
+def winning_request(study: Study, trial: Trial) -> JobRequest:
+    """An ordinary job with a trial's values, on the trial's split, that registers its model. Pure."""
+    again = trial_request(study, trial.params, trial.number)
+    kept = {"model_name": study.request.job.model_name, "register_to_uc": True, "fresh_split": False}
+    return again.model_copy(update={**kept, "split_predecessor": trial.job_id})

@@ -1,0 +1,139 @@
+"""What is wrong with a search space, all of it at once; how many configurations it has, and the one in its middle."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from training_pipeline.domain.errors import FieldProblem
+from training_pipeline.domain.study import FloatSearch, IntSearch, Search, SearchSpace, StudyRequest, WordSearch
+from training_pipeline.domain.training_config import TrainingConfig
+from training_pipeline.domain.validation import problems_from_validation
+
+#: So many choices of one key at most.
+MOST_CHOICES: Final = 64
+#: Keys that mean something for adapters only.
+_OF_LORA: Final = ("lora_rank", "lora_alpha", "lora_dropout")
+
+
+def problems_of(request: StudyRequest) -> list[FieldProblem]:
+    """Everything that can be said against a study without asking anybody. Pure."""
+    searched = request.space.searched
+    found = [problem for name, search in searched.items() for problem in _of_key(name, search)]
+    if not searched:
+        known = ", ".join(SearchSpace.model_fields)
+        found.append(FieldProblem("/space", "empty", f"searches nothing; name at least one of {known}"))
+    config = request.job.training_config
+    for name in searched:
+        if name in config.model_fields_set and getattr(config, name) != "auto":
+            said = "is searched and set in training_config; leave one of them out"
+            found.append(FieldProblem(f"/space/{name}", "set_twice", said))
+    if config.method == "full" and "method" not in searched:
+        for name in set(_OF_LORA) & searched.keys():
+            found.append(FieldProblem(f"/space/{name}", "no_effect", "changes nothing where the method is full"))
+    if not found and (count := combinations(request.space)) is not None and count < request.most_trials:
+        said = f"is {request.most_trials}, but the space has {count} configurations in all"
+        found.append(FieldProblem("/most_trials", "too_many", said))
+    return found
+
+
+def combinations(space: SearchSpace) -> int | None:
+    """How many configurations a sound space has; None where there is no end of them. Pure."""
+    counts = [len(values) if (values := every(search)) is not None else None for search in space.searched.values()]
+    known = [count for count in counts if count is not None]
+    return None if len(known) < len(counts) else math.prod(known)
+
+
+def every(search: Search) -> tuple[Any, ...] | None:
+    """All values of a sound search; None where there is no end of them. Pure."""
+    if search.choices is not None:
+        return tuple(search.choices)
+    if isinstance(search, IntSearch) and search.low is not None and search.high is not None:
+        return tuple(range(search.low, search.high + 1, search.step))
+    return None
+
+
+def probes(search: Search) -> tuple[Any, ...]:
+    """The values of a sound search that stand for all: every one where they are few, else the ends. Pure."""
+    values = every(search)
+    if isinstance(search, WordSearch) or (values is not None and len(values) <= MOST_CHOICES):
+        return values or ()
+    return (search.low, search.high)
+
+
+def middle(space: SearchSpace) -> dict[str, Any]:
+    """A configuration in the middle of a sound space. Pure."""
+    return {name: _middle(search) for name, search in space.searched.items()}
+
+
+def _middle(search: Search) -> Any:
+    values = every(search)
+    if values is not None and not (isinstance(search, IntSearch) and search.log):
+        return values[len(values) // 2]
+    if isinstance(search, WordSearch) or search.low is None or search.high is None:
+        raise AssertionError("a sound search has choices or both ends")
+    between = math.sqrt(search.low * search.high) if search.log else (search.low + search.high) / 2
+    return round(between) if isinstance(search, IntSearch) else between
+
+
+def _of_key(name: str, search: Search) -> Iterator[FieldProblem]:
+    at = f"/space/{name}"
+    if search.choices is not None:
+        yield from _of_choices(at, search)
+        values: tuple[Any, ...] = search.choices
+    elif isinstance(search, WordSearch) or search.low is None or search.high is None:
+        yield FieldProblem(at, "incomplete", "needs low and high, or choices")
+        return
+    else:
+        yield from _of_range(at, search)
+        values = (search.low, search.high)
+    yield from _refused(at, name, values)
+
+
+def _of_choices(at: str, search: Search) -> Iterator[FieldProblem]:
+    choices = search.choices or ()
+    if not isinstance(search, WordSearch) and (search.low is not None or search.high is not None):
+        yield FieldProblem(at, "both", "has choices, and low or high; leave one of them out")
+    if len(choices) < 2:
+        yield FieldProblem(f"{at}/choices", "too_few", "needs two values at least; one is set in training_config")
+    if len(choices) > MOST_CHOICES:
+        yield FieldProblem(f"{at}/choices", "too_many", f"has {len(choices)} values; {MOST_CHOICES} at most")
+    if "auto" in choices:
+        yield FieldProblem(f"{at}/choices", "auto", 'has "auto", which stands for another value; name that one')
+    if len(set(choices)) < len(choices):
+        yield FieldProblem(f"{at}/choices", "twice", "has a value twice")
+
+
+def _of_range(at: str, search: FloatSearch | IntSearch) -> Iterator[FieldProblem]:
+    low, high = search.low or 0, search.high or 0
+    if low > high:
+        yield FieldProblem(at, "impossible", f"low is {low}, above high, which is {high}")
+    elif low == high:
+        yield FieldProblem(at, "one_value", "low is high: there is nothing to search; set it in training_config")
+    if search.log and low <= 0:
+        yield FieldProblem(f"{at}/low", "no_logarithm", f"must be above 0 where the logarithm is drawn, but is {low}")
+    if isinstance(search, IntSearch):
+        if search.step < 1:
+            yield FieldProblem(f"{at}/step", "no_step", f"must be 1 at least, but is {search.step}")
+        elif search.log and search.step != 1:
+            yield FieldProblem(f"{at}/step", "log_and_step", "cannot be set where the logarithm is drawn")
+        elif low < high and (high - low) % search.step:
+            yield FieldProblem(f"{at}/step", "misses_high", f"in steps of {search.step}, {low} does not reach {high}")
+
+
+def _refused(at: str, name: str, values: tuple[Any, ...]) -> Iterator[FieldProblem]:
+    """What a training configuration says of the values. Its bounds are intervals: what both ends may be, all may."""
+    for value in dict.fromkeys(values):
+        try:
+            TrainingConfig.model_validate({name: value})
+        except ValidationError as error:
+            for problem in problems_from_validation(list(error.errors()))[:1]:
+                yield FieldProblem(at, "out_of_bounds", problem.message)
+
+
+def key_of(params: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """A configuration as a key, to see whether it was tried. Pure."""
+    return tuple(sorted(params.items()))

@@ -1,0 +1,147 @@
+"""Response models of a comparison of training jobs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field, JsonValue
+
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.schemas.advice import Estimate
+from training_pipeline.schemas.base import Answer
+from training_pipeline.schemas.diff import PairChanges
+from training_pipeline.schemas.evaluation import EVALUATION, EvaluationFigure
+from training_pipeline.schemas.lineage import DIGEST
+from training_pipeline.schemas.metrics import ValueAt
+from training_pipeline.schemas.suite import JOB
+from training_pipeline.schemas.training_job import ACCURACY, LOSS
+
+
+class LossVerdict(Answer):
+    """Whether the validation losses of the jobs say which of them is better."""
+
+    comparable: bool | None = Field(
+        description="True for the same validation rows, tokenizer, chat template and max_length; false where rows, "
+        "tokenizer or template differ; null where that cannot be said.",
+        examples=[False],
+    )
+    shared_rows: int | None = Field(
+        description="Validation rows that all jobs have; null where the rows of one are not on record.", examples=[40]
+    )
+    total_rows: int | None = Field(
+        description="Different validation rows that any of the jobs has; null as above.", examples=[62]
+    )
+    reasons: list[str] = Field(
+        description="Why they may not be compared, or why that cannot be said; empty where they may.",
+        examples=[
+            ["They validated on different rows: 40 of 62 are in the validation split of every job."],
+        ],
+    )
+
+
+class BestAndLast(Answer):
+    """The two values of a series that jobs are compared by. The best loss is the lowest, the best accuracy the highest;
+    of several equal ones the first.
+    """
+
+    best: ValueAt = Field(description="The best value.")
+    last: ValueAt = Field(description="The last value.")
+
+
+class ComparedJob(Answer):
+    """One of the jobs: what came of it, and what it took."""
+
+    id: str = Field(description="Id of the job.", examples=[JOB])
+    status: JobStatus = Field(description="Status of the job.", examples=["succeeded"])
+    model_name: str = Field(description="Name of the model.", examples=["triage-model"])
+    uc_model_name: str | None = Field(description="Full name of the registered model.", examples=["ml.models.triage"])
+    uc_model_version: str | None = Field(description="The registered version; null until then.", examples=["2"])
+    training_sheet_id: str = Field(description="Id of the training sheet.", examples=["sheet-123"])
+    training_sheet_name: str = Field(description="Name of the training sheet.", examples=["Document triage"])
+    base_model: str = Field(description="Base model.", examples=["builtin:tiny"])
+    created_by: str = Field(description="Who created the job.", examples=["ada"])
+    created_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
+    started_at: datetime | None = Field(description="When training started.", examples=["2026-11-23T07:21:52Z"])
+    train_pairs: int | None = Field(description="Pairs in the training split.", examples=[248])
+    val_pairs: int | None = Field(description="Pairs in the validation split.", examples=[62])
+    train_loss: BestAndLast | None = Field(description=f"{LOSS}, on training pairs; null if never measured.")
+    val_loss: BestAndLast | None = Field(description=f"{LOSS}, on validation pairs; null if never measured.")
+    train_accuracy: BestAndLast | None = Field(description=f"{ACCURACY}, in training; null if never measured.")
+    val_accuracy: BestAndLast | None = Field(description=f"{ACCURACY}, in validation; null if never measured.")
+    estimate: Estimate | None = Field(description="The estimate when the job was created; null for an old job.")
+    duration_seconds: float | None = Field(
+        description="Seconds of training; null until it has ended.", examples=[198.2]
+    )
+    tokens_processed: int | None = Field(description="Tokens processed; null until it has ended.", examples=[104520])
+    cost_dbu: float | None = Field(description="Cost in Databricks units (DBU), where it is known.", examples=[1.5])
+
+
+class Difference(Answer):
+    """Something on record that is not the same for all of the jobs."""
+
+    field: str = Field(description="What it is.", examples=["training_config.learning_rate"])
+    values: list[JsonValue] = Field(
+        description="The value of each job, in the order of `jobs`; null where it has none or none is on record.",
+        examples=[[0.0001, 0.0002]],
+    )
+
+
+class DataDifference(Answer):
+    """What the pairs of a job are beside those of the first job."""
+
+    job_id: str = Field(description="The job.", examples=[JOB])
+    counts: PairChanges | None = Field(
+        description="Number of pairs that changed, by kind of change; null where that cannot be read."
+    )
+    problem: str | None = Field(description="Why it cannot be read; null where it can.", examples=[None])
+
+
+class ComparedScore(Answer):
+    """One metric of a model beside that of the first job of the suite, on the pairs that both have scores of."""
+
+    metric: str = Field(description="The metric.", examples=["exact_match"])
+    wins: int = Field(description="Pairs on which it is better.", examples=[12])
+    losses: int = Field(description="Pairs on which it is worse.", examples=[5])
+    ties: int = Field(description="Pairs on which neither is.", examples=[83])
+    difference: float = Field(description="By how much it is better in the mean.", examples=[0.07])
+    lower: float | None = Field(description="Lower end of the interval.", examples=[0.01])
+    upper: float | None = Field(description="Upper end of the interval.", examples=[0.13])
+
+
+class JobScores(Answer):
+    """What the model version of a job scored on a suite, in its newest evaluation there."""
+
+    job_id: str = Field(description="The job.", examples=[JOB])
+    evaluation_id: str = Field(description="The evaluation.", examples=[EVALUATION])
+    model_name: str = Field(description="The model.", examples=["triage-model"])
+    model_version: str = Field(description="Its version.", examples=["2"])
+    figures: list[EvaluationFigure] = Field(description="The means over all pairs, with their intervals.")
+    duels: list[ComparedScore] = Field(
+        description="What it is beside the first job of the suite; empty for that one itself."
+    )
+    problem: str | None = Field(
+        description="Why nothing is beside the first job; null where something is.", examples=[None]
+    )
+
+
+class SuiteScores(Answer):
+    """An evaluation suite that models of these jobs were evaluated on."""
+
+    suite: str = Field(description="The suite.", examples=["triage-2026-11"])
+    suite_digest: str = Field(description="SHA-256 (hex) of its pairs.", examples=[DIGEST])
+    jobs: list[JobScores] = Field(description="The jobs that were evaluated on it, in the order of `jobs`.")
+
+
+class TrainingJobComparison(Answer):
+    """Training jobs side by side. The first one is what the others are compared with."""
+
+    jobs: list[ComparedJob] = Field(description="The jobs, in the order that was asked for.")
+    validation_losses: LossVerdict = Field(description="Whether their validation losses may be compared.")
+    differences: list[Difference] = Field(
+        description="What is not the same for all of them, by name: resolved configuration, base model, sheet, "
+        "template, split, backend, and what each was trained with."
+    )
+    data: list[DataDifference] = Field(description="For each job but the first, what its pairs are beside the first's.")
+    evaluations: list[SuiteScores] = Field(
+        description="Scores of their model versions, by suite; the suites with the most of them first."
+    )

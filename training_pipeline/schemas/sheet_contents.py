@@ -1,0 +1,102 @@
+"""What is in a training sheet beside its verdicts: conversations, lengths, near duplicates, what lifting would add."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic import Field
+
+from training_pipeline.schemas.base import Answer
+
+_DIGEST: Final = "3b1f0d2c" * 8
+
+
+class SheetMessage(Answer):
+    """A message of a pair, as its sheet has it. Null is what it does not have."""
+
+    role: str | None = Field(description="Who says it.", examples=["user"])
+    content: str | None = Field(description="Its text.", examples=["Who is next?"])
+    name: str | None = Field(description="The name of who says it.", examples=["ada"])
+    weight: float | None = Field(description="Whether it is trained on: 0 or 1; null for the default.", examples=[1])
+    tool_calls: list[dict[str, Any]] = Field(description="Calls of tools.", examples=[[]])
+    tool_call_id: str | None = Field(description="The call that this answers.", examples=["call-1"])
+
+
+class Conversation(Answer):
+    """What a pair says."""
+
+    messages: list[SheetMessage] = Field(description="The messages in their order.")
+    tools: list[dict[str, Any]] = Field(description="Definitions of the tools that may be called.", examples=[[]])
+
+
+class PairConversations(Answer):
+    """What the pairs with an id say: one, unless several have the same id, which are invalid then."""
+
+    training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
+    digest: str = Field(description="Its version: SHA-256 (hex).", examples=[_DIGEST])
+    pair_id: str = Field(description="Id of the pair.", examples=["qa-0003"])
+    conversations: list[Conversation] = Field(description="What they say.")
+
+
+class LengthBin(Answer):
+    """A bar of the histogram."""
+
+    least: int = Field(description="Tokens of its shortest pairs.", examples=[1])
+    most: int = Field(description="Tokens of its longest pairs.", examples=[64])
+    pairs: int = Field(description="Pairs with so many tokens.", examples=[120])
+
+
+class TrainingSheetLengths(Answer):
+    """How many tokens the pairs have that may be trained on, and how many would be cut."""
+
+    training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
+    digest: str = Field(description="Its version: SHA-256 (hex).", examples=[_DIGEST])
+    base_model: str = Field(description="The base model whose tokens are meant.", examples=["builtin:tiny"])
+    is_estimate: bool = Field(
+        description="Whether they are estimated, four characters a token: its tokenizer is not on this machine.",
+        examples=[True],
+    )
+    pairs: int = Field(description="Pairs that were measured; of many a sample.", examples=[310])
+    eligible: int = Field(description="Pairs that may be trained on.", examples=[310])
+    max_length: int = Field(description="Tokens after which a pair is cut.", examples=[384])
+    cut: int = Field(description="Measured pairs that are longer.", examples=[3])
+    share_cut: float = Field(description="Share of the measured pairs that are longer.", examples=[0.0097])
+    median: int = Field(description="Tokens that half of the pairs do not exceed.", examples=[57])
+    longest: int = Field(description="Tokens of the longest pair.", examples=[412])
+    bins: list[LengthBin] = Field(description="The histogram.")
+
+
+class NearDuplicateGroup(Answer):
+    """Pairs that ask the same, or nearly."""
+
+    pairs: int = Field(description="Pairs in the group.", examples=[4])
+    wordings: int = Field(description="Different questions that they ask.", examples=[2])
+    pair_ids: list[str] = Field(description="Ids of the first of them.", examples=[["qa-0003", "qa-0017"]])
+
+
+class TrainingSheetNearDuplicates(Answer):
+    """Groups of pairs that may be trained on and ask the same, or nearly: a split keeps each on one side."""
+
+    training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
+    digest: str = Field(description="Its version: SHA-256 (hex).", examples=[_DIGEST])
+    similarity: float = Field(description="Least similarity of two questions of a group.", examples=[0.8])
+    groups: int = Field(description="Number of groups.", examples=[12])
+    pairs: int = Field(description="Pairs in all groups.", examples=[31])
+    largest: list[NearDuplicateGroup] = Field(description="The largest groups, 50 at most.")
+
+
+class LiftedReason(Answer):
+    """A reason that a person can lift."""
+
+    reason: str = Field(description="Reason for the exclusion.", examples=["training_prohibited"])
+    pairs: int = Field(description="Pairs that are excluded for it.", examples=[12])
+    added: int = Field(description="Pairs that could be trained on if none of them had it.", examples=[9])
+
+
+class TrainingSheetLifting(Answer):
+    """What lifting each reason alone would add. Nothing was changed."""
+
+    training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
+    digest: str = Field(description="Its version: SHA-256 (hex).", examples=[_DIGEST])
+    eligible: int = Field(description="Pairs that may be trained on now.", examples=[310])
+    reasons: list[LiftedReason] = Field(description="Every reason that can be lifted and that the sheet has.")

@@ -1,0 +1,176 @@
+"""Models of studies: what is searched, the trials, and the best of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from training_pipeline.domain import study as domain
+from training_pipeline.domain.study import StudyStatus, TrialStatus, best_of, spent
+from training_pipeline.schemas.advice import Estimate
+from training_pipeline.schemas.base import Answer
+from training_pipeline.schemas.lineage import DIGEST
+from training_pipeline.schemas.requests import CreateTrainingJob
+from training_pipeline.tuning.studies import StudyDetails
+
+JOB: Final = "tj-20261123-072145-9f3a2c"
+STUDY: Final = "triage-2026-11"
+_SPACE: Final[dict[str, Any]] = {
+    "learning_rate": {"low": 0.00001, "high": 0.001},
+    "lora_rank": {"choices": [8, 16, 32]},
+}
+
+
+class CreateStudy(domain.StudyRequest):
+    """A study to create. It never changes: other values need another name."""
+
+    model_config = ConfigDict(
+        strict=True,
+        json_schema_extra={
+            "example": {
+                "name": STUDY,
+                "job": {"training_sheet_id": "sheet-123", "model_name": "triage-model"},
+                "space": _SPACE,
+                "most_trials": 20,
+                "most_at_once": 2,
+                "hours": 8,
+            }
+        },
+    )
+
+    job: Annotated[CreateTrainingJob, Field(strict=False)] = Field(
+        description="The training job that all trials are like, but for what is searched. Trials register no model."
+    )
+
+
+class StopStudy(BaseModel):
+    """Why a study is stopped."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    reason: str = Field(
+        "no reason given", max_length=1000, description="Stored with the study.", examples=["good enough"]
+    )
+    let_finish: bool = Field(
+        False, description="Let running trials finish instead of cancelling them.", examples=[True]
+    )
+
+
+class PromoteTrial(BaseModel):
+    """Which trial is trained once more, and registered."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    trial: int | None = Field(
+        None, ge=1, description="Number of the trial. Default: the best one of a study that has ended.", examples=[3]
+    )
+
+
+class StudyTrial(Answer):
+    """A trial: a configuration, and the training job that tries it."""
+
+    number: int = Field(description="Its number, from 1.", examples=[3])
+    status: TrialStatus = Field(description="How far it is.", examples=["pruned"])
+    params: dict[str, Any] = Field(
+        description="The values that it tries.", examples=[{"learning_rate": 0.0002, "lora_rank": 16}]
+    )
+    job_id: str | None = Field(description="Its training job; null before there is one.", examples=[JOB])
+    value: float | None = Field(
+        description="Its validation loss: chosen by the same pairs, so lower than on others. Null unless it succeeded.",
+        examples=[0.418],
+    )
+    curve: list[float] = Field(description="Validation loss after each evaluation so far.", examples=[[0.9, 0.52]])
+    cause: str | None = Field(description="Code of what made it fail.", examples=["backend_failed"])
+    message: str = Field(description="Why it ended.", examples=["pruned at evaluation 2: 5th of 6"])
+    estimated_seconds: float | None = Field(description="How long it was estimated to train.", examples=[185.0])
+    estimated_cost: float | None = Field(description="What it was estimated to cost.", examples=[0.4])
+    asked_at: datetime = Field(description="When it was chosen.", examples=["2026-11-23T07:21:45Z"])
+    ended_at: datetime | None = Field(description="When it ended.", examples=["2026-11-23T08:21:45Z"])
+    promoted_job_id: str | None = Field(description="The job that registers its configuration.", examples=[None])
+
+
+class Study(Answer):
+    """A study, without its trials."""
+
+    name: str = Field(description="Its name.", examples=[STUDY])
+    status: StudyStatus = Field(description="How far it is.", examples=["running"])
+    why: str = Field(description="Why it ends, or ended.", examples=["all 20 trials were made"])
+    message: str = Field(description="What it waits for.", examples=["The database does not answer."])
+    training_sheet_id: str = Field(description="What is trained on.", examples=["sheet-123"])
+    model_name: str = Field(description="The model that its best configuration is for.", examples=["triage-model"])
+    created_by: str = Field(description="Who created it.", examples=["ada"])
+    created_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
+    ended_at: datetime | None = Field(description="When it ended.", examples=["2026-11-23T09:21:45Z"])
+    most_trials: int = Field(description="Trials in all, at most.", examples=[20])
+    trials: dict[TrialStatus, int] = Field(description="Trials so far, by status.", examples=[{"succeeded": 12}])
+    best_trial: int | None = Field(description="Number of the best trial so far.", examples=[3])
+    best_value: float | None = Field(
+        description="Its validation loss. It is selected: the same pairs chose it, so that it flatters the model.",
+        examples=[0.418],
+    )
+
+    @classmethod
+    def fields_of(cls, study: domain.Study, trials: list[domain.Trial]) -> dict[str, Any]:
+        """Its fields."""
+        best, counts = best_of(trials), dict.fromkeys(TrialStatus, 0)
+        for trial in trials:
+            counts[trial.status] += 1
+        names = ("name", "status", "why", "message", "created_by", "created_at", "ended_at")
+        return {
+            **{name: getattr(study, name) for name in names},
+            "training_sheet_id": study.request.job.training_sheet_id,
+            "model_name": study.request.job.model_name,
+            "most_trials": study.request.most_trials,
+            "trials": {status: count for status, count in counts.items() if count},
+            "best_trial": None if best is None else best.number,
+            "best_value": None if best is None else best.value,
+        }
+
+    @classmethod
+    def of(cls, study: domain.Study, trials: list[domain.Trial]) -> Self:
+        """The study as it is listed."""
+        return cls(**cls.fields_of(study, trials))
+
+
+class Studies(Answer):
+    """The newest studies."""
+
+    studies: list[Study] = Field(description="The studies, newest first, 200 at most.")
+    total: int = Field(description="How many these are.", examples=[1])
+
+
+class StudyPage(Study):
+    """A study with its trials."""
+
+    request: domain.StudyRequest = Field(description="What was asked for.")
+    estimate: Estimate = Field(description="Of one trial in the middle of the space, when the study was created.")
+    estimated_cost: float = Field(description="What its trials cost so far, by estimate.", examples=[4.2])
+    dataset_digest: str | None = Field(description="What every trial is trained on.", examples=[DIGEST])
+    importances: dict[str, float] = Field(
+        description="How much of the differences each value makes, of 1 in all; empty before 8 trials have succeeded.",
+        examples=[{"learning_rate": 0.8, "lora_rank": 0.2}],
+    )
+    all_trials: list[StudyTrial] = Field(description="The trials, by number.")
+
+    @classmethod
+    def of_details(cls, found: StudyDetails) -> Self:
+        """The study as it is shown."""
+        study = found.study
+        shown = [
+            StudyTrial(
+                **{name: getattr(trial, name) for name in StudyTrial.model_fields if name != "curve"},
+                curve=list(found.curves.get(trial.number, ())),
+            )
+            for trial in found.trials
+        ]
+        return cls(
+            **cls.fields_of(study, found.trials),
+            request=study.request,
+            estimate=Estimate.model_validate(study.estimate),
+            estimated_cost=spent(found.trials),
+            dataset_digest=study.dataset_digest,
+            importances=found.importances,
+            all_trials=shown,
+        )

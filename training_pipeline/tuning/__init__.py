@@ -1,0 +1,1 @@
+"""Studies: sets of training jobs that search for the best configuration."""

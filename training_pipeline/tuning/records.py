@@ -1,0 +1,161 @@
+"""Studies and trials on record. Every change is a compare-and-set within one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.study import LIVE_STUDIES, Study, StudyStatus, Trial, TrialStatus
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.tables import training_job_metrics
+from training_pipeline.tuning.tables import studies, study_trials
+
+#: Lists show so many studies at most.
+MOST_LISTED: Final = 200
+
+
+def add(store: JobStore, study: Study) -> Study:
+    """Store a new study; where its name is taken, the one that has it. Writes."""
+    job = study.request.job.model_dump(mode="json", exclude_unset=True)
+    values = {
+        **study.model_dump(),
+        "request": {**study.request.model_dump(mode="json"), "job": job},
+        "estimate": study.estimate.model_dump(mode="json"),
+    }
+    with store.begin() as connection:
+        connection.execute(insert(studies).values(values).on_conflict_do_nothing())
+    return get(store, study.name)
+
+
+def find(store: JobStore, name: str) -> Study | None:
+    """A study; None where there is none. Reads only."""
+    with store.begin() as connection:
+        row = connection.execute(select(studies).where(studies.c.name == name)).mappings().first()
+    return None if row is None else Study.model_validate(dict(row))
+
+
+def get(store: JobStore, name: str) -> Study:
+    """A study; raises `NotFound`. Reads only."""
+    found = find(store, name)
+    if found is None:
+        raise NotFound(f"There is no study {name!r}.", hint="Run `training-pipeline studies list` to see all studies.")
+    return found
+
+
+def latest(store: JobStore) -> list[Study]:
+    """The newest studies, `MOST_LISTED` at most. Reads only."""
+    query = select(studies).order_by(studies.c.created_at.desc(), studies.c.name).limit(MOST_LISTED)
+    with store.begin() as connection:
+        return [Study.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def live(store: JobStore) -> list[str]:
+    """The names of the studies that have not ended, the oldest first. Reads only."""
+    query = select(studies.c.name).where(studies.c.status.in_(LIVE_STUDIES)).order_by(studies.c.created_at)
+    with store.begin() as connection:
+        return list(connection.execute(query).scalars())
+
+
+def change(store: JobStore, name: str, values: Mapping[str, Any], *, status: StudyStatus) -> bool:
+    """Set columns of a study that is in `status`; whether it was. Writes."""
+    where = (studies.c.name == name, studies.c.status == status)
+    with store.begin() as connection:
+        return connection.execute(update(studies).where(*where).values(dict(values))).rowcount == 1
+
+
+def use_dataset(store: JobStore, name: str, digest: str) -> str:
+    """What all trials of a study are trained on: `digest`, where nothing was said before. Writes."""
+    first = update(studies).where(studies.c.name == name, studies.c.dataset_digest.is_(None))
+    with store.begin() as connection:
+        connection.execute(first.values(dataset_digest=digest))
+        said: str = connection.execute(select(studies.c.dataset_digest).where(studies.c.name == name)).scalar_one()
+    return said
+
+
+def trials_of(store: JobStore, name: str) -> list[Trial]:
+    """The trials of a study, by number. Reads only."""
+    query = select(study_trials).where(study_trials.c.study == name).order_by(study_trials.c.number)
+    with store.begin() as connection:
+        return [Trial.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def trials_of_all(store: JobStore, names: Collection[str]) -> dict[str, list[Trial]]:
+    """The trials of several studies, by name and number. Reads only."""
+    table = study_trials.c
+    query = select(study_trials).where(table.study.in_(names)).order_by(table.study, table.number)
+    found: dict[str, list[Trial]] = {name: [] for name in names}
+    with store.begin() as connection:
+        for row in connection.execute(query).mappings():
+            found[row["study"]].append(Trial.model_validate(dict(row)))
+    return found
+
+
+def add_trial(store: JobStore, name: str, number: int, params: Mapping[str, Any]) -> bool:
+    """Store the configuration of a new trial of a study that runs; whether that was done. Writes."""
+    with store.begin() as connection:
+        if not _runs(connection, name):
+            return False
+        values = {"study": name, "number": number, "params": dict(params), "status": TrialStatus.ASKED}
+        made = insert(study_trials).values(**values, asked_at=func.clock_timestamp()).on_conflict_do_nothing()
+        return connection.execute(made).rowcount == 1
+
+
+def claim(connection: Connection, trial: Trial, values: Mapping[str, Any]) -> bool:
+    """Within the transaction that stores its job: make a trial running, if it has no job and its study runs."""
+    table = study_trials.c
+    if not _runs(connection, trial.study):
+        return False
+    mine = (table.study == trial.study, table.number == trial.number, table.status == TrialStatus.ASKED)
+    taken = update(study_trials).where(*mine, table.job_id.is_(None))
+    return connection.execute(taken.values(status=TrialStatus.RUNNING, **values)).rowcount == 1
+
+
+def change_trial(store: JobStore, trial: Trial, values: Mapping[str, Any], *, where: Mapping[str, Any]) -> bool:
+    """Set columns of a trial whose columns are as in `where`; whether they were. One that ends is dated. Writes."""
+    table = study_trials.c
+    same = [table[name].is_not_distinct_from(value) for name, value in where.items()]
+    query = update(study_trials).where(table.study == trial.study, table.number == trial.number, *same)
+    ends = values.get("status") not in (None, TrialStatus.ASKED, TrialStatus.RUNNING)
+    dated = {**values, **({"ended_at": func.clock_timestamp()} if ends else {})}
+    with store.begin() as connection:
+        return connection.execute(query.values(dated)).rowcount == 1
+
+
+def promoted(connection: Connection, trial: Trial, job_id: str) -> bool:
+    """Within the transaction that stores it: note the job that a trial was promoted to, if none was since."""
+    table = study_trials.c
+    before = table.promoted_job_id.is_not_distinct_from(trial.promoted_job_id)
+    query = update(study_trials).where(table.study == trial.study, table.number == trial.number, before)
+    return connection.execute(query.values(promoted_job_id=job_id)).rowcount == 1
+
+
+def curves(store: JobStore, trials: Sequence[Trial]) -> dict[int, tuple[float, ...]]:
+    """The validation loss after each evaluation of each trial, by its number; that before training left out. Reads."""
+    by_job = {trial.job_id: trial.number for trial in trials if trial.job_id is not None}
+    table = training_job_metrics.c
+    query = (
+        select(table.job_id, table.val_loss)
+        .where(table.job_id.in_(by_job), table.val_loss.is_not(None), table.step > 0)
+        .order_by(table.job_id, table.step)
+    )
+    found: dict[int, list[float]] = {}
+    with store.begin() as connection:
+        for job_id, loss in connection.execute(query):
+            found.setdefault(by_job[job_id], []).append(loss)
+    return {number: tuple(losses) for number, losses in found.items()}
+
+
+def now() -> datetime:
+    """The time, as studies are dated."""
+    return datetime.now(UTC)
+
+
+def _runs(connection: Connection, name: str) -> bool:
+    """Whether a study runs, and will until the transaction ends."""
+    query = select(studies.c.status).where(studies.c.name == name).with_for_update(read=True)
+    return bool(connection.execute(query).scalar_one() == StudyStatus.RUNNING)

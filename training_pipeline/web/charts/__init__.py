@@ -1,0 +1,1 @@
+"""Charts of metric series, and how they are looked at."""

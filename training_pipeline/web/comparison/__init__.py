@@ -1,0 +1,1 @@
+"""The parts of the page that shows training jobs side by side."""

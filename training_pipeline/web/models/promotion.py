@@ -1,0 +1,227 @@
+"""Moving an alias to a model version: what the gate asks and says, and every decision about the model's aliases."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from training_pipeline.domain.errors import FieldProblem, InvalidRequest, PipelineError
+from training_pipeline.models.promotion.records import PromotionKind
+from training_pipeline.schemas.model_version import ModelVersionDetails
+from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
+from training_pipeline.web.client import PageClient
+from training_pipeline.web.elements import VALUE, Tag, button, icon, moment, panel, small_table
+from training_pipeline.web.layout import problem
+from training_pipeline.web.models.state import gate_badge
+
+#: So many decisions are shown, the newest first.
+_SHOWN: Final = 20
+_FIELDS: Final = {
+    "alias": ("Alias", "champion", "Which version is in use."),
+    "margins": ("Margins", "exact_match=0.02", "By less than this it may be worse than the version in use."),
+    "thresholds": ("Thresholds", "exact_match=0.7", "What it must reach; the most, for a loss."),
+    "suite": ("Suite", "", "Default: that of the latest evaluation."),
+    "reason": ("Reason to roll back", "", "Kept with the decision."),
+}
+
+
+class PromotionPanel:
+    """Shown for every version; its fields and buttons only to who may promote."""
+
+    def __init__(self, client: PageClient, found: ModelVersionDetails, decisions: ModelPromotions) -> None:
+        self._client = client
+        self._name, self._version = found.name, found.version
+        self._typed: dict[str, str] = {}
+        self._buttons: list[Tag] = []
+        with panel("May it be used?", name="promotion"):
+            if client.may_promote:
+                waiting = waits_for(decisions, self._version, client.caller.name)
+                if waiting is not None:
+                    self._approval(waiting)
+                self._form()
+            self._place = Tag("div", role="status", aria_live="polite")
+            self._record = Tag("div")
+            with self._record:
+                _decisions(decisions)
+
+    def _form(self) -> None:
+        words = "The gate compares it with the version that has the alias, on the same questions."
+        Tag("p", f"{words} Without margins and thresholds it asks what was asked for this alias last.", classes="muted")
+        with Tag("div", classes="fields"):
+            for name, (title, example, help_text) in _FIELDS.items():
+                with Tag("div", classes="form-field"):
+                    Tag("label", title, classes="field-name", for_=f"promote-{name}")
+                    field = Tag(
+                        "input",
+                        id_=f"promote-{name}",
+                        type_="text",
+                        autocomplete="off",
+                        spellcheck="false",
+                        maxlength=1000,
+                        placeholder=example or None,
+                        aria_describedby=f"promote-{name}-help",
+                    )
+                    field.when("input", self._heard(name), VALUE)
+                    Tag("span", help_text, classes="help", id_=f"promote-{name}-help")
+        with Tag("div", classes="buttons"):
+            self._buttons += [
+                button("Promote", kind="primary", picture="check").when("click", self._promote),
+                button("Roll back", kind="danger", picture="stop").when("click", self._roll_back),
+            ]
+
+    def _approval(self, waiting: ModelPromotion) -> None:
+        with Tag("div", classes="notice", role="note"):
+            icon("hourglass")
+            with Tag("div"):
+                Tag("p", f"{waiting.actor} would have {waiting.alias} name this version.", classes="notice-title")
+                Tag("p", "It is moved once you have it judged by the same gate, and that lets it, too.")
+                body = {"alias": waiting.alias, "gate": waiting.gate}
+
+                async def approve() -> None:
+                    await self._act(lambda: self._client.promote(self._name, self._version, body))
+
+                self._buttons.append(button("Approve", kind="primary", picture="check").when("click", approve))
+
+    def _heard(self, name: str) -> Callable[[Any], None]:
+        def heard(event: Any) -> None:
+            self._typed[name] = str(event.args).strip()
+
+        return heard
+
+    @property
+    def _alias(self) -> str:
+        return self._typed.get("alias") or "champion"
+
+    async def _promote(self) -> None:
+        async def asked() -> ModelPromotion:
+            suite = self._typed.get("suite") or None
+            body = {"alias": self._alias, "gate": gate_of(self._typed), "suite": suite}
+            return await self._client.promote(self._name, self._version, body)
+
+        await self._act(asked)
+
+    async def _roll_back(self) -> None:
+        body = {"alias": self._alias, "reason": self._typed.get("reason", "")}
+        await self._act(lambda: self._client.roll_back(self._name, body))
+
+    async def _act(self, asked: Callable[[], Awaitable[ModelPromotion]]) -> None:
+        for each in self._buttons:
+            each.set(disabled=True)
+        self._place.clear()
+        with self._place:
+            Tag("p", "Looking at the version and its scores. Large models take a while.", classes="muted")
+        try:
+            made = await asked()
+            decisions = await self._client.promotions(self._name)
+        except PipelineError as error:
+            self._place.clear()
+            with self._place:
+                problem(error, title="The alias was not moved")
+            return
+        finally:
+            for each in self._buttons:
+                each.set(disabled=None)
+        self._place.clear()
+        with self._place:
+            _made(made)
+        self._record.clear()
+        with self._record:
+            _decisions(decisions)
+
+
+def gate_of(typed: Mapping[str, str]) -> dict[str, Any] | None:
+    """The gate that the fields describe; None where they are empty. Pure.
+
+    Raises `InvalidRequest` naming everything that is no `METRIC=NUMBER`.
+    """
+    problems: list[FieldProblem] = []
+    gate: dict[str, dict[str, float]] = {}
+    for field in ("margins", "thresholds"):
+        gate[field] = {}
+        for part in typed.get(field, "").replace(",", " ").split():
+            name, _, number = part.partition("=")
+            value = _number(number)
+            if not name or value is None:
+                problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{part!r} is no METRIC=NUMBER"))
+            elif name in gate[field]:
+                problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{name} stands there twice"))
+            else:
+                gate[field][name] = value
+    if problems:
+        raise InvalidRequest("The gate is invalid.", problems=problems)
+    return gate if any(gate.values()) else None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def waits_for(decisions: ModelPromotions, version: str, caller: str) -> ModelPromotion | None:
+    """The decision about this version that waits for the caller, if any: of somebody else, and nothing moved since.
+    Pure.
+    """
+    settled: set[str] = set()
+    for each in decisions.promotions:
+        if each.waits and each.alias not in settled and each.model_version == version and each.actor != caller:
+            return each
+        if each.moved_at is not None:
+            settled.add(each.alias)
+    return None
+
+
+def _made(made: ModelPromotion) -> None:
+    with Tag("p"):
+        if made.verdict is not None:
+            Tag("span", "Verdict: ")
+            gate_badge(made.verdict)
+            Tag("span", " ")
+        Tag("span", _where(made), classes="strong")
+    if not made.findings:
+        return
+    with small_table("Findings", ["Result", "Asked", "Found"]):
+        for finding in made.findings:
+            more = f"; about {finding.more_pairs:,} pairs more would settle it" if finding.more_pairs else ""
+            with Tag("tr"):
+                with Tag("td"):
+                    gate_badge(finding.verdict, passed="yes")
+                Tag("td", finding.asked, classes="strong")
+                Tag("td", f"{finding.reason}{more}", classes="prose")
+
+
+def _where(made: ModelPromotion) -> str:
+    if made.moved_at is not None:
+        return f"{made.alias} names {_version(made.model_version)} now."
+    waits = f" It waits for somebody else than {made.actor}." if made.waits else ""
+    return f"{made.alias} still names {_version(made.previous_version)}.{waits}"
+
+
+def _version(version: str | None) -> str:
+    return "no version" if version is None else f"version {version}"
+
+
+def _decisions(found: ModelPromotions) -> None:
+    if not found.promotions:
+        Tag("p", "No alias of this model was decided about.", classes="muted")
+        return
+    with small_table("Decisions", ["No.", "Alias", "From", "To", "Verdict", "Moved", "By", "When", "Reason"]):
+        for each in found.promotions[:_SHOWN]:
+            with Tag("tr"):
+                Tag("td", str(each.number), classes="number")
+                Tag("td", each.alias, classes="strong")
+                Tag("td", each.previous_version or "none")
+                Tag("td", each.model_version or "none")
+                with Tag("td"):
+                    if each.kind is PromotionKind.ROLL_BACK:
+                        Tag("span", "rolled back")
+                    elif each.verdict is not None:
+                        gate_badge(each.verdict)
+                Tag("td", "yes" if each.moved_at else "waits" if each.waits else "no")
+                Tag("td", each.actor)
+                with Tag("td"):
+                    moment(each.decided_at, style="date-time")
+                Tag("td", each.reason)
+    if (rest := found.total - _SHOWN) > 0:
+        Tag("p", f"{rest:,} older ones are listed by `training-pipeline models promotions`.", classes="muted")

@@ -1,0 +1,147 @@
+"""What a steward does with pairs of the table: select some, approve, reject, flag, set uses, edit an answer, undo."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from training_pipeline.domain.errors import Conflict, PipelineError
+from training_pipeline.domain.usage import Status
+from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
+from training_pipeline.schemas.sheet_pairs import SheetPair
+from training_pipeline.web import formats
+from training_pipeline.web.client import PageClient
+from training_pipeline.web.elements import Tag, button, link
+from training_pipeline.web.layout import problem, say
+from training_pipeline.web.sheets.edit_dialogs import AnswerDialog, UsesDialog
+
+#: Whether a box is ticked.
+_CHECKED: Final = "(event) => emit(event.target.checked)"
+_ACTIONS: Final = (
+    ("Approve", Status.LABELED, "check", "approved"),
+    ("Reject", Status.REJECTED, "stop", "rejected"),
+    ("Flag", Status.FLAGGED, "alert", "flagged"),
+)
+
+
+def show_elsewhere(edits: TrainingSheetEdits) -> None:
+    """Say that the pairs of a sheet are edited elsewhere, and where; nothing for one that is edited here."""
+    if edits.not_editable_because is not None:
+        with Tag("p", classes="review-note muted"):
+            Tag("span", edits.not_editable_because + " ")
+            if edits.edit_at is not None:
+                link("Open the table", edits.edit_at)
+
+
+class Review:
+    """The bar above the table, and the boxes in its rows. Whoever shows rows tells it which."""
+
+    def __init__(self, client: PageClient, sheet_id: str, renewed: Callable[[], Awaitable[None]]) -> None:
+        self._client = client
+        self._sheet_id = sheet_id
+        self._renewed = renewed
+        self._digest = ""
+        self._shown: dict[str, SheetPair] = {}
+        self._boxes: dict[str, Tag] = {}
+        self._chosen: dict[str, SheetPair] = {}
+        self._last: TrainingSheetEdit | None = None
+        with Tag("div", classes="review", role="toolbar", aria_label="Review the selected pairs"):
+            self._words = Tag("span", classes="review-count", role="status")
+            self._all = button("Select all shown", kind="quiet small").when("click", self._toggle_all)
+            self._buttons = [
+                button(name, kind="small", picture=picture).when(
+                    "click", lambda _, status=status, done=done: self.apply({"status": str(status)}, done)
+                )
+                for name, status, picture, done in _ACTIONS
+            ]
+            self._buttons.append(button("Uses …", kind="small").when("click", self._ask_uses))
+            self._answer = button("Edit answer …", kind="small").when("click", self._ask_answer)
+            self._undo = button("Undo", kind="quiet small").when("click", self._undo_last)
+        self._trouble = Tag("div", classes="review-note")
+        self._uses = UsesDialog(self.apply)
+        self._edits = AnswerDialog(client, sheet_id, self.apply)
+        self._tell()
+
+    def shows(self, digest: str, pairs: Sequence[SheetPair]) -> None:
+        """These pairs of this version are on show from now on; none of them is selected."""
+        self._digest = digest
+        self._shown = {pair.pair_id: pair for pair in pairs if pair.pair_id is not None}
+        self._boxes, self._chosen = {}, {}
+        self._tell()
+
+    def box(self, pair: SheetPair) -> None:
+        """The cell with the box that selects a pair; empty for one without an id."""
+        with Tag("td"):
+            if (pair_id := pair.pair_id) is not None:
+                made = Tag("input", type_="checkbox", aria_label=f"Select {pair_id}")
+                self._boxes[pair_id] = made.when("change", lambda event: self._choose(pair_id, event), _CHECKED)
+
+    async def apply(self, changes: dict[str, Any], done: str) -> bool:
+        """Edit the selected pairs; false where that was refused, which is said above the table."""
+        if not (pair_ids := list(self._chosen)):
+            return False
+        body = {"digest": self._digest, "pair_ids": pair_ids, **changes}
+        return await self._carry_out(lambda: self._client.edit_pairs(self._sheet_id, body), done)
+
+    async def undo(self, number: int) -> None:
+        """Take an edit back."""
+        await self._carry_out(
+            lambda: self._client.undo_edit(self._sheet_id, number, self._digest), f"as before edit {number}"
+        )
+
+    async def _carry_out(self, call: Callable[[], Awaitable[TrainingSheetEdit]], done: str) -> bool:
+        self._trouble.clear()
+        try:
+            made = await call()
+        except PipelineError as error:
+            with self._trouble:
+                problem(error, title="Nothing was changed")
+            if isinstance(error, Conflict):
+                await self._renewed()  # so that what others did is seen
+            return False
+        self._last = made if made.undoes is None else None
+        self._digest = made.new_digest  # what one did oneself is no surprise, even before the rows are shown anew
+        say(f"{_counted(made.pairs)} {done}.")
+        await self._renewed()
+        return True
+
+    def _choose(self, pair_id: str, event: Any) -> None:
+        if event.args:
+            self._chosen[pair_id] = self._shown[pair_id]
+        else:
+            self._chosen.pop(pair_id, None)
+        self._boxes[pair_id].set(checked=bool(event.args) or None)
+        self._tell()
+
+    def _toggle_all(self) -> None:
+        every = len(self._chosen) < len(self._shown)
+        self._chosen = dict(self._shown) if every else {}
+        for made in self._boxes.values():
+            made.set(checked=every or None)
+        self._tell()
+
+    def _tell(self) -> None:
+        count = len(self._chosen)
+        self._words.say(f"{_counted(count)} selected" if count else "Select pairs to review them.")
+        self._all.say("Select none" if self._shown and count == len(self._shown) else "Select all shown")
+        for each in self._buttons:
+            each.set(disabled=None if count else "")
+        self._answer.set(disabled=None if count == 1 else "")
+        self._undo.set_visibility(self._last is not None)
+        if self._last is not None:
+            self._undo.say(f"Undo edit {self._last.number}")
+
+    def _ask_uses(self) -> None:
+        self._uses.ask(list(self._chosen.values()))
+
+    async def _ask_answer(self) -> None:
+        (pair_id,) = self._chosen
+        await self._edits.ask(pair_id)
+
+    async def _undo_last(self) -> None:
+        if self._last is not None:
+            await self.undo(self._last.number)
+
+
+def _counted(pairs: int) -> str:
+    return "1 pair" if pairs == 1 else f"{formats.count(pairs)} pairs"

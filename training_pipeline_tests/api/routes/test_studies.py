@@ -1,0 +1,74 @@
+"""Studies over REST."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+from training_pipeline.app.container import Services
+from training_pipeline.domain.access import Role
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.settings import Settings
+from training_pipeline.testing.bearers import asking_client, bearer
+from training_pipeline.testing.job_life import API
+from training_pipeline.testing.trial_life import end, running
+from training_pipeline_tests.api.test_problems import problem
+
+ALL = f"{API}/studies"
+
+
+def body(**values: Any) -> dict[str, Any]:
+    return {
+        "name": "s",
+        "job": {"training_sheet_id": "small", "model_name": "triage"},
+        "space": {"epochs": {"choices": [1, 2]}, "learning_rate": {"low": 1e-4, "high": 1}},
+        "most_trials": 2,
+        **values,
+    }
+
+
+def test_a_study_is_created_shown_promoted_and_stopped(client: TestClient, services: Services) -> None:
+    found = problem(client.post(ALL, json=body(hours="8", more=1)), 422, "invalid_request")
+    assert [each["pointer"] for each in found["errors"]] == ["/hours", "/more"]
+    found = problem(client.post(ALL, json=body()), 422, "invalid_request")
+    assert [each["pointer"] for each in found["errors"]] == ["/space/learning_rate"]
+    asked = body(space={"epochs": {"choices": [1, 2]}})
+    answer = client.post(ALL, json=asked)
+    assert answer.status_code == 201, answer.text
+    assert answer.headers["Location"] == f"{ALL}/s"
+    made = answer.json()
+    assert (made["status"], made["trials"], made["all_trials"], made["best_value"]) == ("running", {}, [], None)
+    assert made["request"]["space"]["epochs"]["choices"] == [1, 2]
+    assert client.post(ALL, json=asked).json() == made
+    problem(client.post(ALL, json=asked | {"most_trials": 1}), 409, "conflict")
+    services.advance_studies.advance("s")
+    (trial,) = running(services, "s")
+    job = services.store.get(trial.job_id or "")
+    services.store.change(job, JobStatus.RUNNING, message="on")
+    problem(client.post(f"{ALL}/s/promote"), 409, "conflict")
+    end(services, job.id, val_loss=0.5)
+    services.advance_studies.advance("s")
+    shown = client.get(f"{ALL}/s").json()
+    assert (shown["best_trial"], shown["best_value"], shown["trials"]) == (1, 0.5, {"succeeded": 1, "running": 1})
+    assert [each["job_id"] for each in shown["all_trials"]][:1] == [job.id]
+    listed = client.get(ALL).json()
+    assert listed["total"] == 1
+    assert listed["studies"][0] == {name: shown[name] for name in listed["studies"][0]}
+    promoted = client.post(f"{ALL}/s/promote", json={"trial": 1})
+    assert (promoted.status_code, promoted.json()["model_name"]) == (201, "triage")
+    assert promoted.headers["Location"].endswith(promoted.json()["id"])
+    stopped = client.post(f"{ALL}/s/stop", json={"reason": "enough"}).json()
+    assert (stopped["status"], stopped["why"].split(": ")[1]) == ("ending", "enough")
+    problem(client.get(f"{ALL}/t"), 404, "not_found")
+
+
+def test_only_its_creator_or_an_admin_may_stop_it(settings: Settings, services: Services) -> None:
+    with asking_client(settings, services) as client:
+        ada, eve = bearer(services, "ada", Role.OPERATOR), bearer(services, "eve", Role.OPERATOR)
+        asked = body(space={"epochs": {"choices": [1, 2]}})
+        assert client.post(ALL, json=asked, headers=ada).status_code == 201
+        for verb in ("stop", "promote"):
+            found = problem(client.post(f"{ALL}/s/{verb}", headers=eve), 403, "not_your_job")
+            assert found["detail"].startswith("Only ada or somebody with the role admin may ")
+        assert client.post(f"{ALL}/s/stop", headers=bearer(services, "grace", Role.ADMIN)).status_code == 200

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from training_pipeline.domain.estimate.estimate import Estimate, Estimated
+from training_pipeline.domain.study import (
+    NAME,
+    Study,
+    StudyRequest,
+    StudyStatus,
+    Trial,
+    TrialStatus,
+    best_of,
+    common_failure,
+    spent,
+    trial_request,
+    winning_request,
+)
+from training_pipeline.testing.trial_life import study_request
+
+
+def trial(number: int, status: TrialStatus = TrialStatus.SUCCEEDED, **values: Any) -> Trial:
+    return Trial(study="s", number=number, params={}, status=status, asked_at=datetime.now(UTC), **values)
+
+
+def test_the_best_is_the_first_with_the_lowest_loss() -> None:
+    found = [trial(1, value=2.0), trial(2, value=1.0), trial(3, value=1.0), trial(4, TrialStatus.PRUNED)]
+    best = best_of(found)
+    assert best is not None
+    assert best.number == 2
+    assert best_of(found[3:]) is None
+
+
+def test_three_failures_of_one_cause() -> None:
+    failed = [trial(number, TrialStatus.FAILED, cause=cause) for number, cause in enumerate("abacbab", start=1)]
+    last = common_failure(failed)
+    assert last is not None
+    assert (last.number, last.cause) == (6, "a")
+    assert common_failure(failed[:5]) is None
+
+
+def test_what_is_spent() -> None:
+    assert spent([trial(1, estimated_cost=1.5), trial(2), trial(3, estimated_cost=2.0)]) == 3.5
+
+
+def test_the_jobs_of_a_trial_and_of_a_winner() -> None:
+    job = {"training_sheet_id": "small", "model_name": "triage", "training_config": {"seed": 7, "epochs": "auto"}}
+    study = Study(
+        name="s",
+        request=study_request(job=job),
+        status=StudyStatus.RUNNING,
+        created_by="ada",
+        created_at=datetime.now(UTC),
+        split_predecessor="tj-1",
+        estimate=Estimate(time=Estimated(), cost=Estimated()),
+    )
+    tried = trial_request(study, {"epochs": 3, "learning_rate": 0.001}, 2)
+    assert (tried.model_name, tried.register_to_uc, tried.split_predecessor) == ("s-t2", False, "tj-1")
+    stated = tried.training_config.model_dump(exclude_unset=True)
+    assert stated == {"seed": 7, "epochs": 3, "learning_rate": 0.001}
+    won = winning_request(study, trial(2, job_id="tj-2"))
+    assert (won.model_name, won.register_to_uc, won.split_predecessor) == ("triage", True, "tj-2")
+
+
+@pytest.mark.parametrize(
+    ("values", "at"),
+    [
+        ({"most_trials": 10_000}, ("most_trials",)),
+        ({"most_trials": 0}, ("most_trials",)),
+        ({"hours": 0}, ("hours",)),
+        ({"cost": 0.0}, ("cost",)),
+        ({"cost": float("inf")}, ("cost",)),
+        ({"name": "A"}, ("name",)),
+        ({"space": {"base_model": {"choices": ["a", "b"]}}}, ("space", "base_model")),
+        ({"space": {"epochs": {"low": "1", "high": 3}}}, ("space", "epochs", "low")),
+        ({"space": {"learning_rate": {"low": float("nan"), "high": 1.0}}}, ("space", "learning_rate", "low")),
+        ({"objective": "accuracy"}, ("objective",)),
+    ],
+)
+def test_what_no_study_can_be(values: dict[str, Any], at: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        study_request(**values)
+    assert at in {error["loc"] for error in caught.value.errors()}
+
+
+def test_a_trial_can_be_called_after_every_study() -> None:
+    request = study_request(name="s" * 56)
+    study = Study(
+        name=request.name,
+        request=request,
+        status=StudyStatus.RUNNING,
+        created_by="ada",
+        created_at=datetime.now(UTC),
+        estimate=Estimate(time=Estimated(), cost=Estimated()),
+    )
+    job = trial_request(study, {}, 500)
+    assert type(job).model_validate(job.model_dump()).model_name == f"{'s' * 56}-t500"
+    assert NAME.endswith("{0,55}$")
+
+
+def test_what_is_stored_reads_back_alike() -> None:
+    request = study_request(hours=1, space={"weight_decay": {"choices": [0, 0.5]}})
+    assert StudyRequest.model_validate_json(request.model_dump_json()) == request

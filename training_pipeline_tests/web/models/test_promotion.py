@@ -1,0 +1,72 @@
+"""The gate that is typed on a page, and whose decision waits for whom."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.models.promotion.records import PromotionKind
+from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
+from training_pipeline.web.models.promotion import gate_of, waits_for
+
+
+def test_a_gate_is_read_as_it_is_typed() -> None:
+    assert gate_of({}) is None
+    assert gate_of({"margins": " ", "alias": "champion"}) is None
+    assert gate_of({"margins": "exact_match=0.02, json_f1=0", "thresholds": "token_loss=1e-1"}) == {
+        "margins": {"exact_match": 0.02, "json_f1": 0.0},
+        "thresholds": {"token_loss": 0.1},
+    }
+    with pytest.raises(InvalidRequest) as refused:
+        gate_of({"margins": "exact_match rouge_l=a", "thresholds": "=0.5 x=1 x=2"})
+    assert [(each.pointer, each.message) for each in refused.value.problems] == [
+        ("/gate/margins", "'exact_match' is no METRIC=NUMBER"),
+        ("/gate/margins", "'rouge_l=a' is no METRIC=NUMBER"),
+        ("/gate/thresholds", "'=0.5' is no METRIC=NUMBER"),
+        ("/gate/thresholds", "x stands there twice"),
+    ]
+
+
+def decisions(*fields: dict[str, Any]) -> ModelPromotions:
+    """Decisions about the alias champion, the newest first."""
+    made = [
+        ModelPromotion(
+            **{
+                "number": len(fields) - place,
+                "kind": PromotionKind.PROMOTE,
+                "model_name": "triage",
+                "alias": "champion",
+                "model_version": "2",
+                "previous_version": "1",
+                "evaluation_id": None,
+                "verdict": None,
+                "findings": [],
+                "more_pairs": None,
+                "gate": None,
+                "reason": "r",
+                "actor": "ada",
+                "decided_at": datetime(2026, 11, 28, tzinfo=UTC),
+                "waits": True,
+                "approves": None,
+                "moved_at": None,
+                **each,
+            }
+        )
+        for place, each in enumerate(fields)
+    ]
+    return ModelPromotions(promotions=made, total=len(made))
+
+
+def test_a_decision_waits_for_somebody_else_until_the_alias_is_moved() -> None:
+    moved = {"waits": False, "moved_at": datetime(2026, 11, 28, tzinfo=UTC)}
+    found = waits_for(decisions({"actor": "eve"}, {}), "2", "eve")
+    assert found is not None
+    assert (found.actor, found.number) == ("ada", 1)
+    assert waits_for(decisions({}), "2", "ada") is None
+    assert waits_for(decisions({}), "1", "eve") is None
+    assert waits_for(decisions({"waits": False}), "2", "eve") is None
+    assert waits_for(decisions(moved, {}), "2", "eve") is None
+    assert waits_for(decisions({**moved, "alias": "next"}, {}), "2", "eve") is not None
