@@ -59,7 +59,7 @@ def _describe_problems(operation: dict[str, Any], *, open_to_all: bool, sends: b
     responses = operation["responses"]
     parameters = operation.get("parameters", [])
     statuses = {503} | {int(status) for status in responses if re.fullmatch("[45]..", status)} - {422}
-    statuses |= set() if open_to_all else {401, 403, 429}
+    statuses |= set() if open_to_all else {401, 403, 422, 429}  # 422 where a query parameter is not known
     statuses |= {400, 408, 413, 415, 422} if sends else set()
     statuses |= {422} if parameters else set()
     statuses |= {404} if any(parameter["in"] == "path" for parameter in parameters) else set()
