@@ -24,7 +24,8 @@ from training_pipeline.web.urls import JobFilters
 
 Apply = Callable[[JobFilters], Awaitable[None]]
 
-_ACTIONS: Final = "Actions"
+#: Columns whose titles are only read out.
+_UNSEEN: Final = ("Compare", "Actions")
 #: Title, what it is sorted by, and the class of its cells.
 _COLUMNS: Final[tuple[tuple[str, JobSort | None, str], ...]] = (
     ("Compare", None, "tick"),
@@ -36,7 +37,7 @@ _COLUMNS: Final[tuple[tuple[str, JobSort | None, str], ...]] = (
     ("Val. loss", JobSort.VAL_LOSS, "number"),
     ("Created", JobSort.CREATED_AT, ""),
     ("Duration", JobSort.DURATION, "number"),
-    (_ACTIONS, None, "actions"),
+    ("Actions", None, "actions"),
 )
 
 
@@ -117,7 +118,7 @@ class _Head:
         self._cell = Tag("th", classes=classes, scope="col", role="columnheader")
         with self._cell:
             if sort is None:
-                Tag("span", title, classes="unseen" if title == _ACTIONS else "")
+                Tag("span", title, classes="unseen" if title in _UNSEEN else "")
                 return
             with Tag("button", classes="sort", type="button").when("click", lambda: chosen(sort)):
                 Tag("span", title)
@@ -135,7 +136,7 @@ class _Rows(Element, component=STATIC / "job_rows.js"):
     def show(
         self, jobs: Sequence[TrainingJob], best: Mapping[str, float], ticked: Sequence[str], *, may_create: bool
     ) -> None:
-        """Show these jobs, in this order, and which of them are ticked."""
+        """Show these jobs, in this order, which of them are ticked, and the lowest validation losses by job."""
         rows = [
             _row(job, best.get(job.id), may_create=may_create)
             | {"ticked": job.id in ticked, "full": len(ticked) >= MOST}
