@@ -114,6 +114,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "api/test_roles.py": ("api/routes/models.py", "schemas/base_model.py"),
     "backends/local/test_backend.py": (
+        "backends/log_part.py",
         "backends/base.py",
         "backends/local/run_directory.py",
         "backends/local/trainer_process.py",
@@ -197,7 +198,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "infra/test_embedded_postgres.py": ("infra/postgres_programs.py",),
     "infra/test_migrations.py": ("training_jobs/migrations/env.py",),
     "models/revocations/test_decisions.py": ("models/revocations/standings.py",),
-    "models/revocations/test_record.py": (
+    "models/revocations/test_revoke.py": (
         "models/revocations/affected.py",
         "models/revocations/held.py",
         "models/revocations/read.py",
@@ -251,7 +252,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "sheets/importing/formats/prompt_completion.py",
         "sheets/importing/formats/sharegpt.py",
     ),
-    "sheets/importing/reading/test_source.py": (
+    "sheets/importing/reading/test_file_kind.py": (
         "sheets/importing/reading/jsonl.py",
         "sheets/importing/reading/opening.py",
         "sheets/importing/reading/parquet.py",

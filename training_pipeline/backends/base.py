@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias, runtime_
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training_pipeline.backends.log_part import LogPart
 from training_pipeline.domain.advice.facts import ModelFacts, TokenLengths
 from training_pipeline.domain.export_summary import SheetWarning
 from training_pipeline.domain.job import Handles, JobStatus
@@ -284,20 +285,6 @@ class Rehearsing(Protocol):
     def rehearse(self, submission: Submission) -> Rehearsal:
         """What the trainer would make of this dataset. Reads only, for up to a minute."""
         ...
-
-
-class LogPart(BaseModel):
-    """A part of what a run has printed: whole lines, from byte `offset` of its log up to `next_offset`, of `size`.
-
-    It holds no text of pairs and no secrets.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    text: str
-    offset: int
-    next_offset: int
-    size: int
 
 
 @runtime_checkable

@@ -27,7 +27,7 @@ COMMANDS: Final = {
         "Train a small model on the bundled sample sheet, from the sheet to the registered model version.",
     ),
     "run": ("commands.run:run", "Train one job on a training sheet in this process."),
-    "sheets": ("commands.sheets:app", "List, check, preview and import training sheets."),
+    "sheets": ("commands.sheets:app", "List, check, preview, import and review training sheets."),
     "jobs": (
         "commands.jobs:app",
         "Create, list, watch, cancel, finish and retry training jobs, here or through a REST API.",

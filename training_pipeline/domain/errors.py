@@ -25,8 +25,6 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
         CrossOrigin             cross_origin              403   api.middleware.access
         ForeignHost             foreign_host              403   api.middleware.access
       SheetUnreadable           sheet_unreadable          422
-      UploadTooLarge            upload_too_large          413   uploads.staging
-      UploadNotRead             upload_not_read           422   uploads.child
       GateRefused               gate_refused              422
       SplitRefused              split_refused             422
       GovernanceChanged         governance_changed        409
@@ -44,6 +42,8 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
         BackendSilent           backend_unavailable       503   training_jobs.polling.poll_once
       Refused                   refused                         client.errors
       NotTheService             not_the_service                 client.errors
+      UploadNotRead             upload_not_read           422   uploads.child
+      UploadTooLarge            upload_too_large          413   uploads.staging
 """
 
 from __future__ import annotations

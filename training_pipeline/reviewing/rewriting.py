@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
@@ -33,7 +32,7 @@ def is_ours(data: Path) -> bool:
 def pairs_of(data: Path, pair_ids: Collection[str]) -> dict[str, list[Pair]]:
     """The rows of these pairs by id; several for an id that stands several times, none for one that is not there."""
     found: dict[str, list[Pair]] = {pair_id: [] for pair_id in pair_ids}
-    for row in ds.dataset(data, format="parquet").to_table(filter=_among(ds.field("pair_id"), pair_ids)).to_pylist():
+    for row in pq.read_table(data, filters=pc.field("pair_id").isin(list(pair_ids))).to_pylist():
         found[row["pair_id"]].append(row)
     return found
 
@@ -48,7 +47,11 @@ def rewrite(data: Path, target: Path, changed: Mapping[str, Pair]) -> None:
 
 def _with(rows: pa.Table, changed: Mapping[str, Pair]) -> pa.Table:
     ids = rows.column("pair_id")
-    here = [index for index, meant in enumerate(_among(ids, changed).to_pylist()) if meant]
+    here = [
+        index
+        for index, meant in enumerate(pc.is_in(ids, value_set=pa.array(list(changed), pa.string())).to_pylist())
+        if meant
+    ]
     if not here:
         return rows
     fresh = pa.Table.from_pylist([changed[ids[index].as_py()] for index in here], _SCHEMA)
@@ -56,11 +59,3 @@ def _with(rows: pa.Table, changed: Mapping[str, Pair]) -> pa.Table:
     for place, index in enumerate(here):
         order[index] = len(rows) + place
     return pa.concat_tables([rows.cast(_SCHEMA), fresh]).take(order)
-
-
-def _among(ids: Any, wanted: Collection[str]) -> Any:
-    return (
-        pc.is_in(ids, value_set=pa.array(list(wanted), pa.string()))
-        if isinstance(ids, pa.ChunkedArray)
-        else (ids.isin(list(wanted)))
-    )

@@ -60,6 +60,7 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
+@pytest.mark.soak
 def test_list_duplicate_and_export(
     server: Serving, chromium: Browser, services: Services, job: TrainingJob, tmp_path: Path
 ) -> None:

@@ -23,7 +23,6 @@ from training_pipeline.backends.base import (
     ChatTurn,
     EvaluationOrder,
     Handle,
-    LogPart,
     MetricPoint,
     ModelAnswer,
     PairLoss,
@@ -46,6 +45,7 @@ from training_pipeline.backends.local.run_directory import EarlyOrders, Orders, 
 from training_pipeline.backends.local.run_log import log_tail, read_log
 from training_pipeline.backends.local.slots import has_room
 from training_pipeline.backends.local.supervisor_start import start_supervisor
+from training_pipeline.backends.log_part import LogPart
 from training_pipeline.backends.trainer_contract import (
     ANSWERS_FILE,
     LOSSES_FILE,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import KeepsLog, LogPart
+from training_pipeline.backends.base import KeepsLog
+from training_pipeline.backends.log_part import LogPart
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import TERMINAL, TrainingJob
 from training_pipeline.schemas.log import TrainingJobLog
@@ -15,7 +18,7 @@ def log_part(services: Services, job_id: str, offset: int | None, *, limit: int)
     """At most `limit` bytes of whole lines from `offset` on; where it is None, the last ones. Raises `NotFound`."""
     job = services.jobs.get(job_id)
     part, why = _read(services, job, offset, limit)
-    return TrainingJobLog(job_id=job_id, over=job.status in TERMINAL, unavailable=why, **part.model_dump())
+    return TrainingJobLog(job_id=job_id, over=job.status in TERMINAL, unavailable=why, **asdict(part))
 
 
 def _read(services: Services, job: TrainingJob, offset: int | None, limit: int) -> tuple[LogPart, str | None]:

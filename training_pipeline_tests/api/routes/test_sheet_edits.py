@@ -91,7 +91,7 @@ def test_pairs_in_a_table_are_edited_there(
     client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(UnityCatalogSheets, "get", lambda self, sheet_id: None)
-    there = Connection(options={"host": "https://workspace.example.org/", "token": "t"})
+    there = Connection(options={"host": "https://127.0.0.1:9/", "token": "t"})
     statements = Statements(there, "warehouse", 1.0)
     tables = UnityCatalogSheets(there, statements, "main.sheets.sheets", "main.my sheets.pairs", {}, {})
     object.__setattr__(services, "source", tables)
@@ -100,5 +100,5 @@ def test_pairs_in_a_table_are_edited_there(
         services, "settings", services.settings.model_copy(update={"uc_pairs_table": "main.my sheets.pairs"})
     )
     found = client.get(f"{SHEETS}/small/edits").json()
-    assert found["edit_at"] == "https://workspace.example.org/explore/data/main/my%20sheets/pairs"
+    assert found["edit_at"] == "https://127.0.0.1:9/explore/data/main/my%20sheets/pairs"
     assert (found["is_editable"], "Unity Catalog" in found["not_editable_because"]) == (False, True)
