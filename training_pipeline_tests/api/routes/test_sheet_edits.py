@@ -91,7 +91,7 @@ def test_pairs_in_a_table_are_edited_there(
     client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(UnityCatalogSheets, "get", lambda self, sheet_id: None)
-    there = Connection(options={"host": "https://127.0.0.1:9/", "token": "t"})
+    there = Connection(1, 1, {"host": "https://127.0.0.1:9/", "token": "t"})
     statements = Statements(there, "warehouse", 1.0)
     tables = UnityCatalogSheets(there, statements, "main.sheets.sheets", "main.my sheets.pairs", {}, {})
     object.__setattr__(services, "source", tables)
