@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from training_pipeline.domain.access import local_caller
 from training_pipeline.domain.pair_edit import PairEdit
+from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import Status
 from training_pipeline.infra.database import Database
 from training_pipeline.reviewing.edits import SheetEdits
@@ -17,8 +19,12 @@ from training_pipeline.settings import Settings
 from training_pipeline.sheets.files.source import FileTrainingSheets, digest_of
 from training_pipeline.testing import browsers
 from training_pipeline.testing.browsers import Serving, Visitor, alive, environment_of, serious
+from training_pipeline.testing.soak import SOAKING
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline_tests.uploads.test_imports import HEAD, ROWS
+from training_pipeline.uploads.imports import SheetImports
+from training_pipeline.uploads.limits import UploadLimits
+from training_pipeline.uploads.staging import Uploads
+from training_pipeline_tests.uploads.test_imports import HEAD, ROWS, asked, uploaded
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,6 +33,10 @@ pytestmark = [
 ]
 #: What would be read as HTML, and ask others for something, if it were not shown as text.
 MARKUP = "<img src=https://example.org/x onerror=alert(1)> **[bold](https://example.org)**"
+MARKED = f'"Which desk takes {MARKUP}?",desk 1,yes,grace,n\n'
+BAD, MENDED = (
+    HEAD + MARKED + "".join(ROWS) + f"Which desk takes case 99?,{answer},yes,grace,n\n" for answer in ("", "desk 0")
+)
 
 
 @pytest.fixture
@@ -48,24 +58,23 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
+def test_a_table_is_shown_as_text_with_what_is_still_to_be_chosen(
+    server: Serving, chromium: Browser, tmp_path: Path
+) -> None:
+    person = Visitor(chromium, server.base)
+    page = _import(person, _file(tmp_path / "bad", BAD))
+    assert serious(page) == []
+    person.close()
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not SOAKING, reason="each choice reads the file anew, in a process of its own: `make soak` runs it")
 def test_from_a_csv_of_yes_and_no_to_a_sheet(
     server: Serving, chromium: Browser, settings: Settings, tmp_path: Path
 ) -> None:
-    marked = f'"Which desk takes {MARKUP}?",desk 1,yes,grace,n\n'
-    bad, mended = tmp_path / "bad" / "desks.csv", tmp_path / "mended" / "desks.csv"
-    for file, last in (
-        (bad, "Which desk takes case 99?,,yes,grace,n\n"),
-        (mended, "Which desk takes case 99?,desk 0,yes,grace,n\n"),
-    ):
-        file.parent.mkdir()
-        file.write_text(HEAD + marked + "".join(ROWS) + last)
+    bad, mended = _file(tmp_path / "bad", BAD), _file(tmp_path / "mended", MENDED)
     person = Visitor(chromium, server.base)
-    page = alive(person.open("/train/import"))
-    page.get_by_label("Drop a file here").set_input_files(bad)
-    expect(page.get_by_text("read as a table of questions and answers")).to_be_visible()
-    expect(page.get_by_role("cell", name=f"Which desk takes {MARKUP}?")).to_be_visible()
-    expect(page.get_by_role("button", name="Create sheet")).to_be_disabled()
-    expect(page.get_by_text("Review status: choose a column, or the same for every pair.")).to_be_visible()
+    page = _import(person, bad)
     page.get_by_label("Answer", exact=True).select_option(label="reply")
     page.get_by_label("Review status").select_option(label="every pair: labeled")
     page.get_by_label("Allowed uses").select_option(label="ok_for_training")
@@ -91,6 +100,17 @@ def test_from_a_csv_of_yes_and_no_to_a_sheet(
     expect(page.get_by_role("heading", name="desks", exact=True)).to_be_visible()
     expect(page.get_by_text("14 pairs = 11 eligible + 3 excluded")).to_be_visible()
     expect(page.get_by_text("1 to 14 of 14")).to_be_visible()
+    assert list(settings.uploads.iterdir()) == []
+    person.close()
+
+
+def test_a_steward_reads_a_sheet_and_reviews_it(
+    server: Serving, chromium: Browser, settings: Settings, tmp_path: Path
+) -> None:
+    imports = SheetImports(Uploads(tmp_path / "staged", UploadLimits()), settings.sheets, GatePolicy())
+    imports.create(uploaded(imports, MENDED), asked(sheet_status="approved"), local_caller("local"), replace=False)
+    person = Visitor(chromium, server.base)
+    page = alive(person.open("/train/sheets/desks"))
     page.get_by_label("Verdict").select_option("training_not_allowed")
     expect(page.get_by_text("1 to 3 of 3")).to_be_visible()
     expect(page.get_by_role("link", name="Train on desks")).to_be_visible()
@@ -118,15 +138,36 @@ def test_from_a_csv_of_yes_and_no_to_a_sheet(
     page.get_by_role("button", name="Look for near duplicates").click()
     expect(page.get_by_text("No two pairs that may be trained on")).to_be_visible()
     assert serious(page) == []
-    assert list(settings.uploads.iterdir()) == []
     _review(page, settings)
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     person.close()
 
 
+def _file(directory: Path, text: str) -> Path:
+    directory.mkdir()
+    file = directory / "desks.csv"
+    file.write_text(text)
+    return file
+
+
+def _import(person: Visitor, file: Path) -> Page:
+    """The page of imports, once it shows the table and asks what is in its columns."""
+    page = alive(person.open("/train/import"))
+    page.get_by_label("Drop a file here").set_input_files(file)
+    expect(page.get_by_text("read as a table of questions and answers")).to_be_visible()
+    expect(page.get_by_role("cell", name=f"Which desk takes {MARKUP}?")).to_be_visible()
+    expect(page.get_by_role("button", name="Create sheet")).to_be_disabled()
+    expect(page.get_by_text("Review status: choose a column, or the same for every pair.")).to_be_visible()
+    return page
+
+
 def _review(page: Page, settings: Settings) -> None:
     """A steward allows what was not allowed, mends an answer, and takes one of it back."""
+    page.get_by_role("searchbox", name="Search the pairs").fill("")
+    page.keyboard.press("Enter")
+    page.get_by_label("Verdict").select_option("training_not_allowed")
+    expect(page.get_by_text("1 to 3 of 3")).to_be_visible()
     page.get_by_role("button", name="Select all shown").click()
     expect(page.get_by_text("3 pairs selected")).to_be_visible()
     expect(page.get_by_role("button", name="Edit answer")).to_be_disabled()

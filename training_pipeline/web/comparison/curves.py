@@ -59,13 +59,17 @@ class CurvesPanel:
                     self._charts = [MetricChart(titles, self._zoomed, file="comparison") for titles, *_ in _CHARTS]
                 Tag("p", HINT, classes="help")
 
-    def show(self, jobs: Sequence[ComparedJob], curves: Mapping[str, Curves], view: ComparisonView) -> None:
-        """Draw these series, for this view."""
+    def choose(self, view: ComparisonView) -> None:
+        """Show what is chosen, before it is drawn. The next change is one of this view."""
         self._view = view
         self._options.show(view)
         self._legend.show(view)
         self._stretch.show("Seconds" if view.x == "time" else AXES[view.x][0], view.start, view.end)
         self._whole.set_visibility(view.zoomed)
+
+    def show(self, jobs: Sequence[ComparedJob], curves: Mapping[str, Curves], view: ComparisonView) -> None:
+        """Draw these series, for this view."""
+        self.choose(view)
         some = any(measured.series for measured, _ in curves.values())
         self._nothing.set_visibility(not some)
         self._area.set_visibility(some)

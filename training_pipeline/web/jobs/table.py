@@ -64,13 +64,17 @@ class JobTable:
         self._nothing = Tag("div", classes="empty")
         self._pager = _Pager(self._turned)
 
-    def show(self, page: TrainingJobPage, filters: JobFilters, best: Mapping[str, float]) -> None:
-        """Show this page; `best` are the lowest validation losses by job."""
+    def choose(self, filters: JobFilters) -> None:
+        """Show what is chosen, before its jobs are there. The next change is one of these filters."""
         self._filters = filters
         for head in self._heads:
             head.show(filters)
-        self._jobs = {job.id: job for job in page.jobs}
         self._chosen.show(filters.ticked)
+
+    def show(self, page: TrainingJobPage, filters: JobFilters, best: Mapping[str, float]) -> None:
+        """Show this page; `best` are the lowest validation losses by job."""
+        self.choose(filters)
+        self._jobs = {job.id: job for job in page.jobs}
         self._rows.show(page.jobs, best, filters.ticked, may_create=self._client.may_create)
         self._table.set_visibility(bool(page.jobs))
         self._show_nothing(page)

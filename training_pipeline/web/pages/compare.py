@@ -82,6 +82,7 @@ class ComparisonPage:
         self, client: PageClient, view: ComparisonView, found: TrainingJobComparison, curves: dict[str, Curves]
     ) -> None:
         self._client, self._view, self._found, self._curves = client, view, found, curves
+        self._loaded = _needs(view)  # what the curves are for, which is not the view while others are waited for
         _head(f"Compare {len(found.jobs)} jobs")
         self._above = Tag("div")
         self._panel = CurvesPanel(found.jobs, view, self._go)
@@ -116,15 +117,16 @@ class ComparisonPage:
             await self._open(view)
 
     async def _open(self, view: ComparisonView) -> None:
-        before, self._view = self._view, view
-        loaded = (steps_of(before), before.smoothing) == (steps_of(view), view.smoothing)
+        self._view = view
+        self._panel.choose(view)  # before anything is awaited, so that what is clicked meanwhile adds to this view
+        loaded = self._loaded == _needs(view)
         curves = self._curves if loaded else await curves_of(self._client, view)
         if view is self._view:
             self._show_jobs()
             self._draw(curves)
 
     def _draw(self, curves: dict[str, Curves]) -> None:
-        self._curves = curves
+        self._curves, self._loaded = curves, _needs(self._view)
         self._panel.show(self._found.jobs, curves, self._view)
 
     def _show(self) -> None:
@@ -141,6 +143,11 @@ class ComparisonPage:
         with self._above:
             tables.verdict(self._found.validation_losses)
             tables.jobs(self._found, self._view)
+
+
+def _needs(view: ComparisonView) -> tuple[tuple[int, int], float]:
+    """What decides which curves are asked for. Pure."""
+    return steps_of(view), view.smoothing
 
 
 def _head(title: str) -> None:

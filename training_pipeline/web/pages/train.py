@@ -68,12 +68,14 @@ class JobList:
             self._filters = filters
             ui.navigate.history.push(filters.address())
             self._bar.show(filters)
+            self._table.choose(filters)  # before anything is awaited: what is clicked meanwhile adds to these
             await self.refresh()
 
     async def go(self, filters: JobFilters) -> None:
         """Show what the URL says after the browser went back or forward."""
         self._filters = filters
         self._bar.show(filters, typed=True)
+        self._table.choose(filters)
         await self.refresh()
 
     async def _offer(self) -> None:
