@@ -11,6 +11,7 @@ from typing import Final
 import dagster as dg
 
 from training_pipeline.app.container import Services
+from training_pipeline.defs import interrupts
 from training_pipeline.defs.graph import EXTERNAL
 from training_pipeline.defs.partitions import ATTEMPT_TAG, JOB_TAG, PHASE_TAG
 from training_pipeline.defs.provenance import report_version
@@ -52,7 +53,8 @@ class JobRun:
     def step(self, context: dg.AssetExecutionContext, phase: Phase) -> Iterator[TrainingJob]:
         """The job, if this run may work on it now. An error inside is first recorded with the job, then raised.
 
-        A `PipelineError` becomes a Dagster failure with its message; any other error passes unchanged.
+        A `PipelineError` becomes a Dagster failure with its message; any other error passes unchanged. That the run was
+        interrupted is no error: the sensors see to its job.
         """
         self._require_unfinished(context.partition_key, phase)
         if self.job_id is None or self.phase is not phase or context.partition_key != self.job_id:
@@ -65,7 +67,8 @@ class JobRun:
         except PipelineError as error:  # the claim is not ours, or not known to be: the job is left alone
             raise dg.Failure(str(error), allow_retries=False) from None
         try:
-            yield job
+            with interrupts.kept():
+                yield job
         except PipelineError as error:
             self.services.failures.raised(phase, self.job_id, self.attempt, error)
             raise dg.Failure(str(error), allow_retries=False) from None
@@ -151,9 +154,10 @@ def _read_sources(
     which says why on the graph: then there is no sheet.
     """
     try:
-        job = parts.launcher.begin(job_id, attempt, run_id=run_id)
-        sheet = parts.launcher.read_sheet(job)
-        report_sources(instance, job_id, sheet)
+        with interrupts.kept():
+            job = parts.launcher.begin(job_id, attempt, run_id=run_id)
+            sheet = parts.launcher.read_sheet(job)
+            report_sources(instance, job_id, sheet)
     except PipelineError:
         return None
     return sheet
