@@ -75,6 +75,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("spark")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    nightly = [item for item in items if item.get_closest_marker("nightly")]
+    for item in nightly:
+        item.add_marker("soak")
+    if not SOAKING:
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if item not in nightly]
 
     def place(item: pytest.Item) -> tuple[int, bool]:
         file = item.path.relative_to(HERE).as_posix()

@@ -142,7 +142,7 @@ def test_terminating_the_launch_run_before_the_submit_cancels_the_job(system: Ru
     assert system.services.backend.find(job.id, 1) is None
 
 
-@pytest.mark.soak
+@pytest.mark.nightly
 def test_a_backfill_of_a_finished_job_never_submits_again_and_says_what_to_do(system: RunningSystem) -> None:
     job = succeeded(system, create(system, "small"))
     parameters = {
@@ -171,7 +171,7 @@ def test_a_backfill_of_a_finished_job_never_submits_again_and_says_what_to_do(sy
     assert system.job(job.id) == job
 
 
-@pytest.mark.soak
+@pytest.mark.nightly
 def test_runs_are_found_by_job_sheet_model_backend_and_person(system: RunningSystem) -> None:
     job = succeeded(system, create(system, "other"))
     for tag, value in {

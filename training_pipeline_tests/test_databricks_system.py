@@ -153,7 +153,7 @@ def take_pictures(system: DatabricksSystem, job: TrainingJob, images: Path) -> N
         ui.picture("plots")
 
 
-@pytest.mark.soak
+@pytest.mark.nightly
 def test_a_daemon_killed_around_the_submit_leaves_one_run_of_each_job(system: DatabricksSystem) -> None:
     """Of two jobs one has been submitted without a reply, the other with one that is not stored yet."""
     jobs(system.workspace).program = STAND_IN_WORKER

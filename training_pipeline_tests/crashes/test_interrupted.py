@@ -10,7 +10,7 @@ from training_pipeline.testing.running_system import RunningSystem
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-@pytest.mark.soak
+@pytest.mark.nightly
 def test_ctrl_c_at_any_moment(system: RunningSystem) -> None:
     training = system.create().id
     system.until(training, lambda job: job.status == "running", "the training")

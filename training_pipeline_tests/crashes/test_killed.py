@@ -68,7 +68,7 @@ def test_processes_of_a_job_and_the_database_are_killed_while_it_runs(system: Ru
     assert system.job(launching).launch.attempt <= 2  # 1 if what waited came to its lock before the server died
 
 
-@pytest.mark.soak
+@pytest.mark.nightly
 def test_the_run_worker_is_killed_before_and_after_the_submit(system: RunningSystem) -> None:
     killed_before = system.create().id
     with system.held_events():  # the first event of the launch is what the gates counted
@@ -106,7 +106,7 @@ def test_everything_is_killed_in_the_middle_of_launch_and_of_finish(system: Runn
     system.assert_succeeded_once(job_id)
 
 
-@pytest.mark.soak
+@pytest.mark.nightly
 def test_the_code_server_is_killed_while_a_job_trains(system: RunningSystem) -> None:
     job_id = system.create().id
     system.until(job_id, lambda job: job.status == "running", "the training")

@@ -142,7 +142,7 @@ def attacked(page: Page, address: str, target: str) -> list[str]:
     return read
 
 
-@pytest.mark.parametrize("auth", ["none", pytest.param("token", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("auth", ["none", pytest.param("token", marks=pytest.mark.nightly)])
 def test_a_page_elsewhere_can_neither_launch_nor_read(
     settings: Settings, tokens: ApiTokens, tmp_path: Path, auth: str
 ) -> None:

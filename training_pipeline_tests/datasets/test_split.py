@@ -70,7 +70,7 @@ def one_letter(rng: random.Random, text: str) -> str:
     return text[:place] + letter + text[place + 1 :]
 
 
-@pytest.mark.parametrize("twins", [200, pytest.param(1_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("twins", [200, pytest.param(1_000, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("kind", ["dropped", "letter", "case", "system"])
 def test_no_twin_stands_on_the_other_side(tmp_path: Path, twins: int, kind: str) -> None:
     """Questions of 60 letters and more, each again with a small difference, on an item of its own."""

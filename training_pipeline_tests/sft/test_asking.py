@@ -59,7 +59,7 @@ def test_whatever_is_asked_is_answered_within_the_limit(
     assert isinstance(told["answer"], str)
 
 
-@pytest.mark.soak
+@pytest.mark.nightly
 def test_the_program_writes_answers_and_nothing_else(tiny_folder: Path, tmp_path: Path) -> None:
     """As the backend starts it: the built-in base model is made anew, and only in the directory for that."""
     train = write_jsonl(tmp_path / "train.jsonl", triage_pairs(20))

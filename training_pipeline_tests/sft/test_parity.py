@@ -45,9 +45,8 @@ def parity(run: Run, exported: Path, base: dict[str, Any] | None, work: str = "w
     return found
 
 
-@pytest.mark.soak
 @pytest.mark.slow
-@pytest.mark.soak
+@pytest.mark.nightly
 def test_adapter_and_merged_model_of_a_lora_training(tmp_path: Path) -> None:
     run = new_run(tmp_path, method="lora", epochs=1, tiny=asdict(TinySize()))
     assert run.finish()[0] == 0

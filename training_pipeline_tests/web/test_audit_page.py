@@ -23,7 +23,7 @@ from training_pipeline.training_jobs.store import metrics
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.soak,
+    pytest.mark.nightly,
     pytest.mark.timeout(300),
     pytest.mark.skipif(not browsers.is_installed(), reason="there is no Chromium on this machine"),
 ]
@@ -60,7 +60,6 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.mark.soak
 def test_list_duplicate_and_export(
     server: Serving, chromium: Browser, services: Services, job: TrainingJob, tmp_path: Path
 ) -> None:

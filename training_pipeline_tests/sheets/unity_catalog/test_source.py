@@ -117,7 +117,7 @@ def test_a_table_is_judged_like_a_file(workspace: Workspace, sheets: list[list[R
 
 @pytest.mark.parametrize(
     "messages",
-    ["json", *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("array", "variant"))],
+    ["json", *(pytest.param(kind, marks=pytest.mark.nightly) for kind in ("array", "variant"))],
 )
 def test_a_table_makes_the_same_dataset_as_a_file(workspace: Workspace, tmp_path: Path, messages: str) -> None:
     put_pairs(workspace, mixed(), messages=messages)
