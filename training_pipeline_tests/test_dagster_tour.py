@@ -20,13 +20,11 @@ from training_pipeline.testing.chromium import CHROMIUM
 from training_pipeline.testing.dagster_ui import DagsterUI, dagster_ui
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.running_system import RunningSystem, temporary_state
-from training_pipeline.testing.soak import SOAKING
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.soak,
+    pytest.mark.nightly,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(not SOAKING, reason="takes minutes: `make soak` runs it"),
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
 ]
 IMAGES = "TOUR_IMAGES"

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from training_pipeline.datasets.kept_files import judged_by, keep_newest
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.files import replace_file
@@ -43,10 +44,9 @@ class SheetFindings:
 
         `told` is whatever else the finding depends on. A file that cannot be read is made anew.
         """
-        judged_by = [self._policy.model_dump_json(), *(repr(sorted(rows)) for rows in withdrawn if rows), told]
-        key = hashlib.sha256(
-            "\n".join([json.dumps(model.model_json_schema(), sort_keys=True), *judged_by]).encode()
-        ).hexdigest()[:16]
+        schema = json.dumps(model.model_json_schema(), sort_keys=True)
+        depends = [schema, *judged_by(self._policy, withdrawn), told]
+        key = hashlib.sha256("\n".join(depends).encode()).hexdigest()[:16]
         file = self._directory / f"{digest[:32]}-{key}.json"
         try:
             return model.model_validate_json(file.read_bytes())
@@ -55,10 +55,5 @@ class SheetFindings:
         found = make()
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         replace_file(file, found.model_dump_json().encode())
-        self._forget_old()
+        keep_newest(self._directory, "*.json", MOST_KEPT)
         return found
-
-    def _forget_old(self) -> None:
-        files = sorted(self._directory.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in files[MOST_KEPT:]:
-            path.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 
+from training_pipeline.datasets.kept_files import judged_by, keep_newest
 from training_pipeline.datasets.revoked import without_revoked
 from training_pipeline.datasets.rows_file import GROUP
 from training_pipeline.datasets.verdicts import judged
@@ -128,7 +129,7 @@ class SheetRows:
             made.replace(file)
         finally:
             made.unlink(missing_ok=True)
-        self._forget_old()
+        keep_newest(self._directory, "*.parquet", MOST_KEPT)
 
     def page(
         self,
@@ -172,14 +173,8 @@ class SheetRows:
         return SheetRowPage(tuple(map(_row, found)), total, shown[-1] if len(numbers or []) > limit else None)
 
     def _file(self, sheet_id: str, digest: str, withdrawn: Withdrawn) -> Path:
-        judged_by = [self._policy.model_dump_json(), *(repr(sorted(rows)) for rows in withdrawn if rows)]
-        key = hashlib.sha256("\n".join(judged_by).encode()).hexdigest()[:8]
+        key = hashlib.sha256("\n".join(judged_by(self._policy, withdrawn)).encode()).hexdigest()[:8]
         return self._directory / f"{sheet_id}@{digest[:32]}-{key}.parquet"
-
-    def _forget_old(self) -> None:
-        files = sorted(self._directory.glob("*.parquet"), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in files[MOST_KEPT:]:
-            path.unlink(missing_ok=True)
 
 
 def _remember(kept: OrderedDict[K, V], key: K, value: V, *, most: int = _REMEMBERED) -> None:

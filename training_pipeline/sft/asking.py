@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from .data import UNWRITABLE, Message
-from .errors import SUCCEEDED, TrainingFailed, explain
+from .errors import SUCCEEDED, TrainingFailed, explain, ran_out_of_memory
 from .evaluate import SLACK, Question, answer
 from .plain_text import as_message
 from .program import set_environment
@@ -93,7 +93,7 @@ def _bound_gpu(memory_mb: int) -> None:
 
 
 def _told(error: Exception, work: Path) -> str:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error):
+    if ran_out_of_memory(error):
         return "There is not enough memory for this model: raise TRAINING_PIPELINE_PLAYGROUND_MEMORY_MB where there is."
     if isinstance(error, TrainingFailed):
         return str(error)

@@ -62,7 +62,7 @@ def explain(error: BaseException, run_dir: Path) -> Failure:
             DISK_FULL,
             recurs=False,
         )
-    if isinstance(error, MemoryError) or kind == "OutOfMemoryError" or "allocate memory" in str(error):
+    if ran_out_of_memory(error):
         return Failure(
             "Training ran out of memory: raise gradient_accumulation_steps, or lower batch_size or max_length, or "
             "choose a smaller base_model.",
@@ -76,6 +76,13 @@ def explain(error: BaseException, run_dir: Path) -> Failure:
         f"The training program ended unexpectedly with {kind}{where}{told}. The traceback is in its log.",
         kind,
         recurs=not isinstance(error, OSError),
+    )
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception is of Python, of PyTorch on a GPU, or of PyTorch on a CPU, that memory ran out. Pure."""
+    return (
+        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
     )
 
 

@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from .errors import BAD_CONFIG, DISK_FULL, SUCCEEDED, TrainingFailed, explain
+from .errors import BAD_CONFIG, DISK_FULL, SUCCEEDED, TrainingFailed, explain, ran_out_of_memory
 from .output import say
-from .program import fail, listen, set_environment, stopped
+from .program import fail, importing, listen, set_environment, stopped
 from .run_dir import RunDir, Status, read_json, write_json
 from .stop import Stopped, StopRequest
 
@@ -59,11 +59,8 @@ def _run(config: Mapping[str, Any], run: RunDir) -> int:
     stop = listen(run, status)
     status.write()
     set_environment([model["source"] for model in config["models"]])
-    gc.disable()
-    from .scoring import Subject
-
-    gc.freeze()
-    gc.enable()
+    with importing():
+        from .scoring import Subject
     try:
         with stop.patiently():
             scores = _evaluate([Subject(**model) for model in config["models"]], run, status, stop)
@@ -131,7 +128,7 @@ def _free() -> None:
 
 def _explained(error: Exception) -> Exception:
     """Memory that ran out, in words that fit an evaluation; any other error as it is."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error):
+    if ran_out_of_memory(error):
         told = TrainingFailed("The evaluation ran out of memory: evaluate where there is more, or a smaller model.")
         told.__cause__ = error
         return told

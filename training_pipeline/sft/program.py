@@ -12,7 +12,8 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -77,12 +78,18 @@ def _run(config: Config, run: RunDir) -> int:
 
 def imported() -> Callable[[Config, RunDir, Status, StopRequest], dict[str, Any]]:
     """The function that trains. Several seconds of imports: only now, when there is, or will be, something to train."""
-    gc.disable()  # to look for garbage in them would take a quarter of that time
-    from .train import train
+    with importing():
+        from .train import train
+    return train
 
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Imports inside are not searched for garbage, which would take a quarter of their time, and never are again."""
+    gc.disable()
+    yield
     gc.freeze()
     gc.enable()
-    return train
 
 
 def set_environment(base_models: Iterable[str]) -> None:

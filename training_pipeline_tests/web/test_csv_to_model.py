@@ -13,13 +13,11 @@ from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing import browsers
 from training_pipeline.testing.browsers import Visitor, alive, serious
 from training_pipeline.testing.running_system import RunningSystem, temporary_state
-from training_pipeline.testing.soak import SOAKING
 
 pytestmark = [
-    pytest.mark.soak,
+    pytest.mark.nightly,
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(not SOAKING, reason="takes minutes: `make soak` runs it"),
     pytest.mark.skipif(not browsers.is_installed(), reason="there is no Chromium on this machine"),
 ]
 DESKS = ("heating desk", "noise desk", "keys desk", "rent desk")

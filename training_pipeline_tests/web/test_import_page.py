@@ -19,7 +19,6 @@ from training_pipeline.settings import Settings
 from training_pipeline.sheets.files.source import FileTrainingSheets, digest_of
 from training_pipeline.testing import browsers
 from training_pipeline.testing.browsers import Serving, Visitor, alive, environment_of, serious
-from training_pipeline.testing.soak import SOAKING
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.uploads.imports import SheetImports
 from training_pipeline.uploads.limits import UploadLimits
@@ -67,8 +66,7 @@ def test_a_table_is_shown_as_text_with_what_is_still_to_be_chosen(
     person.close()
 
 
-@pytest.mark.soak
-@pytest.mark.skipif(not SOAKING, reason="each choice reads the file anew, in a process of its own: `make soak` runs it")
+@pytest.mark.nightly  # each choice reads the file anew, in a process of its own
 def test_from_a_csv_of_yes_and_no_to_a_sheet(
     server: Serving, chromium: Browser, settings: Settings, tmp_path: Path
 ) -> None:
