@@ -141,6 +141,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
     "client/sheets/test_contents.py": ("schemas/sheet_contents.py",),
     "datasets/test_sheet_rows.py": ("datasets/kept_files.py",),
+    "models/test_playground.py": ("models/versions/usable.py",),
     "client/audit/test_archive.py": (
         "client/audit/gathering.py",
         "client/audit/job_files.py",

@@ -8,13 +8,13 @@ from typing import Final
 
 from training_pipeline.backends.base import AskedModel, Asking, AskLimits, ChatTurn, FineTuningBackend, ModelAnswer
 from training_pipeline.datasets.validation_text import validation_pairs
-from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, PipelineError, Tainted
-from training_pipeline.domain.model_version import MEANINGS, VersionState
+from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, PipelineError
 from training_pipeline.domain.refs import required
 from training_pipeline.models.evaluation.subjects import CHAMPION, asked_base, asked_version
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.versions.aliases import Aliases
+from training_pipeline.models.versions.usable import require_usable
 from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions
 
@@ -71,7 +71,7 @@ class Playground:
         without the recorded decision to accept the risk. Writes nothing.
         """
         subject = self._versions.subject(name, version)
-        self._require_askable(subject)
+        require_usable(subject, self._decisions.risk_accepted)
         if not isinstance(self._backend, Asking):
             raise InvalidRequest(
                 f"The backend {self._backend.name} keeps its models where they cannot be asked from here.",
@@ -86,26 +86,6 @@ class Playground:
         answers = self._backend.ask(models, messages, max_tokens=max_tokens, limits=self.limits)
         held = None if beside is None else beside.version.version
         return Answered(tuple(messages), expected, tuple(models), tuple(answers), held, note)
-
-    def _require_askable(self, subject: Subject) -> None:
-        version = subject.version
-        named = f"{version.name} version {version.version}"
-        if version.state is VersionState.WITHDRAWN:
-            raise Tainted(
-                f"{named} is withdrawn: {MEANINGS[version.state]}. {' '.join(version.reasons)}",
-                hint="Ask another version.",
-            )
-        is_tainted = version.state is VersionState.TAINTED
-        if is_tainted and not self._decisions.risk_accepted(version.name, version.version):
-            raise Tainted(
-                f"{named} is tainted: {MEANINGS[version.state]}. {' '.join(version.reasons)}",
-                hint="Ask another version, or have a steward decide to accept the risk "
-                f"(`training-pipeline models decide {version.name} {version.version} accept_risk`).",
-            )
-        if version.state is VersionState.UNFINISHED:
-            raise Conflict(
-                f"{named} is unfinished: {MEANINGS[version.state]}.", hint=f"Wait for training job {version.job_id}."
-            )
 
     def _question(
         self, subject: Subject, question: str | None, pair_id: str | None
@@ -140,7 +120,7 @@ class Playground:
             if held is None or held == version.version:
                 return None, None
             beside = self._versions.subject(version.name, held)
-            self._require_askable(beside)
+            require_usable(beside, self._decisions.risk_accepted)
             asked_version(self._backend, "champion", beside)
         except PipelineError as error:
             return None, f"The champion is not asked: {error.message}"

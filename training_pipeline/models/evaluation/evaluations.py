@@ -12,15 +12,12 @@ from typing import Final
 
 from training_pipeline.backends.base import Evaluating, FineTuningBackend, RunState
 from training_pipeline.domain.errors import (
-    Conflict,
     GateRefused,
     InvalidRequest,
     NotFound,
     PipelineError,
-    Tainted,
 )
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.domain.model_version import MEANINGS, VersionState
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of
@@ -32,6 +29,7 @@ from training_pipeline.models.evaluation.subjects import CHAMPION, asked_base, a
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.versions.aliases import Aliases
+from training_pipeline.models.versions.usable import require_usable
 from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.sheets.base import TrainingSheetSource
@@ -43,21 +41,6 @@ _ENDED: Final = {
     JobStatus.CANCELLED: EvaluationStatus.CANCELLED,
 }
 _log = logging.getLogger(__name__)
-
-
-def require_usable(subject: Subject) -> None:
-    """Raise `Tainted` for a version that is tainted or withdrawn, `Conflict` for one that is not finished. Pure."""
-    version = subject.version
-    named = f"{version.name} version {version.version}"
-    if version.state in {VersionState.TAINTED, VersionState.WITHDRAWN}:
-        raise Tainted(
-            f"{named} is {version.state}: {MEANINGS[version.state]}. {' '.join(version.reasons)}",
-            hint="Train a model without these pairs (`training-pipeline models retrain`), and use that version.",
-        )
-    if version.state is not VersionState.REGISTERED:
-        raise Conflict(
-            f"{named} is {version.state}: {MEANINGS[version.state]}.", hint=f"Wait for training job {version.job_id}."
-        )
 
 
 class Evaluations:

@@ -12,8 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.backends.base import FineTuningBackend
-from training_pipeline.domain.errors import Conflict, Tainted, Unavailable
-from training_pipeline.domain.model_version import MEANINGS, VersionState
+from training_pipeline.domain.errors import Conflict, Unavailable
 from training_pipeline.domain.refs import required
 from training_pipeline.infra.files import sha256, sync, unlike
 from training_pipeline.infra.json_file import write_json
@@ -24,6 +23,7 @@ from training_pipeline.models.export.formats import ExportFormat, files_of, plac
 from training_pipeline.models.export.parity import LEAST, Parity, compare
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.versions import files
+from training_pipeline.models.versions.usable import require_usable
 from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore
@@ -66,7 +66,7 @@ class Exports:
         not; `Unavailable` where it cannot be tested, or does not answer as the trained model does.
         """
         subject = self._versions.subject(name, version)
-        self._require_allowed(subject)
+        require_usable(subject, self._decisions.risk_accepted)
         named = f"{name} version {version}"
         wanted = files_of(format, subject.record.model_files or {}, named)
         folder = self._folder(subject, named)
@@ -95,26 +95,12 @@ class Exports:
             )
             write_json(inner / EXPORT, export.model_dump(mode="json"))
             (inner / SUMS).write_text(_sums(inner), encoding="utf-8")
-            self._require_allowed(self._versions.subject(name, version))  # a revocation may have come meanwhile
+            # A revocation may have come meanwhile.
+            require_usable(self._versions.subject(name, version), self._decisions.risk_accepted)
             self._tell(export, actor)
             sync(inner)
             inner.rename(to)
         return export
-
-    def _require_allowed(self, subject: Subject) -> None:
-        version = subject.version
-        named = f"{version.name} version {version.version}"
-        said = f"{named} is {version.state}: {MEANINGS[version.state]}. {' '.join(version.reasons)}"
-        if version.state is VersionState.WITHDRAWN:
-            raise Tainted(said, hint="A withdrawn version is not exported.")
-        if version.state is VersionState.TAINTED and not self._decisions.risk_accepted(version.name, version.version):
-            raise Tainted(
-                said,
-                hint="Train a model without these pairs, or have a steward accept the risk: `training-pipeline models "
-                "decide --decision accept_risk`. A decision holds for the revocations that it names.",
-            )
-        if version.state is VersionState.UNFINISHED:
-            raise Conflict(said, hint=f"Wait for training job {version.job_id}.")
 
     def _folder(self, subject: Subject, named: str) -> Path:
         where = files.place(self._backend, subject.job, subject.version.name, subject.version.version)

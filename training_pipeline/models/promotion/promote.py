@@ -12,7 +12,6 @@ from training_pipeline.domain.model_version import Outcome
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation import records as evaluations
-from training_pipeline.models.evaluation.evaluations import require_usable
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus, digest_of
 from training_pipeline.models.evaluation.results import scores_of
 from training_pipeline.models.evaluation.suites import Suites
@@ -20,6 +19,7 @@ from training_pipeline.models.promotion import records
 from training_pipeline.models.promotion.gate import Finding, Gate, Verdict, decide, judge, parse_gate
 from training_pipeline.models.promotion.records import Promotion, PromotionKind
 from training_pipeline.models.versions.aliases import Aliases
+from training_pipeline.models.versions.usable import require_usable
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.store.jobs import JobStore
