@@ -49,7 +49,7 @@ class BestAndLast(Answer):
 
 
 class ComparedJob(Answer):
-    """One of the jobs: what came of it, and what it took."""
+    """One of the jobs: its results, its duration and its cost."""
 
     id: str = Field(description="Id of the job.", examples=[JOB])
     status: JobStatus = Field(description="Status of the job.", examples=["succeeded"])

@@ -63,7 +63,9 @@ class PlaygroundAnswer(Answer):
     role: Literal["base", "tuned", "champion"] = Field(description="Which model it is.", examples=["tuned"])
     model: str = Field(description="The model: name and version, or the base model.", examples=["triage-model 2"])
     answer: str | None = Field(description="Its answer, as plain text.", examples=["The triage nurse."])
-    stopped: bool | None = Field(description="Whether it ended by itself; else it was cut.", examples=[True])
+    stopped: bool | None = Field(
+        description="Whether the answer is complete; otherwise it was cut off.", examples=[True]
+    )
     tokens: int | None = Field(description="Tokens of the answer.", examples=[6])
     seconds: float | None = Field(description="Seconds, with the time to load the model.", examples=[2.4])
     problem: str | None = Field(description="Why there is no answer, and what to do.", examples=[None])

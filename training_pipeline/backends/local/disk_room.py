@@ -48,7 +48,7 @@ def waits_for_room(run: RunDirectory) -> str:
     """Why the run waits, in words that stay the same while it does. Reads."""
     return (
         f"The disk that holds {run.path} is full. Free at least {max(1, needed_bytes(run) // _MIB)} MiB: "
-        "the training goes on from its last checkpoint by itself."
+        "the training continues from its last checkpoint automatically."
     )
 
 

@@ -164,7 +164,7 @@ def cancel(
 
 @app.command()
 def finish(job_id: JobId, json: Json = False, url: Url = None, token: Token = None) -> None:
-    """Finish a trained job now whose registration had bad luck. The running system also tries by itself, less often."""
+    """Finish a trained job now whose registration had bad luck. The system also tries automatically, less often."""
     with open_client(url, token) as client:
         job = client.finish(job_id)
     if json:

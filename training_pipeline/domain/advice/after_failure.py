@@ -36,7 +36,7 @@ def what_to_do(job: TrainingJob) -> str | None:
         return "Retry with a larger timeout_minutes, fewer epochs, or a faster machine."
     details = job.error_details or {}
     if job.is_trained and details:
-        return "Finish it now, or leave it: it is tried again by itself, at least once an hour."
+        return "Finish it now, or leave it: it is tried again automatically, at least once an hour."
     if job.status is not JobStatus.FAILED:
         return None
     kinds = (str(details.get(name)) for name in ("code", "error_type"))
