@@ -12,7 +12,7 @@ CLIENT := clients/typescript
 demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to end
 	$(BIN)/training-pipeline demo
 
-test: $(VENV)/.dev          ## the whole suite, a file at a time on each of WORKERS processes
+test: $(VENV)/.dev          ## the suite, a file at a time on each of WORKERS processes
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 coverage: $(VENV)/.dev      ## the same under branch coverage, subprocesses too, with a floor; htmlcov/index.html has the lines
