@@ -23,7 +23,7 @@ class LocalEvaluation(OnServices):
     @needs(Role.OPERATOR)
     def create_suite(self, body: Mapping[str, Any] | CreateSuite) -> Suite:
         """See `Client`."""
-        asked = body if isinstance(body, CreateSuite) else _suite_asked(body)
+        asked = checked(CreateSuite, body, _refused_suite)
         made = self._services.suites.create(asked.name, asked.training_sheet_ids, created_by=self.caller.name)
         return Suite.of(made)
 
@@ -90,9 +90,5 @@ class LocalEvaluation(OnServices):
         return ModelPromotions.of(self._services.promotions.of_model(name))
 
 
-def _suite_asked(body: Mapping[str, Any]) -> CreateSuite:
-    try:
-        return CreateSuite.model_validate(body)
-    except ValidationError as error:
-        problems = problems_from_validation(list(error.errors()))
-        raise InvalidRequest("The suite cannot be made.", problems=problems) from None
+def _refused_suite(found: ValidationError) -> InvalidRequest:
+    return InvalidRequest("The suite cannot be made.", problems=problems_from_validation(list(found.errors())))

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from training_pipeline.client.roles import needs
-from training_pipeline.client.services import OnServices
+from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role, require_own
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.study import SearchSpace, StudyRequest
@@ -24,7 +24,7 @@ class LocalStudies(OnServices):
     @needs(Role.OPERATOR)
     def create_study(self, body: Mapping[str, Any] | CreateStudy) -> StudyPage:
         """See `Client`."""
-        asked = body if isinstance(body, CreateStudy) else _asked(body)
+        asked = checked(CreateStudy, body, _refused)
         # As it reads back: what is compared with what was asked before.
         request = StudyRequest.model_validate(asked.model_dump(exclude_unset=True))
         return self.study(self._services.studies.create(request, created_by=self.caller.name).name)
@@ -54,14 +54,9 @@ class LocalStudies(OnServices):
         return self.shown(self._services.studies.promote(name, number=trial, actor=self.caller.name))
 
 
-def _asked(body: Mapping[str, Any]) -> CreateStudy:
-    try:
-        return CreateStudy.model_validate(body)
-    except ValidationError as error:
-        found = list(error.errors())
-        known: dict[str, type[BaseModel]] = {"space": SearchSpace, "job": TrainingConfig}
-        unknown = {str(each["loc"][0]) for each in found if each["type"] == "extra_forbidden"} & known.keys()
-        hint = " ".join(f"Known keys of {name}: {', '.join(known[name].model_fields)}." for name in sorted(unknown))
-        raise InvalidRequest(
-            "The study cannot be created.", problems=problems_from_validation(found), hint=hint
-        ) from None
+def _refused(error: ValidationError) -> InvalidRequest:
+    found = list(error.errors())
+    known: dict[str, type[BaseModel]] = {"space": SearchSpace, "job": TrainingConfig}
+    unknown = {str(each["loc"][0]) for each in found if each["type"] == "extra_forbidden"} & known.keys()
+    hint = " ".join(f"Known keys of {name}: {', '.join(known[name].model_fields)}." for name in sorted(unknown))
+    return InvalidRequest("The study cannot be created.", problems=problems_from_validation(found), hint=hint)
