@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from training_pipeline.backends.base import Evaluating, FineTuningBackend, RunState
 from training_pipeline.domain.errors import (
+    Conflict,
     GateRefused,
     InvalidRequest,
     NotFound,
@@ -22,6 +23,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of
 from training_pipeline.models.evaluation.guard import examine
+from training_pipeline.models.evaluation.judges import Judges
 from training_pipeline.models.evaluation.questions import question_lines
 from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus
 from training_pipeline.models.evaluation.results import figures_of
@@ -56,26 +58,37 @@ class Evaluations:
         suites: Suites,
         versions: ModelVersions,
         tracked: TrackedFigures,
+        judges: Judges,
         *,
         refuse_near: bool = True,
     ) -> None:
         self._store, self._source, self._policy = store, source, policy
         self._backend, self._aliases = backend, aliases
         self._suites, self._versions, self._refuse_near = suites, versions, refuse_near
-        self._tracked = tracked
+        self._tracked, self._judges = tracked, judges
 
     def start(
-        self, name: str, version: str, suite: str, *, champion: str | None = None, base: bool = True, actor: str
+        self,
+        name: str,
+        version: str,
+        suite: str,
+        *,
+        champion: str | None = None,
+        base: bool = True,
+        judge: str | None = None,
+        actor: str,
     ) -> Evaluation:
         """Evaluate a version on a suite, beside its base model and the champion; the one that is active already.
 
-        `champion` is another version of the model; where none is given, the one that has the alias, if any. Raises
-        `NotFound`, `Tainted`, `Conflict`, `InvalidRequest`, and `GateRefused` where no pair may be asked.
+        `champion` is another version of the model; where none is given, the one that has the alias, if any. `judge` is
+        the name of who reads the answers besides. Raises `NotFound`, `Tainted`, `Conflict`, `InvalidRequest`, and
+        `GateRefused` where no pair may be asked.
         """
         subject = self._versions.subject(name, version)
         require_usable(subject)
         named = self._suites.get(suite)
         backend = self._evaluating()
+        judging = None if judge is None else self._judges.named(judge)
         beside = self._champion(name, version, champion)
         asked = [asked_base(subject)] if base else []
         asked.append(asked_version(self._backend, "tuned", subject))
@@ -103,8 +116,16 @@ class Evaluations:
                 created_at=now,
                 asked_models=tuple(asked),
                 counts=counts,
+                judge=judging,
             ),
         )
+        judged_by = None if evaluation.judge is None else evaluation.judge.order.name
+        if judged_by != judge:
+            raise Conflict(
+                f"{name} version {version} is being evaluated on the suite {suite!r} "
+                f"{'without a judge' if judged_by is None else f'with the judge {judged_by}'}: {evaluation.id}.",
+                hint="Wait for its end, or cancel it (`training-pipeline models cancel-evaluation`), then ask again.",
+            )
         backend.evaluate(evaluation.order)
         return evaluation
 
@@ -190,7 +211,8 @@ class Evaluations:
         ancestry = self._ancestry(subject, beside)
         found, rows = examine(self._source, self._policy, suite, ancestry, refuse_near=self._refuse_near)
         aged: Counter[str] = Counter()
-        yield from question_lines(self._source, self._policy, suite, rows, aged)
+        readable = self._judges.readable(evaluation.judge)
+        yield from question_lines(self._source, self._policy, suite, rows, aged, readable)
         total = Counter(found.aged) + aged
         counts = Counts.model_validate(found).model_copy(
             update={"evaluated": found.evaluated - aged.total(), "aged": dict(sorted(total.items()))}
@@ -200,9 +222,12 @@ class Evaluations:
 
     def _finish(self, evaluation: Evaluation) -> None:
         found = self._evaluating().scores(evaluation.id)
-        stored = {role: file.model_dump(mode="json") for role, file in found.items()}
+        stored = {role: file.model_dump(mode="json", exclude={"judge"}) for role, file in found.items()}
         figures = [figure.model_dump(mode="json") for figure in figures_of(found)]
-        values = {"scores": stored, "figures": figures, "message": "", "error": None}
+        values: dict[str, Any] = {"scores": stored, "figures": figures, "message": "", "error": None}
+        if evaluation.judge is not None:
+            answers = {role: file.judge for role, file in found.items() if file.judge is not None}
+            values["judge"] = evaluation.judge.model_copy(update={"answers": answers}).model_dump(mode="json")
         records.change(self._store, evaluation, status=EvaluationStatus.SUCCEEDED, **values)
         self._tracked.write_due()
 

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+import pyarrow as pa
+
 from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, PipelineError, Unavailable
 from training_pipeline.domain.model_version import Outcome
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation import records as evaluations
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus, digest_of
-from training_pipeline.models.evaluation.results import scores_of
+from training_pipeline.models.evaluation.results import comparable_scores, scores_of
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.promotion import records
 from training_pipeline.models.promotion.gate import Finding, Gate, Verdict, decide, judge, parse_gate
@@ -220,15 +222,20 @@ class Promotions:
         new = scores_of(found.scores["tuned"])
         if before is None:
             return (fresh, *judge(gate, new, None).findings)
-        stored = found.scores.get("champion") if found.champion_version == before else None
-        if stored is None:
-            theirs = evaluations.of_version(self._store, found.model_name, before)
-            same = (each for each in theirs if each.scores and each.suite_digest == found.suite_digest)
-            stored = next((each.scores["tuned"] for each in same if each.scores), None)
-        if stored is None:
+        held = self._held(found, before)
+        if held is None:
             why = f"version {before} has no scores on the suite {found.suite_name}: evaluate with --champion {before}"
             return fresh, _open("a comparison with the version in use", why)
-        return (fresh, *judge(gate, new, scores_of(stored)).findings)
+        return (fresh, *judge(gate, new, held).findings)
+
+    def _held(self, found: Evaluation, before: str) -> pa.Table | None:
+        """The scores of the version in use on the same suite: of the same evaluation, else of the newest of its own."""
+        if found.scores and found.champion_version == before and "champion" in found.scores:
+            return scores_of(found.scores["champion"])
+        for each in evaluations.of_version(self._store, found.model_name, before):
+            if each.scores and each.suite_digest == found.suite_digest:
+                return comparable_scores(scores_of(each.scores["tuned"]), each, found)
+        return None
 
     def _permitted(self, name: str, version: str) -> list[Finding]:
         """Every check of whether the version is still clean, as findings: a failed one is never shipped."""
