@@ -1,4 +1,4 @@
-"""What a backend is told of a judge, and what it tells of what came of it. No key, and no text of a pair or an answer."""
+"""What a backend is told of a judge, and what it tells of it in the end. No key, and no text of a pair or an answer."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class RetryPolicy:
         return self.deadline is not None and self.waited(failures) > self.deadline
 
     def pauses(self) -> tuple[float, ...]:
-        """The pauses of what always fails, for a program that is told them. Raises `ValueError` for those without end."""
+        """The pauses of what always fails, for a program that is told them. `ValueError` for those without end."""
         if self.attempts is None and self.deadline is None:
             raise ValueError("these pauses have no end")
         failures = itertools.takewhile(lambda number: not self.gives_up(number), itertools.count(1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,21 @@ from sqlalchemy import text
 
 from training_pipeline.app.container import Services
 from training_pipeline.backends.local import evaluation as program
-from training_pipeline.domain.errors import GateRefused, InvalidRequest, NotFound, Tainted, Unavailable
+from training_pipeline.domain.errors import Conflict, GateRefused, InvalidRequest, NotFound, Tainted, Unavailable
+from training_pipeline.domain.judge import JudgeEndpoint
 from training_pipeline.domain.model_version import Standing, VersionState
+from training_pipeline.domain.usage import DataClassification
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.evaluations import Evaluations
+from training_pipeline.models.evaluation.judges import Judges
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
 from training_pipeline.models.evaluation.results import scores_of
 from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.versions import files
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.files import Place
+from training_pipeline.schemas.evaluation import ModelEvaluation
 from training_pipeline.settings import Settings
 from training_pipeline.testing.evaluated import SUITE, make_suite, over, unseen
 from training_pipeline.testing.installation import stand_in_services
@@ -93,6 +98,45 @@ def test_a_version_is_evaluated_beside_its_base_model(services: Services, evalua
         scores_of(found.scores["tuned"])
 
 
+def test_a_judge_reads_what_is_public_now(services: Services) -> None:
+    with pytest.raises(InvalidRequest, match="no judge 'house'"):
+        start(services.evaluations, judge="house")
+    endpoints = {"house": JudgeEndpoint(url="http://127.0.0.1:9/v1", model="judge-7b")}
+    evaluations = Evaluations(
+        services.store,
+        services.source,
+        services.policy,
+        services.backend,
+        Aliases(services.store, services.tracking),
+        services.suites,
+        services.versions,
+        TrackedFigures(services.store, services.tracking),
+        Judges(endpoints, DataClassification.PUBLIC),
+    )
+    services = replace(services, evaluations=evaluations)
+    write_sheet(services.settings.sheets, "held-out", unseen(60, data_classification="public"))
+    services.suites.create("open", ["held-out"], created_by="ada")
+    made = evaluations.start("triage", "2", "open", base=False, judge="house", actor="ada")
+    assert evaluations.start("triage", "2", "open", base=False, judge="house", actor="ada").id == made.id
+    with pytest.raises(Conflict, match=f"with the judge house: {made.id}"):
+        evaluations.start("triage", "2", "open", actor="ada")
+    asking(services, made)
+    pairs = unseen(60, data_classification="public")
+    for pair in pairs[:20]:
+        pair["data_classification"] = "internal"
+    write_sheet(services.settings.sheets, "held-out", pairs)
+    found = over(services, made)
+    assert (found.status, found.error) == (EvaluationStatus.SUCCEEDED, None)
+    assert found.judge is not None
+    judged = (found.judge.answers or {})["tuned"]
+    assert (judged.judged, judged.not_sent, judged.missing) == (40, 20, None)
+    (figure,) = [each for each in found.figures or () if each.metric == "judged_right" and each.of is None]
+    assert (figure.n, figure.estimate) == (40, 0.85)
+    shown = ModelEvaluation.of(found).judge
+    assert shown is not None
+    assert (shown.answers[0].agreement, shown.answers[0].missing) == (1.0, None)
+
+
 def test_what_changed_until_it_has_its_slot_is_left_out(
     services: Services, evaluations: Evaluations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +188,7 @@ def test_what_is_refused_waited_for_and_cancelled(
         services.suites,
         services.versions,
         TrackedFigures(services.store, services.tracking),
+        Judges({}, DataClassification.PUBLIC),
     )
     with pytest.raises(InvalidRequest, match="backend elsewhere cannot evaluate"):
         elsewhere.start("triage", "2", SUITE, actor="ada")
