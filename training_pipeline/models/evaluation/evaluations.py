@@ -21,13 +21,13 @@ from training_pipeline.domain.errors import (
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation import records
-from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of
+from training_pipeline.models.evaluation.ancestry import ancestry_of_both
 from training_pipeline.models.evaluation.guard import examine
 from training_pipeline.models.evaluation.judges import Judges
 from training_pipeline.models.evaluation.questions import question_lines
 from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus
 from training_pipeline.models.evaluation.results import figures_of
-from training_pipeline.models.evaluation.subjects import CHAMPION, asked_base, asked_version
+from training_pipeline.models.evaluation.subjects import asked_base, asked_version, champion_of
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.versions.aliases import Aliases
@@ -89,14 +89,13 @@ class Evaluations:
         named = self._suites.get(suite)
         backend = self._evaluating()
         judging = None if judge is None else self._judges.named(judge)
-        beside = self._champion(name, version, champion)
+        beside = champion_of(self._versions, self._aliases, self._backend, name, version, champion)
         asked = [asked_base(subject)] if base else []
         asked.append(asked_version(self._backend, "tuned", subject))
         asked += [asked_version(self._backend, "champion", beside)] if beside else []
         rivals = None if beside is None else beside.version.version
-        found, _ = examine(
-            self._source, self._policy, named.suite, self._ancestry(subject, beside), refuse_near=self._refuse_near
-        )
+        ancestry = ancestry_of_both(self._store, subject.job.id, None if beside is None else beside.job.id)
+        found, _ = examine(self._source, self._policy, named.suite, ancestry, refuse_near=self._refuse_near)
         counts = Counts.model_validate(found)
         _require_some(suite, counts)
         now = records.now()
@@ -208,7 +207,7 @@ class Evaluations:
         require_usable(subject)
         beside = self._subject_of(evaluation.model_name, evaluation.champion_version)
         suite = self._suites.get(evaluation.suite_name).suite
-        ancestry = self._ancestry(subject, beside)
+        ancestry = ancestry_of_both(self._store, subject.job.id, None if beside is None else beside.job.id)
         found, rows = examine(self._source, self._policy, suite, ancestry, refuse_near=self._refuse_near)
         aged: Counter[str] = Counter()
         readable = self._judges.readable(evaluation.judge)
@@ -249,38 +248,8 @@ class Evaluations:
             )
         return self._backend
 
-    def _champion(self, name: str, version: str, asked: str | None) -> Subject | None:
-        """The version to compare with: the one that is asked for, else the one in use where it can be asked."""
-        if asked == version:
-            raise InvalidRequest(f"{name} version {version} cannot be compared with itself.")
-        if asked is not None:
-            subject = self._versions.subject(name, asked)
-            require_usable(subject)
-            return subject
-        try:
-            held = self._aliases.holder(name, CHAMPION)
-            if held is None or held == version:
-                return None
-            subject = self._versions.subject(name, held)
-            require_usable(subject)
-            asked_version(self._backend, "champion", subject)
-        except PipelineError as error:
-            _log.warning("the champion of %s is not evaluated beside it: %s", name, error.code)
-            return None
-        return subject
-
     def _subject_of(self, name: str, version: str | None) -> Subject | None:
         return None if version is None else self._versions.subject(name, version)
-
-    def _ancestry(self, subject: Subject, beside: Subject | None) -> Ancestry:
-        """What any of the compared models of ours has learned from: a pair that one has seen compares nothing."""
-        own = ancestry_of(self._store, subject.job.id)
-        if beside is None:
-            return own
-        theirs = ancestry_of(self._store, beside.job.id)
-        known = {each.job_id for each in own.learned}
-        more = tuple(each for each in theirs.learned if each.job_id not in known)
-        return Ancestry((*own.learned, *more), own.is_known and theirs.is_known)
 
 
 def _require_some(suite: str, counts: Counts) -> None:

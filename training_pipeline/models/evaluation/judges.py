@@ -33,8 +33,8 @@ _REASONS: Final[Mapping[str, str]] = {
     "and max_tokens",
     "too_large": "its answers were too large to be verdicts. Name another model in TRAINING_PIPELINE_JUDGES",
     "too_long": "the questions are too long for a judge. Choose a suite of shorter ones",
-    "no_verdict": "what it answered was no verdict. Name a model in TRAINING_PIPELINE_JUDGES that keeps to a format, or "
-    "raise `max_tokens` for one that thinks first",
+    "no_verdict": "what it answered was no verdict. Name a model that keeps to a format in TRAINING_PIPELINE_JUDGES, "
+    "or raise `max_tokens` for one that thinks first",
 }
 
 
