@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 #: What a judge may be called.
-JUDGE_NAME = r"^[a-z0-9][a-z0-9_.-]{0,62}$"
+JUDGE_NAME: Final = r"^[a-z0-9][a-z0-9_.-]{0,62}$"
+
+#: Variables whose names begin so stay with this program.
+_WITHHELD: Final = ("TRAINING_PIPELINE_", "DAGSTER_", "MLFLOW_", "DATABRICKS_", "PG")
 
 
 def _address(url: str) -> str:
@@ -24,6 +27,13 @@ def _address(url: str) -> str:
     if not parts.hostname or parts.port == 0:
         raise ValueError("must name a host, as in https://host/v1")
     return url.strip().rstrip("/")
+
+
+def _reaches(name: str) -> str:
+    """The name of a variable that the program which asks the judge has."""
+    if name.startswith(_WITHHELD):
+        raise ValueError(f"must not begin with {', '.join(_WITHHELD)}: such variables do not reach the program")
+    return name
 
 
 def _is_here(host: str) -> bool:
@@ -42,7 +52,7 @@ class JudgeEndpoint(BaseModel):
 
     url: Annotated[str, Field(max_length=2000), AfterValidator(_address)]
     model: Annotated[str, Field(min_length=1, max_length=200)]
-    key_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,127}$")] | None = None
+    key_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,127}$"), AfterValidator(_reaches)] | None = None
     seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
     at_once: Annotated[int, Field(ge=1, le=32)] = 4
     max_tokens: Annotated[int, Field(ge=16, le=16_384)] = 256

@@ -30,6 +30,8 @@ NUMBERS: Final = (
 )
 #: What a pair has besides: of a judge, which model it was, and why it did not judge.
 WORDS: Final = ("length", "judged_by", "not_judged")
+#: What is in no file where nobody judged.
+JUDGED: Final = ["judged_right", "judged_by", "not_judged"]
 SCHEMA: Final = pa.schema(
     [(name, pa.string()) for name in (*KEYS, *WORDS)] + [(name, pa.float64()) for name in NUMBERS]
 )
@@ -65,7 +67,7 @@ class ScoresFile:
         parts = [pq.read_table(part, schema=SCHEMA) for part in self._parts()]
         table = pa.concat_tables(parts) if parts else SCHEMA.empty_table()
         kept = table.filter(pa.array([key in wanted for key in _keys(table)], pa.bool_()))
-        kept, told = summed_up(kept) if judge else (kept, None)
+        kept, told = summed_up(kept) if judge else (kept.drop_columns(JUDGED), None)
         _write(kept.sort_by([(name, "ascending") for name in KEYS[:2]]), self.path)
         digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
         return {"file": f"{self.folder.name}/{self.path.name}", "sha256": digest, "pairs": len(kept), "judge": told}

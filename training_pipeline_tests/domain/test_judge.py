@@ -9,6 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from training_pipeline.backends.local import supervisor_start
+from training_pipeline.backends.local.supervisor_start import child_environment
+from training_pipeline.domain import judge
 from training_pipeline.domain.judge import JudgeEndpoint
 
 
@@ -61,8 +64,22 @@ def test_no_address_leads_elsewhere_in_the_clear(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"seconds": 0}, {"at_once": 0}, {"at_once": 99}, {"max_tokens": 1}, {"key_env": "a b"}, {"key": "x"}]
+    "values",
+    [
+        {"seconds": 0},
+        {"at_once": 0},
+        {"at_once": 99},
+        {"max_tokens": 1},
+        {"key_env": "a b"},
+        {"key_env": "MLFLOW_X"},
+        {"key": "x"},
+    ],
 )
 def test_limits_and_no_key(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         endpoint("https://host/v1", **values)
+
+
+def test_what_is_withheld_from_the_program_is_no_key() -> None:
+    assert judge._WITHHELD == supervisor_start._NOT_INHERITED
+    assert set(child_environment({"JUDGE_KEY": "k"})) >= {"JUDGE_KEY"}
