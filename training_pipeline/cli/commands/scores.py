@@ -15,6 +15,7 @@ from training_pipeline.domain.validation import as_number
 from training_pipeline.models.evaluation.answers import score_file, write_scores
 from training_pipeline.models.evaluation.figures import figures
 from training_pipeline.models.evaluation.intervals import LEVEL
+from training_pipeline.models.evaluation.lm_eval import sample_scores
 from training_pipeline.models.evaluation.scores import metrics_in, read_scores
 from training_pipeline.models.promotion.gate import Verdict, judge, parse_gate
 
@@ -41,6 +42,17 @@ def make(
     scores = score_file(file)
     write_scores(scores, output)
     typer.echo(f"{len(scores):,} answers were scored: {', '.join(metrics_in(scores))}.")
+
+
+@app.command(name="lm-eval")
+def lm_eval(
+    files: Annotated[list[Path], typer.Argument(help="Files samples_<task>_<time>.jsonl of one model.")],
+    output: Annotated[Path, typer.Option(help="Parquet file for the scores. It will hold no text.")],
+) -> None:
+    """Take over what lm_eval measured with --log_samples: acc as choice_accuracy, and exact_match."""
+    scores = sample_scores(files)
+    write_scores(scores, output)
+    typer.echo(f"{len(scores):,} questions have scores: {', '.join(metrics_in(scores))}.")
 
 
 @app.command()
