@@ -9,7 +9,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from training_pipeline.backends.base import FineTuningBackend, Plan
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.plan import Plan
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import Conflict, InvalidRequest
 from training_pipeline.domain.export_summary import ExportSummary
