@@ -37,6 +37,7 @@ OF_THE_WHOLE: Final = {
     "compatibility/test_v0_1_0.py",
     "crashes/test_interrupted.py",
     "crashes/test_killed.py",
+    "settings/test_settings.py",
     "sft/test_families.py",
     "sheets/test_fuzz.py",
     "sheets/test_samples.py",
@@ -245,6 +246,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "models/uses/test_index.py": ("models/uses/numbering.py",),
     "reviewing/test_edits.py": ("reviewing/log.py", "reviewing/rewriting.py", "reviewing/tables.py"),
+    "settings/test_settings.py": ("settings/",),
     "sft/test_chat_format.py": ("sft/templates.py",),
     "sft/test_rehearse.py": ("sft/findings.py",),
     "sft/test_program.py": ("sft/__main__.py", "sft/prepare.py", "sft/register.py", "sft/report.py"),
@@ -352,7 +354,8 @@ def imports(file: Path) -> frozenset[str]:
             text = node.value.partition(":")[0]
             names |= {text, f"{dotted(file.parent)}.{text}"}  # the command line names its parts by their place
     ours = {name.removeprefix("training_pipeline.") for name in names if name.startswith("training_pipeline.")}
-    return frozenset(path for name in ours if (PACKAGE / (path := name.replace(".", "/") + ".py")).is_file())
+    files = (name.replace(".", "/") + end for name in ours for end in (".py", "/__init__.py"))
+    return frozenset(path for path in files if (PACKAGE / path).is_file())
 
 
 def reached(starts: Iterable[str], *rooms: str) -> set[str]:
