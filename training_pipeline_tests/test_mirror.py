@@ -175,6 +175,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "api/routes/diff.py",
         "domain/pair_change.py",
         "schemas/diff.py",
+        "schemas/validation.py",
     ),
     "client/test_errors.py": ("client/http.py", "client/remote.py"),
     "client/test_local.py": ("client/services.py",),
