@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import AskedModel
+from training_pipeline.backends.asking import AskedModel
 from training_pipeline.backends.judging import JudgedAnswers, JudgeOrder
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.models.evaluation import records
