@@ -50,7 +50,12 @@ def test_a_judge_is_asked_for_and_shown(
 ) -> None:
     asked: list[object] = []
     made = stored_evaluation(done.id).model_copy(update={"judge": judging()})
-    monkeypatch.setattr(Evaluations, "start", lambda self, *what, **more: asked.append(more["judge"]) or made)
+
+    def start(self: Evaluations, *what: object, **more: object) -> records.Evaluation:
+        asked.append(more["judge"])
+        return made
+
+    monkeypatch.setattr(Evaluations, "start", start)
     evaluate = ("models", "evaluate", "triage", "2", "--suite", "parcels", "--no-wait")
     seen = " ".join(command(*evaluate, "--judge", "house")[1].split())
     assert "Judged by house: judge-7b at https://models.example.org/v1, pairs up to public." in seen
