@@ -7,12 +7,14 @@ none. No redirect is followed, no error is quoted, and the key stays in the envi
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from .judge_prompt import prompt, verdict
 from .stop import Stopped, StopRequest
@@ -101,7 +103,7 @@ class Judge:
         timeout = httpx2.Timeout(order.seconds, connect=min(_CONNECT_SECONDS, order.seconds))
         # A proxy tunnels TLS and reads nothing; to this machine none leads.
         async with httpx2.AsyncClient(
-            headers=headers, timeout=timeout, follow_redirects=False, trust_env=order.url.startswith("https:")
+            headers=headers, timeout=timeout, follow_redirects=False, trust_env=not _is_here(order.url)
         ) as client:
             tasks = [asyncio.create_task(self._one(client, turns, *each)) for each in texts]
             while any(not task.done() for task in tasks):
@@ -163,6 +165,15 @@ class Judge:
         except (httpx2.InvalidURL, ValueError):  # such as a key that no header can carry
             return Judged(None, REFUSED)
         return _read(bytes(held), key)
+
+
+def _is_here(url: str) -> bool:
+    """Whether an endpoint is on this machine. Pure."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _wrong(status: int) -> str | None:

@@ -24,7 +24,8 @@ SECRET = "sk-nobody-may-see-this"
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[JudgeServer]:
     monkeypatch.setenv("JUDGE_KEY", SECRET)
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")  # nobody between us and this machine
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):  # nobody between us and this machine
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
     with judge_server() as running:
         yield running
 
@@ -156,3 +157,17 @@ def test_a_body_that_is_no_completion(body: bytes) -> None:
 def test_a_text_is_no_name_of_a_model() -> None:
     body = {"model": "the answer was Graz", "choices": [{"message": {"content": '{"key": "k", "verdict": "wrong"}'}}]}
     assert judging._read(json.dumps(body).encode(), "k") == Judged(0.0)
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("https://127.0.0.1/v1", True),
+        ("http://localhost:8/v1", True),
+        ("http://[::1]:8/v1", True),
+        ("https://host/v1", False),
+        ("https://127.0.0.1.host/v1", False),
+    ],
+)
+def test_no_proxy_leads_to_this_machine(url: str, here: bool) -> None:
+    assert judging._is_here(url) is here

@@ -17,8 +17,9 @@ from training_pipeline.infra.retry import RetryPolicy
 #: The metric of a judge.
 METRIC: Final = "judged_right"
 _SETTING: Final = "TRAINING_PIPELINE_JUDGES"
-#: Three tries of an answer; whoever fails for long is given up on by the program that asks.
-_RETRIES: Final = RetryPolicy(first=0.5, factor=4.0, jitter=0.25, attempts=3)
+#: Four tries of an answer within half a minute: a restart costs nothing. Whoever fails for long is given up on by the
+#: program that asks.
+_RETRIES: Final = RetryPolicy(first=1.0, factor=4.0, jitter=0.25, attempts=4)
 _REASONS: Final[Mapping[str, str]] = {
     "classification": "none of the pairs may be sent to it. Raise TRAINING_PIPELINE_JUDGE_MAX_CLASSIFICATION if it may "
     "read more than `{most}`, or choose a judge that is still in the settings",
