@@ -33,7 +33,7 @@ def make_suite(services: Services, count: int = 60) -> None:
     services.suites.create(SUITE, ["held-out"], created_by="ada")
 
 
-def over(services: Services, evaluation: Evaluation) -> Evaluation:
+def over(services: Services, evaluation: Evaluation, *, seconds: float = 20.0) -> Evaluation:
     """The evaluation at its end, carried on as the sensor does."""
 
     def look() -> Evaluation | None:
@@ -42,7 +42,7 @@ def over(services: Services, evaluation: Evaluation) -> Evaluation:
         now = next(each for each in found if each.id == evaluation.id)
         return None if now.status in ACTIVE else now
 
-    return until(look, f"the end of {evaluation.id}")
+    return until(look, f"the end of {evaluation.id}", seconds=seconds)
 
 
 def judging(**answers: Any) -> Judging:

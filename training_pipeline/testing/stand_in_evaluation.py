@@ -41,7 +41,7 @@ def main(behaviour: dict[str, Any], config: dict[str, Any]) -> None:
         numbers = ["exact_match", "judged_right"] if "judge" in config else ["exact_match"]
         missing = behaviour.get("judge_missing")
         for row, pair in zip(rows, asked, strict=True):
-            row["judged_right"] = row["exact_match"] if pair["may_be_judged"] and missing is None else None
+            row["judged_right"] = row["exact_match"] if pair.get("may_be_judged", False) and missing is None else None
         texts = [(name, pa.string()) for name in (*keys, "length")]
         schema = pa.schema(texts + [(name, pa.float64()) for name in numbers])
         path = run / "scores" / f"{model['role']}.parquet"
@@ -51,7 +51,7 @@ def main(behaviour: dict[str, Any], config: dict[str, Any]) -> None:
         scores[model["role"]] = {"file": f"scores/{path.name}", "sha256": digest, "pairs": len(rows)}
         if "judge" in config:
             judged = sum(row["judged_right"] is not None for row in rows)
-            sent = sum(pair["may_be_judged"] for pair in asked)
+            sent = sum(pair.get("may_be_judged", False) for pair in asked)
             scores[model["role"]]["judge"] = {
                 "prompt_version": "1",
                 "models": [config["judge"]["model"]] if judged else [],

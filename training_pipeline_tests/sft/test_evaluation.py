@@ -59,7 +59,7 @@ def test_models_are_asked_one_after_the_other(
     monkeypatch.setenv("JUDGE_KEY", "sk-nobody-may-see-this")
     run = tmp_path / "run"
     train = write_jsonl(tmp_path / "train.jsonl", triage_pairs(20))
-    made = {"train_file": str(train), "max_length": 128, "seed": 1}
+    made = {"train_file": str(train), "max_length": 128, "seed": 5}  # one that does not say nothing
     tuned = {"role": "tuned", "source": str(tiny_folder), "files": folder_sha256(tiny_folder)}
     base = {"role": "base", "source": "builtin:tiny", "built_in": made}
     with judge_server() as server:
@@ -71,7 +71,7 @@ def test_models_are_asked_one_after_the_other(
     scores = result(run)["scores"]
     for told in scores.values():
         assert (told["judge"]["judged"], told["judge"]["not_sent"], told["judge"]["missing"]) == (2, 2, None)
-    assert {headers["Authorization"] for headers in server.headers} <= {"Bearer sk-nobody-may-see-this"}
+    assert {headers["Authorization"] for headers in server.headers} == {"Bearer sk-nobody-may-see-this"}
     written = b"".join(path.read_bytes() for path in run.rglob("*") if path.is_file())
     assert b"sk-nobody" not in written + (done.stdout + done.stderr).encode()
     assert not [body for body in server.asked if body["messages"][1]["content"].encode() in written]
