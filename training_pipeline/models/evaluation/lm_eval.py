@@ -65,7 +65,7 @@ def sample_scores(files: Sequence[Path]) -> pa.Table:
 
 def _samples(file: Path, problems: list[FieldProblem]) -> Iterator[_Sample]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")  # texts may hold other ends of lines
     except OSError as error:
         problems.append(FieldProblem(f"/{file.name}", "unreadable", f"cannot be read: {error.strerror}"))
         return

@@ -22,7 +22,7 @@ TIME = "2026-11-28T23-25-28.000422"
 
 def sample(number: int, **values: Any) -> dict[str, Any]:
     """A line as lm_eval 0.4.13 writes it."""
-    asked = f"What is {number} plus 1?"
+    asked = f"What is\u2028{number} plus 1?\x85"
     return {
         "doc_id": number,
         "doc": {"question": asked, "choices": [str(number + 1), "none"], "answer": 0},
@@ -40,7 +40,8 @@ def sample(number: int, **values: Any) -> dict[str, Any]:
 def logged(folder: Path, task: str, lines: list[Any]) -> Path:
     folder.mkdir(exist_ok=True)
     file = folder / f"samples_{task}_{TIME}.jsonl"
-    file.write_text("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines))
+    told = [line if isinstance(line, bytes) else json.dumps(line, ensure_ascii=False).encode() for line in lines]
+    file.write_bytes(b"".join(line + b"\n" for line in told))
     return file
 
 
@@ -61,7 +62,7 @@ def test_two_models_are_compared_on_the_same_questions(tmp_path: Path) -> None:
 
 
 def test_what_is_no_sample_is_named(tmp_path: Path) -> None:
-    wrong = [sample(0, acc=1.0), "{", "[]", sample(1, acc=7), sample(2, doc_hash="x", acc=1.0)]
+    wrong = [sample(0, acc=1.0), b"{", [], sample(1, acc=7), sample(2, doc_hash="x", acc=1.0)]
     other = tmp_path / "results.json"
     other.write_text("{}")
     with pytest.raises(InvalidRequest) as refused:
@@ -78,7 +79,7 @@ def test_what_is_no_sample_is_named(tmp_path: Path) -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(lines=st.lists(st.text(alphabet=st.characters(exclude_characters="\r\n"), max_size=20), min_size=1, max_size=5))
-def test_no_line_is_more_than_refused(lines: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+@given(lines=st.lists(st.binary(max_size=20) | st.text(max_size=20).map(json.dumps), min_size=1, max_size=5))
+def test_no_line_is_more_than_refused(lines: list[bytes | str], tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(InvalidRequest):
         sample_scores([logged(tmp_path_factory.mktemp("lines"), "t", lines)])
