@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from training_pipeline.domain.aliases import OnTaint
+from training_pipeline.domain.bucket_location import BucketLocation, locations_in
 from training_pipeline.domain.rules.policy import GatePolicy, reliable_similarity
 from training_pipeline.domain.workspace_access import AccessEntry
 
@@ -331,6 +332,11 @@ class Settings(BaseSettings):
         300.0, gt=0, description="Seconds for an upload to arrive, and again for a process to read it."
     )
     uploads_at_once: int = Field(4, ge=1, description="Number of uploads that are received or read at the same time.")
+    import_from: str | None = Field(
+        None,
+        description="Prefixes of buckets that may be imported from with this machine's own credentials, separated by "
+        "commas, such as s3://acme-exports/reviewed. Default: none.",
+    )
     auth: Literal["none", "token"] = Field(
         "none",
         description="Authentication of REST API, pages and Dagster UI. `none`: everybody on this machine is an admin. "
@@ -369,6 +375,12 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
+
+    @field_validator("import_from")
+    @classmethod
+    def _prefixes_of_buckets(cls, value: str | None) -> str | None:
+        _ = locations_in(value or "")
+        return value
 
     @field_validator("near_question_similarity")
     @classmethod
@@ -428,6 +440,11 @@ class Settings(BaseSettings):
     def trusted_origins(self) -> frozenset[str]:
         """Origins whose pages may send changing requests: the CORS origins, and the public URL."""
         return frozenset({*self.cors_origins, *({self.api_public_url.lower()} if self.api_public_url else ())})
+
+    @property
+    def import_prefixes(self) -> tuple[BucketLocation, ...]:
+        """What may be imported from buckets lies below these."""
+        return locations_in(self.import_from or "")
 
     @property
     def sheets(self) -> Path:
