@@ -14,6 +14,7 @@ from training_pipeline.client.sheets.rows import sheet_changes, sheet_pair_page,
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.access import Role
+from training_pipeline.domain.bucket_location import BucketLocation
 from training_pipeline.domain.export_summary import ExportSummary as Counted
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.schemas.sheet_contents import (
@@ -136,7 +137,7 @@ class LocalSheets(OnServices):
     def look_at_upload(self, upload: Upload, asked: ImportTrainingSheet) -> ImportDryRun:
         """What an upload would become, which the REST API asks for with `dry_run`; makes no training sheet."""
         found = self._services.imports.look(upload, asked.request(), replace=asked.replace)
-        return ImportDryRun.of(upload.id, upload.file.name, found)
+        return ImportDryRun.of(upload, found)
 
     @needs(Role.OPERATOR)
     def import_upload(self, upload: Upload, asked: ImportTrainingSheet) -> TrainingSheetDetails:
@@ -153,6 +154,16 @@ class LocalSheets(OnServices):
     def discard_upload(self, upload_id: str) -> None:
         """Delete an upload of the caller's own; raises `NotFound`."""
         self._services.imports.uploads.delete(self.upload(upload_id))
+
+    @needs(Role.OPERATOR)
+    def import_prefixes(self) -> tuple[BucketLocation, ...]:
+        """What may be imported from buckets lies below these; the REST API does not offer this."""
+        return self._services.settings.import_prefixes
+
+    @needs(Role.OPERATOR)
+    def fetch_upload(self, url: str, *, version: str | None = None) -> Upload:
+        """A new upload of the caller's, fetched from a bucket; raises what `Fetching.fetch` does."""
+        return self._services.imports.fetching.fetch(self.caller.name, url, version=version)
 
     @needs(Role.OPERATOR)
     def receive_upload(self, name: str) -> AbstractContextManager[Receiving]:

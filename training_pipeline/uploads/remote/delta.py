@@ -35,7 +35,7 @@ class StagedDelta:
         found = {}
         for uri in self._table.file_uris():
             path = Path(uri)
-            if not path.is_absolute() or not path.is_relative_to(self._folder):
+            if not path.is_relative_to(self._folder) or ".." in path.parts:
                 hint = "Write the table anew (a deep clone), and import that."
                 raise SheetUnreadable("The Delta table has files that do not lie below it.", hint=hint)
             name = str(path.relative_to(self._folder))

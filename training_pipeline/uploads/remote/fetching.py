@@ -124,7 +124,7 @@ class _Fetch:
                 rows.replace(target)
                 return of_table(str(location), kind, read.version, self._fetched)
             if kind == "delta":
-                self._copy(location, files={str(location.at(name)): path for name, path in read.files.items()})
+                self._copy(location, files={_below(location, name): path for name, path in read.files.items()})
             else:
                 self._copy(location, files={_named(one): path for one, path in read.files.items()})
                 index |= read.files
@@ -175,6 +175,14 @@ def parsed(url: str, *, this_machine: bool = False) -> BucketLocation:
     except BadLocation as error:
         problem = FieldProblem(POINTER, "invalid", str(error))
         raise InvalidRequest("The location cannot be imported from.", problems=[problem]) from None
+
+
+def _below(table: BucketLocation, name: str) -> str:
+    """The location of a table's file; raises `SheetUnreadable` for a name that is none."""
+    try:
+        return str(table.at(name))
+    except BadLocation as error:
+        raise SheetUnreadable(f"The table names a file whose location {error}.", hint="Write the table anew.") from None
 
 
 def _named(location: str) -> str:

@@ -32,7 +32,7 @@ def open_filesystem(location: BucketLocation) -> Any:
             raise InvalidRequest(f"{location} does not say in which storage account it is.", hint=hint)
         options |= {"account_name": account, "anon": False}
     if location.scheme == "gs":
-        options["session_kwargs"] = {"trace_configs": [_no_redirects()]}
+        options["session_kwargs"] = {"trace_configs": [no_redirects()]}
     try:
         return fsspec.filesystem(location.scheme, **options)
     except ImportError:
@@ -45,7 +45,8 @@ def missing(what: str, package: str, extra: str) -> InvalidRequest:
     return InvalidRequest(f"{what} is read with {package}, which is not installed.", hint=hint)
 
 
-def _no_redirects() -> Any:
+def no_redirects() -> Any:
+    """Hooks of an aiohttp session that raise `PermissionError` where it would follow a redirect."""
     from aiohttp import TraceConfig
 
     async def refuse(*_: object) -> None:
