@@ -9,7 +9,7 @@ from typing import Any
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.client.sheets.contents import lengths, near_duplicates, pair_conversations, what_lifting_adds
-from training_pipeline.client.sheets.edits import edit_page, pair_text
+from training_pipeline.client.sheets.edits import edit_page, pair_text, take_sheet_over
 from training_pipeline.client.sheets.rows import sheet_changes, sheet_pair_page, sheet_versions
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.summary import export_summary
@@ -25,6 +25,7 @@ from training_pipeline.schemas.sheet_contents import (
 )
 from training_pipeline.schemas.sheet_edit import (
     EditTrainingSheetPairs,
+    TakeOverTrainingSheet,
     TrainingSheetEdit,
     TrainingSheetEdits,
     UndoTrainingSheetEdit,
@@ -195,6 +196,14 @@ class LocalSheets(OnServices):
         self._services.source.get(sheet_id)
         made = self._services.sheet_edits.undo(sheet_id, number, digest=asked.digest, actor=self.caller.name)
         return TrainingSheetEdit.of(made)
+
+    @needs(Role.STEWARD)
+    def take_over_sheet(self, sheet_id: str, body: Mapping[str, Any] | TakeOverTrainingSheet) -> TrainingSheetDetails:
+        """See `Client`."""
+        asked = checked(TakeOverTrainingSheet, body)
+        self._services.source.get(sheet_id)
+        take_sheet_over(self._services, sheet_id, digest=asked.digest, actor=self.caller.name)
+        return self.training_sheet(sheet_id)
 
     @needs(Role.VIEWER)
     def sheet_edits(

@@ -8,8 +8,13 @@ from typing import Any, Final
 from training_pipeline.domain.bucket_location import BucketLocation
 from training_pipeline.domain.errors import InvalidRequest
 
-#: Scheme: the package that reads it, and the extra that brings it.
-_PACKAGES: Final = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gcs"), "abfss": ("adlfs", "azure"), "az": ("adlfs", "azure")}
+#: Scheme: what fsspec calls it, the package that reads it, and the extra that brings it.
+_PACKAGES: Final = {
+    "s3": ("s3", "s3fs", "s3"),
+    "gs": ("gs", "gcsfs", "gcs"),
+    "abfss": ("abfs", "adlfs", "azure"),
+    "az": ("az", "adlfs", "azure"),
+}
 
 
 def open_filesystem(location: BucketLocation) -> Any:
@@ -23,7 +28,7 @@ def open_filesystem(location: BucketLocation) -> Any:
 
     if location.scheme == "file":
         return fsspec.filesystem("file", skip_instance_cache=True)
-    package, extra = _PACKAGES[location.scheme]
+    protocol, package, extra = _PACKAGES[location.scheme]
     options: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
     if location.scheme in {"abfss", "az"}:
         account = location.account or os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
@@ -34,7 +39,7 @@ def open_filesystem(location: BucketLocation) -> Any:
     if location.scheme == "gs":
         options["session_kwargs"] = {"trace_configs": [no_redirects()]}
     try:
-        return fsspec.filesystem(location.scheme, **options)
+        return fsspec.filesystem(protocol, **options)
     except ImportError:
         raise missing(f"{location.scheme}://", package, extra) from None
 
