@@ -18,7 +18,7 @@ def staged(folder: Path, uris: list[str], monkeypatch: pytest.MonkeyPatch) -> St
     """A table of these files, as the library would say."""
     made = SimpleNamespace(file_uris=lambda: uris, version=lambda: 7)
     library = SimpleNamespace(DeltaTable=lambda path, version: made)
-    monkeypatch.setitem(sys.modules, "deltalake", library)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "deltalake", library)
     return StagedDelta(folder, None)
 
 
