@@ -7,6 +7,7 @@ rows as one Parquet file.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -62,10 +63,10 @@ def read_table(task: TableTask) -> TableRead:
     return TableRead(version=staged.version, files=files)
 
 
-def _write(schema: pa.Schema, batches: object, target: Path, limits: UploadLimits) -> None:
+def _write(schema: pa.Schema, batches: Iterable[pa.RecordBatch], target: Path, limits: UploadLimits) -> None:
     rows = 0
     with pq.ParquetWriter(target, schema) as writer:
-        for batch in batches:  # type: ignore[attr-defined]
+        for batch in batches:
             rows += batch.num_rows
             if rows > limits.rows:
                 raise SheetUnreadable(f"The table has more than {limits.rows:,} rows.", hint="Import it in parts.")
