@@ -94,7 +94,8 @@ def main(arguments: list[str]) -> int:
     end_with_parent()
     try:
         allowed = tuple(parse_location(one, whole_bucket=True, this_machine=True) for one in task.allowed)
-        outcome = copied(task, Bucket(open_filesystem(_parsed(task.url)), allowed, task.most))
+        home = _parsed(task.url)
+        outcome = copied(task, Bucket(open_filesystem(home), home, allowed, task.most))
     except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
         outcome = Copied(failure=failure_of(error))
     replace_file(Path(arguments[0]), outcome.model_dump_json().encode())

@@ -32,10 +32,11 @@ class Stat(BaseModel):
 
 
 class Bucket:
-    """What may be read of one file system of buckets, up to `most` bytes in all."""
+    """What may be read of the file system that holds `home`, up to `most` bytes in all."""
 
-    def __init__(self, filesystem: Any, allowed: tuple[BucketLocation, ...], most: int) -> None:
+    def __init__(self, filesystem: Any, home: BucketLocation, allowed: tuple[BucketLocation, ...], most: int) -> None:
         self._files = filesystem
+        self._home = home
         self._allowed = allowed
         self._most = most
         self.copied = 0
@@ -96,6 +97,9 @@ class Bucket:
     def _check(self, location: BucketLocation) -> None:
         if not may_be_read(location, self._allowed):
             raise not_allowed(location)
+        # A path is one of this file system alone: in another one, or another account, it is somebody else's.
+        if (location.scheme, location.account) != (self._home.scheme, self._home.account):
+            raise refused(location, "elsewhere", f"lies in another store than {self._home}")
 
     def _too_much(self, location: BucketLocation) -> InvalidRequest:
         return refused(location, "too_large", f"comes to more than {self._most:,} bytes; import it in parts")

@@ -27,19 +27,19 @@ class StagedDelta:
         """Its number."""
         return str(self._table.version())
 
-    def files(self) -> dict[str, str]:
-        """The files with its rows: the path below the table, and below this folder.
+    def lacking(self) -> list[str]:
+        """The files with its rows that are not here yet, by their path below the table, which is that in the folder.
 
         Raises `SheetUnreadable` for a table that has files elsewhere, as a shallow clone has.
         """
-        found = {}
+        found = []
         for uri in self._table.file_uris():
             path = Path(uri)
             if not path.is_relative_to(self._folder) or ".." in path.parts:
                 hint = "Write the table anew (a deep clone), and import that."
                 raise SheetUnreadable("The Delta table has files that do not lie below it.", hint=hint)
-            name = str(path.relative_to(self._folder))
-            found[name] = name
+            if not path.exists():
+                found.append(str(path.relative_to(self._folder)))
         return found
 
     def batches(self) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

@@ -51,11 +51,6 @@ class Fetching:
         self._uploads = uploads
         self._prefixes = tuple(prefixes)
 
-    @property
-    def is_possible(self) -> bool:
-        """Whether anything may be fetched."""
-        return bool(self._prefixes)
-
     def fetch(self, owner: str, url: str, *, version: str | None = None) -> Upload:
         """A file, or a table as one Parquet file, as an upload that says where it is from.
 
@@ -118,16 +113,17 @@ class _Fetch:
         for _ in range(_MOST_ROUNDS):
             task = TableTask(kind=kind, folder=self._folder, target=rows, limits=self._now(), version=version)
             read = self._answered(tables.PROGRAM, task, TableRead)
-            if not read.files:
+            if not read.lacking:
                 self._upload.file.unlink()
                 rows.chmod(0o600)
                 rows.replace(target)
                 return of_table(str(location), kind, read.version, self._fetched)
             if kind == "delta":
-                self._copy(location, files={_below(location, name): path for name, path in read.files.items()})
+                self._copy(location, files={_below(location, name): name for name in read.lacking})
             else:
-                self._copy(location, files={_named(one): path for one, path in read.files.items()})
-                index |= read.files
+                new = {name: f"files/{number}" for number, name in enumerate(read.lacking, start=len(index))}
+                self._copy(location, files={_named(name): path for name, path in new.items()})
+                index |= new
                 (self._folder / INDEX).write_text(json.dumps(index))
         raise SheetUnreadable("The table's files refer to ever more files.", hint="Write the table anew.")
 

@@ -44,8 +44,8 @@ class StagedIceberg:
         """The id of the snapshot; empty for a table without one."""
         return "" if self._snapshot is None else str(self._snapshot.snapshot_id)
 
-    def files(self) -> dict[str, str]:
-        """Locations that are needed next, each with a path for it below the folder. Empty once all are here."""
+    def lacking(self) -> list[str]:
+        """The locations that are needed next; none once all are here."""
         wanted: list[str] = []
         if self._snapshot is not None:
             wanted = self._lacking([self._snapshot.manifest_list])
@@ -55,7 +55,7 @@ class StagedIceberg:
                 tasks = list(self._scan().plan_files())
                 deletes = [delete.file_path for task in tasks for delete in task.delete_files]
                 wanted = self._lacking([*(task.file.file_path for task in tasks), *deletes])
-        return {location: f"files/{len(self._staged) + number}" for number, location in enumerate(wanted)}
+        return wanted
 
     def batches(self) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """Its columns, and its rows in parts."""

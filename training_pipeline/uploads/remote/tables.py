@@ -43,24 +43,24 @@ class TableTask(BaseModel):
 
 
 class TableRead(BaseModel):
-    """What is still needed, each with its path in the folder; none of it where the rows were written."""
+    """What is still needed, as the table names it; nothing where the rows were written."""
 
     model_config = ConfigDict(frozen=True)
 
     version: str = ""
-    files: dict[str, str] = {}
+    lacking: tuple[str, ...] = ()
     failure: Failure | None = None
 
 
 def read_table(task: TableTask) -> TableRead:
     """Do a task in this process."""
     staged = (StagedDelta if task.kind == "delta" else StagedIceberg)(task.folder, task.version)
-    files = {name: path for name, path in staged.files().items() if not (task.folder / path).exists()}
-    if len(files) > MOST_FILES:
+    lacking = tuple(staged.lacking())
+    if len(lacking) > MOST_FILES:
         raise SheetUnreadable(f"The table has more than {MOST_FILES:,} files.", hint="Compact it, and import that.")
-    if not files:
+    if not lacking:
         _write(*staged.batches(), task.target, task.limits)
-    return TableRead(version=staged.version, files=files)
+    return TableRead(version=staged.version, lacking=lacking)
 
 
 def _write(schema: pa.Schema, batches: Iterable[pa.RecordBatch], target: Path, limits: UploadLimits) -> None:

@@ -35,7 +35,7 @@ class Buckets(MemoryFileSystem):  # type: ignore[misc]
 
 
 def bucket(files: dict[str, bytes], allowed: str = "s3://acme/in", most: int = 1000, **options: Any) -> Bucket:
-    return Bucket(Buckets(files, **options), locations_in(allowed), most)
+    return Bucket(Buckets(files, **options), FILE, locations_in(allowed), most)
 
 
 def test_a_file_is_copied_for_its_owner_only(tmp_path: Path) -> None:
@@ -61,6 +61,22 @@ def test_nothing_is_asked_of_what_is_not_allowed(name: str, tmp_path: Path) -> N
             ask(parse_location(name))
 
 
+@pytest.mark.parametrize(
+    ("home", "other"),
+    [
+        ("s3://acme/in/t", "gs://acme/in/a.csv"),
+        ("abfss://acme@one.dfs.core.windows.net/in/t", "abfss://acme@two.dfs.core.windows.net/in/a.csv"),
+        ("abfss://acme@one.dfs.core.windows.net/in/t", "az://acme/in/a.csv"),
+    ],
+)
+def test_a_path_of_another_store_is_not_read_from_this_one(home: str, other: str, tmp_path: Path) -> None:
+    """Both may be read, but the same path is another file in each."""
+    made = Buckets({"acme/in/a.csv": b"of the first store"})
+    files = Bucket(made, parse_location(home), locations_in(f"{home}, {other}"), 1000)
+    with pytest.raises(InvalidRequest, match="lies in another store"):
+        files.copy(parse_location(other), tmp_path / "a")
+
+
 def test_it_ends_where_it_becomes_too_much(tmp_path: Path) -> None:
     files = bucket({"acme/in/a.csv": b"123", "acme/in/b.csv": b"1234"}, most=6)
     files.copy(FILE, tmp_path / "a")
@@ -73,7 +89,7 @@ def test_it_ends_where_it_becomes_too_much(tmp_path: Path) -> None:
 
 def test_what_lies_about_its_size_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = Buckets({"acme/in/a.csv": b"x" * 50})
-    files = Bucket(made, locations_in("s3://acme"), 20)
+    files = Bucket(made, FILE, locations_in("s3://acme"), 20)
     monkeypatch.setattr(made, "info", lambda path, **_: {"name": path, "type": "file", "size": 1})
     with pytest.raises(InvalidRequest, match="comes to more than 20 bytes"):
         files.copy(FILE, tmp_path / "a")
@@ -81,7 +97,7 @@ def test_what_lies_about_its_size_is_counted(tmp_path: Path, monkeypatch: pytest
 
 def test_a_file_that_changes_meanwhile_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = Buckets({"acme/in/a.csv": b"old"})
-    files = Bucket(made, locations_in("s3://acme"), 1000)
+    files = Bucket(made, FILE, locations_in("s3://acme"), 1000)
     really, asked = made.info, []
 
     def info(path: str) -> dict[str, Any]:

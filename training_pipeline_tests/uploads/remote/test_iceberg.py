@@ -49,7 +49,7 @@ def test_metadata_chooses_no_class_that_reads_it(tmp_path: Path) -> None:
     sys.path.insert(0, str(tmp_path))
     try:
         staged = StagedIceberg(tmp_path, None)
-        assert (staged.version, staged.files()) == ("", {})
+        assert (staged.version, staged.lacking()) == ("", [])
         schema, batches = staged.batches()
         assert (schema.names, list(batches)) == (["question"], [])
     finally:
