@@ -9,7 +9,7 @@ from pathlib import Path
 from training_pipeline.app.container import imports_of
 from training_pipeline.cli.user import user
 from training_pipeline.domain.bucket_location import is_url
-from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.domain.errors import FieldProblem, InvalidRequest, SheetUnreadable
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.importing.importer import Guard
 from training_pipeline.sheets.importing.request import ImportRequest
@@ -44,5 +44,7 @@ def request_for(
         stated = request.of_version("" if origin is None else origin.version)
         metadata = {} if origin is None else origin.metadata()
         yield stated.model_copy(update={"file": upload.file, "metadata": metadata}), guard_of(limits)
+    except SheetUnreadable as error:  # its hint is to look at a file that is gone
+        raise SheetUnreadable(error.message, hint="Nothing was written.", problems=error.problems) from None
     finally:
         imports.uploads.delete(upload)

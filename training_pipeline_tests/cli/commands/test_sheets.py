@@ -215,6 +215,7 @@ def test_a_file_by_its_url_is_read_within_the_limits_and_gone_afterwards(monkeyp
     shown = json.loads(run("show", "sums", "--json").stdout)["training_sheet"]
     assert shown["metadata"]["imported_from_url"] == url
     monkeypatch.setenv("TRAINING_PIPELINE_UPLOAD_MAX_ROWS", "2")
-    with pytest.raises(SheetUnreadable, match="more than 2 rows"):
+    with pytest.raises(SheetUnreadable, match="more than 2 rows") as refused:
         run("import", url, "--id", "few", *STATED)
+    assert "uploads" not in refused.value.hint  # what was fetched is gone
     assert list(Path("state/uploads").iterdir()) == []
