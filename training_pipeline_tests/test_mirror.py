@@ -54,6 +54,7 @@ OF_THE_WHOLE: Final = {
     "web/test_csv_to_model.py",
     "web/test_import_page.py",
     "web/test_pages.py",
+    "web/test_promotion_page.py",
 }
 
 #: Test files that work from outside, in a browser or another process, with the module where that comes in.

@@ -23,4 +23,4 @@ def _why_none(services: Services, job: TrainingJob) -> str | None:
         return f"It was trained by the backend {job.backend}, which is not the one in use."
     if not isinstance(backend, MeasuresMachine):
         return f"Backend {backend.name} does not measure its machines: see the page of the run."
-    return "Nothing was measured: it ended before it began to train." if job.status in TERMINAL else None
+    return "It ended before it began to train, or an earlier release trained it." if job.status in TERMINAL else None

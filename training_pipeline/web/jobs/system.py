@@ -48,16 +48,28 @@ _CHARTS: Final = (
         _PERCENT,
         "Whole machine",
     ),
-    _Figure(Titles("Memory", "GB", "number", log=False), "training_memory_mb", "memory_available_mb", _GB, "Free"),
+    _Figure(
+        Titles("Memory", "GB; of the machine: free", "number", log=False),
+        "training_memory_mb",
+        "memory_available_mb",
+        _GB,
+        "Free",
+    ),
     _Figure(Titles("GPU", "utilization", "share", log=False), None, "gpu_percent", _PERCENT, "Whole GPU"),
     _Figure(
-        Titles("GPU memory", "GB", "number", log=False),
+        Titles("GPU memory", "GB; of the machine: free", "number", log=False),
         "training_gpu_memory_mb",
         "gpu_memory_available_mb",
         _GB,
         "Free",
     ),
-    _Figure(Titles("Disk", "GB", "number", log=False), "training_disk_mb", "disk_available_mb", _GB, "Free"),
+    _Figure(
+        Titles("Disk", "GB; of the machine: free", "number", log=False),
+        "training_disk_mb",
+        "disk_available_mb",
+        _GB,
+        "Free",
+    ),
 )
 
 
