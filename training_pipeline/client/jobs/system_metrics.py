@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import MeasuresMachine
+from training_pipeline.backends.metric_point import MeasuresMachine
 from training_pipeline.domain.job import TERMINAL, TrainingJob
 from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
 from training_pipeline.training_jobs.store.machine_samples import extremes, machine_samples

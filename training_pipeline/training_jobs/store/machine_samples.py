@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Connection, DateTime, Double, ForeignKey, Integer, Table, Text, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from training_pipeline.backends.base import SYSTEM, MetricPoint
+from training_pipeline.backends.metric_point import SYSTEM, MetricPoint
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import metadata
 
