@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import torch
 
+from training_pipeline.backends.metric_point import SYSTEM
 from training_pipeline.sft import machine_load
 from training_pipeline.sft.machine_load import PREFIX, MachineLoad, folder_bytes, measuring_load, pause
 from training_pipeline.sft.run_dir import Progress
+from training_pipeline.training_jobs.store.machine_samples import SAMPLED
 
 WEEK = 7 * 86_400
 
@@ -84,7 +86,10 @@ def test_the_gpu_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (found["gpu_memory_available_mb"], found["training_gpu_memory_mb"]) == (3072, 1024)
     assert "gpu_percent" not in found
     monkeypatch.setattr(torch.cuda, "utilization", lambda: 97)
-    assert MachineLoad(tmp_path).sample()["gpu_percent"] == 97
+    whole = MachineLoad(tmp_path).sample()
+    assert whole["gpu_percent"] == 97
+    # What is measured is what is stored.
+    assert (set(whole), PREFIX) == (set(SAMPLED), SYSTEM)
 
 
 def test_what_a_run_has_on_disk(tmp_path: Path) -> None:
