@@ -52,6 +52,7 @@ OF_THE_WHOLE: Final = {
     "test_wheel.py",
     "training_jobs/test_concurrency.py",
     "web/test_audit_page.py",
+    "web/test_chart_pages.py",
     "web/test_csv_to_model.py",
     "web/test_import_page.py",
     "web/test_pages.py",
