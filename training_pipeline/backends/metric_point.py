@@ -15,25 +15,28 @@ SYSTEM: Final = "system/"
 #: The name of the point that counts the damaged checkpoints which a resume passed over, at the step it went on from.
 PASSED_OVER: Final = "checkpoints_passed_over"
 
+#: A time that calendars still have, however it is rounded.
+_LATEST: Final = 2.0**37
+
 
 class MetricPoint(BaseModel):
     """One measured value. `name` is one of train_loss, val_loss, train_accuracy, val_accuracy, learning_rate,
     grad_norm; `epoch` is fractional, `tokens` counts from the start of the job, `time` is seconds since 1970. Names
     that begin with `SYSTEM` are those of samples of the machine.
 
-    `value` is finite. A measurement that was not is the point `<name>_not_finite` with the value 1 at its step, so that
-    their number is the count of such points. `(name, step)` identifies a point. `PASSED_OVER` is no measurement: each
-    such point is an event.
+    Numbers are finite and small enough to be stored. A measurement that was not finite is the point
+    `<name>_not_finite` with the value 1 at its step, so that their number is the count of such points. `(name, step)`
+    identifies a point. `PASSED_OVER` is no measurement: each such point is an event.
     """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
-    step: int
+    step: Annotated[int, Field(ge=0, lt=2**31)]
     value: Annotated[float, Field(allow_inf_nan=False)]
-    epoch: float | None = None
-    tokens: int | None = None
-    time: float
+    epoch: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    tokens: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    time: Annotated[float, Field(ge=0, le=_LATEST)]
 
 
 @runtime_checkable

@@ -20,8 +20,8 @@ def read_points(path: Path, offset: int) -> tuple[list[MetricPoint], int]:
     """The points in the whole lines from byte `offset` on, and the offset of the first byte not read. Reads.
 
     A line that is still being written is left for the next time. Where the file is shorter than `offset`, its end was
-    lost (to a power failure) and it is read from the start again. A line torn by the death of its writer is passed
-    over, and the log says so.
+    lost (to a power failure) and it is read from the start again. What is no metric point, such as a line torn by the
+    death of its writer, is passed over, and the log says so.
     """
     try:
         with path.open("rb") as file:
@@ -33,6 +33,8 @@ def read_points(path: Path, offset: int) -> tuple[list[MetricPoint], int]:
     except FileNotFoundError:
         return [], offset
     whole = chunk[: chunk.rfind(b"\n") + 1]
+    if not whole and len(chunk) == READ_BYTES:  # no point is so long: what comes after it must not wait for its end
+        whole = chunk
     points = []
     at = offset
     for line in whole.splitlines(keepends=True):
@@ -60,5 +62,12 @@ def _point(line: bytes) -> MetricPoint | None:
             tokens=entry.get("tokens"),
             time=entry["time"],
         )
-    except (ValueError, KeyError, TypeError, AttributeError):  # pydantic's ValidationError is a ValueError
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ):  # pydantic's is a ValueError
         return None

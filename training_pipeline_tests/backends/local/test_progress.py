@@ -66,3 +66,43 @@ def test_a_long_file_is_read_piece_by_piece(tmp_path: Path, monkeypatch: pytest.
         points, offset = read_points(path, offset)
         steps += [point.step for point in points]
     assert steps == list(range(10))
+
+
+POINT = json.loads(line(1))
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        json.dumps(POINT | {"value": 10**400}),
+        json.dumps(POINT | {"step": 2**31}),
+        json.dumps(POINT | {"step": -1}),
+        json.dumps(POINT | {"tokens": 2**63}),
+        json.dumps(POINT | {"epoch": float("nan")}),
+        json.dumps(POINT | {"time": float("nan")}),
+        json.dumps(POINT | {"time": 1e300}),
+        json.dumps(POINT | {"value": "1"}),
+        "[" * 100_000,
+        "9" * 5_000,
+        "\0" * 100,
+    ],
+    ids=lambda text: text[:80],
+)
+def test_what_could_not_be_stored_hides_no_other_point(damaged: str, tmp_path: Path) -> None:
+    path = tmp_path / "progress.jsonl"
+    path.write_text(f"{line(1)}{damaged}\n{line(3)}")
+    points, offset = read_points(path, 0)
+    assert [point.step for point in points] == [1, 3]
+    assert offset == path.stat().st_size
+
+
+def test_a_line_without_end_hides_no_point_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "progress.jsonl"
+    monkeypatch.setattr(progress, "READ_BYTES", 200)
+    path.write_text("x" * 500 + "\n" + line(1))
+    found, offset = [], 0
+    for _ in range(4):
+        points, offset = read_points(path, offset)
+        found += points
+    assert [point.step for point in found] == [1]
+    assert offset == path.stat().st_size
