@@ -35,8 +35,10 @@ def pause(number: int) -> float:
 def measuring_load(progress: Progress, run: Path) -> Iterator[None]:
     """While this lasts, a thread adds a sample now and then; one that cannot be taken or written is left out."""
     over = threading.Event()
-    load = MachineLoad(run)
-    thread = threading.Thread(target=_watch, args=(load.sample, progress, over.wait), name="machine-load", daemon=True)
+    # Numbered on after those of an earlier process; counted here, before the thread and the training both add points.
+    number = 1 + max((step for name, step in progress.reached.items() if name.startswith(PREFIX)), default=-1)
+    arguments = (run, progress, over.wait, number)
+    thread = threading.Thread(target=_watch, args=arguments, name="machine-load", daemon=True)
     thread.start()
     try:
         yield
@@ -45,13 +47,14 @@ def measuring_load(progress: Progress, run: Path) -> Iterator[None]:
         thread.join()
 
 
-def _watch(sample: Callable[[], dict[str, float]], progress: Progress, wait: Callable[[float], bool]) -> None:
-    """Add samples until `wait` says that it is over; they are numbered on after those of an earlier process."""
-    number = 1 + max((step for name, step in progress.reached.items() if name.startswith(PREFIX)), default=-1)
+def _watch(run: Path, progress: Progress, wait: Callable[[float], bool], number: int) -> None:
+    """Add samples from this number on until `wait` says that it is over."""
+    load: MachineLoad | None = None
     while True:
-        # A full disk or a broken GPU is told by the training, which cannot do without it.
-        with suppress(OSError, RuntimeError, psutil.Error):
-            for name, value in sample().items():
+        # A full disk or a broken GPU is told by the training, which cannot do without it. Drivers raise what they like.
+        with suppress(Exception):
+            load = load or MachineLoad(run)
+            for name, value in load.sample().items():
                 progress.add(PREFIX + name, number, value, epoch=None, tokens=None)
         if wait(pause(number)):
             return
@@ -99,6 +102,6 @@ def _gpu() -> dict[str, float]:
         return {}
     free, _ = torch.cuda.mem_get_info()
     found = {"gpu_memory_available_mb": free / _MIB, "training_gpu_memory_mb": torch.cuda.memory_reserved() / _MIB}
-    with suppress(ImportError, RuntimeError):
+    with suppress(Exception):  # NVMLError is no error of Python's: a slice of a GPU (MIG) has no utilization
         found["gpu_percent"] = float(torch.cuda.utilization())
     return found

@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -164,7 +165,8 @@ class Progress:
     """The curve in `progress.jsonl`: append-only, so that readers may keep byte offsets of whole lines.
 
     No step of a curve (`add`) is written twice: after a resume, points that were already there are left out. A last
-    line that a crash cut in half is removed on opening; readers must take whole lines only. Threads may share it.
+    line that a crash cut in half is removed on opening; readers must take whole lines only, and pass over one that is
+    damaged, as is done here. Threads may share it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -179,8 +181,10 @@ class Progress:
             for line in file:
                 if line.endswith(b"\n"):
                     whole += len(line)
-                    point = json.loads(line)
-                    self._remember(point["name"], point["step"], point["value"])
+                    with suppress(
+                        ValueError, KeyError, TypeError, RecursionError
+                    ):  # a power failure may leave anything
+                        self._reread(json.loads(line))
         os.ftruncate(self._descriptor, whole)
 
     def add(self, name: str, step: int, value: float, *, epoch: float | None, tokens: int | None) -> None:
@@ -197,6 +201,11 @@ class Progress:
         """Append a point that is no part of a curve: it is written whatever was there before."""
         self.reached.pop(name, None)
         self.add(name, step, value, epoch=None, tokens=None)
+
+    def _reread(self, point: dict[str, Any]) -> None:
+        name, step, value = point["name"], point["step"], point["value"]
+        if isinstance(name, str) and isinstance(step, int) and isinstance(value, float | int | None):
+            self._remember(name, step, value)
 
     def _remember(self, name: str, step: int, value: float | None) -> None:
         self.first.setdefault(name, value)

@@ -75,8 +75,10 @@ def test_a_training_that_computes_is_seen_to(tmp_path: Path) -> None:
 
 
 def test_the_gpu_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    error: Exception = ModuleNotFoundError("pynvml does not seem to be installed.")
+
     def utilization() -> int:
-        raise ModuleNotFoundError("pynvml does not seem to be installed.")
+        raise error
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (3 << 30, 4 << 30))
@@ -85,6 +87,8 @@ def test_the_gpu_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     found = MachineLoad(tmp_path).sample()
     assert (found["gpu_memory_available_mb"], found["training_gpu_memory_mb"]) == (3072, 1024)
     assert "gpu_percent" not in found
+    error = NVMLError("Not Supported")  # as of a slice of a GPU
+    assert "gpu_percent" not in MachineLoad(tmp_path).sample()
     monkeypatch.setattr(torch.cuda, "utilization", lambda: 97)
     whole = MachineLoad(tmp_path).sample()
     assert whole["gpu_percent"] == 97
@@ -101,7 +105,13 @@ def test_what_a_run_has_on_disk(tmp_path: Path) -> None:
     assert folder_bytes(tmp_path / "none") == 0
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("CUDA error")])
+class NVMLError(Exception):
+    """As the library for Nvidia's GPUs raises it."""
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), RuntimeError("CUDA error"), NVMLError("Not Supported")]
+)
 def test_what_cannot_be_measured_is_left_out(error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine_load, "FIRST_PAUSE", 0.01)
     tried = threading.Event()

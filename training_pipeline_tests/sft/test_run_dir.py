@@ -48,6 +48,19 @@ def test_no_step_is_written_twice_after_a_resume_and_old_bytes_stay(tmp_path: Pa
     assert [(p["name"], p["step"]) for p in lines(path)[5:]] == [("train_loss", 6), ("train_loss", 7), ("val_loss", 4)]
 
 
+@pytest.mark.parametrize(
+    "damaged", [b"\0" * 9, b"[" * 100_000, b"[]", b"{}", b'{"name": 1, "step": 2, "value": 3}', b'{"name": "train_l']
+)
+def test_a_resume_passes_over_a_damaged_line(damaged: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "progress.jsonl"
+    path.write_bytes(
+        b'{"name": "a", "step": 1, "value": 2.0}\n' + damaged + b'\n{"name": "a", "step": 3, "value": null}\n'
+    )
+    resumed = Progress(path)
+    assert (resumed.reached, resumed.first, resumed.last) == ({"a": 3}, {"a": 2.0}, {"a": None})
+    resumed.close()
+
+
 def test_a_note_is_written_whatever_was_there_before(tmp_path: Path) -> None:
     path = tmp_path / "progress.jsonl"
     for step in (9, 4, 4):
