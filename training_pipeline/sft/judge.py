@@ -86,11 +86,16 @@ class Judge:
             for each, answer in zip(asked, answers, strict=True)
         ]
         left = [index for index, judged in enumerate(found) if judged is None]
-        if left:
+        if left and not _can_be_sent(self._key()):
+            found = [judged or Judged(None, KEY_REFUSED) for judged in found]
+        elif left:
             texts = [(_conversation(asked[index]), asked[index].expected, str(answers[index])) for index in left]
             for index, judged in zip(left, asyncio.run(self._all(texts, stop)), strict=True):
                 found[index] = judged
         return [judged for judged in found if judged is not None]
+
+    def _key(self) -> str:
+        return os.environ.get(self._order.key_env or "", "").strip()
 
     async def _all(self, texts: Sequence[tuple[list[dict[str, Any]], str, str]], stop: StopRequest) -> list[Judged]:
         import httpx2
@@ -98,7 +103,7 @@ class Judge:
         order = self._order
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if order.key_env is not None:
-            headers["Authorization"] = f"Bearer {os.environ.get(order.key_env, '').strip()}"
+            headers["Authorization"] = f"Bearer {self._key()}"
         turns = asyncio.Semaphore(order.at_once)
         timeout = httpx2.Timeout(order.seconds, connect=min(_CONNECT_SECONDS, order.seconds))
         # A proxy tunnels TLS and reads nothing; to this machine none leads.
@@ -162,9 +167,14 @@ class Judge:
             return Judged(None, SLOW)
         except (httpx2.HTTPError, OSError):
             return Judged(None, UNREACHABLE)
-        except (httpx2.InvalidURL, ValueError):  # such as a key that no header can carry
+        except (httpx2.InvalidURL, ValueError):  # such as half a character in a text
             return Judged(None, REFUSED)
         return _read(bytes(held), key)
+
+
+def _can_be_sent(key: str) -> bool:
+    """Whether a header can carry a key. Pure."""
+    return key.isascii() and (not key or key.isprintable())
 
 
 def _is_here(url: str) -> bool:

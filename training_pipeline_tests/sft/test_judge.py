@@ -133,6 +133,17 @@ def test_nobody_is_there_and_the_key_is_none() -> None:
     assert one(server).reason == "unreachable"
 
 
+@pytest.mark.parametrize("key", ["schl\u00fcssel", "two\nlines", "bell\a"])
+def test_a_key_that_no_header_can_carry_ends_nothing(
+    server: JudgeServer, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("JUDGE_KEY", key)
+    assert one(server) == Judged(None, "key_refused")
+    assert one(server, None) == Judged(0.0)
+    assert server.asked == []
+    assert one(server, key_env=None).score == 1
+
+
 def test_a_stop_does_not_wait_for_it(server: JudgeServer) -> None:
     server.behaviour = "slow"
     stop = StopRequest()

@@ -28,7 +28,8 @@ _REASONS: Final[Mapping[str, str]] = {
     "error": "it answered with errors of its own (HTTP 5xx). Look at its log",
     "busy": "it was too busy (HTTP 429). Lower `at_once` in TRAINING_PIPELINE_JUDGES, or ask it later",
     "redirect": "it sent a redirect, which is not followed. Name the final url in TRAINING_PIPELINE_JUDGES",
-    "key_refused": "it refused the key (HTTP 401 or 403). Correct the variable that `key_env` names",
+    "key_refused": "it refused the key (HTTP 401 or 403), or no header can carry it. Correct the variable that "
+    "`key_env` names",
     "not_found": "it does not know the url or the model (HTTP 404). Correct both in TRAINING_PIPELINE_JUDGES",
     "refused": "it refused the requests (HTTP 4xx). See whether it speaks OpenAI's chat completions, with temperature "
     "and max_tokens",
