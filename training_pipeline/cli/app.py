@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -135,7 +136,7 @@ def guarded(command: Callable[[], Any]) -> Any:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001 - the last resort: kept in full, and said in one sentence
-        return _failed(_unforeseen(error))
+        return _failed(_no_json(error) or _unforeseen(error))
     return 0
 
 
@@ -146,11 +147,26 @@ def _failed(message: str) -> int:
 
 
 def _of_settings(error: ValidationError) -> str:
-    # What is wrong with several settings together names them itself.
-    names = [f"{PREFIX}{str(problem['loc'][0]).upper()}: " if problem["loc"] else "" for problem in error.errors()]
-    said = [problem["msg"].removeprefix("Value error, ") for problem in error.errors()]
-    lines = [f"  {name}{what}" for name, what in zip(names, said, strict=True)]
-    return "\n".join(["The settings (environment variables, or lines in .env) are invalid:", *lines])
+    lines = []
+    for problem in error.errors():
+        # What is wrong with several settings together names them itself.
+        name, *within = [str(part) for part in problem["loc"]] or [""]
+        places = [*([f"{PREFIX}{name.upper()}"] if name else []), *([".".join(within)] if within else [])]
+        lines.append(": ".join([*places, problem["msg"].removeprefix("Value error, ")]))
+    return _invalid_settings(lines)
+
+
+def _no_json(error: Exception) -> str | None:
+    """What to say of a setting that should be JSON and is none; None for any other error. The value is not quoted."""
+    from pydantic_settings import SettingsError
+
+    found = re.search(r'field "(\w+)"', str(error)) if isinstance(error, SettingsError) else None
+    return None if found is None else _invalid_settings([f"{PREFIX}{found[1].upper()}: must be JSON"])
+
+
+def _invalid_settings(lines: Sequence[str]) -> str:
+    said = [f"  {line}" for line in lines]
+    return "\n".join(["The settings (environment variables, or lines in .env) are invalid:", *said])
 
 
 def _unforeseen(error: Exception) -> str:

@@ -48,13 +48,20 @@ class Settings(
 
     # The subjects are not built by themselves: nobody makes one, and commands start sooner.
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", defer_build=False
+        env_prefix=PREFIX,
+        env_file=".env",
+        frozen=True,
+        extra="ignore",
+        defer_build=False,
+        hide_input_in_errors=True,  # a URL or a judge may hold a secret where none belongs
     )
 
     @model_validator(mode="after")
     def _two_people_are_told_apart(self) -> Settings:
-        if self.four_eyes and self.auth == "none":
-            raise ValueError(f"{PREFIX}FOUR_EYES needs {PREFIX}AUTH=token: without it everybody is the same person")
+        asked = {"FOUR_EYES": self.four_eyes, "PROMOTION_FOUR_EYES": self.promotion_four_eyes}
+        if self.auth == "none" and any(asked.values()):
+            named = " and ".join(f"{PREFIX}{name}" for name, is_asked in asked.items() if is_asked)
+            raise ValueError(f"{named} needs {PREFIX}AUTH=token: without it everybody is the same person")
         return self
 
     @property

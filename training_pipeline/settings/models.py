@@ -33,8 +33,8 @@ class ModelSettings(BaseModel):
     )
     promotion_four_eyes: bool = Field(
         False,
-        description="Move an alias only once two people have promoted the same version by the same gate. Everybody "
-        "needs a token of their own.",
+        description="Move an alias only once two people have promoted the same version by the same gate. Needs "
+        "TRAINING_PIPELINE_AUTH=token, and a token for everybody.",
     )
     revocation_seconds: float = Field(
         30.0,

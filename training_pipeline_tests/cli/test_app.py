@@ -104,6 +104,24 @@ def test_wrong_settings_are_named_all_at_once_without_their_values() -> None:
     assert "s3cr3t" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("judges", "said"),
+    [
+        ('{"a": s3cr3t', "TRAINING_PIPELINE_JUDGES: must be JSON"),
+        ('{"a": {"url": "https://h/v1", "model": "m", "key": "s3cr3t"}}', "TRAINING_PIPELINE_JUDGES: a.key: Extra"),
+        ('{"a": {"url": "https://u:s3cr3t@h/v1", "model": "m"}}', "TRAINING_PIPELINE_JUDGES: a.url: must not contain"),
+    ],
+)
+def test_a_wrong_setting_in_json_is_named_and_not_quoted(
+    judges: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINING_PIPELINE_JUDGES", judges)
+    assert app.guarded(Settings) == 1
+    told = capsys.readouterr().err
+    assert said in told
+    assert "s3cr3t" not in told
+
+
 def test_only_settings_are_blamed_on_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pydantic import BaseModel
 

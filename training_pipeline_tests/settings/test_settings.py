@@ -71,6 +71,23 @@ def test_four_eyes_need_two_people() -> None:
     assert Settings(auth="token", four_eyes=True).four_eyes
     with pytest.raises(ValueError, match="FOUR_EYES needs TRAINING_PIPELINE_AUTH=token"):
         Settings(auth="none", four_eyes=True)
+    assert Settings(auth="token", promotion_four_eyes=True).promotion_four_eyes
+    with pytest.raises(ValueError, match="PROMOTION_FOUR_EYES needs TRAINING_PIPELINE_AUTH=token"):
+        Settings(auth="none", promotion_four_eyes=True)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"judges": {"a": {"url": "https://u:s3cr3t@h/v1", "model": "m"}}},
+        {"judges": {"a": {"url": "https://h/v1", "model": "m", "key": "s3cr3t"}}},
+        {"api_public_url": "https://u:s3cr3t@h"},
+    ],
+)
+def test_no_error_quotes_what_was_set(values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate(values)
+    assert "s3cr3t" not in str(caught.value)
 
 
 def test_every_setting_belongs_to_one_subject() -> None:
