@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, PipelineError
+from training_pipeline.models.evaluation.intervals import LEVEL
+from training_pipeline.models.promotion.gate import Gate
 from training_pipeline.models.promotion.records import PromotionKind
 from training_pipeline.schemas.model_version import ModelVersionDetails
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
@@ -16,6 +18,7 @@ from training_pipeline.web.models.state import gate_badge
 
 #: So many decisions are shown, the newest first.
 _SHOWN: Final = 20
+_PAIRS: Final[int] = Gate.model_fields["min_pairs"].default
 _FIELDS: Final = {
     "alias": ("Alias", "champion", "Which version is in use."),
     "margins": ("Margins", "exact_match=0.02", "By less than this it may be worse than the version in use."),
@@ -80,7 +83,8 @@ class PromotionPanel:
                     "p",
                     "Approving has the version judged by this gate again, as it is now. If it ships, the alias moves.",
                 )
-                body = {"alias": waiting.alias, "gate": waiting.gate}
+                # A page may be old: the alias that is moved is the one that is shown here.
+                body = {"alias": waiting.alias, "gate": waiting.gate, "held": waiting.previous_version}
 
                 async def approve() -> None:
                     await self._act(lambda: self._client.promote(self._name, self._version, body))
@@ -173,13 +177,21 @@ def gate_of(typed: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def gate_in_words(gate: Mapping[str, Any]) -> str:
-    """The margins and thresholds of a gate, as they are typed. Pure."""
-    said = [
-        f"{field} {', '.join(f'{metric}={number:g}' for metric, number in gate[field].items())}"
-        for field in ("margins", "thresholds")
-        if gate.get(field)
+    """All that a gate asks: its numbers as they are typed, and what is otherwise than in other gates. Pure."""
+    asked = {field: _numbers(gate.get(field, {})) for field in ("margins", "thresholds")}
+    asked["forgetting"] = [
+        f"{suite}:{each}" for suite, margins in gate.get("forgetting", {}).items() for each in _numbers(margins)
     ]
+    said = [f"{field} {', '.join(numbers)}" for field, numbers in asked.items() if numbers]
+    if (pairs := gate.get("min_pairs", _PAIRS)) != _PAIRS:
+        said.append(f"decided with {pairs:,} pairs or more instead of {_PAIRS}")
+    if (level := gate.get("level", LEVEL)) != LEVEL:
+        said.append(f"intervals of {level * 100:g} % instead of {LEVEL * 100:g} %")
     return "; ".join(said)
+
+
+def _numbers(margins: Mapping[str, float]) -> list[str]:
+    return [f"{metric}={number:g}" for metric, number in margins.items()]
 
 
 def _number(text: str) -> float | None:

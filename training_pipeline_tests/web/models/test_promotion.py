@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.models.promotion.gate import parse_gate
 from training_pipeline.models.promotion.records import PromotionKind
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.web.models.promotion import gate_in_words, gate_of, waits_for
@@ -47,6 +48,17 @@ def test_a_gate_is_told_as_it_is_typed() -> None:
     gate = {"margins": {"exact_match": 0.02, "json_f1": 0.0}, "thresholds": {}, "min_pairs": 30}
     assert gate_in_words(gate) == "margins exact_match=0.02, json_f1=0"
     assert gate_in_words({**gate, "thresholds": {"token_loss": 0.1}}).endswith("; thresholds token_loss=0.1")
+
+
+def test_who_approves_a_gate_is_shown_all_that_it_asks() -> None:
+    asked = {"margins": {"exact_match": 0.5}, "forgetting": {"general": {"bits_per_byte": 0.05, "exact_match": 0.1}}}
+    usual = parse_gate(asked).model_dump(mode="json")
+    shown = "margins exact_match=0.5; forgetting general:bits_per_byte=0.05, general:exact_match=0.1"
+    assert gate_in_words(usual) == shown
+    lax = parse_gate({**asked, "min_pairs": 2, "level": 0.5}).model_dump(mode="json")
+    assert (
+        gate_in_words(lax) == f"{shown}; decided with 2 pairs or more instead of 30; intervals of 50 % instead of 95 %"
+    )
 
 
 def decisions(*fields: dict[str, Any]) -> ModelPromotions:
