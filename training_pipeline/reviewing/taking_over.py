@@ -57,17 +57,14 @@ def _is_ours(files: SheetFiles) -> bool:
 
 def _take_over(files: SheetFiles, *, digest: str, actor: str) -> None:
     if digest_of(files) != digest:
-        raise Conflict(
-            f"Training sheet '{files.id}' is no longer the version that you looked at.",
-            hint="Look at it again, and take over what it is now.",
-        )
+        raise _changed(files.id)
     directory = files.head_file.parent
     for path in directory.glob(f".{files.id}.*"):
         shutil.rmtree(path, ignore_errors=True)  # of a writer that was killed
     scratch = Path(tempfile.mkdtemp(prefix=f".{files.id}.", dir=directory))
     try:
         written = scratch / "pairs"
-        _copy_pairs(files, written)
+        _copy_pairs(files, written, digest)
         data = directory / f"{files.id}@{sha256(written)[:12]}.parquet"
         head = _head(files, data.name, actor)
         put_in_place(files.head_file, write_head(head), written, data, old=Version(f"{files.id}@{digest[:12]}", files))
@@ -78,10 +75,21 @@ def _take_over(files: SheetFiles, *, digest: str, actor: str) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _copy_pairs(files: SheetFiles, target: Path) -> None:
-    """Write the pairs as the gates see them, by id. Raises what `FileTrainingSheets.open` does."""
+def _changed(sheet_id: str) -> Conflict:
+    return Conflict(
+        f"Training sheet '{sheet_id}' is no longer the version that you looked at.",
+        hint="Look at it again, and take over what it is now.",
+    )
+
+
+def _copy_pairs(files: SheetFiles, target: Path, digest: str) -> None:
+    """Write the pairs of this version as the gates see them, by id. Raises what `FileTrainingSheets.open` does, and
+    `Conflict` for another version: whoever wrote the file knows of no lock.
+    """
     schema = PAIR_SCHEMA.to_pyarrow()
     with FileTrainingSheets([files.head_file.parent]).open(files.id) as opened, pq.ParquetWriter(target, schema) as out:
+        if opened.digest != digest:
+            raise _changed(files.id)
         for batch in opened.pairs.order_by("pair_id").to_pyarrow_batches(chunk_size=_ROWS):
             out.write_batch(batch.cast(schema))
 

@@ -17,7 +17,7 @@ from training_pipeline.reviewing.edits import SheetEdits
 from training_pipeline.reviewing.log import EditLog
 from training_pipeline.reviewing.taking_over import may_be_taken_over, take_over
 from training_pipeline.sheets.diff import diff
-from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets, digest_of
+from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets, SheetFiles, digest_of
 from training_pipeline.sheets.files.versions import versions
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -102,6 +102,22 @@ def test_who_looked_at_another_version_takes_nothing_over(tmp_path: Path) -> Non
     assert sorted(path.name for path in folder.iterdir() if path.suffix) == ["desks.csv", "desks.yaml"]
     with pytest.raises(NotFound):
         take_over(folder, "nobody", digest=seen, actor="grace")
+
+
+def test_a_file_written_anew_between_two_looks_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = desks(tmp_path / "sheets")
+    newer = CSV + "p-9;i-9;Which?;desk;labeled;training;x\n"
+
+    def looked(files: SheetFiles) -> str:
+        found = digest_of(files)
+        files.data.write_text(newer)
+        return found
+
+    monkeypatch.setattr(taking_over, "digest_of", looked)
+    with pytest.raises(Conflict, match="no longer the version"):
+        take_over(folder, "desks", digest=digest_in(folder, "desks"), actor="grace")
+    assert (folder / "desks.csv").read_text() == newer
+    assert sorted(path.name for path in folder.iterdir()) == ["desks.csv", "desks.yaml"]
 
 
 def test_what_cannot_be_read_stays_as_it_is(tmp_path: Path) -> None:
