@@ -90,17 +90,20 @@ class _Fetch:
         self._allowed = tuple(map(str, allowed))
         self._ends = time.monotonic() + limits.seconds
         self._folder = upload.folder / _FOLDER
+        # Apart from our own files: who wrote a table chose the names of its files.
+        self._staged = self._folder / "staged"
         self._fetched = 0
 
     def fetch(self, location: BucketLocation, version: str | None) -> Origin:
         """Put what was asked for in the place of the upload's file, which is empty."""
         self._folder.mkdir(mode=0o700)
+        self._staged.mkdir(mode=0o700)
         try:
             begun = self._copy(location, version=version)
             if begun.kind == "file":
                 if begun.start is None:
                     raise died(0, self._limits)
-                (self._folder / "file").replace(self._upload.file)
+                (self._staged / "file").replace(self._upload.file)
                 return of_file(begun.start)
             return self._table(location, begun.kind, version)
         finally:
@@ -111,7 +114,7 @@ class _Fetch:
         rows = self._folder / "rows"
         index: dict[str, str] = {}
         for _ in range(_MOST_ROUNDS):
-            task = TableTask(kind=kind, folder=self._folder, target=rows, limits=self._now(), version=version)
+            task = TableTask(kind=kind, folder=self._staged, target=rows, limits=self._now(), version=version)
             read = self._answered(tables.PROGRAM, task, TableRead)
             if not read.lacking:
                 self._upload.file.unlink()
@@ -124,7 +127,7 @@ class _Fetch:
                 new = {name: f"files/{number}" for number, name in enumerate(read.lacking, start=len(index))}
                 self._copy(location, files={_named(name): path for name, path in new.items()})
                 index |= new
-                (self._folder / INDEX).write_text(json.dumps(index))
+                (self._staged / INDEX).write_text(json.dumps(index))
         raise SheetUnreadable("The table's files refer to ever more files.", hint="Write the table anew.")
 
     def _copy(
@@ -132,7 +135,7 @@ class _Fetch:
     ) -> Copied:
         task = CopyTask(
             url=str(location),
-            folder=self._folder,
+            folder=self._staged,
             allowed=self._allowed,
             most=self._left,
             version=version,

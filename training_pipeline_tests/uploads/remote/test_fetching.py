@@ -19,7 +19,9 @@ from training_pipeline.testing.s3 import S3
 from training_pipeline.uploads.imports import SheetImports
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.process import UploadNotRead
+from training_pipeline.uploads.remote.copy import Copied, CopyTask
 from training_pipeline.uploads.remote.fetching import place_of
+from training_pipeline.uploads.remote.tables import TableRead, TableTask
 from training_pipeline.uploads.staging import Uploads
 from training_pipeline_tests.uploads.test_imports import HEAD, ROWS, asked
 
@@ -87,6 +89,29 @@ def test_nothing_is_begun_for_what_is_not_allowed(tmp_path: Path, monkeypatch: p
         for url in ("s3://acme/in-evil/a", "s3://acme-evil/in/a", "s3://acme/in/../out/a", "gs://acme/in/a"):
             refused(imports, url, InvalidRequest, "cannot be imported from", tmp_path)
         refused(imports, "file:///etc/passwd", InvalidRequest, "begins with file:, which is not read", tmp_path)
+
+
+def test_no_file_of_a_table_stands_where_one_of_ours_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[CopyTask | TableTask] = []
+
+    def answer(_: str, task: CopyTask | TableTask, folder: Path, **__: object) -> bytes:
+        asked.append(task)
+        assert task.folder.is_relative_to(folder)
+        assert task.folder != folder  # where the answer of the process is looked for
+        if isinstance(task, CopyTask):
+            for name in (task.files or {}).values():
+                (task.folder / name).write_text('{"kind": "file"}')
+            return Copied(kind="delta").model_dump_json().encode()
+        assert task.folder not in task.target.parents
+        if len(asked) < 4:
+            return TableRead(lacking=(".outcome.json", "rows", "index.json")).model_dump_json().encode()
+        task.target.write_text("rows")
+        return TableRead(version="1").model_dump_json().encode()
+
+    monkeypatch.setattr("training_pipeline.uploads.remote.fetching.answer_of", answer)
+    upload = imports_at(tmp_path).fetching.fetch("ada", "s3://acme/in/desks")
+    assert (upload.file.name, upload.file.read_text()) == ("desks.parquet", "rows")
+    assert sorted(path.name for path in upload.folder.iterdir()) == ["desks.parquet", "upload.json"]
 
 
 def test_it_ends_after_its_time(tmp_path: Path) -> None:
