@@ -33,6 +33,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
 from training_pipeline.models.evaluation.automatic import AutomaticEvaluations
 from training_pipeline.models.evaluation.evaluations import Evaluations
+from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.playground import Playground
@@ -69,6 +70,8 @@ from training_pipeline.training_jobs.store.handles import stored_handles
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.urls import Addresses
 from training_pipeline.tuning.advance import Advance
+from training_pipeline.tuning.objective import Objectives
+from training_pipeline.tuning.scoring import Scoring
 from training_pipeline.tuning.studies import Studies
 from training_pipeline.uploads.imports import SheetImports
 from training_pipeline.uploads.limits import UploadLimits
@@ -267,14 +270,9 @@ def assemble(
     refuse_near = not settings.evaluate_near_questions
     suites = Suites(store, source, policy, directory=settings.suites, refuse_near=refuse_near)
     aliases = Aliases(store, tracking, moved)
-    versions = ModelVersions(
-        store,
-        permission,
-        backend,
-        tracking,
-        aliases=aliases,
-        standings=partial(standings, store, four_eyes=settings.four_eyes),
-    )
+    stands = partial(standings, store, four_eyes=settings.four_eyes)
+    versions = ModelVersions(store, permission, backend, tracking, aliases=aliases, standings=stands)
+    kept = KeptModels(store, source, policy, backend, suites, standings=stands, refuse_near=refuse_near)
     evaluations = Evaluations(
         store,
         source,
@@ -284,8 +282,10 @@ def assemble(
         suites,
         versions,
         TrackedFigures(store, tracking),
+        kept,
         refuse_near=refuse_near,
     )
+    scoring = Scoring(kept, evaluations)
     estimator = Estimator(store, price_file=settings.price_file, speed_file=settings.machine_speed)
     jobs = JobService(
         store,
@@ -364,8 +364,8 @@ def assemble(
         decisions=decisions,
         retrains=Retrains(store, jobs),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls, revocations.withdrawn),
-        studies=Studies(store, jobs, backend),
-        advance_studies=Advance(store, database, jobs, source),
+        studies=Studies(store, jobs, backend, Objectives(suites, source, policy, backend), scoring),
+        advance_studies=Advance(store, database, jobs, source, scoring),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
         retention=retention_of(settings, store),
     )
