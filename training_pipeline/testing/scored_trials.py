@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,9 +15,14 @@ from training_pipeline.app.container import Services
 from training_pipeline.backends.base import EvaluationOrder, RunState, ScoresFile, TrainingResult
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.study import Trial
 from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.trial_life import TrialBackend, begin, end
+from training_pipeline.testing.trial_life import DIGEST, TrialBackend, begin, end
+from training_pipeline.training_jobs.store import lineage
+
+#: What a lineage record has once a model is there.
+LATER: Final = {"model_version", "model_files", "base_model", "recipe", "assets"}
 
 
 class ScoringBackend(TrialBackend):
@@ -74,10 +80,27 @@ class ScoringBackend(TrialBackend):
         return {"tuned": ScoresFile(path=path, sha256=digest, pairs=len(asked))}
 
 
-def trained(services: Services, backend: ScoringBackend, trial: Trial, *, right: float, val_loss: float = 1.0) -> str:
-    """The job of a trial at its end, with a model that answers that share of a suite right; the job's id."""
+def trained(
+    services: Services,
+    backend: ScoringBackend,
+    trial: Trial,
+    *,
+    right: float,
+    val_loss: float = 1.0,
+    splits: bool = True,
+) -> str:
+    """The job of a trial at its end, with a model that answers that share of a suite right; the job's id.
+
+    Unless it `splits`, it has no dataset, which would take most of the time: whether a model has seen a pair cannot be
+    asked then.
+    """
     job_id = trial.job_id or ""
-    digest = prepared(services, job_id).data.dataset_digest or ""
+    if splits:
+        digest = prepared(services, job_id).data.dataset_digest or ""
+    else:
+        digest = DIGEST
+        unknown = dict.fromkeys(LineageRecord.model_fields.keys() - LATER, "")
+        lineage.write(services.store, LineageRecord.model_validate({**unknown, "job_id": job_id}))
     begin(services, backend, job_id, digest=digest)
     end(services, job_id, val_loss=val_loss)
     backend.right[job_id] = right

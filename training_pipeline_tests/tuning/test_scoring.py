@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,12 @@ from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.study import Study, StudyStatus, TrialStatus
 from training_pipeline.infra.database import Database
+from training_pipeline.models.evaluation import evaluations as running_evaluations
+from training_pipeline.models.evaluation import kept
 from training_pipeline.models.evaluation import records as evaluations
 from training_pipeline.models.evaluation.kept import KeptModels
-from training_pipeline.models.evaluation.suite import Half, half_of
+from training_pipeline.models.evaluation.records import Counts
+from training_pipeline.models.evaluation.suite import Half, Suite, half_of, rows_of
 from training_pipeline.models.evaluation.tables import model_evaluations
 from training_pipeline.schemas.study import StudyPage
 from training_pipeline.settings import Settings
@@ -39,6 +43,20 @@ def services(settings: Settings, database: Database, backend: ScoringBackend) ->
         yield parts
 
 
+@pytest.fixture
+def _unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No model has seen a pair of the suite. Asking takes half a second each time; the guard has tests of its own."""
+
+    def examine(_: Any, __: Any, suite: Suite, *___: Any, **____: Any) -> tuple[Any, Any]:
+        rows = rows_of(suite)
+        facts = {"asked": len(rows), "evaluated": len(rows), "refused": {}, "aged": {}, "reported": {}}
+        return Counts.model_validate({**facts, "is_ancestry_known": True}), rows
+
+    for module in (kept, running_evaluations):
+        monkeypatch.setattr(module, "examine", examine)
+    monkeypatch.setattr(KeptModels, "learned", lambda *_: None)
+
+
 def made(services: Services, **values: Any) -> Study:
     return stored_study(services, **{"objective": "suite", "suite": SUITE, "most_trials": 2, "seed": 1, **values})
 
@@ -47,11 +65,12 @@ def step(services: Services, backend: ScoringBackend, right: list[float]) -> Stu
     """Train what waits to be trained, the next share of right answers for each; evaluate; go on."""
     for trial in running(services, "s"):
         if trial.job_id not in backend.right:
-            trained(services, backend, trial, right=right[trial.number - 1])
+            trained(services, backend, trial, right=right[trial.number - 1], splits=False)
     services.evaluations.settle_all()
     return advanced(services)
 
 
+@pytest.mark.usefixtures("_unseen")
 def test_one_half_chooses_and_the_other_one_reports(services: Services, backend: ScoringBackend) -> None:
     made(services)
     advanced(services)
@@ -87,14 +106,15 @@ def test_one_half_chooses_and_the_other_one_reports(services: Services, backend:
     assert evaluations.of_jobs(services.store, [best.job_id or ""]) == []
 
 
+@pytest.mark.usefixtures("_unseen")
 def test_a_suite_may_report_what_the_loss_has_chosen(services: Services, backend: ScoringBackend) -> None:
     made(services, objective="val_loss")
     advanced(services)
     (first,) = running(services, "s")
-    trained(services, backend, first, right=0.9, val_loss=2.0)
+    trained(services, backend, first, right=0.9, val_loss=2.0, splits=False)
     advanced(services)
     (second,) = running(services, "s")
-    trained(services, backend, second, right=0.4, val_loss=1.0)
+    trained(services, backend, second, right=0.4, val_loss=1.0, splits=False)
     study = advanced(services)
     assert (study.status, study.message) == (
         StudyStatus.ENDING,
@@ -109,6 +129,7 @@ def test_a_suite_may_report_what_the_loss_has_chosen(services: Services, backend
     assert (page.report.value, page.report.half, page.report.pairs) == (0.4, None, 40)
 
 
+@pytest.mark.usefixtures("_unseen")
 def test_whoever_advances_it_may_die_at_any_moment(
     services: Services, backend: ScoringBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +148,7 @@ def test_whoever_advances_it_may_die_at_any_moment(
             break
         for trial in running(services, "s"):
             if trial.job_id not in backend.right:
-                trained(services, backend, trial, right=right[trial.number - 1])
+                trained(services, backend, trial, right=right[trial.number - 1], splits=False)
         services.evaluations.settle_all()
     assert study.status is StudyStatus.FINISHED
     assert deaths > 15
@@ -157,8 +178,6 @@ def test_a_suite_that_every_trial_has_seen_ends_it(services: Services, backend: 
 
 
 def _small(services: Services) -> list[dict[str, Any]]:
-    import json
-
     lines = (services.settings.sheets / "small.jsonl").read_text(encoding="utf-8").splitlines()
     return [pair for line in lines if (pair := json.loads(line))["status"] == "labeled"]
 
@@ -178,13 +197,14 @@ def test_a_suite_that_aged_says_so_of_the_winner(services: Services, backend: Sc
     assert "sheet_missing" in page.report.message
 
 
+@pytest.mark.usefixtures("_unseen")
 def test_what_waits_fails_and_is_cancelled(
     services: Services, backend: ScoringBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(services, most_trials=3, most_at_once=2)
     advanced(services)
     first, second = running(services, "s")
-    trained(services, backend, first, right=0.5)
+    trained(services, backend, first, right=0.5, splits=False)
     with monkeypatch.context() as patch:
         patch.setattr(KeptModels, "start", _raising(Unavailable("The workspace does not answer.")))
         assert advanced(services).message == "The workspace does not answer."
@@ -192,7 +212,7 @@ def test_what_waits_fails_and_is_cancelled(
     assert advanced(services).message == ""
     assert len(running(services, "s")) == 2  # what is evaluated takes a place
     services.studies.stop("s", actor="ada", reason="enough")
-    trained(services, backend, second, right=0.5)
+    trained(services, backend, second, right=0.5, splits=False)
     study = _until_ended(services)
     assert (study.status, [trial.status for trial in trials(services)]) == (
         StudyStatus.STOPPED,
@@ -221,10 +241,11 @@ def _raising(error: Exception) -> Any:
     return start
 
 
+@pytest.mark.usefixtures("_unseen")
 def test_an_evaluation_that_says_nothing_fails_its_trial(services: Services, backend: ScoringBackend) -> None:
     made(services, most_trials=1, metric="rouge_l")
     advanced(services)
-    trained(services, backend, running(services, "s")[0], right=0.5)
+    trained(services, backend, running(services, "s")[0], right=0.5, splits=False)
     study = _until_ended(services)
     (trial,) = trials(services)
     assert (study.status, trial.cause) == (StudyStatus.FAILED, "no_score")

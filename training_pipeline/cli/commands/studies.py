@@ -24,7 +24,7 @@ from training_pipeline.cli.commands.job_request import (
 from training_pipeline.cli.commands.options import Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
 from training_pipeline.domain.study import LIVE_STUDIES, StudyStatus
-from training_pipeline.domain.validation import as_number
+from training_pipeline.domain.study_space import search_of
 
 app = typer.Typer(
     help="Create, list, watch and stop studies, which search for the best configuration; promote their winner.",
@@ -190,13 +190,10 @@ def space_of(stated: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def _searched(stated: str) -> tuple[str, dict[str, Any]]:
     key, separator, values = stated.partition("=")
-    low, dots, rest = values.partition("..")
-    if not key or not separator or not values:
-        raise typer.BadParameter(f"{stated!r} is not of the form key=low..high or key=a,b,c.", param_hint="--space")
-    if not dots:
-        return key, {"choices": [as_number(each) for each in values.split(",")]}
-    high, colon, how = rest.partition(":")
-    found: dict[str, Any] = {"low": as_number(low), "high": as_number(high)}
-    if colon:
-        found |= {"log": True} if how == "log" else {"step": as_number(how)}
-    return key, found
+    try:
+        if not key or not separator:
+            raise ValueError
+        return key, search_of(values)
+    except ValueError:
+        said = f"{stated!r} is not of the form key=low..high or key=a,b,c."
+        raise typer.BadParameter(said, param_hint="--space") from None

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role, require_own
-from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.domain.study import SearchSpace, StudyRequest
-from training_pipeline.domain.training_config import TrainingConfig
-from training_pipeline.domain.validation import problems_from_validation
+from training_pipeline.domain.study import StudyRequest
 from training_pipeline.schemas.study import CreateStudy, Studies, Study, StudyPage
 from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.tuning.requests import refused
 
 
 class LocalStudies(OnServices):
@@ -24,7 +20,7 @@ class LocalStudies(OnServices):
     @needs(Role.OPERATOR)
     def create_study(self, body: Mapping[str, Any] | CreateStudy) -> StudyPage:
         """See `Client`."""
-        asked = checked(CreateStudy, body, _refused)
+        asked = checked(CreateStudy, body, refused)
         # As it reads back: what is compared with what was asked before.
         request = StudyRequest.model_validate(asked.model_dump(exclude_unset=True))
         return self.study(self._services.studies.create(request, created_by=self.caller.name).name)
@@ -52,11 +48,3 @@ class LocalStudies(OnServices):
         """See `Client`."""
         require_own(self.caller, self._services.studies.get(name).created_by, f"promote a trial of the study {name}")
         return self.shown(self._services.studies.promote(name, number=trial, actor=self.caller.name))
-
-
-def _refused(error: ValidationError) -> InvalidRequest:
-    found = list(error.errors())
-    known: dict[str, type[BaseModel]] = {"space": SearchSpace, "job": TrainingConfig}
-    unknown = {str(each["loc"][0]) for each in found if each["type"] == "extra_forbidden"} & known.keys()
-    hint = " ".join(f"Known keys of {name}: {', '.join(known[name].model_fields)}." for name in sorted(unknown))
-    return InvalidRequest("The study cannot be created.", problems=problems_from_validation(found), hint=hint)
