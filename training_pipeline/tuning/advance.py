@@ -45,7 +45,8 @@ from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation.records import ACTIVE
 from training_pipeline.sheets.base import TrainingSheetSource
-from training_pipeline.training_jobs.lifecycle.service import ESTIMATE, JobService
+from training_pipeline.training_jobs.lifecycle.service import JobService
+from training_pipeline.training_jobs.store.estimates import ESTIMATE
 from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
 from training_pipeline.tuning import optimizer, records
 from training_pipeline.tuning.objective import sign_of

@@ -21,6 +21,7 @@ from training_pipeline.web import formats
 HOME: Final = "/train"
 MODELS: Final = f"{HOME}/models"
 IMPORT: Final = f"{HOME}/import"
+ESTIMATES: Final = f"{HOME}/estimates"
 _TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
 
 
