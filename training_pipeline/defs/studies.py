@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import dagster as dg
+from pydantic import ValidationError
 
 from training_pipeline.app.container import Services
 from training_pipeline.defs.jobs import in_one_sentence
@@ -14,7 +15,7 @@ from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.study import Pruner, SearchSpace, Study, StudyRequest
 from training_pipeline.domain.study_space import search_of
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
-from training_pipeline.tuning.requests import request_of
+from training_pipeline.schemas.validation import invalid_request
 
 #: What is searched, as the command line takes it.
 _SPACE: Final = {
@@ -45,7 +46,7 @@ def create_study_from_form(context: dg.OpExecutionContext, services: dg.Resource
     caller = caller_of(context.run, asked.pop("requested_by"), services.settings)
     with in_one_sentence():
         require_role(caller, Role.OPERATOR)
-        study = services.studies.create(request_of(_body(asked)), created_by=caller.name)
+        study = services.studies.create(_request(_body(asked)), created_by=caller.name)
     _tell(context, study)
 
 
@@ -71,6 +72,14 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
     return advance_studies
 
 
+def _request(body: Mapping[str, Any]) -> StudyRequest:
+    """The request that these values are; raises `InvalidRequest` with everything that is wrong with them. Pure."""
+    try:
+        return StudyRequest.model_validate(body)
+    except ValidationError as error:
+        raise invalid_request(error.errors(include_url=False)) from None
+
+
 def _body(asked: Mapping[str, Any]) -> dict[str, Any]:
     """The request that a form states. Raises `InvalidRequest` for searches that are none."""
     job = {name: value for name, value in asked.items() if name in _OF_JOB}
@@ -84,7 +93,8 @@ def _body(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _searched(space: Mapping[str, str]) -> dict[str, Any]:
-    found, problems = {}, []
+    found: dict[str, Any] = {}
+    problems = []
     for name, text in space.items():
         try:
             found |= {name: search_of(text)} if text else {}

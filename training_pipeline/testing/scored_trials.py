@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import EvaluationOrder, RunState, ScoresFile, TrainingResult
+from training_pipeline.backends.evaluating import EvaluationOrder, ScoresFile
+from training_pipeline.backends.results import TrainingResult
+from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.lineage import LineageRecord

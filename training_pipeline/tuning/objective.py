@@ -9,7 +9,8 @@ import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from training_pipeline.backends.base import Evaluating, FineTuningBackend
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.evaluating import Evaluating
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, NotFound
 from training_pipeline.domain.rules.policy import GatePolicy

@@ -9,9 +9,8 @@ from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role, require_own
 from training_pipeline.domain.study import StudyRequest
-from training_pipeline.schemas.study import CreateStudy, Studies, Study, StudyPage
+from training_pipeline.schemas.study import CreateStudy, PromoteTrial, StopStudy, Studies, Study, StudyPage
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.tuning.requests import refused
 
 
 class LocalStudies(OnServices):
@@ -20,7 +19,7 @@ class LocalStudies(OnServices):
     @needs(Role.OPERATOR)
     def create_study(self, body: Mapping[str, Any] | CreateStudy) -> StudyPage:
         """See `Client`."""
-        asked = checked(CreateStudy, body, refused)
+        asked = checked(CreateStudy, body)
         # As it reads back: what is compared with what was asked before.
         request = StudyRequest.model_validate(asked.model_dump(exclude_unset=True))
         return self.study(self._services.studies.create(request, created_by=self.caller.name).name)
@@ -39,12 +38,14 @@ class LocalStudies(OnServices):
     @needs(Role.OPERATOR)
     def stop_study(self, name: str, *, reason: str, let_finish: bool = False) -> StudyPage:
         """See `Client`."""
+        asked = checked(StopStudy, {"reason": reason, "let_finish": let_finish})
         require_own(self.caller, self._services.studies.get(name).created_by, f"stop the study {name}")
-        self._services.studies.stop(name, actor=self.caller.name, reason=reason, let_finish=let_finish)
+        self._services.studies.stop(name, actor=self.caller.name, reason=asked.reason, let_finish=asked.let_finish)
         return self.study(name)
 
     @needs(Role.OPERATOR)
     def promote_trial(self, name: str, *, trial: int | None = None) -> TrainingJob:
         """See `Client`."""
+        asked = checked(PromoteTrial, {"trial": trial})
         require_own(self.caller, self._services.studies.get(name).created_by, f"promote a trial of the study {name}")
-        return self.shown(self._services.studies.promote(name, number=trial, actor=self.caller.name))
+        return self.shown(self._services.studies.promote(name, number=asked.trial, actor=self.caller.name))

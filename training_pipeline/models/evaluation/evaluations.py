@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from training_pipeline.backends.base import FineTuningBackend, RunState
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.errors import InvalidRequest, NotFound, PipelineError
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.rules.policy import GatePolicy

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from training_pipeline.backends.base import AskedModel, Evaluating, FineTuningBackend
+from training_pipeline.backends.asking import AskedModel
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.evaluating import Evaluating
 from training_pipeline.domain.errors import Conflict, InvalidRequest
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord

@@ -17,6 +17,7 @@ from training_pipeline.domain.model_version import Standing, VersionState
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.evaluations import Evaluations
+from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
 from training_pipeline.models.evaluation.results import scores_of
 from training_pipeline.models.evaluation.tracked import TrackedFigures
@@ -144,6 +145,7 @@ def test_what_is_refused_waited_for_and_cancelled(
         services.suites,
         services.versions,
         TrackedFigures(services.store, services.tracking),
+        object.__new__(KeptModels),
     )
     with pytest.raises(InvalidRequest, match="backend elsewhere cannot evaluate"):
         elsewhere.start("triage", "2", SUITE, actor="ada")
