@@ -59,10 +59,36 @@ def test_damaged_weights_have_no_size(tmp_path: Path, content: bytes) -> None:
     assert parameters_of(tmp_path) is None
 
 
+def test_a_model_of_the_hub_is_as_wide_as_its_copy_or_as_is_well_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert model_facts("Qwen/Qwen3-8B", MACHINE).hidden_size == 4096
+    assert model_facts("qwen/qwen3-8b", MACHINE).hidden_size == 4096
+    unknown = model_facts("someone/qwen-of-ours", MACHINE)
+    assert (unknown.family, unknown.hidden_size) == ("qwen", None)
+    copy = tmp_path / "models--someone--qwen-of-ours"
+    (copy / "snapshots").mkdir(parents=True)
+    folder(copy / "snapshots" / "c0ffee", {"model_type": "llama", "hidden_size": 1280, "num_hidden_layers": 3})
+    (copy / "refs").mkdir()
+    (copy / "refs" / "main").write_text("c0ffee")
+    found = model_facts("someone/qwen-of-ours", MACHINE)
+    assert (found.family, found.hidden_size, found.layers, found.chat, found.parameters) == (
+        "llama",
+        1280,
+        3,
+        None,
+        None,
+    )
+    (copy / "snapshots" / "c0ffee" / "config.json").write_text("{")
+    assert model_facts("someone/qwen-of-ours", MACHINE).hidden_size is None
+    assert model_facts("no/such/name", MACHINE).hidden_size is None
+
+
 def test_other_models(tmp_path: Path) -> None:
     tiny = model_facts(BUILTIN_TINY, MACHINE)
     assert (tiny.from_scratch, tiny.parameters) == (True, TinySize().parameters)
     hub = model_facts("meta-llama/Llama-3.1-8B", MACHINE)
-    assert (hub.family, hub.hidden_size, hub.chat) == ("llama", None, None)
+    assert (hub.family, hub.hidden_size, hub.chat) == ("llama", 4096, None)
     gone = model_facts(str(tmp_path / "gone"), MACHINE)
     assert (gone.parameters, gone.chat) == (None, None)

@@ -19,7 +19,7 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 def kept(store: JobStore, *, tainted: tuple[str, ...] = ()) -> KeptModels:
     """Nothing is read here but the store."""
     standing = Standing(state=VersionState.TAINTED, reasons=("Tainted by rv-1: a reason.",))
-    nothing = cast(Any, None)
+    nothing = cast("Any", None)
     return KeptModels(
         store,
         nothing,
