@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
 import psutil
 from pydantic import SecretStr
@@ -23,6 +24,7 @@ from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
 from training_pipeline.databricks.backend import DatabricksBackend
 from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.run_request import RunOptions
+from training_pipeline.databricks.statements import Statements
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.databricks.volume_folders import VolumeFolders
 from training_pipeline.datasets.sheet_findings import SheetFindings
@@ -58,6 +60,7 @@ from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 from training_pipeline.tracking.mlflow import RunTracking, Tracking
+from training_pipeline.training_jobs.lifecycle.actual_costs import ActualCosts
 from training_pipeline.training_jobs.lifecycle.catalog_lineage import CatalogLineage
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.failures import Failures
@@ -78,6 +81,9 @@ from training_pipeline.tuning.studies import Studies
 from training_pipeline.uploads.imports import SheetImports
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.staging import Uploads
+
+#: So long the poll of jobs waits for a warehouse that says what was billed.
+_BILLING_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,8 @@ class Services:
     advance_studies: Advance
     #: Null where nothing of a job is in Unity Catalog.
     catalog_lineage: CatalogLineage | None
+    #: None where jobs are not trained on Databricks, or there is no warehouse to ask.
+    actual_costs: ActualCosts | None
     #: Null where nothing is removed from a volume.
     retention: Retention | None
 
@@ -369,8 +377,16 @@ def assemble(
         studies=Studies(store, jobs, backend, Objectives(suites, source, policy, backend), scoring),
         advance_studies=Advance(store, database, jobs, source, scoring),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
+        actual_costs=_actual_costs(settings, store, backend),
         retention=retention_of(settings, store),
     )
+
+
+def _actual_costs(settings: Settings, store: JobStore, backend: FineTuningBackend) -> ActualCosts | None:
+    if settings.databricks_warehouse_id is None or not isinstance(backend, DatabricksBackend):
+        return None
+    warehouse = Statements(backend.connection, settings.databricks_warehouse_id, _BILLING_SECONDS)
+    return ActualCosts(store, warehouse)
 
 
 def open_services(settings: Settings) -> Services:
