@@ -112,12 +112,12 @@ def test_how_good_estimates_have_been(server: Serving, chromium: Browser, servic
     expect(page.get_by_text("No succeeded job has had an estimate of its time yet.")).to_be_visible()
     assert serious(page) == []
     for place in range(12):
-        last = estimated(services.store, 100.0, 85.0 + 4 * place, place=place)
+        last = estimated(services.store, 100.0, 85.0 + 4 * place, place=place, train_loss=0.5, val_loss=0.6)
     page = alive(person.open("/train/estimates"))
-    expect(page.get_by_text("92% (65% to 99%)").first).to_be_visible()
+    expect(page.get_by_text("92 % (65 % to 99 %)").first).to_be_visible()
     row = page.get_by_role("row", name="builtin:tiny lora here 12")
     expect(row).to_be_visible()
-    expect(page.get_by_role("row", name="1 min 20 s to 2 min 05 s 2 min 09 s -22% no")).to_be_visible()
+    expect(page.get_by_role("row", name="1 min 20 s to 2 min 05 s 2 min 09 s -22 % no")).to_be_visible()
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 844})
         for theme in ("light", "dark"):

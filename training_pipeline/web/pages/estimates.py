@@ -50,7 +50,7 @@ def _overall(found: EstimatesSoFar) -> None:
     one = found.overall
     with Tag("dl", classes="panel figures"):
         text_fact("Jobs with an estimate", formats.count(one.jobs))
-        text_fact(f"Within the interval, of {formats.percent(100 * found.coverage)} meant", _share(one))
+        text_fact(f"Within the interval, of {_percent(found.coverage)} meant", _share(one))
         text_fact("Median error", _error(one))
         text_fact("Jobs without one", formats.count(found.without))
 
@@ -91,15 +91,19 @@ def _jobs(jobs: list[EstimatedJob]) -> None:
                     interval = f"{formats.seconds(job.low_seconds)} to {formats.seconds(job.high_seconds)}"
                     Tag("td", interval, classes="number")
                     Tag("td", formats.seconds(job.actual_seconds), classes="number")
-                    Tag("td", f"{job.error:+.0%}", classes="number")
+                    Tag("td", f"{100 * job.error:+.0f} %", classes="number")
                     Tag("td", "yes" if job.within else "no")
 
 
 def _share(one: EstimateQuality) -> str:
     if one.share is None or one.share_low is None or one.share_high is None:
         return f"{one.within} of {one.jobs}: too few to tell, fewer than {LEAST}" if one.jobs else "none yet"
-    return f"{one.share:.0%} ({one.share_low:.0%} to {one.share_high:.0%})"
+    return f"{_percent(one.share)} ({_percent(one.share_low)} to {_percent(one.share_high)})"
 
 
 def _error(one: EstimateQuality) -> str:
-    return "too few to tell" if one.median_error is None else f"{one.median_error:.0%}"
+    return "too few to tell" if one.median_error is None else _percent(one.median_error)
+
+
+def _percent(share: float) -> str:
+    return formats.percent(100 * share)
