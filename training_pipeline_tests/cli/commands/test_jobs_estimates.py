@@ -19,7 +19,7 @@ def test_how_good_estimates_have_been(command: Command, services: Services) -> N
     said = " ".join(said.split())
     assert "90% of 10 jobs within the interval (60% to 98%), median error 7%." in said
     assert "other, lora, here: 0 of 1 job within the interval: too few to tell" in said
-    assert f"{last} name 1:40 1:20 to 2:05 5:00 -67% outside" in said
+    assert f"{last} triage 1:40 1:20 to 2:05 5:00 -67% outside" in said
     assert newest in said
     found = json.loads(command("jobs", "estimates", "--json")[1])
     assert (found["overall"]["jobs"], len(found["jobs"]), found["kinds"][0]["share"]) == (10, 10, None)
