@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,11 +18,11 @@ from training_pipeline.sft.config import BUILTIN_TINY, TinySize
 _MOST_HEADER: Final = 100_000_000
 
 
-def model_facts(base_model: str, machine: Machine) -> ModelFacts:
+def model_facts(base_model: str, machine: Machine, copy: Path | None = None) -> ModelFacts:
     """What is known of a base model that `plan` chose, and of the machine. Reads small files and headers. Never raises.
 
-    A model of the Hub may not be here yet: its width is that of the copy on this machine or, without one, of a table
-    of well-known models. The Hub is not asked.
+    `copy` is the folder of a model of the Hub. Where it is not on this machine yet, only its name is known, and its
+    width where it is a well-known one.
     """
     of_machine = {"machine": machine.name, "memory_bytes": machine.memory_bytes, "lean": machine.gpu}
     if base_model == BUILTIN_TINY:
@@ -37,43 +36,26 @@ def model_facts(base_model: str, machine: Machine) -> ModelFacts:
             chat=True,
             **of_machine,
         )
-    folder = Path(base_model)
+    folder = copy or Path(base_model)
     if not folder.is_absolute():
-        copy = _config_of_copy(base_model)
-        sizes = {"hidden_size": width_of(base_model)} if copy is None else _sizes(copy)
-        family = family_of(str((copy or {}).get("model_type") or "")) or family_of(base_model)
-        return ModelFacts.model_validate({"family": family, **sizes, **of_machine})
+        return ModelFacts(family=family_of(base_model), hidden_size=width_of(base_model), **of_machine)
     known = _json(folder / "config.json")
-    family = family_of(str(known.get("model_type") or ""))
-    read = {"parameters": parameters_of(folder), "chat": _has_template(folder)}
-    return ModelFacts.model_validate({"family": family, **_sizes(known), **read, **of_machine})
-
-
-def _sizes(config: Mapping[str, Any]) -> dict[str, int | None]:
-    """What a `config.json` says of the sizes of a model; of one with several parts, those of the text model. Pure."""
-    text = config.get("text_config")
+    text = known.get("text_config") if isinstance(known.get("text_config"), dict) else {}
 
     def count(name: str) -> int | None:
-        value = config.get(name, text.get(name) if isinstance(text, dict) else None)
+        value = known.get(name, (text or {}).get(name))
         return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
-    return {
-        "hidden_size": count("hidden_size"),
-        "layers": count("num_hidden_layers"),
-        "vocabulary": count("vocab_size"),
-        "context_length": count("max_position_embeddings"),
-    }
-
-
-def _config_of_copy(model_id: str) -> dict[str, Any] | None:
-    """The `config.json` of the copy of a model of the Hub on this machine; None where there is none. Reads."""
-    try:
-        from huggingface_hub import try_to_load_from_cache
-
-        path = try_to_load_from_cache(model_id, "config.json")
-    except Exception:  # noqa: BLE001 - a name that is none of the Hub's, or a machine without its library
-        return None
-    return _json(Path(path)) or None if isinstance(path, str) else None
+    return ModelFacts(
+        family=family_of(str(known.get("model_type") or "")),
+        hidden_size=count("hidden_size"),
+        layers=count("num_hidden_layers"),
+        vocabulary=count("vocab_size"),
+        context_length=count("max_position_embeddings"),
+        parameters=parameters_of(folder),
+        chat=_has_template(folder),
+        **of_machine,
+    )
 
 
 def parameters_of(folder: Path) -> int | None:
