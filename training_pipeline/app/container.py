@@ -37,6 +37,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
 from training_pipeline.models.evaluation.automatic import AutomaticEvaluations
 from training_pipeline.models.evaluation.evaluations import Evaluations
+from training_pipeline.models.evaluation.judges import Judges
 from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.evaluation.tracked import TrackedFigures
@@ -293,6 +294,7 @@ def assemble(
         suites,
         versions,
         TrackedFigures(store, tracking),
+        Judges(settings.judges, settings.judge_max_classification),
         kept,
         refuse_near=refuse_near,
     )
