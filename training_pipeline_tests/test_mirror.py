@@ -292,7 +292,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "training_jobs/polling/observe.py",
     ),
     "training_jobs/store/test_tables.py": ("models/versions/tables.py",),
-    "training_jobs/store/test_jobs.py": ("domain/job.py",),
+    "training_jobs/store/test_jobs.py": ("domain/job.py", "training_jobs/store/events.py"),
     "training_jobs/test_concurrency.py": ("backends/early_start.py", "training_jobs/lifecycle/launch.py"),
     "uploads/test_imports.py": (
         "uploads/approval.py",

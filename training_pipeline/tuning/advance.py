@@ -42,7 +42,8 @@ from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.service import ESTIMATE, JobService
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import optimizer, records
 from training_pipeline.tuning.optimizer import Told
 from training_pipeline.tuning.outcome import in_words, ordinal, outcome_of

@@ -41,7 +41,8 @@ from training_pipeline.models.revocations.held import held, withdrawn
 from training_pipeline.models.revocations.proposals import propose
 from training_pipeline.models.revocations.tables import revocations, taints
 from training_pipeline.models.revocations.taints import in_words, taints_of
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 #: Told of what is new, within the transaction that makes it so.

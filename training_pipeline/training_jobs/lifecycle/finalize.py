@@ -27,7 +27,8 @@ from training_pipeline.training_jobs.lifecycle.provenance import (
 from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, collect_points
 from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.store import lineage
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_job_events
 
 

@@ -37,7 +37,8 @@ from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.lifecycle.ancestors import with_ancestors
 from training_pipeline.training_jobs.lifecycle.predecessor import followed
 from training_pipeline.training_jobs.store import lineage
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 class UseIndex(Protocol):

@@ -28,8 +28,9 @@ from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor, followed, last_succeeded
 from training_pipeline.training_jobs.polling.poll_once import poll_once
 from training_pipeline.training_jobs.polling.poller import Poller
+from training_pipeline.training_jobs.store.events import EventType
 from training_pipeline.training_jobs.store.history import MACHINE
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: What may not be trained on in a training sheet, by its id, whatever the sheet says.
 WithdrawnRows = Callable[[str], Withdrawn]

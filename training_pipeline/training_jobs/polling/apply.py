@@ -24,7 +24,8 @@ from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.polling.metrics_sync import JobEvent, warnings_of
 from training_pipeline.training_jobs.polling.observe import Observation, progress_values
 from training_pipeline.training_jobs.store import metrics
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.notify import announce, announce_work
 from training_pipeline.training_jobs.store.rows import columns_of, job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs

@@ -27,7 +27,8 @@ from training_pipeline.testing.soak import examples
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.polling.apply import LOST_SECONDS
 from training_pipeline.training_jobs.polling.poller import Poller
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.metrics import series
 
 RUNNING = RunState(status=JobStatus.RUNNING)
