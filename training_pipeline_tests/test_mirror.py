@@ -293,7 +293,16 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "training_jobs/store/test_tables.py": ("models/versions/tables.py",),
     "training_jobs/store/test_jobs.py": ("domain/job.py", "training_jobs/store/events.py"),
-    "training_jobs/test_concurrency.py": ("backends/early_start.py", "training_jobs/lifecycle/launch.py"),
+    "training_jobs/lifecycle/test_service.py": (
+        "training_jobs/lifecycle/job_request.py",
+        "training_jobs/lifecycle/new_jobs.py",
+    ),
+    "training_jobs/test_concurrency.py": (
+        "backends/early_start.py",
+        "training_jobs/lifecycle/launch.py",
+        "training_jobs/lifecycle/launch_lineage.py",
+        "training_jobs/lifecycle/submit.py",
+    ),
     "uploads/test_imports.py": (
         "uploads/approval.py",
         "uploads/found.py",

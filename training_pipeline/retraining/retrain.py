@@ -29,7 +29,8 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import TrainingSheetSource
-from training_pipeline.training_jobs.lifecycle.service import JobService, WithdrawnRows
+from training_pipeline.training_jobs.lifecycle.new_jobs import WithdrawnRows
+from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
 from training_pipeline.training_jobs.store.idempotency import Answer, Remember, body_hash, once
 from training_pipeline.training_jobs.store.jobs import JobStore

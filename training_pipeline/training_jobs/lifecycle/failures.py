@@ -19,7 +19,7 @@ from training_pipeline.domain.errors import PermissionWithdrawn, PipelineError, 
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
 from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.lifecycle.claims import release
-from training_pipeline.training_jobs.lifecycle.launch import accepted
+from training_pipeline.training_jobs.lifecycle.submit import accepted
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import PHASES
 
