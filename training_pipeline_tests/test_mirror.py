@@ -317,7 +317,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "web/test_import_page.py": ("web/imports/",),
     "web/test_pages.py": (
         "web/charts/",
-        "web/client.py",
+        "web/client/",
         "web/comparison/",
         "web/elements.py",
         "web/form/",
