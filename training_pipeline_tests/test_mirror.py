@@ -139,7 +139,10 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "cli/commands/test_models.py": ("cli/render/models.py",),
     "cli/commands/test_sheets.py": ("cli/commands/sheets_import.py", "cli/render/imported.py"),
     "cli/commands/test_run.py": (
+        "app/alerting.py",
+        "app/backend.py",
         "app/container.py",
+        "app/limits.py",
         "cli/render/job.py",
         "cli/system/driver.py",
         "cli/system/installation.py",

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from training_pipeline.app.container import retention_of
+from training_pipeline.app.backend import retention_of
 from training_pipeline.app.preflight import preflight_of
 from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.databricks.preflight import Check, State

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.app.container import Services, assemble, local_backend
+from training_pipeline.app.backend import local_backend
+from training_pipeline.app.container import Services, assemble
 from training_pipeline.backends.handles import Handle
 from training_pipeline.backends.plan import Plan
 from training_pipeline.backends.rehearsal import Rehearsal
