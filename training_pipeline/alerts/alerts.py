@@ -175,7 +175,7 @@ def of_blindness(sheet_id: str, why: str, day: date) -> Alert:
     return Alert(
         key=f"blind:{sheet_id}:{day}",
         kind=Kind.BLIND,
-        message=f"Nobody can say whether what registered models learned from training sheet {sheet_id} is still "
+        message=f"It is unknown whether what registered models learned from training sheet {sheet_id} is still "
         f"permitted: {_first_line(why)}",
     )
 

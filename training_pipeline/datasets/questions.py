@@ -74,7 +74,7 @@ def near_rows(asked: Questions, *, similarity: float) -> NearPairs:
 
 
 def text_report(opened: OpenSheet, taken: SnapshotRef, asked: Questions, pair_ids: pa.ChunkedArray) -> TextReport:
-    """What is told of the texts of the included pairs. Reads the held-out questions, where no network is between.
+    """Findings about the texts of the included pairs. Reads the held-out questions, where no network is between.
 
     Those in a warehouse stay there: text of pairs that are left out is not fetched.
     """

@@ -43,7 +43,7 @@ def split_snapshot(
         raise GateRefused(
             f"{summary.eligible:,} of {summary.total:,} pairs of training sheet {taken.sheet_id!r} may be trained on; "
             f"at least {min_pairs:,} are needed.\n{summary.to_text()}",
-            hint="Review and label more pairs, or have a data steward look at the constraints "
+            hint="Review and label more pairs, or have a data steward review the constraints "
             "(TRAINING_PIPELINE_MIN_PAIRS sets the least number).",
         )
     rows = included_rows(taken, [*COLUMNS, "prompt_hash", "instruction", "may_validate"])

@@ -170,7 +170,7 @@ def _warnings(warned: dict[str, int], policy: GatePolicy, *, kept_from_validatio
             code=_NOBODY,
             count=by_nobody,
             message=f"{by_nobody:,} included pairs do not say who set their usage constraints (constraints_set_by): "
-            "nobody is recorded to have allowed them.",
+            "no one is recorded as having allowed them.",
         ),
     ]
     return tuple(warning for warning in found if warning.count)

@@ -40,8 +40,8 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
     @dg.sensor(
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Looks at the training sheets of registered models: records pairs that lost a permission, have "
-        "another text or vanished, taints every model that learned from them, and tags it. Watches its aliases.",
+        description="Checks the training sheets of registered models: records pairs that lost a permission, changed "
+        "their text or were removed, and taints and tags every model trained on them. Watches their aliases.",
     )
     def watch_revocations(context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]) -> dg.SkipReason:
         """Have the sheets that are due looked at; tag what is tainted, and fail its check."""
@@ -77,7 +77,7 @@ def look(services: Services, looks: Looks) -> str:
     if not call.answer.done():
         seconds = time.monotonic() - call.started
         if seconds > _LONG_SECONDS:
-            _log.warning("a look at a training sheet has taken %.0f seconds", seconds)
+            _log.warning("checking a training sheet took %.0f seconds", seconds)
         return f"Still looking, for {seconds:.0f} seconds."
     looks.take(call)
     looked = call.answer.result()
@@ -85,7 +85,7 @@ def look(services: Services, looks: Looks) -> str:
         return "Another process is looking."
     said = f"Looked at {looked.sheets} training sheet(s): {len(looked.recorded)} revocation(s) recorded."
     if looked.blind:
-        said += f" Nobody can look at: {', '.join(sheet_id for sheet_id, _ in looked.blind)}."
+        said += f" These cannot be read: {', '.join(sheet_id for sheet_id, _ in looked.blind)}."
     return said
 
 

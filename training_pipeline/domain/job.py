@@ -93,7 +93,7 @@ class ResolvedRequest(Value):
     training_config: dict[str, Any] = Field(description="The configuration as resolved: no autos.")
     train_val_split: float
     split_seed: str
-    #: The job whose split is kept; None where there was none, or a fresh split was asked for.
+    #: The job whose split is kept; None where there was none, or a fresh split was requested.
     split_predecessor: str | None = None
     fresh_split: bool = False
     register_to_uc: bool = True

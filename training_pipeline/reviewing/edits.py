@@ -149,7 +149,7 @@ class SheetEdits:
                 break
             reached = one.new_digest
         if reached != now:
-            hint = "Look at it again, and repeat what you want."
+            hint = "Review it again, and repeat your edits."
             raise Conflict(f"Training sheet '{files.id}' was replaced or approved since you looked at it.", hint=hint)
         if any(one.edited for one in edits):
             raise _changed(
@@ -250,7 +250,7 @@ def _changed(sheet_id: str, pairs: Sequence[tuple[EditedPair, str]]) -> Conflict
     more = f" and {len(pairs) - _TELLS:,} more" if len(pairs) > _TELLS else ""
     return Conflict(
         f"Pairs of training sheet '{sheet_id}' were changed since you looked at them{more}.",
-        hint="Look at them as they are now, and repeat what you still want.",
+        hint="Review them as they are now, and repeat the edits that you still want.",
         problems=problems,
     )
 

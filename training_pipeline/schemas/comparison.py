@@ -135,7 +135,7 @@ class SuiteScores(Answer):
 class TrainingJobComparison(Answer):
     """Training jobs side by side. The first one is what the others are compared with."""
 
-    jobs: list[ComparedJob] = Field(description="The jobs, in the order that was asked for.")
+    jobs: list[ComparedJob] = Field(description="The jobs, in the requested order.")
     validation_losses: LossVerdict = Field(description="Whether their validation losses may be compared.")
     differences: list[Difference] = Field(
         description="What is not the same for all of them, by name: resolved configuration, base model, sheet, "

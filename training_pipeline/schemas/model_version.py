@@ -71,10 +71,10 @@ class Approvals(Answer):
 
     pairs: int = Field(description="Pairs in both splits.", examples=[310])
     reviewed_by: list[Steward] = Field(description="Who approved them, the most pairs first.")
-    reviewed_missing: int = Field(description="Pairs of which nobody is on record to have approved them.", examples=[0])
+    reviewed_missing: int = Field(description="Pairs without a recorded approver.", examples=[0])
     constraints_set_by: list[Steward] = Field(description="Who set their usage constraints, the most pairs first.")
     constraints_missing: int = Field(
-        description="Pairs of which nobody is on record to have set their usage constraints.", examples=[0]
+        description="Pairs without a record of who set their usage constraints.", examples=[0]
     )
 
 
@@ -123,7 +123,7 @@ class EndpointUse(Answer):
 class ModelEndpoints(Answer):
     """The serving endpoints of a version, those that serve it first."""
 
-    endpoints: list[EndpointUse] = Field(description="Every endpoint that is on record.")
+    endpoints: list[EndpointUse] = Field(description="Every recorded endpoint.")
 
 
 class ModelFile(Answer):

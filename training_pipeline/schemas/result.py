@@ -40,7 +40,7 @@ class PairLoss(Answer):
 
 
 class TrainingJobResult(Answer):
-    """What a training came to, pair by pair. Texts are read when they are shown, and stored and logged nowhere."""
+    """The results of a training, pair by pair. Texts are read when they are shown, and stored and logged nowhere."""
 
     job_id: str = Field(description="The job.", examples=["tj-20261123-072145-9f3a2c"])
     texts_shown: bool = Field(
@@ -50,7 +50,7 @@ class TrainingJobResult(Answer):
     exact_match_after: float | None = Field(description="The same after training.", examples=[0.9])
     val_loss_before: float | None = Field(description="Validation loss before training.", examples=[2.1])
     val_loss_after: float | None = Field(description="The same of the weights that were kept.", examples=[0.4])
-    stopped_answers: int | None = Field(description="Answers that ended by themselves.", examples=[8])
+    stopped_answers: int | None = Field(description="Answers that ended with the end token.", examples=[8])
     asked_questions: int | None = Field(description="Validation questions that were asked after it.", examples=[8])
     answered: list[AnsweredPair] = Field(
         description="The questions that were asked before and after; empty unless `exact_match_questions` was set."

@@ -237,7 +237,7 @@ class SupervisedRun:
             return outcomes.cancelled(ran_seconds=self.ran_seconds)
         if ending is Ending.TIMED_OUT:
             return outcomes.timed_out(self._orders.timeout_seconds, ran_seconds=self.ran_seconds)
-        self._say("The supervisor was told to stop.", interrupted=True)
+        self._say("The supervisor received a signal to stop.", interrupted=True)
         return None
 
     def _died(self, exit_code: int | None) -> Outcome:

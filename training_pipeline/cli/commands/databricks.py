@@ -78,7 +78,7 @@ def clean(
     for each in verdicts:
         size = "" if each.size is None else f"{each.size:,}"
         table.add_row(f"{each.folder.kind}/{each.folder.name}", size, "yes" if each.removed else "no", _plain(each.why))
-    Console().print(table if verdicts else "The volume holds nothing of ours.")
+    Console().print(table if verdicts else "The volume holds no files of this project.")
 
 
 def _table(checks: list[Check]) -> Table:

@@ -37,7 +37,7 @@ _OUTCOMES: Final = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.UNK
 _VERDICTS: Final = {
     Verdict.CLEAN: ("It is clean.", "green"),
     Verdict.NOT_CLEAN: ("It is NOT clean.", "bold red"),
-    Verdict.UNKNOWN: ("Not everything can be checked: nobody can say whether it is clean.", "yellow"),
+    Verdict.UNKNOWN: ("Not everything could be checked, so it is unknown whether it is clean.", "yellow"),
 }
 #: So many evaluations are shown in a terminal; all are in the JSON.
 _EVALUATIONS: Final = 3

@@ -264,5 +264,5 @@ def _moved(name: str, alias: str, now: str | None) -> Conflict:
     where = "names no version" if now is None else f"is version {now}"
     return Conflict(
         f"The alias {alias} of {name} was moved by somebody else: it {where} now.",
-        hint="Look at it (`training-pipeline models list`), then decide again.",
+        hint="Check it with `training-pipeline models list`, then decide again.",
     )

@@ -137,7 +137,7 @@ class JobService:
             raise Conflict(
                 f"Training job {job_id} " + (f"has ended ({job.status})" if ended else "is not trained yet") + " and "
                 "cannot be finished.",
-                hint="Retry it to train again." if ended else "It is finished by itself once it is trained.",
+                hint="Retry it to train again." if ended else "It is finished automatically once it is trained.",
             )
         waiting = {"finalize_claimed_at": None, "finalize_attempt": job.finalize.attempt, "status": job.status}
         event = (EventType.INFO, "Asked to finish now.")

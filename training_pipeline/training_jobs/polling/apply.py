@@ -165,7 +165,7 @@ def ask_to_stop(store: JobStore, job: TrainingJob, withdrawn: PermissionWithdraw
         "error_details": details,
     }
     seen = {"status": job.status, "backend_status": None, "cancel_requested_at": None}
-    event = (EventType.ERROR, f"{withdrawn.message} Its backend is asked to stop.")
+    event = (EventType.ERROR, f"{withdrawn.message} Its backend was told to stop.")
     return store.update(job.id, values, where=seen, event=event, data=details)
 
 
@@ -173,7 +173,7 @@ def _record_lost(store: JobStore, job: TrainingJob, began: datetime) -> Training
     """Note that the backend does not know the job; fail it once that has been so for `LOST_SECONDS`."""
     values: dict[str, Any] = {"poll_errors": 0, "poll_after": None}
     if job.polling.lost_since is None:
-        message = f"The backend does not know this job; it will fail in {LOST_SECONDS:.0f} s if that stays so."
+        message = f"The backend does not know this job; it will fail in {LOST_SECONDS:.0f} s if this continues."
         return _update(store, job, {**values, "lost_since": began}, began, [JobEvent(EventType.ERROR, message)])
     if (began - job.polling.lost_since).total_seconds() < LOST_SECONDS:
         return _update(store, job, values, began)

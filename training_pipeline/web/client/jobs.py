@@ -113,7 +113,7 @@ class JobCalls(PageCalls):
         return await self.shared(f"log {job_id} {offset}", partial(self.local.log, job_id, offset=offset))
 
     async def result(self, job_id: str) -> TrainingJobResult:
-        """What a training came to, pair by pair."""
+        """The results of a training, pair by pair."""
         return await thread(self.local.result, job_id)
 
     async def lineage(

@@ -46,7 +46,7 @@ class PromotionPanel:
 
     def _form(self) -> None:
         words = "The gate compares it with the version that has the alias, on the same questions."
-        Tag("p", f"{words} Without margins and thresholds it asks what was asked for this alias last.", classes="muted")
+        Tag("p", f"{words} Without margins and thresholds the gate last used for this alias applies.", classes="muted")
         with Tag("div", classes="fields"):
             for name, (title, example, help_text) in _FIELDS.items():
                 with Tag("div", classes="form-field"):
