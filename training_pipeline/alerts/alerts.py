@@ -131,7 +131,7 @@ def of_revocation(
     what = f"{revocation.kind.replace('_', ' ')} {revocation.value}"
     if revocation.kind == "rows":
         what = f"{revocation.pairs:,} pairs of training sheet {revocation.training_sheet_id}"
-    learned = f"Tainted: {', '.join(named)}{more}." if named else "No model on record learned from it."
+    learned = f"Tainted: {', '.join(named)}{more}." if named else "No registered model was trained on it."
     stopped = f" {len(jobs):,} training jobs in progress will not be registered." if jobs else ""
     # A model that is registered later is another piece of news about the same revocation.
     only = taints[0].job_id if len(taints) == 1 else None

@@ -100,7 +100,7 @@ class SheetEdits:
                 raise _changed(sheet_id, [(one, "changed after this edit") for one in changed])
             kept = files.head_file.parent / FOLDER / f"{sheet_id}@{undone.old_digest[:12]}" / undone.old_file
             if not is_file(kept):
-                hint = "Edit the pairs instead. The log tells what they were, but for their texts."
+                hint = "Edit the pairs instead. The log shows what they were, without their texts."
                 raise Conflict(f"The version before edit {number} is no longer kept.", hint=hint)
             before = {pair_id: rows[0] for pair_id, rows in pairs_of(kept, pair_ids).items()}
             after = {pair_id: restored(here[pair_id], before[pair_id], actor=actor, at=at) for pair_id in pair_ids}

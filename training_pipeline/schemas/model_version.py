@@ -85,7 +85,7 @@ class ModelAncestor(Answer):
     name: str = Field(description="The model.", examples=["triage-model"])
     version: str | None = Field(description="Its version; null for one that was kept as an artifact.", examples=["1"])
     base_model: str = Field(description="What it was trained from.", examples=["HuggingFaceTB/SmolLM2-135M-Instruct"])
-    base_recorded: bool = Field(description="Whether it is on record what that was.", examples=[True])
+    base_recorded: bool = Field(description="Whether that is recorded.", examples=[True])
 
 
 class ModelDescendant(Answer):

@@ -17,7 +17,7 @@ _QUESTION: Final = "The last message before the answer; null where it is withhel
 class AnsweredPair(Answer):
     """A validation pair, and what the model answered before and after training."""
 
-    pair_id: str | None = Field(description="The pair; null where it is not on record.", examples=["qa-0042"])
+    pair_id: str | None = Field(description="The pair; null where it is not recorded.", examples=["qa-0042"])
     question: str | None = Field(description=_QUESTION, examples=["Who reads a referral first?"])
     expected: str | None = Field(description="The expert's answer.", examples=["The triage nurse."])
     before: str | None = Field(description="The base model's answer.", examples=["A letter."])
@@ -30,7 +30,7 @@ class AnsweredPair(Answer):
 class PairLoss(Answer):
     """How badly the trained model predicts the expert's answer to a validation pair."""
 
-    pair_id: str | None = Field(description="The pair; null where it is not on record.", examples=["qa-0042"])
+    pair_id: str | None = Field(description="The pair; null where it is not recorded.", examples=["qa-0042"])
     loss: float | None = Field(description="Mean loss of a token of the answer; null if not finite.", examples=[4.2])
     tokens: int = Field(description="Tokens of the answer.", examples=[6])
     classification: str | None = Field(description="Its data classification.", examples=["internal"])

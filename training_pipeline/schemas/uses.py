@@ -82,7 +82,7 @@ class Uses(Answer):
         description="The registered model versions that learned from it, by their own training or through a base model."
     )
     lost_manifests: list[str] = Field(
-        description="Manifests of these datasets that are gone: the index alone vouches for what is said of them.",
+        description="Manifests of these datasets that are gone: only the index still says what they held.",
         examples=[[]],
     )
     without_questions: int = Field(

@@ -33,7 +33,7 @@ def evaluate(
         typer.Option(help="Version of the model to compare with. Default: the one with the alias champion, if any."),
     ] = None,
     base: Annotated[bool, typer.Option("--base/--no-base", help="Ask its base model, too.")] = True,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the figures.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the metrics.")] = True,
     json: Json = False,
     url: Url = None,
     token: Token = None,

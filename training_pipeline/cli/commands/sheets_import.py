@@ -173,7 +173,7 @@ def import_file(
     errors, warnings = (conversion.tally.findings.count(severity) for severity in (Severity.ERROR, Severity.WARNING))
     if errors or warnings:
         console.print(f"[yellow]{errors:,} errors and {warnings:,} warnings[/] in its rows.")
-    console.print(f"See every problem, examples that stand twice too: training-pipeline sheets check {sheet_id}")
+    console.print(f"To see every problem, including duplicate examples: training-pipeline sheets check {sheet_id}")
     console.print(f"See what may be trained on: training-pipeline sheets show {sheet_id}")
 
 

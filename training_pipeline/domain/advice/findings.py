@@ -112,7 +112,8 @@ def _wrong_answers(job: Ended) -> Iterator[Finding]:
         yield _finding(
             "right_tokens_wrong_answers",
             "Every token is predicted right, and no answer is: the model is prompted differently from how it was "
-            "trained, for example by a chat template that adds to the prompt. Read its answers, and choose another base model.",
+            "trained, for example by a chat template that adds to the prompt. Read its answers, and "
+            "choose another base model.",
             {},
         )
 

@@ -246,7 +246,7 @@ class Promotions:
 def _reason(verdict: Verdict, actor: str, first: Promotion | None, *, waits: bool) -> str:
     said = f"The gate says: {verdict}."
     if waits:
-        return f"{said} It waits for the approval of somebody else than {actor}."
+        return f"{said} It needs the approval of a person other than {actor}."
     return said if first is None else f"{said} It approves decision {first.number} of {first.actor}."
 
 

@@ -146,7 +146,7 @@ def _csv(data: Path, head: Head) -> Iterator[Row]:
                         message = message.format(header.index("") + 1, head.delimiter)
                         yield broken_row(line, "unnamed_column", message)
                     for name in filter(None, repeated_names(header)):
-                        problem = Problem(name, "repeated_column", "stands twice in the header", line)
+                        problem = Problem(name, "repeated_column", "appears twice in the header", line)
                         yield Row(line, None, [problem])
                 elif len(fields) != len(header):
                     counts = f"has {len(fields)} fields where the header has {len(header)}"

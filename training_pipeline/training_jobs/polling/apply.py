@@ -193,7 +193,7 @@ def _events(job: TrainingJob, observation: Observation) -> list[JobEvent]:
         events.append(JobEvent(EventType.INFO, "The training process was lost and has been resumed."))
     elif observation.state.status in ACTIVE and observation.state.waits_for != job.error_message:
         waits_for = observation.state.waits_for
-        said = waits_for or "What the training waited for is there; it goes on."
+        said = waits_for or "What the training waited for is available; it continues."
         events.append(JobEvent(EventType.ERROR if waits_for else EventType.INFO, said))
     events += warnings_of(observation.new.points)
     behind = job.polling.mlflow_offset != job.polling.metrics_offset

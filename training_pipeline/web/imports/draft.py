@@ -38,7 +38,7 @@ TARGETS: Final[Mapping[str, tuple[str, str]]] = {
     "constraints_set_by": ("Uses set by", "Who decided on the uses of each pair."),
     "constraints_set_at": ("Uses set at", "When."),
     "usage_reason": ("Reason for the uses", ""),
-    "pair_id": ("Pair id", "Left out, pairs are numbered."),
+    "pair_id": ("Pair id", "Without it, pairs are numbered."),
     "item_ref": ("Source item", "Pairs of one item stay on one side of the split."),
     "canonical_label_id": ("Canonical label", ""),
 }

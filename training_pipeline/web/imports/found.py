@@ -18,7 +18,12 @@ _FIELDS = {
 }
 #: Problems of which a choice of the page says what to do.
 _WORDS = {"several_worksheets": "has several worksheets: choose one above"}
-_OTHERS = {"source": "Source of the items", "template": "Prompt template", "id": "Id", "mapping/ignore": "Left out"}
+_OTHERS = {
+    "source": "Source of the items",
+    "template": "Prompt template",
+    "id": "Id",
+    "mapping/ignore": "Ignored columns",
+}
 
 
 def show_recognised(found: ImportDryRun) -> None:
@@ -29,7 +34,7 @@ def show_recognised(found: ImportDryRun) -> None:
     counts = f"{found.rows:,} {found.unit}s give {found.pairs:,} pairs, {found.sound:,} of them sound in form."
     Tag("p", counts, classes="muted")
     for what, count in found.left_out.items():
-        Tag("p", f"Left out: {count:,} {what}.", classes="muted")
+        Tag("p", f"Excluded: {count:,} {what}.", classes="muted")
 
 
 def show_first_rows(found: ImportDryRun) -> None:
@@ -69,7 +74,7 @@ def show_gates(found: ImportDryRun) -> None:
     else:
         show_summary(found.gates)
     if found.open_questions:
-        Tag("h3", "To be said first")
+        Tag("h3", "Still to be specified")
         with Tag("ul", classes="warnings"):
             for question in found.open_questions:
                 with Tag("li"):

@@ -144,7 +144,7 @@ def gate_of(typed: Mapping[str, str]) -> dict[str, Any] | None:
             if not name or value is None:
                 problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{part!r} is no METRIC=NUMBER"))
             elif name in gate[field]:
-                problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{name} stands there twice"))
+                problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{name} appears twice"))
             else:
                 gate[field][name] = value
     if problems:
@@ -194,7 +194,7 @@ def _made(made: ModelPromotion) -> None:
 def _where(made: ModelPromotion) -> str:
     if made.moved_at is not None:
         return f"{made.alias} names {_version(made.model_version)} now."
-    waits = f" It waits for somebody else than {made.actor}." if made.waits else ""
+    waits = f" It needs the approval of a person other than {made.actor}." if made.waits else ""
     return f"{made.alias} still names {_version(made.previous_version)}.{waits}"
 
 

@@ -44,7 +44,7 @@ def _show(found: TrainingSheetLifting) -> None:
         Tag("p", "No pair is excluded for a reason that could be lifted.", classes="muted")
         return
     with small_table(
-        "Lifting", ("If no pair were left out because", "Pairs", "Would add"), numbers={"Pairs", "Would add"}
+        "Lifting", ("If no pair were excluded because", "Pairs", "Would add"), numbers={"Pairs", "Would add"}
     ):
         for one in found.reasons:
             with Tag("tr"):

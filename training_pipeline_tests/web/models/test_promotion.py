@@ -26,7 +26,7 @@ def test_a_gate_is_read_as_it_is_typed() -> None:
         ("/gate/margins", "'exact_match' is no METRIC=NUMBER"),
         ("/gate/margins", "'rouge_l=a' is no METRIC=NUMBER"),
         ("/gate/thresholds", "'=0.5' is no METRIC=NUMBER"),
-        ("/gate/thresholds", "x stands there twice"),
+        ("/gate/thresholds", "x appears twice"),
     ]
 
 
