@@ -28,7 +28,7 @@ from training_pipeline.models.revocations.retrains import Retrains
 from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.revocations.standings import standings
 from training_pipeline.models.revocations.tags import TaintTags
-from training_pipeline.models.revocations.told import TaintsTold
+from training_pipeline.models.revocations.unreported import UnreportedTaints
 from training_pipeline.models.revocations.watch import SheetWatch
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.models.versions.alias_watch import AliasWatch
@@ -92,7 +92,7 @@ class Services:
     sheet_watch: SheetWatch
     alias_watch: AliasWatch
     taint_tags: TaintTags
-    taints_told: TaintsTold
+    unreported_taints: UnreportedTaints
     decisions: Decisions
     retrains: Retrains
     retrainer: Retrainer
@@ -230,7 +230,7 @@ def assemble(
             else settings.revocation_seconds,
         ),
         taint_tags=TaintTags(store, tracking),
-        taints_told=TaintsTold(store),
+        unreported_taints=UnreportedTaints(store),
         decisions=decisions,
         retrains=Retrains(store, jobs),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls, revocations.withdrawn),

@@ -16,7 +16,7 @@ from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.domain.errors import GateRefused
 from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.rules.comparison import LATER
-from training_pipeline.domain.rules.near_ties import tie_nearly
+from training_pipeline.domain.rules.near.ties import tie_nearly
 from training_pipeline.domain.rules.split import SplitPlan, least_of, plan_split, tie
 from training_pipeline.domain.split_report import NearReport
 from training_pipeline.sheets.base import OpenSheet

@@ -15,7 +15,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.defs import checks
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.infra import advisory_lock
-from training_pipeline.models.revocations.told import Untold
+from training_pipeline.models.revocations.unreported import Untold
 from training_pipeline.models.revocations.watch import Looked
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
 
@@ -99,12 +99,12 @@ def _look(services: Services) -> Looked | None:
 
 def fail_checks(instance: dg.DagsterInstance, services: Services) -> int:
     """Report the check `still_permitted` as failed for each tainted model of which it was not. Returns how many."""
-    untold = services.taints_told.untold()
+    untold = services.unreported_taints.untold()
     for one in untold:
         # Told before, by a process that died before it noted so: Dagster takes one such report for each partition.
         with suppress(IntegrityError):
             instance.report_runless_asset_event(evaluation(one))
-        services.taints_told.told(one)
+        services.unreported_taints.told(one)
     return len(untold)
 
 

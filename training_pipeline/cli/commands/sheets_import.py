@@ -12,7 +12,7 @@ from rich.console import Console
 
 from training_pipeline.cli.render.imported import found_as_json, show_found
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, Unavailable
-from training_pipeline.domain.rules.chat_format import Severity
+from training_pipeline.domain.rules.examples.chat_format import Severity
 from training_pipeline.domain.training_sheet import Reference, SheetStatus
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.domain.validation import problems_from_validation

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from training_pipeline.domain.rules.chat_format import Severity
+from training_pipeline.domain.rules.examples.chat_format import Severity
 from training_pipeline.sheets.importing.convert import Conversion
 
 _SHOWN = 20

@@ -37,7 +37,7 @@ from training_pipeline.domain.revocations import (
 from training_pipeline.domain.uses import DatasetUse
 from training_pipeline.models.revocations import affected as finding
 from training_pipeline.models.revocations.affected import Found, Model, found
-from training_pipeline.models.revocations.held import held, withdrawn
+from training_pipeline.models.revocations.dataset_revocations import held, withdrawn
 from training_pipeline.models.revocations.proposals import propose
 from training_pipeline.models.revocations.tables import revocations, taints
 from training_pipeline.models.revocations.taints import in_words, taints_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from training_pipeline.domain.rules.chat_format import Problem, no_constant
+from training_pipeline.domain.rules.examples.chat_format import Problem, no_constant
 from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 
 _BYTE_ORDER_MARK = "\ufeff"

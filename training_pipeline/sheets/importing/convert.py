@@ -12,8 +12,9 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from training_pipeline.domain.errors import FieldProblem
-from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.files.row import Row
+from training_pipeline.sheets.importing.duplicates import Seen
 from training_pipeline.sheets.importing.formats.base import CHOICES, Flat, Format, Gathering, Notes
 from training_pipeline.sheets.importing.formats.registry import FORMATS, recognised
 from training_pipeline.sheets.importing.gathering import gathered, shared_tasks
@@ -21,7 +22,6 @@ from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.pairs import Plan, judged, pair_of, plan_of
 from training_pipeline.sheets.importing.reading.file_kind import Source
 from training_pipeline.sheets.importing.request import ImportRequest, flag_of
-from training_pipeline.sheets.importing.seen import Seen
 from training_pipeline.sheets.importing.stored import stored
 from training_pipeline.sheets.importing.tally import MOST_COLUMNS, Tally
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from training_pipeline.domain.rules.chat_format import word_of
+from training_pipeline.domain.rules.examples.chat_format import word_of
 from training_pipeline.domain.usage import DataClassification, Status
 from training_pipeline.schemas.sheet_import import ImportDryRun, ImportTrainingSheet
 from training_pipeline.sheets.importing.mapping import WORDS

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 from training_pipeline.sheets.files.rows import NotUtf8, records_of
 from training_pipeline.sheets.importing.reading.opening import open_text

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from python_calamine import CalamineWorkbook, PasswordError
 
-from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 
 SUFFIXES: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
