@@ -313,8 +313,8 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "uploads/test_imports.py": (
         "uploads/approval.py",
-        "uploads/findings.py",
-        "uploads/sample.py",
+        "uploads/found.py",
+        "uploads/glance.py",
         "uploads/read.py",
     ),
     "web/test_import_page.py": ("web/imports/",),

@@ -14,7 +14,7 @@ from training_pipeline.schemas.base import Answer
 from training_pipeline.schemas.training_sheet import ExportSummary
 from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.request import ImportRequest
-from training_pipeline.uploads.findings import Found
+from training_pipeline.uploads.found import Found
 from training_pipeline.uploads.staging import ID
 
 _SHEET_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"

@@ -12,8 +12,8 @@ from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, SheetStatu
 from training_pipeline.infra.files import is_file
 from training_pipeline.sheets.importing.request import ImportRequest
 from training_pipeline.uploads.approval import approve
-from training_pipeline.uploads.findings import Found
-from training_pipeline.uploads.reader_process import Task, carry_out
+from training_pipeline.uploads.child import Task, carry_out
+from training_pipeline.uploads.found import Found
 from training_pipeline.uploads.staging import Upload, Uploads
 
 

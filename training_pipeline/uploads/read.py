@@ -1,4 +1,4 @@
-"""`python -m training_pipeline.uploads.read OUTCOME` does the task on its standard input; see `reader_process`."""
+"""`python -m training_pipeline.uploads.read OUTCOME` does the task on its standard input; see `child`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.infra.files import replace_file
 from training_pipeline.infra.processes import end_with_parent
 from training_pipeline.sheets.importing.importer import import_sheet
-from training_pipeline.uploads.dry_run import guard_of, look
-from training_pipeline.uploads.findings import Found
+from training_pipeline.uploads.child import Outcome, Task, failure_of, limit_this_process
+from training_pipeline.uploads.found import Found
 from training_pipeline.uploads.limits import too_large_unpacked
-from training_pipeline.uploads.reader_process import Outcome, Task, failure_of, limit_this_process
+from training_pipeline.uploads.look import guard_of, look
 
 
 def done(task: Task) -> Found | None:

@@ -28,7 +28,7 @@ from training_pipeline.domain.errors import (
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.file_lock import hold
 from training_pipeline.sheets.importing.request import ImportRequest
-from training_pipeline.uploads.findings import Found
+from training_pipeline.uploads.found import Found
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.wording import as_field, in_words
 

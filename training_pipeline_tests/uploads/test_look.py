@@ -8,10 +8,10 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.importing.importer import import_sheet
 from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.testing import foreign_files
-from training_pipeline.uploads.findings import Found
+from training_pipeline.uploads.child import Task
+from training_pipeline.uploads.found import Found
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.read import done
-from training_pipeline.uploads.reader_process import Task
 from training_pipeline_tests.uploads.test_imports import HEAD, ROWS, asked
 
 
