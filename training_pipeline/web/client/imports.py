@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
+from training_pipeline.domain.bucket_location import BucketLocation
 from training_pipeline.schemas.sheet_import import ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.training_sheet import TrainingSheetDetails
+from training_pipeline.uploads.staging import Upload
 from training_pipeline.web.client.base import PageCalls, thread
 
 
@@ -21,6 +23,15 @@ class ImportCalls(PageCalls):
     def may_approve(self) -> bool:
         """Whether the caller may say that a training sheet may be trained on."""
         return self.caller.may_act_as(least_role(LocalClient.approve_sheet))
+
+    @property
+    def import_prefixes(self) -> tuple[BucketLocation, ...]:
+        """What the caller may import from buckets lies below these; none where no bucket is allowed."""
+        return self.local.import_prefixes() if self.may_import else ()
+
+    async def fetch_upload(self, url: str, version: str | None) -> Upload:
+        """A new upload, fetched from a bucket."""
+        return await thread(lambda: self.local.fetch_upload(url, version=version))
 
     async def look_at_upload(self, upload_id: str, asked: ImportTrainingSheet) -> ImportDryRun:
         """What an upload would become."""

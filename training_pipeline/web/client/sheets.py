@@ -91,6 +91,10 @@ class SheetCalls(PageCalls):
         """The edit, done."""
         return await thread(self.local.edit_pairs, sheet_id, body)
 
+    async def take_over_sheet(self, sheet_id: str, digest: str) -> TrainingSheetDetails:
+        """Move the pairs of a sheet in a file of others into one of ours."""
+        return await thread(self.local.take_over_sheet, sheet_id, {"digest": digest})
+
     async def undo_edit(self, sheet_id: str, number: int, digest: str) -> TrainingSheetEdit:
         """The edit that took another one back."""
         return await thread(self.local.undo_edit, sheet_id, number, {"digest": digest})
