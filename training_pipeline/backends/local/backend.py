@@ -63,6 +63,7 @@ class LocalBackend(StoredRuns):
     """Runs fine-tuning jobs in processes of this machine."""
 
     name = "local"
+    measures_machine = True
 
     def __init__(
         self,

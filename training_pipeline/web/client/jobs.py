@@ -21,6 +21,7 @@ from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.log import TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.result import TrainingJobResult
+from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.training_jobs.store.facets import Facets
@@ -107,6 +108,11 @@ class JobCalls(PageCalls):
     async def events(self, job_id: str, *, page_size: int) -> TrainingJobEventPage:
         """The newest events of a job."""
         return await thread(self.local.events, job_id, page_size=page_size)
+
+    async def system_metrics(self, job_id: str) -> TrainingJobSystemMetrics:
+        """What the machine did while a job trained: every sample."""
+        call = partial(self.local.system_metrics, job_id, resolution=10_000)
+        return await self.shared(f"system metrics {job_id}", call)
 
     async def log(self, job_id: str, *, offset: int | None) -> TrainingJobLog:
         """A part of what the trainer has printed."""
