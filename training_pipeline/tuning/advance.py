@@ -47,7 +47,8 @@ from training_pipeline.models.evaluation.records import ACTIVE
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.store.estimates import ESTIMATE
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import optimizer, records
 from training_pipeline.tuning.objective import sign_of
 from training_pipeline.tuning.optimizer import Told

@@ -18,7 +18,8 @@ from training_pipeline.databricks.billing import billed
 from training_pipeline.databricks.statements import Statements
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import TERMINAL
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 #: Nothing is billed sooner than this after the end of a job.
