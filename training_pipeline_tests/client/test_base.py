@@ -54,6 +54,7 @@ WRONG: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "approve_sheet": (("small", {"digest": "0"}), {}),
     "edit_pairs": (("small", {"pair_ids": "p-1", "status": "perhaps"}), {}),
     "undo_edit": (("small", 1, {}), {}),
+    "take_over_sheet": (("small", {"digest": "0"}), {}),
     "create_study": (({"name": "A", "job": {"training_config": {"x": 1}}, "space": {"y": {}}, "most_trials": 0},), {}),
     "stop_study": (("none",), {"reason": LONG, "let_finish": "no"}),
     "promote_trial": (("none",), {"trial": 0}),
@@ -71,6 +72,7 @@ def test_both_clients_have_every_verb() -> None:
     only_local |= {"best_losses", "pair_text", "playground_limits", "waiting"}
     # A file comes in as it is sent, which no client of ours does.
     only_local |= {"discard_upload", "receive_upload", "upload", "look_at_upload", "import_upload"}
+    only_local |= {"fetch_upload", "import_prefixes"}
     assert verbs(LocalClient) - verbs(Client) == only_local
 
 
