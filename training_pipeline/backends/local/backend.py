@@ -41,6 +41,7 @@ from training_pipeline.backends.submission import Submission
 from training_pipeline.backends.trainer_contract import (
     ANSWERS_FILE,
     LOSSES_FILE,
+    Sharding,
     answered_questions,
     pair_losses,
     trainer_config,
@@ -89,6 +90,7 @@ class LocalBackend:
         asks_permission: bool = False,
         allowed_models: Sequence[str] = ("*",),
         early_start: bool = False,
+        sharding: Sharding = "auto",
     ) -> None:
         self._runs = runs.absolute()
         self._slots = slots
@@ -98,6 +100,7 @@ class LocalBackend:
         self._models = ModelCatalogue(models_dir, allowed=allowed_models)
         self._asks_permission = asks_permission
         self._early_start = early_start
+        self._sharding = sharding
         #: Locks of runs that this process has started early and not submitted yet.
         self._launching: dict[Path, int] = {}
 
@@ -164,7 +167,7 @@ class LocalBackend:
             with hold(run.run_lock):
                 orders = run.orders()
                 if orders is None:
-                    write_json(run.config, trainer_config(submission, run.path))
+                    write_json(run.config, trainer_config(submission, run.path, sharding=self._sharding))
                     run.write_orders(self._orders(submission, request))
                 elif orders.request != request:
                     raise Conflict(_other_request(run, orders.request, request), hint="Submit it as another attempt.")
