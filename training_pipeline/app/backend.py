@@ -34,6 +34,7 @@ def local_backend(settings: Settings) -> LocalBackend:
         asks_permission=True,
         allowed_models=settings.allowed_base_models,
         early_start=settings.local_early_start,
+        sharding=settings.local_sharding,
     )
 
 

@@ -36,6 +36,7 @@ from training_pipeline.backends.plan import Plan
 from training_pipeline.backends.rehearsal import Rehearsal
 from training_pipeline.backends.submission import Submission
 from training_pipeline.backends.trainer_contract import (
+    Sharding,
     trainer_config,
 )
 from training_pipeline.domain.advice.facts import ModelFacts
@@ -77,6 +78,7 @@ class LocalBackend(StoredRuns):
         asks_permission: bool = False,
         allowed_models: Sequence[str] = ("*",),
         early_start: bool = False,
+        sharding: Sharding = "auto",
     ) -> None:
         super().__init__(Runs(runs))
         self._slots = slots
@@ -86,6 +88,7 @@ class LocalBackend(StoredRuns):
         self._models = ModelCatalogue(models_dir, allowed=allowed_models)
         self._asks_permission = asks_permission
         self._early_start = early_start
+        self._sharding = sharding
         #: Locks of runs that this process has started early and not submitted yet.
         self._launching: dict[Path, int] = {}
 
@@ -151,7 +154,7 @@ class LocalBackend(StoredRuns):
             with hold(run.run_lock):
                 orders = run.orders()
                 if orders is None:
-                    write_json(run.config, trainer_config(submission, run.path))
+                    write_json(run.config, trainer_config(submission, run.path, sharding=self._sharding))
                     run.write_orders(self._orders(submission, request))
                 elif orders.request != request:
                     raise Conflict(_other_request(run, orders.request, request), hint="Submit it as another attempt.")
