@@ -213,10 +213,28 @@ class Trial(Record):
     promoted_job_id: str | None = None
 
 
-def best_of(trials: Iterable[Trial]) -> Trial | None:
-    """The succeeded trial with the lowest loss, the first of equals; None where none has succeeded. Pure."""
-    found = [trial for trial in trials if trial.status is TrialStatus.SUCCEEDED and trial.value is not None]
-    return min(found, key=lambda trial: (trial.value, trial.number), default=None)
+def best_of(trials: Iterable[Trial], *, sign: int = 1) -> Trial | None:
+    """The succeeded trial with the lowest value, the first of equals; None where none has succeeded. Pure.
+
+    With a `sign` of -1 the one with the highest.
+    """
+    found = [(sign * trial.value, trial) for trial in trials if trial.value is not None]
+    done = [(value, trial.number, trial) for value, trial in found if trial.status is TrialStatus.SUCCEEDED]
+    return min(done, key=lambda each: each[:2], default=(None, None, None))[2]
+
+
+def leaders(trials: Iterable[Trial], *, sign: int = 1) -> list[Trial]:
+    """The trials that were the best one when they ended, in that order: how the search got on. Pure.
+
+    With a `sign` of -1 the highest value is the best.
+    """
+    over = [trial for trial in trials if trial.status is TrialStatus.SUCCEEDED and trial.ended_at is not None]
+    found: list[Trial] = []
+    for trial in sorted(over, key=lambda trial: (trial.ended_at, trial.number)):
+        leads = trial.value is not None and (not found or sign * trial.value < sign * (found[-1].value or 0.0))
+        if leads:
+            found.append(trial)
+    return found
 
 
 def common_failure(trials: Iterable[Trial]) -> Trial | None:

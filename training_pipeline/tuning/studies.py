@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,22 +24,26 @@ from training_pipeline.domain.study import (
 )
 from training_pipeline.domain.study_space import middle, probes, problems_of
 from training_pipeline.domain.training_config import JobRequest
+from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor
 from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
 from training_pipeline.tuning import records
-from training_pipeline.tuning.optimizer import Told, importances
+from training_pipeline.tuning.mattered import Importances, WhatMattered
+from training_pipeline.tuning.optimizer import Told
+from training_pipeline.tuning.records import Effort, StudyFacets
 
 
 @dataclass(frozen=True, slots=True)
 class StudyDetails:
-    """A study with its trials, their curves, the best of them, and how much each key mattered."""
+    """A study with its trials, their curves, what their jobs have done, the best, and how much each key mattered."""
 
     study: Study
     trials: list[Trial]
     curves: dict[int, tuple[float, ...]]
+    efforts: dict[int, Effort]
     best: Trial | None
-    importances: dict[str, float]
+    importances: Importances
 
 
 class Studies:
@@ -47,24 +51,44 @@ class Studies:
 
     def __init__(self, store: JobStore, jobs: JobService, backend: FineTuningBackend) -> None:
         self._store, self._jobs, self._backend = store, jobs, backend
+        self._mattered = WhatMattered()
 
     def create(self, request: StudyRequest, *, created_by: str) -> Study:
         """Store a study that runs; again with the same request: the one that is there.
 
-        One trial in the middle of the space is planned, as a dry run. Raises `InvalidRequest` with every problem,
-        `Conflict` where the name is taken, and what planning a job raises: `GateRefused`, `SplitRefused`, `NotFound` …
+        Raises what `plan` does.
         """
         taken = records.find(self._store, request.name)
         if taken is not None:
             return _same(taken, request)
+        estimate = self.plan(request).estimate
+        study = Study(
+            name=request.name,
+            request=request,
+            status=StudyStatus.RUNNING,
+            created_by=created_by,
+            created_at=records.now(),
+            split_predecessor=chosen_predecessor(self._store, request.job),
+            estimate=estimate,
+        )
+        return _same(records.add(self._store, study), request)
+
+    def plan(self, request: StudyRequest) -> DryRun:
+        """The dry run of one trial in the middle of the space; stores nothing.
+
+        Raises `InvalidRequest` with every problem, `Conflict` where the name is taken by another study, and what
+        planning a job raises: `GateRefused`, `SplitRefused`, `NotFound` …
+        """
+        taken = records.find(self._store, request.name)
+        if taken is not None:
+            _same(taken, request)
         problems = problems_of(request)
         sound = not problems
         base = self._base(request, at_middle=sound)
         problems += self._refused(request) if sound else []
-        estimate = None
+        plan = None
         try:
             plan = self._jobs.plan(base)
-            estimate = plan.estimate
             if plan.config.method == "full" and "method" not in request.space.searched:
                 problems += [
                     FieldProblem(f"/space/{name}", "no_effect", "changes nothing: this base model is trained in full")
@@ -80,25 +104,28 @@ class Studies:
         except PipelineError:
             if not problems:
                 raise
-        problems += _of_budget(request, estimate)
-        if problems or estimate is None:
+        problems += _of_budget(request, None if plan is None else plan.estimate)
+        if problems or plan is None:
             raise InvalidRequest("The study cannot be created.", problems=_once(problems))
-        study = Study(
-            name=request.name,
-            request=request,
-            status=StudyStatus.RUNNING,
-            created_by=created_by,
-            created_at=records.now(),
-            split_predecessor=chosen_predecessor(self._store, request.job),
-            estimate=estimate,
-        )
-        return _same(records.add(self._store, study), request)
+        return plan
 
-    def latest(self) -> list[tuple[Study, list[Trial]]]:
-        """The newest studies with their trials. Reads only."""
-        found = records.latest(self._store)
+    def latest(
+        self,
+        *,
+        statuses: Collection[StudyStatus] = (),
+        training_sheet_id: str | None = None,
+        created_by: str | None = None,
+    ) -> list[tuple[Study, list[Trial]]]:
+        """The newest studies that match, with their trials. Reads only."""
+        found = records.latest(
+            self._store, statuses=statuses, training_sheet_id=training_sheet_id, created_by=created_by
+        )
         trials = records.trials_of_all(self._store, [study.name for study in found])
         return [(study, trials[study.name]) for study in found]
+
+    def facets(self) -> StudyFacets:
+        """The values that studies may be filtered by. Reads only."""
+        return records.facets(self._store)
 
     def get(self, name: str) -> Study:
         """A study; raises `NotFound`. Reads only."""
@@ -110,7 +137,8 @@ class Studies:
         trials = records.trials_of(self._store, name)
         curves = records.curves(self._store, trials)
         told = [Told(trial, curves.get(trial.number, ())) for trial in trials]
-        return StudyDetails(study, trials, curves, best_of(trials), importances(study.request, told))
+        efforts = records.efforts(self._store, trials)
+        return StudyDetails(study, trials, curves, efforts, best_of(trials), self._mattered.of(study.request, told))
 
     def stop(self, name: str, *, actor: str, reason: str, let_finish: bool = False) -> Study:
         """Start no more trials, and cancel those that run unless they may finish. Idempotent. Raises `NotFound`.
