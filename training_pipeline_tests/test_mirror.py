@@ -55,6 +55,7 @@ OF_THE_WHOLE: Final = {
     "web/test_csv_to_model.py",
     "web/test_import_page.py",
     "web/test_pages.py",
+    "web/test_studies_page.py",
 }
 
 #: Test files that work from outside, in a browser or another process, with the module where that comes in.
@@ -313,6 +314,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "web/pages/",
         "web/revoke_dialog.py",
         "web/sheets/",
+        "web/studies/",
         "web/shell.py",
         "web/site.py",
         "web/static_files.py",

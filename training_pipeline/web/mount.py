@@ -34,8 +34,11 @@ def mount(app: FastAPI, settings: Settings) -> None:
         model_version,
         models,
         new_job,
+        new_study,
         revocations,
         sheet,
+        studies,
+        study,
         train,
         uses,
     )
@@ -58,6 +61,9 @@ def mount(app: FastAPI, settings: Settings) -> None:
         uses,
         models,
         model_version,
+        studies,
+        study,
+        new_study,
         revocations,
         errors,
     ):
