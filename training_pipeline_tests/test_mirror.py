@@ -133,7 +133,11 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "cli/commands/test_jobs.py": ("cli/commands/jobs_advise.py", "cli/commands/jobs_records.py"),
     "cli/commands/test_models.py": ("cli/render/models.py",),
-    "cli/commands/test_sheets.py": ("cli/commands/sheets_import.py", "cli/render/imported.py"),
+    "cli/commands/test_sheets.py": (
+        "cli/commands/fetched.py",
+        "cli/commands/sheets_import.py",
+        "cli/render/imported.py",
+    ),
     "cli/commands/test_run.py": (
         "app/container.py",
         "cli/render/job.py",
@@ -295,6 +299,8 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "training_jobs/store/test_tables.py": ("models/versions/tables.py",),
     "training_jobs/store/test_jobs.py": ("domain/job.py",),
     "training_jobs/test_concurrency.py": ("backends/early_start.py", "training_jobs/lifecycle/launch.py"),
+    "uploads/remote/test_delta.py": ("uploads/remote/tables.py",),
+    "uploads/test_child.py": ("uploads/limits.py", "uploads/process.py"),
     "uploads/test_imports.py": (
         "uploads/approval.py",
         "uploads/found.py",

@@ -207,7 +207,8 @@ def imports_of(settings: Settings) -> SheetImports:
         seconds=settings.upload_seconds,
     )
     sheets = settings.sheets if settings.sheet_source == "files" else None
-    return SheetImports(Uploads(settings.uploads, limits), sheets, settings.gate_policy)
+    uploads, prefixes = Uploads(settings.uploads, limits), settings.import_prefixes
+    return SheetImports(uploads, sheets, settings.gate_policy, prefixes=prefixes)
 
 
 def playground_limits(settings: Settings) -> AskLimits:
