@@ -235,7 +235,13 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "models/evaluation/results.py",
         "models/evaluation/subjects.py",
     ),
-    "models/promotion/test_promote.py": ("models/promotion/records.py", "models/promotion/tables.py"),
+    "models/evaluation/test_judges.py": ("backends/judging.py",),
+    "models/promotion/test_promote.py": (
+        "models/promotion/evidence.py",
+        "models/promotion/forgetting.py",
+        "models/promotion/records.py",
+        "models/promotion/tables.py",
+    ),
     "models/evaluation/test_figures.py": ("models/evaluation/metrics.py",),
     "models/evaluation/test_suites.py": ("models/evaluation/ancestry.py", "models/evaluation/tables.py"),
     "models/uses/test_ask.py": (
