@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def loss_curve(frame: pd.DataFrame) -> str:
+def loss_curve(frame: pd.DataFrame, *, title: str) -> str:
     """Training and validation loss over steps, as a Markdown image that holds its own PNG."""
     # The object interface: pyplot would keep figures and a backend for the whole process.
     from matplotlib.figure import Figure
@@ -20,6 +20,7 @@ def loss_curve(frame: pd.DataFrame) -> str:
     for name, label in (("train_loss", "training"), ("val_loss", "validation")):
         points = frame.dropna(subset=[name])
         axes.plot(points["step"], points[name], label=label, marker="o" if len(points) < 30 else None, markersize=3)
+    axes.set_title(title, fontsize=9, parse_math=False, wrap=True)
     axes.set_xlabel("step")
     axes.set_ylabel("loss")
     axes.grid(visible=True, alpha=0.3)

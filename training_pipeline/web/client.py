@@ -47,6 +47,7 @@ from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingShee
 from training_pipeline.schemas.sheet_import import ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
 from training_pipeline.schemas.study import Studies, Study, StudyPage
+from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
 from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 from training_pipeline.schemas.uses import Uses
@@ -147,6 +148,11 @@ class PageClient:
     async def events(self, job_id: str, *, page_size: int) -> TrainingJobEventPage:
         """The newest events of a job."""
         return await _thread(self.local.events, job_id, page_size=page_size)
+
+    async def system_metrics(self, job_id: str) -> TrainingJobSystemMetrics:
+        """What the machine did while a job trained: every sample."""
+        call = partial(self.local.system_metrics, job_id, resolution=10_000)
+        return await self._shared(f"system metrics {job_id}", call)
 
     async def log(self, job_id: str, *, offset: int | None) -> TrainingJobLog:
         """A part of what the trainer has printed."""

@@ -75,6 +75,7 @@ class LocalBackend:
     """Runs fine-tuning jobs in processes of this machine."""
 
     name = "local"
+    measures_machine = True
 
     def __init__(
         self,

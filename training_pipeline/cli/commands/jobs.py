@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from training_pipeline.cli.commands import audit, jobs_advise, jobs_log, jobs_records, jobs_result, jobs_watch, paging
+from training_pipeline.cli.commands import (
+    audit,
+    jobs_advise,
+    jobs_log,
+    jobs_records,
+    jobs_result,
+    jobs_system_metrics,
+    jobs_watch,
+    paging,
+)
 from training_pipeline.cli.commands.job_request import (
     BaseModelId,
     BatchSize,
@@ -222,6 +231,7 @@ app.command("events")(jobs_records.events)
 app.command("metrics")(jobs_records.metrics)
 app.command("result")(jobs_result.result)
 app.command("log")(jobs_log.log)
+app.command("system-metrics")(jobs_system_metrics.system_metrics)
 app.command("lineage")(jobs_records.lineage)
 app.command("diff")(jobs_records.diff)
 app.command("compare")(jobs_records.compare)

@@ -10,7 +10,7 @@ import pytest
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.models.promotion.records import PromotionKind
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
-from training_pipeline.web.models.promotion import gate_of, waits_for
+from training_pipeline.web.models.promotion import gate_in_words, gate_of, waits_for
 
 
 def test_a_gate_is_read_as_it_is_typed() -> None:
@@ -41,6 +41,12 @@ def test_a_gate_is_read_as_it_is_typed() -> None:
         ("/gate/thresholds", "'=0.5' is no METRIC=NUMBER"),
         ("/gate/thresholds", "x stands there twice"),
     ]
+
+
+def test_a_gate_is_told_as_it_is_typed() -> None:
+    gate = {"margins": {"exact_match": 0.02, "json_f1": 0.0}, "thresholds": {}, "min_pairs": 30}
+    assert gate_in_words(gate) == "margins exact_match=0.02, json_f1=0"
+    assert gate_in_words({**gate, "thresholds": {"token_loss": 0.1}}).endswith("; thresholds token_loss=0.1")
 
 
 def decisions(*fields: dict[str, Any]) -> ModelPromotions:
