@@ -1,8 +1,7 @@
-// The charts of a study: the best so far over time, and its trials as parallel coordinates. Every number comes from the service.
+// The best trial of a study so far, over time. Every number comes from the service.
 const loading = import("nicegui-echart"); // large: the rest of the page is shown meanwhile
 loading.catch(() => {}); // told where a chart waits for it
 
-const NARROW = 560;
 const number = (value) =>
   value && Math.abs(value) < 1e-3 ? value.toExponential(1).replace(/\.0e/, "e") : Number(value.toPrecision(4)).toLocaleString();
 const duration = (seconds) => {
@@ -16,13 +15,6 @@ const NICE_SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7
 // Seconds between two marks of the axis, so that about five of them are whole minutes or hours.
 const interval = (seconds) => NICE_SECONDS.find((each) => seconds / each <= 7) ?? 86400 * Math.ceil(seconds / 86400 / 7);
 const escaped = (text) => String(text).replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
-// How the line of a trial looks; those drawn later lie above.
-const LOOKS = {
-  pruned: { colour: "chart-5", width: 1, opacity: 0.55, type: "dashed" },
-  running: { colour: "chart-3", width: 1.5, opacity: 0.9, type: "dotted" },
-  succeeded: { colour: "chart-1", width: 1.25, opacity: 0.6, type: "solid" },
-  best: { colour: "chart-2", width: 3, opacity: 1, type: "solid" },
-};
 
 export default {
   template: '<div class="chart-canvas"></div>',
@@ -58,7 +50,7 @@ export default {
         this.chart.on("finished", () => (this.$el.dataset.drawn = Math.round(performance.now())));
       }
       this.chart.resize();
-      this.draw(); // a narrow page has its axes one above the other
+      this.draw();
     },
     colour(token) {
       const probe = document.createElement("span");
@@ -73,47 +65,9 @@ export default {
       const [soft, grid, panel, ink] = ["ink-soft", "chart-grid", "raised", "ink"].map((each) => this.colour(each));
       const text = { color: soft, fontFamily: "Inter, system-ui, sans-serif", fontSize: 11 };
       const tooltip = { confine: true, backgroundColor: panel, borderColor: grid, textStyle: { ...text, color: ink, fontSize: 12 } };
-      const option = this.data.kind === "parallel" ? this.parallel({ ...text, textBorderColor: this.colour("panel"), textBorderWidth: 4 }, soft) : this.progress(text, grid);
-      this.chart.setOption({ animation: false, textStyle: text, tooltip, ...option }, { notMerge: true });
+      this.chart.setOption({ animation: false, textStyle: text, ...this.progress(text, grid, tooltip) }, { notMerge: true });
     },
-    parallel(text, soft) {
-      const narrow = this.$el.clientWidth < NARROW;
-      const axes = this.data.axes.map((axis, dim) => ({
-        dim,
-        name: axis.name,
-        type: axis.type,
-        ...(axis.type === "category" ? { data: axis.choices } : { min: axis.low ?? "dataMin", max: axis.high ?? "dataMax" }),
-        ...(axis.whole ? { minInterval: 1 } : {}),
-        nameLocation: narrow ? "start" : "end",
-        nameGap: narrow ? 8 : 14,
-        nameTextStyle: { ...text, color: soft, fontWeight: 600 },
-        axisLine: { lineStyle: { color: soft } },
-        axisTick: { show: false },
-        axisLabel: { ...text, hideOverlap: true, formatter: axis.type === "category" ? undefined : number },
-        ...(narrow ? { nameTextStyle: { ...text, align: "left", verticalAlign: "bottom", padding: [0, 0, 10, 0], fontWeight: 600 } } : {}),
-      }));
-      const told = ({ data }) =>
-        [`<strong>Trial ${data.number}</strong>`, ...this.data.axes.map((axis, dim) => {
-          const value = data.value[dim];
-          return `${escaped(axis.name)} <b>${escaped(typeof value === "number" ? number(value) : value)}</b>`;
-        })].join("<br>");
-      return {
-        parallelAxis: axes,
-        parallel: narrow
-          ? { layout: "vertical", left: 16, right: 24, top: 40, bottom: 24 }
-          : { left: 48, right: 72, top: 36, bottom: 24 },
-        tooltip: { trigger: "item", confine: true, formatter: told },
-        series: Object.entries(LOOKS).map(([look, { colour, ...style }]) => ({
-          type: "parallel",
-          name: look,
-          inactiveOpacity: 0.08,
-          lineStyle: { ...style, color: this.colour(colour) },
-          emphasis: { lineStyle: { width: style.width + 1.5, opacity: 1 } },
-          data: this.data.lines.filter((line) => line.look === look).map(({ number, values }) => ({ number, value: values })),
-        })),
-      };
-    },
-    progress(text, grid) {
+    progress(text, grid, tooltip) {
       const { best, trials, title } = this.data;
       const last = Math.max(...trials.map(([at]) => at), 0);
       const lead = best.length ? [...best, [last, ...best[best.length - 1].slice(1)]] : [];
@@ -144,8 +98,8 @@ export default {
           splitLine: { lineStyle: { color: grid } },
         },
         tooltip: {
+          ...tooltip,
           trigger: "item",
-          confine: true,
           formatter: ({ value: [at, value, number_] }) =>
             `<strong>Trial ${number_}</strong><br>${escaped(title)} <b>${number(value)}</b><br>after ${duration(at)}`,
         },
