@@ -54,7 +54,7 @@ _SAID: Final = {
 def seen_study(services: Services, name: str, **values: Any) -> Study:
     """Stores the study, with its trials and their jobs; `values` replace its columns, and its sheet as `sheet_id`."""
     study = study_of(name, **values)
-    records.add(services.store, study)
+    records.add(services.store, study.model_copy(update={"status": StudyStatus.FINISHED}))  # so that nobody advances it
     for trial in trials_of(study):
         made = _job(services, study, trial)
         curve = _curve(trial)
@@ -62,6 +62,7 @@ def seen_study(services: Services, name: str, **values: Any) -> Study:
         metrics.add_points(services.store, made, points, len(points))
         with services.store.begin() as connection:
             connection.execute(insert(study_trials).values({**trial.model_dump(), "job_id": made.id}))
+    records.change(services.store, name, {"status": study.status}, status=StudyStatus.FINISHED)
     return study
 
 
