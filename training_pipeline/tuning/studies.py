@@ -27,7 +27,8 @@ from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor
 from training_pipeline.training_jobs.lifecycle.service import JobService
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import records
 from training_pipeline.tuning.mattered import Importances, WhatMattered
 from training_pipeline.tuning.optimizer import Told

@@ -161,7 +161,7 @@ def cancel(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Cancel a training job. A running job is asked to stop and is cancelled once the backend confirms it."""
+    """Cancel a training job. For a running job a stop is requested; it is cancelled once the backend confirms it."""
     with open_client(url, token) as client:
         job = client.cancel(job_id, reason=reason)
     if json:

@@ -45,7 +45,7 @@ class PromotionPanel:
 
     def _form(self) -> None:
         words = "The gate compares it with the version that has the alias, on the same questions."
-        Tag("p", f"{words} Without margins and thresholds it asks what was asked for this alias last.", classes="muted")
+        Tag("p", f"{words} Without margins and thresholds the gate last used for this alias applies.", classes="muted")
         with Tag("div", classes="fields"):
             for name, (title, example, help_text) in _FIELDS.items():
                 with Tag("div", classes="form-field"):
@@ -164,7 +164,7 @@ def gate_of(typed: Mapping[str, str]) -> dict[str, Any] | None:
             if not colon or not name or value is None or (field == "forgetting" and not suite):
                 problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{part!r} is no {form}"))
             elif name in metrics:
-                problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{name} stands there twice"))
+                problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{name} appears twice"))
             else:
                 metrics[name] = value
     if problems:
@@ -224,7 +224,7 @@ def _made(made: ModelPromotion) -> None:
 def _where(made: ModelPromotion) -> str:
     if made.moved_at is not None:
         return f"{made.alias} names {_version(made.model_version)} now."
-    waits = f" It waits for somebody else than {made.actor}." if made.waits else ""
+    waits = f" It needs the approval of a person other than {made.actor}." if made.waits else ""
     return f"{made.alias} still names {_version(made.previous_version)}.{waits}"
 
 
