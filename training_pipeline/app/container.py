@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from training_pipeline.app.alerting import Alerting
 from training_pipeline.app.backend import backend_of, retention_of, tracking_of
@@ -13,6 +14,8 @@ from training_pipeline.app.sheet_source import sheet_source
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.handles import FindsByHandle
+from training_pipeline.databricks.backend import DatabricksBackend
+from training_pipeline.databricks.statements import Statements
 from training_pipeline.datasets.sheet_findings import SheetFindings
 from training_pipeline.datasets.sheet_rows import SheetRows
 from training_pipeline.domain.rules.policy import GatePolicy
@@ -20,6 +23,7 @@ from training_pipeline.infra.database import Database, open_database
 from training_pipeline.models.evaluation.automatic import AutomaticEvaluations
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.judges import Judges
+from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.playground import Playground
@@ -42,6 +46,7 @@ from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 from training_pipeline.tracking.mlflow import RunTracking
+from training_pipeline.training_jobs.lifecycle.actual_costs import ActualCosts
 from training_pipeline.training_jobs.lifecycle.catalog_lineage import CatalogLineage
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.failures import Failures
@@ -56,8 +61,13 @@ from training_pipeline.training_jobs.store.handles import stored_handles
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.urls import Addresses
 from training_pipeline.tuning.advance import Advance
+from training_pipeline.tuning.objective import Objectives
+from training_pipeline.tuning.scoring import Scoring
 from training_pipeline.tuning.studies import Studies
 from training_pipeline.uploads.imports import SheetImports
+
+#: So long the poll of jobs waits for a warehouse that says what was billed.
+_BILLING_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True)
@@ -101,6 +111,8 @@ class Services:
     advance_studies: Advance
     #: Null where nothing of a job is in Unity Catalog.
     catalog_lineage: CatalogLineage | None
+    #: None where jobs are not trained on Databricks, or there is no warehouse to ask.
+    actual_costs: ActualCosts | None
     #: Null where nothing is removed from a volume.
     retention: Retention | None
 
@@ -138,14 +150,9 @@ def assemble(
     refuse_near = not settings.evaluate_near_questions
     suites = Suites(store, source, policy, directory=settings.suites, refuse_near=refuse_near)
     aliases = Aliases(store, tracking, alerting.aliases_moved)
-    versions = ModelVersions(
-        store,
-        permission,
-        backend,
-        tracking,
-        aliases=aliases,
-        standings=partial(standings, store, four_eyes=settings.four_eyes),
-    )
+    stands = partial(standings, store, four_eyes=settings.four_eyes)
+    versions = ModelVersions(store, permission, backend, tracking, aliases=aliases, standings=stands)
+    kept = KeptModels(store, source, policy, backend, suites, standings=stands, refuse_near=refuse_near)
     evaluations = Evaluations(
         store,
         source,
@@ -156,8 +163,10 @@ def assemble(
         versions,
         TrackedFigures(store, tracking),
         Judges(settings.judges, settings.judge_max_classification),
+        kept,
         refuse_near=refuse_near,
     )
+    scoring = Scoring(kept, evaluations)
     estimator = Estimator(store, price_file=settings.price_file, speed_file=settings.machine_speed)
     jobs = JobService(
         store,
@@ -236,11 +245,19 @@ def assemble(
         decisions=decisions,
         retrains=Retrains(store, jobs),
         retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls, revocations.withdrawn),
-        studies=Studies(store, jobs, backend),
-        advance_studies=Advance(store, database, jobs, source),
+        studies=Studies(store, jobs, backend, Objectives(suites, source, policy, backend), scoring),
+        advance_studies=Advance(store, database, jobs, source, scoring),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,
+        actual_costs=_actual_costs(settings, store, backend),
         retention=retention_of(settings, store),
     )
+
+
+def _actual_costs(settings: Settings, store: JobStore, backend: FineTuningBackend) -> ActualCosts | None:
+    if settings.databricks_warehouse_id is None or not isinstance(backend, DatabricksBackend):
+        return None
+    warehouse = Statements(backend.connection, settings.databricks_warehouse_id, _BILLING_SECONDS)
+    return ActualCosts(store, warehouse)
 
 
 def open_services(settings: Settings) -> Services:

@@ -1,4 +1,4 @@
-"""A study: a set of training jobs that search for the configuration with the lowest validation loss."""
+"""A study: a set of training jobs that search for the configuration with the best validation loss or score."""
 
 from __future__ import annotations
 
@@ -113,9 +113,17 @@ class StudyRequest(Value):
         description="The training job that all trials are like, but for what is searched."
     )
     space: Annotated[SearchSpace, Field(strict=False)] = Field(description="What is searched.")
-    objective: Literal["val_loss"] = Field(
-        "val_loss", description="What is to be low: the validation loss.", examples=["val_loss"]
+    objective: Literal["val_loss", "suite"] = Field(
+        "val_loss",
+        description="What chooses: the validation loss, or the metric on one half of the suite.",
+        examples=["val_loss"],
     )
+    suite: str | None = Field(
+        None,
+        description="An evaluation suite that says how good the best trial is: with its other half where it chooses.",
+        examples=["triage-2026-11"],
+    )
+    metric: str = Field("exact_match", description="The metric of the suite.", examples=["exact_match"])
     sampler: Literal["tpe", "random"] = Field(
         "tpe",
         description="How configurations are chosen: from the results of earlier trials, or at random.",
@@ -197,7 +205,7 @@ class Trial(Record):
     params: dict[str, Any]
     status: TrialStatus
     job_id: str | None = None
-    #: The validation loss of a trial that succeeded.
+    #: The validation loss, or the score, of a trial that succeeded.
     value: float | None = None
     #: How many of its evaluations the pruner has judged.
     judged: int = 0

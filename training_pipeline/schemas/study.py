@@ -9,11 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain import study as domain
 from training_pipeline.domain.study import StudyStatus, TrialStatus, best_of, leaders, spent
+from training_pipeline.models.evaluation.records import EvaluationStatus
+from training_pipeline.models.evaluation.suite import Half
 from training_pipeline.schemas.advice import Estimate
 from training_pipeline.schemas.base import Answer
 from training_pipeline.schemas.lineage import DIGEST
 from training_pipeline.schemas.requests import CreateTrainingJob
+from training_pipeline.tuning.objective import sign_of
 from training_pipeline.tuning.records import Effort
+from training_pipeline.tuning.scoring import figure_of
 from training_pipeline.tuning.studies import StudyDetails
 
 JOB: Final = "tj-20261123-072145-9f3a2c"
@@ -79,7 +83,7 @@ class StudyTrial(Answer):
     )
     job_id: str | None = Field(description="Its training job; null before there is one.", examples=[JOB])
     value: float | None = Field(
-        description="Its validation loss: chosen by the same pairs, so lower than on others. Null unless it succeeded.",
+        description="Its validation loss, or score on the half of the suite that chooses. Null unless it succeeded.",
         examples=[0.418],
     )
     curve: list[float] = Field(description="Validation loss after each evaluation so far.", examples=[[0.9, 0.52]])
@@ -117,7 +121,7 @@ class Study(Answer):
     trials: dict[TrialStatus, int] = Field(description="Trials so far, by status.", examples=[{"succeeded": 12}])
     best_trial: int | None = Field(description="Number of the best trial so far.", examples=[3])
     best_value: float | None = Field(
-        description="Its validation loss. It is selected: the same pairs chose it, so that it flatters the model.",
+        description="Its validation loss, or score. Selected: the same pairs chose it, so that it flatters the model.",
         examples=[0.418],
     )
     measure: str = Field(
@@ -128,22 +132,23 @@ class Study(Answer):
     @classmethod
     def fields_of(cls, study: domain.Study, trials: list[domain.Trial]) -> dict[str, Any]:
         """Its fields."""
-        best, counts = best_of(trials), dict.fromkeys(TrialStatus, 0)
+        request, counts = study.request, dict.fromkeys(TrialStatus, 0)
+        best = best_of(trials, sign=sign_of(request))
         for trial in trials:
             counts[trial.status] += 1
         names = ("name", "status", "why", "message", "created_by", "created_at", "ended_at")
         return {
             **{name: getattr(study, name) for name in names},
-            "training_sheet_id": study.request.job.training_sheet_id,
-            "model_name": study.request.job.model_name,
-            **{name: getattr(study.request, name) for name in ("most_trials", "hours", "cost")},
+            "training_sheet_id": request.job.training_sheet_id,
+            "model_name": request.job.model_name,
+            **{name: getattr(request, name) for name in ("most_trials", "hours", "cost")},
             "estimated_cost": spent(trials),
             "currency": study.estimate.currency,
             "trials": {status: count for status, count in counts.items() if count},
             "best_trial": None if best is None else best.number,
             "best_value": None if best is None else best.value,
-            "measure": study.request.objective,
-            "is_higher_better": False,
+            "measure": request.metric if request.objective == "suite" else "val_loss",
+            "is_higher_better": sign_of(request) < 0,
         }
 
     @classmethod
@@ -168,12 +173,54 @@ class StudyLeader(Answer):
     value: float = Field(description="What it came to.", examples=[0.418])
 
 
+class StudyReport(Answer):
+    """How good the best trial is on pairs that did not choose it: on an evaluation suite, or on a half held back."""
+
+    trial: int = Field(description="Number of the trial.", examples=[3])
+    suite: str = Field(description="The evaluation suite.", examples=["triage-2026-11"])
+    half: Half | None = Field(description="The half of it; null for all of its pairs.", examples=["held_back"])
+    status: EvaluationStatus = Field(description="How far the evaluation is.", examples=["succeeded"])
+    metric: str = Field(description="The metric.", examples=["exact_match"])
+    value: float | None = Field(description="The score; null until there is one.", examples=[0.77])
+    lower: float | None = Field(description="Lower end of its interval.", examples=[0.65])
+    upper: float | None = Field(description="Upper end of its interval.", examples=[0.86])
+    level: float | None = Field(description="How sure the interval is.", examples=[0.95])
+    pairs: int = Field(description="Pairs that have a score.", examples=[40])
+    message: str = Field(description="What it waits for, or why there is no score.", examples=[""])
+
+    @classmethod
+    def of(cls, found: StudyDetails) -> Self | None:
+        """The report of a study; None where there is none yet. Pure."""
+        report, best, request = found.report, found.best, found.study.request
+        if report is None or best is None:
+            return None
+        figure = figure_of(request, report)
+        missing = figure is None and report.status is EvaluationStatus.SUCCEEDED
+        said = f"No pair has a score of {request.metric}." if missing else report.error or report.message
+        return cls(
+            trial=best.number,
+            suite=report.suite_name,
+            half=report.half,
+            status=report.status,
+            metric=request.metric,
+            value=None if figure is None else figure.estimate,
+            lower=None if figure is None else figure.lower,
+            upper=None if figure is None else figure.upper,
+            level=None if figure is None else figure.level,
+            pairs=0 if figure is None else figure.n,
+            message=said,
+        )
+
+
 class StudyPage(Study):
     """A study with its trials."""
 
     request: domain.StudyRequest = Field(description="What was asked for.")
     estimate: Estimate = Field(description="Of one trial in the middle of the space, when the study was created.")
     dataset_digest: str | None = Field(description="What every trial is trained on.", examples=[DIGEST])
+    report: StudyReport | None = Field(
+        description="How good its best trial is on pairs that did not choose it; null where no suite says it yet."
+    )
     importances: dict[str, float] = Field(
         description="How much of the differences each value makes, of 1 in all; empty before 8 trials have succeeded.",
         examples=[{"learning_rate": 0.8, "lora_rank": 0.2}],
@@ -195,10 +242,11 @@ class StudyPage(Study):
             request=study.request,
             estimate=Estimate.model_validate(study.estimate),
             dataset_digest=study.dataset_digest,
+            report=StudyReport.of(found),
             importances=dict(found.importances.shares),
             importances_reason=found.importances.reason,
             trained_seconds=sum(done.seconds or 0.0 for done in found.efforts.values()),
-            leaders=[_leader(study, trial) for trial in leaders(found.trials)],
+            leaders=[_leader(study, trial) for trial in leaders(found.trials, sign=sign_of(study.request))],
             all_trials=[_trial(found, trial) for trial in found.trials],
         )
 

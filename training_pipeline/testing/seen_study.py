@@ -73,7 +73,9 @@ def study_page(*, trials: Iterable[Trial] | None = None) -> StudyPage:
     curves = {trial.number: _curve(trial) for trial in made}
     efforts = {trial.number: Effort(20 * len(curves[trial.number]), 80, 550.0) for trial in made}
     best = best_of(made)
-    found = StudyDetails(study=study, trials=made, curves=curves, efforts=efforts, best=best, importances=Importances())
+    found = StudyDetails(
+        study=study, trials=made, curves=curves, efforts=efforts, best=best, report=None, importances=Importances()
+    )
     return StudyPage.of_details(found)
 
 

@@ -24,6 +24,7 @@ from training_pipeline.domain.study import (
 )
 from training_pipeline.domain.study_space import middle, probes, problems_of
 from training_pipeline.domain.training_config import JobRequest
+from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor
 from training_pipeline.training_jobs.lifecycle.service import JobService
@@ -31,28 +32,35 @@ from training_pipeline.training_jobs.store.events import EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import records
 from training_pipeline.tuning.mattered import Importances, WhatMattered
+from training_pipeline.tuning.objective import Objectives, sign_of
 from training_pipeline.tuning.optimizer import Told
 from training_pipeline.tuning.records import Effort, StudyFacets
+from training_pipeline.tuning.scoring import Scoring, figure_of
 
 
 @dataclass(frozen=True, slots=True)
 class StudyDetails:
-    """A study with its trials, their curves, what their jobs have done, the best, and how much each key mattered."""
+    """A study with its trials: their curves, what their jobs have done, the best, how good it is, and what mattered."""
 
     study: Study
     trials: list[Trial]
     curves: dict[int, tuple[float, ...]]
     efforts: dict[int, Effort]
     best: Trial | None
+    #: Of the best trial, on pairs that did not choose it; None where there is none.
+    report: Evaluation | None
     importances: Importances
 
 
 class Studies:
     """Creates, finds and ends studies. It starts no trial itself."""
 
-    def __init__(self, store: JobStore, jobs: JobService, backend: FineTuningBackend) -> None:
+    def __init__(
+        self, store: JobStore, jobs: JobService, backend: FineTuningBackend, objectives: Objectives, scoring: Scoring
+    ) -> None:
         self._store, self._jobs, self._backend = store, jobs, backend
         self._mattered = WhatMattered()
+        self._objectives, self._scoring = objectives, scoring
 
     def create(self, request: StudyRequest, *, created_by: str) -> Study:
         """Store a study that runs; again with the same request: the one that is there.
@@ -75,7 +83,7 @@ class Studies:
         return _same(records.add(self._store, study), request)
 
     def plan(self, request: StudyRequest) -> DryRun:
-        """The dry run of one trial in the middle of the space; stores nothing.
+        """The dry run of one trial in the middle of the space, with a look at the suite; stores nothing.
 
         Raises `InvalidRequest` with every problem, `Conflict` where the name is taken by another study, and what
         planning a job raises: `GateRefused`, `SplitRefused`, `NotFound` …
@@ -106,6 +114,8 @@ class Studies:
             if not problems:
                 raise
         problems += _of_budget(request, None if plan is None else plan.estimate)
+        if plan is not None:
+            problems += self._objectives.problems_of(request)
         if problems or plan is None:
             raise InvalidRequest("The study cannot be created.", problems=_once(problems))
         return plan
@@ -139,7 +149,10 @@ class Studies:
         curves = records.curves(self._store, trials)
         told = [Told(trial, curves.get(trial.number, ())) for trial in trials]
         efforts = records.efforts(self._store, trials)
-        return StudyDetails(study, trials, curves, efforts, best_of(trials), self._mattered.of(study.request, told))
+        best = best_of(trials, sign=sign_of(study.request))
+        report = self._scoring.reported(study.request, best)
+        mattered = self._mattered.of(study.request, told)
+        return StudyDetails(study, trials, curves, efforts, best, report, mattered)
 
     def stop(self, name: str, *, actor: str, reason: str, let_finish: bool = False) -> Study:
         """Start no more trials, and cancel those that run unless they may finish. Idempotent. Raises `NotFound`.
@@ -168,10 +181,12 @@ class Studies:
             if job.status in {*ACTIVE, JobStatus.SUCCEEDED}:
                 return job
 
+        report = self._scoring.reported(study.request, trial)
+
         def also(connection: Connection, job: TrainingJob) -> None:
             if not records.promoted(connection, trial, job.id):
                 raise _Overtaken
-            record_event(connection, job.id, EventType.INFO, _said(study, trial), actor)
+            record_event(connection, job.id, EventType.INFO, _said(study, trial, report), actor)
 
         try:
             return self._jobs.create(winning_request(study, trial), created_by=actor, also=also)
@@ -184,7 +199,7 @@ class Studies:
             if study.status in LIVE_STUDIES:
                 hint = "Wait, stop it, or name a trial that has succeeded."
                 raise Conflict(f"The study {study.name} has not ended: its best trial may not be the last.", hint=hint)
-            best = best_of(trials)
+            best = best_of(trials, sign=sign_of(study.request))
             if best is None:
                 raise Conflict(f"No trial of the study {study.name} has succeeded.")
             return best
@@ -264,9 +279,17 @@ def _of_budget(request: StudyRequest, estimate: Estimate | None) -> list[FieldPr
     return found
 
 
-def _said(study: Study, trial: Trial) -> str:
-    value = "" if trial.value is None else f" of {trial.value:.6g}"
-    return (
-        f"Configuration of trial {trial.number} of the study {study.name}. Its validation loss{value} is selected: the "
-        "same pairs chose it, so that it flatters the model. Evaluate the model on a suite."
-    )
+def _said(study: Study, trial: Trial, report: Evaluation | None) -> str:
+    """What the job of a winner says of how good its configuration is."""
+    request, value = study.request, "" if trial.value is None else f" of {trial.value:.6g}"
+    head = f"Configuration of trial {trial.number} of the study {study.name}."
+    if request.objective == "suite":
+        chosen = f"Its {request.metric}{value} on one half of the suite {request.suite}"
+    else:
+        chosen = f"Its validation loss{value}"
+    selected = f"{head} {chosen} is selected: the same pairs chose it, so that it flatters the model."
+    figure = None if report is None else figure_of(request, report)
+    if report is None or report.status is not EvaluationStatus.SUCCEEDED or figure is None:
+        return f"{selected} Evaluate the model on a suite."
+    where = "the other half" if report.half else f"the suite {request.suite}"
+    return f"{selected} On {where}, which chose nothing, its {request.metric} is {figure.estimate:.6g}."

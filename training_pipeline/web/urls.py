@@ -24,6 +24,7 @@ MODELS: Final = f"{HOME}/models"
 STUDIES: Final = f"{HOME}/studies"
 NEW_STUDY: Final = f"{HOME}/new-study"
 IMPORT: Final = f"{HOME}/import"
+ESTIMATES: Final = f"{HOME}/estimates"
 _TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
 
 

@@ -309,6 +309,13 @@ def test_the_advice_on_a_job(client: Client, local: LocalClient, done: TrainingJ
     assert found.actual_seconds == client.get(done.id).duration_seconds
 
 
+def test_how_good_estimates_have_been(client: Client, local: LocalClient, done: TrainingJob) -> None:
+    found = client.estimates()
+    assert found == local.estimates()
+    assert (found.overall.jobs, found.jobs) == (0, [])
+    assert found.without >= 1
+
+
 def test_the_audit_export(client: Client, local: LocalClient, done: TrainingJob) -> None:
     """Files of the same names, and of the same bytes but for the one that has the time."""
     for made, ours in (

@@ -39,6 +39,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "system_metrics": lambda client: client.system_metrics("x"),
     "lineage": lambda client: client.lineage("x"),
     "advice": lambda client: client.advice("x"),
+    "estimates": lambda client: client.estimates(),
     "diff": lambda client: client.diff("x", "y"),
     "compare": lambda client: client.compare(["x", "y"]),
     "follow": lambda client: client.follow("x"),

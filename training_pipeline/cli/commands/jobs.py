@@ -10,6 +10,7 @@ import typer
 from training_pipeline.cli.commands import (
     audit,
     jobs_advise,
+    jobs_estimates,
     jobs_log,
     jobs_records,
     jobs_result,
@@ -226,6 +227,7 @@ def retry(
 
 
 app.command("advise")(jobs_advise.advise)
+app.command("estimates")(jobs_estimates.estimates)
 app.command("watch")(jobs_watch.watch)
 app.command("events")(jobs_records.events)
 app.command("metrics")(jobs_records.metrics)

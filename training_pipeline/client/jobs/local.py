@@ -29,6 +29,7 @@ from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
 from training_pipeline.schemas.comparison import TrainingJobComparison
 from training_pipeline.schemas.diff import TrainingJobDiff
+from training_pipeline.schemas.estimates import EstimatesSoFar
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.log import BYTES, TrainingJobLog
@@ -40,6 +41,7 @@ from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJ
 from training_pipeline.schemas.training_sheet import (
     DryRun,
 )
+from training_pipeline.training_jobs.store.estimates import estimates
 from training_pipeline.training_jobs.store.facets import Facets, facets
 from training_pipeline.training_jobs.store.idempotency import body_hash
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP, best_losses, metric_series
@@ -221,6 +223,11 @@ class LocalJobs(OnServices):
     def advice(self, job_id: str) -> TrainingJobAdvice:
         """See `Client`."""
         return job_advice(self._services.store, job_id)
+
+    @needs(Role.VIEWER)
+    def estimates(self) -> EstimatesSoFar:
+        """See `Client`."""
+        return EstimatesSoFar.of(estimates(self._services.store))
 
     @needs(Role.VIEWER)
     def diff(

@@ -17,6 +17,7 @@ from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.comparison import TrainingJobComparison
 from training_pipeline.schemas.diff import TrainingJobDiff
+from training_pipeline.schemas.estimates import EstimatesSoFar
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.log import BYTES, TrainingJobLog
@@ -149,6 +150,10 @@ class RemoteJobs(OverHttp):
     def advice(self, job_id: str) -> TrainingJobAdvice:
         """See `Client`."""
         return self._service.ask(TrainingJobAdvice, "GET", _job(job_id, "/advice"))
+
+    def estimates(self) -> EstimatesSoFar:
+        """See `Client`."""
+        return self._service.ask(EstimatesSoFar, "GET", "/estimates")
 
     def diff(
         self,

@@ -29,7 +29,7 @@ class TrackedFigures:
         self._store, self._tracking = store, tracking
 
     def write_due(self, *, seconds: float = 20.0) -> int:
-        """Tell MLflow about the evaluations it has not heard of, for so many seconds; how many.
+        """Tell MLflow about the evaluations of versions it has not heard of, for so many seconds; how many.
 
         Raises nothing of MLflow's. What it does not take keeps nothing else back, and is tried again for a week.
         """
@@ -38,6 +38,7 @@ class TrackedFigures:
         query = (
             select(model_evaluations)
             .where(table.status == EvaluationStatus.SUCCEEDED, table.logged_at.is_(None))
+            .where(table.model_version != "")
             .where(table.finished_at > func.now() - _TRIED)
             .order_by(table.created_at)
         )

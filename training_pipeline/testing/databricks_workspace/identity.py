@@ -18,7 +18,8 @@ def routes(workspace: Workspace) -> list[Route]:
 
     async def me(request: Request) -> JSONResponse:
         user = request.scope["user"]
-        return JSONResponse({"id": "1", "userName": user, "displayName": user, "active": True})
+        facts = {"id": "1", "userName": user, "displayName": user, "active": True}
+        return JSONResponse(facts, headers={"X-Databricks-Org-Id": workspace.workspace_id})
 
     config.public = True  # type: ignore[attr-defined]
     return [

@@ -16,6 +16,7 @@ from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.comparison import TrainingJobComparison
 from training_pipeline.schemas.diff import TrainingJobDiff
+from training_pipeline.schemas.estimates import EstimatesSoFar
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.log import TrainingJobLog
@@ -104,6 +105,10 @@ class JobCalls(PageCalls):
     async def advice(self, job_id: str) -> TrainingJobAdvice:
         """What was advised when the job was created, and what its figures say."""
         return await self.shared(f"advice {job_id}", partial(self.local.advice, job_id))
+
+    async def estimates(self) -> EstimatesSoFar:
+        """How good estimates of training time have been."""
+        return await self.shared("estimates", self.local.estimates)
 
     async def events(self, job_id: str, *, page_size: int) -> TrainingJobEventPage:
         """The newest events of a job."""

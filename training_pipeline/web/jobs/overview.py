@@ -57,6 +57,7 @@ def _results(job: TrainingJob, estimate: Estimate | None) -> None:
             with fact("Estimated duration"):
                 Tag("span", formats.seconds(estimate.time.middle))
                 Tag("span", between(estimate.time, formats.seconds), classes="help")
+                link("How good estimates are", urls.ESTIMATES)
         if job.uc_model_version is not None:
             with fact("Model"):
                 version_of(job)

@@ -22,6 +22,8 @@ def asked_for(study: StudyPage) -> None:
                         Tag("td", said)
         with panel("How it is searched", name="how"), Tag("dl", classes="facts"):
             text_fact("Objective", f"the {'highest' if study.is_higher_better else 'lowest'} {words.measure(study)}")
+            if asked.suite is not None:
+                text_fact("Suite", f"{asked.suite}, by {asked.metric}")
             text_fact("Sampler", f"{asked.sampler}, seed {asked.seed}")
             text_fact("Pruner", asked.pruner.kind)
             if asked.pruner.kind != "none":

@@ -28,7 +28,7 @@ class BestPanel:
     def show(self, study: StudyPage) -> None:
         """Show the study as it now is."""
         best = next((trial for trial in study.all_trials if trial.number == study.best_trial), None)
-        self._place.show((best, study.status), lambda: self._best(study, best))
+        self._place.show((best, study.status, study.report), lambda: self._best(study, best))
 
     def _best(self, study: StudyPage, best: StudyTrial | None) -> None:
         if best is None:
@@ -39,7 +39,9 @@ class BestPanel:
             Tag("span", f"{words.measure(study)} ")
             Tag("span", formats.loss(best.value), classes="strong")
             Tag("span", "selected", classes="tag")
-        Tag("p", f"{words.SELECTED} {_ADVICE}", classes="help")
+        Tag("p", words.SELECTED if study.report else f"{words.SELECTED} {_ADVICE}", classes="help")
+        if study.report is not None:
+            Tag("p", f"{words.reported(study.report)}.", classes="reported")
         with Tag("dl", classes="facts"):
             for name in study.request.space.searched:
                 text_fact(formats.words(name), words.value(best.params.get(name)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from training_pipeline.domain.study import LIVE_TRIALS, StudyStatus, TrialStatus
-from training_pipeline.schemas.study import Study
+from training_pipeline.schemas.study import Study, StudyReport
 from training_pipeline.web import formats
 from training_pipeline.web.elements import word_badge
 
@@ -63,3 +63,13 @@ def spent(study: Study) -> str:
     if study.cost is not None:
         return f"{formats.money(study.estimated_cost)} of {money(study.cost, study)}"
     return money(study.estimated_cost, study) if study.currency is not None else ""
+
+
+def reported(report: StudyReport) -> str:
+    """How good the best trial is on pairs that did not choose it."""
+    where = f"On {'the half that was held back of ' if report.half else ''}the suite {report.suite}"
+    if report.value is None:
+        return f"{where} it has no {report.metric}: {report.message or report.status}"
+    known = report.lower is not None and report.upper is not None
+    ends = f"{formats.figure(report.lower)} to {formats.figure(report.upper)}, " if known else ""
+    return f"{where}: {report.metric} {formats.figure(report.value)} ({ends}{report.pairs:,} pairs)"
