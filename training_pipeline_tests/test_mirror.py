@@ -57,6 +57,7 @@ OF_THE_WHOLE: Final = {
     "web/test_csv_to_model.py",
     "web/test_import_page.py",
     "web/test_pages.py",
+    "web/test_studies_page.py",
     "web/test_promotion_page.py",
 }
 
@@ -348,6 +349,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "web/pages/",
         "web/revoke_dialog.py",
         "web/sheets/",
+        "web/studies/",
         "web/shell.py",
         "web/site.py",
         "web/static_files.py",

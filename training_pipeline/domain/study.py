@@ -231,6 +231,20 @@ def best_of(trials: Iterable[Trial], *, sign: int = 1) -> Trial | None:
     return min(done, key=lambda each: each[:2], default=(None, None, None))[2]
 
 
+def leaders(trials: Iterable[Trial], *, sign: int = 1) -> list[Trial]:
+    """The trials that were the best one when they ended, in that order: how the search got on. Pure.
+
+    With a `sign` of -1 the highest value is the best.
+    """
+    over = [trial for trial in trials if trial.status is TrialStatus.SUCCEEDED and trial.ended_at is not None]
+    found: list[Trial] = []
+    for trial in sorted(over, key=lambda trial: (trial.ended_at, trial.number)):
+        leads = trial.value is not None and (not found or sign * trial.value < sign * (found[-1].value or 0.0))
+        if leads:
+            found.append(trial)
+    return found
+
+
 def common_failure(trials: Iterable[Trial]) -> Trial | None:
     """The last of `SAME_FAILURES` trials that failed of one cause; None where there are not so many. Pure."""
     seen: dict[str | None, int] = {}

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain import study as domain
-from training_pipeline.domain.study import StudyStatus, TrialStatus, best_of, spent
+from training_pipeline.domain.study import StudyStatus, TrialStatus, best_of, leaders, spent
 from training_pipeline.models.evaluation.records import EvaluationStatus
 from training_pipeline.models.evaluation.suite import Half
 from training_pipeline.schemas.advice import Estimate
@@ -16,6 +16,7 @@ from training_pipeline.schemas.base import Answer
 from training_pipeline.schemas.lineage import DIGEST
 from training_pipeline.schemas.requests import CreateTrainingJob
 from training_pipeline.tuning.objective import sign_of
+from training_pipeline.tuning.records import Effort
 from training_pipeline.tuning.scoring import figure_of
 from training_pipeline.tuning.studies import StudyDetails
 
@@ -86,6 +87,11 @@ class StudyTrial(Answer):
         examples=[0.418],
     )
     curve: list[float] = Field(description="Validation loss after each evaluation so far.", examples=[[0.9, 0.52]])
+    lowest_loss: float | None = Field(description="The lowest of them.", examples=[0.52])
+    steps: int | None = Field(description="Optimizer steps so far.", examples=[400])
+    planned_steps: int | None = Field(description="Optimizer steps of the whole training.", examples=[900])
+    duration_seconds: float | None = Field(description="How long it trained; null before it ended.", examples=[185.0])
+    pruned_at: int | None = Field(description="The evaluation after which it was told to stop.", examples=[2])
     cause: str | None = Field(description="Code of what made it fail.", examples=["backend_failed"])
     message: str = Field(description="Why it ended.", examples=["pruned at evaluation 2: 5th of 6"])
     estimated_seconds: float | None = Field(description="How long it was estimated to train.", examples=[185.0])
@@ -108,6 +114,10 @@ class Study(Answer):
     created_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
     ended_at: datetime | None = Field(description="When it ended.", examples=["2026-11-23T09:21:45Z"])
     most_trials: int = Field(description="Trials in all, at most.", examples=[20])
+    hours: float | None = Field(description="Hours from its creation after which it ends.", examples=[8.0])
+    cost: float | None = Field(description="What all trials may cost, by estimate.", examples=[50.0])
+    estimated_cost: float = Field(description="What its trials cost so far, by estimate.", examples=[4.2])
+    currency: str | None = Field(description="Of both; null where there is no price list.", examples=["EUR"])
     trials: dict[TrialStatus, int] = Field(description="Trials so far, by status.", examples=[{"succeeded": 12}])
     best_trial: int | None = Field(description="Number of the best trial so far.", examples=[3])
     best_value: float | None = Field(
@@ -131,7 +141,9 @@ class Study(Answer):
             **{name: getattr(study, name) for name in names},
             "training_sheet_id": request.job.training_sheet_id,
             "model_name": request.job.model_name,
-            "most_trials": request.most_trials,
+            **{name: getattr(request, name) for name in ("most_trials", "hours", "cost")},
+            "estimated_cost": spent(trials),
+            "currency": study.estimate.currency,
             "trials": {status: count for status, count in counts.items() if count},
             "best_trial": None if best is None else best.number,
             "best_value": None if best is None else best.value,
@@ -150,6 +162,15 @@ class Studies(Answer):
 
     studies: list[Study] = Field(description="The studies, newest first, 200 at most.")
     total: int = Field(description="How many these are.", examples=[1])
+
+
+class StudyLeader(Answer):
+    """A trial that was the best one when it ended."""
+
+    trial: int = Field(description="Number of the trial.", examples=[3])
+    at: datetime = Field(description="When it ended.", examples=["2026-11-23T08:21:45Z"])
+    seconds: float = Field(description="How long after the study was created.", examples=[3600.0])
+    value: float = Field(description="What it came to.", examples=[0.418])
 
 
 class StudyReport(Answer):
@@ -196,7 +217,6 @@ class StudyPage(Study):
 
     request: domain.StudyRequest = Field(description="What was asked for.")
     estimate: Estimate = Field(description="Of one trial in the middle of the space, when the study was created.")
-    estimated_cost: float = Field(description="What its trials cost so far, by estimate.", examples=[4.2])
     dataset_digest: str | None = Field(description="What every trial is trained on.", examples=[DIGEST])
     report: StudyReport | None = Field(
         description="How good its best trial is on pairs that did not choose it; null where no suite says it yet."
@@ -205,26 +225,46 @@ class StudyPage(Study):
         description="How much of the differences each value makes, of 1 in all; empty before 8 trials have succeeded.",
         examples=[{"learning_rate": 0.8, "lora_rank": 0.2}],
     )
+    importances_reason: str = Field(
+        description="Why there are none; empty where there are some.",
+        examples=["It can be told once 8 trials have succeeded; 3 have so far."],
+    )
+    trained_seconds: float = Field(description="How long its trials that ended trained, together.", examples=[2220.0])
+    leaders: list[StudyLeader] = Field(description="The best so far over time: every trial that took the lead.")
     all_trials: list[StudyTrial] = Field(description="The trials, by number.")
 
     @classmethod
     def of_details(cls, found: StudyDetails) -> Self:
         """The study as it is shown."""
         study = found.study
-        shown = [
-            StudyTrial(
-                **{name: getattr(trial, name) for name in StudyTrial.model_fields if name != "curve"},
-                curve=list(found.curves.get(trial.number, ())),
-            )
-            for trial in found.trials
-        ]
         return cls(
             **cls.fields_of(study, found.trials),
             request=study.request,
             estimate=Estimate.model_validate(study.estimate),
-            estimated_cost=spent(found.trials),
             dataset_digest=study.dataset_digest,
             report=StudyReport.of(found),
-            importances=found.importances,
-            all_trials=shown,
+            importances=dict(found.importances.shares),
+            importances_reason=found.importances.reason,
+            trained_seconds=sum(done.seconds or 0.0 for done in found.efforts.values()),
+            leaders=[_leader(study, trial) for trial in leaders(found.trials, sign=sign_of(study.request))],
+            all_trials=[_trial(found, trial) for trial in found.trials],
         )
+
+
+def _trial(found: StudyDetails, trial: domain.Trial) -> StudyTrial:
+    curve = found.curves.get(trial.number, ())
+    done = found.efforts.get(trial.number, Effort(None, None, None))
+    return StudyTrial(
+        **{name: getattr(trial, name) for name in StudyTrial.model_fields if name in domain.Trial.model_fields},
+        curve=list(curve),
+        lowest_loss=min(curve, default=None),
+        steps=done.steps,
+        planned_steps=done.planned_steps,
+        duration_seconds=done.seconds,
+    )
+
+
+def _leader(study: domain.Study, trial: domain.Trial) -> StudyLeader:
+    at = trial.ended_at or study.created_at
+    seconds = (at - study.created_at).total_seconds()
+    return StudyLeader.model_validate({"trial": trial.number, "at": at, "seconds": seconds, "value": trial.value})

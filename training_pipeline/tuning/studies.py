@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,27 +25,31 @@ from training_pipeline.domain.study import (
 from training_pipeline.domain.study_space import middle, probes, problems_of
 from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
+from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor
 from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.store.events import EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import records
+from training_pipeline.tuning.mattered import Importances, WhatMattered
 from training_pipeline.tuning.objective import Objectives, sign_of
-from training_pipeline.tuning.optimizer import Told, importances
+from training_pipeline.tuning.optimizer import Told
+from training_pipeline.tuning.records import Effort, StudyFacets
 from training_pipeline.tuning.scoring import Scoring, figure_of
 
 
 @dataclass(frozen=True, slots=True)
 class StudyDetails:
-    """A study with its trials, their curves, the best of them, how good it is, and how much each key mattered."""
+    """A study with its trials: their curves, what their jobs have done, the best, how good it is, and what mattered."""
 
     study: Study
     trials: list[Trial]
     curves: dict[int, tuple[float, ...]]
+    efforts: dict[int, Effort]
     best: Trial | None
     #: Of the best trial, on pairs that did not choose it; None where there is none.
     report: Evaluation | None
-    importances: dict[str, float]
+    importances: Importances
 
 
 class Studies:
@@ -55,26 +59,45 @@ class Studies:
         self, store: JobStore, jobs: JobService, backend: FineTuningBackend, objectives: Objectives, scoring: Scoring
     ) -> None:
         self._store, self._jobs, self._backend = store, jobs, backend
+        self._mattered = WhatMattered()
         self._objectives, self._scoring = objectives, scoring
 
     def create(self, request: StudyRequest, *, created_by: str) -> Study:
         """Store a study that runs; again with the same request: the one that is there.
 
-        One trial in the middle of the space is planned, as a dry run, and the suite is looked at. Raises
-        `InvalidRequest` with every problem,
-        `Conflict` where the name is taken, and what planning a job raises: `GateRefused`, `SplitRefused`, `NotFound` …
+        Raises what `plan` does.
         """
         taken = records.find(self._store, request.name)
         if taken is not None:
             return _same(taken, request)
+        estimate = self.plan(request).estimate
+        study = Study(
+            name=request.name,
+            request=request,
+            status=StudyStatus.RUNNING,
+            created_by=created_by,
+            created_at=records.now(),
+            split_predecessor=chosen_predecessor(self._store, request.job),
+            estimate=estimate,
+        )
+        return _same(records.add(self._store, study), request)
+
+    def plan(self, request: StudyRequest) -> DryRun:
+        """The dry run of one trial in the middle of the space, with a look at the suite; stores nothing.
+
+        Raises `InvalidRequest` with every problem, `Conflict` where the name is taken by another study, and what
+        planning a job raises: `GateRefused`, `SplitRefused`, `NotFound` …
+        """
+        taken = records.find(self._store, request.name)
+        if taken is not None:
+            _same(taken, request)
         problems = problems_of(request)
         sound = not problems
         base = self._base(request, at_middle=sound)
         problems += self._refused(request) if sound else []
-        estimate = None
+        plan = None
         try:
             plan = self._jobs.plan(base)
-            estimate = plan.estimate
             if plan.config.method == "full" and "method" not in request.space.searched:
                 problems += [
                     FieldProblem(f"/space/{name}", "no_effect", "changes nothing: this base model is trained in full")
@@ -90,27 +113,30 @@ class Studies:
         except PipelineError:
             if not problems:
                 raise
-        problems += _of_budget(request, estimate)
-        if estimate is not None:
+        problems += _of_budget(request, None if plan is None else plan.estimate)
+        if plan is not None:
             problems += self._objectives.problems_of(request)
-        if problems or estimate is None:
+        if problems or plan is None:
             raise InvalidRequest("The study cannot be created.", problems=_once(problems))
-        study = Study(
-            name=request.name,
-            request=request,
-            status=StudyStatus.RUNNING,
-            created_by=created_by,
-            created_at=records.now(),
-            split_predecessor=chosen_predecessor(self._store, request.job),
-            estimate=estimate,
-        )
-        return _same(records.add(self._store, study), request)
+        return plan
 
-    def latest(self) -> list[tuple[Study, list[Trial]]]:
-        """The newest studies with their trials. Reads only."""
-        found = records.latest(self._store)
+    def latest(
+        self,
+        *,
+        statuses: Collection[StudyStatus] = (),
+        training_sheet_id: str | None = None,
+        created_by: str | None = None,
+    ) -> list[tuple[Study, list[Trial]]]:
+        """The newest studies that match, with their trials. Reads only."""
+        found = records.latest(
+            self._store, statuses=statuses, training_sheet_id=training_sheet_id, created_by=created_by
+        )
         trials = records.trials_of_all(self._store, [study.name for study in found])
         return [(study, trials[study.name]) for study in found]
+
+    def facets(self) -> StudyFacets:
+        """The values that studies may be filtered by. Reads only."""
+        return records.facets(self._store)
 
     def get(self, name: str) -> Study:
         """A study; raises `NotFound`. Reads only."""
@@ -122,9 +148,11 @@ class Studies:
         trials = records.trials_of(self._store, name)
         curves = records.curves(self._store, trials)
         told = [Told(trial, curves.get(trial.number, ())) for trial in trials]
+        efforts = records.efforts(self._store, trials)
         best = best_of(trials, sign=sign_of(study.request))
         report = self._scoring.reported(study.request, best)
-        return StudyDetails(study, trials, curves, best, report, importances(study.request, told))
+        mattered = self._mattered.of(study.request, told)
+        return StudyDetails(study, trials, curves, efforts, best, report, mattered)
 
     def stop(self, name: str, *, actor: str, reason: str, let_finish: bool = False) -> Study:
         """Start no more trials, and cancel those that run unless they may finish. Idempotent. Raises `NotFound`.

@@ -35,8 +35,11 @@ def mount(app: FastAPI, settings: Settings) -> None:
         model_version,
         models,
         new_job,
+        new_study,
         revocations,
         sheet,
+        studies,
+        study,
         train,
         uses,
     )
@@ -60,6 +63,9 @@ def mount(app: FastAPI, settings: Settings) -> None:
         uses,
         models,
         model_version,
+        studies,
+        study,
+        new_study,
         revocations,
         errors,
     ):

@@ -24,6 +24,7 @@ from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.domain.study import StudyStatus
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob as Shown
 from training_pipeline.settings import Settings
@@ -361,6 +362,12 @@ def test_studies(client: Client, local: LocalClient) -> None:
     made = client.create_study(asked)
     assert made == local.create_study(asked) == client.study("s")
     assert client.studies() == local.studies()
+    assert client.plan_study(asked) == local.plan_study(asked)
+    assert (
+        client.studies(statuses=[StudyStatus.RUNNING], training_sheet_id="small", created_by=local.caller.name).total
+        == 1
+    )
+    assert client.studies(statuses=[StudyStatus.FAILED, StudyStatus.STOPPED]).total == 0
     found = error_of(client, "create_study", {**asked, "name": "A", "space": {"x": 1}})
     assert [problem.pointer for problem in found.problems] == ["/name", "/space/x"]
     assert error_of(client, "promote_trial", "s").code == "conflict"

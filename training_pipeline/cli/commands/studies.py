@@ -106,13 +106,27 @@ def create(
 
 
 @app.command(name="list")
-def list_(json: Json = False, url: Url = None, token: Token = None) -> None:
+def list_(
+    status: Annotated[
+        list[StudyStatus] | None, typer.Option(help="Only studies in this status; may be repeated.")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Only studies on this training sheet.")] = None,
+    by: Annotated[str | None, typer.Option(help="Only studies that this person created.")] = None,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
     """List the newest studies."""
     from training_pipeline.cli.render.studies import studies_of
 
     with open_client(url, token) as client:
-        found = client.studies()
-    print_json(found) if json else say(studies_of(found))
+        found = client.studies(statuses=status or (), training_sheet_id=sheet, created_by=by)
+    if json:
+        print_json(found)
+    elif not found.studies and (status or sheet or by):
+        say("No studies match.")
+    else:
+        say(studies_of(found))
 
 
 @app.command()

@@ -7,7 +7,8 @@ from training_pipeline.web.client.imports import ImportCalls
 from training_pipeline.web.client.jobs import JobCalls
 from training_pipeline.web.client.models import ModelCalls
 from training_pipeline.web.client.sheets import SheetCalls
+from training_pipeline.web.client.studies import StudyCalls
 
 
-class PageClient(JobCalls, SheetCalls, ImportCalls, ModelCalls, GovernanceCalls):
+class PageClient(JobCalls, SheetCalls, ImportCalls, ModelCalls, GovernanceCalls, StudyCalls):
     """Everything that pages ask for. Raises what `LocalClient` does."""

@@ -162,7 +162,7 @@ class JobForm:
         self._number += 1
         number = self._number
         if not self._draft.sheet:
-            self._plan.wait_for_a_sheet()
+            self._plan.wait_for("a training sheet")
             return
         self._plan.ask(asking=True)
         problems: Sequence[FieldProblem] = ()

@@ -49,7 +49,8 @@ def test_a_study_from_the_command_line(command: Command, services: Services, mon
     assert f"{best} with a validation loss of 0.125 (selected: the same pairs chose it)" in said
     found: dict[str, Any] = json.loads(command("studies", "show", "s", "--json")[1])
     assert found["status"] == "finished"
-    assert "finished" in command("studies", "list")[1]
+    assert "finished" in command("studies", "list", "--sheet", "small", "--status", "finished")[1]
+    assert "No studies match." in command("studies", "list", "--by", "eve")[1]
     code, said, _ = command("studies", "promote", "s")
     assert (code, services.jobs.list(limit=1)[0][0].id in said) == (0, True)
     assert command("studies", "stop", "s", "--reason", "r")[0] == 0
