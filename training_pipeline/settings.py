@@ -232,7 +232,8 @@ class Settings(BaseSettings):
         30.0,
         gt=0,
         le=60,
-        description="Seconds between two looks at the aliases of all registered models in the registry.",
+        description="Seconds between two looks at the aliases of all registered models in the registry, and at the "
+        "serving endpoints of the workspace.",
     )
     on_taint: OnTaint = Field(
         "alert",

@@ -21,6 +21,7 @@ from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
 from training_pipeline.databricks.backend import DatabricksBackend
 from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.run_request import RunOptions
+from training_pipeline.databricks.serving import serving
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.databricks.volume_folders import VolumeFolders
 from training_pipeline.datasets.sheet_findings import SheetFindings
@@ -44,9 +45,11 @@ from training_pipeline.models.revocations.standings import standings
 from training_pipeline.models.revocations.tags import TaintTags
 from training_pipeline.models.revocations.told import TaintsTold
 from training_pipeline.models.revocations.watch import SheetWatch
+from training_pipeline.models.uses.in_use import in_use
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.models.versions.alias_watch import AliasWatch
 from training_pipeline.models.versions.aliases import Aliases
+from training_pipeline.models.versions.endpoint_watch import EndpointWatch
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.retraining.retrain import Retrainer
 from training_pipeline.reviewing.edits import SheetEdits
@@ -107,6 +110,7 @@ class Services:
     revocations: Revocations
     sheet_watch: SheetWatch
     alias_watch: AliasWatch
+    endpoint_watch: EndpointWatch
     taint_tags: TaintTags
     taints_told: TaintsTold
     decisions: Decisions
@@ -235,7 +239,9 @@ def assemble(
     urls = Addresses.of(settings)
 
     def tell(connection: Connection, revocation: Revocation, tainted: Sequence[Taint], jobs: Sequence[str]) -> None:
-        alert = alerts.of_revocation(revocation, tainted, jobs, urls)
+        used = in_use(connection, [(one.model_name, one.model_version) for one in tainted])
+        served = sorted({url for one in used.values() for url in one.endpoints})
+        alert = alerts.of_revocation(revocation, tainted, jobs, urls, endpoints=served)
         if alert is not None:
             alerts.record(connection, alert)
 
@@ -325,6 +331,11 @@ def assemble(
             Aliases(store, tracking, moved, seconds=10.0),
             names_tainted,
             lambda name: settings.on_taint_by_model.get(name, settings.on_taint),
+            seconds=settings.alias_seconds,
+        ),
+        endpoint_watch=EndpointWatch(
+            store,
+            partial(serving, backend.connection) if isinstance(backend, DatabricksBackend) else None,
             seconds=settings.alias_seconds,
         ),
         launcher=Launcher(
