@@ -49,6 +49,7 @@ from training_pipeline.models.uses.in_use import in_use
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.models.versions.alias_watch import AliasWatch
 from training_pipeline.models.versions.aliases import Aliases
+from training_pipeline.models.versions.download import Downloads
 from training_pipeline.models.versions.endpoint_watch import EndpointWatch
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.retraining.retrain import Retrainer
@@ -101,6 +102,7 @@ class Services:
     versions: ModelVersions
     evaluations: Evaluations
     automatic_evaluations: AutomaticEvaluations
+    downloads: Downloads
     promotions: Promotions
     playground: Playground
     launcher: Launcher
@@ -324,6 +326,7 @@ def assemble(
         versions=versions,
         evaluations=evaluations,
         automatic_evaluations=AutomaticEvaluations(store, evaluations),
+        downloads=Downloads(store, backend, versions, decisions.risk_accepted),
         promotions=Promotions(store, database, aliases, versions, suites, four_eyes=settings.promotion_four_eyes),
         playground=Playground(backend, versions, aliases, decisions, revocations, playground_limits(settings)),
         alias_watch=AliasWatch(

@@ -190,6 +190,11 @@ class ModelVersionDetails(ModelVersion):
     )
     location_problem: str | None = Field(description="Why it cannot be read from here.", examples=[None])
     files: list[ModelFile] = Field(description="Its files, by path.")
+    download_problem: str | None = Field(
+        description="Why its files may not be downloaded: it is withdrawn, tainted without an accepted risk, or not "
+        "finished; null where they may.",
+        examples=[None],
+    )
     snippet: str | None = Field(
         description="Python that loads the model and asks it something; null where its place is not known.",
         examples=["from transformers import pipeline"],
@@ -205,7 +210,9 @@ class ModelVersionDetails(ModelVersion):
     )
 
     @classmethod
-    def of_whole(cls, whole: Whole, at: Addresses, retrain: domain.RetrainProposal | None) -> Self:
+    def of_whole(
+        cls, whole: Whole, at: Addresses, retrain: domain.RetrainProposal | None, *, download_problem: str | None
+    ) -> Self:
         """What is on record of a version. Pure."""
         record, job = whole.record, whole.job
         return cls.model_validate(
@@ -229,6 +236,7 @@ class ModelVersionDetails(ModelVersion):
                 "location": whole.place.location,
                 "location_problem": whole.place.unreadable or None,
                 "files": whole.files,
+                "download_problem": download_problem,
                 "snippet": whole.snippet,
                 "evaluations": [ModelEvaluation.of(each) for each in whole.evaluations],
                 "registry_url": at.model_version(job),

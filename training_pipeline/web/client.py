@@ -175,6 +175,11 @@ class PageClient:
         """Whether the caller may revoke."""
         return self.caller.may_act_as(least_role(LocalClient.revoke))
 
+    @property
+    def may_download(self) -> bool:
+        """Whether the caller may download the files of a model version."""
+        return self.caller.may_act_as(least_role(LocalClient.download_model_file))
+
     async def preview_revocation(self, body: Mapping[str, Any]) -> RevocationPreview:
         """What a revocation would taint."""
         return await _thread(self.local.preview_revocation, body)

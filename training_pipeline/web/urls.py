@@ -92,6 +92,11 @@ def model_version(name: str, version: str) -> str:
     return f"{HOME}/models/{quote(name, safe='')}/{quote(version, safe='')}"
 
 
+def version_file(name: str, version: str, path: str) -> str:
+    """A file of a model version, to be downloaded."""
+    return f"{model_version(name, version)}/files/{quote(path)}"
+
+
 def version_audit(name: str, version: str) -> str:
     """The audit export of a model version: a file."""
     return f"{model_version(name, version)}/audit.zip"

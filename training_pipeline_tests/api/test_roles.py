@@ -92,6 +92,7 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{VERSION}/evaluations"): Role.VIEWER,
     ("POST", f"{VERSION}/evaluations/{{evaluation_id}}/cancel"): Role.OPERATOR,
     ("POST", f"{VERSION}/ask"): Role.OPERATOR,
+    ("GET", f"{VERSION}/files/{{path:path}}"): Role.OPERATOR,
     ("POST", f"{VERSION}/promote"): Role.OPERATOR,
     ("POST", f"{API}/promotions/{{name}}/roll-back"): Role.OPERATOR,
     ("GET", f"{API}/promotions/{{name}}"): Role.VIEWER,

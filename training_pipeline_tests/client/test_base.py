@@ -280,6 +280,14 @@ def test_the_audit_export(client: Client, local: LocalClient, done: TrainingJob)
         list(client.audit_model_version("triage", "9"))
 
 
+def test_a_file_of_a_version_that_is_not_here(client: Client, done: TrainingJob) -> None:
+    with pytest.raises(PipelineError, match="is not on this machine") as caught:
+        list(client.download_model_file("triage", "2", "model.safetensors"))
+    assert caught.value.code == "conflict"
+    with pytest.raises(PipelineError, match="has no file"):
+        list(client.download_model_file("triage", "2", "a/é.txt"))
+
+
 @pytest.mark.parametrize("verb", ["advice", "get", "poll", "finish", "retry", "events", "metrics", "lineage"])
 def test_a_job_that_is_not_there(client: Client, verb: str) -> None:
     error = error_of(client, verb, "tj-none")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from training_pipeline.client.audit.archive import audit
+from training_pipeline.client.models.pages import version_details
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices
 from training_pipeline.domain.access import Role
@@ -36,5 +37,4 @@ class LocalAudit(OnServices):
         )
 
     def _details(self, name: str, version: str) -> ModelVersionDetails:
-        whole = self._services.versions.show(name, version)
-        return ModelVersionDetails.of_whole(whole, self._addresses, self._services.retrains.of(name, version))
+        return version_details(self._services, self._addresses, name, version)

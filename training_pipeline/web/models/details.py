@@ -160,19 +160,28 @@ def used(found: ModelVersionDetails) -> None:
                     Tag("td", by if one.removed_by is None else f"{by}, over by {one.removed_by}")
 
 
-def files(found: ModelVersionDetails) -> None:
-    """Where it is, its files, and code that loads it."""
+def files(found: ModelVersionDetails, *, may_download: bool) -> None:
+    """Where it is, its files, to be downloaded by whom they may be, and code that loads it."""
     with panel("Files", name="files"):
         if found.location:
             with Tag("p"):
                 code(found.location, copied_as="location")
         if found.location_problem:
             Tag("p", found.location_problem, classes="muted")
+        if found.files and found.download_problem:
+            with Tag("div", classes="notice bad", role="note"):
+                icon("alert")
+                Tag("p", f"Its files cannot be downloaded. {found.download_problem}", classes="prose")
         if found.files:
             with small_table("Files", ["File", "Bytes", "SHA-256"], numbers=["Bytes"]):
                 for file in found.files:
                     with Tag("tr"):
-                        Tag("td", file.path, classes="mono")
+                        with Tag("td", classes="mono"):
+                            if may_download and found.download_problem is None and file.bytes is not None:
+                                address = urls.version_file(found.name, found.version, file.path)
+                                link(file.path, address, picture="download", download="")
+                            else:
+                                Tag("span", file.path)
                         Tag("td", formats.count(file.bytes), classes="number")
                         with Tag("td"):
                             code(file.sha256, copied_as=f"SHA-256 of {file.path}")
