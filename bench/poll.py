@@ -22,7 +22,8 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlalchemy import event, insert, text
 
-from training_pipeline.backends.base import MetricPoint, Run, RunState
+from training_pipeline.backends.metric_point import MetricPoint
+from training_pipeline.backends.run_state import Run, RunState
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings

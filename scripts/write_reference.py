@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from pydantic_core import PydanticUndefined
 
 from training_pipeline.client.config import RemoteSettings
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
-from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.settings import subjects
+from training_pipeline.settings.prefix import PREFIX
 
 DOCS = Path(__file__).parent.parent / "docs"
 #: What follows it in docs/cli.md is written by this script.
@@ -93,6 +95,13 @@ def table(model: type[BaseModel], *, prefix: str = "", left_out: tuple[str, ...]
     return "\n".join(lines) + "\n"
 
 
+def settings() -> str:
+    """A heading and a table for each subject of the settings."""
+    return "\n".join(
+        f"## {cleandoc(one.__doc__ or '').rstrip('.')}\n\n{table(one, prefix=PREFIX)}" for one in subjects()
+    )
+
+
 def cli_head() -> str:
     """docs/cli.md down to its mark: what people wrote."""
     text = (DOCS / "cli.md").read_text()
@@ -104,7 +113,7 @@ def pages() -> dict[Path, str]:
     request = "## The request\n\n" + table(JobRequest, left_out=("training_config",))
     config = "\n## training_config\n\n" + table(TrainingConfig)
     return {
-        DOCS / "settings.md": SETTINGS + table(Settings, prefix=PREFIX) + REMOTE + table(RemoteSettings, prefix=PREFIX),
+        DOCS / "settings.md": SETTINGS + settings() + REMOTE + table(RemoteSettings, prefix=PREFIX),
         DOCS / "cli.md": cli_head() + cli_reference.reference(),
         DOCS / "configuration.md": CONFIGURATION + request + config,
         DOCS / "rest.md": rest_reference.reference(json.loads((DOCS / "openapi.json").read_text(encoding="utf-8"))),

@@ -15,7 +15,8 @@ from pydantic import SecretStr
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.embedded_postgres import DATABASE, EmbeddedPostgres
 from training_pipeline.infra.migrations import migrate
-from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.settings import Settings
+from training_pipeline.settings.prefix import PREFIX
 from training_pipeline.testing.command_line import Command
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
 from training_pipeline.testing.postgres import cloned, copy_of, execute, reachable_directory, sweep, url_of

@@ -37,6 +37,7 @@ OF_THE_WHOLE: Final = {
     "compatibility/test_v0_1_0.py",
     "crashes/test_interrupted.py",
     "crashes/test_killed.py",
+    "settings/test_settings.py",
     "sft/test_families.py",
     "sheets/test_fuzz.py",
     "sheets/test_samples.py",
@@ -113,9 +114,19 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "schemas/result.py",
     ),
     "api/test_roles.py": ("api/routes/models.py", "schemas/base_model.py"),
+    "backends/local/test_asking.py": ("backends/asking.py",),
+    "backends/local/test_evaluation.py": ("backends/evaluating.py",),
+    "backends/local/test_rehearsal.py": ("backends/rehearsal.py",),
     "backends/local/test_backend.py": (
-        "backends/log_part.py",
         "backends/base.py",
+        "backends/base_models.py",
+        "backends/handles.py",
+        "backends/logs.py",
+        "backends/metric_point.py",
+        "backends/plan.py",
+        "backends/results.py",
+        "backends/run_state.py",
+        "backends/submission.py",
         "backends/local/run_directory.py",
         "backends/local/trainer_process.py",
     ),
@@ -165,6 +176,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "api/routes/diff.py",
         "domain/pair_change.py",
         "schemas/diff.py",
+        "schemas/validation.py",
     ),
     "client/test_errors.py": ("client/http.py", "client/remote.py"),
     "client/test_local.py": ("client/services.py",),
@@ -236,6 +248,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "models/uses/test_index.py": ("models/uses/numbering.py",),
     "reviewing/test_edits.py": ("reviewing/log.py", "reviewing/rewriting.py", "reviewing/tables.py"),
+    "settings/test_settings.py": ("settings/",),
     "sft/test_chat_format.py": ("sft/templates.py",),
     "sft/test_rehearse.py": ("sft/findings.py",),
     "sft/test_program.py": ("sft/__main__.py", "sft/prepare.py", "sft/register.py", "sft/report.py"),
@@ -275,12 +288,13 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "sheets/unity_catalog/test_warehouse.py": ("domain/rules/rendering_databricks.py",),
     "training_jobs/polling/test_poller.py": (
+        "backends/permission.py",
         "training_jobs/polling/apply.py",
         "training_jobs/polling/observe.py",
     ),
     "training_jobs/store/test_tables.py": ("models/versions/tables.py",),
     "training_jobs/store/test_jobs.py": ("domain/job.py",),
-    "training_jobs/test_concurrency.py": ("training_jobs/lifecycle/launch.py",),
+    "training_jobs/test_concurrency.py": ("backends/early_start.py", "training_jobs/lifecycle/launch.py"),
     "uploads/test_imports.py": (
         "uploads/approval.py",
         "uploads/found.py",
@@ -342,7 +356,8 @@ def imports(file: Path) -> frozenset[str]:
             text = node.value.partition(":")[0]
             names |= {text, f"{dotted(file.parent)}.{text}"}  # the command line names its parts by their place
     ours = {name.removeprefix("training_pipeline.") for name in names if name.startswith("training_pipeline.")}
-    return frozenset(path for name in ours if (PACKAGE / (path := name.replace(".", "/") + ".py")).is_file())
+    files = (name.replace(".", "/") + end for name in ours for end in (".py", "/__init__.py"))
+    return frozenset(path for path in files if (PACKAGE / path).is_file())
 
 
 def reached(starts: Iterable[str], *rooms: str) -> set[str]:

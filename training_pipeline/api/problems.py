@@ -13,10 +13,9 @@ from starlette.responses import Response
 
 from training_pipeline.api.middleware.methods import allowed_methods
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.domain.training_config import TrainingConfig
-from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.schemas import problem as documents
 from training_pipeline.schemas.problem import MEDIA_TYPE, Problem, ProblemField
+from training_pipeline.schemas.validation import invalid_request
 
 RETRY_SECONDS: Final = "2"
 #: What RFC 6750 has a server say to who comes without a token, and what it adds for one that is not good.
@@ -62,13 +61,11 @@ def of_validation(path: str, found: Sequence[Any]) -> Response:
     """The response to a request in which FastAPI found something wrong."""
     if any(error["type"] == "json_invalid" for error in found):
         return problem(path, 400, "malformed", "The body is not valid JSON.")
-    fields = problems_from_validation([{**error, "loc": error["loc"][1:]} for error in found])
+    refused = invalid_request([{**error, "loc": error["loc"][1:]} for error in found])
     # What stands for those that are not told is in the same place as the first of them.
     places = [str(error["loc"][0]) for error in found]
-    errors = [ProblemField.of(field, place) for field, place in zip(fields, places, strict=False)]
-    unknown = [e for e in errors if e.code == "extra_forbidden" and e.pointer.startswith("/training_config/")]
-    hint = f"Known keys of training_config: {', '.join(TrainingConfig.model_fields)}." if unknown else ""
-    return problem(path, 422, "invalid_request", "The request is invalid.", hint=hint, errors=errors)
+    errors = [ProblemField.of(field, place) for field, place in zip(refused.problems, places, strict=False)]
+    return problem(path, 422, refused.code, refused.message, hint=refused.hint, errors=errors)
 
 
 def install(app: FastAPI) -> None:

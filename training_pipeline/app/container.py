@@ -16,7 +16,9 @@ from training_pipeline.alerts import alerts
 from training_pipeline.app.ownership import require_own
 from training_pipeline.app.sheet_source import sheet_source, workspace
 from training_pipeline.auth.tokens import ApiTokens
-from training_pipeline.backends.base import AskLimits, FindsByHandle, FineTuningBackend
+from training_pipeline.backends.asking import AskLimits
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.handles import FindsByHandle
 from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
 from training_pipeline.databricks.backend import DatabricksBackend
 from training_pipeline.databricks.base_models import DatabricksModels

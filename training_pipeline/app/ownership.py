@@ -19,7 +19,8 @@ from sqlalchemy.dialects.postgresql import insert
 from training_pipeline.domain.errors import Conflict, Unavailable
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.files import replace_file
-from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.settings import Settings
+from training_pipeline.settings.prefix import PREFIX
 from training_pipeline.training_jobs.store.tables import installation
 
 #: Holds the id: in the state directory, and as a mark in the directories that installations may share.

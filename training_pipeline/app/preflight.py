@@ -6,7 +6,8 @@ from training_pipeline.app.container import databricks_backend, databricks_optio
 from training_pipeline.app.sheet_source import workspace
 from training_pipeline.databricks.preflight import Check, State, preflight
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.settings import Settings
+from training_pipeline.settings.prefix import PREFIX
 
 
 def preflight_of(settings: Settings) -> list[Check]:

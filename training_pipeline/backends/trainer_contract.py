@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from training_pipeline.backends.base import AnsweredQuestion, PairLoss, Submission, TrainingResult
+from training_pipeline.backends.results import AnsweredQuestion, PairLoss, TrainingResult
+from training_pipeline.backends.submission import Submission
 from training_pipeline.domain.errors import BackendFailed
 from training_pipeline.domain.training_config import TrainingConfig
 

@@ -18,7 +18,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.settings import PREFIX, default_state_dir
+from training_pipeline.settings.prefix import PREFIX
+from training_pipeline.settings.storage import default_state_dir
 
 #: Command -> where it is (a Typer app with its own commands, or a function), and its line in the help.
 COMMANDS: Final = {

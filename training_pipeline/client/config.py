@@ -10,7 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.loopback import is_loopback
-from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.settings import Settings
+from training_pipeline.settings.prefix import PREFIX
 
 API_PATH: Final = "/api/v1/training"
 

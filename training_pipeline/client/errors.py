@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from training_pipeline.domain.errors import FieldProblem, PipelineError, Unavailable
 from training_pipeline.schemas.problem import MEDIA_TYPE, Problem
-from training_pipeline.settings import PREFIX
+from training_pipeline.settings.prefix import PREFIX
 
 _NOT_IT: Final = "This is not the REST API of training_pipeline, or a proxy is in between. Check the URL."
 _INSTALL: Final = "Install the release of training_pipeline that the service runs."

@@ -9,10 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Caller
-from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.training_jobs.lifecycle.service import refused
+from training_pipeline.schemas.validation import invalid_request
 from training_pipeline.training_jobs.urls import Addresses
 
 M = TypeVar("M", bound=BaseModel)
@@ -34,13 +33,11 @@ class OnServices:
         return TrainingJob.of(job, self.caller, self._addresses)
 
 
-def checked(
-    model: type[M], body: Mapping[str, Any] | M, refusal: Callable[[ValidationError], InvalidRequest] = refused
-) -> M:
-    """The body as the REST API would take it: a text is not taken for a number. Raises what `refusal` makes of it."""
+def checked(model: type[M], body: Mapping[str, Any] | M) -> M:
+    """The body as the REST API would take it: a text is not taken for a number. So are its words of refusal."""
     if isinstance(body, model):
         return body
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise refusal(error) from None
+        raise invalid_request(error.errors(include_url=False)) from None

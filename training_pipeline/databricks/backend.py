@@ -7,19 +7,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training_pipeline.backends.base import (
-    AnsweredQuestion,
-    BaseModelOffer,
-    Handle,
-    MetricPoint,
-    PairLoss,
-    Plan,
-    RunState,
-    StoredHandles,
-    Submission,
-    TrainingResult,
-)
+from training_pipeline.backends.base_models import BaseModelOffer
+from training_pipeline.backends.handles import Handle, StoredHandles
 from training_pipeline.backends.hub import Hub, of_hub
+from training_pipeline.backends.metric_point import MetricPoint
+from training_pipeline.backends.plan import Plan
+from training_pipeline.backends.results import AnsweredQuestion, PairLoss, TrainingResult
+from training_pipeline.backends.run_state import RunState
+from training_pipeline.backends.submission import Submission
 from training_pipeline.backends.trainer_contract import ANSWERS_FILE, LOSSES_FILE, answered_questions, pair_losses
 from training_pipeline.databricks import program
 from training_pipeline.databricks.base_models import DatabricksModels

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from training_pipeline.backends.base import BaseModelOffer
+from training_pipeline.backends.base_models import BaseModelOffer
 from training_pipeline.databricks.compute import ACCELERATORS
 from training_pipeline.domain.advice.memory import weight_bytes
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest

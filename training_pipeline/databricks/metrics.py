@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from training_pipeline.backends.base import NOT_FINITE, MetricPoint
+from training_pipeline.backends.metric_point import NOT_FINITE, MetricPoint
 from training_pipeline.databricks.workspace import Connection
 
 if TYPE_CHECKING:

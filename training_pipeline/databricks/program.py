@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from training_pipeline.backends.base import Submission
+from training_pipeline.backends.submission import Submission
 from training_pipeline.backends.trainer_contract import hyperparameters
 
 #: Databricks takes no longer idempotency token.

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from training_pipeline.backends.base import Submission
+from training_pipeline.backends.submission import Submission
 from training_pipeline.databricks import program
 from training_pipeline.domain.workspace_access import AccessEntry
 

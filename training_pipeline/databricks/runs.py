@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from training_pipeline.backends.base import StoredHandles
+from training_pipeline.backends.handles import StoredHandles
 from training_pipeline.databricks import program
 from training_pipeline.databricks.run_states import meaning
 from training_pipeline.databricks.workspace import Connection, Gone

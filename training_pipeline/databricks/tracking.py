@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from training_pipeline.backends.base import MetricPoint
+from training_pipeline.backends.metric_point import MetricPoint
 from training_pipeline.databricks.workspace import Connection, Gone
 from training_pipeline.domain.errors import BackendFailed, BackendUnreachable
 from training_pipeline.domain.workspace_access import AccessEntry

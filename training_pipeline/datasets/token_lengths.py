@@ -13,7 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from training_pipeline.backends.base import FineTuningBackend, Plan, Rehearsing, Submission
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.plan import Plan
+from training_pipeline.backends.rehearsal import Rehearsing
+from training_pipeline.backends.submission import Submission
 from training_pipeline.datasets.verdicts import texts, verdicts
 from training_pipeline.domain.advice.facts import TokenLengths
 from training_pipeline.domain.revocations import NOTHING, Withdrawn

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from training_pipeline.backends.base import TrainingResult
+from training_pipeline.backends.results import TrainingResult
 from training_pipeline.defs import columns
 from training_pipeline.defs.pictures import loss_curve
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning

@@ -17,7 +17,8 @@ from sqlalchemy.exc import ArgumentError
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, Unavailable
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.state_directory import ensure_state_directory
-from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.settings import Settings
+from training_pipeline.settings.prefix import PREFIX
 
 DRIVER: Final = "postgresql+psycopg2"
 ACCEPTED_SCHEMES: Final = ("postgresql", "postgres", DRIVER)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.backends.base import AskedModel, Asking, AskLimits, ChatTurn, FineTuningBackend, ModelAnswer
+from training_pipeline.backends.asking import AskedModel, Asking, AskLimits, ChatTurn, ModelAnswer
+from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.datasets.validation_text import validation_pairs
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, PipelineError
 from training_pipeline.domain.refs import required

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from training_pipeline.backends.base import AskLimits
+from training_pipeline.backends.asking import AskLimits
 from training_pipeline.models.playground import LONGEST_QUESTION, MOST_TOKENS, TOKENS, Answered
 from training_pipeline.schemas.base import Answer
 

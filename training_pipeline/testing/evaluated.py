@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import AskedModel
+from training_pipeline.backends.asking import AskedModel
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus, StoredFigure
 from training_pipeline.testing.local_backend import until

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import Handle
+from training_pipeline.backends.handles import Handle
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.testing.jobs import ScriptedBackend, point
 from training_pipeline.training_jobs.store import lineage, metrics

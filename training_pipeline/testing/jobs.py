@@ -7,16 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from training_pipeline.backends.base import (
-    AnsweredQuestion,
-    BaseModelOffer,
-    Handle,
-    MetricPoint,
-    Plan,
-    RunState,
-    Submission,
-    TrainingResult,
-)
+from training_pipeline.backends.base_models import BaseModelOffer
+from training_pipeline.backends.handles import Handle
+from training_pipeline.backends.metric_point import MetricPoint
+from training_pipeline.backends.plan import Plan
+from training_pipeline.backends.results import AnsweredQuestion, TrainingResult
+from training_pipeline.backends.run_state import RunState
+from training_pipeline.backends.submission import Submission
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.job_id import new_job_id

@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 import psutil
 
-from training_pipeline.backends.base import RunState, Submission
 from training_pipeline.backends.local.backend import LocalBackend
 from training_pipeline.backends.local.run_directory import RunDirectory
+from training_pipeline.backends.run_state import RunState
+from training_pipeline.backends.submission import Submission
 from training_pipeline.domain.job import TERMINAL, JobStatus
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.processes import ProcessIdentity

@@ -25,7 +25,8 @@ from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.defs.provenance import asset_records
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
-from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.settings import Settings
+from training_pipeline.settings.prefix import PREFIX
 from training_pipeline.testing.job_changes import JobChanges
 from training_pipeline.testing.local_backend import reap, stand_in_program, starts
 from training_pipeline.testing.polling import until

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import Handle, RunState
+from training_pipeline.backends.handles import Handle
+from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.estimate.estimate import Estimate, Estimated
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.domain.study import Study, StudyRequest, StudyStatus, Trial, TrialStatus

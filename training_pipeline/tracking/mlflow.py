@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pydantic import SecretStr
 
-from training_pipeline.backends.base import MetricPoint
+from training_pipeline.backends.metric_point import MetricPoint
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

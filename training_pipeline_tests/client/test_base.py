@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import io
+import re
 import zipfile
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -15,7 +18,7 @@ from training_pipeline.client.config import RemoteService
 from training_pipeline.client.http import HttpService
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.remote import RemoteClient
-from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.access import local_caller
 from training_pipeline.domain.advice.rules import VERSION
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
@@ -32,6 +35,29 @@ from training_pipeline.training_jobs.store.queries import JobSort
 
 REQUEST = {"training_sheet_id": "small", "model_name": "triage"}
 WHERE = ("local", "remote")
+LONG = "r" * 1001
+#: Each verb that sends a body, with what it is called with for a body of the wrong form.
+WRONG: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
+    "create": (({**REQUEST, "train_val_split": "0.5", "training_config": {"epochs": 99, "x": 1}},), {}),
+    "plan": (({"model_name": "No Name", "x": 1},), {}),
+    "retry": (("tj-none",), {"changes": {"epochs": "three", "x": 1}}),
+    "cancel": (("tj-none",), {"reason": LONG}),
+    "create_suite": (({"name": "No Name", "training_sheet_ids": "small"},), {}),
+    "evaluate": (("triage", "1", {"suite": 7, "champion": None, "x": [1]}), {}),
+    "promote": (("triage", "1", {"alias": "", "gate": {"x": 1}, "suite": 7}), {}),
+    "roll_back": (("triage", {"reason": LONG, "x": True}), {}),
+    "preview_revocation": (({"label": 1},), {}),
+    "revoke": (({"label": ["one"], "reason": None},), {}),
+    "decide": (({"model_name": "m", "model_version": 1, "decision": "forgive", "due": "soon"},), {}),
+    "ask": (("triage", "1", {"question": "", "max_tokens": "9"}), {}),
+    "add_endpoint": (("triage", "1"), {"url": "u" * 2001}),
+    "approve_sheet": (("small", {"digest": "0"}), {}),
+    "edit_pairs": (("small", {"pair_ids": "p-1", "status": "perhaps"}), {}),
+    "undo_edit": (("small", 1, {}), {}),
+    "create_study": (({"name": "A", "job": {"training_config": {"x": 1}}, "space": {"y": {}}, "most_trials": 0},), {}),
+    "stop_study": (("none",), {"reason": LONG, "let_finish": "no"}),
+    "promote_trial": (("none",), {"trial": 0}),
+}
 
 
 def verbs(kind: type) -> set[str]:
@@ -51,7 +77,7 @@ def test_both_clients_have_every_verb() -> None:
 @pytest.fixture(params=WHERE)
 def client(request: pytest.FixtureRequest, settings: Settings, services: Services) -> Iterator[Client]:
     if request.param == "local":
-        yield LocalClient(services, Caller(settings.local_user, Role.ADMIN))
+        yield LocalClient(services, local_caller(settings.local_user))
         return
     with served(create_app(settings, services)) as app, HttpService(RemoteService(url=app.url)) as service:
         yield RemoteClient(service)
@@ -60,7 +86,7 @@ def client(request: pytest.FixtureRequest, settings: Settings, services: Service
 @pytest.fixture
 def local(settings: Settings, services: Services) -> LocalClient:
     """The one whose answers every other client's equal."""
-    return LocalClient(services, Caller(settings.local_user, Role.ADMIN))
+    return LocalClient(services, local_caller(settings.local_user))
 
 
 def error_of(client: Client, verb: str, *arguments: object, **named: object) -> PipelineError:
@@ -106,6 +132,22 @@ def test_everything_that_is_wrong_is_said_at_once(client: Client, services: Serv
         }
         assert "Known keys of training_config: epochs," in error.hint
     assert services.jobs.list()[1] == 0
+
+
+def test_the_bodies_of_every_verb_are_held_against_both_clients() -> None:
+    def sends_a_body(verb: str) -> bool:
+        return re.search(r"body=|_create\(", inspect.getsource(getattr(RemoteClient, verb))) is not None
+
+    assert {verb for verb in verbs(RemoteClient) if sends_a_body(verb)} == set(WRONG)
+
+
+def test_a_body_of_the_wrong_form_is_refused_in_the_same_words(client: Client, local: LocalClient) -> None:
+    for verb, (arguments, named) in WRONG.items():
+        error, expected = (error_of(each, verb, *arguments, **named) for each in (client, local))
+        said = "\n".join(line for line in error.hint.splitlines() if not line.startswith("Request id: "))
+        assert (error.code, error.message) == ("invalid_request", "The request is invalid."), verb
+        assert (error.message, error.problems, said) == (expected.message, expected.problems, expected.hint), verb
+        assert error.problems, verb
 
 
 def test_jobs_are_listed_by_every_filter(client: Client, local: LocalClient, services: Services) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from training_pipeline.backends.base import Handle, RunState, Submission
+from training_pipeline.backends.handles import Handle
+from training_pipeline.backends.run_state import RunState
+from training_pipeline.backends.submission import Submission
 from training_pipeline.databricks.backend import DatabricksBackend
 from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, NotFound
 from training_pipeline.domain.job import TERMINAL, Handles, JobStatus

@@ -3,7 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from training_pipeline.backends.base import Plan, Rehearsal, Submission
+from training_pipeline.backends.plan import Plan
+from training_pipeline.backends.rehearsal import Rehearsal
+from training_pipeline.backends.submission import Submission
 from training_pipeline.datasets import token_lengths
 from training_pipeline.datasets.token_lengths import sheet_lengths
 from training_pipeline.domain.advice.facts import TokenLengths

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import AskedModel, AskLimits, ChatTurn, ModelAnswer
+from training_pipeline.backends.asking import AskedModel, AskLimits, ChatTurn, ModelAnswer
 from training_pipeline.backends.local.backend import LocalBackend
 from training_pipeline.datasets.erased import Erased, erase_text
 from training_pipeline.datasets.validation_text import validation_ids

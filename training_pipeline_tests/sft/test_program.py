@@ -15,7 +15,7 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import training_pipeline.sft
-from training_pipeline.backends.base import PASSED_OVER
+from training_pipeline.backends.metric_point import PASSED_OVER
 from training_pipeline.sft import checkpoints
 from training_pipeline.sft.errors import BAD_CONFIG, FAILED, STOPPED, SUCCEEDED
 from training_pipeline.testing.trainer_runs import Run, new_run

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from training_pipeline.backends.base import MetricPoint
+from training_pipeline.backends.metric_point import MetricPoint
 from training_pipeline.infra.database import Database
 from training_pipeline.tracking.mlflow import JOB_TAG, Tracking
 

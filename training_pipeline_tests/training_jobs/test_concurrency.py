@@ -18,7 +18,8 @@ import pytest
 from sqlalchemy import text
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import Handle, RunState
+from training_pipeline.backends.handles import Handle
+from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.errors import Conflict, GateRefused, NotFound, Unavailable
 from training_pipeline.domain.job import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Phase, TrainingJob, may_become
 from training_pipeline.domain.refs import required

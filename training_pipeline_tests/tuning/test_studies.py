@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import Plan
 from training_pipeline.backends.defaults import resolve
+from training_pipeline.backends.plan import Plan
 from training_pipeline.domain.errors import Conflict, GateRefused, InvalidRequest, NotFound
 from training_pipeline.domain.estimate.estimate import Estimate, Estimated
 from training_pipeline.domain.study import StudyStatus

@@ -169,6 +169,7 @@ def test_a_job_from_the_form_to_a_pair_of_its_lineage(visitor: Visitor, system: 
     page.get_by_role("searchbox", name="Search pair ids").fill("qa-0003")
     expect(page.get_by_role("row", name=re.compile("^qa-0003 INV-1179"))).to_be_visible()
     expect(page.locator(".pair-table tbody tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile("search=qa-0003"))
     page.reload()
     expect(page.locator(".pair-table tbody tr")).to_have_count(1)
     expect(page.get_by_role("searchbox", name="Search pair ids")).to_have_value("qa-0003")
@@ -418,6 +419,7 @@ def test_jobs_that_are_ticked_are_seen_side_by_side(visitor: Visitor, system: Ru
     for job in (first, third):
         page.get_by_role("checkbox", name=job.id).check()
     expect(page.get_by_text("2 jobs ticked")).to_be_visible()
+    expect(page).to_have_url(re.compile(rf"ticked={first.id}(,|%2C){third.id}"))  # it follows what is shown
     page.reload()
     expect(page.get_by_role("checkbox", name=third.id)).to_be_checked()
     page.get_by_role("button", name="Compare", exact=True).click()

@@ -26,7 +26,8 @@ from training_pipeline.api.problems import of_pipeline_error, problem
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import Forbidden, PipelineError, Unauthenticated, Unavailable
 from training_pipeline.infra.loopback import is_loopback
-from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.settings import Settings
+from training_pipeline.settings.prefix import PREFIX
 
 #: Open to everybody and never counted: probes have no token.
 HEALTH: Final = frozenset({"/healthz", "/readyz"})

@@ -12,10 +12,9 @@ from training_pipeline.api.deps import CurrentServices, client_for
 from training_pipeline.api.multipart import FILE, REQUEST, read_body, refused
 from training_pipeline.api.parameters import SheetId
 from training_pipeline.client.local import LocalClient
-from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.schemas.sheet_import import ApproveTrainingSheet, ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.training_sheet import TrainingSheetDetails
+from training_pipeline.schemas.validation import invalid_request
 from training_pipeline.uploads.staging import Upload
 
 router = APIRouter(tags=["training sheets"])
@@ -108,8 +107,7 @@ def _asked(content: bytes | None) -> ImportTrainingSheet:
     try:
         return ImportTrainingSheet.model_validate_json(content)
     except ValidationError as error:
-        problems = problems_from_validation(error.errors(include_url=False))
-        raise InvalidRequest("The request is invalid.", problems=problems) from None
+        raise invalid_request(error.errors(include_url=False)) from None
 
 
 def _upload_of(client: LocalClient, received: Upload | None, asked: ImportTrainingSheet) -> Upload:

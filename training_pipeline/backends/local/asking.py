@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import psutil
 
-from training_pipeline.backends.base import AskedModel, AskLimits, ChatTurn, ModelAnswer
+from training_pipeline.backends.asking import AskedModel, AskLimits, ChatTurn, ModelAnswer
 from training_pipeline.backends.local.supervisor_start import child_environment
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.infra.file_lock import is_held, try_lock

@@ -15,25 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from training_pipeline.backends.base import (
-    AnsweredQuestion,
-    AskedModel,
-    AskLimits,
-    BaseModelOffer,
-    ChatTurn,
-    EvaluationOrder,
-    Handle,
-    MetricPoint,
-    ModelAnswer,
-    PairLoss,
-    Plan,
-    Rehearsal,
-    RunState,
-    ScoresFile,
-    Submission,
-    TrainingResult,
-)
+from training_pipeline.backends.asking import AskedModel, AskLimits, ChatTurn, ModelAnswer
+from training_pipeline.backends.base_models import BaseModelOffer
 from training_pipeline.backends.defaults import resolve
+from training_pipeline.backends.evaluating import EvaluationOrder, ScoresFile
+from training_pipeline.backends.handles import Handle
 from training_pipeline.backends.local import asking, disk_room, evaluation, outcomes
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.backends.local.hardware import best_precision
@@ -45,7 +31,13 @@ from training_pipeline.backends.local.run_directory import EarlyOrders, Orders, 
 from training_pipeline.backends.local.run_log import log_tail, read_log
 from training_pipeline.backends.local.slots import has_room
 from training_pipeline.backends.local.supervisor_start import start_supervisor
-from training_pipeline.backends.log_part import LogPart
+from training_pipeline.backends.logs import LogPart
+from training_pipeline.backends.metric_point import MetricPoint
+from training_pipeline.backends.plan import Plan
+from training_pipeline.backends.rehearsal import Rehearsal
+from training_pipeline.backends.results import AnsweredQuestion, PairLoss, TrainingResult
+from training_pipeline.backends.run_state import RunState
+from training_pipeline.backends.submission import Submission
 from training_pipeline.backends.trainer_contract import (
     ANSWERS_FILE,
     LOSSES_FILE,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from training_pipeline.backends.base import BaseModelOffer
+from training_pipeline.backends.base_models import BaseModelOffer
 from training_pipeline.backends.hub import Hub, licence_of_folder, of_hub
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.lineage import BaseModelRecord

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from training_pipeline.backends.base import EvaluationOrder, ScoresFile
+from training_pipeline.backends.evaluating import EvaluationOrder, ScoresFile
 from training_pipeline.backends.local.run_directory import RunDirectory
 from training_pipeline.domain.errors import BackendFailed
 from training_pipeline.infra.file_lock import try_lock

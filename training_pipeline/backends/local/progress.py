@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import Any, Final
 
-from training_pipeline.backends.base import NOT_FINITE, MetricPoint
+from training_pipeline.backends.metric_point import NOT_FINITE, MetricPoint
 
 #: At most this much is read at once, about 250,000 points.
 READ_BYTES: Final = 32 * 1024 * 1024

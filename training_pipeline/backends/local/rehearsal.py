@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.backends.base import NOT_REHEARSED, Rehearsal, Submission
+from training_pipeline.backends.rehearsal import NOT_REHEARSED, Rehearsal
+from training_pipeline.backends.submission import Submission
 from training_pipeline.backends.trainer_contract import trainer_config
 from training_pipeline.domain.advice.facts import TokenLengths
 from training_pipeline.domain.export_summary import SheetWarning

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from training_pipeline.backends.log_part import LogPart
+from training_pipeline.backends.logs import LogPart
 from training_pipeline.infra.files import end_of
 
 LINES: Final = 20

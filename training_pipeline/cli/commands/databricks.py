@@ -16,7 +16,8 @@ from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.databricks.preflight import Check, State
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.database import open_database
-from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.settings import Settings
+from training_pipeline.settings.prefix import PREFIX
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 app = typer.Typer(help="Check a Databricks workspace, and clean its volume up.", no_args_is_help=True)

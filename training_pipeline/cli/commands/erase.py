@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -27,7 +28,7 @@ def erase(
     prepare_environment(settings)
     store = JobStore(open_database(settings).engine(pooled=False))
     roots = [settings.state_dir, settings.sheets]
-    erasures = Erasures(store, settings.datasets, roots)
+    erasures = Erasures(store, settings.datasets, roots, hashed=[settings.snapshots, settings.suites])
     plan = erasures.plan(revocation_id)
     left: Found | None = None
     if not json:
@@ -60,6 +61,8 @@ def _say(plan: Plan, volume: str | None) -> None:
             typer.echo(f"                 in use by training job {job_id}")
     for path in plan.elsewhere:
         typer.echo(f"stays            {path}")
+    for hashed in plan.hashed:
+        typer.echo(f"keeps a hash     {hashed.place}  ({hashed.rows:,} {'row' if hashed.rows == 1 else 'rows'})")
     for path in plan.unreadable:
         typer.echo(f"cannot be read   {path}")
     if volume is not None and plan.texts:
@@ -82,6 +85,7 @@ def _dumped(plan: Plan, left: Found | None, volume: str | None) -> dict[str, Any
             for one in plan.texts
         ],
         "elsewhere": list(map(str, plan.elsewhere)),
+        "hashed": [asdict(one) for one in plan.hashed],
         "unreadable": list(map(str, plan.unreadable)),
         "volume": volume,
         "search_in_part": plan.in_part,

@@ -17,7 +17,8 @@ from training_pipeline.cli.user import user
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.database import open_database
-from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.settings import Settings
+from training_pipeline.settings.prefix import PREFIX
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 app = typer.Typer(help="Create, list and revoke the tokens of the REST API.", no_args_is_help=True)

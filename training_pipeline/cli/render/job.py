@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from training_pipeline.backends.base import AnsweredQuestion
+from training_pipeline.backends.results import AnsweredQuestion
 from training_pipeline.cli.user import caller
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.job import JobStatus, TrainingJob

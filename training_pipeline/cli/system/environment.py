@@ -12,7 +12,8 @@ from training_pipeline.app.ownership import require_own
 from training_pipeline.infra.database import open_database
 from training_pipeline.infra.migrations import migrate
 from training_pipeline.infra.state_directory import ensure_state_directory
-from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.settings import Settings
+from training_pipeline.settings.prefix import PREFIX
 
 #: What `up` and `env` link into Dagster's home.
 DAGSTER_YAML: Final = Path(__file__).with_name("dagster.yaml")

@@ -15,7 +15,7 @@ from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from training_pipeline.domain.errors import Conflict, PipelineError
-from training_pipeline.settings import PREFIX
+from training_pipeline.settings.prefix import PREFIX
 
 _LOCATIONS: Final = """{ workspaceOrError { ... on Workspace { locationEntries {
   name loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }"""

@@ -10,7 +10,8 @@ import typer
 
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.loopback import resolves_to_loopback
-from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.settings import Settings
+from training_pipeline.settings.prefix import PREFIX
 
 
 def serve(

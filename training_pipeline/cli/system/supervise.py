@@ -28,7 +28,8 @@ from training_pipeline.infra.files import rotate
 from training_pipeline.infra.loopback import resolves_to_loopback
 from training_pipeline.infra.processes import ProcessIdentity, end
 from training_pipeline.infra.state_directory import ensure_state_directory
-from training_pipeline.settings import PREFIX, Settings
+from training_pipeline.settings import Settings
+from training_pipeline.settings.prefix import PREFIX
 from training_pipeline.training_jobs.urls import address
 
 START_SECONDS: Final = 180.0

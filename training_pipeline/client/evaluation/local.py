@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role
-from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.schemas.evaluation import EvaluateModelVersion, ModelEvaluation, ModelEvaluations
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions, PromoteModelVersion, RollBackAlias
 from training_pipeline.schemas.suite import CreateSuite, Suite, SuiteCheck, Suites
@@ -23,7 +19,7 @@ class LocalEvaluation(OnServices):
     @needs(Role.OPERATOR)
     def create_suite(self, body: Mapping[str, Any] | CreateSuite) -> Suite:
         """See `Client`."""
-        asked = checked(CreateSuite, body, _refused_suite)
+        asked = checked(CreateSuite, body)
         made = self._services.suites.create(asked.name, asked.training_sheet_ids, created_by=self.caller.name)
         return Suite.of(made)
 
@@ -88,7 +84,3 @@ class LocalEvaluation(OnServices):
     def promotions(self, name: str) -> ModelPromotions:
         """See `Client`."""
         return ModelPromotions.of(self._services.promotions.of_model(name))
-
-
-def _refused_suite(found: ValidationError) -> InvalidRequest:
-    return InvalidRequest("The suite cannot be made.", problems=problems_from_validation(list(found.errors())))

@@ -32,7 +32,7 @@ from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.log import BYTES, TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
-from training_pipeline.schemas.requests import CreateTrainingJob, RetryTrainingJob
+from training_pipeline.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob
 from training_pipeline.schemas.result import LOSSES, TrainingJobResult
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import (
@@ -119,8 +119,9 @@ class LocalJobs(OnServices):
     @needs(Role.OPERATOR)
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """See `Client`."""
+        asked = checked(CancelTrainingJob, {"reason": reason})
         self._require(Action.CANCEL, job_id)
-        return self.shown(self._services.jobs.cancel(job_id, actor=self.caller.name, reason=reason))
+        return self.shown(self._services.jobs.cancel(job_id, actor=self.caller.name, reason=asked.reason))
 
     @needs(Role.OPERATOR)
     def finish(self, job_id: str) -> TrainingJob:

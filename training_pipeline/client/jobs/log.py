@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import KeepsLog
-from training_pipeline.backends.log_part import LogPart
+from training_pipeline.backends.logs import KeepsLog, LogPart
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import TERMINAL, TrainingJob
 from training_pipeline.schemas.log import TrainingJobLog

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import AnsweredQuestion, MeasuresPairs, PairLoss
+from training_pipeline.backends.results import AnsweredQuestion, MeasuresPairs, PairLoss
 from training_pipeline.datasets.validation_text import ValidationPair, validation_ids, validation_pairs
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob

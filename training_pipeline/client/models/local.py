@@ -19,6 +19,7 @@ from training_pipeline.schemas.model_version import (
     ModelVersionVerification,
 )
 from training_pipeline.schemas.playground import AskModelVersion, PlaygroundAnswers, PlaygroundLimits
+from training_pipeline.schemas.requests import ServingEndpoint
 from training_pipeline.schemas.training_job import TrainingJob
 
 
@@ -86,7 +87,8 @@ class LocalModels(OnServices):
     @needs(Role.OPERATOR)
     def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
         """See `Client`."""
-        found = self._services.versions.add_endpoint(name, version, url, actor=self.caller.name)
+        asked = checked(ServingEndpoint, {"url": url})
+        found = self._services.versions.add_endpoint(name, version, asked.url, actor=self.caller.name)
         return ModelEndpoints.model_validate({"endpoints": found})
 
     @needs(Role.OPERATOR)

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import Plan
+from training_pipeline.backends.plan import Plan
 from training_pipeline.datasets import pair_texts
 from training_pipeline.datasets.lifting import Lifting, lifting
 from training_pipeline.datasets.near_groups import NearGroups, near_groups

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role, require_own
-from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.domain.study import SearchSpace, StudyRequest
-from training_pipeline.domain.training_config import TrainingConfig
-from training_pipeline.domain.validation import problems_from_validation
-from training_pipeline.schemas.study import CreateStudy, Studies, Study, StudyPage
+from training_pipeline.domain.study import StudyRequest
+from training_pipeline.schemas.study import CreateStudy, PromoteTrial, StopStudy, Studies, Study, StudyPage
 from training_pipeline.schemas.training_job import TrainingJob
 
 
@@ -24,7 +19,7 @@ class LocalStudies(OnServices):
     @needs(Role.OPERATOR)
     def create_study(self, body: Mapping[str, Any] | CreateStudy) -> StudyPage:
         """See `Client`."""
-        asked = checked(CreateStudy, body, _refused)
+        asked = checked(CreateStudy, body)
         # As it reads back: what is compared with what was asked before.
         request = StudyRequest.model_validate(asked.model_dump(exclude_unset=True))
         return self.study(self._services.studies.create(request, created_by=self.caller.name).name)
@@ -43,20 +38,14 @@ class LocalStudies(OnServices):
     @needs(Role.OPERATOR)
     def stop_study(self, name: str, *, reason: str, let_finish: bool = False) -> StudyPage:
         """See `Client`."""
+        asked = checked(StopStudy, {"reason": reason, "let_finish": let_finish})
         require_own(self.caller, self._services.studies.get(name).created_by, f"stop the study {name}")
-        self._services.studies.stop(name, actor=self.caller.name, reason=reason, let_finish=let_finish)
+        self._services.studies.stop(name, actor=self.caller.name, reason=asked.reason, let_finish=asked.let_finish)
         return self.study(name)
 
     @needs(Role.OPERATOR)
     def promote_trial(self, name: str, *, trial: int | None = None) -> TrainingJob:
         """See `Client`."""
+        asked = checked(PromoteTrial, {"trial": trial})
         require_own(self.caller, self._services.studies.get(name).created_by, f"promote a trial of the study {name}")
-        return self.shown(self._services.studies.promote(name, number=trial, actor=self.caller.name))
-
-
-def _refused(error: ValidationError) -> InvalidRequest:
-    found = list(error.errors())
-    known: dict[str, type[BaseModel]] = {"space": SearchSpace, "job": TrainingConfig}
-    unknown = {str(each["loc"][0]) for each in found if each["type"] == "extra_forbidden"} & known.keys()
-    hint = " ".join(f"Known keys of {name}: {', '.join(known[name].model_fields)}." for name in sorted(unknown))
-    return InvalidRequest("The study cannot be created.", problems=problems_from_validation(found), hint=hint)
+        return self.shown(self._services.studies.promote(name, number=asked.trial, actor=self.caller.name))

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any, Final
 
 import ibis
@@ -71,12 +72,17 @@ def _pattern(ranges: str) -> str:
 
 def _spelled(codes: Iterable[int], gap: int = 1) -> str:
     """Code points as a class, and what lies between two of them that are no more than `gap` apart."""
+    return _spelled_ranges(([code, code] for code in sorted(codes)), gap)
+
+
+def _spelled_ranges(ranges: Iterable[list[int]], gap: int) -> str:
+    """The same of ranges that are in order and do not overlap."""
     found: list[list[int]] = []
-    for code in sorted(codes):
-        if found and code - found[-1][1] <= gap:
-            found[-1][1] = code
+    for first, last in ranges:
+        if found and first - found[-1][1] <= gap:
+            found[-1][1] = last
         else:
-            found.append([code, code])
+            found.append([first, last])
     return _pattern(" ".join(f"{first:X}-{last:X}" for first, last in found))
 
 
@@ -133,8 +139,10 @@ def _needs_folding() -> str:
     """
     changed = folded_images().keys() | mark_ranks().keys()
     plain = {code for code in codes(_CASELESS) if code not in changed} | set(_LATIN) | set(range(_ASCII))
-    others = _spelled((code for code in range(sys.maxunicode + 1) if code not in plain), gap=3)
-    return f"[{_RARE}{others}]"
+    # All others, as what lies between two plain ones: a million code points need not be gone through one by one.
+    edges = [-1, *sorted(plain), sys.maxunicode + 1]
+    between = ([before + 1, after - 1] for before, after in pairwise(edges) if after - before > 1)
+    return f"[{_RARE}{_spelled_ranges(between, gap=3)}]"
 
 
 @cache
@@ -148,9 +156,13 @@ def _needs_spelling() -> str:
 def _paged(lookup: str) -> tuple[str, str]:
     """Where the page of each 128 code points begins, and what stands on the pages, both between blanks."""
     values = _LOOKUPS[lookup]()
-    pages: dict[tuple[str, ...], int] = {(_SAME,) * _PAGE: 0}
+    empty = (_SAME,) * _PAGE
+    pages: dict[tuple[str, ...], int] = {empty: 0}
+    filled = {code // _PAGE for code in values}  # nine of ten are empty
     numbers = [
         pages.setdefault(tuple(values.get(code, _SAME) for code in range(start, start + _PAGE)), len(pages))
+        if start // _PAGE in filled
+        else pages[empty]
         for start in range(0, sys.maxunicode, _PAGE)
     ]
     return " ".join(str(number * _PAGE) for number in numbers), " ".join(value for page in pages for value in page)

@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from training_pipeline.backends.base import Evaluating, FineTuningBackend, RunState
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.evaluating import Evaluating
+from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.errors import (
     GateRefused,
     InvalidRequest,

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from training_pipeline.backends.base import AskedModel, EvaluationOrder
+from training_pipeline.backends.asking import AskedModel
+from training_pipeline.backends.evaluating import EvaluationOrder
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.models.evaluation.figures import Slice
 from training_pipeline.models.evaluation.tables import model_evaluations

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from training_pipeline.backends.base import ScoresFile
+from training_pipeline.backends.evaluating import ScoresFile
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.infra.files import sha256
 from training_pipeline.models.evaluation.figures import figures

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from training_pipeline.backends.base import AskedModel, FineTuningBackend
+from training_pipeline.backends.asking import AskedModel
+from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.refs import required
 from training_pipeline.models.versions import files

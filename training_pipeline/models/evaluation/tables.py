@@ -34,7 +34,7 @@ model_evaluations = Table(
     Column("created_by", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("finished_at", DateTime(timezone=True)),
-    # What the backend is to do, a `backends.base.EvaluationOrder`.
+    # What the backend is to do, a `backends.evaluating.EvaluationOrder`.
     Column("asked_models", JSONB, nullable=False),
     Column("counts", JSONB, nullable=False),
     Column("message", Text, nullable=False, server_default=""),

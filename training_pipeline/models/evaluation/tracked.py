@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import func, select, update
 
-from training_pipeline.backends.base import MetricPoint
+from training_pipeline.backends.metric_point import MetricPoint
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus, StoredFigure
 from training_pipeline.models.evaluation.tables import model_evaluations
 from training_pipeline.tracking.mlflow import RunTracking

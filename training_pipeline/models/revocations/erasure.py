@@ -1,6 +1,7 @@
 """Erases the text of rows that a revocation names: the text files of every dataset that holds one of them.
 
 Manifests stay: ids, hashes, decisions and digests. What holds the text besides is named, and is for people to remove.
+So is what holds its hashes, which were made without a key: they cannot be erased.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from training_pipeline.datasets.erased import TEXTS, Erased, erase_text
 from training_pipeline.datasets.store import read_dataset
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.job import ACTIVE
-from training_pipeline.domain.refs import HEAD, DatasetRef
+from training_pipeline.domain.refs import HEAD, MANIFEST, PAIRS, DatasetRef
 from training_pipeline.domain.revocations import Revocation
 from training_pipeline.models.revocations import read
 from training_pipeline.models.revocations.held import hashes_of
+from training_pipeline.models.revocations.plain_hashes import Hashed, in_files, in_tables
 from training_pipeline.models.revocations.text_search import MOST_TEXTS, Found, search, texts_of
 from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
 
@@ -50,6 +52,8 @@ class Plan:
     texts: tuple[Text, ...]
     #: Files that hold the text and are left as they are.
     elsewhere: tuple[Path, ...]
+    #: What holds hashes of the rows, and keeps them.
+    hashed: tuple[Hashed, ...]
     unreadable: tuple[Path, ...]
     #: Whether there was more text than is searched for.
     in_part: bool
@@ -57,22 +61,37 @@ class Plan:
 
 
 class Erasures:
-    """Plans an erasure, and carries it out. `roots` are searched for the text."""
+    """Plans an erasure, and carries it out.
 
-    def __init__(self, store: JobStore, datasets: Path, roots: Sequence[Path]) -> None:
+    `roots` are searched for the text; `hashed` hold directories with hashes of rows, as snapshots and suites do.
+    """
+
+    def __init__(self, store: JobStore, datasets: Path, roots: Sequence[Path], *, hashed: Sequence[Path]) -> None:
         self._store = store
         self._datasets = datasets
         self._roots = roots
+        self._hashed = hashed
 
     def plan(self, revocation_id: str) -> Plan:
         """What would be erased, and what else holds the text. Reads only; raises `NotFound` and `Unavailable`."""
         revocation = read.whole(self._store, revocation_id).revocation
         found, hashes = self._texts(revocation_id)
         texts = texts_of([file for one in found for file in one.files], hashes)
+        files = in_files(self._files_with_hashes(), hashes)
+        with self._store.begin() as connection:
+            tables = in_tables(connection, hashes)
         copies = search(self._roots, texts)
         ours = {file.resolve() for one in found for file in one.files}
         elsewhere = tuple(path for path in copies.files if path not in ours)
-        return Plan(revocation, tuple(found), elsewhere, copies.unreadable, len(texts) == MOST_TEXTS, texts)
+        return Plan(
+            revocation,
+            tuple(found),
+            elsewhere,
+            (*files.found, *tables),
+            (*copies.unreadable, *files.unreadable),
+            len(texts) == MOST_TEXTS,
+            texts,
+        )
 
     def carry_out(self, plan: Plan, *, actor: str) -> Found:
         """Erase what the plan names; returns the files that hold the text still. May be repeated after a crash.
@@ -95,17 +114,21 @@ class Erasures:
         return search(self._roots, plan.searched_for)
 
     def _texts(self, revocation_id: str) -> tuple[list[Text], set[str]]:
-        """The datasets that still have text of the rows, and the hashes of these rows."""
+        """The datasets that still have text of the rows, and the hashes that all datasets have of these rows."""
         found: list[Text] = []
         hashes: set[str] = set()
         for dataset, jobs in self._known():
             held = self._hashes(revocation_id, dataset, jobs)
             files = tuple(path for name in TEXTS if (path := dataset.path / name).is_file())
+            hashes |= held
             if held and files:
-                hashes |= held
                 active = tuple(job_id for job_id, (_, status) in jobs.items() if status in ACTIVE)
                 found.append(Text(dataset, files, len(held), tuple(jobs), active))
         return found, hashes
+
+    def _files_with_hashes(self) -> list[Path]:
+        kept = [path for directory in self._hashed for path in directory.glob(f"*/{PAIRS}")]
+        return sorted([*self._datasets.glob(f"*/{MANIFEST}"), *kept])
 
     def _known(self) -> list[tuple[DatasetRef, dict[str, tuple[str, str]]]]:
         """Every dataset on this machine, with the sheet and the status of each job that has it."""

@@ -7,7 +7,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
-from training_pipeline.backends.base import DescribesModels, FineTuningBackend, Plan
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.base_models import DescribesModels
+from training_pipeline.backends.plan import Plan
 from training_pipeline.domain.advice.advise import advise
 from training_pipeline.domain.advice.facts import AnswerCounts, Facts, ModelFacts, TokenLengths
 from training_pipeline.domain.advice.item import AdviceRecord

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from training_pipeline.backends.base import NOT_REHEARSED, FineTuningBackend, Plan, Rehearsal, Rehearsing, Submission
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.plan import Plan
+from training_pipeline.backends.rehearsal import NOT_REHEARSED, Rehearsal, Rehearsing
+from training_pipeline.backends.submission import Submission
 from training_pipeline.datasets.answers import answer_counts
 from training_pipeline.datasets.predecessor import Predecessor
 from training_pipeline.datasets.prepare import write_dataset

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from training_pipeline.backends.base import FineTuningBackend, TrainingResult
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.results import TrainingResult
 from training_pipeline.domain.errors import BackendFailed, Conflict, PermissionWithdrawn
 from training_pipeline.domain.job import TERMINAL, JobStatus, Phase, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord

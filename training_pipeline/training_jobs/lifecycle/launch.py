@@ -14,7 +14,10 @@ from typing import Any, NoReturn, Protocol
 
 from sqlalchemy import Connection
 
-from training_pipeline.backends.base import FineTuningBackend, Handle, StartsEarly, Submission
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.early_start import StartsEarly
+from training_pipeline.backends.handles import Handle
+from training_pipeline.backends.submission import Submission
 from training_pipeline.datasets.compare import recheck
 from training_pipeline.datasets.labels import labels_of
 from training_pipeline.datasets.prepare import write_dataset

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from training_pipeline.backends.base import TrainingResult
+from training_pipeline.backends.results import TrainingResult
 from training_pipeline.domain.lineage import AssetRecord, LineageRecord, base_model_facts, recipe_facts, version_of
 from training_pipeline.domain.refs import DatasetRef
 

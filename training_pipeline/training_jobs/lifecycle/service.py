@@ -9,7 +9,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from training_pipeline.backends.base import FineTuningBackend, Plan
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.plan import Plan
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import Conflict, InvalidRequest
 from training_pipeline.domain.export_summary import ExportSummary
@@ -306,7 +307,7 @@ def _train_pairs(request: JobRequest, summary: ExportSummary | None) -> int | No
     return None if summary is None else round(summary.eligible * request.train_val_split)
 
 
-def refused(found: ValidationError) -> InvalidRequest:
+def _refused(found: ValidationError) -> InvalidRequest:
     """What is wrong with a request for a job, all at once. Pure."""
     hint = ""
     if any(item["type"] == "extra_forbidden" for item in found.errors()):
@@ -344,4 +345,4 @@ def _validated(request: JobRequest | Mapping[str, Any]) -> JobRequest:
     try:
         return JobRequest.model_validate(request)
     except ValidationError as error:
-        raise refused(error) from None
+        raise _refused(error) from None

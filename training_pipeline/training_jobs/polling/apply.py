@@ -16,7 +16,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, DateTime, Text, and_, bindparam, func, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from training_pipeline.backends.base import MetricPoint, RunState
+from training_pipeline.backends.metric_point import MetricPoint
+from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.errors import NotFound, PermissionUnknown, PermissionWithdrawn
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.training_jobs import backoff

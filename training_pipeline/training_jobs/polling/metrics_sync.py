@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from training_pipeline.backends.base import NOT_FINITE, PASSED_OVER, FineTuningBackend, MetricPoint
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.metric_point import NOT_FINITE, PASSED_OVER, MetricPoint
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.store import metrics

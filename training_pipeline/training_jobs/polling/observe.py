@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from training_pipeline.backends.base import AsksPermission, FineTuningBackend, RunState
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.permission import AsksPermission
+from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.polling.metrics_sync import NewPoints, mirror

@@ -18,7 +18,8 @@ from typing import Final, NamedTuple
 from sqlalchemy import func, or_, select
 from sqlalchemy.exc import DBAPIError
 
-from training_pipeline.backends.base import BulkStatus, FineTuningBackend, Run, RunState
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.run_state import BulkStatus, Run, RunState
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.tracking.mlflow import RunTracking

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import select
 
-from training_pipeline.backends.base import Run
+from training_pipeline.backends.run_state import Run
 from training_pipeline.domain.job import Handles
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs

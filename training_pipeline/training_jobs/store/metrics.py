@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from training_pipeline.backends.base import MetricPoint
+from training_pipeline.backends.metric_point import MetricPoint
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.notify import announce

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from training_pipeline.api.app import create_app
 from training_pipeline.api.single_flight import SingleFlight
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import RunState
+from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings

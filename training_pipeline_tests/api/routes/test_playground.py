@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import AskedModel, ChatTurn, ModelAnswer
+from training_pipeline.backends.asking import AskedModel, ChatTurn, ModelAnswer
 from training_pipeline.models.playground import LONGEST_QUESTION, Answered, Playground
 from training_pipeline.testing.job_life import API
 from training_pipeline_tests.api.test_problems import problem

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.backends.base import AskedModel, AskLimits, ChatTurn, ModelAnswer
+from training_pipeline.backends.asking import AskedModel, AskLimits, ChatTurn, ModelAnswer
 from training_pipeline.backends.local import asking
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.infra.file_lock import try_lock

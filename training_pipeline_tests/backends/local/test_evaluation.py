@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.backends.base import AskedModel, Evaluating, EvaluationOrder
+from training_pipeline.backends.asking import AskedModel
+from training_pipeline.backends.evaluating import Evaluating, EvaluationOrder
 from training_pipeline.backends.local import evaluation
 from training_pipeline.backends.local.backend import LocalBackend
 from training_pipeline.backends.local.run_directory import RunDirectory

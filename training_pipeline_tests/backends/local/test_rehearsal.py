@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from training_pipeline.backends.base import NOT_REHEARSED
 from training_pipeline.backends.local import rehearsal
 from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
+from training_pipeline.backends.rehearsal import NOT_REHEARSED
 from training_pipeline.sft.findings import CODES, CUT, CUT_OFF, REFUSED
 from training_pipeline.testing.local_backend import stand_in_program, submission
 

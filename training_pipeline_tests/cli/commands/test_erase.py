@@ -30,6 +30,8 @@ def test_every_copy_is_named_before_anything_is_erased(
     for file in (dataset.train_file, dataset.validation_file):
         assert f"will be erased   {file}" in out
     assert f"stays            {sheet.resolve()}" in out
+    assert f"keeps a hash     {dataset.manifest_file}  (1 row)" in out
+    assert "keeps a hash     the index of uses (table use_rows)  (1 row)" in out
     assert "invoice 3?" not in out
     code, out, _ = command("erase", revoked)
     assert code == 1, "nobody confirmed it"
@@ -38,6 +40,7 @@ def test_every_copy_is_named_before_anything_is_erased(
     found = json.loads(out)
     assert (code, found["erased"], found["left"]) == (3, True, [str(sheet.resolve())])
     assert found["datasets"][0]["digest"] == dataset.digest
+    assert {"place": str(dataset.manifest_file), "rows": 1} in found["hashed"]
     assert not dataset.train_file.exists()
     code, out, _ = command("erase", revoked, "--yes")
     assert (code, "it was erased, or nothing was made of it" in out) == (0, True)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_pipeline.backends.base import AskedModel, ChatTurn, ModelAnswer
+from training_pipeline.backends.asking import AskedModel, ChatTurn, ModelAnswer
 from training_pipeline.cli.render.playground import plain
 from training_pipeline.models.playground import Answered, Playground
 from training_pipeline.testing.command_line import Command

@@ -9,7 +9,7 @@ import pytest
 
 from training_pipeline.app.container import Services
 from training_pipeline.backends.local.run_log import read_log
-from training_pipeline.backends.log_part import LogPart
+from training_pipeline.backends.logs import LogPart
 from training_pipeline.client.jobs.log import log_part
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import JobStatus

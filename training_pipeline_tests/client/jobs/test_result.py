@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import AnsweredQuestion, PairLoss
+from training_pipeline.backends.results import AnsweredQuestion, PairLoss
 from training_pipeline.client.jobs.result import job_result
 from training_pipeline.client.local import LocalClient
 from training_pipeline.datasets.erased import Erased, erase_text

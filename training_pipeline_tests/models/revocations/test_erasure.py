@@ -12,7 +12,7 @@ from training_pipeline.datasets.store import manifest_is_whole
 from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.model_version import Outcome
-from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.refs import DatasetRef, required
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.infra.database import Database
 from training_pipeline.models.revocations.erasure import Erasures
@@ -33,7 +33,8 @@ def services(settings: Settings, database: Database) -> Iterator[Services]:
 @pytest.fixture
 def erasures(services: Services) -> Erasures:
     settings = services.settings
-    return Erasures(services.store, settings.datasets, [settings.state_dir, settings.sheets])
+    hashed = [settings.snapshots, settings.suites]
+    return Erasures(services.store, settings.datasets, [settings.state_dir, settings.sheets], hashed=hashed)
 
 
 def revoke(services: Services, item: str) -> str:
@@ -48,7 +49,7 @@ def test_the_text_of_a_row_is_erased_and_its_manifest_stays(services: Services, 
     dataset = job.data.dataset
     assert isinstance(dataset, DatasetRef)
     nothing = erasures.plan(revoke(services, "item of nobody"))
-    assert (nothing.texts, nothing.elsewhere) == ((), ())
+    assert (nothing.texts, nothing.elsewhere, nothing.hashed) == ((), (), ())
     revoked = revoke(services, "item-0007")
     again = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
     clean = prepared(services, again.id).data.dataset
@@ -74,7 +75,11 @@ def test_the_text_of_a_row_is_erased_and_its_manifest_stays(services: Services, 
     assert mark is not None
     assert (mark.revocation_id, mark.actor) == (revoked, "grace")
     assert "was erased" in services.store.events(job.id)[0][0].message
-    assert erasures.plan(revoked).texts == ()
+    after = erasures.plan(revoked)
+    assert (after.texts, after.hashed) == ((), plan.hashed), "no hash was erased"
+    snapshots = [required(services.store.get(each.id).data.snapshot, "snapshot") for each in (job, again)]
+    files = [each.manifest_file for each in (dataset, clean)] + [each.pairs_file for each in snapshots]
+    assert {one.place for one in after.hashed} == {*map(str, files), "the index of uses (table use_rows)"}
     checks = {one.name: one for one in services.versions.verify("triage", "2")}
     assert (checks["dataset"].outcome, revoked in checks["dataset"].message) == (Outcome.PASS, True)
     dataset.manifest_file.write_bytes(b"damaged")

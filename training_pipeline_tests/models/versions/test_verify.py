@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.base import TrainingResult
+from training_pipeline.backends.results import TrainingResult
 from training_pipeline.defs.provenance import asset_records, input_versions
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.model_version import Outcome, Standing, VersionState

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from training_pipeline.backends.base import Plan
+from training_pipeline.backends.plan import Plan
 from training_pipeline.domain.advice.facts import AnswerCounts, ModelFacts
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.testing.advice_facts import config

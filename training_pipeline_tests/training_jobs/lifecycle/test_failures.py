@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from training_pipeline.backends.base import Handle
+from training_pipeline.backends.handles import Handle
 from training_pipeline.domain.errors import (
     BackendUnreachable,
     GateRefused,

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from training_pipeline.app.container import Services, assemble, local_backend
-from training_pipeline.backends.base import Handle, Plan, Rehearsal, RunState, Submission
+from training_pipeline.backends.handles import Handle
+from training_pipeline.backends.plan import Plan
+from training_pipeline.backends.rehearsal import Rehearsal
+from training_pipeline.backends.run_state import RunState
+from training_pipeline.backends.submission import Submission
 from training_pipeline.domain.advice.facts import TokenLengths
 from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, SheetUnreadable

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from sqlalchemy import event
 
-from training_pipeline.backends.base import BulkStatus, FineTuningBackend, Run, RunState
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.run_state import BulkStatus, Run, RunState
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.database import Database

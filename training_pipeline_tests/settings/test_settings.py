@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from training_pipeline.definitions import build
-from training_pipeline.settings import Settings
+from training_pipeline.settings import Settings, subjects
 
 #: Numbers, ranges, steps, lists, names and what looks like them; some are none of a cron's.
 FIELDS = st.from_regex(r"(\*|[0-9]{1,2}|L|R|H|mon|feb)([-,/#][0-9]{1,2}){0,2}", fullmatch=True)
@@ -71,3 +71,15 @@ def test_four_eyes_need_two_people() -> None:
     assert Settings(auth="token", four_eyes=True).four_eyes
     with pytest.raises(ValueError, match="FOUR_EYES needs TRAINING_PIPELINE_AUTH=token"):
         Settings(auth="none", four_eyes=True)
+
+
+def test_every_setting_belongs_to_one_subject() -> None:
+    by_subject = [name for subject in subjects() for name in subject.model_fields]
+    assert len(by_subject) == len(set(by_subject)), "A subject would silently take another one's setting over."
+    assert by_subject == list(Settings.model_fields), "Settings are listed in the order of their subjects."
+
+
+def test_every_subject_is_frozen_and_a_setting_cannot_be_changed() -> None:
+    assert all(subject.model_config.get("frozen") for subject in subjects())
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().api_port = 80  # type: ignore[misc]

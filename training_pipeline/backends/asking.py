@@ -1,0 +1,71 @@
+"""Asking models one question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+
+class AskedModel(BaseModel):
+    """A model that is to answer the questions of an evaluation: a folder, a model of the Hub, or the built-in one.
+
+    `files` are what its folder must hold, by SHA-256. `built_in` is what the built-in base model is made from.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    role: Literal["base", "tuned", "champion"]
+    source: str
+    revision: str | None = None
+    files: dict[str, str] | None = None
+    built_in: dict[str, Any] = {}
+
+
+class ChatTurn(BaseModel):
+    """A message of a chat."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: str
+    content: str
+
+
+class AskLimits(BaseModel):
+    """How long all models of a question may take together, and how much memory the process that asks them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seconds: float
+    memory_mb: int
+
+
+class ModelAnswer(BaseModel):
+    """What a model answered, or the `problem` because of which it did not, in a sentence.
+
+    `stopped` says whether it ended by itself; else it was cut. `seconds` include the time to load the model.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    role: Literal["base", "tuned", "champion"]
+    answer: str | None = None
+    stopped: bool | None = None
+    tokens: int | None = None
+    seconds: float | None = None
+    problem: str | None = None
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """What a backend has besides where models can be asked one question from here."""
+
+    def ask(
+        self, models: Sequence[AskedModel], messages: Sequence[ChatTurn], *, max_tokens: int, limits: AskLimits
+    ) -> list[ModelAnswer]:
+        """What each model answers, in their order. Nothing that is asked or answered is kept or logged.
+
+        One question at a time: raises `Conflict` while another one is asked.
+        """
+        ...

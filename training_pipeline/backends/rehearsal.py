@@ -1,0 +1,40 @@
+"""What a training would make of a dataset, without training."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from training_pipeline.backends.submission import Submission
+from training_pipeline.domain.advice.facts import TokenLengths
+from training_pipeline.domain.export_summary import SheetWarning
+
+#: The code of the warning that it could not be found out what a training would refuse.
+NOT_REHEARSED: Final = "not_rehearsed"
+
+
+class Rehearsal(BaseModel):
+    """What a training would make of a dataset. Null is what nobody could say."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: What it would refuse or cut, with pair ids and never with text.
+    warnings: tuple[SheetWarning, ...] = ()
+    #: Of all examples, before any cut.
+    lengths: TokenLengths | None = None
+    #: Examples with a token that the vocabulary does not have.
+    unknown_tokens: int | None = None
+
+
+@runtime_checkable
+class Rehearsing(Protocol):
+    """What a backend has besides where it can say what a training would refuse or cut, without training."""
+
+    def rehearses(self, base_model: str) -> bool:
+        """Whether it can be said for this base model. Pure."""
+        ...
+
+    def rehearse(self, submission: Submission) -> Rehearsal:
+        """What the trainer would make of this dataset. Reads only, for up to a minute."""
+        ...

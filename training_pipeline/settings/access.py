@@ -1,0 +1,47 @@
+"""Who may call, through which proxies and from which pages."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AccessSettings(BaseModel):
+    """Access."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    auth: Literal["none", "token"] = Field(
+        "none",
+        description="Authentication of REST API, pages and Dagster UI. `none`: everybody on this machine is an admin. "
+        "`token`: a token from `training-pipeline tokens create` is required.",
+    )
+    local_user: str = Field(
+        "local", min_length=1, max_length=128, description="Name recorded as the actor of requests if `auth` is `none`."
+    )
+    api_public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s@]+$",
+        description="Public URL of the REST API and pages behind a proxy, such as https://train.example.org.",
+    )
+    api_trusted_proxies: str | None = Field(
+        None,
+        description="Addresses or networks of proxies, separated by commas, whose X-Forwarded headers are trusted.",
+    )
+    api_cors_origins: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s,*]+(\s*,\s*https?://[^/\s,*]+)*$",
+        description="Origins of other pages that may call the REST API from a browser, separated by commas, such as "
+        "https://portal.example.org.",
+    )
+
+    @property
+    def cors_origins(self) -> tuple[str, ...]:
+        """Origins of other pages that may call the REST API from a browser."""
+        return tuple(origin.strip().lower() for origin in (self.api_cors_origins or "").split(",") if origin.strip())
+
+    @property
+    def trusted_origins(self) -> frozenset[str]:
+        """Origins whose pages may send changing requests: the CORS origins, and the public URL."""
+        return frozenset({*self.cors_origins, *({self.api_public_url.lower()} if self.api_public_url else ())})

@@ -1,0 +1,27 @@
+"""Where the Dagster UI is served."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class DagsterUiSettings(BaseModel):
+    """The Dagster UI."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    webserver_host: str = Field(
+        "127.0.0.1",
+        description="Address that the Dagster UI listens on; a loopback address unless tokens are required.",
+    )
+    webserver_port: int = Field(3000, ge=1, le=65535, description="Port of the Dagster UI.")
+    read_only_host: str | None = Field(
+        None,
+        description="Address of a second, read-only Dagster UI for others, such as 0.0.0.0. Default: none.",
+    )
+    read_only_port: int = Field(3001, ge=1, le=65535, description="Port of the read-only Dagster UI.")
+    dagster_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/@]+(/\S*)?$",
+        description="URL of the Dagster UI, for links and behind a proxy. Default: host and port of the webserver.",
+    )

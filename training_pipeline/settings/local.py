@@ -1,0 +1,42 @@
+"""Models that are trained on this machine, or asked here."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LocalSettings(BaseModel):
+    """Training on this machine."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    base_models: str | None = Field(
+        None,
+        description="Base models that the local backend may use beside those on offer: patterns of absolute paths and "
+        "of Hugging Face ids with * and ?, separated by commas. Default: any; with AUTH=token any Hugging Face id and "
+        "what was trained here.",
+    )
+    local_slots: int = Field(1, ge=1, description="Number of jobs that may train on this machine at the same time.")
+    local_resumes: int = Field(2, ge=0, description="How often a trainer that crashed is resumed from its checkpoint.")
+    local_early_start: bool = Field(
+        False,
+        description="Whether the training program imports its libraries while the dataset is still made, where a slot "
+        "is free. The job trains sooner, and takes its memory sooner.",
+    )
+    local_trainer: str | None = Field(
+        None,
+        description="Command for the training program if it is in another environment, such as "
+        '"/opt/train/bin/python -m training_pipeline.sft"; the path of its configuration is appended.',
+    )
+    cancel_grace_seconds: float = Field(20.0, gt=0, description="Seconds a trainer has to stop before it is killed.")
+    playground_seconds: float = Field(
+        50.0,
+        ge=5,
+        description="Seconds that the models of one question of the playground may take together. A request's time "
+        "limit, less 5 seconds, is the most.",
+    )
+    playground_memory_mb: int | None = Field(
+        None,
+        ge=256,
+        description="Memory that they may take, in MB, and as much of a GPU. Default: half of this machine's.",
+    )

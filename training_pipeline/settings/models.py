@@ -1,0 +1,63 @@
+"""What becomes of registered models: evaluation, promotion, revocation."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from training_pipeline.domain.aliases import OnTaint
+
+
+class ModelSettings(BaseModel):
+    """Registered models."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    evaluate_near_questions: bool = Field(
+        False,
+        description="Evaluate a model on questions that nearly equal one it was trained on, and only report them.",
+    )
+    promotion_four_eyes: bool = Field(
+        False,
+        description="Move an alias only once two people have promoted the same version by the same gate. Everybody "
+        "needs a token of their own.",
+    )
+    revocation_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=60,
+        description="Seconds between two looks at a training sheet in files whether what registered models learned "
+        "from it is still permitted.",
+    )
+    revocation_table_seconds: float = Field(
+        3600.0,
+        ge=60,
+        description="The same for training sheets in tables; a look asks the warehouse for the table's version, and "
+        "for its rows only where that changed.",
+    )
+    alias_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=60,
+        description="Seconds between two looks at the aliases of all registered models in the registry, and at the "
+        "serving endpoints of the workspace.",
+    )
+    on_taint: OnTaint = Field(
+        "alert",
+        description="What is done about an alias of a tainted version: `alert`, or `demote`: it is also moved back to "
+        "the last clean version that it named, or taken away where there is none.",
+    )
+    on_taint_by_model: dict[str, OnTaint] = Field(
+        {},
+        description="The same for single models, as JSON: an object from full names of models to `alert` or `demote`.",
+    )
+    four_eyes: bool = Field(
+        False,
+        description="A decision about a tainted model version holds once a second steward has decided the same. Needs "
+        "TRAINING_PIPELINE_AUTH=token: where nobody is asked who they are, there are no two people.",
+    )
+    model_fresh_days: float = Field(
+        90.0,
+        ge=0.01,
+        le=36_500,
+        description="Age in days after which a model is shown as stale, with a warning at 4/5 of it.",
+    )

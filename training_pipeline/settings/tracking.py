@@ -1,0 +1,16 @@
+"""Where MLflow keeps runs and models."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class TrackingSettings(BaseModel):
+    """MLflow."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    mlflow_tracking_uri: SecretStr | None = Field(
+        None, description="MLflow server. Default: MLflow's tables in this installation's database."
+    )
+    mlflow_experiment: str = Field("training_pipeline", description="MLflow experiment of the training runs.")

@@ -1,0 +1,34 @@
+"""What an upload may hold, and what reading it may take."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class UploadSettings(BaseModel):
+    """Uploads."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    upload_max_bytes: int = Field(100 * 2**20, ge=1024, description="Maximum size of an uploaded file in bytes.")
+    upload_max_unpacked_bytes: int = Field(
+        2**30, ge=2**20, description="Maximum size of an uploaded file once it is unpacked, in bytes."
+    )
+    upload_max_ratio: int = Field(
+        200, ge=1, description="How many times its own size an uploaded file may unpack to; 1 MiB is always allowed."
+    )
+    upload_max_rows: int = Field(1_000_000, ge=1, description="Maximum number of rows of an uploaded file.")
+    upload_max_columns: int = Field(1000, ge=1, description="Maximum number of columns of an uploaded file.")
+    upload_max_cell_characters: int = Field(
+        2**20, ge=1, description="Maximum number of characters in one cell of an uploaded file."
+    )
+    upload_user_bytes: int = Field(
+        2**30, ge=1024, description="Maximum size in bytes of all uploads of one person that are no training sheet yet."
+    )
+    upload_memory_mb: int = Field(
+        4096, ge=1024, description="Memory, in MiB, of the process that reads one uploaded file."
+    )
+    upload_seconds: float = Field(
+        300.0, gt=0, description="Seconds for an upload to arrive, and again for a process to read it."
+    )
+    uploads_at_once: int = Field(4, ge=1, description="Number of uploads that are received or read at the same time.")
