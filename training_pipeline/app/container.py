@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from functools import partial
 
 import psutil
-from pydantic import SecretStr
 from sqlalchemy import Connection
 
 from training_pipeline.alerts import alerts
@@ -61,6 +60,7 @@ from training_pipeline.settings import Settings
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 from training_pipeline.tracking.mlflow import RunTracking, Tracking
+from training_pipeline.tracking.own_mlflow import OwnTracking
 from training_pipeline.training_jobs.lifecycle.catalog_lineage import CatalogLineage
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.failures import Failures
@@ -191,11 +191,10 @@ def tracking_of(settings: Settings, database: Database, backend: FineTuningBacke
     """The MLflow tracking to use: the backend's if its runs log to it themselves, else ours."""
     if isinstance(backend, DatabricksBackend):
         return DatabricksTracking(backend.connection, settings.databricks_access_control_list)
-    return Tracking(
-        settings.mlflow_tracking_uri or SecretStr(database.url("mlflow")),
-        experiment=settings.mlflow_experiment,
-        artifacts=settings.state_dir / "mlflow-artifacts",
-    )
+    artifacts = settings.state_dir / "mlflow-artifacts"
+    if settings.mlflow_tracking_uri is None:
+        return OwnTracking(database, experiment=settings.mlflow_experiment, artifacts=artifacts)
+    return Tracking(settings.mlflow_tracking_uri, experiment=settings.mlflow_experiment, artifacts=artifacts)
 
 
 def imports_of(settings: Settings) -> SheetImports:
