@@ -15,7 +15,7 @@ from training_pipeline.api.single_flight import SingleFlight
 from training_pipeline.client.jobs.base import Pairs
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
-from training_pipeline.domain.access import Caller, require_role
+from training_pipeline.domain.access import Caller, Role, require_role
 from training_pipeline.domain.errors import SheetChanged
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.models.versions.find import VersionFacets
@@ -85,6 +85,7 @@ class PageClient:
             training_sheet_id=filters.sheet or None,
             created_by=filters.creator or None,
             search=filters.search or None,
+            tags=[filters.tag] if filters.tag else (),
             sort=filters.sort,
             descending=filters.descending,
             page=filters.page,
@@ -99,6 +100,7 @@ class PageClient:
             training_sheet_id=filters.sheet or None,
             created_by=filters.creator or None,
             search=filters.search or None,
+            tags=[filters.tag] if filters.tag else (),
         )
         return await self._shared(f"facets {filters.with_().query()}", call)
 
@@ -389,6 +391,15 @@ class PageClient:
     async def cancel(self, job_id: str, *, reason: str) -> None:
         """Cancel a job, or request a cancel."""
         await _thread(self.local.cancel, job_id, reason=reason)
+
+    def may_annotate(self, job: TrainingJob) -> bool:
+        """Whether the caller may write on the job: its creator may, and admins."""
+        own = self.caller.name == job.created_by or self.caller.may_act_as(Role.ADMIN)
+        return own and self.caller.may_act_as(least_role(LocalClient.annotate))
+
+    async def annotate(self, job_id: str, *, note: str, tags: Sequence[str]) -> None:
+        """Replace the note and the tags of a job."""
+        await _thread(self.local.annotate, job_id, note=note, tags=tags)
 
     async def finish(self, job_id: str) -> None:
         """Finish a trained job now."""

@@ -39,6 +39,7 @@ def job_like(like: TrainingJob, changes: Mapping[str, object]) -> str:
     asked = {**like.requested_config, **changes}
     query = {"sheet": like.training_sheet_id, "model_name": like.model_name, "base_model": like.base_model}
     asked |= {"uc_catalog": like.uc_catalog, "uc_schema": like.uc_schema, "fresh_split": like.fresh_split or None}
+    asked |= {"tags": ", ".join(like.tags) or None}
     asked |= {} if like.register_to_uc else {"register_to_uc": False}
     query |= {name: formats.value(value) for name, value in asked.items() if value is not None}
     if like.train_val_split != JobRequest.model_fields["train_val_split"].default:
@@ -154,6 +155,7 @@ class JobFilters(BaseModel):
     sheet: str = Field("", max_length=128, pattern=_TEXT)
     creator: str = Field("", max_length=128, pattern=_TEXT)
     search: str = Field("", max_length=128, pattern=_TEXT)
+    tag: str = Field("", max_length=128, pattern=_TEXT)
     sort: JobSort = JobSort.CREATED_AT
     descending: bool = True
     page: int = Field(1, ge=1, le=100_000)
@@ -166,7 +168,7 @@ class JobFilters(BaseModel):
         found: dict[str, object] = {}
         if query.get("ticked"):
             found["ticked"] = tuple(dict.fromkeys(query["ticked"].split(",")))
-        for name in ("sheet", "creator", "search", "sort", "page"):
+        for name in ("sheet", "creator", "search", "tag", "sort", "page"):
             if name in query:
                 found[name] = query[name]
         if "status" in query:
@@ -188,6 +190,7 @@ class JobFilters(BaseModel):
             "sheet": self.sheet,
             "creator": self.creator,
             "search": self.search,
+            "tag": self.tag,
             "sort": "" if self.sort is JobSort.CREATED_AT else str(self.sort),
             "order": "" if self.descending else "asc",
             "page": "" if self.page == 1 else str(self.page),
@@ -212,4 +215,4 @@ class JobFilters(BaseModel):
     @property
     def filtered(self) -> bool:
         """Whether any filter is set."""
-        return bool(self.statuses or self.sheet or self.creator or self.search)
+        return bool(self.statuses or self.sheet or self.creator or self.search or self.tag)

@@ -42,6 +42,7 @@ WRONG: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "plan": (({"model_name": "No Name", "x": 1},), {}),
     "retry": (("tj-none",), {"changes": {"epochs": "three", "x": 1}}),
     "cancel": (("tj-none",), {"reason": LONG}),
+    "annotate": (("tj-none",), {"note": 2 * LONG, "tags": ["a,b"]}),
     "create_suite": (({"name": "No Name", "training_sheet_ids": "small"},), {}),
     "evaluate": (("triage", "1", {"suite": 7, "champion": None, "x": [1]}), {}),
     "promote": (("triage", "1", {"alias": "", "gate": {"x": 1}, "suite": 7}), {}),
@@ -286,6 +287,18 @@ def test_a_trained_job_is_finished(client: Client, services: Services, backend: 
     assert error_of(client, "finish", job.id).code == "conflict"
     services.store.update(job.id, {"backend_status": JobStatus.SUCCEEDED, "finalize_attempt": 1})
     assert client.finish(job.id).allowed_actions == ("cancel", "poll", "finish")
+
+
+def test_what_people_write_on_a_job(client: Client, local: LocalClient, done: TrainingJob) -> None:
+    made = client.annotate(done.id, note="first try", tags=["baseline", "ticket:ML-17"])
+    assert (made.note, made.tags) == ("first try", ("baseline", "ticket:ML-17"))
+    assert client.annotate(done.id, tags=["baseline"]).note == "first try"
+    assert local.get(done.id).tags == ("baseline",)
+    assert [job.id for job in client.list(tags=["baseline"]).jobs] == [done.id]
+    assert client.list(tags=["baseline", "other"]).total == 0
+    assert error_of(client, "annotate", done.id, note="x" * 2001).code == "invalid_request"
+    assert error_of(client, "annotate", done.id, tags=["a,b"]).code == "invalid_request"
+    assert error_of(client, "annotate", "tj-none", note="n").code == "not_found"
 
 
 def test_a_job_is_followed_to_its_end(client: Client, done: TrainingJob) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.advising import Advisor, Measured
+from training_pipeline.training_jobs.lifecycle.annotate import annotate
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, fresh_split_warning, split_of
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor, followed, last_succeeded
@@ -141,6 +142,15 @@ class JobService:
         job = self._poller.poll(job_id)
         return self.cancel(job_id, actor=actor, reason=reason) if job.status in TERMINAL else job
 
+    def annotate(
+        self, job_id: str, *, actor: str, note: str | None = None, tags: Sequence[str] | None = None
+    ) -> TrainingJob:
+        """Replace a job's note or tags, whatever its status, with an event that has both as they were and are.
+
+        What is null stays. Idempotent. Raises `InvalidRequest` and `NotFound`.
+        """
+        return annotate(self._store, job_id, actor=actor, note=note, tags=tags)
+
     def finish(self, job_id: str, *, actor: str) -> TrainingJob:
         """Have a trained job finished now instead of after its pause: metrics, registration, lineage. Idempotent.
 
@@ -258,6 +268,8 @@ class JobService:
             attempt=1 if retry_of is None else retry_of.attempt + 1,
             created_at=now,
             updated_at=now,
+            note=request.note,
+            tags=tuple(request.tags),
             request=ResolvedRequest(
                 training_sheet_id=sheet.id,
                 training_sheet_name=sheet.name,
@@ -335,6 +347,7 @@ def _retried(job: TrainingJob, changes: Mapping[str, Any] | None) -> JobRequest:
             "register_to_uc": job.request.register_to_uc,
             "uc_catalog": job.request.uc_catalog,
             "uc_schema": job.request.uc_schema,
+            "tags": list(job.tags),
         }
     )
 

@@ -1,4 +1,4 @@
-"""Serving endpoints that were found in a workspace, beside those that people recorded.
+"""Serving endpoints that were found in a workspace, beside those that people recorded; notes and tags on jobs.
 
 Revision ID: 0025
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0025"
 down_revision = "0020"
@@ -22,3 +23,6 @@ def upgrade() -> None:
         sa.Column("looked_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("workspace", name=op.f("pk_endpoint_looks")),
     )
+    op.add_column("training_jobs", sa.Column("note", sa.Text(), nullable=False, server_default=""))
+    op.add_column("training_jobs", sa.Column("tags", postgresql.ARRAY(sa.Text()), nullable=False, server_default="{}"))
+    op.create_index("ix_training_jobs_tags", "training_jobs", ["tags"], postgresql_using="gin")
