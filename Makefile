@@ -22,7 +22,7 @@ coverage: $(VENV)/.dev      ## the same under branch coverage, subprocesses too,
 	$(BIN)/coverage html --quiet --fail-under 0
 	$(BIN)/coverage report
 
-soak: $(VENV)/.dev          ## what the gate has a slice or a relative of, whole; made-up input TIMES as often, other each time
+soak: $(VENV)/.soak         ## what the gate has a slice or a relative of, whole; made-up input TIMES as often, other each time
 	SOAK_TIMES=$(TIMES) $(BIN)/python -m pytest -n $(WORKERS) --dist load -m soak --timeout 7200
 
 spark: $(VENV)/.spark       ## normal forms, verdicts and datasets of a real Spark against ours; needs Java 17
@@ -84,6 +84,10 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.spark: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,dev,spark]'
+	touch $@ $(VENV)/.local $(VENV)/.dev
+
+$(VENV)/.soak: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,dev,delta,iceberg]'
 	touch $@ $(VENV)/.local $(VENV)/.dev
 
 $(VENV)/.docs: pyproject.toml constraints.txt | $(VENV)/bin/python

@@ -134,7 +134,11 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "cli/commands/test_audit.py": ("cli/commands/saving.py",),
     "cli/commands/test_jobs_annotate.py": ("cli/render/notes.py",),
     "cli/commands/test_models.py": ("cli/render/models.py",),
-    "cli/commands/test_sheets.py": ("cli/commands/sheets_import.py", "cli/render/imported.py"),
+    "cli/commands/test_sheets.py": (
+        "cli/commands/fetched.py",
+        "cli/commands/sheets_import.py",
+        "cli/render/imported.py",
+    ),
     "cli/commands/test_run.py": (
         "app/container.py",
         "cli/render/job.py",
@@ -232,7 +236,13 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "models/evaluation/results.py",
         "models/evaluation/subjects.py",
     ),
-    "models/promotion/test_promote.py": ("models/promotion/records.py", "models/promotion/tables.py"),
+    "models/evaluation/test_judges.py": ("backends/judging.py",),
+    "models/promotion/test_promote.py": (
+        "models/promotion/evidence.py",
+        "models/promotion/forgetting.py",
+        "models/promotion/records.py",
+        "models/promotion/tables.py",
+    ),
     "models/evaluation/test_figures.py": ("models/evaluation/metrics.py",),
     "models/evaluation/test_suites.py": ("models/evaluation/ancestry.py", "models/evaluation/tables.py"),
     "models/uses/test_ask.py": (
@@ -296,6 +306,8 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "training_jobs/store/test_tables.py": ("models/versions/tables.py",),
     "training_jobs/store/test_jobs.py": ("domain/job.py",),
     "training_jobs/test_concurrency.py": ("backends/early_start.py", "training_jobs/lifecycle/launch.py"),
+    "uploads/remote/test_delta.py": ("uploads/remote/tables.py",),
+    "uploads/test_child.py": ("uploads/limits.py", "uploads/process.py"),
     "uploads/test_imports.py": (
         "uploads/approval.py",
         "uploads/found.py",

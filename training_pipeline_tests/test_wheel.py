@@ -43,6 +43,7 @@ def test_every_file_of_the_package_is_in_the_wheel(unpacked: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # the gate looks whether every file is in the wheel
 def test_it_trains_outside_of_a_clone(unpacked: Path, state_dir: Path, tmp_path: Path) -> None:
     environment = {
         **os.environ,

@@ -35,6 +35,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.database import Database, open_database
 from training_pipeline.models.evaluation.automatic import AutomaticEvaluations
 from training_pipeline.models.evaluation.evaluations import Evaluations
+from training_pipeline.models.evaluation.judges import Judges
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.playground import Playground
@@ -212,7 +213,8 @@ def imports_of(settings: Settings) -> SheetImports:
         seconds=settings.upload_seconds,
     )
     sheets = settings.sheets if settings.sheet_source == "files" else None
-    return SheetImports(Uploads(settings.uploads, limits), sheets, settings.gate_policy)
+    uploads, prefixes = Uploads(settings.uploads, limits), settings.import_prefixes
+    return SheetImports(uploads, sheets, settings.gate_policy, prefixes=prefixes)
 
 
 def playground_limits(settings: Settings) -> AskLimits:
@@ -293,6 +295,7 @@ def assemble(
         suites,
         versions,
         TrackedFigures(store, tracking),
+        Judges(settings.judges, settings.judge_max_classification),
         refuse_near=refuse_near,
     )
     estimator = Estimator(store, price_file=settings.price_file, speed_file=settings.machine_speed)

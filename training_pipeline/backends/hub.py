@@ -14,6 +14,7 @@ from training_pipeline.domain.lineage import BaseModelRecord
 #: A model card is of others: a larger one is not read, and of a longer licence only this much is kept.
 _CARD_BYTES: Final = 1 << 20
 _LICENCE_LENGTH: Final = 200
+_TOKENIZER: Final = "tokenizer_config.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,14 @@ class HubModel:
 
     commit: str | None = None
     licence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HubCopy:
+    """A model of the Hub in a folder of this machine, at one commit."""
+
+    folder: Path
+    commit: str
 
 
 class Hub:
@@ -47,6 +56,13 @@ class Hub:
             return answer.get(timeout=self._seconds_at_creation)
         except queue.Empty:
             return None
+
+    def copy(self, model_id: str) -> HubCopy | None:
+        """The copy of a model on this machine, as last downloaded; None without its tokenizer. Asks no network."""
+        commit = _newest_here(model_id)
+        folder = None if commit is None else _folder(model_id) / "snapshots" / commit
+        is_known = folder is not None and all((folder / name).is_file() for name in ("config.json", _TOKENIZER))
+        return HubCopy(folder, commit) if is_known and folder is not None and commit is not None else None
 
     def model(self, model_id: str, revision: str | None = None) -> HubModel:
         """The model at this commit or, without one, now; of the copy on this machine where the Hub does not answer."""
@@ -84,15 +100,29 @@ def _asked(model_id: str, revision: str | None, seconds: float) -> HubModel:
 
 
 def _copy(model_id: str, revision: str | None) -> HubModel:
+    commit = revision or _newest_here(model_id)
+    if commit is None:
+        return HubModel()
     try:
-        from huggingface_hub.constants import HF_HUB_CACHE
-        from huggingface_hub.file_download import repo_folder_name
+        return HubModel(commit, licence_of_folder(_folder(model_id) / "snapshots" / commit))
+    except ImportError:
+        return HubModel(commit)
 
-        folder = Path(HF_HUB_CACHE) / repo_folder_name(repo_id=model_id, repo_type="model")
-        commit = revision or (folder / "refs" / "main").read_text(encoding="utf-8").strip()
-    except (ImportError, OSError):
-        return HubModel(revision)
-    return HubModel(commit, licence_of_folder(folder / "snapshots" / commit)) if commit else HubModel()
+
+def _newest_here(model_id: str) -> str | None:
+    """The commit that the model's main branch had when it was last downloaded to this machine."""
+    try:
+        return (_folder(model_id) / "refs" / "main").read_text(encoding="utf-8").strip() or None
+    except (ImportError, OSError, UnicodeDecodeError):
+        return None
+
+
+def _folder(model_id: str) -> Path:
+    """Where the Hub's library keeps its copies of a model; raises `ImportError` without the library."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+    from huggingface_hub.file_download import repo_folder_name
+
+    return Path(HF_HUB_CACHE) / repo_folder_name(repo_id=model_id, repo_type="model")
 
 
 def _licence(card: Mapping[str, Any]) -> str | None:

@@ -31,8 +31,8 @@ class Rehearsal(BaseModel):
 class Rehearsing(Protocol):
     """What a backend has besides where it can say what a training would refuse or cut, without training."""
 
-    def rehearses(self, base_model: str) -> bool:
-        """Whether it can be said for this base model. Pure."""
+    def tokenizer(self, base_model: str) -> str | None:
+        """Which tokenizer would be asked: another text wherever it is another one. None where there is none. Reads."""
         ...
 
     def rehearse(self, submission: Submission) -> Rehearsal:

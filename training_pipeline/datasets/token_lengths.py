@@ -44,9 +44,9 @@ class SheetLengths(BaseModel):
     eligible: int
 
 
-def has_tokenizer(backend: FineTuningBackend, base_model: str) -> bool:
-    """Whether the tokenizer of this base model can be asked here. Pure."""
-    return isinstance(backend, Rehearsing) and backend.rehearses(base_model)
+def tokenizer_of(backend: FineTuningBackend, base_model: str) -> str | None:
+    """Which tokenizer can be asked here for this base model; another text for another one, null for none. Reads."""
+    return backend.tokenizer(base_model) if isinstance(backend, Rehearsing) else None
 
 
 def sheet_lengths(
@@ -65,7 +65,8 @@ def sheet_lengths(
     with verdicts(opened, policy, withdrawn=withdrawn) as table, disk_errors("measure the pairs"):
         kept = table.filter(table.reason.isnull())
         ids = kept.select("pair_id").order_by(kept.pair_id.hexdigest("sha256")).to_pyarrow()["pair_id"]
-    if isinstance(backend, Rehearsing) and backend.rehearses(plan.base_model) and len(ids) > 1:
+    is_known = tokenizer_of(backend, plan.base_model) is not None
+    if isinstance(backend, Rehearsing) and is_known and len(ids) > 1:
         lines = _lines(opened, policy, ids.slice(0, MOST_READ))
         if (counted := _counted(backend, plan, lines)) is not None:
             return SheetLengths(lengths=counted, is_estimate=False, pairs=counted.examples, eligible=len(ids))

@@ -42,7 +42,7 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
         TooManyUploads          too_many_uploads          503   uploads.staging
       Refused                   refused                         client.errors
       NotTheService             not_the_service                 client.errors
-      UploadNotRead             upload_not_read           422   uploads.child
+      UploadNotRead             upload_not_read           422   uploads.process
       UploadTooLarge            upload_too_large          413   uploads.staging
 """
 

@@ -51,7 +51,7 @@ class SheetEdits:
         if files.head.pairs_file is None or not is_ours(files.data):
             return (
                 f"The pairs of this training sheet are in {files.data.name}, which belongs to whoever wrote it. "
-                "Change that file, or import it as another training sheet to review it here."
+                "Change that file, or take the sheet over to review it here: the file is kept as a version of it."
             )
         return None
 

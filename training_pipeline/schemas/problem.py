@@ -34,7 +34,7 @@ from training_pipeline.domain.errors import (
 )
 from training_pipeline.schemas.paging import InvalidParameter
 from training_pipeline.training_jobs.store.request_id import request_id
-from training_pipeline.uploads.child import UploadNotRead
+from training_pipeline.uploads.process import UploadNotRead
 from training_pipeline.uploads.staging import UploadTooLarge
 
 MEDIA_TYPE: Final = "application/problem+json"

@@ -30,6 +30,12 @@ class PromotionGate(BaseModel):
     thresholds: dict[str, float] = Field(
         {}, description="The least that it must reach; the most, for a loss.", examples=[{"exact_match": 0.7}]
     )
+    forgetting: dict[str, dict[str, float]] = Field(
+        {},
+        description="Of other suites, by metric: by less than this it may be worse there than its base model. More "
+        "than 0.",
+        examples=[{"general-2026": {"bits_per_byte": 0.05}}],
+    )
     min_pairs: int = Field(30, description="With fewer pairs nothing is decided.", examples=[30])
     level: float = Field(0.95, description="How sure an interval is.", examples=[0.95])
 

@@ -91,6 +91,18 @@ class PairFacts(Answer):
     )
 
 
+class TakeOverTrainingSheet(BaseModel):
+    """A training sheet in a file of others, to be reviewed here from now on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    digest: str = Field(
+        pattern=r"^[0-9a-f]{64}$",
+        description="The version that was looked at: its SHA-256 (hex).",
+        examples=["0f" * 32],
+    )
+
+
 class EditedPair(Answer):
     """A pair before and after an edit."""
 
@@ -163,6 +175,9 @@ class TrainingSheetEdits(Answer):
     is_editable: bool = Field(description="Whether its pairs can be edited here.", examples=[True])
     not_editable_because: str | None = Field(
         description="Why not.", examples=["The pairs of this training sheet are in tables of Unity Catalog."]
+    )
+    may_be_taken_over: bool = Field(
+        description="Whether its pairs could be edited here, once a steward takes the sheet over.", examples=[False]
     )
     edit_at: str | None = Field(
         description="Page where they can be edited instead, where there is one.",

@@ -15,7 +15,7 @@ from training_pipeline.schemas.training_sheet import ExportSummary
 from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.request import ImportRequest
 from training_pipeline.uploads.found import Found
-from training_pipeline.uploads.staging import ID
+from training_pipeline.uploads.staging import ID, Upload
 
 _SHEET_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
 _TEXT: Final = 1000
@@ -72,6 +72,19 @@ class ImportTrainingSheet(_Asked):
         description="An upload of an earlier dry run, instead of a file.",
         examples=["up-" + "0f" * 16],
     )
+    url: str | None = Field(
+        None,
+        max_length=2048,
+        description="A file or a Delta or Iceberg table in a bucket, instead of a file: s3://, gs://, abfss:// or "
+        "az://, below a prefix that the installation allows.",
+        examples=["s3://acme-exports/reviewed/answers.csv"],
+    )
+    table_version: str | None = Field(
+        None,
+        max_length=100,
+        description="With the `url` of a table: its version or snapshot; the latest by default.",
+        examples=["12"],
+    )
     id: str = Field(pattern=_SHEET_ID, description="Id of the new training sheet.", examples=["triage"])
     mapping: ImportMapping = Field(ImportMapping(), description="How the file is read.")
     name: str | None = Field(None, max_length=_TEXT, description="Its name; by default its id.", examples=["Triage"])
@@ -114,7 +127,7 @@ class ImportTrainingSheet(_Asked):
 
     def request(self) -> ImportRequest:
         """What the importer is asked for, but for the file. Raises `InvalidRequest` for a wrong mapping. Pure."""
-        stated = self.model_dump(exclude_none=True, exclude={"mapping", "upload_id", "replace"})
+        stated = self.model_dump(exclude_none=True, exclude={"mapping", "upload_id", "url", "table_version", "replace"})
         mapping = self.mapping.model_dump(exclude_none=True, exclude_defaults=True)
         try:
             read = ColumnMapping.model_validate(mapping)
@@ -190,12 +203,26 @@ class ImportChanges(Answer):
     pairs: list[ImportChange] = Field(description="The first of them, by id; 100 at most.")
 
 
+class ImportOrigin(Answer):
+    """Where in a bucket an upload was fetched from."""
+
+    url: str = Field(description="The file or table.", examples=["s3://acme-exports/reviewed/answers.csv"])
+    kind: str = Field(description="file, delta or iceberg.", examples=["file"])
+    version: str = Field(
+        description="Version or snapshot of a table; version or ETag of a file.", examples=["d41d8cd98f00b204e9800998"]
+    )
+    etag: str = Field(description="ETag of a file, where the bucket says it.", examples=["d41d8cd98f00b204e9800998"])
+    bytes: int = Field(description="Bytes that were fetched.", examples=[20480])
+    fetched_at: str = Field(description="When.", examples=["2026-11-28T09:30:00+00:00"])
+
+
 class ImportDryRun(Answer):
     """What an upload would become. No training sheet was made."""
 
     dry_run: bool = Field(True, description="Always true.", examples=[True])
     upload_id: str = Field(description="Id of the upload, for an hour.", examples=["up-" + "0f" * 16])
     file: str = Field(description="Name of the file.", examples=["answers.csv"])
+    origin: ImportOrigin | None = Field(description="Where it was fetched from; null for what was sent.")
     kind: str = Field(description="What the file is.", examples=["CSV"])
     kind_because: str = Field(description="Why it was taken for that.", examples=["the first line has ','"])
     format: str = Field(description="Format of its rows.", examples=["columns"])
@@ -229,8 +256,10 @@ class ImportDryRun(Answer):
     )
 
     @classmethod
-    def of(cls, upload_id: str, file: str, found: Found) -> Self:
+    def of(cls, upload: Upload, found: Found) -> Self:
         """What was found in an upload. Pure."""
         fields = found.model_dump(mode="json", exclude={"gates"})
         gates = None if found.gates is None else ExportSummary.of(found.gates)
-        return cls.model_validate({"upload_id": upload_id, "file": file, **fields, "gates": gates})
+        origin = None if upload.origin is None else upload.origin.model_dump()
+        about = {"upload_id": upload.id, "file": upload.file.name, "origin": origin}
+        return cls.model_validate({**about, **fields, "gates": gates})

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.aliases import OnTaint
+from training_pipeline.domain.judge import JUDGE_NAME, JudgeEndpoint
+from training_pipeline.domain.usage import DataClassification
 
 
 class ModelSettings(BaseModel):
@@ -15,6 +19,17 @@ class ModelSettings(BaseModel):
     evaluate_near_questions: bool = Field(
         False,
         description="Evaluate a model on questions that nearly equal one it was trained on, and only report them.",
+    )
+    judges: dict[Annotated[str, Field(pattern=JUDGE_NAME)], JudgeEndpoint] = Field(
+        {},
+        description="Models that may judge answers in an evaluation, as JSON: an object from names to objects with url "
+        "(of an OpenAI-compatible endpoint, such as https://host/v1), model, and, where needed, key_env (name of the "
+        "environment variable with the key), seconds (60), at_once (4) and max_tokens (256). Pairs are sent there.",
+    )
+    judge_max_classification: DataClassification = Field(
+        DataClassification.PUBLIC,
+        description="The strictest classification of a pair that a judge may read: `public`, `internal`, "
+        "`confidential` or `restricted`. A pair without a known one counts as restricted.",
     )
     promotion_four_eyes: bool = Field(
         False,

@@ -1,8 +1,10 @@
-"""What an upload may hold, and what reading it may take."""
+"""What an upload may hold, what reading it may take, and which buckets may be imported from."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from training_pipeline.domain.bucket_location import BucketLocation, locations_in
 
 
 class UploadSettings(BaseModel):
@@ -32,3 +34,19 @@ class UploadSettings(BaseModel):
         300.0, gt=0, description="Seconds for an upload to arrive, and again for a process to read it."
     )
     uploads_at_once: int = Field(4, ge=1, description="Number of uploads that are received or read at the same time.")
+    import_from: str | None = Field(
+        None,
+        description="Prefixes of buckets that may be imported from with this machine's own credentials, separated by "
+        "commas, such as s3://acme-exports/reviewed. Default: none.",
+    )
+
+    @field_validator("import_from")
+    @classmethod
+    def _prefixes_of_buckets(cls, value: str | None) -> str | None:
+        locations_in(value or "")
+        return value
+
+    @property
+    def import_prefixes(self) -> tuple[BucketLocation, ...]:
+        """What may be imported from buckets lies below these."""
+        return locations_in(self.import_from or "")

@@ -13,6 +13,8 @@ from .errors import TrainingFailed
 from .pair_ids import pair_ids
 from .run_dir import RunDir
 
+#: Files of which a tokenizer has at least one.
+_VOCABULARIES: Final = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 #: Below this many weights a step is too short for bf16's conversions to pay on a CPU.
 _BF16_CPU_PARAMETERS: Final = 1_000_000
@@ -48,6 +50,29 @@ def is_local(base_model: str) -> bool:
 def is_folder(base_model: str) -> bool:
     """Whether `base_model` names a folder on this machine. Pure."""
     return Path(base_model).is_absolute()
+
+
+def folder_here(base_model: str, revision: str | None) -> Path | None:
+    """The folder from which the tokenizer of `base_model` is loaded; null where it is not whole on this machine.
+
+    Of a model of the Hub it is the copy of the commit `revision`, or of the newest one here. Asks no network.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    if is_folder(base_model):
+        return Path(base_model)
+    if base_model == BUILTIN_TINY:
+        return None
+
+    def here(name: str) -> Any:
+        return try_to_load_from_cache(base_model, name, revision=revision)
+
+    config = here("tokenizer_config.json")
+    if not isinstance(config, str) or not any(isinstance(here(name), str) for name in _VOCABULARIES):
+        return None
+    # That there is no file with a template says something only where the Hub is known to have none.
+    is_whole = here("chat_template.jinja") is not None or '"chat_template"' in Path(config).read_text(encoding="utf-8")
+    return Path(config).parent if is_whole else None
 
 
 def load(config: Config, run: RunDir, revision: str | None = None) -> Base:

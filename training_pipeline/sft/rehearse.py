@@ -1,7 +1,8 @@
 """What a training would make of its data, without training: the tokenizer, its chat template, and every example.
 
 `python -m training_pipeline.sft --rehearse CONFIG.json` prints a `Rehearsal` as one JSON object. Only for a base
-model in a folder: another one is not here yet. Writes nothing.
+model in a folder, or in the copy of the Hub on this machine: another one is not here yet. Asks no network, and writes
+nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from .base_model import is_folder
+from .base_model import folder_here, is_folder
 from .chat_format import chat_format
 from .config import BadConfig, Config, read
 from .data import IGNORED, ChatFormat, Encoded, Example, read_examples
@@ -47,14 +48,16 @@ def rehearse(config: Config) -> Rehearsal:
     """Everything that the trainer would refuse or cut, control tokens in texts, and tokens. Reads only."""
     from transformers import AutoTokenizer
 
-    if not is_folder(config.base_model):
+    if (folder := folder_here(config.base_model, config.base_model_revision)) is None:
         return Rehearsal()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(config.base_model, trust_remote_code=False, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         chat = chat_format(tokenizer, config.base_model)
     except TrainingFailed as refusal:
         return Rehearsal([Finding(REFUSED, str(refusal), 1)])
     except Exception as error:  # noqa: BLE001 - tokenizers raise classes of their own
+        if not is_folder(config.base_model):
+            return Rehearsal()  # a file of it may not be here yet
         said = f"The tokenizer of base_model {config.base_model} cannot be loaded ({type(error).__name__})."
         return Rehearsal([Finding(REFUSED, said, 1)])
     told = Rehearsal()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
 from training_pipeline.backends.hub import Hub, HubModel
 
@@ -21,3 +23,13 @@ class ScriptedHub(Hub):
     def model(self, model_id: str, revision: str | None = None) -> HubModel:
         """The model, at whatever revision."""
         return self._models.get(model_id, HubModel(revision))
+
+
+def hub_copy(cache: Path, model_id: str, folder: Path, commit: str = "b" * 40) -> Path:
+    """What the Hub's library leaves in its `cache` of a model that it downloaded; returns the folder of the commit."""
+    repository = cache / f"models--{model_id.replace('/', '--')}"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(commit)
+    copy = repository / "snapshots" / commit
+    shutil.copytree(folder, copy)
+    return copy

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from training_pipeline.domain.access import Caller, Role
+from training_pipeline.domain.bucket_location import BucketLocation
 from training_pipeline.domain.errors import Conflict, Forbidden
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, SheetStatus
@@ -14,14 +16,18 @@ from training_pipeline.sheets.importing.request import ImportRequest
 from training_pipeline.uploads.approval import approve
 from training_pipeline.uploads.child import Task, carry_out
 from training_pipeline.uploads.found import Found
+from training_pipeline.uploads.remote.fetching import Fetching
 from training_pipeline.uploads.staging import Upload, Uploads
 
 
 class SheetImports:
     """Makes training sheets of uploads. Null for `sheets` where sheets are not kept in files."""
 
-    def __init__(self, uploads: Uploads, sheets: Path | None, policy: GatePolicy) -> None:
+    def __init__(
+        self, uploads: Uploads, sheets: Path | None, policy: GatePolicy, *, prefixes: Sequence[BucketLocation] = ()
+    ) -> None:
         self.uploads = uploads
+        self.fetching = Fetching(uploads, prefixes)
         self._sheets = sheets
         self._policy = policy
 
@@ -51,6 +57,8 @@ class SheetImports:
         metadata = {"imported_by": caller.name, "imported_at": datetime.now(UTC).isoformat(timespec="seconds")}
         if status in TRAINABLE_SHEETS:
             metadata |= {"approved_by": caller.name, "approved_at": metadata["imported_at"]}
+        if upload.origin is not None:
+            metadata |= upload.origin.metadata()
         stated = request.model_copy(update={"sheet_status": status, "metadata": metadata})
         with self.uploads.turn(waits=True):
             carry_out(self._task(upload, stated, replace=replace, creates=True))
@@ -61,7 +69,7 @@ class SheetImports:
         approve(self._directory(), sheet_id, digest=digest, actor=caller.name)
 
     def _task(self, upload: Upload, request: ImportRequest, *, replace: bool = False, creates: bool = False) -> Task:
-        asked = request.model_copy(
+        asked = request.of_version("" if upload.origin is None else upload.origin.version).model_copy(
             update={"file": upload.file, "sheet_status": request.sheet_status or SheetStatus.REVIEW}
         )
         return Task(

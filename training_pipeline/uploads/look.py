@@ -25,9 +25,10 @@ from training_pipeline.sheets.importing.importer import Guard, examine, left_ope
 from training_pipeline.sheets.importing.reading import workbook
 from training_pipeline.sheets.importing.reading.file_kind import Source
 from training_pipeline.sheets.importing.request import ImportRequest
+from training_pipeline.uploads.bounds import bounded
 from training_pipeline.uploads.found import Found, FoundChange, FoundChanges, FoundProblem, OpenQuestion
 from training_pipeline.uploads.glance import Glance
-from training_pipeline.uploads.limits import UploadLimits, bounded
+from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.wording import as_field, in_words
 
 #: Problems that are listed; all of them are counted.

@@ -9,10 +9,11 @@ from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.infra.files import replace_file
 from training_pipeline.infra.processes import end_with_parent
 from training_pipeline.sheets.importing.importer import import_sheet
-from training_pipeline.uploads.child import Outcome, Task, failure_of, limit_this_process
+from training_pipeline.uploads.bounds import too_large_unpacked
+from training_pipeline.uploads.child import Outcome, Task
 from training_pipeline.uploads.found import Found
-from training_pipeline.uploads.limits import too_large_unpacked
 from training_pipeline.uploads.look import guard_of, look
+from training_pipeline.uploads.process import failure_of, limit_this_process
 
 
 def done(task: Task) -> Found | None:

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from training_pipeline.domain.errors import NotFound, PipelineError, Unavailable
 from training_pipeline.infra.files import new_private_file, replace_file
 from training_pipeline.uploads.limits import UploadLimits
+from training_pipeline.uploads.remote.origin import Origin
 
 ID: Final = r"^up-[0-9a-f]{32}$"
 _UNWANTED: Final = re.compile(r"[^\w.() +-]")
@@ -43,6 +44,8 @@ class Upload:
     id: str
     owner: str
     file: Path
+    #: Where it was fetched from; null for what somebody sent.
+    origin: Origin | None = None
 
     @property
     def folder(self) -> Path:
@@ -74,6 +77,16 @@ class Receiving:
                 hint="What is not made into a training sheet is deleted after an hour.",
             )
         self._opened.write(block)
+
+    @property
+    def left(self) -> int:
+        """How many bytes may still come in."""
+        return max(0, min(self._limits.bytes, self._limits.user_bytes - self._used) - self._size)
+
+    def fetched(self, origin: Origin) -> None:
+        """Put on record that the file was not sent, but fetched from there."""
+        record = {"owner": self.upload.owner, "origin": origin.model_dump(mode="json")}
+        replace_file(self.upload.folder / _RECORD, json.dumps(record).encode())
 
 
 class Uploads:
@@ -125,7 +138,7 @@ class Uploads:
                 path for path in folder.iterdir() if path.is_file() and path.name != _RECORD and path.name[0] != "."
             ]
             if len(files) == 1:
-                return Upload(upload_id, owner, files[0])
+                return Upload(upload_id, owner, files[0], _origin(folder))
         raise NotFound(f"There is no upload '{upload_id}' of yours.", hint="It is kept for an hour: upload it again.")
 
     def delete(self, upload: Upload) -> None:
@@ -167,11 +180,21 @@ def safe_name(name: str) -> str:
 
 
 def _owner(folder: Path) -> str | None:
-    try:
-        owner = json.loads((folder / _RECORD).read_bytes()).get("owner")
-    except (OSError, ValueError):
-        return None
+    owner = _record(folder).get("owner")
     return owner if isinstance(owner, str) else None
+
+
+def _origin(folder: Path) -> Origin | None:
+    origin = _record(folder).get("origin")
+    return None if origin is None else Origin.model_validate(origin)
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((folder / _RECORD).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _size(folder: Path) -> int:

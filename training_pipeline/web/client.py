@@ -16,6 +16,7 @@ from training_pipeline.client.jobs.base import Pairs
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
 from training_pipeline.domain.access import Caller, Role, require_role
+from training_pipeline.domain.bucket_location import BucketLocation
 from training_pipeline.domain.errors import SheetChanged
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.models.versions.find import VersionFacets
@@ -51,6 +52,7 @@ from training_pipeline.schemas.uses import Uses
 from training_pipeline.sheets.diff import SheetDiff
 from training_pipeline.training_jobs.store.facets import Facets
 from training_pipeline.training_jobs.store.idempotency import body_hash
+from training_pipeline.uploads.staging import Upload
 from training_pipeline.web.urls import JobFilters, VersionFilters
 
 T = TypeVar("T")
@@ -329,6 +331,15 @@ class PageClient:
         """Whether the caller may say that a training sheet may be trained on."""
         return self.caller.may_act_as(least_role(LocalClient.approve_sheet))
 
+    @property
+    def import_prefixes(self) -> tuple[BucketLocation, ...]:
+        """What the caller may import from buckets lies below these; none where no bucket is allowed."""
+        return self.local.import_prefixes() if self.may_import else ()
+
+    async def fetch_upload(self, url: str, version: str | None) -> Upload:
+        """A new upload, fetched from a bucket."""
+        return await _thread(lambda: self.local.fetch_upload(url, version=version))
+
     async def look_at_upload(self, upload_id: str, asked: ImportTrainingSheet) -> ImportDryRun:
         """What an upload would become."""
         return await _thread(lambda: self.local.look_at_upload(self.local.upload(upload_id), asked))
@@ -353,6 +364,10 @@ class PageClient:
     async def edit_pairs(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetEdit:
         """The edit, done."""
         return await _thread(self.local.edit_pairs, sheet_id, body)
+
+    async def take_over_sheet(self, sheet_id: str, digest: str) -> TrainingSheetDetails:
+        """Move the pairs of a sheet in a file of others into one of ours."""
+        return await _thread(self.local.take_over_sheet, sheet_id, {"digest": digest})
 
     async def undo_edit(self, sheet_id: str, number: int, digest: str) -> TrainingSheetEdit:
         """The edit that took another one back."""

@@ -67,6 +67,7 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("PATCH", f"{API}/training-sheets/{{training_sheet_id}}/pairs"): Role.STEWARD,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/edits"): Role.VIEWER,
     ("POST", f"{API}/training-sheets/{{training_sheet_id}}/edits/{{number}}/undo"): Role.STEWARD,
+    ("POST", f"{API}/training-sheets/{{training_sheet_id}}/take-over"): Role.STEWARD,
     ("GET", f"{API}/models"): Role.VIEWER,
     ("GET", f"{API}/uses"): Role.VIEWER,
     ("POST", f"{API}/revocations"): Role.STEWARD,
@@ -155,7 +156,7 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             sends = {} if template.endswith("/studies/{name}/promote") else sends
             url = {"url": "https://models.example.org"} if template.endswith("/endpoints") else None
             sends |= {} if url is None else {"json": url} if method == "POST" else {"params": url}
-            sends |= {"json": {"digest": "0" * 64}} if template.endswith(("/approve", "/undo")) else {}
+            sends |= {"json": {"digest": "0" * 64}} if template.endswith(("/approve", "/undo", "/take-over")) else {}
             edits = {"digest": "0" * 64, "pair_ids": ["x"], "status": "flagged"}
             if method == "PATCH":
                 sends = {"json": edits if template.endswith("/pairs") else {"tags": ["a"]}}
@@ -181,7 +182,7 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
                 unknown |= method == "POST" and template in of_nothing
                 # The pairs of the sheet are in a file of whoever wrote it.
                 of_pairs = method == "PATCH" and template.endswith("/pairs")
-                never_moved = template.endswith(("/roll-back", "/undo")) or of_pairs
+                never_moved = template.endswith(("/roll-back", "/undo", "/take-over")) or of_pairs
                 expected = {409} if never_moved else {404} if unknown else {200, 201, 204}
                 assert answer.status_code in expected, (method, template, role, answer.text)
 

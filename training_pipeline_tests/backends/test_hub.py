@@ -9,8 +9,9 @@ from typing import Any
 import huggingface_hub
 import pytest
 
-from training_pipeline.backends.hub import Hub, HubModel, licence_of_folder, of_hub
+from training_pipeline.backends.hub import Hub, HubCopy, HubModel, licence_of_folder, of_hub
 from training_pipeline.domain.lineage import BaseModelRecord
+from training_pipeline.testing.hub import hub_copy
 
 CARD = "---\nlibrary_name: transformers\n{said}\n---\n# A model\n"
 
@@ -90,3 +91,15 @@ def test_the_record_says_when_the_commit_was_found() -> None:
     assert of_hub("o/m", found, at_creation=True) == BaseModelRecord(**known, resolved_at="creation")
     assert of_hub("o/m", found, at_creation=False) == BaseModelRecord(**known, resolved_at="launch")
     assert of_hub("o/m", HubModel(), at_creation=False) == BaseModelRecord(reference="o/m")
+
+
+def test_the_copy_of_this_machine_is_found_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *_, **__: pytest.fail("the Hub was asked"))
+    assert Hub().copy("owner/model") is None
+    (tmp_path / "model").mkdir()
+    folder = hub_copy(tmp_path / "hub", "owner/model", tmp_path / "model", commit="c0ffee")
+    assert Hub().copy("owner/model") is None  # its tokenizer is not here
+    for name in ("config.json", "tokenizer_config.json"):
+        (folder / name).write_text("{}")
+    assert Hub().copy("owner/model") == HubCopy(folder, "c0ffee")

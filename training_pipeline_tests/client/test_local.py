@@ -54,12 +54,15 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "sheet_changes": lambda client: client.sheet_changes("small", "x"),
     "discard_upload": lambda client: client.discard_upload("x"),
     "receive_upload": lambda client: client.receive_upload("x"),
+    "fetch_upload": lambda client: client.fetch_upload("s3://x/y"),
+    "import_prefixes": lambda client: client.import_prefixes(),
     "upload": lambda client: client.upload("x"),
     "look_at_upload": lambda client: client.look_at_upload(UPLOAD, ImportTrainingSheet(id="x")),
     "import_upload": lambda client: client.import_upload(UPLOAD, ImportTrainingSheet(id="x")),
     "approve_sheet": lambda client: client.approve_sheet("small", {"digest": "0" * 64}),
     "edit_pairs": lambda client: client.edit_pairs("small", {"digest": "0" * 64, "pair_ids": ["x"]}),
     "undo_edit": lambda client: client.undo_edit("small", 1, {"digest": "0" * 64}),
+    "take_over_sheet": lambda client: client.take_over_sheet("small", {"digest": "0" * 64}),
     "sheet_edits": lambda client: client.sheet_edits("small"),
     "pair_text": lambda client: client.pair_text("small", "x"),
     "base_models": lambda client: client.base_models(),
@@ -103,8 +106,19 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "best_losses": lambda client: client.best_losses(["x"]),
     "waiting": lambda client: client.waiting("x"),
 }
-OF_STEWARDS = {"preview_revocation", "revoke", "decide", "approve_sheet", "edit_pairs", "undo_edit", "pair_text"}
+OF_STEWARDS = {
+    "preview_revocation",
+    "revoke",
+    "decide",
+    "approve_sheet",
+    "edit_pairs",
+    "undo_edit",
+    "take_over_sheet",
+    "pair_text",
+}
 OF_OPERATORS = {
+    "fetch_upload",
+    "import_prefixes",
     "create",
     "plan",
     "cancel",

@@ -87,6 +87,7 @@ def test_the_run_worker_is_killed_before_and_after_the_submit(system: RunningSys
         assert system.job(job_id).launch.attempt == 2
 
 
+@pytest.mark.nightly  # the gate kills them one by one
 def test_everything_is_killed_in_the_middle_of_launch_and_of_finish(system: RunningSystem) -> None:
     job_id = system.create().id
     system.until(job_id, lambda job: job.data.dataset_digest is not None, "the dataset")

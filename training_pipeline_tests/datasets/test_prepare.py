@@ -243,7 +243,7 @@ def test_a_full_disk_leaves_no_half_dataset(tmp_path: Path, size: int) -> None:
 sheets = st.lists(eligible_pairs(st.integers(0, 10_000)), min_size=5, max_size=60, unique_by=lambda row: row["pair_id"])
 
 
-@settings(deadline=None, max_examples=examples(15))
+@settings(deadline=None, max_examples=examples(8))
 @given(
     good=sheets,
     odd=st.lists(odd_pairs, max_size=10),

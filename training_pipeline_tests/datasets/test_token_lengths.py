@@ -26,8 +26,8 @@ class Counting:
         self.works = works
         self.read: list[str] = []
 
-    def rehearses(self, base_model: str) -> bool:
-        return base_model.startswith("/")
+    def tokenizer(self, base_model: str) -> str | None:
+        return base_model if base_model.startswith("/") else None
 
     def rehearse(self, submission: Submission) -> Rehearsal:
         for file in (submission.train_file, submission.validation_file):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from training_pipeline.sft.findings import CONTROL_TOKENS, CUT, CUT_OFF, REFUSED
 from training_pipeline.sft.prepare import prepare
 from training_pipeline.sft.rehearse import Rehearsal, main, rehearse
 from training_pipeline.sft.run_dir import RunDir
+from training_pipeline.testing.hub import hub_copy
 from training_pipeline.testing.trainer_runs import new_run
 
 
@@ -47,6 +49,27 @@ def test_tokens_are_counted_as_the_trainer_counts_them(tiny_folder: Path, tmp_pa
     assert max(found) == max(one.longest for one in counts)
     assert sum(count for length, count in found.items() if length > 40) == sum(one.truncated for one in counts)
     assert sum(min(length, 40) * count for length, count in found.items()) == sum(one.tokens for one in counts)
+
+
+def test_the_copy_of_the_hub_on_this_machine_is_asked_and_no_network(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was asked"))
+    rows = [pair("a?", "b"), pair("a?", "word " * 30), *[pair("a?", "b")] * 8]
+    config = config_of(tmp_path, tiny_folder, rows)
+    here, asked = rehearse(config), replace(config, base_model="owner/name")
+    assert rehearse(asked) == Rehearsal()
+    copy = hub_copy(tmp_path / "hub", "owner/name", tiny_folder)
+    assert rehearse(asked) == here
+    assert rehearse(replace(asked, base_model_revision=copy.name)) == here
+    assert rehearse(replace(asked, base_model_revision="c" * 40)) == Rehearsal()
+    (copy / "chat_template.jinja").unlink()  # the Hub may have one: nobody knows what would be refused
+    assert rehearse(asked) == Rehearsal()
+    absent = copy.parents[1] / ".no_exist" / copy.name / "chat_template.jinja"
+    absent.parent.mkdir(parents=True)
+    absent.touch()
+    assert rehearse(asked) == rehearse(replace(config, base_model=str(copy)))
 
 
 @pytest.mark.parametrize(("token", "unknown"), [("b", 2), ("<|im_end|>", 0)])

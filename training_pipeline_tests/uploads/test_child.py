@@ -9,8 +9,9 @@ import pytest
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, NotFound, SheetUnreadable
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.importing.request import ImportRequest
-from training_pipeline.uploads.child import Failure, Task, UploadNotRead, carry_out, failure_of
+from training_pipeline.uploads.child import Task, carry_out
 from training_pipeline.uploads.limits import UploadLimits
+from training_pipeline.uploads.process import Failure, UploadNotRead, failure_of
 
 #: Before another program stands in for it.
 PYTHON = sys.executable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from training_pipeline.settings import Settings
 from training_pipeline.sheets.files.source import FileTrainingSheets, digest_of
 from training_pipeline.testing import browsers
 from training_pipeline.testing.browsers import Serving, Visitor, alive, environment_of, serious
+from training_pipeline.testing.s3 import serving_s3
+from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.uploads.imports import SheetImports
 from training_pipeline.uploads.limits import UploadLimits
@@ -40,10 +43,17 @@ BAD, MENDED = (
 
 @pytest.fixture
 def server(settings: Settings, tmp_path: Path) -> Iterator[Serving]:
+    with serving(settings, tmp_path) as server:
+        yield server
+
+
+@contextmanager
+def serving(settings: Settings, tmp_path: Path, **more: str) -> Iterator[Serving]:
     assert settings.database_url is not None
     known = {
         "TRAINING_PIPELINE_STATE_DIR": str(settings.state_dir),
         "TRAINING_PIPELINE_DATABASE_URL": settings.database_url.get_secret_value(),
+        **more,
     }
     server = Serving(environment_of(known), tmp_path / "serve.log")
     server.start()
@@ -140,6 +150,44 @@ def test_a_steward_reads_a_sheet_and_reviews_it(
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     person.close()
+
+
+@pytest.mark.nightly  # the pages are others' tests too; what stands behind them is tested without a browser
+def test_from_a_bucket_and_a_file_of_others_to_reviewed_sheets(
+    chromium: Browser, settings: Settings, tmp_path: Path
+) -> None:
+    pytest.importorskip("moto", reason="an S3 server needs moto: pip install 'training_pipeline[dev]'")
+    settings.sheets.mkdir(parents=True, exist_ok=True)
+    write_sheet(settings.sheets, "small", rows(12))
+    allowed = "s3://acme/in"
+    with (
+        serving_s3() as s3,
+        serving(settings, tmp_path, TRAINING_PIPELINE_IMPORT_FROM=allowed, **s3.environment) as server,
+    ):
+        s3.make_bucket("acme")
+        s3.put("acme/in/desks.csv", BAD.encode())
+        person = Visitor(chromium, server.base)
+        page = alive(person.open("/train/import"))
+        page.get_by_text("Or import from a bucket").click()
+        page.get_by_label("URL").fill("s3://acme/other/desks.csv")
+        page.get_by_role("button", name="Fetch").click()
+        expect(page.get_by_text("lies below none of the prefixes")).to_be_visible()
+        assert serious(page) == []
+        page.get_by_label("URL").fill("s3://acme/in/desks.csv")
+        page.get_by_role("button", name="Fetch").click()
+        expect(page.get_by_text("Fetched from s3://acme/in/desks.csv, version")).to_be_visible()
+        expect(page.get_by_role("cell", name=f"Which desk takes {MARKUP}?")).to_be_visible()
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+        page = alive(person.open("/train/sheets/small"))
+        expect(page.get_by_text("belongs to whoever wrote it")).to_be_visible()
+        assert serious(page) == []
+        page.get_by_role("button", name="Take over to review it here").click()
+        expect(page.get_by_text("Taken over from")).to_be_visible()
+        expect(page.get_by_role("button", name="Approve")).to_be_visible()
+        assert serious(page) == []
+        person.close()
 
 
 def _file(directory: Path, text: str) -> Path:

@@ -12,10 +12,12 @@ from training_pipeline.client.local import LocalClient
 from training_pipeline.schemas.sheet_edit import (
     PAIR_ID,
     EditTrainingSheetPairs,
+    TakeOverTrainingSheet,
     TrainingSheetEdit,
     TrainingSheetEdits,
     UndoTrainingSheetEdit,
 )
+from training_pipeline.schemas.training_sheet import TrainingSheetDetails
 
 router = APIRouter(tags=["training sheets"])
 
@@ -34,6 +36,23 @@ def edit_training_sheet_pairs(
 ) -> TrainingSheetEdit:
     """Edit pairs as they were in the version that was looked at. Datasets that are stored stay as they are."""
     return client.edit_pairs(training_sheet_id, body)
+
+
+@router.post(
+    "/training-sheets/{training_sheet_id}/take-over",
+    operation_id="takeOverTrainingSheet",
+    responses={404: {}, 409: {}},
+)
+def take_over_training_sheet(
+    client: Annotated[LocalClient, client_for(LocalClient.take_over_sheet)],
+    training_sheet_id: SheetId,
+    body: Annotated[TakeOverTrainingSheet, Body(strict=False)],
+) -> TrainingSheetDetails:
+    """Move the pairs of a training sheet in a file of others into one of ours, where they can be edited.
+
+    The gates say the same of every pair, and the sheet as it was is kept as a version.
+    """
+    return client.take_over_sheet(training_sheet_id, body)
 
 
 @router.get("/training-sheets/{training_sheet_id}/edits", operation_id="listTrainingSheetEdits", responses={404: {}})

@@ -28,7 +28,7 @@ LOCATION: Final[dict[str, Any]] = {
 _FILE: Final = {
     "type": "string",
     "format": "binary",
-    "description": "A JSONL, JSON, CSV, TSV, Excel or Parquet file; gzip too. Left out where `upload_id` is given.",
+    "description": "A JSONL, JSON, CSV, TSV, Excel or Parquet file; gzip too. Left out with an `upload_id` or `url`.",
 }
 _BODY: Final = {
     "required": True,
@@ -67,22 +67,23 @@ async def create_training_sheet(
         bool, Query(description="Say what the upload would become, and keep it for an hour.", examples=[True])
     ] = False,
 ) -> Response:
-    """Make a training sheet of an uploaded file. It is in review until a steward approves it."""
+    """Make a training sheet of a file, uploaded or in a bucket. It is in review until a steward approves it."""
     uploads = services.imports.uploads
     with uploads.turn():
         body = await read_body(request, client, seconds=uploads.limits.seconds)
-    keeps = False
+    new, keeps = body.upload, False
     try:
         asked = _asked(body.request)
         upload = await to_thread.run_sync(_upload_of, client, body.upload, asked)
+        new = upload if asked.url is not None else new
         if dry_run:
             found = await to_thread.run_sync(client.look_at_upload, upload, asked)
             keeps = True
             return Response(found.model_dump_json(), media_type="application/json")
         made = await to_thread.run_sync(client.import_upload, upload, asked)
     finally:
-        if body.upload is not None and not keeps:
-            uploads.delete(body.upload)  # at once, even where the request was given up
+        if new is not None and not keeps:
+            uploads.delete(new)  # at once, even where the request was given up
     headers = {"Location": str(request.app.url_path_for("get_training_sheet", training_sheet_id=made.id))}
     return Response(made.model_dump_json(), 201, headers=headers, media_type="application/json")
 
@@ -111,6 +112,9 @@ def _asked(content: bytes | None) -> ImportTrainingSheet:
 
 
 def _upload_of(client: LocalClient, received: Upload | None, asked: ImportTrainingSheet) -> Upload:
-    if (received is None) == (asked.upload_id is None):
-        raise refused(f"/{FILE}", "missing" if received is None else "twice", "give either a file or an upload_id")
+    given = [one for one in (received, asked.upload_id, asked.url) if one is not None]
+    if len(given) != 1:
+        raise refused(f"/{FILE}", "twice" if given else "missing", "give one of a file, an upload_id and a url")
+    if asked.url is not None:
+        return client.fetch_upload(asked.url, version=asked.table_version)
     return received if received is not None else client.upload(str(asked.upload_id))

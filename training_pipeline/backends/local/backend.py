@@ -137,9 +137,9 @@ class LocalBackend:
                 hint="Check its owner and rights. It is retried automatically.",
             ) from error
 
-    def rehearses(self, base_model: str) -> bool:
-        """Whether the base model is a folder of this machine, and our own program trains it. Pure."""
-        return Path(base_model).is_absolute() and self._program == PROGRAM
+    def tokenizer(self, base_model: str) -> str | None:
+        """Which tokenizer our own program would load without a network; None where it would load none. Reads."""
+        return self._models.tokenizer(base_model) if self._program == PROGRAM else None
 
     def rehearse(self, submission: Submission) -> Rehearsal:
         """What the trainer would make of the dataset; its tokenizer reads every example. Reads only."""
@@ -147,7 +147,7 @@ class LocalBackend:
 
     def describe(self, base_model: str, config: TrainingConfig) -> ModelFacts:  # noqa: ARG002 - all train on this machine
         """What the files of the base model say of it, and this machine. Reads; never raises."""
-        return model_facts(base_model, this_machine())
+        return model_facts(base_model, this_machine(), self._models.copy_of(base_model))
 
     def submit(self, submission: Submission) -> Handle:
         """Start training and return; the existing handle where this attempt was submitted before.

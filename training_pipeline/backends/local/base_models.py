@@ -74,13 +74,35 @@ class ModelCatalogue:
             real = os.path.realpath(base_model)
             return self._at_path(Path(base_model)) if self._allows(real) else self._not_allowed(base_model)
         if _HUB_ID.fullmatch(base_model) and not base_model.endswith((".git", ".ipynb")):
-            return ChosenModel(base_model) if self._allows(base_model) else self._not_allowed(base_model)
+            return self._of_hub(base_model) if self._allows(base_model) else self._not_allowed(base_model)
         return self._unknown(base_model)
 
     def revision(self, base_model: str) -> str | None:
         """The commit that the model that `choose` gave has at the Hub now; None for others. Asks the Hub, not long."""
         here = base_model == BUILTIN_TINY or Path(base_model).is_absolute()
         return None if here else self._hub.commit_now(base_model)
+
+    def copy_of(self, base_model: str) -> Path | None:
+        """The folder with the model that `choose` gave; None where it is not on this machine. Asks no network."""
+        if base_model == BUILTIN_TINY:
+            return None
+        if Path(base_model).is_absolute():
+            return Path(base_model)
+        copy = self._hub.copy(base_model)
+        return None if copy is None else copy.folder
+
+    def tokenizer(self, base_model: str) -> str | None:
+        """The model that `choose` gave, and when its tokenizer was changed or from which commit it is. Reads.
+
+        None where there is none yet, or none on this machine.
+        """
+        if (folder := self.copy_of(base_model)) is None:
+            return None
+        try:
+            changed = (folder / "tokenizer.json").stat().st_mtime_ns
+        except OSError:
+            changed = 0
+        return f"{folder}\n{changed}"
 
     def identify(self, base_model: str, revision: str | None) -> BaseModelRecord:
         """What exactly the model that `choose` gave is. Reads every byte of a folder, or asks the Hub.
@@ -93,6 +115,10 @@ class ModelCatalogue:
             folder = Path(base_model)
             return BaseModelRecord(reference=base_model, files=folder_sha256(folder), licence=licence_of_folder(folder))
         return of_hub(base_model, self._hub.model(base_model, revision), at_creation=revision is not None)
+
+    def _of_hub(self, base_model: str) -> ChosenModel:
+        copy = self._hub.copy(base_model)
+        return ChosenModel(base_model, context_length=None if copy is None else _context_length(_config(copy.folder)))
 
     def _allows(self, name: str) -> bool:
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in self._allowed)

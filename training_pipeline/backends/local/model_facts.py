@@ -17,10 +17,10 @@ from training_pipeline.sft.config import BUILTIN_TINY, TinySize
 _MOST_HEADER: Final = 100_000_000
 
 
-def model_facts(base_model: str, machine: Machine) -> ModelFacts:
+def model_facts(base_model: str, machine: Machine, copy: Path | None = None) -> ModelFacts:
     """What is known of a base model that `plan` chose, and of the machine. Reads small files and headers. Never raises.
 
-    Of a model of the Hub only its name is known: it may not be here yet.
+    `copy` is the folder of a model of the Hub. Where it is not on this machine yet, only its name is known.
     """
     of_machine = {"machine": machine.name, "memory_bytes": machine.memory_bytes, "lean": machine.gpu}
     if base_model == BUILTIN_TINY:
@@ -34,7 +34,7 @@ def model_facts(base_model: str, machine: Machine) -> ModelFacts:
             chat=True,
             **of_machine,
         )
-    folder = Path(base_model)
+    folder = copy or Path(base_model)
     if not folder.is_absolute():
         return ModelFacts(family=family_of(base_model), **of_machine)
     known = _json(folder / "config.json")

@@ -1,4 +1,4 @@
-"""`training-pipeline sheets edit`, `edits` and `undo`: pairs are reviewed, and the log tells who did what."""
+"""`training-pipeline sheets edit`, `edits`, `undo` and `take-over`: pairs are reviewed, the log tells who did what."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(edit)
     app.command()(edits)
     app.command()(undo)
+    app.command("take-over")(take_over)
 
 
 def edit(
@@ -95,6 +96,16 @@ def undo(
     with open_client(url, token) as client:
         made = client.undo_edit(sheet_id, number, {"digest": digest or _now(client, sheet_id)})
     print_json(made) if json else say(edit_of(made))
+
+
+def take_over(
+    sheet_id: SheetId, digest: Digest = None, json: Json = False, url: Url = None, token: Token = None
+) -> None:
+    """Move the pairs of a sheet in a file of others into one of ours, to review them here. The old version is kept."""
+    with open_client(url, token) as client:
+        body = {"digest": digest or client.training_sheet(sheet_id).digest}
+        taken = client.take_over_sheet(sheet_id, body)
+    print_json(taken) if json else say(f"Training sheet {sheet_id} is reviewed here now, as version {taken.digest}.")
 
 
 def _now(client: Client, sheet_id: str) -> str:

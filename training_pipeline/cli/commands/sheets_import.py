@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
+from training_pipeline.cli.commands.fetched import request_for
 from training_pipeline.cli.render.imported import found_as_json, show_found
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, Unavailable
 from training_pipeline.domain.rules.chat_format import Severity
@@ -25,7 +26,12 @@ from training_pipeline.sheets.importing.request import ImportRequest
 
 def import_file(
     file: Annotated[
-        Path, typer.Argument(help="A JSONL, JSON, CSV, TSV, Excel or Parquet file; .gz too.", metavar="FILE")
+        str,
+        typer.Argument(
+            help="A JSONL, JSON, CSV, TSV, Excel or Parquet file (.gz too), or a folder with a Delta or Iceberg table; "
+            "or its URL in a bucket: s3://, gs://, abfss:// or az://.",
+            metavar="FILE|URL",
+        ),
     ],
     sheet_id: Annotated[str, typer.Option("--id", help="Id of the new training sheet.")],
     name: Annotated[str | None, typer.Option(help="Its name. Default: the id.")] = None,
@@ -95,6 +101,9 @@ def import_file(
     worksheet: Annotated[str | None, typer.Option(help="Excel: name of the worksheet, if there are several.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="CSV: field separator. Default: recognised.")] = None,
     list_separator: Annotated[str | None, typer.Option(help="CSV: separator between the words of a list.")] = None,
+    table_version: Annotated[
+        str | None, typer.Option(help="Version of a Delta table, or snapshot of an Iceberg table. Default: the latest.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what was found, and write nothing.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace an existing sheet with this id.")] = False,
     discard_old: Annotated[
@@ -131,7 +140,7 @@ def import_file(
         "worksheet": worksheet,
     }
     request = ImportRequest(
-        file=file,
+        file=Path(file),
         id=sheet_id,
         mapping=_mapping(mapping, {key: value for key, value in options.items() if value}),
         name=name,
@@ -152,16 +161,17 @@ def import_file(
         evaluate_on=evaluate_on,
         description=description,
     )
-    console = Console()
-    if dry_run:
-        conversion = dry(request)
-        if json:
-            typer.echo(jsonlib.dumps(found_as_json(conversion)))
-        else:
-            show_found(console, conversion)
-            console.print("Nothing was written: this was a dry run.")
-        return
-    imported = import_sheet(request, Settings().sheets, overwrite=replace, keep=not discard_old)
+    console, settings = Console(), Settings()
+    with request_for(file, request, settings, version=table_version) as (asked, guard):
+        if dry_run:
+            conversion = dry(asked, guard)
+            if json:
+                typer.echo(jsonlib.dumps(found_as_json(conversion)))
+            else:
+                show_found(console, conversion)
+                console.print("Nothing was written: this was a dry run.")
+            return
+        imported = import_sheet(asked, settings.sheets, overwrite=replace, keep=not discard_old, guard=guard)
     conversion = imported.conversion
     if save_mapping is not None:
         _save(conversion.resolved(), save_mapping)

@@ -64,6 +64,9 @@ class Sheets(Protocol):
     def undo_edit(self, sheet_id: str, number: int, body: Mapping[str, Any]) -> TrainingSheetEdit:
         """Undo an edit whose pairs nobody changed since: an edit of its own."""
 
+    def take_over_sheet(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetDetails:
+        """Move the pairs of a sheet in a file of others into one of ours, where they can be edited."""
+
     def sheet_edits(
         self,
         sheet_id: str,

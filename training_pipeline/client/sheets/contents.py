@@ -6,17 +6,15 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.plan import Plan
 from training_pipeline.datasets import pair_texts
 from training_pipeline.datasets.lifting import Lifting, lifting
 from training_pipeline.datasets.near_groups import NearGroups, near_groups
-from training_pipeline.datasets.token_lengths import SheetLengths, has_tokenizer, sheet_lengths
+from training_pipeline.datasets.token_lengths import SheetLengths, sheet_lengths, tokenizer_of
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.advice.facts import TokenLengths, whole
 from training_pipeline.domain.errors import Forbidden, NotFound
@@ -92,7 +90,7 @@ def lengths(services: Services, sheet_id: str, base_model: str | None, max_lengt
     """Token lengths for a base model, else the default one. Raises `InvalidRequest` for one that is none."""
     asked = TrainingConfig() if max_length is None else TrainingConfig(max_length=max_length)
     plan = services.backend.plan(base_model, asked, train_pairs=None)
-    told = _tokenizer_of(plan) if has_tokenizer(services.backend, plan.base_model) else ""
+    told = tokenizer_of(services.backend, plan.base_model) or ""
     with _finding(services, sheet_id, SheetLengths, told=told) as (opened, withdrawn, find):
         found = find(lambda: sheet_lengths(opened, services.policy, services.backend, plan, withdrawn=withdrawn))
         digest = opened.digest
@@ -132,15 +130,6 @@ def histogram(found: TokenLengths) -> list[LengthBin]:
 def _round_up(width: int) -> int:
     power = int(10 ** (len(str(width)) - 1))
     return next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= width)
-
-
-def _tokenizer_of(plan: Plan) -> str:
-    """The base model and when its tokenizer was changed last. Reads."""
-    try:
-        changed = Path(plan.base_model, "tokenizer.json").stat().st_mtime_ns
-    except OSError:
-        changed = 0
-    return f"{plan.base_model}\n{changed}"
 
 
 def near_duplicates(services: Services, sheet_id: str) -> TrainingSheetNearDuplicates:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import quote
 
 from training_pipeline.app.container import Services
-from training_pipeline.domain.errors import PipelineError
+from training_pipeline.domain.errors import Conflict, PipelineError
+from training_pipeline.reviewing.taking_over import may_be_taken_over, take_over
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
 from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
@@ -35,6 +37,9 @@ def edit_page(
         training_sheet_id=sheet_id,
         is_editable=why is None,
         not_editable_because=why,
+        may_be_taken_over=why is not None
+        and (here := _directory(services)) is not None
+        and may_be_taken_over(here, sheet_id),
         edit_at=None if why is None else _table_page(services),
         digest=edits.digest(sheet_id),
         edits=[TrainingSheetEdit.of(one) for one in window.shown(found)],
@@ -43,6 +48,21 @@ def edit_page(
         page_size=page_size,
         next_cursor=window.next_cursor(found, lambda last: paging.NumberPosition(number=last.number)),
     )
+
+
+def take_sheet_over(services: Services, sheet_id: str, *, digest: str, actor: str) -> None:
+    """Take a sheet over; see `taking_over.take_over`. Raises `Conflict` for one that is not in the user's own files."""
+    directory = _directory(services)
+    if (why := services.sheet_edits.refusal(sheet_id)) is None:
+        return
+    if directory is None or not may_be_taken_over(directory, sheet_id):
+        raise Conflict(why)
+    take_over(directory, sheet_id, digest=digest, actor=actor)
+
+
+def _directory(services: Services) -> Path | None:
+    settings = services.settings
+    return settings.sheets if settings.sheet_source == "files" else None
 
 
 def pair_text(services: Services, sheet_id: str, pair_id: str) -> tuple[tuple[str, str], ...]:

@@ -9,11 +9,12 @@ from typing import Any
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.client.sheets.contents import lengths, near_duplicates, pair_conversations, what_lifting_adds
-from training_pipeline.client.sheets.edits import edit_page, pair_text
+from training_pipeline.client.sheets.edits import edit_page, pair_text, take_sheet_over
 from training_pipeline.client.sheets.rows import sheet_changes, sheet_pair_page, sheet_versions
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.access import Role
+from training_pipeline.domain.bucket_location import BucketLocation
 from training_pipeline.domain.export_summary import ExportSummary as Counted
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.schemas.sheet_contents import (
@@ -24,6 +25,7 @@ from training_pipeline.schemas.sheet_contents import (
 )
 from training_pipeline.schemas.sheet_edit import (
     EditTrainingSheetPairs,
+    TakeOverTrainingSheet,
     TrainingSheetEdit,
     TrainingSheetEdits,
     UndoTrainingSheetEdit,
@@ -136,7 +138,7 @@ class LocalSheets(OnServices):
     def look_at_upload(self, upload: Upload, asked: ImportTrainingSheet) -> ImportDryRun:
         """What an upload would become, which the REST API asks for with `dry_run`; makes no training sheet."""
         found = self._services.imports.look(upload, asked.request(), replace=asked.replace)
-        return ImportDryRun.of(upload.id, upload.file.name, found)
+        return ImportDryRun.of(upload, found)
 
     @needs(Role.OPERATOR)
     def import_upload(self, upload: Upload, asked: ImportTrainingSheet) -> TrainingSheetDetails:
@@ -153,6 +155,16 @@ class LocalSheets(OnServices):
     def discard_upload(self, upload_id: str) -> None:
         """Delete an upload of the caller's own; raises `NotFound`."""
         self._services.imports.uploads.delete(self.upload(upload_id))
+
+    @needs(Role.OPERATOR)
+    def import_prefixes(self) -> tuple[BucketLocation, ...]:
+        """What may be imported from buckets lies below these; the REST API does not offer this."""
+        return self._services.settings.import_prefixes
+
+    @needs(Role.OPERATOR)
+    def fetch_upload(self, url: str, *, version: str | None = None) -> Upload:
+        """A new upload of the caller's, fetched from a bucket; raises what `Fetching.fetch` does."""
+        return self._services.imports.fetching.fetch(self.caller.name, url, version=version)
 
     @needs(Role.OPERATOR)
     def receive_upload(self, name: str) -> AbstractContextManager[Receiving]:
@@ -184,6 +196,14 @@ class LocalSheets(OnServices):
         self._services.source.get(sheet_id)
         made = self._services.sheet_edits.undo(sheet_id, number, digest=asked.digest, actor=self.caller.name)
         return TrainingSheetEdit.of(made)
+
+    @needs(Role.STEWARD)
+    def take_over_sheet(self, sheet_id: str, body: Mapping[str, Any] | TakeOverTrainingSheet) -> TrainingSheetDetails:
+        """See `Client`."""
+        asked = checked(TakeOverTrainingSheet, body)
+        self._services.source.get(sheet_id)
+        take_sheet_over(self._services, sheet_id, digest=asked.digest, actor=self.caller.name)
+        return self.training_sheet(sheet_id)
 
     @needs(Role.VIEWER)
     def sheet_edits(

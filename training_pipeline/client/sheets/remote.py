@@ -78,6 +78,10 @@ class RemoteSheets(OverHttp):
         """See `Client`."""
         return self._service.ask(TrainingSheetEdit, "POST", _sheet(sheet_id, f"/edits/{number}/undo"), body=body)
 
+    def take_over_sheet(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetDetails:
+        """See `Client`."""
+        return self._service.ask(TrainingSheetDetails, "POST", _sheet(sheet_id, "/take-over"), body=body)
+
     def sheet_edits(
         self,
         sheet_id: str,

@@ -8,12 +8,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.evaluating import Evaluating
 from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.errors import (
+    Conflict,
     GateRefused,
     InvalidRequest,
     NotFound,
@@ -22,12 +23,13 @@ from training_pipeline.domain.errors import (
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation import records
-from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of
+from training_pipeline.models.evaluation.ancestry import ancestry_of_both
 from training_pipeline.models.evaluation.guard import examine
+from training_pipeline.models.evaluation.judges import Judges
 from training_pipeline.models.evaluation.questions import question_lines
 from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus
 from training_pipeline.models.evaluation.results import figures_of
-from training_pipeline.models.evaluation.subjects import CHAMPION, asked_base, asked_version
+from training_pipeline.models.evaluation.subjects import asked_base, asked_version, champion_of
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.versions.aliases import Aliases
@@ -58,34 +60,44 @@ class Evaluations:
         suites: Suites,
         versions: ModelVersions,
         tracked: TrackedFigures,
+        judges: Judges,
         *,
         refuse_near: bool = True,
     ) -> None:
         self._store, self._source, self._policy = store, source, policy
         self._backend, self._aliases = backend, aliases
         self._suites, self._versions, self._refuse_near = suites, versions, refuse_near
-        self._tracked = tracked
+        self._tracked, self._judges = tracked, judges
 
     def start(
-        self, name: str, version: str, suite: str, *, champion: str | None = None, base: bool = True, actor: str
+        self,
+        name: str,
+        version: str,
+        suite: str,
+        *,
+        champion: str | None = None,
+        base: bool = True,
+        judge: str | None = None,
+        actor: str,
     ) -> Evaluation:
         """Evaluate a version on a suite, beside its base model and the champion; the one that is active already.
 
-        `champion` is another version of the model; where none is given, the one that has the alias, if any. Raises
-        `NotFound`, `Tainted`, `Conflict`, `InvalidRequest`, and `GateRefused` where no pair may be asked.
+        `champion` is another version of the model; where none is given, the one that has the alias, if any. `judge` is
+        the name of who reads the answers besides. Raises `NotFound`, `Tainted`, `Conflict`, `InvalidRequest`, and
+        `GateRefused` where no pair may be asked.
         """
         subject = self._versions.subject(name, version)
         require_usable(subject)
         named = self._suites.get(suite)
         backend = self._evaluating()
-        beside = self._champion(name, version, champion)
+        judging = None if judge is None else self._judges.named(judge)
+        beside = champion_of(self._versions, self._aliases, self._backend, name, version, champion)
         asked = [asked_base(subject)] if base else []
         asked.append(asked_version(self._backend, "tuned", subject))
         asked += [asked_version(self._backend, "champion", beside)] if beside else []
         rivals = None if beside is None else beside.version.version
-        found, _ = examine(
-            self._source, self._policy, named.suite, self._ancestry(subject, beside), refuse_near=self._refuse_near
-        )
+        ancestry = ancestry_of_both(self._store, subject.job.id, None if beside is None else beside.job.id)
+        found, _ = examine(self._source, self._policy, named.suite, ancestry, refuse_near=self._refuse_near)
         counts = Counts.model_validate(found)
         _require_some(suite, counts)
         now = records.now()
@@ -105,8 +117,16 @@ class Evaluations:
                 created_at=now,
                 asked_models=tuple(asked),
                 counts=counts,
+                judge=judging,
             ),
         )
+        judged_by = None if evaluation.judge is None else evaluation.judge.order.name
+        if judged_by != judge:
+            raise Conflict(
+                f"{name} version {version} is being evaluated on the suite {suite!r} "
+                f"{'without a judge' if judged_by is None else f'with the judge {judged_by}'}: {evaluation.id}.",
+                hint="Wait for its end, or cancel it (`training-pipeline models cancel-evaluation`), then ask again.",
+            )
         backend.evaluate(evaluation.order)
         return evaluation
 
@@ -189,10 +209,11 @@ class Evaluations:
         require_usable(subject)
         beside = self._subject_of(evaluation.model_name, evaluation.champion_version)
         suite = self._suites.get(evaluation.suite_name).suite
-        ancestry = self._ancestry(subject, beside)
+        ancestry = ancestry_of_both(self._store, subject.job.id, None if beside is None else beside.job.id)
         found, rows = examine(self._source, self._policy, suite, ancestry, refuse_near=self._refuse_near)
         aged: Counter[str] = Counter()
-        yield from question_lines(self._source, self._policy, suite, rows, aged)
+        readable = self._judges.readable(evaluation.judge)
+        yield from question_lines(self._source, self._policy, suite, rows, aged, readable)
         total = Counter(found.aged) + aged
         counts = Counts.model_validate(found).model_copy(
             update={"evaluated": found.evaluated - aged.total(), "aged": dict(sorted(total.items()))}
@@ -202,9 +223,12 @@ class Evaluations:
 
     def _finish(self, evaluation: Evaluation) -> None:
         found = self._evaluating().scores(evaluation.id)
-        stored = {role: file.model_dump(mode="json") for role, file in found.items()}
+        stored = {role: file.model_dump(mode="json", exclude={"judge"}) for role, file in found.items()}
         figures = [figure.model_dump(mode="json") for figure in figures_of(found)]
-        values = {"scores": stored, "figures": figures, "message": "", "error": None}
+        values: dict[str, Any] = {"scores": stored, "figures": figures, "message": "", "error": None}
+        if evaluation.judge is not None:
+            answers = {role: file.judge for role, file in found.items() if file.judge is not None}
+            values["judge"] = evaluation.judge.model_copy(update={"answers": answers}).model_dump(mode="json")
         records.change(self._store, evaluation, status=EvaluationStatus.SUCCEEDED, **values)
         self._tracked.write_due()
 
@@ -226,38 +250,8 @@ class Evaluations:
             )
         return self._backend
 
-    def _champion(self, name: str, version: str, asked: str | None) -> Subject | None:
-        """The version to compare with: the one that is asked for, else the one in use where it can be asked."""
-        if asked == version:
-            raise InvalidRequest(f"{name} version {version} cannot be compared with itself.")
-        if asked is not None:
-            subject = self._versions.subject(name, asked)
-            require_usable(subject)
-            return subject
-        try:
-            held = self._aliases.holder(name, CHAMPION)
-            if held is None or held == version:
-                return None
-            subject = self._versions.subject(name, held)
-            require_usable(subject)
-            asked_version(self._backend, "champion", subject)
-        except PipelineError as error:
-            _log.warning("the champion of %s is not evaluated beside it: %s", name, error.code)
-            return None
-        return subject
-
     def _subject_of(self, name: str, version: str | None) -> Subject | None:
         return None if version is None else self._versions.subject(name, version)
-
-    def _ancestry(self, subject: Subject, beside: Subject | None) -> Ancestry:
-        """What any of the compared models of ours has learned from: a pair that one has seen compares nothing."""
-        own = ancestry_of(self._store, subject.job.id)
-        if beside is None:
-            return own
-        theirs = ancestry_of(self._store, beside.job.id)
-        known = {each.job_id for each in own.learned}
-        more = tuple(each for each in theirs.learned if each.job_id not in known)
-        return Ancestry((*own.learned, *more), own.is_known and theirs.is_known)
 
 
 def _require_some(suite: str, counts: Counts) -> None:

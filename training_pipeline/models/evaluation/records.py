@@ -19,6 +19,7 @@ from training_pipeline.backends.asking import AskedModel
 from training_pipeline.backends.evaluating import EvaluationOrder
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.models.evaluation.figures import Slice
+from training_pipeline.models.evaluation.judges import Judging
 from training_pipeline.models.evaluation.tables import model_evaluations
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -105,11 +106,13 @@ class Evaluation(BaseModel):
     error: str | None = None
     scores: dict[str, StoredScores] | None = None
     figures: tuple[StoredFigure, ...] | None = None
+    judge: Judging | None = None
 
     @property
     def order(self) -> EvaluationOrder:
         """What the backend is to do. Pure."""
-        return EvaluationOrder(evaluation_id=self.id, models=self.asked_models)
+        judge = None if self.judge is None else self.judge.order
+        return EvaluationOrder(evaluation_id=self.id, models=self.asked_models, judge=judge)
 
 
 def new_id(now: datetime) -> str:

@@ -42,6 +42,8 @@ model_evaluations = Table(
     # Null until it has succeeded: where the scores are, and what they come to.
     Column("scores", JSONB),
     Column("figures", JSONB),
+    # A `judges.Judging`, and what came of it; null for none.
+    Column("judge", JSONB),
     # When MLflow was told the figures.
     Column("logged_at", DateTime(timezone=True)),
     Index("ix_model_evaluations_model_name_model_version", "model_name", "model_version"),

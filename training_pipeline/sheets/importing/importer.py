@@ -93,9 +93,9 @@ def examine(request: ImportRequest, guard: Guard | None = None) -> Conversion:
     return convert(source if guard is None else guard(source), request)
 
 
-def dry(request: ImportRequest) -> Conversion:
+def dry(request: ImportRequest, guard: Guard | None = None) -> Conversion:
     """Read the file to its end and raise what `import_sheet` would of it; writes nothing."""
-    conversion = examine(request)
+    conversion = examine(request, guard)
     for _ in conversion.pairs():
         pass
     refuse(conversion)

@@ -55,6 +55,12 @@ class ImportRequest(BaseModel):
     #: What the head shall say beside the name of the file and its format, such as who imported it.
     metadata: dict[str, str] = Field(default_factory=dict)
 
+    def of_version(self, version: str) -> ImportRequest:
+        """The request with the version of what it imports as that of its source, where none is stated."""
+        if self.source is None or self.source.version:
+            return self
+        return self.model_copy(update={"source": self.source.model_copy(update={"version": version})})
+
     def stated(self) -> dict[str, object]:
         """What is stated for every pair, by column of the sheet."""
         return {

@@ -69,7 +69,7 @@ class Rehearsed:
 
     def rehearsal(self, backend: FineTuningBackend, plan: Plan) -> Rehearsal | None:
         """What the trainer would make of it; None where the backend cannot say. Writes the dataset, for that moment."""
-        if not isinstance(backend, Rehearsing) or not backend.rehearses(plan.base_model):
+        if not isinstance(backend, Rehearsing) or backend.tokenizer(plan.base_model) is None:
             return None
         dataset = write_dataset(self.opened, self.taken, self.split, root=self.directory / "datasets")
         return backend.rehearse(

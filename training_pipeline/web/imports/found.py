@@ -26,6 +26,9 @@ def show_recognised(found: ImportDryRun) -> None:
     with Tag("p", classes="prose"):
         Tag("strong", found.file)
         Tag("span", f": {found.kind} ({found.kind_because}), read as {found.format_title} ({found.format_because}).")
+    if found.origin is not None:
+        version = f", version {found.origin.version}" if found.origin.version else ""
+        Tag("p", f"Fetched from {found.origin.url}{version}.", classes="muted")
     counts = f"{found.rows:,} {found.unit}s give {found.pairs:,} pairs, {found.sound:,} of them sound in form."
     Tag("p", counts, classes="muted")
     for what, count in found.left_out.items():

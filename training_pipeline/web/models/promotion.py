@@ -21,6 +21,7 @@ _FIELDS: Final = {
     "alias": ("Alias", "champion", "Which version is in use."),
     "margins": ("Margins", "exact_match=0.02", "By less than this it may be worse than the version in use."),
     "thresholds": ("Thresholds", "exact_match=0.7", "What it must reach; the most, for a loss."),
+    "forgetting": ("Forgetting", "general:bits_per_byte=0.05", "On other suites: worse than its base model by less."),
     "suite": ("Suite", "", "Default: that of the latest evaluation."),
     "reason": ("Reason to roll back", "", "Kept with the decision."),
 }
@@ -133,21 +134,23 @@ class PromotionPanel:
 def gate_of(typed: Mapping[str, str]) -> dict[str, Any] | None:
     """The gate that the fields describe; None where they are empty. Pure.
 
-    Raises `InvalidRequest` naming everything that is no `METRIC=NUMBER`.
+    Raises `InvalidRequest` naming everything that is no `METRIC=NUMBER`, and in `forgetting` no `SUITE:METRIC=NUMBER`.
     """
     problems: list[FieldProblem] = []
-    gate: dict[str, dict[str, float]] = {}
-    for field in ("margins", "thresholds"):
-        gate[field] = {}
+    gate: dict[str, Any] = {field: {} for field in ("margins", "thresholds", "forgetting")}
+    for field in gate:
+        form = "SUITE:METRIC=NUMBER" if field == "forgetting" else "METRIC=NUMBER"
         for part in typed.get(field, "").replace(",", " ").split():
-            name, _, number = part.partition("=")
+            suite, colon, rest = part.partition(":") if field == "forgetting" else ("", ":", part)
+            name, _, number = rest.partition("=")
             value = _number(number)
-            if not name or value is None:
-                problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{part!r} is no METRIC=NUMBER"))
-            elif name in gate[field]:
+            metrics = gate[field].setdefault(suite, {}) if suite else gate[field]
+            if not colon or not name or value is None or (field == "forgetting" and not suite):
+                problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{part!r} is no {form}"))
+            elif name in metrics:
                 problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{name} stands there twice"))
             else:
-                gate[field][name] = value
+                metrics[name] = value
     if problems:
         raise InvalidRequest("The gate is invalid.", problems=problems)
     return gate if any(gate.values()) else None

@@ -17,9 +17,11 @@ from training_pipeline.api.multipart import read_body, refused
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.schemas.sheet_import import ImportDryRun
+from training_pipeline.uploads.staging import Upload
 from training_pipeline.web import urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import VALUE, Tag, button, icon, panel
+from training_pipeline.web.imports.bucket import BucketFields
 from training_pipeline.web.imports.choices import ColumnChoices, UnusedColumns, WordChoices
 from training_pipeline.web.imports.draft import ImportDraft, id_of
 from training_pipeline.web.imports.found import show_first_rows, show_gates, show_problems, show_recognised
@@ -87,17 +89,25 @@ class ImportPage:
             Tag("span", "CSV, TSV, Excel, JSON, JSONL, Parquet; also compressed with gzip.", classes="muted")
             Tag("input", id_="import-file", type_="file", classes="drop-file", data_upload="/train/uploads")
             Tag("span", "", classes="muted", role="status", data_upload_said="")
+        if client.import_prefixes:
+            BucketFields(client, self._fetched)
         self._trouble = Tag("div")
         self._place = Tag("div")
         ui.on("uploaded", self._uploaded)
 
     async def _uploaded(self, event: Any) -> None:
+        await self._received(str(event.args["upload_id"]), str(event.args["file"]))
+
+    async def _fetched(self, upload: Upload) -> None:
+        await self._received(upload.id, upload.file.name)
+
+    async def _received(self, upload_id: str, file: str) -> None:
         """A file has come in: the first, or a mended one, for which all that was chosen still holds."""
         is_first = self._found is None
         if self._upload:
             with suppress(NotFound):  # an hour may have passed
                 await self._client.discard_upload(self._upload)
-        self._upload, file = str(event.args["upload_id"]), str(event.args["file"])
+        self._upload = upload_id
         if is_first:
             self._draft = replace(self._draft, sheet_id=id_of(file))
         await self._look(anew=True)

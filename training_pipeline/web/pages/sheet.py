@@ -87,7 +87,7 @@ def register(site: Site) -> None:
             with panel("Pairs", name="pairs"):
                 review = Review(client, found.id, lambda: renew()) if client.may_review and edits.is_editable else None
                 if client.may_review:
-                    show_elsewhere(edits)
+                    show_elsewhere(client, edits, lambda: now.digest)
                 rows = SheetRowTable(client, found.id, reads, review)
             log = EditsPanel(client, edits, None if review is None else review.undo)
             AlikePanel(client, found.id, reads)

@@ -9,10 +9,10 @@ from training_pipeline.domain.errors import Conflict, PipelineError
 from training_pipeline.domain.usage import Status
 from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
 from training_pipeline.schemas.sheet_pairs import SheetPair
-from training_pipeline.web import formats
+from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, button, link
-from training_pipeline.web.layout import problem, say
+from training_pipeline.web.layout import go, problem, say
 from training_pipeline.web.sheets.edit_dialogs import AnswerDialog, UsesDialog
 
 #: Whether a box is ticked.
@@ -24,13 +24,32 @@ _ACTIONS: Final = (
 )
 
 
-def show_elsewhere(edits: TrainingSheetEdits) -> None:
-    """Say that the pairs of a sheet are edited elsewhere, and where; nothing for one that is edited here."""
-    if edits.not_editable_because is not None:
-        with Tag("p", classes="review-note muted"):
-            Tag("span", edits.not_editable_because + " ")
-            if edits.edit_at is not None:
-                link("Open the table", edits.edit_at)
+def show_elsewhere(client: PageClient, edits: TrainingSheetEdits, digest: Callable[[], str]) -> None:
+    """Say that the pairs of a sheet are edited elsewhere, and where; nothing for one that is edited here.
+
+    Where the sheet can be taken over, a button does it: of the version that `digest` says.
+    """
+    if edits.not_editable_because is None:
+        return
+    with Tag("p", classes="review-note muted"):
+        Tag("span", edits.not_editable_because + " ")
+        if edits.edit_at is not None:
+            link("Open the table", edits.edit_at)
+    if edits.may_be_taken_over:
+        trouble = Tag("div", classes="review-note")
+
+        async def take_over() -> None:
+            try:
+                await client.take_over_sheet(edits.training_sheet_id, digest())
+            except PipelineError as error:
+                trouble.clear()
+                with trouble:
+                    problem(error, title="The sheet was not taken over")
+                return
+            go(urls.sheet(edits.training_sheet_id))
+
+        with Tag("p", classes="review-note"):
+            button("Take over to review it here", kind="small", picture="check").when("click", take_over)
 
 
 class Review:

@@ -102,3 +102,24 @@ def test_pairs_in_a_table_are_edited_there(
     found = client.get(f"{SHEETS}/small/edits").json()
     assert found["edit_at"] == "https://127.0.0.1:9/explore/data/main/my%20sheets/pairs"
     assert (found["is_editable"], "Unity Catalog" in found["not_editable_because"]) == (False, True)
+
+
+def test_a_sheet_in_a_file_of_others_is_taken_over_and_edited(client: TestClient, services: Services) -> None:
+    log = client.get(f"{SHEETS}/small/edits").json()
+    assert (log["is_editable"], log["may_be_taken_over"], log["digest"]) == (False, True, None)
+    seen = client.get(f"{SHEETS}/small").json()
+    take_over = f"{SHEETS}/small/take-over"
+    problem(client.post(take_over, json={"digest": "0" * 64}), 409, "conflict")
+    problem(client.post(f"{SHEETS}/nobody/take-over", json={"digest": seen["digest"]}), 404, "not_found")
+    sample = problem(client.post(f"{SHEETS}/sheet-123/take-over", json={"digest": seen["digest"]}), 409, "conflict")
+    assert "comes with the program" in sample["detail"]
+    taken = client.post(take_over, json={"digest": seen["digest"]}).json()
+    assert taken["export_summary"] == seen["export_summary"]
+    assert taken["metadata"]["taken_over_from"] == "small.jsonl"
+    again = client.post(take_over, json={"digest": taken["digest"]}).json()
+    assert again["digest"] == taken["digest"]
+    log = client.get(f"{SHEETS}/small/edits").json()
+    assert (log["is_editable"], log["may_be_taken_over"], log["digest"]) == (True, False, taken["digest"])
+    sent = {"digest": taken["digest"], "pair_ids": ["p-0001"], "status": "rejected"}
+    edited = client.patch(f"{SHEETS}/small/pairs", json=sent).json()
+    assert (edited["state"], edited["actor"]) == ("applied", services.settings.local_user)

@@ -21,6 +21,8 @@ from training_pipeline.testing.bearers import asking_client, bearer
 from training_pipeline.testing.job_life import API
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.served_api import served
+from training_pipeline.uploads.remote.origin import Origin
+from training_pipeline.uploads.staging import Upload
 from training_pipeline_tests.api.test_problems import problem
 from training_pipeline_tests.uploads.test_imports import HEAD, ROWS
 
@@ -157,3 +159,39 @@ def test_what_nobody_made_a_sheet_of_is_swept_when_the_service_starts(settings: 
     os.utime(receiving.upload.folder / "upload.json", (before, before))
     with TestClient(create_app(settings, services)):
         until(lambda: not staged(settings), seconds=10, what="the sweep")
+
+
+def test_a_url_is_fetched_only_where_the_settings_allow_it(client: TestClient, settings: Settings) -> None:
+    url = "s3://acme/in/desks.csv"
+    refused = problem(client.post(SHEETS, files=parts(None, url=url)), 422, "invalid_request")
+    assert [(one["pointer"], one["code"]) for one in refused["errors"]] == [("/url", "not_allowed")]
+    for other in ("file:///etc/passwd", "http://169.254.169.254/latest", "s3://acme/in/../out"):
+        wrong = problem(
+            client.post(SHEETS, params={"dry_run": True}, files=parts(None, url=other)), 422, "invalid_request"
+        )
+        assert [(one["pointer"], one["code"]) for one in wrong["errors"]] == [("/url", "invalid")]
+    for body in (parts(CSV, url=url), parts(None, url=url, upload_id="up-" + "0" * 32)):
+        assert problem(client.post(SHEETS, files=body), 422, "invalid_request")["errors"][0]["code"] == "twice"
+    assert staged(settings) == []
+
+
+@pytest.mark.nightly  # the processes that read what was fetched are those of uploads
+def test_what_was_fetched_becomes_a_sheet_that_says_where_it_is_from(
+    client: TestClient, settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "s3://acme/in/desks.csv"
+
+    def fetch(owner: str, asked: str, *, version: str | None) -> Upload:
+        with services.imports.uploads.receive(owner, "desks.csv") as receiving:
+            receiving.write(CSV)
+            origin = Origin(url=asked, kind="file", version=version or "e", etag="e", bytes=len(CSV), fetched_at="now")
+            receiving.fetched(origin)
+        return services.imports.uploads.get(receiving.upload.id, owner)
+
+    monkeypatch.setattr(services.imports.fetching, "fetch", fetch)
+    found = client.post(SHEETS, params={"dry_run": True}, files=parts(None, url=url)).json()
+    assert (found["origin"]["url"], found["origin"]["version"], found["is_ready"]) == (url, "e", True)
+    made = client.post(SHEETS, files=parts(None, upload_id=found["upload_id"])).json()
+    assert (made["source_sheet"]["version"], made["metadata"]["imported_from_url"]) == ("e", url)
+    problem(client.post(SHEETS, files=parts(None, url=url)), 409, "conflict")
+    assert staged(settings) == []

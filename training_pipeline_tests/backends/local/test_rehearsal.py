@@ -76,8 +76,8 @@ def test_lengths_and_unknown_tokens_are_passed_on(monkeypatch: pytest.MonkeyPatc
 
 def test_only_a_model_in_a_folder_and_our_own_program_are_rehearsed(tmp_path: Path) -> None:
     backend = LocalBackend(tmp_path, 1, 1, 1.0)
-    assert backend.rehearses("/models/small")
-    assert not backend.rehearses("builtin:tiny")
-    assert not backend.rehearses("owner/name")
+    assert backend.tokenizer("/models/small")
+    assert backend.tokenizer("builtin:tiny") is None
+    assert backend.tokenizer("owner/name") is None
     assert PROGRAM[-1] == rehearsal.PROGRAM[-2]
-    assert not LocalBackend(tmp_path, 1, 1, 1.0, program=stand_in_program()).rehearses("/models/small")
+    assert not LocalBackend(tmp_path, 1, 1, 1.0, program=stand_in_program()).tokenizer("/models/small")

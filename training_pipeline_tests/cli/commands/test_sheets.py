@@ -196,3 +196,26 @@ def test_versions_and_what_changed_between_them() -> None:
         run("diff", "sums@000000000000", "sums")
     run("import", foreign(6), "--id", "sums", *STATED, "--replace", "--discard-old")
     assert len(json.loads(run("versions", "sums", "--json").stdout)["versions"]) == 1
+
+
+def test_a_bucket_is_read_only_where_the_settings_allow_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRAINING_PIPELINE_IMPORT_FROM", raising=False)
+    with pytest.raises(InvalidRequest, match="below none of the prefixes"):
+        run("import", "s3://acme/a.csv", "--id", "a", *STATED)
+    with pytest.raises(InvalidRequest, match="begins with https:"):
+        run("import", "https://acme.s3.amazonaws.com/a.csv", "--id", "a", *STATED)
+    with pytest.raises(InvalidRequest, match=r"--table-version: .* is no table"):
+        run("import", foreign(), "--id", "a", "--table-version", "3", *STATED)
+
+
+def test_a_file_by_its_url_is_read_within_the_limits_and_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = Path(foreign()).absolute().as_uri()
+    assert "Nothing was written" in run("import", url, "--id", "sums", "--dry-run", *STATED).stdout
+    assert "has 3 pairs" in run("import", url, "--id", "sums", *STATED).stdout
+    shown = json.loads(run("show", "sums", "--json").stdout)["training_sheet"]
+    assert shown["metadata"]["imported_from_url"] == url
+    monkeypatch.setenv("TRAINING_PIPELINE_UPLOAD_MAX_ROWS", "2")
+    with pytest.raises(SheetUnreadable, match="more than 2 rows") as refused:
+        run("import", url, "--id", "few", *STATED)
+    assert "uploads" not in refused.value.hint  # what was fetched is gone
+    assert list(Path("state/uploads").iterdir()) == []

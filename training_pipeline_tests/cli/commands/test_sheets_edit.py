@@ -34,3 +34,11 @@ def test_pairs_are_edited_and_undone(command: Command, url: str, settings: Setti
     code, _, err = command("sheets", "edit", "small", "p-0001", "--status", "rejected", "--url", url)
     assert (code, "small.jsonl" in err) == (1, True)
     assert "Nobody edited its pairs." in command("sheets", "edits", "small")[1]
+
+
+def test_a_sheet_is_taken_over_here_and_over_http(command: Command, url: str) -> None:
+    code, out, err = command("sheets", "take-over", "small", "--url", url)
+    assert (code, "Training sheet small is reviewed here now, as version" in out) == (0, True), err
+    assert command("sheets", "take-over", "small", "--json")[0] == 0  # it is ours already
+    code, out, err = command("sheets", "edit", "small", "p-0001", "--status", "rejected")
+    assert (code, "1 pair" in out) == (0, True), err

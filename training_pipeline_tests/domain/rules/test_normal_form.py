@@ -15,7 +15,7 @@ from training_pipeline.domain.rules.normal_form import NormalForm, normal_form_t
 from training_pipeline.domain.rules.plain_form import loose, strict
 from training_pipeline.domain.rules.text import WHITE_SPACE
 from training_pipeline.testing import oracle
-from training_pipeline.testing.soak import examples
+from training_pipeline.testing.soak import SOAKING, examples
 from training_pipeline.testing.texts import every_code_point, odd_texts
 
 Forms = Callable[[list[str]], list[tuple[str, str]]]
@@ -49,9 +49,10 @@ def expected(text: str) -> tuple[str, str]:
     return oracle.loose(text), oracle.strict(text) or ""
 
 
+@pytest.mark.soak
 def test_every_code_point(forms: Forms) -> None:
     """Against the forms in Python, whose test compares them with Python's own Unicode."""
-    texts = every_code_point()
+    texts = every_code_point(sliced=not SOAKING)
     found = forms(texts)
     other = [ascii(text) for text, both in zip(texts, found, strict=True) if both != (loose(text), strict(text))]
     assert not other, (len(other), other[:10])

@@ -98,7 +98,10 @@ def told(answer: Uses) -> dict[tuple[str, str], Counter[str]]:
     }
 
 
-@pytest.mark.parametrize("digits", [16, 1], ids=["64 bits", "4 bits, so that all collide"])
+@pytest.mark.parametrize(
+    "digits",
+    [pytest.param(16, id="64 bits", marks=pytest.mark.nightly), pytest.param(1, id="4 bits, so that all collide")],
+)
 @hypothesis.settings(max_examples=examples(10), suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 @given(drawn=DATASETS)
 def test_the_answers_are_those_of_reading_all_manifests(

@@ -72,7 +72,7 @@ def judges(engine: duckdb.DuckDBPyConnection, tags: tuple[str, ...]) -> tuple[Ju
 def test_every_verdict_and_hash_is_the_same(engine: duckdb.DuckDBPyConnection, tags: tuple[str, ...]) -> None:
     there, here = judges(engine, tags)
 
-    @settings(deadline=None, max_examples=examples(20 if not tags else 10))
+    @settings(deadline=None, max_examples=examples(12 if not tags else 6))
     @given(rows=st.lists(spiced_pairs, max_size=25))
     def compare(rows: list[Row]) -> None:
         found, expected = there(rows), here(rows)

@@ -138,8 +138,8 @@ class RehearsingBackend(ScriptedBackend):
 
     seen: tuple[Path, ...] = ()
 
-    def rehearses(self, base_model: str) -> bool:
-        return base_model == "builtin:tiny"
+    def tokenizer(self, base_model: str) -> str | None:
+        return base_model if base_model == "builtin:tiny" else None
 
     def rehearse(self, submission: Submission) -> Rehearsal:
         self.seen = (submission.train_file, submission.validation_file)

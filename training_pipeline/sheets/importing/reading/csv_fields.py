@@ -70,7 +70,13 @@ def rows(file: Path, form: Form) -> Iterator[Row]:
             message = "is not UTF-8; save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8')"
             yield broken_row(error.line + shift, "wrong_encoding", message)
         except csv.Error as error:
-            yield broken_row(line + 1, "broken_csv", f"in or after this line: {error}")
+            yield broken_row(line + 1, "broken_csv", _in_words(error))
+
+
+def _in_words(error: csv.Error) -> str:
+    if "new-line character" in str(error):
+        return "has lines that end with a carriage return alone; save it as 'CSV UTF-8', not as CSV for Macintosh"
+    return f"in or after this line: {error}"
 
 
 def _outside_quotes(text: str) -> str:

@@ -35,6 +35,7 @@ def test_fields_are_those_that_were_written(tmp_path: Path, records: list[tuple[
         ("a,a\n1,2\n", 1, "stands twice in the header"),
         ('a,b\n1,"2\n', 2, "in or after this line"),
         ("sep=;\na;b\n1;2;3\n", 3, "has 3 fields"),
+        ("a,b\r1,2\r", 2, "not as CSV for Macintosh"),
     ],
 )
 def test_faults_stand_at_their_line(tmp_path: Path, text: str, line: int, said: str) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from training_pipeline.sheets.files.row import Row
 from training_pipeline.sheets.importing.reading.file_kind import Source, read_source
-from training_pipeline.uploads.limits import UploadLimits, bounded, too_large_unpacked
+from training_pipeline.uploads.bounds import bounded, too_large_unpacked
+from training_pipeline.uploads.limits import UploadLimits
 
 SMALL = UploadLimits(unpacked_bytes=8 * 2**20, ratio=20)
 

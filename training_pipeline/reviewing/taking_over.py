@@ -1,0 +1,95 @@
+"""Taking a training sheet over: the pairs of a file that somebody wrote move into one of ours, where they are reviewed.
+
+The gates say the same of every pair as before, and the sheet as it was is kept as a version.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import pyarrow.parquet as pq
+
+from training_pipeline.domain.errors import Conflict, Unavailable
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.infra.file_lock import hold
+from training_pipeline.infra.files import is_file, sha256, sync
+from training_pipeline.reviewing.rewriting import is_ours
+from training_pipeline.sheets.files.replacing import left_over, put_in_place
+from training_pipeline.sheets.files.source import FileTrainingSheets, SheetFiles, digest_of
+from training_pipeline.sheets.files.versions import Version
+from training_pipeline.sheets.head import Head, write_head
+
+_ROWS: Final = 20_000
+#: Fields of a head that say how to read a file of others; in ours every column is there, and every default filled in.
+_OF_FOREIGN_FILES: Final = ("defaults", "ignored_columns", "delimiter", "list_separator")
+
+
+def may_be_taken_over(directory: Path, sheet_id: str) -> bool:
+    """Whether the sheet is in this directory, in a file that is not ours. Reads only."""
+    if not is_file(directory / f"{sheet_id}.yaml"):
+        return False
+    return not _is_ours(FileTrainingSheets([directory]).files(sheet_id))
+
+
+def take_over(directory: Path, sheet_id: str, *, digest: str, actor: str) -> None:
+    """Make the pairs of a sheet a file of ours. Of one that is ours already, nothing changes.
+
+    Raises `NotFound` where it is not there, `SheetUnreadable` for a sheet that cannot be read as it is, and `Conflict`
+    where it is no longer the version that was looked at. Whatever stops this leaves the old sheet or the new one.
+    """
+    try:
+        with hold(directory):
+            files = FileTrainingSheets([directory]).files(sheet_id)
+            if not _is_ours(files):
+                _take_over(files, digest=digest, actor=actor)
+    except OSError as error:
+        hint = "See that there is room, and that you may write there; then try again."
+        raise Unavailable(f"The training sheet cannot be written: {error.strerror}.", hint=hint) from error
+
+
+def _is_ours(files: SheetFiles) -> bool:
+    return files.head.pairs_file is not None and is_ours(files.data)
+
+
+def _take_over(files: SheetFiles, *, digest: str, actor: str) -> None:
+    if digest_of(files) != digest:
+        raise Conflict(
+            f"Training sheet '{files.id}' is no longer the version that you looked at.",
+            hint="Look at it again, and take over what it is now.",
+        )
+    directory = files.head_file.parent
+    for path in directory.glob(f".{files.id}.*"):
+        shutil.rmtree(path, ignore_errors=True)  # of a writer that was killed
+    scratch = Path(tempfile.mkdtemp(prefix=f".{files.id}.", dir=directory))
+    try:
+        written = scratch / "pairs"
+        _copy_pairs(files, written)
+        data = directory / f"{files.id}@{sha256(written)[:12]}.parquet"
+        head = _head(files, data.name, actor)
+        put_in_place(files.head_file, write_head(head), written, data, old=Version(f"{files.id}@{digest[:12]}", files))
+        for path in {files.data, *left_over(files.head_file)} - {data}:
+            path.unlink(missing_ok=True)
+        sync(directory)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _copy_pairs(files: SheetFiles, target: Path) -> None:
+    """Write the pairs as the gates see them, by id. Raises what `FileTrainingSheets.open` does."""
+    schema = PAIR_SCHEMA.to_pyarrow()
+    with FileTrainingSheets([files.head_file.parent]).open(files.id) as opened, pq.ParquetWriter(target, schema) as out:
+        for batch in opened.pairs.order_by("pair_id").to_pyarrow_batches(chunk_size=_ROWS):
+            out.write_batch(batch.cast(schema))
+
+
+def _head(files: SheetFiles, pairs_file: str, actor: str) -> Head:
+    stated = {name: Head.model_fields[name].get_default() for name in _OF_FOREIGN_FILES}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    taken = {"taken_over_by": actor, "taken_over_at": now, "taken_over_from": files.data.name}
+    return files.head.model_copy(
+        update={**stated, "pairs_file": pairs_file, "metadata": {**files.head.metadata, **taken}}
+    )
