@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from training_pipeline.client.audit.archive import audit
-from training_pipeline.client.models.pages import version_details
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import TrainingJob as StoredJob
-from training_pipeline.schemas.model_version import ModelVersionDetails
 
 
 class LocalAudit(OnServices):
@@ -35,6 +33,3 @@ class LocalAudit(OnServices):
             details=self._details,
             made_by=self.caller.name,
         )
-
-    def _details(self, name: str, version: str) -> ModelVersionDetails:
-        return version_details(self._services, self._addresses, name, version)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from training_pipeline.client.models.pages import version_details, version_page
+from training_pipeline.client.models.pages import version_page
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role
@@ -53,7 +53,7 @@ class LocalModels(OnServices):
     @needs(Role.VIEWER)
     def model_version(self, name: str, version: str) -> ModelVersionDetails:
         """See `Client`."""
-        return version_details(self._services, self._addresses, name, version)
+        return self._details(name, version)
 
     @needs(Role.OPERATOR)
     def retrain(self, name: str, version: str) -> TrainingJob:

@@ -1,13 +1,11 @@
-"""Registered model versions as they are answered: pages of them, and one."""
+"""Pages of registered model versions."""
 
 from __future__ import annotations
 
-from training_pipeline.app.container import Services
 from training_pipeline.domain.model_version import VersionState
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.schemas import paging
-from training_pipeline.schemas.model_version import ModelVersion, ModelVersionDetails, ModelVersionPage, fields_of
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.schemas.model_version import ModelVersion, ModelVersionPage, fields_of
 
 
 def version_page(
@@ -41,15 +39,4 @@ def version_page(
         page_size=page_size,
         next_cursor=further,
         aliases_unavailable=found.aliases_unavailable,
-    )
-
-
-def version_details(services: Services, addresses: Addresses, name: str, version: str) -> ModelVersionDetails:
-    """One model version with everything that is on record of it. Raises `NotFound`."""
-    whole = services.versions.show(name, version)
-    return ModelVersionDetails.of_whole(
-        whole,
-        addresses,
-        services.retrains.of(name, version),
-        download_problem=services.downloads.problem(whole),
     )
