@@ -59,8 +59,12 @@ class UpdateTrainingJob(BaseModel):
         strict=True, extra="forbid", json_schema_extra={"example": {"note": "baseline", "tags": ["ticket:ML-17"]}}
     )
 
-    note: Note | None = Field(None, description="The note, in the place of the one before; empty for none.")
-    tags: Tags | None = Field(None, description="All tags, in the place of those before; empty for none.")
+    note: Note | None = Field(
+        None, description="The note, in the place of the one before; empty for none.", examples=["baseline"]
+    )
+    tags: Tags | None = Field(
+        None, description="All tags, in the place of those before; empty for none.", examples=[["baseline"]]
+    )
 
 
 class RetryTrainingJob(BaseModel):

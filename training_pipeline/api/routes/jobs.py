@@ -72,7 +72,10 @@ def list_training_jobs(
         bool, Query(description="Filter: only jobs whose model is tainted by a revocation.", examples=[True])
     ] = False,
     tag: Annotated[
-        list[Tag] | None, Query(max_length=MOST_TAGS, description="Filter: tags, each of which the job must have.")
+        list[Tag] | None,
+        Query(
+            max_length=MOST_TAGS, description="Filter: tags, each of which the job must have.", examples=[["baseline"]]
+        ),
     ] = None,
     sort: Annotated[JobSort, Query(description=SORT)] = JobSort.CREATED_AT,
     descending: Annotated[bool, Query(description="Descending order.")] = True,
