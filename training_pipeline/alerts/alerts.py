@@ -21,7 +21,8 @@ from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.training_jobs.polling.permission import Warned
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import alerts, training_jobs
 from training_pipeline.training_jobs.urls import Addresses
@@ -137,7 +138,7 @@ def of_revocation(
     what = f"{revocation.kind.replace('_', ' ')} {revocation.value}"
     if revocation.kind == "rows":
         what = f"{revocation.pairs:,} pairs of training sheet {revocation.training_sheet_id}"
-    learned = f"Tainted: {named}." if named else "No model on record learned from it."
+    learned = f"Tainted: {named}." if named else "No registered model was trained on it."
     stopped = f" {len(jobs):,} training jobs in progress will not be registered." if jobs else ""
     served = f" Served by {_named(endpoints)}." if endpoints else ""
     # A model that is registered later is another piece of news about the same revocation.
@@ -182,7 +183,7 @@ def of_blindness(sheet_id: str, why: str, day: date) -> Alert:
     return Alert(
         key=f"blind:{sheet_id}:{day}",
         kind=Kind.BLIND,
-        message=f"Nobody can say whether what registered models learned from training sheet {sheet_id} is still "
+        message=f"It is unknown whether what registered models learned from training sheet {sheet_id} is still "
         f"permitted: {_first_line(why)}",
     )
 

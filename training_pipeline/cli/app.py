@@ -61,7 +61,7 @@ COMMANDS: Final = {
     ),
     "scores": (
         "commands.scores:app",
-        "Score answers, show figures with intervals, and say whether a model is good enough to ship.",
+        "Score answers, show metrics with intervals, and say whether a model is good enough to ship.",
     ),
     "databricks": ("commands.databricks:app", "Check a Databricks workspace, and clean its volume up."),
     "tokens": ("commands.tokens:app", "Create, list and revoke the tokens of the REST API."),

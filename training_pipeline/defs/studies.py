@@ -12,7 +12,7 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
     @dg.sensor(
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Takes up ended trials of studies, stops hopeless ones, starts new ones, and ends studies.",
+        description="Records ended trials of studies, stops unpromising ones, starts new ones, and ends studies.",
     )
     def advance_studies(services: dg.ResourceParam[Services]) -> dg.SkipReason:
         """Carry on every study that has not ended."""

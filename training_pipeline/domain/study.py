@@ -118,7 +118,7 @@ class StudyRequest(Value):
     )
     sampler: Literal["tpe", "random"] = Field(
         "tpe",
-        description="How configurations are chosen: by what the trials before came to, or at random.",
+        description="How configurations are chosen: from the results of earlier trials, or at random.",
         examples=["tpe"],
     )
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the choices.", examples=[42])
@@ -181,7 +181,7 @@ class Study(Record):
     created_by: str
     created_at: datetime
     ended_at: datetime | None = None
-    #: The job whose split every trial keeps; null where there was none, or a fresh split was asked for.
+    #: The job whose split every trial keeps; null where there was none, or a fresh split was requested.
     split_predecessor: str | None = None
     #: What all trials are trained on; null until the first one has it.
     dataset_digest: str | None = None

@@ -140,7 +140,8 @@ class JobRequest(BaseModel):
     )
     fresh_split: bool = Field(
         False,
-        description="Split anew, without a predecessor: it may validate on pairs that an earlier model was trained on.",
+        description="Make a new split, without a predecessor: it may validate on pairs that an earlier model was "
+        "trained on.",
         examples=[False],
     )
     register_to_uc: bool = Field(

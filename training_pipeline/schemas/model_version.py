@@ -71,10 +71,10 @@ class Approvals(Answer):
 
     pairs: int = Field(description="Pairs in both splits.", examples=[310])
     reviewed_by: list[Steward] = Field(description="Who approved them, the most pairs first.")
-    reviewed_missing: int = Field(description="Pairs of which nobody is on record to have approved them.", examples=[0])
+    reviewed_missing: int = Field(description="Pairs without a recorded approver.", examples=[0])
     constraints_set_by: list[Steward] = Field(description="Who set their usage constraints, the most pairs first.")
     constraints_missing: int = Field(
-        description="Pairs of which nobody is on record to have set their usage constraints.", examples=[0]
+        description="Pairs without a record of who set their usage constraints.", examples=[0]
     )
 
 
@@ -85,7 +85,7 @@ class ModelAncestor(Answer):
     name: str = Field(description="The model.", examples=["triage-model"])
     version: str | None = Field(description="Its version; null for one that was kept as an artifact.", examples=["1"])
     base_model: str = Field(description="What it was trained from.", examples=["HuggingFaceTB/SmolLM2-135M-Instruct"])
-    base_recorded: bool = Field(description="Whether it is on record what that was.", examples=[True])
+    base_recorded: bool = Field(description="Whether that is recorded.", examples=[True])
 
 
 class ModelDescendant(Answer):
@@ -130,7 +130,7 @@ class EndpointUse(Answer):
 class ModelEndpoints(Answer):
     """The serving endpoints of a version, those that serve it first."""
 
-    endpoints: list[EndpointUse] = Field(description="Every endpoint that is on record.")
+    endpoints: list[EndpointUse] = Field(description="Every recorded endpoint.")
 
 
 class ModelFile(Answer):

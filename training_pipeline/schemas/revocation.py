@@ -133,7 +133,7 @@ class RevocationPreview(Answer):
         description="Jobs that train on the rows now and whose models would not be registered.", examples=[[JOB]]
     )
     known: str | None = Field(
-        description="The id of the same revocation where it is on record; null where it is not.", examples=[None]
+        description="The id of the same revocation if it exists; otherwise null.", examples=[None]
     )
 
     @classmethod

@@ -61,11 +61,11 @@ class TrainingJob(Answer):
     split_seed: str = Field(description="Seed of the split.", examples=["sheet-123"])
     split_predecessor: str | None = Field(
         None,
-        description="Training job whose split is kept; null where there was none, or a fresh split was asked for.",
+        description="Training job whose split is kept; null where there was none, or a fresh split was requested.",
         examples=["tj-20261101-072145-4b1e07"],
     )
     fresh_split: bool = Field(
-        False, description="Whether a split without a predecessor was asked for.", examples=[False]
+        False, description="Whether a split without a predecessor was requested.", examples=[False]
     )
     achieved_ratio: float | None = Field(
         description="Achieved share of training pairs; null until the split is made.", examples=[0.8]

@@ -75,7 +75,7 @@ class SheetUses(Answer):
 
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     row_count: int = Field(
-        description="Different rows that have what was asked for: a pair that was edited has several. 0 where all of "
+        description="Distinct rows that match: a pair that was edited has several. 0 where all of "
         "the sheet was asked for.",
         examples=[1],
     )
@@ -84,7 +84,7 @@ class SheetUses(Answer):
 
 
 class Uses(Answer):
-    """Every dataset, job and model version that used what was asked for."""
+    """Every dataset, job and model version that used the item in question."""
 
     kind: Kind = Field(description="What was asked for.", examples=["pair"])
     value: str = Field(description="Its name or hash.", examples=["p-0001"])
@@ -93,7 +93,7 @@ class Uses(Answer):
         description="The registered model versions that learned from it, by their own training or through a base model."
     )
     lost_manifests: list[str] = Field(
-        description="Manifests of these datasets that are gone: the index alone vouches for what is said of them.",
+        description="Manifests of these datasets that are gone: only the index still says what they held.",
         examples=[[]],
     )
     without_questions: int = Field(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -163,11 +164,13 @@ class Progress:
     """The curve in `progress.jsonl`: append-only, so that readers may keep byte offsets of whole lines.
 
     No step of a curve (`add`) is written twice: after a resume, points that were already there are left out. A last
-    line that a crash cut in half is removed on opening; readers must take whole lines only.
+    line that a crash cut in half is removed on opening; readers must take whole lines only. Threads may share it.
     """
 
     def __init__(self, path: Path) -> None:
-        self._last_step: dict[str, int] = {}
+        #: The last step of each curve.
+        self.reached: dict[str, int] = {}
+        self._writing = threading.Lock()
         self.first: dict[str, float | None] = {}
         self.last: dict[str, float | None] = {}
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -182,23 +185,33 @@ class Progress:
 
     def add(self, name: str, step: int, value: float, *, epoch: float | None, tokens: int | None) -> None:
         """Append one point, unless the curve already reaches `step`; readers see it at once."""
-        if step <= self._last_step.get(name, -1):
+        if step <= self.reached.get(name, -1):
             return
         point = {"name": name, "step": step, "value": value, "epoch": epoch, "tokens": tokens, "time": time.time()}
         line = json.dumps(finite(point), allow_nan=False).encode() + b"\n"
-        while line:
-            line = line[os.write(self._descriptor, line) :]
+        with self._writing:
+            self._write(line)
         self._remember(name, step, finite(value))
 
     def note(self, name: str, step: int, value: float) -> None:
         """Append a point that is no part of a curve: it is written whatever was there before."""
-        self._last_step.pop(name, None)
+        self.reached.pop(name, None)
         self.add(name, step, value, epoch=None, tokens=None)
 
     def _remember(self, name: str, step: int, value: float | None) -> None:
         self.first.setdefault(name, value)
         self.last[name] = value
-        self._last_step[name] = step
+        self.reached[name] = step
+
+    def _write(self, line: bytes) -> None:
+        """Append a whole line, or nothing: what another thread appends next must begin a line of its own."""
+        size = os.fstat(self._descriptor).st_size
+        try:
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+        except OSError:
+            os.ftruncate(self._descriptor, size)
+            raise
 
     def close(self) -> None:
         """Close the file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ from .checkpoints import Ledger
 from .config import Config
 from .errors import TrainingFailed
 from .evaluate import Answer, Question
+from .machine_load import measuring_load
 from .mlflow_mirror import MlflowMirror
 from .output import say
 from .pair_ids import pair_ids
@@ -179,7 +181,9 @@ def _fit(
     trainer.add_callback(watch)
     status.tell(phase="training", step=ledger.step, message=f"step {ledger.step} of {prepared.planned_steps}")
     say(f"Training from step {ledger.step} of {prepared.planned_steps}.")
-    with stop.patiently():
+    # Only where somebody reads the file: MLflow would be asked for each sample.
+    beside = nullcontext() if mirror else measuring_load(progress, run.path)
+    with beside, stop.patiently():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     status.tell(seconds=clock.total)
     status.write()

@@ -107,7 +107,7 @@ def _require_gpus(told: dict[str, Any]) -> None:
     found, wanted = _gpus(), told.get("gpus") or 0
     if found < wanted and (found or told["config"]["base_model"] != BUILTIN_TINY):
         raise TrainingFailed(
-            f"The worker has {found} GPUs, and {wanted} were asked for: it would train slower than what is paid for, "
+            f"The worker has {found} GPUs, and {wanted} were requested: it would train slower than what is paid for, "
             "or not at all. Create the job again; if it recurs, the image lacks CUDA or the accelerator is another one."
         )
     if found:

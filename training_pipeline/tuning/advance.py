@@ -41,8 +41,10 @@ from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import TrainingSheetSource
-from training_pipeline.training_jobs.lifecycle.service import ESTIMATE, JobService
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.lifecycle.new_jobs import ESTIMATE
+from training_pipeline.training_jobs.lifecycle.service import JobService
+from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import optimizer, records
 from training_pipeline.tuning.optimizer import Told
 from training_pipeline.tuning.outcome import in_words, ordinal, outcome_of

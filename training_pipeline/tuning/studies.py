@@ -26,7 +26,8 @@ from training_pipeline.domain.study_space import middle, probes, problems_of
 from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor
 from training_pipeline.training_jobs.lifecycle.service import JobService
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import records
 from training_pipeline.tuning.optimizer import Told, importances
 

@@ -170,7 +170,7 @@ def link(text: str, address: str, *, classes: str = "", picture: str | None = No
 
 def audit_link(address: str) -> None:
     """The button that downloads everything on record of what the page is about."""
-    title = "Everything on record, without the texts of pairs, as a ZIP file"
+    title = "Every record, without the texts of pairs, as a ZIP file"
     link("Audit export", address, classes="button", picture="download", download="", title=title)
 
 

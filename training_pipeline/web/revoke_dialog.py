@@ -50,7 +50,7 @@ class RevokeDialog:
         try:
             found = await self._client.preview_revocation({**self._keys, "reason": "preview"})
         except PipelineError as error:
-            self._show(error, "Nobody can say what it will taint")
+            self._show(error, "What it will taint is unknown")
             return
         with self._effect:
             for words in effect(found):

@@ -47,6 +47,7 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{JOBS}/{{job_id}}/events/stream"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/metrics"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/log"): Role.VIEWER,
+    ("GET", f"{JOBS}/{{job_id}}/system-metrics"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/result"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/lineage"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/advice"): Role.VIEWER,

@@ -37,6 +37,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "metrics": lambda client: client.metrics("x"),
     "result": lambda client: client.result("x"),
     "log": lambda client: client.log("x"),
+    "system_metrics": lambda client: client.system_metrics("x"),
     "lineage": lambda client: client.lineage("x"),
     "advice": lambda client: client.advice("x"),
     "diff": lambda client: client.diff("x", "y"),

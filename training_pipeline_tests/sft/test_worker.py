@@ -121,7 +121,7 @@ def test_the_number_of_gpus_is_that_of_the_machine(
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")  # whatever a variable says
     given = {"gpus": wanted, "config": {"base_model": base}}
     if not runs:
-        with pytest.raises(TrainingFailed, match=f"has {found} GPUs, and {wanted} were asked for"):
+        with pytest.raises(TrainingFailed, match=f"has {found} GPUs, and {wanted} were requested"):
             worker._require_gpus(given)
         return
     worker._require_gpus(given)

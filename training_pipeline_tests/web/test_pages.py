@@ -28,7 +28,7 @@ from training_pipeline.testing.polling import until
 from training_pipeline.testing.running_system import RunningSystem, temporary_state
 from training_pipeline.testing.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store import lineage, metrics
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 
 pytestmark = [
     pytest.mark.slow,

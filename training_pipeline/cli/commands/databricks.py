@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from training_pipeline.app.container import retention_of
+from training_pipeline.app.backend import retention_of
 from training_pipeline.app.preflight import preflight_of
 from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.databricks.preflight import Check, State
@@ -78,7 +78,7 @@ def clean(
     for each in verdicts:
         size = "" if each.size is None else f"{each.size:,}"
         table.add_row(f"{each.folder.kind}/{each.folder.name}", size, "yes" if each.removed else "no", _plain(each.why))
-    Console().print(table if verdicts else "The volume holds nothing of ours.")
+    Console().print(table if verdicts else "The volume holds no files of this project.")
 
 
 def _table(checks: list[Check]) -> Table:

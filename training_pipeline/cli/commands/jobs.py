@@ -14,6 +14,7 @@ from training_pipeline.cli.commands import (
     jobs_log,
     jobs_records,
     jobs_result,
+    jobs_system_metrics,
     jobs_watch,
     paging,
 )
@@ -171,7 +172,7 @@ def cancel(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Cancel a training job. A running job is asked to stop and is cancelled once the backend confirms it."""
+    """Cancel a training job. For a running job a stop is requested; it is cancelled once the backend confirms it."""
     with open_client(url, token) as client:
         job = client.cancel(job_id, reason=reason)
     if json:
@@ -242,6 +243,7 @@ app.command("events")(jobs_records.events)
 app.command("metrics")(jobs_records.metrics)
 app.command("result")(jobs_result.result)
 app.command("log")(jobs_log.log)
+app.command("system-metrics")(jobs_system_metrics.system_metrics)
 app.command("lineage")(jobs_records.lineage)
 app.command("diff")(jobs_records.diff)
 app.command("compare")(jobs_records.compare)

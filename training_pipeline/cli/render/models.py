@@ -37,7 +37,7 @@ _OUTCOMES: Final = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.UNK
 _VERDICTS: Final = {
     Verdict.CLEAN: ("It is clean.", "green"),
     Verdict.NOT_CLEAN: ("It is NOT clean.", "bold red"),
-    Verdict.UNKNOWN: ("Not everything can be checked: nobody can say whether it is clean.", "yellow"),
+    Verdict.UNKNOWN: ("Not everything could be checked, so it is unknown whether it is clean.", "yellow"),
 }
 #: So many evaluations are shown in a terminal; all are in the JSON.
 _EVALUATIONS: Final = 3
@@ -157,7 +157,7 @@ def _chain(found: ModelVersionDetails) -> Iterator[tuple[str, RenderableType]]:
     if found.ancestors is None:
         yield "base model", Text(f"{found.base_model}, where it comes from is {NOT_RECORDED}")
     elif not found.ancestors:
-        yield "base model", Text(f"{found.base_model}, none of ours")
+        yield "base model", Text(f"{found.base_model}, not registered here")
     for title, one in zip(_once("base models"), found.ancestors or (), strict=False):
         base = one.base_model if one.base_recorded else f"{one.base_model} ({NOT_RECORDED})"
         yield title, Text(f"{one.name} {_number(one.version)} of {one.job_id}, trained from {base}")

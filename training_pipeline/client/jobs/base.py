@@ -17,6 +17,7 @@ from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.log import BYTES, TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.result import LOSSES, TrainingJobResult
+from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.training_jobs.store.queries import JobSort
@@ -110,6 +111,9 @@ class Jobs(Protocol):
         smoothing: float = 0.0,
     ) -> TrainingJobMetrics:
         """The latest metrics of a job, and its series: as measured, or smoothed by this weight of what was before."""
+
+    def system_metrics(self, job_id: str, *, resolution: int = 500) -> TrainingJobSystemMetrics:
+        """What processors, memory, GPU and disk did while the job trained, or why that was not measured."""
 
     def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
         """A part of what the trainer has printed: whole lines from `offset` on, or the last ones."""

@@ -16,6 +16,7 @@ from training_pipeline.client.jobs.idempotent import create_once
 from training_pipeline.client.jobs.log import log_part
 from training_pipeline.client.jobs.pages import event_page, job_page, lineage_page
 from training_pipeline.client.jobs.result import job_result
+from training_pipeline.client.jobs.system_metrics import system_metrics
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role, require, require_own
@@ -34,6 +35,7 @@ from training_pipeline.schemas.log import BYTES, TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob, UpdateTrainingJob
 from training_pipeline.schemas.result import LOSSES, TrainingJobResult
+from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import (
     DryRun,
@@ -196,6 +198,11 @@ class LocalJobs(OnServices):
         store = self._services.store
         series = metric_series(store, job_id, from_step=first, to_step=last, resolution=resolution, smoothing=smoothing)
         return TrainingJobMetrics.of(job, series, smoothing=smoothing)
+
+    @needs(Role.VIEWER)
+    def system_metrics(self, job_id: str, *, resolution: int = 500) -> TrainingJobSystemMetrics:
+        """See `Client`."""
+        return system_metrics(self._services, job_id, resolution=resolution)
 
     @needs(Role.VIEWER)
     def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:

@@ -22,6 +22,7 @@ from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.log import BYTES, TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.result import LOSSES, TrainingJobResult
+from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.training_jobs.store.queries import JobSort
@@ -124,6 +125,11 @@ class RemoteJobs(OverHttp):
             "smoothing": smoothing or None,
         }
         return self._service.ask(TrainingJobMetrics, "GET", _job(job_id, "/metrics"), params=params)
+
+    def system_metrics(self, job_id: str, *, resolution: int = 500) -> TrainingJobSystemMetrics:
+        """See `Client`."""
+        params = {"resolution": resolution}
+        return self._service.ask(TrainingJobSystemMetrics, "GET", _job(job_id, "/system-metrics"), params=params)
 
     def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
         """See `Client`."""

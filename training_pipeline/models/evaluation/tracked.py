@@ -50,7 +50,7 @@ class TrackedFigures:
             try:
                 self._tell(each)
             except Exception as error:  # noqa: BLE001 - of MLflow, of its database or of the workspace, in any class
-                _log.warning("MLflow was not told the figures of %s: %s", each.id, describe(error))
+                _log.warning("the metrics of %s could not be logged to MLflow: %s", each.id, describe(error))
                 continue
             statement = update(model_evaluations).where(table.id == each.id).values(logged_at=func.clock_timestamp())
             with self._store.begin() as connection:

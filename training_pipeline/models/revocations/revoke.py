@@ -37,12 +37,13 @@ from training_pipeline.domain.revocations import (
 from training_pipeline.domain.uses import DatasetUse
 from training_pipeline.models.revocations import affected as finding
 from training_pipeline.models.revocations.affected import Found, Model, found
-from training_pipeline.models.revocations.held import held, withdrawn
+from training_pipeline.models.revocations.dataset_revocations import held, withdrawn
 from training_pipeline.models.revocations.proposals import propose
 from training_pipeline.models.revocations.tables import revocations, taints
 from training_pipeline.models.revocations.taints import in_words, taints_of
 from training_pipeline.models.uses.in_use import InUses, in_use
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 #: Told of what is new, within the transaction that makes it so.

@@ -16,7 +16,8 @@ from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
 from training_pipeline.models.versions import files
 from training_pipeline.models.versions.usable import OfVersion, RiskAccepted, require_usable
 from training_pipeline.models.versions.versions import ModelVersions
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 _PIECE: Final = 2**20
 #: So many files are named where an unknown one was asked for.

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from training_pipeline.domain.annotations import plain_note, plain_tags
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: So much of a note is repeated in the message of its event; the data of the event has all of it.
 _SHOWN = 120

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_pipeline.domain.rules.chat_format import word_of
+from training_pipeline.domain.rules.examples.chat_format import word_of
 from training_pipeline.schemas.sheet_import import ImportDryRun
 from training_pipeline.sheets.files.source import SHEET_ID
 from training_pipeline.web.imports.draft import OFFERED, TARGETS, ImportDraft, id_of, unknown_words, words_of

@@ -10,7 +10,7 @@ import pytest
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.models.promotion.records import PromotionKind
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
-from training_pipeline.web.models.promotion import gate_of, waits_for
+from training_pipeline.web.models.promotion import gate_in_words, gate_of, waits_for
 
 
 def test_a_gate_is_read_as_it_is_typed() -> None:
@@ -31,7 +31,7 @@ def test_a_gate_is_read_as_it_is_typed() -> None:
         "'rouge_l=0.1' is no SUITE:METRIC=NUMBER",
         "':x=1' is no SUITE:METRIC=NUMBER",
         "'general:x' is no SUITE:METRIC=NUMBER",
-        "y stands there twice",
+        "y appears twice",
     ]
     with pytest.raises(InvalidRequest) as refused:
         gate_of({"margins": "exact_match rouge_l=a", "thresholds": "=0.5 x=1 x=2"})
@@ -39,8 +39,14 @@ def test_a_gate_is_read_as_it_is_typed() -> None:
         ("/gate/margins", "'exact_match' is no METRIC=NUMBER"),
         ("/gate/margins", "'rouge_l=a' is no METRIC=NUMBER"),
         ("/gate/thresholds", "'=0.5' is no METRIC=NUMBER"),
-        ("/gate/thresholds", "x stands there twice"),
+        ("/gate/thresholds", "x appears twice"),
     ]
+
+
+def test_a_gate_is_told_as_it_is_typed() -> None:
+    gate = {"margins": {"exact_match": 0.02, "json_f1": 0.0}, "thresholds": {}, "min_pairs": 30}
+    assert gate_in_words(gate) == "margins exact_match=0.02, json_f1=0"
+    assert gate_in_words({**gate, "thresholds": {"token_loss": 0.1}}).endswith("; thresholds token_loss=0.1")
 
 
 def decisions(*fields: dict[str, Any]) -> ModelPromotions:
