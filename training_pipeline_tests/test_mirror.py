@@ -143,6 +143,8 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "backends/local/trainer_process.py",
     ),
     "cli/commands/test_jobs.py": ("cli/commands/jobs_advise.py", "cli/commands/jobs_records.py"),
+    "cli/commands/test_audit.py": ("cli/commands/saving.py",),
+    "cli/commands/test_jobs_annotate.py": ("cli/render/notes.py",),
     "cli/commands/test_models.py": ("cli/render/models.py",),
     "cli/commands/test_sheets.py": (
         "cli/commands/fetched.py",

@@ -11,6 +11,7 @@ from training_pipeline.alerts import alerts
 from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
+from training_pipeline.models.uses.in_use import in_use
 from training_pipeline.training_jobs.polling.permission import Warned
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.urls import Addresses
@@ -27,7 +28,9 @@ class Alerting:
         self, connection: Connection, revocation: Revocation, tainted: Sequence[Taint], jobs: Sequence[str]
     ) -> None:
         """A revocation that taints versions, or keeps jobs from having one; no alert where it does neither."""
-        alert = alerts.of_revocation(revocation, tainted, jobs, self._urls)
+        used = in_use(connection, [(one.model_name, one.model_version) for one in tainted])
+        served = sorted({url for one in used.values() for url in one.endpoints})
+        alert = alerts.of_revocation(revocation, tainted, jobs, self._urls, endpoints=served)
         if alert is not None:
             alerts.record(connection, alert)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-
-from pydantic import SecretStr
+from collections.abc import Callable
+from functools import partial
 
 from training_pipeline.app.sheet_source import workspace
 from training_pipeline.backends.base import FineTuningBackend
@@ -12,12 +12,14 @@ from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
 from training_pipeline.databricks.backend import DatabricksBackend
 from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.run_request import RunOptions
+from training_pipeline.databricks.serving import Serving, serving
 from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.databricks.volume_folders import VolumeFolders
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.tracking.mlflow import RunTracking, Tracking
+from training_pipeline.tracking.own_mlflow import OwnTracking
 from training_pipeline.training_jobs.lifecycle.retention import Retention
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -86,8 +88,12 @@ def tracking_of(settings: Settings, database: Database, backend: FineTuningBacke
     """The MLflow tracking to use: the backend's if its runs log to it themselves, else ours."""
     if isinstance(backend, DatabricksBackend):
         return DatabricksTracking(backend.connection, settings.databricks_access_control_list)
-    return Tracking(
-        settings.mlflow_tracking_uri or SecretStr(database.url("mlflow")),
-        experiment=settings.mlflow_experiment,
-        artifacts=settings.state_dir / "mlflow-artifacts",
-    )
+    artifacts = settings.state_dir / "mlflow-artifacts"
+    if settings.mlflow_tracking_uri is None:
+        return OwnTracking(database, experiment=settings.mlflow_experiment, artifacts=artifacts)
+    return Tracking(settings.mlflow_tracking_uri, experiment=settings.mlflow_experiment, artifacts=artifacts)
+
+
+def endpoints_of(backend: FineTuningBackend) -> Callable[[], Serving] | None:
+    """What asks for the serving endpoints of the backend's workspace; null where it has none."""
+    return partial(serving, backend.connection) if isinstance(backend, DatabricksBackend) else None

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from training_pipeline.app.alerting import Alerting
-from training_pipeline.app.backend import backend_of, retention_of, tracking_of
+from training_pipeline.app.backend import backend_of, endpoints_of, retention_of, tracking_of
 from training_pipeline.app.limits import imports_of, playground_limits
 from training_pipeline.app.ownership import require_own
 from training_pipeline.app.sheet_source import sheet_source
@@ -38,6 +38,8 @@ from training_pipeline.models.revocations.watch import SheetWatch
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.models.versions.alias_watch import AliasWatch
 from training_pipeline.models.versions.aliases import Aliases
+from training_pipeline.models.versions.download import Downloads
+from training_pipeline.models.versions.endpoint_watch import EndpointWatch
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.retraining.retrain import Retrainer
 from training_pipeline.reviewing.edits import SheetEdits
@@ -93,6 +95,7 @@ class Services:
     versions: ModelVersions
     evaluations: Evaluations
     automatic_evaluations: AutomaticEvaluations
+    downloads: Downloads
     promotions: Promotions
     playground: Playground
     launcher: Launcher
@@ -102,6 +105,7 @@ class Services:
     revocations: Revocations
     sheet_watch: SheetWatch
     alias_watch: AliasWatch
+    endpoint_watch: EndpointWatch
     taint_tags: TaintTags
     unreported_taints: UnreportedTaints
     decisions: Decisions
@@ -199,6 +203,7 @@ def assemble(
         versions=versions,
         evaluations=evaluations,
         automatic_evaluations=AutomaticEvaluations(store, evaluations),
+        downloads=Downloads(store, backend, versions, decisions.risk_accepted),
         promotions=Promotions(store, database, aliases, versions, suites, four_eyes=settings.promotion_four_eyes),
         playground=Playground(backend, versions, aliases, decisions, revocations, playground_limits(settings)),
         alias_watch=AliasWatch(
@@ -206,6 +211,11 @@ def assemble(
             Aliases(store, tracking, alerting.aliases_moved, seconds=10.0),
             alerting.alias_tainted,
             lambda name: settings.on_taint_by_model.get(name, settings.on_taint),
+            seconds=settings.alias_seconds,
+        ),
+        endpoint_watch=EndpointWatch(
+            store,
+            endpoints_of(backend),
             seconds=settings.alias_seconds,
         ),
         launcher=Launcher(

@@ -31,11 +31,11 @@ COMMANDS: Final = {
     "sheets": ("commands.sheets:app", "List, check, preview, import and review training sheets."),
     "jobs": (
         "commands.jobs:app",
-        "Create, list, watch, cancel, finish and retry training jobs, here or through a REST API.",
+        "Create, list, watch, annotate, cancel, finish and retry training jobs, here or through a REST API.",
     ),
     "models": (
         "commands.models:app",
-        "List, show, verify, ask, audit, export, evaluate, promote, retrain model versions; decide about them.",
+        "List, show, verify, ask, audit, export, download, evaluate, promote, retrain versions; decide about them.",
     ),
     "uses": (
         "commands.uses:uses",

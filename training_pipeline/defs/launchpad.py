@@ -70,6 +70,8 @@ def _field(name: str, schema: Mapping[str, Any], *, required: bool) -> dg.Field:
         return dg.Field(choices, default_value=schema["default"], description=about)
     if auto:  # no type of Dagster's is "a number or auto"
         return dg.Field(dg.Any, default_value="auto", description=about)
+    if kind["type"] == "array":
+        return dg.Field([_SCALARS[kind["items"]["type"]]], default_value=[], description=about)
     scalar = _SCALARS[kind["type"]]
     if required:
         return dg.Field(scalar, description=about)

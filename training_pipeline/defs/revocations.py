@@ -41,7 +41,8 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Checks the training sheets of registered models: records pairs that lost a permission, changed "
-        "their text or were removed, and taints and tags every model trained on them. Watches their aliases.",
+        "their text or were removed, and taints and tags every model trained on them. Watches their aliases "
+        "and serving endpoints.",
     )
     def watch_revocations(context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]) -> dg.SkipReason:
         """Have the sheets that are due looked at; tag what is tainted, and fail its check."""
@@ -62,6 +63,9 @@ def watch(instance: dg.DagsterInstance, services: Services, looks: Looks) -> str
         said += f" {aliases.tainted} alias(es) name a tainted version; {aliases.demoted} moved."
     if aliases.trouble is not None:
         said += f" {aliases.trouble}"
+    unanswered = services.endpoint_watch.look_due()
+    if unanswered is not None:
+        said += f" {unanswered}"
     failed = fail_checks(instance, services)
     tagged = services.taint_tags.write_due(seconds=TAG_SECONDS)
     said += f" {failed} check(s) failed, {tagged.tagged} model(s) tagged."

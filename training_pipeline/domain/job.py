@@ -209,6 +209,9 @@ class TrainingJob(Value):
     error_details: dict[str, Any] | None = None
     #: Since when its model is tainted by a revocation; null where it is not.
     tainted_at: datetime | None = None
+    #: What people wrote on it; see `domain.annotations`.
+    note: str = ""
+    tags: tuple[str, ...] = ()
 
     request: ResolvedRequest
     data: TrainingData = TrainingData()

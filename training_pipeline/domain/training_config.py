@@ -6,6 +6,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training_pipeline.domain.annotations import Note, Tags
+
 Auto = Literal["auto"]
 #: The GPU nodes of Databricks.
 Accelerator = Literal["GPU_1xA10", "GPU_1xH100", "GPU_8xH100", "GPU_8xB300"]
@@ -151,3 +153,5 @@ class JobRequest(BaseModel):
     uc_schema: str | None = Field(
         None, min_length=1, max_length=255, description="Unity Catalog: schema for the model.", examples=["models"]
     )
+    note: Note = ""
+    tags: Tags = Field(default_factory=list)

@@ -132,6 +132,11 @@ class TrainingJob(Answer):
         examples=["Fix the cause, then retry. The retry starts with this job's configuration."],
     )
 
+    note: str = Field("", description="A note that people wrote on it, as plain text.", examples=["baseline"])
+    tags: tuple[str, ...] = Field(
+        (), description="Tags to find it by, each a key or key:value.", examples=[["baseline", "ticket:ML-17"]]
+    )
+
     created_by: str = Field(description="Who created the job.", examples=["ada"])
     created_at: datetime = Field(description="When it was created.", examples=["2026-11-23T07:21:45Z"])
     started_at: datetime | None = Field(description="When training started.", examples=["2026-11-23T07:21:52Z"])

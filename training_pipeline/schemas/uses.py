@@ -24,6 +24,16 @@ class JobUse(Answer):
     model_version: str | None = Field(description="The version; null where none is registered.", examples=["2"])
 
 
+class InUse(Answer):
+    """Where a model version is in use now, as was last seen."""
+
+    aliases: list[str] = Field(description="The aliases that name it.", examples=[["champion"]])
+    endpoints: list[str] = Field(
+        description="The endpoints that serve it, by their addresses.",
+        examples=[["https://dbc-a1b2.cloud.databricks.com/ml/endpoints/triage"]],
+    )
+
+
 class ModelUse(Answer):
     """A registered model version that learned from it."""
 
@@ -35,6 +45,7 @@ class ModelUse(Answer):
         "trained on it itself.",
         examples=[["tj-20261101-081500-1c2d3e"]],
     )
+    in_use: InUse = Field(description="Where it is in use.")
 
 
 class DatasetUse(Answer):

@@ -53,7 +53,8 @@ class ModelSettings(BaseModel):
         30.0,
         gt=0,
         le=60,
-        description="Seconds between two reads of the aliases of all registered models in the registry.",
+        description="Seconds between two reads of the aliases of all registered models in the registry, and of the "
+        "serving endpoints of the workspace.",
     )
     on_taint: OnTaint = Field(
         "alert",

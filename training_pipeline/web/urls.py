@@ -53,6 +53,7 @@ def asked_for(like: JobRequest | TrainingJob, config: Mapping[str, object]) -> d
     """The texts of a form's fields for a request like this one, with these keys of a configuration. Pure."""
     asked = {**config, "model_name": like.model_name, "base_model": like.base_model}
     asked |= {"uc_catalog": like.uc_catalog, "uc_schema": like.uc_schema, "fresh_split": like.fresh_split or None}
+    asked |= {"tags": ", ".join(like.tags) or None}
     asked |= {} if like.register_to_uc else {"register_to_uc": False}
     if like.train_val_split != JobRequest.model_fields["train_val_split"].default:
         asked["train_val_split"] = like.train_val_split
@@ -104,6 +105,11 @@ def revocation(revocation_id: str) -> str:
 def model_version(name: str, version: str) -> str:
     """A model version's page."""
     return f"{HOME}/models/{quote(name, safe='')}/{quote(version, safe='')}"
+
+
+def version_file(name: str, version: str, path: str) -> str:
+    """A file of a model version, to be downloaded."""
+    return f"{model_version(name, version)}/files/{quote(path)}"
 
 
 def version_audit(name: str, version: str) -> str:
@@ -190,6 +196,7 @@ class JobFilters(BaseModel):
     sheet: str = Field("", max_length=128, pattern=_TEXT)
     creator: str = Field("", max_length=128, pattern=_TEXT)
     search: str = Field("", max_length=128, pattern=_TEXT)
+    tag: str = Field("", max_length=128, pattern=_TEXT)
     sort: JobSort = JobSort.CREATED_AT
     descending: bool = True
     page: int = Field(1, ge=1, le=100_000)
@@ -202,7 +209,7 @@ class JobFilters(BaseModel):
         found: dict[str, object] = {}
         if query.get("ticked"):
             found["ticked"] = tuple(dict.fromkeys(query["ticked"].split(",")))
-        for name in ("sheet", "creator", "search", "sort", "page"):
+        for name in ("sheet", "creator", "search", "tag", "sort", "page"):
             if name in query:
                 found[name] = query[name]
         if "status" in query:
@@ -224,6 +231,7 @@ class JobFilters(BaseModel):
             "sheet": self.sheet,
             "creator": self.creator,
             "search": self.search,
+            "tag": self.tag,
             "sort": "" if self.sort is JobSort.CREATED_AT else str(self.sort),
             "order": "" if self.descending else "asc",
             "page": "" if self.page == 1 else str(self.page),
@@ -248,4 +256,4 @@ class JobFilters(BaseModel):
     @property
     def filtered(self) -> bool:
         """Whether any filter is set."""
-        return bool(self.statuses or self.sheet or self.creator or self.search)
+        return bool(self.statuses or self.sheet or self.creator or self.search or self.tag)

@@ -43,6 +43,7 @@ WRONG: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "plan": (({"model_name": "No Name", "x": 1},), {}),
     "retry": (("tj-none",), {"changes": {"epochs": "three", "x": 1}}),
     "cancel": (("tj-none",), {"reason": LONG}),
+    "annotate": (("tj-none",), {"note": 2 * LONG, "tags": ["a,b"]}),
     "create_suite": (({"name": "No Name", "training_sheet_ids": "small"},), {}),
     "evaluate": (("triage", "1", {"suite": 7, "champion": None, "x": [1]}), {}),
     "promote": (("triage", "1", {"alias": "", "gate": {"x": 1}, "suite": 7}), {}),
@@ -291,6 +292,18 @@ def test_a_trained_job_is_finished(client: Client, services: Services, backend: 
     assert client.finish(job.id).allowed_actions == ("cancel", "poll", "finish")
 
 
+def test_what_people_write_on_a_job(client: Client, local: LocalClient, done: TrainingJob) -> None:
+    made = client.annotate(done.id, note="first try", tags=["baseline", "ticket:ML-17"])
+    assert (made.note, made.tags) == ("first try", ("baseline", "ticket:ML-17"))
+    assert client.annotate(done.id, tags=["baseline"]).note == "first try"
+    assert local.get(done.id).tags == ("baseline",)
+    assert [job.id for job in client.list(tags=["baseline"]).jobs] == [done.id]
+    assert client.list(tags=["baseline", "other"]).total == 0
+    assert error_of(client, "annotate", done.id, note="x" * 2001).code == "invalid_request"
+    assert error_of(client, "annotate", done.id, tags=["a,b"]).code == "invalid_request"
+    assert error_of(client, "annotate", "tj-none", note="n").code == "not_found"
+
+
 def test_a_job_is_followed_to_its_end(client: Client, done: TrainingJob) -> None:
     newest = client.events(done.id, page_size=3).events
     told = list(client.follow(done.id, after=newest[-1].id))
@@ -330,6 +343,14 @@ def test_the_audit_export(client: Client, local: LocalClient, done: TrainingJob)
         assert {name: theirs.read(name) for name in same} == {name: own.read(name) for name in same}
     with pytest.raises(PipelineError, match="has no version '9'"):
         list(client.audit_model_version("triage", "9"))
+
+
+def test_a_file_of_a_version_that_is_not_here(client: Client, done: TrainingJob) -> None:
+    with pytest.raises(PipelineError, match="is not on this machine") as caught:
+        list(client.download_model_file("triage", "2", "model.safetensors"))
+    assert caught.value.code == "conflict"
+    with pytest.raises(PipelineError, match="has no file"):
+        list(client.download_model_file("triage", "2", "a/é.txt"))
 
 
 @pytest.mark.parametrize("verb", ["advice", "get", "poll", "finish", "retry", "events", "metrics", "lineage"])

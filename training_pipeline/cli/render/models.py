@@ -117,9 +117,15 @@ def endpoints(found: Sequence[EndpointUse]) -> RenderableType:
         return Text("No endpoint is recorded.")
     shown = _table("endpoint", "since", "until", "recorded by")
     for one in found:
-        by = one.added_by if one.removed_by is None else f"{one.added_by}, over by {one.removed_by}"
-        shown.add_row(Text(one.url), _day(one.since), "now" if one.until is None else _day(one.until), Text(by))
+        until = "now" if one.until is None else _day(one.until)
+        shown.add_row(Text(one.url), _day(one.since), until, Text(recorded_by(one)))
     return shown
+
+
+def recorded_by(one: EndpointUse) -> str:
+    """Who says that an endpoint serves a version, and who said that it is over. Pure."""
+    said = one.added_by or f"the workspace {one.workspace}"
+    return said if one.removed_by is None else f"{said}, over by {one.removed_by}"
 
 
 def _retrain(found: ModelVersionDetails, proposal: RetrainProposal) -> str:
@@ -166,7 +172,7 @@ def _used(found: ModelVersionDetails) -> Iterator[tuple[str, RenderableType]]:
     if found.aliases_unavailable:
         yield "", Text(f"{found.aliases_unavailable} Aliases are those that were seen last.", "yellow")
     for title, one in zip(_once("endpoints"), found.endpoints, strict=False):
-        yield title, Text(f"{one.url}, {_span(one.since, one.until)}")
+        yield title, Text(f"{one.url}, {_span(one.since, one.until)}, recorded by {recorded_by(one)}")
 
 
 def _once(title: str) -> Iterator[str]:

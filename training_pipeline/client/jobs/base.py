@@ -62,6 +62,7 @@ class Jobs(Protocol):
         created_by: str | None = None,
         search: str | None = None,
         tainted: bool = False,
+        tags: Collection[str] = (),
         sort: JobSort = JobSort.CREATED_AT,
         descending: bool = True,
         page: int | None = None,
@@ -84,6 +85,9 @@ class Jobs(Protocol):
 
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """Cancel a job, or ask its backend to. Idempotent."""
+
+    def annotate(self, job_id: str, *, note: str | None = None, tags: Collection[str] | None = None) -> TrainingJob:
+        """Replace the note or the tags of a job; what is null stays. Idempotent."""
 
     def finish(self, job_id: str) -> TrainingJob:
         """Have a trained job finished now, whose registration had bad luck. Idempotent."""

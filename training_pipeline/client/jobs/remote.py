@@ -48,6 +48,7 @@ class RemoteJobs(OverHttp):
         created_by: str | None = None,
         search: str | None = None,
         tainted: bool = False,
+        tags: Collection[str] = (),
         sort: JobSort = JobSort.CREATED_AT,
         descending: bool = True,
         page: int | None = None,
@@ -61,6 +62,7 @@ class RemoteJobs(OverHttp):
             "created_by": created_by,
             "search": search,
             "tainted": tainted or None,
+            "tag": list(tags) or None,
             "sort": str(sort),
             "descending": descending,
             "page": page,
@@ -84,6 +86,11 @@ class RemoteJobs(OverHttp):
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """See `Client`."""
         return self._service.ask(TrainingJob, "POST", _job(job_id, "/cancel"), body={"reason": reason})
+
+    def annotate(self, job_id: str, *, note: str | None = None, tags: Collection[str] | None = None) -> TrainingJob:
+        """See `Client`."""
+        body = {"note": note, "tags": None if tags is None else list(tags)}
+        return self._service.ask(TrainingJob, "PATCH", _job(job_id), body=body)
 
     def finish(self, job_id: str) -> TrainingJob:
         """See `Client`."""

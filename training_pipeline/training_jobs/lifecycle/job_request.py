@@ -45,6 +45,7 @@ def retried(job: TrainingJob, changes: Mapping[str, Any] | None) -> JobRequest:
             "register_to_uc": job.request.register_to_uc,
             "uc_catalog": job.request.uc_catalog,
             "uc_schema": job.request.uc_schema,
+            "tags": list(job.tags),
         }
     )
 

@@ -217,6 +217,7 @@ class Launcher:
                 "training_pipeline.training_sheet_id": job.request.training_sheet_id,
                 "training_pipeline.dataset_digest": dataset.digest,
                 "training_pipeline.sheet_digest": dataset.sheet_digest,
+                **({"training_pipeline.tags": ", ".join(job.tags)} if job.tags else {}),
             },
         )
         if run_id is not None:

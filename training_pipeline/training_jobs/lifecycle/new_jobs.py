@@ -139,6 +139,8 @@ class NewJobs:
             attempt=1 if retry_of is None else retry_of.attempt + 1,
             created_at=now,
             updated_at=now,
+            note=request.note,
+            tags=tuple(request.tags),
             request=ResolvedRequest(
                 training_sheet_id=sheet.id,
                 training_sheet_name=sheet.name,

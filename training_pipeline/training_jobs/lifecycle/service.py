@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import TrainingSheetSource
+from training_pipeline.training_jobs.lifecycle.annotate import annotate
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.job_request import retried, validated
@@ -123,6 +124,15 @@ class JobService:
                 return self.cancel(job_id, actor=actor, reason=reason)  # it has gone on, or somebody else has asked
         job = self._poller.poll(job_id)
         return self.cancel(job_id, actor=actor, reason=reason) if job.status in TERMINAL else job
+
+    def annotate(
+        self, job_id: str, *, actor: str, note: str | None = None, tags: Sequence[str] | None = None
+    ) -> TrainingJob:
+        """Replace a job's note or tags, whatever its status, with an event that has both as they were and are.
+
+        What is null stays. Idempotent. Raises `InvalidRequest` and `NotFound`.
+        """
+        return annotate(self._store, job_id, actor=actor, note=note, tags=tags)
 
     def finish(self, job_id: str, *, actor: str) -> TrainingJob:
         """Have a trained job finished now instead of after its pause: metrics, registration, lineage. Idempotent.

@@ -10,7 +10,7 @@ from typing import Any
 from training_pipeline.client.jobs.base import Pairs
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
-from training_pipeline.domain.access import require_role
+from training_pipeline.domain.access import Role, require_role
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
@@ -51,6 +51,7 @@ class JobCalls(PageCalls):
             training_sheet_id=filters.sheet or None,
             created_by=filters.creator or None,
             search=filters.search or None,
+            tags=[filters.tag] if filters.tag else (),
             sort=filters.sort,
             descending=filters.descending,
             page=filters.page,
@@ -65,6 +66,7 @@ class JobCalls(PageCalls):
             training_sheet_id=filters.sheet or None,
             created_by=filters.creator or None,
             search=filters.search or None,
+            tags=[filters.tag] if filters.tag else (),
         )
         return await self.shared(f"facets {filters.with_().query()}", call)
 
@@ -166,6 +168,15 @@ class JobCalls(PageCalls):
     async def cancel(self, job_id: str, *, reason: str) -> None:
         """Cancel a job, or request a cancel."""
         await thread(self.local.cancel, job_id, reason=reason)
+
+    def may_annotate(self, job: TrainingJob) -> bool:
+        """Whether the caller may write on the job: its creator may, and admins."""
+        own = self.caller.name == job.created_by or self.caller.may_act_as(Role.ADMIN)
+        return own and self.caller.may_act_as(least_role(LocalClient.annotate))
+
+    async def annotate(self, job_id: str, *, note: str, tags: Sequence[str]) -> None:
+        """Replace the note and the tags of a job."""
+        await thread(self.local.annotate, job_id, note=note, tags=tags)
 
     async def finish(self, job_id: str) -> None:
         """Finish a trained job now."""

@@ -54,6 +54,11 @@ class ModelCalls(PageCalls):
         return await thread(self.local.retrain, name, version)
 
     @property
+    def may_download(self) -> bool:
+        """Whether the caller may download the files of a model version."""
+        return self.caller.may_act_as(least_role(LocalClient.download_model_file))
+
+    @property
     def may_promote(self) -> bool:
         """Whether the caller may move aliases."""
         return self.caller.may_act_as(least_role(LocalClient.promote))

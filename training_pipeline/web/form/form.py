@@ -65,6 +65,8 @@ class JobForm:
                 self._training()
                 if retried is None:
                     self._registration()
+                    with panel("Tags", name="tags"):
+                        self._widget("tags")
             with Tag("aside", classes="form-side", aria_label="Summary"):
                 words, picture = ("Create training job", "plus") if retried is None else ("Create retry", "retry")
                 self._plan = PlanPanel(words, picture)

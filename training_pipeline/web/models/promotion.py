@@ -9,8 +9,9 @@ from training_pipeline.domain.errors import FieldProblem, InvalidRequest, Pipeli
 from training_pipeline.models.promotion.records import PromotionKind
 from training_pipeline.schemas.model_version import ModelVersionDetails
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
+from training_pipeline.web import urls
 from training_pipeline.web.client import PageClient
-from training_pipeline.web.elements import VALUE, Tag, button, icon, moment, panel, small_table
+from training_pipeline.web.elements import VALUE, Tag, button, icon, link, moment, panel, small_table
 from training_pipeline.web.layout import problem
 from training_pipeline.web.models.state import gate_badge
 
@@ -241,8 +242,12 @@ def _decisions(found: ModelPromotions) -> None:
             with Tag("tr"):
                 Tag("td", str(each.number), classes="number")
                 Tag("td", each.alias, classes="strong")
-                Tag("td", each.previous_version or "none")
-                Tag("td", each.model_version or "none")
+                for number in (each.previous_version, each.model_version):
+                    with Tag("td"):
+                        if number:
+                            link(number, urls.model_version(each.model_name, number))
+                        else:
+                            Tag("span", "none")
                 with Tag("td"):
                     if each.kind is PromotionKind.ROLL_BACK:
                         Tag("span", "rolled back")

@@ -28,6 +28,7 @@ from training_pipeline.web.elements import (
     small_table,
     text_fact,
 )
+from training_pipeline.web.jobs.overview import version_of
 from training_pipeline.web.layout import frame, go, problem
 from training_pipeline.web.models.state import PATIENCE, state_badge
 from training_pipeline.web.pages.errors import show_not_found
@@ -194,7 +195,8 @@ def _jobs(jobs: TrainingJobPage, sheet_id: str) -> None:
                 with Tag("tr"):
                     with Tag("td", classes="mono"):
                         link(job.id, urls.job(job.id))
-                    Tag("td", job.model_name)
+                    with Tag("td"):
+                        version_of(job) if job.uc_model_version else Tag("span", job.model_name)
                     with Tag("td"):
                         Badge(job.status)
                     with Tag("td"):
