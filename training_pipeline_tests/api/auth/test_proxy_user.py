@@ -63,7 +63,7 @@ def whoami(client: TestClient, *users: str, **headers: str) -> Any:
     return client.get(f"{API}/me", headers=[*((HEADER, user) for user in users), *headers.items()])
 
 
-def test_the_proxys_user_has_the_role_that_the_settings_give(behind: TestClient) -> None:
+def test_the_user_whom_a_proxy_names_has_the_role_of_the_settings(behind: TestClient) -> None:
     for said, name, role in (
         ("ada@example.org", "ada@example.org", "admin"),
         ("ADA@Example.org", "ada@example.org", "admin"),  # addresses are the same in any case
