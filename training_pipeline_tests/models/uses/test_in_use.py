@@ -11,7 +11,7 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 AT = "https://models.example.org"
 
 
-def test_what_is_over_and_what_is_anothers_is_not_named(store: JobStore) -> None:
+def test_what_is_over_or_belongs_to_others_is_not_named(store: JobStore) -> None:
     with store.begin() as connection:
         assert in_use(connection, []) == {}
         for alias, version, until in (("champion", "1", None), ("next", "2", None), ("old", "1", "now()")):
