@@ -128,5 +128,5 @@ def unreadable(*datasets: DatasetRef) -> Unavailable:
     digests = " and ".join(dataset.digest for dataset in datasets)
     return Unavailable(
         f"The manifest of one of these datasets is gone or damaged: {digests}.",
-        hint="Restore it from a backup: what a model was trained on is on record nowhere else.",
+        hint="Restore it from a backup: what a model was trained on is recorded nowhere else.",
     )

@@ -11,7 +11,7 @@ import dagster as dg
 
 from training_pipeline.backends.results import TrainingResult
 from training_pipeline.defs import columns
-from training_pipeline.defs.pictures import loss_curve
+from training_pipeline.defs.plots import loss_curve
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord, base_model_facts, recipe_facts

@@ -58,7 +58,7 @@ class EvaluationCounts(Answer):
         description="Pairs that are evaluated although something is found, by finding.", examples=[{"same_item": 3}]
     )
     is_ancestry_known: bool = Field(
-        description="Whether it is on record what the first of these models was trained from.", examples=[True]
+        description="Whether it is recorded what the first of these models was trained from.", examples=[True]
     )
 
 
@@ -165,7 +165,7 @@ class ModelEvaluation(Answer):
         description="Parquet files with the scores, a row a pair and no text, by model; empty until it has succeeded.",
         examples=[{"tuned": "/var/lib/training_pipeline/runs/ev-20261123-072145-9f3a2c-1/scores/tuned.parquet"}],
     )
-    figures: list[EvaluationFigure] = Field(description="The figures; empty until it has succeeded.")
+    figures: list[EvaluationFigure] = Field(description="The metrics; empty until it has succeeded.")
     judge: EvaluationJudge | None = Field(description="The judge of the answers; null for none.")
 
     @classmethod

@@ -19,7 +19,7 @@ Alias = Annotated[str, Field(pattern=_ALIAS, description="The alias.", examples=
 
 
 class PromotionGate(BaseModel):
-    """What is asked of a model, by metric; docs/evaluation.md says how it is judged."""
+    """The requirements for a model, by metric; docs/evaluation.md says how they are judged."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -50,7 +50,7 @@ class PromoteModelVersion(BaseModel):
     alias: Alias = "champion"
     gate: Annotated[
         PromotionGate | None,
-        Field(strict=False, description="What is asked of it; by default what was asked for the alias last."),
+        Field(strict=False, description="What it has to show; by default the gate last used for this alias."),
     ] = None
     suite: str | None = Field(
         None, pattern=NAME, description="The suite; by default that of the latest evaluation.", examples=["triage-1"]
@@ -103,11 +103,11 @@ class ModelPromotion(Answer):
     actor: str = Field(description="Who decided.", examples=["ada"])
     decided_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
     waits: bool = Field(
-        description="Whether the gate lets it, and somebody else must have it judged, too, before the alias is moved.",
+        description="Whether the gate passed and a second person has to approve before the alias is moved.",
         examples=[False],
     )
     approves: int | None = Field(
-        description="The number of the decision of somebody else that it approves.", examples=[None]
+        description="The number of the other person's decision that it approves.", examples=[None]
     )
     moved_at: datetime | None = Field(
         description="When the alias was moved; null where it was not.", examples=["2026-11-23T07:21:46Z"]

@@ -40,20 +40,21 @@ class ModelSettings(BaseModel):
         30.0,
         gt=0,
         le=60,
-        description="Seconds between two looks at a training sheet in files whether what registered models learned "
-        "from it is still permitted.",
+        description="Seconds between two checks of a training sheet in files: whether the pairs that registered models "
+        "were trained on may still be used.",
     )
     revocation_table_seconds: float = Field(
         3600.0,
         ge=60,
-        description="The same for training sheets in tables; a look asks the warehouse for the table's version, and "
-        "for its rows only where that changed.",
+        description="The same for training sheets in tables; a check reads the table's version, and "
+        "its rows only where that changed.",
     )
     alias_seconds: float = Field(
         30.0,
         gt=0,
         le=60,
-        description="Seconds between two looks at the aliases of all registered models in the registry.",
+        description="Seconds between two reads of the aliases of all registered models in the registry, and of the "
+        "serving endpoints of the workspace.",
     )
     on_taint: OnTaint = Field(
         "alert",
@@ -67,7 +68,7 @@ class ModelSettings(BaseModel):
     four_eyes: bool = Field(
         False,
         description="A decision about a tainted model version holds once a second steward has decided the same. Needs "
-        "TRAINING_PIPELINE_AUTH=token: where nobody is asked who they are, there are no two people.",
+        "TRAINING_PIPELINE_AUTH=token: without authentication two people cannot be told apart.",
     )
     model_fresh_days: float = Field(
         90.0,

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from .errors import BAD_CONFIG, DISK_FULL, SUCCEEDED, TrainingFailed, explain, ran_out_of_memory
 from .output import say
-from .program import fail, importing, listen, set_environment, stopped
+from .program import fail, importing, listen, set_environment, stopped, use_one_gpu
 from .run_dir import RunDir, Status, read_json, write_json
 from .stop import Stopped, StopRequest
 
@@ -59,6 +59,7 @@ def _run(config: Mapping[str, Any], run: RunDir) -> int:
     stop = listen(run, status)
     status.write()
     set_environment([model["source"] for model in config["models"]])
+    use_one_gpu()
     with importing():
         from .scoring import Subject
     try:

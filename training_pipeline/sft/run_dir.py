@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import threading
 import time
 from collections.abc import Mapping
@@ -51,9 +52,10 @@ def finite(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class RunDir:
-    """Where everything of one run lies."""
+    """Where everything of one run lies. `rank` tells processes that train together apart: the first writes."""
 
     path: Path
+    rank: int = 0
 
     def create(self) -> None:
         """Make the directory (mode 0700), if need be, and the reserve. Idempotent."""
@@ -70,12 +72,12 @@ class RunDir:
     @property
     def status(self) -> Path:
         """Where the run is now; replaced atomically."""
-        return self.path / "status.json"
+        return self._own("status.json")
 
     @property
     def progress(self) -> Path:
         """The curve, one point a line; only ever grows."""
-        return self.path / "progress.jsonl"
+        return self._own("progress.jsonl")
 
     @property
     def result(self) -> Path:
@@ -127,6 +129,37 @@ class RunDir:
         """The weights with the lowest validation loss so far."""
         return self.path / "best.safetensors"
 
+    @property
+    def ranks(self) -> Path:
+        """What processes that train together need only while they do."""
+        return self.path / "ranks"
+
+    @property
+    def stop(self) -> Path:
+        """Is there once processes that train together were asked to stop."""
+        return self.ranks / "stop"
+
+    @property
+    def patient(self) -> Path:
+        """Is there while they take steps, and so see by themselves that they shall stop."""
+        return self.ranks / "patient"
+
+    def may_tell(self) -> bool:
+        """Whether this is the first of the processes that train together to fail; once only. Writes."""
+        try:
+            (self.ranks / "told").touch(exist_ok=False)
+        except OSError:  # another one, or the launcher has cleaned up behind them
+            return False
+        return True
+
+    def forget_ranks(self) -> None:
+        """Remove what processes that trained together left. Idempotent."""
+        shutil.rmtree(self.ranks, ignore_errors=True)
+
+    def _own(self, name: str) -> Path:
+        """What every process writes: of all but the first for nobody."""
+        return self.ranks / f"{self.rank}-{name}" if self.rank else self.path / name
+
 
 @dataclass(slots=True)
 class Status:
@@ -147,6 +180,13 @@ class Status:
         }
     )
     written_at: float = 0.0
+
+    @classmethod
+    def of(cls, run: RunDir) -> Status:
+        """The state that an earlier process left, or a new one. Reads."""
+        status = cls(run.status)
+        status.facts |= {key: value for key, value in (read_json(run.status) or {}).items() if key in status.facts}
+        return status
 
     def tell(self, **facts: Any) -> None:
         """Take over `facts` and write them, at most twice a second within one phase."""

@@ -83,7 +83,8 @@ class Run:
     def step(self) -> int:
         """The last step in the curve so far."""
         path = self.run_dir / "progress.jsonl"
-        return max((point["step"] for point in self.points()), default=0) if path.exists() else 0
+        points = self.points() if path.exists() else []
+        return max((point["step"] for point in points if not point["name"].startswith("system/")), default=0)
 
 
 def new_run(folder: Path, rows: list[dict[str, Any]] | None = None, **settings: Any) -> Run:

@@ -13,7 +13,7 @@ from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.testing.job_life import JOBS, accepted, post, prepared
 from training_pipeline.testing.jobs import ScriptedBackend, point
 from training_pipeline.training_jobs.store import lineage, metrics
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 
 
 def get(client: TestClient, job_id: str, what: str, **params: Any) -> dict[str, Any]:

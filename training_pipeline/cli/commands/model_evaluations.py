@@ -37,7 +37,7 @@ def evaluate(
         str | None,
         typer.Option(help="Name of a judge in TRAINING_PIPELINE_JUDGES that says of each answer whether it is right."),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the figures.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the metrics.")] = True,
     json: Json = False,
     url: Url = None,
     token: Token = None,

@@ -30,8 +30,8 @@ def promote(
     margin: Annotated[
         list[str] | None,
         typer.Option(
-            help="METRIC=NUMBER: by less than this it may be worse than the version in use; 0 asks it to be better. "
-            "Default: the gate that was asked for this alias last.",
+            help="METRIC=NUMBER: how much worse than the version in use it may be; 0 means that it must be better. "
+            "Default: the gate last used for this alias.",
             metavar="METRIC=NUMBER",
         ),
     ] = None,

@@ -20,7 +20,7 @@ from training_pipeline.models.evaluation.scores import metrics_in, read_scores
 from training_pipeline.models.promotion.gate import Verdict, judge, parse_gate
 
 app = typer.Typer(
-    help="Score answers, show figures with intervals, and say whether a model is good enough to ship.",
+    help="Score answers, show metrics with intervals, and say whether a model is good enough to ship.",
     no_args_is_help=True,
 )
 #: What a script asks of the answer.

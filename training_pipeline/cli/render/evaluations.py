@@ -28,7 +28,7 @@ def evaluation_of(found: ModelEvaluation, *, slices: bool = True) -> RenderableT
     for reason, count in _reasons(found.counts.refused, found.counts.aged):
         parts.append(Text(f"  {reason}  {count:,}"))
     if not found.counts.is_ancestry_known:
-        parts.append(Text("What its first base model has seen is not on record.", style="yellow"))
+        parts.append(Text("What its first base model was trained on is not recorded.", style="yellow"))
     if found.error or found.message:
         parts.append(Text(found.error or found.message, style="red" if found.error else "dim"))
     parts += [Text(line, style="yellow" if is_missing else "dim") for line, is_missing in judged(found)]

@@ -17,6 +17,7 @@ from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.comparison import TrainingJobComparison
 from training_pipeline.schemas.diff import TrainingJobDiff
+from training_pipeline.schemas.estimates import EstimatesSoFar
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.log import BYTES, TrainingJobLog
@@ -47,6 +48,7 @@ class RemoteJobs(OverHttp):
         created_by: str | None = None,
         search: str | None = None,
         tainted: bool = False,
+        tags: Collection[str] = (),
         sort: JobSort = JobSort.CREATED_AT,
         descending: bool = True,
         page: int | None = None,
@@ -60,6 +62,7 @@ class RemoteJobs(OverHttp):
             "created_by": created_by,
             "search": search,
             "tainted": tainted or None,
+            "tag": list(tags) or None,
             "sort": str(sort),
             "descending": descending,
             "page": page,
@@ -83,6 +86,11 @@ class RemoteJobs(OverHttp):
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """See `Client`."""
         return self._service.ask(TrainingJob, "POST", _job(job_id, "/cancel"), body={"reason": reason})
+
+    def annotate(self, job_id: str, *, note: str | None = None, tags: Collection[str] | None = None) -> TrainingJob:
+        """See `Client`."""
+        body = {"note": note, "tags": None if tags is None else list(tags)}
+        return self._service.ask(TrainingJob, "PATCH", _job(job_id), body=body)
 
     def finish(self, job_id: str) -> TrainingJob:
         """See `Client`."""
@@ -149,6 +157,10 @@ class RemoteJobs(OverHttp):
     def advice(self, job_id: str) -> TrainingJobAdvice:
         """See `Client`."""
         return self._service.ask(TrainingJobAdvice, "GET", _job(job_id, "/advice"))
+
+    def estimates(self) -> EstimatesSoFar:
+        """See `Client`."""
+        return self._service.ask(EstimatesSoFar, "GET", "/estimates")
 
     def diff(
         self,

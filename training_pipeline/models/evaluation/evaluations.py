@@ -11,30 +11,23 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend
-from training_pipeline.backends.evaluating import Evaluating
 from training_pipeline.backends.run_state import RunState
-from training_pipeline.domain.errors import (
-    Conflict,
-    GateRefused,
-    InvalidRequest,
-    NotFound,
-    PipelineError,
-)
+from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation import records
-from training_pipeline.models.evaluation.ancestry import ancestry_of_both
+from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of_both
 from training_pipeline.models.evaluation.guard import examine
 from training_pipeline.models.evaluation.judges import Judges
+from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.questions import question_lines
-from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus
+from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus, require_some
 from training_pipeline.models.evaluation.results import figures_of
-from training_pipeline.models.evaluation.subjects import asked_base, asked_version, champion_of
+from training_pipeline.models.evaluation.subjects import asked_base, asked_version, champion_of, evaluating
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.usable import require_usable
-from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -61,13 +54,14 @@ class Evaluations:
         versions: ModelVersions,
         tracked: TrackedFigures,
         judges: Judges,
+        kept: KeptModels,
         *,
         refuse_near: bool = True,
     ) -> None:
         self._store, self._source, self._policy = store, source, policy
         self._backend, self._aliases = backend, aliases
         self._suites, self._versions, self._refuse_near = suites, versions, refuse_near
-        self._tracked, self._judges = tracked, judges
+        self._tracked, self._judges, self._kept = tracked, judges, kept
 
     def start(
         self,
@@ -89,7 +83,7 @@ class Evaluations:
         subject = self._versions.subject(name, version)
         require_usable(subject)
         named = self._suites.get(suite)
-        backend = self._evaluating()
+        backend = evaluating(self._backend)
         judging = None if judge is None else self._judges.named(judge)
         beside = champion_of(self._versions, self._aliases, self._backend, name, version, champion)
         asked = [asked_base(subject)] if base else []
@@ -99,7 +93,7 @@ class Evaluations:
         ancestry = ancestry_of_both(self._store, subject.job.id, None if beside is None else beside.job.id)
         found, _ = examine(self._source, self._policy, named.suite, ancestry, refuse_near=self._refuse_near)
         counts = Counts.model_validate(found)
-        _require_some(suite, counts)
+        require_some(suite, counts)
         now = records.now()
         evaluation = records.add(
             self._store,
@@ -180,7 +174,7 @@ class Evaluations:
         try:
             state = self._backend.status(evaluation.id, 1)
         except NotFound:
-            self._evaluating().evaluate(evaluation.order)
+            evaluating(self._backend).evaluate(evaluation.order)
             return
         if state.lost and self._backend.recover(evaluation.id, 1):
             return
@@ -190,7 +184,7 @@ class Evaluations:
             error = "It took too long and was stopped." if state.status is JobStatus.TIMEOUT else state.error
             records.change(self._store, evaluation, status=_ENDED[state.status], message="", error=error)
         elif state.asks_since is not None:
-            self._evaluating().hand_over(evaluation.id, lambda: self._lines(evaluation), asked=state.asks_since)
+            evaluating(self._backend).hand_over(evaluation.id, lambda: self._lines(evaluation), asked=state.asks_since)
         else:
             self._watch(evaluation, state)
 
@@ -205,11 +199,8 @@ class Evaluations:
 
         What became of the pairs is on record before the run may begin.
         """
-        subject = self._versions.subject(evaluation.model_name, evaluation.model_version)
-        require_usable(subject)
-        beside = self._subject_of(evaluation.model_name, evaluation.champion_version)
-        suite = self._suites.get(evaluation.suite_name).suite
-        ancestry = ancestry_of_both(self._store, subject.job.id, None if beside is None else beside.job.id)
+        ancestry = self._learned(evaluation)
+        suite = self._suites.get(evaluation.suite_name).suite.model_copy(update={"half": evaluation.half})
         found, rows = examine(self._source, self._policy, suite, ancestry, refuse_near=self._refuse_near)
         aged: Counter[str] = Counter()
         readable = self._judges.readable(evaluation.judge)
@@ -218,11 +209,11 @@ class Evaluations:
         counts = Counts.model_validate(found).model_copy(
             update={"evaluated": found.evaluated - aged.total(), "aged": dict(sorted(total.items()))}
         )
-        _require_some(evaluation.suite_name, counts)
+        require_some(evaluation.suite_name, counts)
         records.change(self._store, evaluation, counts=counts.model_dump(mode="json"))
 
     def _finish(self, evaluation: Evaluation) -> None:
-        found = self._evaluating().scores(evaluation.id)
+        found = evaluating(self._backend).scores(evaluation.id)
         stored = {role: file.model_dump(mode="json", exclude={"judge"}) for role, file in found.items()}
         figures = [figure.model_dump(mode="json") for figure in figures_of(found)]
         values: dict[str, Any] = {"scores": stored, "figures": figures, "message": "", "error": None}
@@ -242,23 +233,12 @@ class Evaluations:
         said = f"{error.message} {error.hint}".strip()
         records.change(self._store, evaluation, status=EvaluationStatus.FAILED, message="", error=said)
 
-    def _evaluating(self) -> Evaluating:
-        if not isinstance(self._backend, Evaluating):
-            raise InvalidRequest(
-                f"The backend {self._backend.name} cannot evaluate models yet.",
-                hint="Ask the questions with a program of your own, and score its answers: `training-pipeline scores`.",
-            )
-        return self._backend
-
-    def _subject_of(self, name: str, version: str | None) -> Subject | None:
-        return None if version is None else self._versions.subject(name, version)
-
-
-def _require_some(suite: str, counts: Counts) -> None:
-    if counts.evaluated:
-        return
-    reasons = [f"{count:,} {why}" for why, count in {**counts.refused, **counts.aged}.items()]
-    raise GateRefused(
-        f"No pair of the suite {suite!r} is left to ask: of {counts.asked:,} pairs {', '.join(reasons)}.",
-        hint="Make a suite of pairs that none of these models was trained on: `training-pipeline suites create`.",
-    )
+    def _learned(self, evaluation: Evaluation) -> Ancestry:
+        """What the models of an evaluation have learned from, as they may be asked now."""
+        if not evaluation.model_version:
+            return self._kept.learned(evaluation.job_id)
+        name, rival = evaluation.model_name, evaluation.champion_version
+        subject = self._versions.subject(name, evaluation.model_version)
+        require_usable(subject)
+        beside = None if rival is None else self._versions.subject(name, rival)
+        return ancestry_of_both(self._store, subject.job.id, None if beside is None else beside.job.id)

@@ -10,9 +10,9 @@ from typing import Final
 
 import pyarrow as pa
 
+from training_pipeline.domain.rules.examples.rendering import rendered
+from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.rules.rendering import rendered
-from training_pipeline.domain.rules.tool_definitions import with_tools
 from training_pipeline.models.evaluation.aging import AGED, MISSING, TEXT_CHANGED, sheets_now
 from training_pipeline.models.evaluation.suite import Suite
 from training_pipeline.sheets.base import TrainingSheetSource

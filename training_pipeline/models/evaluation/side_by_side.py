@@ -132,7 +132,7 @@ def _scores(evaluation: Evaluation) -> pa.Table | str:
     """The scores of single pairs, or why there are none."""
     stored = (evaluation.scores or {}).get(TUNED)
     if stored is None:
-        return f"The evaluation {evaluation.id} has no scores of single pairs on record."
+        return f"The evaluation {evaluation.id} has no recorded scores of single pairs."
     try:
         return scores_of(stored)
     except PipelineError as error:

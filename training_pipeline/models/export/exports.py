@@ -26,7 +26,8 @@ from training_pipeline.models.versions import files
 from training_pipeline.models.versions.usable import require_usable
 from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: Beside the files: what they are, and their hashes as `sha256sum -c` reads them.
 EXPORT: Final = "EXPORT.json"

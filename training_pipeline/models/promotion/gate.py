@@ -23,7 +23,7 @@ from training_pipeline.models.evaluation.suites import NAME
 
 
 class Verdict(StrEnum):
-    """What is said of a model, and of each thing that is asked of it."""
+    """The verdict on a model, and on each requirement."""
 
     SHIP = "ship"
     DO_NOT_SHIP = "do not ship"

@@ -196,7 +196,7 @@ class Promotions:
 def _reason(verdict: Verdict, actor: str, first: Promotion | None, *, waits: bool) -> str:
     said = f"The gate says: {verdict}."
     if waits:
-        return f"{said} It waits for the approval of somebody else than {actor}."
+        return f"{said} It needs the approval of a person other than {actor}."
     return said if first is None else f"{said} It approves decision {first.number} of {first.actor}."
 
 
@@ -210,5 +210,5 @@ def _moved(name: str, alias: str, now: str | None) -> Conflict:
     where = "names no version" if now is None else f"is version {now}"
     return Conflict(
         f"The alias {alias} of {name} was moved by somebody else: it {where} now.",
-        hint="Look at it (`training-pipeline models list`), then decide again.",
+        hint="Check it with `training-pipeline models list`, then decide again.",
     )

@@ -37,7 +37,7 @@ class Line:
 
 
 class Series:
-    """The points of a job for a view of charts: as measured, and smoothed where that was asked for.
+    """The points of a job for a view of charts: as measured, and smoothed if requested.
 
     `start` and `end` bound the stretch of the axis that is shown, in its unit. A line has at most `most` values.
     """

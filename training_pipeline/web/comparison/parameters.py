@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from nicegui.element import Element
-
 from training_pipeline.schemas.comparison import TrainingJobComparison
 from training_pipeline.web import formats
-from training_pipeline.web.charts.metric_chart import ECHARTS
+from training_pipeline.web.charts.parallel_chart import ParallelChart
 from training_pipeline.web.comparison.curves import LETTERS, Go
 from training_pipeline.web.comparison.view import ComparisonView
 from training_pipeline.web.elements import Tag, panel, small_table
-from training_pipeline.web.static_files import STATIC
 
 LOSS: Final = "Best validation loss"
 #: What is no part of the configuration and yet a parameter.
@@ -64,10 +61,6 @@ def coordinates(found: TrainingJobComparison) -> list[Coordinate]:
     return axes
 
 
-class _Parallel(Element, component=STATIC / "parallel_chart.js", esm={"nicegui-echart": str(ECHARTS)}):
-    """The drawing itself."""
-
-
 class ParametersPanel:
     """Nothing where no parameter differs. A job that is chosen is marked in both, and stands in the page's URL."""
 
@@ -75,13 +68,13 @@ class ParametersPanel:
         self._jobs, self._go = found.jobs, go
         self._view = view
         self._rows: dict[str, tuple[Tag, Tag]] = {}
-        self._chart: _Parallel | None = None
+        self._chart: ParallelChart | None = None
         axes = coordinates(found)
         if not axes:
             return
         with panel("Parameters", name="parameters"):
             Tag("p", "A line for each job. Point at a line, or press a job in the table, to mark it.", classes="muted")
-            self._chart = _Parallel()
+            self._chart = ParallelChart()
             names = ", ".join(each.name for each in axes)
             self._chart.props.update(
                 {"role": "img", "aria-label": f"A line for each job over {names}, as in the table"}

@@ -11,8 +11,9 @@ from training_pipeline.models.promotion.gate import Gate
 from training_pipeline.models.promotion.records import PromotionKind
 from training_pipeline.schemas.model_version import ModelVersionDetails
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
+from training_pipeline.web import urls
 from training_pipeline.web.client import PageClient
-from training_pipeline.web.elements import VALUE, Tag, button, icon, moment, panel, small_table
+from training_pipeline.web.elements import VALUE, Tag, button, icon, link, moment, panel, small_table
 from training_pipeline.web.layout import problem
 from training_pipeline.web.models.state import gate_badge
 
@@ -48,7 +49,7 @@ class PromotionPanel:
 
     def _form(self) -> None:
         words = "The gate compares it with the version that has the alias, on the same questions."
-        Tag("p", f"{words} Without margins and thresholds it asks what was asked for this alias last.", classes="muted")
+        Tag("p", f"{words} Without margins and thresholds the gate last used for this alias applies.", classes="muted")
         with Tag("div", classes="fields"):
             for name, (title, example, help_text) in _FIELDS.items():
                 with Tag("div", classes="form-field"):
@@ -168,7 +169,7 @@ def gate_of(typed: Mapping[str, str]) -> dict[str, Any] | None:
             if not colon or not name or value is None or (field == "forgetting" and not suite):
                 problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{part!r} is no {form}"))
             elif name in metrics:
-                problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{name} stands there twice"))
+                problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{name} appears twice"))
             else:
                 metrics[name] = value
     if problems:
@@ -236,7 +237,7 @@ def _made(made: ModelPromotion) -> None:
 def _where(made: ModelPromotion) -> str:
     if made.moved_at is not None:
         return f"{made.alias} names {_version(made.model_version)} now."
-    waits = f" It waits for somebody else than {made.actor}." if made.waits else ""
+    waits = f" It needs the approval of a person other than {made.actor}." if made.waits else ""
     return f"{made.alias} still names {_version(made.previous_version)}.{waits}"
 
 
@@ -253,8 +254,12 @@ def _decisions(found: ModelPromotions) -> None:
             with Tag("tr"):
                 Tag("td", str(each.number), classes="number")
                 Tag("td", each.alias, classes="strong")
-                Tag("td", each.previous_version or "none")
-                Tag("td", each.model_version or "none")
+                for number in (each.previous_version, each.model_version):
+                    with Tag("td"):
+                        if number:
+                            link(number, urls.model_version(each.model_name, number))
+                        else:
+                            Tag("span", "none")
                 with Tag("td"):
                     if each.kind is PromotionKind.ROLL_BACK:
                         Tag("span", "rolled back")

@@ -1,5 +1,6 @@
 // Jobs over their parameters: an axis for each parameter and a line for each job, in the colours of its curves. The line
-// under the pointer stands out; a click tells its job as "mark". Every value comes from the service.
+// under the pointer stands out; a click tells its job as "mark". A line may have a style of its own. Values come from
+// the service.
 const loading = import("nicegui-echart"); // large: the rest of the page is shown meanwhile
 loading.catch(() => {}); // told where a chart waits for it
 
@@ -106,7 +107,7 @@ export default {
             type: "parallel",
             name: line.name,
             smooth: false,
-            lineStyle: { width: marked ? 4 : 2, type: DASHES[place], color: this.colour(`chart-${place + 1}`), opacity: faded ? 0.25 : 1 },
+            lineStyle: { width: marked ? 4 : 2, type: DASHES[place], color: this.colour(`chart-${place + 1}`), opacity: faded ? 0.25 : 1, ...line.style },
             emphasis: { lineStyle: { width: 4, opacity: 1 } },
             z: marked ? 3 : 2,
             data: [line.values.map((value) => (value === null ? "-" : value))],

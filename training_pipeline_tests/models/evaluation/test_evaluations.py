@@ -22,6 +22,7 @@ from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.judges import Judges
+from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
 from training_pipeline.models.evaluation.results import scores_of
 from training_pipeline.models.evaluation.tracked import TrackedFigures
@@ -118,6 +119,7 @@ def with_judge(services: Services, url: str, **environment: str) -> Services:
         services.versions,
         TrackedFigures(services.store, services.tracking),
         Judges({"house": endpoint}, DataClassification.PUBLIC, environment),
+        object.__new__(KeptModels),
     )
     return replace(services, evaluations=evaluations)
 
@@ -247,6 +249,7 @@ def test_what_is_refused_waited_for_and_cancelled(
         services.versions,
         TrackedFigures(services.store, services.tracking),
         Judges({}, DataClassification.PUBLIC),
+        object.__new__(KeptModels),
     )
     with pytest.raises(InvalidRequest, match="backend elsewhere cannot evaluate"):
         elsewhere.start("triage", "2", SUITE, actor="ada")

@@ -213,7 +213,7 @@ def test_two_people_move_an_alias(services: Services, tmp_path: Path) -> None:
     evaluate(parts, "2", 12, tmp_path)
     first = by("ada", gate=GATE)
     assert (first.waits, first.approves, first.moved_at, champion(parts)) == (True, None, None, None)
-    assert first.reason == "The gate says: ship. It waits for the approval of somebody else than ada."
+    assert first.reason == "The gate says: ship. It needs the approval of a person other than ada."
     assert by("ada").waits
     assert by("eve", gate={"margins": {"exact_match": 0.5}}).waits
     assert by("eve", "2", GATE).waits

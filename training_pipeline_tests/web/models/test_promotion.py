@@ -32,7 +32,7 @@ def test_a_gate_is_read_as_it_is_typed() -> None:
         "'rouge_l=0.1' is no SUITE:METRIC=NUMBER",
         "':x=1' is no SUITE:METRIC=NUMBER",
         "'general:x' is no SUITE:METRIC=NUMBER",
-        "y stands there twice",
+        "y appears twice",
     ]
     with pytest.raises(InvalidRequest) as refused:
         gate_of({"margins": "exact_match rouge_l=a", "thresholds": "=0.5 x=1 x=2"})
@@ -40,7 +40,7 @@ def test_a_gate_is_read_as_it_is_typed() -> None:
         ("/gate/margins", "'exact_match' is no METRIC=NUMBER"),
         ("/gate/margins", "'rouge_l=a' is no METRIC=NUMBER"),
         ("/gate/thresholds", "'=0.5' is no METRIC=NUMBER"),
-        ("/gate/thresholds", "x stands there twice"),
+        ("/gate/thresholds", "x appears twice"),
     ]
 
 
