@@ -15,6 +15,8 @@ SYSTEM: Final = "system/"
 #: The name of the point that counts the damaged checkpoints which a resume passed over, at the step it went on from.
 PASSED_OVER: Final = "checkpoints_passed_over"
 
+#: What MLflow takes for the name of a metric: parts between slashes, none of them empty, `.` or `..`.
+_NAME: Final = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$"
 #: A time that calendars still have, however it is rounded.
 _LATEST: Final = 2.0**37
 
@@ -31,7 +33,7 @@ class MetricPoint(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
+    name: Annotated[str, Field(max_length=250, pattern=_NAME)]
     step: Annotated[int, Field(ge=0, lt=2**31)]
     value: Annotated[float, Field(allow_inf_nan=False)]
     epoch: Annotated[float, Field(allow_inf_nan=False)] | None = None
