@@ -135,10 +135,12 @@ def _head_findings(head: Head, content: bytes) -> Iterator[str]:
 def _row_findings(made: MutatedSheet, head: Head, rows: list[Row]) -> Iterator[str]:
     read = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}[made.suffix]
     try:
-        expected = [_pair(row, head) for row in read(made.pairs, head)]
+        read_afresh = list(read(made.pairs, head))
     except _Wrong as error:
         yield f"open: accepted, though {error}"
         return
+    columns = {name for row in read_afresh for name in row}
+    expected = [_pair(row, head, columns) for row in read_afresh]
     for row in rows:
         if row.get("messages") is not None:
             row["messages"] = [message and _plain(message) for message in row["messages"]]
@@ -155,8 +157,9 @@ def _sorted(name: str, rows: list[Row], by_id: bool) -> list[str]:
     return sorted(json.dumps([row["pair_id"] if by_id else None, row[name]], default=repr) for row in rows)
 
 
-def _pair(row: Mapping[str, Any], head: Head) -> Row:
-    filled = {**head.defaults.stated(), **{name: value for name, value in row.items() if value is not None}}
+def _pair(row: Mapping[str, Any], head: Head, columns: set[str]) -> Row:
+    """The pair: a default fills a column that no row has, and nothing else."""
+    filled = {**{name: value for name, value in head.defaults.stated().items() if name not in columns}, **row}
     pair: Row = {name: _text(filled.get(name)) for name in _TEXTS}
     for name in _WORDS:
         words = filled.get(name)
