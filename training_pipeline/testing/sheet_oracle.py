@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import traceback
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from training_pipeline.sheets.importing.request import ImportRequest
 from training_pipeline.testing.mutated_sheets import SECRET, MutatedSheet
 
 _WORDS: Final = ("allowed_uses", "prohibited_uses")
+#: What stands around words and means nothing: every blank that is none of ASCII's controls.
+_BLANKS: Final = "".join(character for character in map(chr, range(0x3001)) if unicodedata.category(character) == "Zs")
 #: Stands for a value that Python cannot hold.
 _BEYOND: Final = object()
 #: Stands for a text that other readers may write in another way.
@@ -234,7 +237,7 @@ def _words(text: str, separator: str) -> object:
             return json.loads(text)
         except ValueError:
             return text
-    words = [word.strip(" ") for word in text.split(separator)]
+    words = [word.strip(_BLANKS) for word in text.split(separator)]
     return [word for word in words if word] or text
 
 

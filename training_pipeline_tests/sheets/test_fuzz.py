@@ -1,4 +1,4 @@
-"""A slice of `scripts/fuzz_sheets.py files`, which says what is done with each file: no tracebacks, no wrong acceptances."""
+"""A slice of `scripts/fuzz_sheets.py files`, which says what is done with each: no tracebacks, no wrong acceptances."""
 
 from __future__ import annotations
 

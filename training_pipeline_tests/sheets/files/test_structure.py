@@ -173,14 +173,14 @@ def test_memory_that_ran_out_stays_that_row_by_row(
         list(read_rows(data, sheets.files("s").head))
 
 
-@pytest.mark.parametrize("word", ["NaN", "-Infinity", "nan", "[1, inf]", '{"a":NaN}'])
-def test_what_engines_take_for_a_number(put: Put, sheets: FileTrainingSheets, word: str) -> None:
+@pytest.mark.parametrize("word", ["NaN", "-Infinity", "nan", "[1, inf]", '{"a":NaN}', "[1,]", '{"a": [2] ,\t}', '"b",'])
+def test_what_engines_take_for_json(put: Put, sheets: FileTrainingSheets, word: str) -> None:
     put(f'{json.dumps(ROW)}\n{json.dumps(ROW | {"pair_id": "p2"})[:-1]}, "usage_reason": {word}}}\n')
     assert "line 2: is not JSON" in refusal(sheets)
 
 
-@pytest.mark.parametrize("text", ["so, nan, it is", ": NaN]", "[inf]"])
-def test_a_text_that_looks_like_such_a_number_is_a_text(put: Put, sheets: FileTrainingSheets, text: str) -> None:
+@pytest.mark.parametrize("text", ["so, nan, it is", ": NaN]", "[inf]", "[1,]", "{a, }"])
+def test_a_text_that_looks_like_such_json_is_a_text(put: Put, sheets: FileTrainingSheets, text: str) -> None:
     put([ROW | {"usage_reason": text}])
     with sheets.open("s") as opened:
         assert opened.pairs.usage_reason.to_pyarrow().to_pylist() == [text]
