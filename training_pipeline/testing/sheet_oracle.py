@@ -241,9 +241,10 @@ def _words(text: str, separator: str) -> object:
     return [word for word in words if word] or text
 
 
-def _parquet(content: bytes, _: Head) -> Iterator[Row]:
+def _parquet(content: bytes, head: Head) -> Iterator[Row]:
     try:
-        table = pq.read_table(io.BytesIO(content))
+        names = pq.read_schema(io.BytesIO(content)).names
+        table = pq.read_table(io.BytesIO(content), columns=[name for name in names if name not in head.ignored_columns])
     except Exception as error:  # noqa: BLE001 - whatever it raises, Arrow cannot read it
         raise _Wrong(f"Arrow cannot read it: {type(error).__name__}") from None
     columns: Row = {}
