@@ -25,7 +25,7 @@ from sqlalchemy import text
 from training_pipeline.app.container import Services, open_services
 from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from training_pipeline.domain.job import JobStatus

@@ -82,8 +82,8 @@ def make(path: Path, count: int, seed: int = 7) -> None:
 
 
 def split(path: Path) -> dict[str, object]:
-    from training_pipeline.domain.rules.near_questions import near_pairs
-    from training_pipeline.domain.rules.near_ties import tie_nearly
+    from training_pipeline.domain.rules.near.questions import near_pairs
+    from training_pipeline.domain.rules.near.ties import tie_nearly
     from training_pipeline.domain.rules.split import least_of, plan_split, tie
 
     table = pq.read_table(path, memory_map=False)

@@ -33,7 +33,7 @@ from training_pipeline.domain.job import JobStatus, ResolvedRequest, TrainingJob
 from training_pipeline.domain.job_id import new_job_id
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 
 COMMAND = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]
 PATH = "/api/v1/training/jobs"

@@ -1,7 +1,9 @@
-"""A study against random search, and what it takes beside its trials; no trial is trained.
+"""A study against random search, and what it takes beside its trials; none is trained unless --real says so.
 
     python bench/study.py                two minutes on one core
     python bench/study.py --studies 5    fewer studies
+    python bench/study.py --real 12      also 12 trials of the real small model, by random search and by TPE; needs idle
+                                         cores: each trial trains for --epochs epochs on the bundled sheet
 
 The loss of a made-up trial falls towards a level that depends on learning rate, rank and warm-up, with noise. Every way
 of choosing gets the same budget: evaluations, of which a trial that runs to its end takes 8. Prints the loss that each
@@ -119,8 +121,16 @@ def orchestrate(trials: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--studies", type=int, default=20)
+    parser.add_argument("--studies", type=int, default=20, help="made-up studies; 0 for none")
     parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--real", type=int, default=0, help="trials of the real small model, for each way")
+    parser.add_argument("--epochs", type=int, default=8, help="epochs of each of those")
+    parser.add_argument("--seed", type=int, default=42, help="seed of their choices")
     asked = parser.parse_args()
-    compare(asked.studies, asked.trials)
-    orchestrate(asked.trials)
+    if asked.studies:
+        compare(asked.studies, asked.trials)
+        orchestrate(asked.trials)
+    if asked.real:
+        from real_study import compare_real  # Dagster and all that is real takes seconds to import
+
+        compare_real(asked.real, epochs=asked.epochs, seed=asked.seed)

@@ -1,4 +1,4 @@
-"""Write `training_pipeline/domain/rules/normal_form.json`, the table behind the normal form of texts.
+"""Write `training_pipeline/domain/rules/text/normal_form.json`, the table behind the normal form of texts.
 
     python scripts/write_normal_form.py           # needs a Python whose `unicodedata` is of the version named below
 
@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 UNICODE = "14.0.0"
-TARGET = Path(__file__).parents[1] / "training_pipeline/domain/rules/normal_form.json"
+TARGET = Path(__file__).parents[1] / "training_pipeline/domain/rules/text/normal_form.json"
 
 #: Code points with the property Default_Ignorable_Code_Point (DerivedCoreProperties.txt), which Python cannot be asked.
 IGNORABLE = (

@@ -43,7 +43,7 @@ the installation.
 """
 
 CONFIGURATION = """\
-# What a training job is asked for
+# The configuration of a training job
 
 The fields of a request, and the keys of its `training_config`. Bounds are checked all at once when the job is created;
 an unknown key is an error that names the known ones. Every "auto" is replaced by the value that is used, and stored

@@ -55,6 +55,7 @@ def build(settings: Settings, services: Callable[[], Services], *, owners: Colle
             jobs.create_training_job,
             jobs.cancel_training_job,
             jobs.retry_training_job,
+            studies.create_study,
             retraining.retrain_changed_sheets,
             jobs.launch_training,
             jobs.finalize_training,

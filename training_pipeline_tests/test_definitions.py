@@ -32,6 +32,7 @@ def test_what_dagster_sees() -> None:
     assert {job.name for job in loaded.jobs or []} == {
         "create_training_job",
         "cancel_training_job",
+        "create_study",
         "retry_training_job",
         "retrain_changed_sheets",
         "launch_training",

@@ -21,7 +21,8 @@ from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.training_jobs.polling.permission import Warned
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import alerts, training_jobs
 from training_pipeline.training_jobs.urls import Addresses
@@ -120,24 +121,32 @@ def of_warning(job: TrainingJob, warned: Warned, links: Addresses) -> Alert:
 
 
 def of_revocation(
-    revocation: Revocation, taints: Sequence[Taint], jobs: Sequence[str], links: Addresses
+    revocation: Revocation,
+    taints: Sequence[Taint],
+    jobs: Sequence[str],
+    links: Addresses,
+    *,
+    endpoints: Sequence[str] = (),
 ) -> Alert | None:
-    """The alert about models that a revocation taints, and jobs that it keeps from having one; None without any."""
+    """The alert about models that a revocation taints, and jobs that it keeps from having one; None without any.
+
+    `endpoints` serve one of the models.
+    """
     if not taints and not jobs:
         return None
-    named = [f"{taint.model_name} {taint.model_version or f'of {taint.job_id}'}" for taint in taints[:_NAMED]]
-    more = f" and {len(taints) - _NAMED:,} more" if len(taints) > _NAMED else ""
+    named = _named([f"{taint.model_name} {taint.model_version or f'of {taint.job_id}'}" for taint in taints])
     what = f"{revocation.kind.replace('_', ' ')} {revocation.value}"
     if revocation.kind == "rows":
         what = f"{revocation.pairs:,} pairs of training sheet {revocation.training_sheet_id}"
-    learned = f"Tainted: {', '.join(named)}{more}." if named else "No model on record learned from it."
+    learned = f"Tainted: {named}." if named else "No registered model was trained on it."
     stopped = f" {len(jobs):,} training jobs in progress will not be registered." if jobs else ""
+    served = f" Served by {_named(endpoints)}." if endpoints else ""
     # A model that is registered later is another piece of news about the same revocation.
     only = taints[0].job_id if len(taints) == 1 else None
     return Alert(
         key=f"revocation:{revocation.id}" + (f":{only}" if only else ""),
         kind=Kind.REVOKED,
-        message=f"Revocation {revocation.id} of {what}. {learned}{stopped}",
+        message=f"Revocation {revocation.id} of {what}. {learned}{served}{stopped}",
         job_id=only,
         links={"revocation": links.revocation(revocation.id)},
     )
@@ -174,9 +183,14 @@ def of_blindness(sheet_id: str, why: str, day: date) -> Alert:
     return Alert(
         key=f"blind:{sheet_id}:{day}",
         kind=Kind.BLIND,
-        message=f"Nobody can say whether what registered models learned from training sheet {sheet_id} is still "
+        message=f"It is unknown whether what registered models learned from training sheet {sheet_id} is still "
         f"permitted: {_first_line(why)}",
     )
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _first_line(text: str | None) -> str:

@@ -46,6 +46,7 @@ from training_pipeline.api.routes import (
     sheet_imports,
     studies,
     suites,
+    system_metrics,
     training_sheets,
     uses,
 )
@@ -127,6 +128,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         decisions,
         studies,
         suites,
+        system_metrics,
     ):
         app.include_router(part.router, prefix=PREFIX, dependencies=[Depends(only_known_parameters)])
     app.include_router(health.router)

@@ -122,12 +122,12 @@ def protocol(
     trusted_proxies: str | None, *, seconds: float = HEADER_SECONDS, read_seconds: float = READ_SECONDS
 ) -> type[asyncio.Protocol]:
     """The protocol of one server. The proxies are stated as for uvicorn: addresses and networks, or `*`."""
-    incomplete = Incomplete(exempt=_one_of(trusted_proxies or ""))
+    incomplete = Incomplete(exempt=is_one_of(trusted_proxies or ""))
     values = {"incomplete": incomplete, "seconds": seconds, "read_seconds": read_seconds}
     return type("HeaderDeadlineOfOneServer", (HeaderDeadline,), values)
 
 
-def _one_of(stated: str) -> Callable[[str], bool]:
+def is_one_of(stated: str) -> Callable[[str], bool]:
     """Whether an address is one of those that are stated. What is no address or network is not understood here."""
     names = [name.strip() for name in stated.split(",")]
     networks = []

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from training_pipeline.api.header_deadline import protocol
 
@@ -20,15 +21,19 @@ CONNECTIONS: Final = 2000
 class Server(uvicorn.Server):
     """Serves an app until SIGINT or SIGTERM. Then streams end at once, and other requests are finished."""
 
-    def __init__(self, app: FastAPI, *, trusted_proxies: str | None = None, **options: Any) -> None:
+    def __init__(
+        self, app: FastAPI, *, trusted_proxies: str | None = None, outermost: ASGIApp | None = None, **options: Any
+    ) -> None:
+        """`outermost` is the app behind a middleware of its own that knows the proxies."""
         super().__init__(
             uvicorn.Config(
-                app,
+                outermost or app,
                 http=protocol(trusted_proxies, read_seconds=CLIENT_MILLISECONDS / 1000),
                 log_config=None,  # whoever serves has set up logs
                 access_log=False,  # every request has a line of ours
                 server_header=False,
-                proxy_headers=trusted_proxies is not None,  # what a client says about itself is not believed
+                proxy_headers=trusted_proxies is not None
+                and outermost is None,  # what a client says about itself is not believed
                 forwarded_allow_ips=trusted_proxies,
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=10,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training_pipeline.app.container import databricks_backend, databricks_options
+from training_pipeline.app.backend import databricks_backend, databricks_options
 from training_pipeline.app.sheet_source import workspace
 from training_pipeline.databricks.preflight import Check, State, preflight
 from training_pipeline.domain.errors import PipelineError

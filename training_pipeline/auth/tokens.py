@@ -18,7 +18,8 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, inse
 from training_pipeline.auth import token_format
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, NotFound, Unauthenticated
-from training_pipeline.training_jobs.store.jobs import SYSTEM, JobStore
+from training_pipeline.training_jobs.store.events import SYSTEM
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import api_tokens
 
 #: Longest time that a token can be good for.

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.backends.asking import AskedModel
+from training_pipeline.backends.judging import JudgedAnswers, JudgeOrder
 
 
 class EvaluationOrder(BaseModel):
@@ -18,6 +19,8 @@ class EvaluationOrder(BaseModel):
 
     evaluation_id: str
     models: tuple[AskedModel, ...]
+    #: Who reads the answers to the pairs whose line of JSON has `"may_be_judged": true`, besides the scorers.
+    judge: JudgeOrder | None = None
 
 
 class ScoresFile(BaseModel):
@@ -28,6 +31,8 @@ class ScoresFile(BaseModel):
     path: Path
     sha256: str
     pairs: int
+    #: What came of the judge; null where there was none.
+    judge: JudgedAnswers | None = None
 
 
 @runtime_checkable
@@ -35,7 +40,7 @@ class Evaluating(Protocol):
     """What a backend has besides where models answer the questions of a suite, and are scored there.
 
     The run waits for its compute and then asks (`RunState.asks_since`); only then are the questions handed over. They
-    are gone with its end, whatever that is, and no answer ever leaves it.
+    are gone with its end, whatever that is, and no answer ever leaves it but to the judge of the order.
     """
 
     def evaluate(self, order: EvaluationOrder) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
@@ -19,7 +19,11 @@ ANSWERS_FILE: Final = "samples.jsonl"
 LOSSES_FILE: Final = "losses.jsonl"
 
 
-def trainer_config(submission: Submission, run_dir: Path) -> dict[str, Any]:
+#: Whether a model is divided among the GPUs of the machine that trains it: where one does not hold it, always or never.
+Sharding = Literal["auto", "always", "never"]
+
+
+def trainer_config(submission: Submission, run_dir: Path, *, sharding: Sharding = "auto") -> dict[str, Any]:
     """What the training program reads: the submission, flat, with absolute paths. Pure."""
     return {
         "schema": 1,
@@ -34,6 +38,7 @@ def trainer_config(submission: Submission, run_dir: Path) -> dict[str, Any]:
         "base_model_files": submission.base_model_files,
         "model_name": submission.model_name,
         **hyperparameters(submission.config),
+        "sharding": sharding,
         "mlflow": None,
     }
 

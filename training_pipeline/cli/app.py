@@ -31,11 +31,11 @@ COMMANDS: Final = {
     "sheets": ("commands.sheets:app", "List, check, preview, import and review training sheets."),
     "jobs": (
         "commands.jobs:app",
-        "Create, list, watch, cancel, finish and retry training jobs, here or through a REST API.",
+        "Create, list, watch, annotate, cancel, finish and retry training jobs, here or through a REST API.",
     ),
     "models": (
         "commands.models:app",
-        "List, show, verify, ask, audit, export, evaluate, promote, retrain model versions; decide about them.",
+        "List, show, verify, ask, audit, export, download, evaluate, promote, retrain versions; decide about them.",
     ),
     "uses": (
         "commands.uses:uses",
@@ -61,7 +61,7 @@ COMMANDS: Final = {
     ),
     "scores": (
         "commands.scores:app",
-        "Score answers, show figures with intervals, and say whether a model is good enough to ship.",
+        "Score answers, show metrics with intervals, and say whether a model is good enough to ship.",
     ),
     "databricks": ("commands.databricks:app", "Check a Databricks workspace, and clean its volume up."),
     "tokens": ("commands.tokens:app", "Create, list and revoke the tokens of the REST API."),

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.job import TrainingJob as StoredJob
+from training_pipeline.schemas.model_version import ModelVersionDetails
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.schemas.validation import invalid_request
 from training_pipeline.training_jobs.urls import Addresses
@@ -31,6 +32,16 @@ class OnServices:
     def shown(self, job: StoredJob) -> TrainingJob:
         """A job of the store as the caller sees it: with what the caller may do."""
         return TrainingJob.of(job, self.caller, self._addresses)
+
+    def _details(self, name: str, version: str) -> ModelVersionDetails:
+        """A model version with everything that is on record of it. Raises `NotFound`."""
+        whole = self._services.versions.show(name, version)
+        return ModelVersionDetails.of_whole(
+            whole,
+            self._addresses,
+            self._services.retrains.of(name, version),
+            download_problem=self._services.downloads.problem(whole),
+        )
 
 
 def checked(model: type[M], body: Mapping[str, Any] | M) -> M:

@@ -223,7 +223,7 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
         cast.validate(full=True)
     except (pa.ArrowException, KeyError) as error:
         raise Unavailable(
-            f"A result of a SQL warehouse is not what was asked for ({type(error).__name__}).",
+            f"A SQL warehouse returned an unexpected result ({type(error).__name__}).",
             hint="A column that holds text which is not UTF-8 does that.",
         ) from None
     return cast

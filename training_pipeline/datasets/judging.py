@@ -10,11 +10,11 @@ import ibis.expr.types as ir
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.comparison import Comparison, is_outright
-from training_pipeline.domain.rules.control_tokens import spells_control_token
+from training_pipeline.domain.rules.examples.control_tokens import spells_control_token
 from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.neighbours import judge_together
-from training_pipeline.domain.rules.normal_form import normal_form_table
 from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.rules.text.normal_form import normal_form_table
 from training_pipeline.domain.usage import TagConstraints, Use
 from training_pipeline.sheets.plan import Dialect, Plan, Planner
 

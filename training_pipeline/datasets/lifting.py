@@ -21,7 +21,7 @@ from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
-from training_pipeline.domain.rules.text import is_blank, word_of
+from training_pipeline.domain.rules.text.characters import is_blank, word_of
 from training_pipeline.domain.usage import STRICTNESS, DataClassification, Status, Use
 from training_pipeline.sheets.base import OpenSheet
 

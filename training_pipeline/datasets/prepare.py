@@ -23,9 +23,9 @@ from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.errors import SheetChanged
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, text_bytes
 from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef, SnapshotRef
-from training_pipeline.domain.rules.rendering import rendered, row_hash
+from training_pipeline.domain.rules.examples.rendering import rendered, row_hash
+from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.split import SplitPlan
-from training_pipeline.domain.rules.tool_definitions import with_tools
 from training_pipeline.infra.files import new_private_file
 from training_pipeline.infra.staging import disk_errors, publish, staging
 from training_pipeline.sheets.base import OpenSheet

@@ -6,9 +6,9 @@ import ibis.expr.types as ir
 
 from training_pipeline.datasets.verdicts import judged, verdicts
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
+from training_pipeline.domain.rules.examples.rendering import rendered
+from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.rules.rendering import rendered
-from training_pipeline.domain.rules.tool_definitions import with_tools
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 

@@ -14,7 +14,7 @@ from training_pipeline.datasets.judging import held_out_questions_plan, question
 from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.refs import SnapshotRef
-from training_pipeline.domain.rules.near_questions import NearPairs, near_pairs
+from training_pipeline.domain.rules.near.questions import NearPairs, near_pairs
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.split_report import MOST_NAMED, TextReport
 from training_pipeline.domain.usage import constraints_from_tags
@@ -74,7 +74,7 @@ def near_rows(asked: Questions, *, similarity: float) -> NearPairs:
 
 
 def text_report(opened: OpenSheet, taken: SnapshotRef, asked: Questions, pair_ids: pa.ChunkedArray) -> TextReport:
-    """What is told of the texts of the included pairs. Reads the held-out questions, where no network is between.
+    """Findings about the texts of the included pairs. Reads the held-out questions, where no network is between.
 
     Those in a warehouse stay there: text of pairs that are left out is not fetched.
     """

@@ -25,7 +25,7 @@ from training_pipeline.datasets.rows_file import GROUP
 from training_pipeline.datasets.verdicts import judged
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
-from training_pipeline.domain.rules.text import word_of
+from training_pipeline.domain.rules.text.characters import word_of
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 

@@ -16,7 +16,7 @@ from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.domain.errors import GateRefused
 from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.rules.comparison import LATER
-from training_pipeline.domain.rules.near_ties import tie_nearly
+from training_pipeline.domain.rules.near.ties import tie_nearly
 from training_pipeline.domain.rules.split import SplitPlan, least_of, plan_split, tie
 from training_pipeline.domain.split_report import NearReport
 from training_pipeline.sheets.base import OpenSheet
@@ -43,7 +43,7 @@ def split_snapshot(
         raise GateRefused(
             f"{summary.eligible:,} of {summary.total:,} pairs of training sheet {taken.sheet_id!r} may be trained on; "
             f"at least {min_pairs:,} are needed.\n{summary.to_text()}",
-            hint="Review and label more pairs, or have a data steward look at the constraints "
+            hint="Review and label more pairs, or have a data steward review the constraints "
             "(TRAINING_PIPELINE_MIN_PAIRS sets the least number).",
         )
     rows = included_rows(taken, [*COLUMNS, "prompt_hash", "instruction", "may_validate"])

@@ -14,7 +14,7 @@ from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary,
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.policy import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
-from training_pipeline.domain.rules.text import is_blank
+from training_pipeline.domain.rules.text.characters import is_blank
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.engine import DUCKDB_SQL, DuckDB
 from training_pipeline.sheets.plan import Plan, Planner
@@ -170,7 +170,7 @@ def _warnings(warned: dict[str, int], policy: GatePolicy, *, kept_from_validatio
             code=_NOBODY,
             count=by_nobody,
             message=f"{by_nobody:,} included pairs do not say who set their usage constraints (constraints_set_by): "
-            "nobody is recorded to have allowed them.",
+            "no one is recorded as having allowed them.",
         ),
     ]
     return tuple(warning for warning in found if warning.count)

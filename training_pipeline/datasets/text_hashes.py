@@ -13,10 +13,10 @@ import ibis
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.comparison import HASH_DIGITS
-from training_pipeline.domain.rules.plain_form import questions, spoken
-from training_pipeline.domain.rules.rendering import rendered, row_hash
-from training_pipeline.domain.rules.text import WHITE_SPACE
-from training_pipeline.domain.rules.tool_definitions import with_tools
+from training_pipeline.domain.rules.examples.rendering import rendered, row_hash
+from training_pipeline.domain.rules.examples.tool_definitions import with_tools
+from training_pipeline.domain.rules.text.characters import WHITE_SPACE
+from training_pipeline.domain.rules.text.plain_form import questions, spoken
 
 _TEXTS = ("role", "content", "name", "tool_call_id")
 _SEPARATOR = "\x1f"

@@ -20,9 +20,9 @@ from training_pipeline.backends.submission import Submission
 from training_pipeline.datasets.verdicts import texts, verdicts
 from training_pipeline.domain.advice.facts import TokenLengths
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
+from training_pipeline.domain.rules.examples.rendering import rendered
+from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.rules.rendering import rendered
-from training_pipeline.domain.rules.tool_definitions import with_tools
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 

@@ -21,16 +21,15 @@ SELECT count(*) FILTER (WHERE found = $datasets), count(*) FROM rows
 """
 
 
-def validation_overlap(datasets: Sequence[DatasetRef]) -> Overlap:
+def validation_overlap(engine: duckdb.DuckDBPyConnection, datasets: Sequence[DatasetRef]) -> Overlap:
     """The different validation rows of these datasets, and those that all of them have. Reads the manifests only.
 
     Raises `Unavailable` where one cannot be read.
     """
     manifests = sorted({str(dataset.manifest_file) for dataset in datasets})
-    with duckdb.connect() as engine:
-        try:
-            found = engine.execute(_SHARED, {"manifests": manifests, "datasets": len(manifests)}).fetchall()
-        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
-            raise unreadable(*datasets) from error
+    try:
+        found = engine.execute(_SHARED, {"manifests": manifests, "datasets": len(manifests)}).fetchall()
+    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
+        raise unreadable(*datasets) from error
     shared, total = found[0]
     return Overlap(shared=shared, total=total)

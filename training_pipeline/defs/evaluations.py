@@ -12,8 +12,8 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
     @dg.sensor(
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts the evaluations that training sheets ask for, and looks at those that have not ended: "
-        "gives one that has its slot its questions, takes up one that was lost, and puts figures on record.",
+        description="Starts the evaluations that training sheets request, and follows the running ones: hands out the "
+        "questions once an evaluation has its slot, restarts lost ones, and records the metrics.",
     )
     def watch_evaluations(services: dg.ResourceParam[Services]) -> dg.SkipReason:
         """Start the evaluations that training sheets ask for, and carry on every one that has not ended."""

@@ -74,7 +74,7 @@ def create(context: dg.OpExecutionContext, services: ServicesParam) -> None:
         "requested_by": REQUESTED_BY,
         "reason": dg.Field(str, default_value="no reason given", description="Stored with the job."),
     },
-    description="Cancel a training job. If it was submitted already, the backend is asked to stop it.",
+    description="Cancel a training job. If it was already submitted, a stop is requested from the backend.",
 )
 def cancel(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     """Cancel the job, or request its cancel."""
@@ -83,7 +83,7 @@ def cancel(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     with in_one_sentence():
         require(caller, Action.CANCEL, services.store.get(asked["job_id"]))
         job = services.jobs.cancel(asked["job_id"], actor=caller.name, reason=asked["reason"])
-    done = "was asked to stop and is cancelled once its backend confirms it" if job.status in ACTIVE else "is cancelled"
+    done = "is being stopped, and is cancelled once its backend confirms it" if job.status in ACTIVE else "is cancelled"
     _tell(context, job, f"Training job {job.id} {done}.")
 
 

@@ -70,10 +70,14 @@ def _field(name: str, schema: Mapping[str, Any], *, required: bool) -> dg.Field:
         return dg.Field(choices, default_value=schema["default"], description=about)
     if auto:  # no type of Dagster's is "a number or auto"
         return dg.Field(dg.Any, default_value="auto", description=about)
+    if kind["type"] == "array":
+        return dg.Field([_SCALARS[kind["items"]["type"]]], default_value=[], description=about)
     scalar = _SCALARS[kind["type"]]
     if required:
         return dg.Field(scalar, description=about)
     default = schema.get("default")
+    if default is None and scalar is not str:  # nor is "a number or nothing"
+        return dg.Field(dg.Any, default_value="", description=about)
     return dg.Field(scalar, default_value="" if default is None else default, description=about)
 
 
@@ -108,7 +112,8 @@ def _bounds(schema: Mapping[str, Any]) -> Iterator[str]:
     most = schema.get("maximum")
     if "exclusiveMinimum" in schema:
         yield f"over {schema['exclusiveMinimum']:,g}"
-        yield f"at most {most:,.10g}"
+        if most is not None:
+            yield f"at most {most:,.10g}"
     elif most is not None:
         yield f"{schema['minimum']:,.10g} to {most:,.10g}"
     if "pattern" in schema:

@@ -11,7 +11,7 @@ import dagster as dg
 
 from training_pipeline.backends.results import TrainingResult
 from training_pipeline.defs import columns
-from training_pipeline.defs.pictures import loss_curve
+from training_pipeline.defs.plots import loss_curve
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord, base_model_facts, recipe_facts
@@ -157,7 +157,10 @@ def of_submission(job: TrainingJob, links: Addresses) -> Metadata:
 
 
 def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, links: Addresses) -> Metadata:
-    """The final metrics as plain numbers, which the UI plots across jobs, and the loss curve as a plot."""
+    """The final metrics as plain numbers, which the UI plots across jobs, and the loss curve as a plot.
+
+    What tells two jobs apart in those plots stands beside: model, sheet and learning rate.
+    """
     figures = {
         "train_loss": result.train_loss,
         "val_loss": result.val_loss,
@@ -168,20 +171,34 @@ def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, li
         "epochs": result.epochs_completed,
         "tokens": result.tokens,
         "duration_seconds": result.duration_seconds,
+        "learning_rate": _learning_rate(job),
         **dict(sorted(result.custom_metrics.items())),
         "truncated_examples": result.truncated_examples,
     }
     shown: Metadata = {}
     if frame["train_loss"].notna().any():
-        shown["loss_curve"] = dg.MetadataValue.md(loss_curve(frame))
+        shown["loss_curve"] = dg.MetadataValue.md(loss_curve(frame, title=_title(job)))
     shown |= {name: _figure(value) for name, value in figures.items() if value is not None}
     return {
         **shown,
         "model": job.request.model_name,
+        "training_sheet": f"{job.request.training_sheet_name} ({job.request.training_sheet_id})",
         "backend_run": _backend_run(job),
         "mlflow_run": _mlflow(job, links),
         "training_job": _job(job, links),
     }
+
+
+def _title(job: TrainingJob) -> str:
+    rate = _learning_rate(job)
+    said = f"{job.request.model_name} on {job.request.training_sheet_id}"
+    return said if rate is None else f"{said}, learning rate {rate:g}"
+
+
+def _learning_rate(job: TrainingJob) -> float | None:
+    """The one that was trained with: resolved before a job begins."""
+    rate = job.request.training_config.get("learning_rate")
+    return float(rate) if isinstance(rate, int | float) else None
 
 
 def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, links: Addresses) -> Metadata:

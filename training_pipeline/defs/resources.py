@@ -89,7 +89,7 @@ class JobRun:
         if job.finalize.done_at is not None or (phase is Phase.LAUNCH and job.status in TERMINAL):
             raise dg.Failure(
                 f"Training job {job_id} has ended ({job.status}) and cannot run again: use "
-                "`retry_training_job` for a training job that did not succeed, `create_training_job` to train anew.",
+                "`retry_training_job` for a training job that did not succeed, `create_training_job` for a new one.",
                 allow_retries=False,
             )
 

@@ -15,7 +15,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.defs import checks
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.infra import advisory_lock
-from training_pipeline.models.revocations.told import Untold
+from training_pipeline.models.revocations.unreported import Untold
 from training_pipeline.models.revocations.watch import Looked
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
 
@@ -40,8 +40,9 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
     @dg.sensor(
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Looks at the training sheets of registered models: records pairs that lost a permission, have "
-        "another text or vanished, taints every model that learned from them, and tags it. Watches its aliases.",
+        description="Checks the training sheets of registered models: records pairs that lost a permission, changed "
+        "their text or were removed, and taints and tags every model trained on them. Watches their aliases "
+        "and serving endpoints.",
     )
     def watch_revocations(context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]) -> dg.SkipReason:
         """Have the sheets that are due looked at; tag what is tainted, and fail its check."""
@@ -62,6 +63,9 @@ def watch(instance: dg.DagsterInstance, services: Services, looks: Looks) -> str
         said += f" {aliases.tainted} alias(es) name a tainted version; {aliases.demoted} moved."
     if aliases.trouble is not None:
         said += f" {aliases.trouble}"
+    unanswered = services.endpoint_watch.look_due()
+    if unanswered is not None:
+        said += f" {unanswered}"
     failed = fail_checks(instance, services)
     tagged = services.taint_tags.write_due(seconds=TAG_SECONDS)
     said += f" {failed} check(s) failed, {tagged.tagged} model(s) tagged."
@@ -77,7 +81,7 @@ def look(services: Services, looks: Looks) -> str:
     if not call.answer.done():
         seconds = time.monotonic() - call.started
         if seconds > _LONG_SECONDS:
-            _log.warning("a look at a training sheet has taken %.0f seconds", seconds)
+            _log.warning("checking a training sheet took %.0f seconds", seconds)
         return f"Still looking, for {seconds:.0f} seconds."
     looks.take(call)
     looked = call.answer.result()
@@ -85,7 +89,7 @@ def look(services: Services, looks: Looks) -> str:
         return "Another process is looking."
     said = f"Looked at {looked.sheets} training sheet(s): {len(looked.recorded)} revocation(s) recorded."
     if looked.blind:
-        said += f" Nobody can look at: {', '.join(sheet_id for sheet_id, _ in looked.blind)}."
+        said += f" These cannot be read: {', '.join(sheet_id for sheet_id, _ in looked.blind)}."
     return said
 
 
@@ -99,12 +103,12 @@ def _look(services: Services) -> Looked | None:
 
 def fail_checks(instance: dg.DagsterInstance, services: Services) -> int:
     """Report the check `still_permitted` as failed for each tainted model of which it was not. Returns how many."""
-    untold = services.taints_told.untold()
+    untold = services.unreported_taints.untold()
     for one in untold:
         # Told before, by a process that died before it noted so: Dagster takes one such report for each partition.
         with suppress(IntegrityError):
             instance.report_runless_asset_event(evaluation(one))
-        services.taints_told.told(one)
+        services.unreported_taints.told(one)
     return len(untold)
 
 

@@ -62,11 +62,13 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
         description="Polls the backends about queued and running training jobs, and starts finalize runs.",
     )
     def poll_training_jobs(context: dg.SensorEvaluationContext, services: ServicesParam) -> dg.SensorResult:
-        """Poll, report progress at milestones, request finalize runs, write lineage that is due in Unity Catalog."""
+        """Poll, report progress at milestones, request finalize runs; write lineage and costs that are due."""
         seen = services.poller.poll_due(seconds=TICK_SECONDS)
         observed = observations(context.instance, services.store, seen)
         if services.catalog_lineage is not None:
             services.catalog_lineage.write_due()
+        if services.actual_costs is not None:
+            services.actual_costs.write_due()
         done = claim(services.store, Phase.FINALIZE, limit=JOBS_A_TICK)
         requests = [run_request(Phase.FINALIZE, job) for job in done]
         if requests:

@@ -1,9 +1,59 @@
-"""The sensor that carries studies on."""
+"""Studies in Dagster: the Launchpad job that creates one, and the sensor that carries them on."""
 
 # No postponed annotations here: Dagster reads those of what it decorates.
+from collections.abc import Mapping
+from typing import Any, Final
+
 import dagster as dg
+from pydantic import ValidationError
 
 from training_pipeline.app.container import Services
+from training_pipeline.defs.jobs import in_one_sentence
+from training_pipeline.defs.launchpad import REQUESTED_BY, caller_of, form, stated
+from training_pipeline.domain.access import Role, require_role
+from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.domain.study import Pruner, SearchSpace, Study, StudyRequest
+from training_pipeline.domain.study_space import search_of
+from training_pipeline.domain.training_config import JobRequest, TrainingConfig
+from training_pipeline.schemas.validation import invalid_request
+
+#: What is searched, as the command line takes it.
+_SPACE: Final = {
+    name: dg.Field(str, default_value="", description=f"{field.description} As 1e-5..1e-3, 4..64:step or 8,16,32.")
+    for name, field in SearchSpace.model_fields.items()
+}
+#: A trial registers no model, and its configuration is asked for below.
+_OF_JOB: Final = form(JobRequest, left_out=["training_config", "register_to_uc"])
+_OF_STUDY: Final = form(StudyRequest, left_out=["job", "space", "pruner"])
+_REQUIRED: Final = ("name", "training_sheet_id", "model_name")
+_FIELDS: Final = {**_OF_STUDY, **_OF_JOB}
+
+
+@dg.op(
+    config_schema={
+        **{name: _FIELDS[name] for name in _REQUIRED},
+        "space": dg.Field(_SPACE, description="What is searched: one key at least."),
+        **{name: field for name, field in _FIELDS.items() if name not in _REQUIRED},
+        "requested_by": REQUESTED_BY,
+        "pruner": dg.Field(form(Pruner), description="When a trial is stopped early."),
+        "training_config": dg.Field(form(TrainingConfig), description="What is the same in all trials."),
+    },
+    description="Validate the request, plan a trial in the middle of the space and create the study.",
+)
+def create_study_from_form(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -> None:
+    """Create the study; the sensor starts its trials."""
+    asked: dict[str, Any] = dict(context.op_config)
+    caller = caller_of(context.run, asked.pop("requested_by"), services.settings)
+    with in_one_sentence():
+        require_role(caller, Role.OPERATOR)
+        study = services.studies.create(_request(_body(asked)), created_by=caller.name)
+    _tell(context, study)
+
+
+@dg.job(description="Create a study, which searches for the best configuration of a training job.")
+def create_study() -> None:
+    """One op: create_study_from_form."""
+    create_study_from_form()
 
 
 def make_sensor(interval: int) -> dg.SensorDefinition:
@@ -12,7 +62,7 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
     @dg.sensor(
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Takes up ended trials of studies, stops hopeless ones, starts new ones, and ends studies.",
+        description="Records ended trials of studies, stops unpromising ones, starts new ones, and ends studies.",
     )
     def advance_studies(services: dg.ResourceParam[Services]) -> dg.SkipReason:
         """Carry on every study that has not ended."""
@@ -20,3 +70,53 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
         return dg.SkipReason(f"Advanced {count} " + ("study." if count == 1 else "studies."))
 
     return advance_studies
+
+
+def _request(body: Mapping[str, Any]) -> StudyRequest:
+    """The request that these values are; raises `InvalidRequest` with everything that is wrong with them. Pure."""
+    try:
+        return StudyRequest.model_validate(body)
+    except ValidationError as error:
+        raise invalid_request(error.errors(include_url=False)) from None
+
+
+def _body(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The request that a form states. Raises `InvalidRequest` for searches that are none."""
+    job = {name: value for name, value in asked.items() if name in _OF_JOB}
+    of_study = {name: value for name, value in asked.items() if name in _OF_STUDY}
+    return {
+        **stated(of_study, StudyRequest),
+        "job": {**stated(job, JobRequest), "training_config": stated(asked["training_config"], TrainingConfig)},
+        "space": _searched(asked["space"]),
+        "pruner": stated(asked["pruner"], Pruner),
+    }
+
+
+def _searched(space: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    problems = []
+    for name, text in space.items():
+        try:
+            found |= {name: search_of(text)} if text else {}
+        except ValueError as error:
+            problems.append(FieldProblem(f"/space/{name}", "no_search", str(error)))
+    if problems:
+        raise InvalidRequest("The study cannot be created.", problems=problems)
+    return found
+
+
+def _tell(context: dg.OpExecutionContext, study: Study) -> None:
+    """Report the study in the run's log and in the op's output metadata."""
+    context.log.info(f"Created the study {study.name}; the sensor advance_studies starts its trials.")
+    request, time = study.request, study.estimate.time
+    context.add_output_metadata(
+        {
+            "study": study.name,
+            "status": str(study.status),
+            "training_sheet": request.job.training_sheet_id,
+            "model": request.job.model_name,
+            "most_trials": request.most_trials,
+            "space": dg.MetadataValue.json(request.space.model_dump(exclude_none=True)),
+            "estimate": f"{time.middle:.0f} seconds a trial" if time.middle is not None else f"none: {time.reason}",
+        }
+    )

@@ -93,9 +93,14 @@ def require(caller: Caller, action: Action, job: TrainingJob) -> None:
         )
 
 
+def is_own(caller: Caller, owner: str) -> bool:
+    """Whether the caller is the owner, or an admin. Pure."""
+    return caller.name == owner or caller.may_act_as(Role.ADMIN)
+
+
 def require_own(caller: Caller, owner: str, what: str) -> None:
     """Raise `NotYours` unless the caller is the owner, or an admin."""
-    if caller.name != owner and not caller.may_act_as(Role.ADMIN):
+    if not is_own(caller, owner):
         raise NotYours(
             f"Only {owner} or somebody with the role {Role.ADMIN} may {what}.", hint=f"Ask {owner} or an admin."
         )

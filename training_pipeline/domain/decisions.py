@@ -111,7 +111,7 @@ def broken(decisions: Sequence[Decision], witnessed: Mapping[int, str], *, head:
         previous, expected = one.hash, one.number + 1
     numbers = {one.number for one in decisions}
     found += [
-        f"decision {number} was removed: an event tells of it" for number in sorted(witnessed) if number not in numbers
+        f"decision {number} was removed: an event records it" for number in sorted(witnessed) if number not in numbers
     ]
     if head is not None and head not in {one.hash for one in decisions}:
         found.append(f"no decision has the hash {head} that was noted earlier")

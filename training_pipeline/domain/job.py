@@ -93,7 +93,7 @@ class ResolvedRequest(Value):
     training_config: dict[str, Any] = Field(description="The configuration as resolved: no autos.")
     train_val_split: float
     split_seed: str
-    #: The job whose split is kept; None where there was none, or a fresh split was asked for.
+    #: The job whose split is kept; None where there was none, or a fresh split was requested.
     split_predecessor: str | None = None
     fresh_split: bool = False
     register_to_uc: bool = True
@@ -174,14 +174,14 @@ class PhaseState(Value):
 class PollingState(Value):
     """The state of polling."""
 
-    backend_status: JobStatus | None = Field(None, description="What the backend said last.")
+    backend_status: JobStatus | None = Field(None, description="The last message of the backend.")
     metrics_offset: int = Field(0, description="Where the next observation of the backend's metrics starts.")
     mlflow_offset: int = Field(0, description="The same for the mirror in MLflow.")
     polled_at: datetime | None = None
     after: datetime | None = Field(None, description="Not polled before; set after an error.")
     errors: int = Field(0, description="Observations in a row that failed.")
-    lost_since: datetime | None = Field(None, description="Since when the backend does not know the job.")
-    reported_progress: float = Field(0.0, description="The progress that Dagster was told last, in percent.")
+    lost_since: datetime | None = Field(None, description="Since when the backend has had no record of the job.")
+    reported_progress: float = Field(0.0, description="The progress last reported to Dagster, in percent.")
 
 
 class PermissionState(Value):
@@ -209,6 +209,9 @@ class TrainingJob(Value):
     error_details: dict[str, Any] | None = None
     #: Since when its model is tainted by a revocation; null where it is not.
     tainted_at: datetime | None = None
+    #: What people wrote on it; see `domain.annotations`.
+    note: str = ""
+    tags: tuple[str, ...] = ()
 
     request: ResolvedRequest
     data: TrainingData = TrainingData()

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from training_pipeline.domain.rules.chat_format import is_blank, word_of
+from training_pipeline.domain.rules.examples.chat_format import is_blank, word_of
 from training_pipeline.domain.usage import STRICTNESS, DataClassification, Status, TagConstraints, Use
 
 _CONSTRAINTS: Final = ("allowed_uses", "prohibited_uses", "usage_reason", "data_classification")

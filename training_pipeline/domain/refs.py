@@ -136,6 +136,6 @@ def required(ref: R | UnreadableRef | None, what: str) -> R:
     if isinstance(ref, UnreadableRef):
         raise Unavailable(
             f"The {what} that the training job names cannot be read: {ref.problem}.",
-            hint="Retry the training job: everything is prepared anew.",
+            hint="Retry the training job: everything is prepared again.",
         )
     return ref

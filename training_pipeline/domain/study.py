@@ -1,4 +1,4 @@
-"""A study: a set of training jobs that search for the configuration with the lowest validation loss."""
+"""A study: a set of training jobs that search for the configuration with the best validation loss or score."""
 
 from __future__ import annotations
 
@@ -113,12 +113,20 @@ class StudyRequest(Value):
         description="The training job that all trials are like, but for what is searched."
     )
     space: Annotated[SearchSpace, Field(strict=False)] = Field(description="What is searched.")
-    objective: Literal["val_loss"] = Field(
-        "val_loss", description="What is to be low: the validation loss.", examples=["val_loss"]
+    objective: Literal["val_loss", "suite"] = Field(
+        "val_loss",
+        description="What chooses: the validation loss, or the metric on one half of the suite.",
+        examples=["val_loss"],
     )
+    suite: str | None = Field(
+        None,
+        description="An evaluation suite that says how good the best trial is: with its other half where it chooses.",
+        examples=["triage-2026-11"],
+    )
+    metric: str = Field("exact_match", description="The metric of the suite.", examples=["exact_match"])
     sampler: Literal["tpe", "random"] = Field(
         "tpe",
-        description="How configurations are chosen: by what the trials before came to, or at random.",
+        description="How configurations are chosen: from the results of earlier trials, or at random.",
         examples=["tpe"],
     )
     seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the choices.", examples=[42])
@@ -181,7 +189,7 @@ class Study(Record):
     created_by: str
     created_at: datetime
     ended_at: datetime | None = None
-    #: The job whose split every trial keeps; null where there was none, or a fresh split was asked for.
+    #: The job whose split every trial keeps; null where there was none, or a fresh split was requested.
     split_predecessor: str | None = None
     #: What all trials are trained on; null until the first one has it.
     dataset_digest: str | None = None
@@ -197,7 +205,7 @@ class Trial(Record):
     params: dict[str, Any]
     status: TrialStatus
     job_id: str | None = None
-    #: The validation loss of a trial that succeeded.
+    #: The validation loss, or the score, of a trial that succeeded.
     value: float | None = None
     #: How many of its evaluations the pruner has judged.
     judged: int = 0
@@ -213,10 +221,28 @@ class Trial(Record):
     promoted_job_id: str | None = None
 
 
-def best_of(trials: Iterable[Trial]) -> Trial | None:
-    """The succeeded trial with the lowest loss, the first of equals; None where none has succeeded. Pure."""
-    found = [trial for trial in trials if trial.status is TrialStatus.SUCCEEDED and trial.value is not None]
-    return min(found, key=lambda trial: (trial.value, trial.number), default=None)
+def best_of(trials: Iterable[Trial], *, sign: int = 1) -> Trial | None:
+    """The succeeded trial with the lowest value, the first of equals; None where none has succeeded. Pure.
+
+    With a `sign` of -1 the one with the highest.
+    """
+    found = [(sign * trial.value, trial) for trial in trials if trial.value is not None]
+    done = [(value, trial.number, trial) for value, trial in found if trial.status is TrialStatus.SUCCEEDED]
+    return min(done, key=lambda each: each[:2], default=(None, None, None))[2]
+
+
+def leaders(trials: Iterable[Trial], *, sign: int = 1) -> list[Trial]:
+    """The trials that were the best one when they ended, in that order: how the search got on. Pure.
+
+    With a `sign` of -1 the highest value is the best.
+    """
+    over = [trial for trial in trials if trial.status is TrialStatus.SUCCEEDED and trial.ended_at is not None]
+    found: list[Trial] = []
+    for trial in sorted(over, key=lambda trial: (trial.ended_at, trial.number)):
+        leads = trial.value is not None and (not found or sign * trial.value < sign * (found[-1].value or 0.0))
+        if leads:
+            found.append(trial)
+    return found
 
 
 def common_failure(trials: Iterable[Trial]) -> Trial | None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.study import FloatSearch, IntSearch, Search, SearchSpace, StudyRequest, WordSearch
 from training_pipeline.domain.training_config import TrainingConfig
-from training_pipeline.domain.validation import problems_from_validation
+from training_pipeline.domain.validation import as_number, problems_from_validation
 
 #: So many choices of one key at most.
 MOST_CHOICES: Final = 64
@@ -132,6 +132,23 @@ def _refused(at: str, name: str, values: tuple[Any, ...]) -> Iterator[FieldProbl
         except ValidationError as error:
             for problem in problems_from_validation(list(error.errors()))[:1]:
                 yield FieldProblem(at, "out_of_bounds", problem.message)
+
+
+def search_of(text: str) -> dict[str, Any]:
+    """A search as a person writes it: `low..high`, also with `:log` or `:step` behind it, or `a,b,c`. Pure.
+
+    Raises `ValueError` for what is neither.
+    """
+    low, dots, rest = text.strip().partition("..")
+    if not low or (dots and not rest):
+        raise ValueError(f"{text!r} is neither low..high nor a,b,c")
+    if not dots:
+        return {"choices": [as_number(each.strip()) for each in low.split(",")]}
+    high, colon, how = rest.partition(":")
+    found: dict[str, Any] = {"low": as_number(low), "high": as_number(high)}
+    if colon:
+        found |= {"log": True} if how == "log" else {"step": as_number(how)}
+    return found
 
 
 def key_of(params: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

@@ -6,6 +6,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training_pipeline.domain.annotations import Note, Tags
+
 Auto = Literal["auto"]
 #: The GPU nodes of Databricks.
 Accelerator = Literal["GPU_1xA10", "GPU_1xH100", "GPU_8xH100", "GPU_8xB300"]
@@ -138,7 +140,8 @@ class JobRequest(BaseModel):
     )
     fresh_split: bool = Field(
         False,
-        description="Split anew, without a predecessor: it may validate on pairs that an earlier model was trained on.",
+        description="Make a new split, without a predecessor: it may validate on pairs that an earlier model was "
+        "trained on.",
         examples=[False],
     )
     register_to_uc: bool = Field(
@@ -150,3 +153,5 @@ class JobRequest(BaseModel):
     uc_schema: str | None = Field(
         None, min_length=1, max_length=255, description="Unity Catalog: schema for the model.", examples=["models"]
     )
+    note: Note = ""
+    tags: Tags = Field(default_factory=list)

@@ -46,6 +46,16 @@ class JobUse(_Part):
     model_version: str | None
 
 
+class InUse(_Part):
+    """Where a model version is in use now, as was last seen: aliases that name it, endpoints that serve it."""
+
+    aliases: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+
+
+NOWHERE: Final = InUse()
+
+
 class ModelUse(_Part):
     """A registered model version that learned from it, by its own training or by that of a model it comes from."""
 
@@ -54,6 +64,7 @@ class ModelUse(_Part):
     job_id: str
     #: The jobs that trained on it and this model comes from, in order; empty where it was trained on it itself.
     through: tuple[str, ...] = ()
+    in_use: InUse = NOWHERE
 
 
 class DatasetUse(_Part):

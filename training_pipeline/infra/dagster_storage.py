@@ -16,6 +16,7 @@ from sqlalchemy import Engine, create_engine
 
 from training_pipeline.infra.database import NOTICE_LOST_SERVER, open_database
 from training_pipeline.infra.migrations import migrate
+from training_pipeline.infra.password_file import keep_fresh, password_file
 from training_pipeline.settings import Settings
 
 URL_VARIABLE: Final = "DAGSTER_POSTGRES_URL"
@@ -49,8 +50,11 @@ class OurStorage(DagsterPostgresStorage):
 @lru_cache(maxsize=1)
 def _engine(url: str) -> Engine:
     """The connections of this process to Dagster's tables, which are made where they are missing."""
+    passwords = password_file(Settings())
+    if passwords is not None:
+        passwords.refresh()
     DagsterPostgresStorage(postgres_url=url, should_autocreate_tables=True)
-    return create_engine(
+    engine = create_engine(
         url,
         isolation_level="AUTOCOMMIT",  # as Dagster has it
         pool_pre_ping=True,
@@ -58,6 +62,8 @@ def _engine(url: str) -> Engine:
         max_overflow=-1,
         connect_args=NOTICE_LOST_SERVER,
     )
+    keep_fresh(engine, passwords)
+    return engine
 
 
 def _url() -> str:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, Unavailable
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.password_file import PasswordFile, keep_fresh, password_file
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
 from training_pipeline.settings.prefix import PREFIX
@@ -37,11 +38,31 @@ class Database:
     """A PostgreSQL database. Printing it shows where it is, never its password."""
 
     _url: URL = field(repr=False)
+    #: Where the password expires.
+    passwords: PasswordFile | None = field(default=None, repr=False)
 
     @classmethod
     def at(cls, url: SecretStr) -> Database:
         """The database at a URL as people write it; raises `InvalidRequest`, which never repeats the URL."""
         return cls(_normalised(url.get_secret_value()))
+
+    @classmethod
+    def stated(cls, settings: Settings) -> Database | None:
+        """The database that the settings name, with its password from a command where they say so; None for our own.
+
+        Raises `InvalidRequest` for a URL that is none, or with a password beside the command. Connects to nothing.
+        """
+        if settings.database_url is None:
+            return None
+        found, passwords = cls.at(settings.database_url), password_file(settings)
+        if passwords is None:
+            return found
+        if found._url.password:
+            raise InvalidRequest(
+                f"{PREFIX}DATABASE_URL has a password, and {PREFIX}DATABASE_PASSWORD_COMMAND makes one: give only one.",
+                problems=[FieldProblem("/database_url", "url", "expected a URL without a password")],
+            )
+        return cls(found._url.update_query_dict({"passfile": str(passwords.path)}), passwords)
 
     @property
     def name(self) -> str:
@@ -77,6 +98,7 @@ class Database:
         # hide_parameters: the values of a failed statement would end in logs.
         options: dict[str, Any] = {"pool_pre_ping": True} if pooled else {"poolclass": NullPool}
         engine = create_engine(url, hide_parameters=True, connect_args=NOTICE_LOST_SERVER, **options)
+        keep_fresh(engine, self.passwords)
 
         def explain(context: ExceptionContext) -> None:
             if context.connection is None and not context.is_pre_ping:  # after a failed ping it tries to reconnect
@@ -106,8 +128,8 @@ def open_database(settings: Settings) -> Database:
     Idempotent, and safe from several processes at once. Creates no schema or table: that is `migrations.migrate`.
     Raises `InvalidRequest` for a URL that is none, `Unavailable` if the database does not answer.
     """
-    if settings.database_url is not None:
-        database = Database.at(settings.database_url)
+    database = Database.stated(settings)
+    if database is not None:
         database.check()
         return database
     ensure_state_directory(settings)

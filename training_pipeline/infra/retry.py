@@ -5,6 +5,7 @@ Time is counted in pauses, not by the clock: hours in which nobody tried do not 
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import time
@@ -43,6 +44,13 @@ class RetryPolicy:
         if self.attempts is not None and failures >= self.attempts:
             return True
         return self.deadline is not None and self.waited(failures) > self.deadline
+
+    def pauses(self) -> tuple[float, ...]:
+        """The pauses of what always fails, for a program that is told them. `ValueError` for those without end."""
+        if self.attempts is None and self.deadline is None:
+            raise ValueError("these pauses have no end")
+        failures = itertools.takewhile(lambda number: not self.gives_up(number), itertools.count(1))
+        return tuple(self.pause(number) for number in failures)
 
     def call(
         self,

@@ -29,9 +29,11 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import TrainingSheetSource
-from training_pipeline.training_jobs.lifecycle.service import JobService, WithdrawnRows
+from training_pipeline.training_jobs.lifecycle.new_jobs import WithdrawnRows
+from training_pipeline.training_jobs.lifecycle.service import JobService
+from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
 from training_pipeline.training_jobs.store.idempotency import Answer, Remember, body_hash, once
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 from training_pipeline.training_jobs.urls import Addresses

@@ -100,7 +100,7 @@ class SheetEdits:
                 raise _changed(sheet_id, [(one, "changed after this edit") for one in changed])
             kept = files.head_file.parent / FOLDER / f"{sheet_id}@{undone.old_digest[:12]}" / undone.old_file
             if not is_file(kept):
-                hint = "Edit the pairs instead. The log tells what they were, but for their texts."
+                hint = "Edit the pairs instead. The log shows what they were, without their texts."
                 raise Conflict(f"The version before edit {number} is no longer kept.", hint=hint)
             before = {pair_id: rows[0] for pair_id, rows in pairs_of(kept, pair_ids).items()}
             after = {pair_id: restored(here[pair_id], before[pair_id], actor=actor, at=at) for pair_id in pair_ids}
@@ -149,7 +149,7 @@ class SheetEdits:
                 break
             reached = one.new_digest
         if reached != now:
-            hint = "Look at it again, and repeat what you want."
+            hint = "Review it again, and repeat your edits."
             raise Conflict(f"Training sheet '{files.id}' was replaced or approved since you looked at it.", hint=hint)
         if any(one.edited for one in edits):
             raise _changed(
@@ -250,7 +250,7 @@ def _changed(sheet_id: str, pairs: Sequence[tuple[EditedPair, str]]) -> Conflict
     more = f" and {len(pairs) - _TELLS:,} more" if len(pairs) > _TELLS else ""
     return Conflict(
         f"Pairs of training sheet '{sheet_id}' were changed since you looked at them{more}.",
-        hint="Look at them as they are now, and repeat what you still want.",
+        hint="Review them as they are now, and repeat the edits that you still want.",
         problems=problems,
     )
 

@@ -77,7 +77,7 @@ class Estimate(Answer):
     cost: Estimated = Field(description="Cost by your own price list, in its currency.")
     currency: str | None = Field(description="Currency of the price list; null without one.", examples=["EUR"])
     notes: tuple[str, ...] = Field(
-        description="What is to be said of the price list.",
+        description="Notes about the price list.",
         examples=[["The price list is of 2025-11-01, 392 days old: check it."]],
     )
 

@@ -22,17 +22,17 @@ class LossVerdict(Answer):
 
     comparable: bool | None = Field(
         description="True for the same validation rows, tokenizer, chat template and max_length; false where rows, "
-        "tokenizer or template differ; null where that cannot be said.",
+        "tokenizer or template differ; null where that is unknown.",
         examples=[False],
     )
     shared_rows: int | None = Field(
-        description="Validation rows that all jobs have; null where the rows of one are not on record.", examples=[40]
+        description="Validation rows that all jobs have; null where the rows of one are not recorded.", examples=[40]
     )
     total_rows: int | None = Field(
         description="Different validation rows that any of the jobs has; null as above.", examples=[62]
     )
     reasons: list[str] = Field(
-        description="Why they may not be compared, or why that cannot be said; empty where they may.",
+        description="Why they may not be compared, or why that is unknown; empty where they may.",
         examples=[
             ["They validated on different rows: 40 of 62 are in the validation split of every job."],
         ],
@@ -81,7 +81,7 @@ class Difference(Answer):
 
     field: str = Field(description="What it is.", examples=["training_config.learning_rate"])
     values: list[JsonValue] = Field(
-        description="The value of each job, in the order of `jobs`; null where it has none or none is on record.",
+        description="The value of each job, in the order of `jobs`; null where it has none or none is recorded.",
         examples=[[0.0001, 0.0002]],
     )
 
@@ -135,7 +135,7 @@ class SuiteScores(Answer):
 class TrainingJobComparison(Answer):
     """Training jobs side by side. The first one is what the others are compared with."""
 
-    jobs: list[ComparedJob] = Field(description="The jobs, in the order that was asked for.")
+    jobs: list[ComparedJob] = Field(description="The jobs, in the requested order.")
     validation_losses: LossVerdict = Field(description="Whether their validation losses may be compared.")
     differences: list[Difference] = Field(
         description="What is not the same for all of them, by name: resolved configuration, base model, sheet, "

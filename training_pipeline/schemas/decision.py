@@ -61,7 +61,7 @@ class Decision(Answer):
     )
     reason: str = Field(description="Why.", examples=["consent withdrawn"])
     actor: str = Field(description="Who decided.", examples=["grace"])
-    due: date | None = Field(description="By when it is to be done; null where nothing was said.", examples=[None])
+    due: date | None = Field(description="By when it is to be done; null where no date was set.", examples=[None])
     evidence: str | None = Field(description="Where what supports it is found.", examples=[None])
     decided_at: datetime = Field(description="When it was decided.", examples=["2026-11-24T09:00:00.000000+00:00"])
     previous_hash: str = Field(description="The hash of the decision before.", examples=["0" * 64])

@@ -7,7 +7,10 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training_pipeline.domain.judge import JUDGE_NAME
+from training_pipeline.domain.usage import DataClassification
 from training_pipeline.models.evaluation import records
+from training_pipeline.models.evaluation.judges import Judging
 from training_pipeline.models.evaluation.records import EvaluationStatus
 from training_pipeline.models.evaluation.suites import NAME
 from training_pipeline.schemas.base import Answer
@@ -31,6 +34,13 @@ class EvaluateModelVersion(BaseModel):
         examples=["1"],
     )
     base: bool = Field(True, description="Whether its base model answers the questions, too.", examples=[True])
+    judge: str | None = Field(
+        None,
+        pattern=JUDGE_NAME,
+        description="The judge, by its name in the settings, that says of each answer whether it is right. Question, "
+        "expert's answer and answer are sent to it, where the classification of the pair lets them; by default none.",
+        examples=["house-judge"],
+    )
 
 
 class EvaluationCounts(Answer):
@@ -48,7 +58,7 @@ class EvaluationCounts(Answer):
         description="Pairs that are evaluated although something is found, by finding.", examples=[{"same_item": 3}]
     )
     is_ancestry_known: bool = Field(
-        description="Whether it is on record what the first of these models was trained from.", examples=[True]
+        description="Whether it is recorded what the first of these models was trained from.", examples=[True]
     )
 
 
@@ -76,6 +86,64 @@ class EvaluationFigure(Answer):
     ties: int | None = Field(description="Pairs on which neither is better; null for a mean.", examples=[None])
 
 
+class JudgedModel(Answer):
+    """What came of the judge for the answers of one model: evaluated = judged + not_sent + all of not_judged."""
+
+    model: str = Field(description="base, tuned (the version itself) or champion.", examples=["tuned"])
+    answered_as: list[str] = Field(
+        description="The models that answered, as the endpoint calls them.", examples=[["m"]]
+    )
+    prompt_version: str = Field(description="Version of what the judge is told.", examples=["1"])
+    judged: int = Field(description="Answers that have a verdict.", examples=[25])
+    not_sent: int = Field(description="Pairs whose classification it may not read.", examples=[2])
+    not_judged: dict[str, int] = Field(
+        description="Answers without a verdict although it was to give one, by reason.", examples=[{"no_verdict": 0}]
+    )
+    agreement: float | None = Field(
+        description="Share of the verdicts that say what exact match says; null for none.", examples=[0.92]
+    )
+    missing: str | None = Field(
+        description="Why there are no scores of the judge, and what to do; null where there are.", examples=[None]
+    )
+
+
+class EvaluationJudge(Answer):
+    """The judge of an evaluation."""
+
+    name: str = Field(description="Its name in the settings.", examples=["house-judge"])
+    url: str = Field(description="The endpoint that pairs are sent to.", examples=["https://models.example.org/v1"])
+    model: str = Field(description="The model that is asked for, at temperature 0.", examples=["judge-7b"])
+    max_classification: DataClassification = Field(
+        description="The strictest classification that it may read.", examples=["public"]
+    )
+    answers: list[JudgedModel] = Field(description="What came of it; empty until the evaluation has succeeded.")
+
+    @classmethod
+    def of(cls, found: Judging) -> Self:
+        """A judge as it is shown. Pure."""
+        answers = [
+            JudgedModel(
+                model=role,
+                answered_as=list(each.models),
+                prompt_version=each.prompt_version,
+                judged=each.judged,
+                not_sent=each.not_sent,
+                not_judged=each.not_judged,
+                agreement=each.agreed / each.judged if each.judged else None,
+                missing=found.missing(role),
+            )
+            for role, each in (found.answers or {}).items()
+        ]
+        order = found.order
+        return cls(
+            name=order.name,
+            url=order.url,
+            model=order.model,
+            max_classification=found.max_classification,
+            answers=answers,
+        )
+
+
 class ModelEvaluation(Answer):
     """An evaluation of a model version on a suite."""
 
@@ -97,7 +165,8 @@ class ModelEvaluation(Answer):
         description="Parquet files with the scores, a row a pair and no text, by model; empty until it has succeeded.",
         examples=[{"tuned": "/var/lib/training_pipeline/runs/ev-20261123-072145-9f3a2c-1/scores/tuned.parquet"}],
     )
-    figures: list[EvaluationFigure] = Field(description="The figures; empty until it has succeeded.")
+    figures: list[EvaluationFigure] = Field(description="The metrics; empty until it has succeeded.")
+    judge: EvaluationJudge | None = Field(description="The judge of the answers; null for none.")
 
     @classmethod
     def of(cls, found: records.Evaluation) -> Self:
@@ -119,6 +188,7 @@ class ModelEvaluation(Answer):
             counts=EvaluationCounts.model_validate(found.counts),
             scores={role: str(stored.path) for role, stored in (found.scores or {}).items()},
             figures=[EvaluationFigure.model_validate(figure) for figure in found.figures or ()],
+            judge=None if found.judge is None else EvaluationJudge.of(found.judge),
         )
 
 

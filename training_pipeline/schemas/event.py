@@ -9,7 +9,7 @@ from pydantic import Field
 
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 
 
 class TrainingJobEvent(Answer):

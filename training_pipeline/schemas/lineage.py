@@ -51,7 +51,7 @@ class ModelOrigin(Answer):
     model_name: str = Field(description="Its name.", examples=["triage-model"])
     model_version: str | None = Field(description="Its version; null if it was kept as an artifact.", examples=["1"])
     base_model: str = Field(description="What it was trained from.", examples=["meta-llama/Llama-3.2-1B-Instruct"])
-    base_recorded: bool = Field(description="Whether it is on record what that was, in its turn.", examples=[True])
+    base_recorded: bool = Field(description="Whether it is recorded what that model was trained from.", examples=[True])
 
 
 class BaseModelLineage(Answer):
@@ -76,8 +76,8 @@ class BaseModelLineage(Answer):
     )
     licence: str | None = Field(None, description="Licence, as its card names it; null if not known.", examples=["mit"])
     ancestors: list[ModelOrigin] | None = Field(
-        description="The models of ours that it comes from, the nearest first: itself, what that was trained from, and "
-        "so on. Empty if it is none of ours, null where that was not recorded."
+        description="The models of this installation that it comes from, the nearest first: itself, what that was "
+        "trained from, and so on. Empty if none was registered here, null where that was not recorded."
     )
 
 

@@ -63,7 +63,7 @@ class TrainingJobMetrics(Answer):
     best_val_loss: ValueAt | None = Field(
         description="The lowest validation loss of the whole job, the first of several; null if never measured."
     )
-    series: list[MetricPoint] = Field(description="The requested steps, in order; smoothed where that was asked for.")
+    series: list[MetricPoint] = Field(description="The requested steps, in order; smoothed if requested.")
     smoothing: float = Field(
         description="What the step before weighs in the series' exponential moving averages; 0: as measured.",
         examples=[0.0],

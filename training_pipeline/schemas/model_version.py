@@ -71,10 +71,10 @@ class Approvals(Answer):
 
     pairs: int = Field(description="Pairs in both splits.", examples=[310])
     reviewed_by: list[Steward] = Field(description="Who approved them, the most pairs first.")
-    reviewed_missing: int = Field(description="Pairs of which nobody is on record to have approved them.", examples=[0])
+    reviewed_missing: int = Field(description="Pairs without a recorded approver.", examples=[0])
     constraints_set_by: list[Steward] = Field(description="Who set their usage constraints, the most pairs first.")
     constraints_missing: int = Field(
-        description="Pairs of which nobody is on record to have set their usage constraints.", examples=[0]
+        description="Pairs without a record of who set their usage constraints.", examples=[0]
     )
 
 
@@ -85,7 +85,7 @@ class ModelAncestor(Answer):
     name: str = Field(description="The model.", examples=["triage-model"])
     version: str | None = Field(description="Its version; null for one that was kept as an artifact.", examples=["1"])
     base_model: str = Field(description="What it was trained from.", examples=["HuggingFaceTB/SmolLM2-135M-Instruct"])
-    base_recorded: bool = Field(description="Whether it is on record what that was.", examples=[True])
+    base_recorded: bool = Field(description="Whether that is recorded.", examples=[True])
 
 
 class ModelDescendant(Answer):
@@ -111,19 +111,26 @@ class AliasUse(Answer):
 
 
 class EndpointUse(Answer):
-    """A serving endpoint of the version, as somebody recorded it."""
+    """A serving endpoint of the version: somebody recorded it, or the workspace said that it serves the version."""
 
     url: str = Field(description="Its URL.", examples=["https://models.example.org/triage"])
-    since: datetime = Field(description="When it was recorded.", examples=["2026-11-23T08:00:00Z"])
-    until: datetime | None = Field(description="When it was recorded to be over; null for now.", examples=[None])
-    added_by: str = Field(description="Who recorded it.", examples=["ada"])
+    since: datetime = Field(description="When it was recorded, or seen first.", examples=["2026-11-23T08:00:00Z"])
+    until: datetime | None = Field(
+        description="When it was recorded to be over, or seen no more; null for now.", examples=[None]
+    )
+    added_by: str | None = Field(
+        description="Who recorded it; null where it was found in the workspace.", examples=["ada"]
+    )
     removed_by: str | None = Field(description="Who recorded that it is over.", examples=[None])
+    workspace: str | None = Field(
+        description="The workspace in which it was found; null where somebody recorded it.", examples=[None]
+    )
 
 
 class ModelEndpoints(Answer):
     """The serving endpoints of a version, those that serve it first."""
 
-    endpoints: list[EndpointUse] = Field(description="Every endpoint that is on record.")
+    endpoints: list[EndpointUse] = Field(description="Every recorded endpoint.")
 
 
 class ModelFile(Answer):
@@ -173,13 +180,21 @@ class ModelVersionDetails(ModelVersion):
     descendants: list[ModelDescendant] = Field(description="The jobs whose base model comes from it.")
     alias_uses: list[AliasUse] = Field(description="The aliases that it was seen with, those that it has first.")
     aliases_unavailable: str | None = _UNAVAILABLE
-    endpoints: list[EndpointUse] = Field(description="Where it is or was served, as somebody recorded it.")
+    endpoints: list[EndpointUse] = Field(description="Where it is or was served, those that serve it first.")
+    endpoints_looked_at: datetime | None = Field(
+        description="When the workspace said last what its endpoints serve; null where none is asked.", examples=[None]
+    )
     location: str | None = Field(
         description="The folder or address of the model; null where it is not known.",
         examples=["/var/lib/training_pipeline/runs/tj-20261123-072145-9f3a2c-1/model"],
     )
     location_problem: str | None = Field(description="Why it cannot be read from here.", examples=[None])
     files: list[ModelFile] = Field(description="Its files, by path.")
+    download_problem: str | None = Field(
+        description="Why its files may not be downloaded: it is withdrawn, tainted without an accepted risk, or not "
+        "finished; null where they may.",
+        examples=[None],
+    )
     snippet: str | None = Field(
         description="Python that loads the model and asks it something; null where its place is not known.",
         examples=["from transformers import pipeline"],
@@ -195,7 +210,9 @@ class ModelVersionDetails(ModelVersion):
     )
 
     @classmethod
-    def of_whole(cls, whole: Whole, at: Addresses, retrain: domain.RetrainProposal | None) -> Self:
+    def of_whole(
+        cls, whole: Whole, at: Addresses, retrain: domain.RetrainProposal | None, *, download_problem: str | None
+    ) -> Self:
         """What is on record of a version. Pure."""
         record, job = whole.record, whole.job
         return cls.model_validate(
@@ -215,9 +232,11 @@ class ModelVersionDetails(ModelVersion):
                 "alias_uses": whole.aliases,
                 "aliases_unavailable": whole.aliases_unavailable,
                 "endpoints": whole.endpoints,
+                "endpoints_looked_at": whole.endpoints_looked_at,
                 "location": whole.place.location,
                 "location_problem": whole.place.unreadable or None,
                 "files": whole.files,
+                "download_problem": download_problem,
                 "snippet": whole.snippet,
                 "evaluations": [ModelEvaluation.of(each) for each in whole.evaluations],
                 "registry_url": at.model_version(job),

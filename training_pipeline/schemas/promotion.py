@@ -19,7 +19,7 @@ Alias = Annotated[str, Field(pattern=_ALIAS, description="The alias.", examples=
 
 
 class PromotionGate(BaseModel):
-    """What is asked of a model, by metric; docs/evaluation.md says how it is judged."""
+    """The requirements for a model, by metric; docs/evaluation.md says how they are judged."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -29,6 +29,12 @@ class PromotionGate(BaseModel):
     )
     thresholds: dict[str, float] = Field(
         {}, description="The least that it must reach; the most, for a loss.", examples=[{"exact_match": 0.7}]
+    )
+    forgetting: dict[str, dict[str, float]] = Field(
+        {},
+        description="Of other suites, by metric: by less than this it may be worse there than its base model. More "
+        "than 0.",
+        examples=[{"general-2026": {"bits_per_byte": 0.05}}],
     )
     min_pairs: int = Field(30, description="With fewer pairs nothing is decided.", examples=[30])
     level: float = Field(0.95, description="How sure an interval is.", examples=[0.95])
@@ -44,7 +50,7 @@ class PromoteModelVersion(BaseModel):
     alias: Alias = "champion"
     gate: Annotated[
         PromotionGate | None,
-        Field(strict=False, description="What is asked of it; by default what was asked for the alias last."),
+        Field(strict=False, description="What it has to show; by default the gate last used for this alias."),
     ] = None
     suite: str | None = Field(
         None, pattern=NAME, description="The suite; by default that of the latest evaluation.", examples=["triage-1"]
@@ -97,11 +103,11 @@ class ModelPromotion(Answer):
     actor: str = Field(description="Who decided.", examples=["ada"])
     decided_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
     waits: bool = Field(
-        description="Whether the gate lets it, and somebody else must have it judged, too, before the alias is moved.",
+        description="Whether the gate passed and a second person has to approve before the alias is moved.",
         examples=[False],
     )
     approves: int | None = Field(
-        description="The number of the decision of somebody else that it approves.", examples=[None]
+        description="The number of the other person's decision that it approves.", examples=[None]
     )
     moved_at: datetime | None = Field(
         description="When the alias was moved; null where it was not.", examples=["2026-11-23T07:21:46Z"]

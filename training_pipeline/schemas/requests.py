@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain import training_config as domain
+from training_pipeline.domain.annotations import Note, Tags
 
 
 class TrainingConfig(domain.TrainingConfig):
@@ -48,6 +49,21 @@ class CancelTrainingJob(BaseModel):
 
     reason: str = Field(
         "no reason given", max_length=1000, description="Stored with the job.", examples=["wrong sheet"]
+    )
+
+
+class UpdateTrainingJob(BaseModel):
+    """What people write on a job. What is left out, or null, stays."""
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", json_schema_extra={"example": {"note": "baseline", "tags": ["ticket:ML-17"]}}
+    )
+
+    note: Note | None = Field(
+        None, description="The note, in the place of the one before; empty for none.", examples=["baseline"]
+    )
+    tags: Tags | None = Field(
+        None, description="All tags, in the place of those before; empty for none.", examples=[["baseline"]]
     )
 
 

@@ -17,7 +17,7 @@ _QUESTION: Final = "The last message before the answer; null where it is withhel
 class AnsweredPair(Answer):
     """A validation pair, and what the model answered before and after training."""
 
-    pair_id: str | None = Field(description="The pair; null where it is not on record.", examples=["qa-0042"])
+    pair_id: str | None = Field(description="The pair; null where it is not recorded.", examples=["qa-0042"])
     question: str | None = Field(description=_QUESTION, examples=["Who reads a referral first?"])
     expected: str | None = Field(description="The expert's answer.", examples=["The triage nurse."])
     before: str | None = Field(description="The base model's answer.", examples=["A letter."])
@@ -30,7 +30,7 @@ class AnsweredPair(Answer):
 class PairLoss(Answer):
     """How badly the trained model predicts the expert's answer to a validation pair."""
 
-    pair_id: str | None = Field(description="The pair; null where it is not on record.", examples=["qa-0042"])
+    pair_id: str | None = Field(description="The pair; null where it is not recorded.", examples=["qa-0042"])
     loss: float | None = Field(description="Mean loss of a token of the answer; null if not finite.", examples=[4.2])
     tokens: int = Field(description="Tokens of the answer.", examples=[6])
     classification: str | None = Field(description="Its data classification.", examples=["internal"])
@@ -40,7 +40,7 @@ class PairLoss(Answer):
 
 
 class TrainingJobResult(Answer):
-    """What a training came to, pair by pair. Texts are read when they are shown, and stored and logged nowhere."""
+    """The results of a training, pair by pair. Texts are read when they are shown, and stored and logged nowhere."""
 
     job_id: str = Field(description="The job.", examples=["tj-20261123-072145-9f3a2c"])
     texts_shown: bool = Field(
@@ -50,7 +50,7 @@ class TrainingJobResult(Answer):
     exact_match_after: float | None = Field(description="The same after training.", examples=[0.9])
     val_loss_before: float | None = Field(description="Validation loss before training.", examples=[2.1])
     val_loss_after: float | None = Field(description="The same of the weights that were kept.", examples=[0.4])
-    stopped_answers: int | None = Field(description="Answers that ended by themselves.", examples=[8])
+    stopped_answers: int | None = Field(description="Answers that ended with the end token.", examples=[8])
     asked_questions: int | None = Field(description="Validation questions that were asked after it.", examples=[8])
     answered: list[AnsweredPair] = Field(
         description="The questions that were asked before and after; empty unless `exact_match_questions` was set."

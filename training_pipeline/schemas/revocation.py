@@ -6,11 +6,14 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training_pipeline.domain import revocations as domain
 from training_pipeline.domain.revocations import LONGEST_REASON, RevocationSource, RevokedKind
+from training_pipeline.domain.uses import NOWHERE
 from training_pipeline.models.revocations.read import Counted, Whole
 from training_pipeline.models.revocations.revoke import Preview
+from training_pipeline.models.uses.in_use import InUses
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
-from training_pipeline.schemas.uses import JOB
+from training_pipeline.schemas.uses import JOB, InUse
 
 REVOCATION = "rv-20261123-072145-9f3a2c"
 
@@ -51,12 +54,19 @@ class Taint(Answer):
     inherited_from: list[str] = Field(
         description="Jobs whose models learned from the rows and that it comes from, the nearest first.", examples=[[]]
     )
+    in_use: InUse = Field(description="Where the version is in use now.")
     clean_successor: str | None = Field(
         None,
         description="The first later version of the model that did not learn from the rows, its ancestors included; "
         "null where there is none.",
         examples=["3"],
     )
+
+    @classmethod
+    def of(cls, taint: domain.Taint, in_use: InUses, *, clean_successor: str | None = None) -> Taint:
+        """A taint of the store. Pure."""
+        used = in_use.get((taint.model_name, taint.model_version), NOWHERE)
+        return cls(**taint.model_dump(), in_use=InUse.model_validate(used), clean_successor=clean_successor)
 
 
 class Revocation(Answer):
@@ -98,7 +108,7 @@ class RevocationDetails(Revocation):
             **found.revocation.model_dump(exclude={"number"}),
             tainted=len(found.taints),
             taints=[
-                Taint(**taint.model_dump(), clean_successor=found.successors.get(taint.job_id))
+                Taint.of(taint, found.in_use, clean_successor=found.successors.get(taint.job_id))
                 for taint in found.taints
             ],
             pair_ids=list(found.pair_ids),
@@ -123,14 +133,14 @@ class RevocationPreview(Answer):
         description="Jobs that train on the rows now and whose models would not be registered.", examples=[[JOB]]
     )
     known: str | None = Field(
-        description="The id of the same revocation where it is on record; null where it is not.", examples=[None]
+        description="The id of the same revocation if it exists; otherwise null.", examples=[None]
     )
 
     @classmethod
     def of(cls, found: Preview) -> RevocationPreview:
         """What was found. Pure."""
         return cls(
-            taints=[Taint.model_validate(taint) for taint in found.taints],
+            taints=[Taint.of(taint, found.in_use) for taint in found.taints],
             jobs_in_progress=list(found.in_progress),
             known=found.known.id if found.known else None,
         )

@@ -41,7 +41,10 @@ class EditTrainingSheetPairs(BaseModel):
         None, description="Approves (`labeled`), rejects or flags them, or opens them again.", examples=["labeled"]
     )
     answer: str | None = Field(
-        None, max_length=_LONGEST_ANSWER, description="The last answer anew; of one pair only.", examples=["desk 7"]
+        None,
+        max_length=_LONGEST_ANSWER,
+        description="A new text for the last answer; for one pair only.",
+        examples=["desk 7"],
     )
     allowed_uses: list[Use] | None = Field(
         None, max_length=len(Use), description="Allowed uses.", examples=[["training", "validation"]]
@@ -121,7 +124,7 @@ class TrainingSheetEdit(Answer):
     created_at: datetime = Field(description="When.", examples=["2026-11-28T12:00:00Z"])
     state: str = Field(
         description="`applied`; `abandoned` if something stopped it before it took effect; `intended` while it is "
-        "being written, and where nobody can say what became of it.",
+        "being written, and where its end is unknown.",
         examples=["applied"],
     )
     old_digest: str = Field(description="The version that was edited.", examples=["0f" * 32])
@@ -129,7 +132,7 @@ class TrainingSheetEdit(Answer):
     undoes: int | None = Field(description="The edit that this one took back.", examples=[None])
     undone_by: int | None = Field(description="The edit that took this one back.", examples=[None])
     pairs: int = Field(description="How many pairs it edited.", examples=[2])
-    edited: list[EditedPair] = Field(description="The first 100 of them by id, or the one that was asked for.")
+    edited: list[EditedPair] = Field(description="The first 100 of them by id, or the requested one.")
 
     @property
     def names(self) -> str:

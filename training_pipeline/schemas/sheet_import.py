@@ -50,7 +50,7 @@ class ImportMapping(_Asked):
         description="Column of the training sheet to what the words of the file mean there; an empty list for nothing.",
         examples=[{"allowed_uses": {"yes": ["training", "validation"], "no": []}}],
     )
-    ignore: list[str] = Field([], description="Columns that are left out on purpose.", examples=[["notes"]])
+    ignore: list[str] = Field([], description="Columns to ignore.", examples=[["notes"]])
     choose: str | None = Field(
         None, max_length=100, description="Which of several annotations of an item counts.", examples=["agree"]
     )
@@ -238,14 +238,14 @@ class ImportDryRun(Answer):
         description="Column of the training sheet to columns of the file.", examples=[{"answer": ["reply"]}]
     )
     unused: dict[str, int] = Field(description="Columns that are not used, with rows.", examples=[{"notes": 120}])
-    left_out: dict[str, int] = Field(description="Rows and texts that are left out, by why.", examples=[{}])
+    left_out: dict[str, int] = Field(description="Excluded rows and texts, by reason.", examples=[{}])
     unmapped: dict[str, dict[str, int]] = Field(
         description="Column of the training sheet to words that mean nothing there.",
         examples=[{"allowed_uses": {"'yes'": 80}}],
     )
     first_rows: list[ImportRow] = Field(description="The first rows.")
     problems: list[ImportProblem] = Field(description="Problems of the rows, 200 kinds at most.")
-    open_questions: list[ImportQuestion] = Field(description="What must still be said.")
+    open_questions: list[ImportQuestion] = Field(description="What must still be specified.")
     worksheets: list[str] = Field(description="The sheets of a workbook.", examples=[["Answers", "Notes"]])
     replaces: bool = Field(description="Whether there is a training sheet with this id already.", examples=[False])
     changes: ImportChanges | None = Field(

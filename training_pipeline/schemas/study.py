@@ -8,11 +8,16 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain import study as domain
-from training_pipeline.domain.study import StudyStatus, TrialStatus, best_of, spent
+from training_pipeline.domain.study import StudyStatus, TrialStatus, best_of, leaders, spent
+from training_pipeline.models.evaluation.records import EvaluationStatus
+from training_pipeline.models.evaluation.suite import Half
 from training_pipeline.schemas.advice import Estimate
 from training_pipeline.schemas.base import Answer
 from training_pipeline.schemas.lineage import DIGEST
 from training_pipeline.schemas.requests import CreateTrainingJob
+from training_pipeline.tuning.objective import sign_of
+from training_pipeline.tuning.records import Effort
+from training_pipeline.tuning.scoring import figure_of
 from training_pipeline.tuning.studies import StudyDetails
 
 JOB: Final = "tj-20261123-072145-9f3a2c"
@@ -78,10 +83,15 @@ class StudyTrial(Answer):
     )
     job_id: str | None = Field(description="Its training job; null before there is one.", examples=[JOB])
     value: float | None = Field(
-        description="Its validation loss: chosen by the same pairs, so lower than on others. Null unless it succeeded.",
+        description="Its validation loss, or score on the half of the suite that chooses. Null unless it succeeded.",
         examples=[0.418],
     )
     curve: list[float] = Field(description="Validation loss after each evaluation so far.", examples=[[0.9, 0.52]])
+    lowest_loss: float | None = Field(description="The lowest of them.", examples=[0.52])
+    steps: int | None = Field(description="Optimizer steps so far.", examples=[400])
+    planned_steps: int | None = Field(description="Optimizer steps of the whole training.", examples=[900])
+    duration_seconds: float | None = Field(description="How long it trained; null before it ended.", examples=[185.0])
+    pruned_at: int | None = Field(description="The evaluation after which it was told to stop.", examples=[2])
     cause: str | None = Field(description="Code of what made it fail.", examples=["backend_failed"])
     message: str = Field(description="Why it ended.", examples=["pruned at evaluation 2: 5th of 6"])
     estimated_seconds: float | None = Field(description="How long it was estimated to train.", examples=[185.0])
@@ -104,28 +114,41 @@ class Study(Answer):
     created_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
     ended_at: datetime | None = Field(description="When it ended.", examples=["2026-11-23T09:21:45Z"])
     most_trials: int = Field(description="Trials in all, at most.", examples=[20])
+    hours: float | None = Field(description="Hours from its creation after which it ends.", examples=[8.0])
+    cost: float | None = Field(description="What all trials may cost, by estimate.", examples=[50.0])
+    estimated_cost: float = Field(description="What its trials cost so far, by estimate.", examples=[4.2])
+    currency: str | None = Field(description="Of both; null where there is no price list.", examples=["EUR"])
     trials: dict[TrialStatus, int] = Field(description="Trials so far, by status.", examples=[{"succeeded": 12}])
     best_trial: int | None = Field(description="Number of the best trial so far.", examples=[3])
     best_value: float | None = Field(
-        description="Its validation loss. It is selected: the same pairs chose it, so that it flatters the model.",
+        description="Its validation loss, or score. Selected: the same pairs chose it, so that it flatters the model.",
         examples=[0.418],
     )
+    measure: str = Field(
+        description="What values are of: val_loss, or the metric of the suite that chooses.", examples=["val_loss"]
+    )
+    is_higher_better: bool = Field(description="Whether a higher value is the better one.", examples=[False])
 
     @classmethod
     def fields_of(cls, study: domain.Study, trials: list[domain.Trial]) -> dict[str, Any]:
         """Its fields."""
-        best, counts = best_of(trials), dict.fromkeys(TrialStatus, 0)
+        request, counts = study.request, dict.fromkeys(TrialStatus, 0)
+        best = best_of(trials, sign=sign_of(request))
         for trial in trials:
             counts[trial.status] += 1
         names = ("name", "status", "why", "message", "created_by", "created_at", "ended_at")
         return {
             **{name: getattr(study, name) for name in names},
-            "training_sheet_id": study.request.job.training_sheet_id,
-            "model_name": study.request.job.model_name,
-            "most_trials": study.request.most_trials,
+            "training_sheet_id": request.job.training_sheet_id,
+            "model_name": request.job.model_name,
+            **{name: getattr(request, name) for name in ("most_trials", "hours", "cost")},
+            "estimated_cost": spent(trials),
+            "currency": study.estimate.currency,
             "trials": {status: count for status, count in counts.items() if count},
             "best_trial": None if best is None else best.number,
             "best_value": None if best is None else best.value,
+            "measure": request.metric if request.objective == "suite" else "val_loss",
+            "is_higher_better": sign_of(request) < 0,
         }
 
     @classmethod
@@ -141,36 +164,107 @@ class Studies(Answer):
     total: int = Field(description="How many these are.", examples=[1])
 
 
+class StudyLeader(Answer):
+    """A trial that was the best one when it ended."""
+
+    trial: int = Field(description="Number of the trial.", examples=[3])
+    at: datetime = Field(description="When it ended.", examples=["2026-11-23T08:21:45Z"])
+    seconds: float = Field(description="How long after the study was created.", examples=[3600.0])
+    value: float = Field(description="What it came to.", examples=[0.418])
+
+
+class StudyReport(Answer):
+    """How good the best trial is on pairs that did not choose it: on an evaluation suite, or on a half held back."""
+
+    trial: int = Field(description="Number of the trial.", examples=[3])
+    suite: str = Field(description="The evaluation suite.", examples=["triage-2026-11"])
+    half: Half | None = Field(description="The half of it; null for all of its pairs.", examples=["held_back"])
+    status: EvaluationStatus = Field(description="How far the evaluation is.", examples=["succeeded"])
+    metric: str = Field(description="The metric.", examples=["exact_match"])
+    value: float | None = Field(description="The score; null until there is one.", examples=[0.77])
+    lower: float | None = Field(description="Lower end of its interval.", examples=[0.65])
+    upper: float | None = Field(description="Upper end of its interval.", examples=[0.86])
+    level: float | None = Field(description="How sure the interval is.", examples=[0.95])
+    pairs: int = Field(description="Pairs that have a score.", examples=[40])
+    message: str = Field(description="What it waits for, or why there is no score.", examples=[""])
+
+    @classmethod
+    def of(cls, found: StudyDetails) -> Self | None:
+        """The report of a study; None where there is none yet. Pure."""
+        report, best, request = found.report, found.best, found.study.request
+        if report is None or best is None:
+            return None
+        figure = figure_of(request, report)
+        missing = figure is None and report.status is EvaluationStatus.SUCCEEDED
+        said = f"No pair has a score of {request.metric}." if missing else report.error or report.message
+        return cls(
+            trial=best.number,
+            suite=report.suite_name,
+            half=report.half,
+            status=report.status,
+            metric=request.metric,
+            value=None if figure is None else figure.estimate,
+            lower=None if figure is None else figure.lower,
+            upper=None if figure is None else figure.upper,
+            level=None if figure is None else figure.level,
+            pairs=0 if figure is None else figure.n,
+            message=said,
+        )
+
+
 class StudyPage(Study):
     """A study with its trials."""
 
     request: domain.StudyRequest = Field(description="What was asked for.")
     estimate: Estimate = Field(description="Of one trial in the middle of the space, when the study was created.")
-    estimated_cost: float = Field(description="What its trials cost so far, by estimate.", examples=[4.2])
     dataset_digest: str | None = Field(description="What every trial is trained on.", examples=[DIGEST])
+    report: StudyReport | None = Field(
+        description="How good its best trial is on pairs that did not choose it; null where no suite says it yet."
+    )
     importances: dict[str, float] = Field(
         description="How much of the differences each value makes, of 1 in all; empty before 8 trials have succeeded.",
         examples=[{"learning_rate": 0.8, "lora_rank": 0.2}],
     )
+    importances_reason: str = Field(
+        description="Why there are none; empty where there are some.",
+        examples=["It can be told once 8 trials have succeeded; 3 have so far."],
+    )
+    trained_seconds: float = Field(description="How long its trials that ended trained, together.", examples=[2220.0])
+    leaders: list[StudyLeader] = Field(description="The best so far over time: every trial that took the lead.")
     all_trials: list[StudyTrial] = Field(description="The trials, by number.")
 
     @classmethod
     def of_details(cls, found: StudyDetails) -> Self:
         """The study as it is shown."""
         study = found.study
-        shown = [
-            StudyTrial(
-                **{name: getattr(trial, name) for name in StudyTrial.model_fields if name != "curve"},
-                curve=list(found.curves.get(trial.number, ())),
-            )
-            for trial in found.trials
-        ]
         return cls(
             **cls.fields_of(study, found.trials),
             request=study.request,
             estimate=Estimate.model_validate(study.estimate),
-            estimated_cost=spent(found.trials),
             dataset_digest=study.dataset_digest,
-            importances=found.importances,
-            all_trials=shown,
+            report=StudyReport.of(found),
+            importances=dict(found.importances.shares),
+            importances_reason=found.importances.reason,
+            trained_seconds=sum(done.seconds or 0.0 for done in found.efforts.values()),
+            leaders=[_leader(study, trial) for trial in leaders(found.trials, sign=sign_of(study.request))],
+            all_trials=[_trial(found, trial) for trial in found.trials],
         )
+
+
+def _trial(found: StudyDetails, trial: domain.Trial) -> StudyTrial:
+    curve = found.curves.get(trial.number, ())
+    done = found.efforts.get(trial.number, Effort(None, None, None))
+    return StudyTrial(
+        **{name: getattr(trial, name) for name in StudyTrial.model_fields if name in domain.Trial.model_fields},
+        curve=list(curve),
+        lowest_loss=min(curve, default=None),
+        steps=done.steps,
+        planned_steps=done.planned_steps,
+        duration_seconds=done.seconds,
+    )
+
+
+def _leader(study: domain.Study, trial: domain.Trial) -> StudyLeader:
+    at = trial.ended_at or study.created_at
+    seconds = (at - study.created_at).total_seconds()
+    return StudyLeader.model_validate({"trial": trial.number, "at": at, "seconds": seconds, "value": trial.value})

@@ -100,7 +100,7 @@ class SuiteCheck(Answer):
         examples=[[JOB]],
     )
     is_ancestry_known: bool = Field(
-        description="Whether it is on record what the first of these models was trained from.", examples=[True]
+        description="Whether it is recorded what the first of these models was trained from.", examples=[True]
     )
     asked: int = Field(description="Pairs of the suite.", examples=[30])
     evaluated: int = Field(description="Pairs that the model may be scored on.", examples=[27])
@@ -112,4 +112,4 @@ class SuiteCheck(Answer):
         description="Pairs that it may be scored on although something is found, by finding.",
         examples=[{"same_item": 3}],
     )
-    pairs: list[MetPair] = Field(description="The pairs of which something was found, 1000 at most.")
+    pairs: list[MetPair] = Field(description="The pairs with findings, 1000 at most.")

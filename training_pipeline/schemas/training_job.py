@@ -61,11 +61,11 @@ class TrainingJob(Answer):
     split_seed: str = Field(description="Seed of the split.", examples=["sheet-123"])
     split_predecessor: str | None = Field(
         None,
-        description="Training job whose split is kept; null where there was none, or a fresh split was asked for.",
+        description="Training job whose split is kept; null where there was none, or a fresh split was requested.",
         examples=["tj-20261101-072145-4b1e07"],
     )
     fresh_split: bool = Field(
-        False, description="Whether a split without a predecessor was asked for.", examples=[False]
+        False, description="Whether a split without a predecessor was requested.", examples=[False]
     )
     achieved_ratio: float | None = Field(
         description="Achieved share of training pairs; null until the split is made.", examples=[0.8]
@@ -130,6 +130,11 @@ class TrainingJob(Answer):
         None,
         description="Recommended action; null unless the job failed or timed out.",
         examples=["Fix the cause, then retry. The retry starts with this job's configuration."],
+    )
+
+    note: str = Field("", description="A note that people wrote on it, as plain text.", examples=["baseline"])
+    tags: tuple[str, ...] = Field(
+        (), description="Tags to find it by, each a key or key:value.", examples=[["baseline", "ticket:ML-17"]]
     )
 
     created_by: str = Field(description="Who created the job.", examples=["ada"])

@@ -135,15 +135,15 @@ class NearQuestions(Answer):
 
 
 class TextFindings(Answer):
-    """What is told of the texts of the included pairs. It excludes none."""
+    """Findings about the texts of the included pairs. It excludes none."""
 
     control_tokens: int | None = Field(
-        description="Pairs whose text spells a control token of a known model family; null where nobody looked.",
+        description="Pairs whose text spells a control token of a known model family; null where it was not checked.",
         examples=[0],
     )
     control_token_ids: list[str] = Field(description="Ids of those; at most 100.", examples=[[]])
     near_held_out: int | None = Field(
-        description="Pairs whose question nearly equals a held-out one; null where nobody looked.", examples=[1]
+        description="Pairs whose question nearly equals a held-out one; null where it was not checked.", examples=[1]
     )
     near_held_out_ids: list[str] = Field(description="Ids of those; at most 100.", examples=[["pair-17"]])
 
@@ -179,7 +179,7 @@ class PlannedSplit(Answer):
     )
     seed: str = Field(description="Seed of the split.", examples=["sheet-123"])
     near: NearQuestions | None = Field(None, description="What nearly equal questions tie.")
-    texts: TextFindings | None = Field(None, description="What is told of the texts of the included pairs.")
+    texts: TextFindings | None = Field(None, description="Findings about the texts of the included pairs.")
     kept: KeptSides | None = Field(
         None, description="What is kept of the predecessor's split; null where there is none."
     )

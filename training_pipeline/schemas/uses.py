@@ -24,6 +24,16 @@ class JobUse(Answer):
     model_version: str | None = Field(description="The version; null where none is registered.", examples=["2"])
 
 
+class InUse(Answer):
+    """Where a model version is in use now, as was last seen."""
+
+    aliases: list[str] = Field(description="The aliases that name it.", examples=[["champion"]])
+    endpoints: list[str] = Field(
+        description="The endpoints that serve it, by their addresses.",
+        examples=[["https://dbc-a1b2.cloud.databricks.com/ml/endpoints/triage"]],
+    )
+
+
 class ModelUse(Answer):
     """A registered model version that learned from it."""
 
@@ -35,6 +45,7 @@ class ModelUse(Answer):
         "trained on it itself.",
         examples=[["tj-20261101-081500-1c2d3e"]],
     )
+    in_use: InUse = Field(description="Where it is in use.")
 
 
 class DatasetUse(Answer):
@@ -64,7 +75,7 @@ class SheetUses(Answer):
 
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     row_count: int = Field(
-        description="Different rows that have what was asked for: a pair that was edited has several. 0 where all of "
+        description="Distinct rows that match: a pair that was edited has several. 0 where all of "
         "the sheet was asked for.",
         examples=[1],
     )
@@ -73,7 +84,7 @@ class SheetUses(Answer):
 
 
 class Uses(Answer):
-    """Every dataset, job and model version that used what was asked for."""
+    """Every dataset, job and model version that used the item in question."""
 
     kind: Kind = Field(description="What was asked for.", examples=["pair"])
     value: str = Field(description="Its name or hash.", examples=["p-0001"])
@@ -82,7 +93,7 @@ class Uses(Answer):
         description="The registered model versions that learned from it, by their own training or through a base model."
     )
     lost_manifests: list[str] = Field(
-        description="Manifests of these datasets that are gone: the index alone vouches for what is said of them.",
+        description="Manifests of these datasets that are gone: only the index still says what they held.",
         examples=[[]],
     )
     without_questions: int = Field(

@@ -57,6 +57,15 @@ class Settings(
             raise ValueError(f"{PREFIX}FOUR_EYES needs {PREFIX}AUTH=token: without it everybody is the same person")
         return self
 
+    @model_validator(mode="after")
+    def _only_a_known_proxy_names_users(self) -> Settings:
+        if self.proxy_user_header and (self.auth != "token" or not self.api_trusted_proxies):
+            raise ValueError(
+                f"{PREFIX}PROXY_USER_HEADER needs {PREFIX}AUTH=token, and {PREFIX}API_TRUSTED_PROXIES: anybody "
+                "else could send that header"
+            )
+        return self
+
     @property
     def allowed_base_models(self) -> tuple[str, ...]:
         """Patterns of the paths and Hugging Face ids that the local backend may use beside what is on offer."""

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training_pipeline.domain.access import Role
+
 
 class AccessSettings(BaseModel):
     """Access."""
@@ -28,6 +30,17 @@ class AccessSettings(BaseModel):
     api_trusted_proxies: str | None = Field(
         None,
         description="Addresses or networks of proxies, separated by commas, whose X-Forwarded headers are trusted.",
+    )
+    proxy_user_header: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="Header in which a proxy of `API_TRUSTED_PROXIES` names the user whom it has authenticated, such "
+        "as X-Forwarded-Email on Databricks Apps. Needs AUTH=token, and PROXY_ROLES. Unset, such headers mean nothing.",
+    )
+    proxy_roles: dict[str, Role] = Field(
+        {},
+        description="Roles of the users whom the proxy names, as JSON: an object from an address, or a pattern with * "
+        'and ?, to a role, such as {"ada@example.org": "admin", "*@example.org": "viewer"}. Nobody else has one.',
     )
     api_cors_origins: str | None = Field(
         None,

@@ -26,7 +26,7 @@ class GateSettings(BaseModel):
     )
     require_constraints_set_by: bool = Field(
         False,
-        description="Refuse pairs of which nobody is recorded to have set the usage constraints "
+        description="Refuse pairs without a record of who set their usage constraints "
         "(`constraints_set_by`), as `training_not_allowed`. Otherwise they are counted in a warning.",
     )
     permission_seconds: float = Field(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -18,6 +20,11 @@ class LocalSettings(BaseModel):
     )
     local_slots: int = Field(1, ge=1, description="Number of jobs that may train on this machine at the same time.")
     local_resumes: int = Field(2, ge=0, description="How often a trainer that crashed is resumed from its checkpoint.")
+    local_sharding: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether a model is divided among the GPUs of this machine, one process for each (FSDP2): where "
+        "one GPU does not hold it, always or never.",
+    )
     local_early_start: bool = Field(
         False,
         description="Whether the training program imports its libraries while the dataset is still made, where a slot "

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.aliases import OnTaint
+from training_pipeline.domain.judge import JUDGE_NAME, JudgeEndpoint
+from training_pipeline.domain.usage import DataClassification
 
 
 class ModelSettings(BaseModel):
@@ -16,6 +20,17 @@ class ModelSettings(BaseModel):
         False,
         description="Evaluate a model on questions that nearly equal one it was trained on, and only report them.",
     )
+    judges: dict[Annotated[str, Field(pattern=JUDGE_NAME)], JudgeEndpoint] = Field(
+        {},
+        description="Models that may judge answers in an evaluation, as JSON: an object from names to objects with url "
+        "(of an OpenAI-compatible endpoint, such as https://host/v1), model, and, where needed, key_env (name of the "
+        "environment variable with the key), seconds (60), at_once (4) and max_tokens (256). Pairs are sent there.",
+    )
+    judge_max_classification: DataClassification = Field(
+        DataClassification.PUBLIC,
+        description="The strictest classification of a pair that a judge may read: `public`, `internal`, "
+        "`confidential` or `restricted`. A pair without a known one counts as restricted.",
+    )
     promotion_four_eyes: bool = Field(
         False,
         description="Move an alias only once two people have promoted the same version by the same gate. Everybody "
@@ -25,20 +40,21 @@ class ModelSettings(BaseModel):
         30.0,
         gt=0,
         le=60,
-        description="Seconds between two looks at a training sheet in files whether what registered models learned "
-        "from it is still permitted.",
+        description="Seconds between two checks of a training sheet in files: whether the pairs that registered models "
+        "were trained on may still be used.",
     )
     revocation_table_seconds: float = Field(
         3600.0,
         ge=60,
-        description="The same for training sheets in tables; a look asks the warehouse for the table's version, and "
-        "for its rows only where that changed.",
+        description="The same for training sheets in tables; a check reads the table's version, and "
+        "its rows only where that changed.",
     )
     alias_seconds: float = Field(
         30.0,
         gt=0,
         le=60,
-        description="Seconds between two looks at the aliases of all registered models in the registry.",
+        description="Seconds between two reads of the aliases of all registered models in the registry, and of the "
+        "serving endpoints of the workspace.",
     )
     on_taint: OnTaint = Field(
         "alert",
@@ -52,7 +68,7 @@ class ModelSettings(BaseModel):
     four_eyes: bool = Field(
         False,
         description="A decision about a tainted model version holds once a second steward has decided the same. Needs "
-        "TRAINING_PIPELINE_AUTH=token: where nobody is asked who they are, there are no two people.",
+        "TRAINING_PIPELINE_AUTH=token: without authentication two people cannot be told apart.",
     )
     model_fresh_days: float = Field(
         90.0,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+DEFAULT_CRON: Final = "0 6 * * 1"
 
 
 class RetrainingSettings(BaseModel):
@@ -13,7 +16,7 @@ class RetrainingSettings(BaseModel):
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     retrain_cron: str = Field(
-        "0 6 * * 1",
+        DEFAULT_CRON,
         pattern=r"^\s*(\S+\s+){4}\S+\s*$",
         description="When the schedule `retrain_changed_sheets` checks the sheets: a cron expression of five fields.",
     )
@@ -31,6 +34,8 @@ class RetrainingSettings(BaseModel):
     @field_validator("retrain_cron")
     @classmethod
     def _cron(cls, value: str) -> str:
+        if value == DEFAULT_CRON:
+            return value
         import dagster as dg  # only where a cron is set: importing it takes longer than most commands
 
         try:

@@ -33,6 +33,13 @@ class StorageSettings(BaseModel):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL URL. If unset, an embedded PostgreSQL runs in the state directory."
     )
+    database_password_command: str | None = Field(
+        None,
+        min_length=1,
+        description="Command that prints the password for `DATABASE_URL`, which then has none, as JSON with `password` "
+        "and `expires_at`. It is run again before that expires. For Lakebase: `training-pipeline databricks "
+        "database-password INSTANCE`.",
+    )
     shared_storage: bool = Field(
         False,
         description="Let this state directory join the installation that owns the database: its `datasets/`, "

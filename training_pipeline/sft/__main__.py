@@ -5,7 +5,7 @@ says what it would refuse (`rehearse.py`), with `--probe` how fast the machine i
 `--evaluate CONFIG.json` it asks models the questions of a suite and scores the answers (`evaluation.py`). With `--ask`
 models answer one question that it is given on standard input (`asking.py`), with `--parity CONFIG.json` it says whether
 an exported model answers as the trained one does (`parity.py`), and with `--wait` it is started before there is
-anything to train (`wait.py`).
+anything to train (`wait.py`). `--rank` is for itself: one process of several that train together (`rank.py`).
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ if __name__ == "__main__":
         "--parity": "parity",
         "--ask": "asking",
         "--wait": "wait",
+        "--rank": "rank",
     }
     other = programs.get(sys.argv[1] if len(sys.argv) > 1 else "")
     module = importlib.import_module(f"{package_name()}.{other or 'program'}")

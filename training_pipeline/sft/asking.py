@@ -21,7 +21,7 @@ from .data import UNWRITABLE, Message
 from .errors import SUCCEEDED, TrainingFailed, explain, ran_out_of_memory
 from .evaluate import SLACK, Question, answer
 from .plain_text import as_message
-from .program import set_environment
+from .program import set_environment, use_one_gpu
 
 #: What it gives way to trainings with.
 _NICENESS: Final = 10
@@ -39,6 +39,7 @@ def main(_: list[str]) -> int:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
         set_environment([model["source"] for model in order["models"]])
+        use_one_gpu()
         ask(order, answers)
     return SUCCEEDED
 

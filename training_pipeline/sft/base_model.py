@@ -11,6 +11,7 @@ from . import tiny
 from .config import BUILTIN_TINY, Config
 from .errors import TrainingFailed
 from .pair_ids import pair_ids
+from .ranks import OtherFailed, Ranks
 from .run_dir import RunDir
 
 #: Files of which a tokenizer has at least one.
@@ -75,8 +76,8 @@ def folder_here(base_model: str, revision: str | None) -> Path | None:
     return Path(config).parent if is_whole else None
 
 
-def load(config: Config, run: RunDir, revision: str | None = None) -> Base:
-    """The base model and its tokenizer, of the Hub's commit `revision` where one is given.
+def load(config: Config, run: RunDir, revision: str | None = None, ranks: Ranks | None = None) -> Base:
+    """The base model and its tokenizer, of the Hub's commit `revision` where one is given, divided among `ranks`.
 
     Raises `TrainingFailed` in one sentence if there is none to be had. Writes the built-in model to `run.base` the
     first time. Full fine-tuning keeps fp32 weights (bf16 cannot hold AdamW's small steps) and computes in bf16 where
@@ -85,17 +86,13 @@ def load(config: Config, run: RunDir, revision: str | None = None) -> Base:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+    from . import sharding
+
+    ranks = ranks or Ranks()
     name = config.base_model
     source = name
     if name == BUILTIN_TINY:
-        tiny.create(
-            run.base,
-            config.train_file,
-            config.tiny,
-            max_length=config.max_length,
-            seed=config.seed,
-            ids=pair_ids(config.manifest_file, "train"),
-        )
+        ranks.from_first(lambda: _create_tiny(config, run))
         source = str(run.base)
     elif is_local(name) and not (Path(name) / "config.json").is_file():
         raise TrainingFailed(
@@ -104,28 +101,40 @@ def load(config: Config, run: RunDir, revision: str | None = None) -> Base:
         )
     options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": is_local(name)}
     try:
-        loaded = None if is_local(name) else _commit(name, revision)
+        loaded = None if is_local(name) else ranks.from_first(lambda: _commit(name, revision))
         if loaded or revision:  # so that all files are of one commit, whatever is pushed meanwhile
             options["revision"] = loaded or revision
         model_config = AutoConfig.from_pretrained(source, **options)
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         precision = _precision(config.precision, model_config)
         lean = config.method == "lora" and precision == "bf16" and torch.cuda.is_available()
-        # Where one process sees several GPUs, the layers are spread over them: a model that one does not hold.
-        spread = {"device_map": "auto"} if torch.cuda.device_count() > 1 else {}
+        divided = sharding.options(ranks.count)
         model = AutoModelForCausalLM.from_pretrained(
-            source, use_safetensors=True, dtype=torch.bfloat16 if lean else torch.float32, **options, **spread
+            source, use_safetensors=True, dtype=torch.bfloat16 if lean else torch.float32, **options, **divided
         )
-    except (RuntimeError, MemoryError):  # memory that ran out: nothing about the files
+    except (RuntimeError, MemoryError, OtherFailed):  # memory that ran out: nothing about the files
         raise
     except Exception as error:  # tokenizers and safetensors raise bare exceptions, or classes of their own
         raise unloadable(name, error) from error
+    if ranks.count > 1:
+        sharding.require_sharded(model, ranks.count)
     _refuse_too_long(config, model_config)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     parameters = sum(weight.numel() for weight in model.parameters())
     stored_dtype = getattr(model_config, "dtype", None) or torch.float32
     return Base(model, tokenizer, precision, stored_dtype, parameters, loaded)
+
+
+def _create_tiny(config: Config, run: RunDir) -> None:
+    tiny.create(
+        run.base,
+        config.train_file,
+        config.tiny,
+        max_length=config.max_length,
+        seed=config.seed,
+        ids=pair_ids(config.manifest_file, "train"),
+    )
 
 
 def _commit(name: str, revision: str | None) -> str | None:

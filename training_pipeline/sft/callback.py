@@ -15,7 +15,9 @@ from .checkpoints import Ledger
 from .config import Config
 from .errors import TrainingFailed
 from .output import peak_memory_mb, say
+from .ranks import Ranks
 from .run_dir import Progress, RunDir, Status
+from .sharding import require_sharded
 
 #: Points of a training curve that a job logs, about.
 CURVE_POINTS: Final = 200
@@ -73,6 +75,7 @@ class Watch(TrainerCallback):
         ledger: Ledger,
         steps_per_epoch: int,
         clock: Clock,
+        ranks: Ranks,
         stop_asked: Callable[[], bool],
         on_points: Callable[[], None],
     ) -> None:
@@ -80,16 +83,25 @@ class Watch(TrainerCallback):
         self.ledger, self.clock = ledger, clock
         self.evaluate_at = evaluation_steps(steps_per_epoch, config.epochs, config.evaluations_per_epoch)
         self.stop_asked, self.on_points = stop_asked, on_points
+        self.ranks = ranks
         self.saved_at = time.monotonic()
         self.start_step = ledger.step
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        """Raise `TrainingFailed` where the trainer made whole again what was to be divided."""
+        del args, state, control
+        if self.ranks.count > 1:
+            require_sharded(given["model"], self.ranks.count, given["optimizer"])
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Decide what is due after this step, and tell where training is."""
         del args
         last = state.global_step >= state.max_steps
         self.clock.first_step = self.clock.first_step or self.clock.here
-        stopping = self.stop_asked()
-        due = time.monotonic() - self.saved_at >= 60 * self.config.checkpoint_minutes
+        # What a clock or a signal says, the first process says for all: they must do the same.
+        stopping, due = self.ranks.from_first(
+            lambda: (self.stop_asked(), time.monotonic() - self.saved_at >= 60 * self.config.checkpoint_minutes)
+        )
         control.should_evaluate = state.global_step in self.evaluate_at and not (stopping and not last)
         control.should_save = due or last or stopping
         # A log with every checkpoint: a resumed run starts its averages afresh, so none may be left open.
@@ -126,7 +138,7 @@ class Watch(TrainerCallback):
                 "val_loss": loss,
                 "val_accuracy": metrics["eval_mean_token_accuracy"],
             }
-            checkpoints.save_best(self.run.best, given["model"], facts)
+            checkpoints.save_best(self.run.best, given["model"], facts, writes=self.ranks.first)
             self.ledger = replace(self.ledger, best_val_loss=loss, evaluations_without_gain=0)
         else:
             self.ledger = replace(self.ledger, evaluations_without_gain=self.ledger.evaluations_without_gain + 1)
@@ -139,7 +151,9 @@ class Watch(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Declare the checkpoint just written complete."""
         del args, control
-        checkpoints.mark(self.run.checkpoints / f"checkpoint-{state.global_step}", self.ledger)
+        self.ranks.wait()  # each writes a file of its own into it
+        checkpoint = self.run.checkpoints / f"checkpoint-{state.global_step}"
+        self.ranks.from_first(lambda: checkpoints.mark(checkpoint, self.ledger))
         self.saved_at = time.monotonic()
 
     def _add(self, names: dict[str, str], values: dict[str, float], state: Any) -> None:

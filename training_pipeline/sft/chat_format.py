@@ -107,7 +107,7 @@ def prefixed(tokenizer: Any, template: str) -> Renderer:
             if not whole.startswith(prompt) or end is None:
                 raise TrainingFailed(
                     "The chat template of the base model has no {% generation %} markers and writes earlier messages "
-                    "differently once an answer follows, so the answers cannot be told from the questions: choose "
+                    "differently once an answer follows, so answers and questions cannot be told apart: choose "
                     "another base_model, or add the markers to its chat template."
                 )
             spans.append((len(prompt), end))

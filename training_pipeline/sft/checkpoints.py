@@ -85,12 +85,18 @@ def _ledger(marker: Path) -> Ledger | None:
     return ledger if files is None or found == files else None
 
 
-def save_best(path: Path, model: Any, facts: dict[str, Any]) -> None:
-    """Replace the best weights (those that are trained) and, in the same file, the facts about them. Atomic."""
+def save_best(path: Path, model: Any, facts: dict[str, Any], *, writes: bool = True) -> None:
+    """Replace the best weights (those that are trained) and, in the same file, the facts about them. Atomic.
+
+    All processes that share the model have to come here; one of them `writes`.
+    """
     from safetensors.torch import save_file
 
+    weights = trained_weights(model)
+    if not writes:
+        return
     temporary = path.with_name(f".{path.name}.tmp")
-    save_file(_trained_weights(model), temporary, metadata={"facts": json.dumps(facts)})
+    save_file(weights, temporary, metadata={"facts": json.dumps(facts)})
     temporary.replace(path)
 
 
@@ -109,16 +115,29 @@ def best_facts(path: Path) -> dict[str, Any] | None:
 
 
 def load_best(path: Path, model: Any) -> None:
-    """Put the best weights into `model`, in place."""
+    """Put the best weights into `model`, or into the part of it that this process has, in place."""
     import torch
     from safetensors.torch import load_file
 
+    from .sharding import named_weights, put
+
     best = load_file(path)
     with torch.no_grad():
-        for name, weight in _trained_weights(model).items():
-            weight.copy_(best[name])
+        for name, weight in named_weights(model):
+            if weight.requires_grad:
+                put(best[name], weight.data)
 
 
-def _trained_weights(model: Any) -> dict[str, Any]:
-    """The weights that training changes, by name; tied weights appear once."""
-    return {name: weight.data for name, weight in model.named_parameters() if weight.requires_grad}
+def trained_weights(model: Any) -> dict[str, Any]:
+    """The weights that training changes, by name, whole; tied weights appear once.
+
+    All processes that share the model have to come here.
+    """
+    from .sharding import named_weights, whole
+
+    return {name: whole(weight.data) for name, weight in named_weights(model) if weight.requires_grad}
+
+
+def has_adapters(model: Any) -> bool:
+    """Whether only LoRA adapters of the model are trained. Pure."""
+    return hasattr(model, "peft_config")

@@ -80,6 +80,8 @@ class Config:
     evaluations_per_epoch: int = 1
     checkpoint_minutes: float = 5.0
     precision: str = "auto"
+    #: Whether the model is divided among the GPUs of the machine: where one does not hold it, always or never.
+    sharding: str = "auto"
     seed: int = 42
     exact_match_questions: int = 0
     #: Keep a model that stopped after none of its answers, instead of failing.
@@ -182,6 +184,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "evaluations_per_epoch": whole(1, 20),
     "checkpoint_minutes": number(0, 1440, above_low=True),
     "precision": one_of("auto", "bf16", "fp32"),
+    "sharding": one_of("auto", "always", "never"),
     "seed": whole(0, 2**31 - 1),
     "exact_match_questions": whole(0, 1000),
     "allow_never_stops": lambda value: (

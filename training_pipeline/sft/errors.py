@@ -21,6 +21,8 @@ INTERRUPTED: Final = 4  # something outside gave way (disk, network); starting i
 _OUTSIDE: Final = (OSError, MemoryError, ImportError, RuntimeError)
 #: The `error_type` of a full disk, whatever library noticed it.
 DISK_FULL: Final = "DiskFull"
+#: The `error_type` where one of several processes died without a word: training goes on from the last checkpoint.
+PROCESS_LOST: Final = "ProcessLost"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FULL_DISK_BYTES: Final = 1 << 20
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from .errors import BAD_CONFIG, DISK_FULL, SUCCEEDED, TrainingFailed, explain, ran_out_of_memory
 from .output import say
-from .program import fail, importing, listen, set_environment, stopped
+from .program import fail, importing, listen, set_environment, stopped, use_one_gpu
 from .run_dir import RunDir, Status, read_json, write_json
 from .stop import Stopped, StopRequest
 
@@ -59,11 +59,13 @@ def _run(config: Mapping[str, Any], run: RunDir) -> int:
     stop = listen(run, status)
     status.write()
     set_environment([model["source"] for model in config["models"]])
+    use_one_gpu()
     with importing():
         from .scoring import Subject
     try:
         with stop.patiently():
-            scores = _evaluate([Subject(**model) for model in config["models"]], run, status, stop)
+            subjects = [Subject(**model) for model in config["models"]]
+            scores = _evaluate(subjects, run, status, stop, config.get("judge"))
     except Stopped:
         return stopped(run, status)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -78,10 +80,13 @@ def _run(config: Mapping[str, Any], run: RunDir) -> int:
     return SUCCEEDED
 
 
-def _evaluate(subjects: list[Any], run: RunDir, status: Status, stop: StopRequest) -> dict[str, Any]:
+def _evaluate(
+    subjects: list[Any], run: RunDir, status: Status, stop: StopRequest, asked_judge: dict[str, Any] | None
+) -> dict[str, Any]:
     """The file of scores of each model, by its role. Raises `Stopped`, or `TrainingFailed` with a cause."""
     from transformers.utils import logging as transformers_logging
 
+    from .judge import Judge, JudgeOrder
     from .scores_file import ScoresFile
     from .scoring import load, score
     from .suite_pairs import read_pairs
@@ -91,6 +96,7 @@ def _evaluate(subjects: list[Any], run: RunDir, status: Status, stop: StopReques
     questions = run.path / QUESTIONS
     if not questions.exists():
         raise TrainingFailed("The questions of this evaluation are gone, as they are at its end: ask for it again.")
+    judge = None if asked_judge is None else Judge(JudgeOrder(**asked_judge))
     pairs = list(read_pairs(questions))
     wanted = {pair.key for pair in pairs}
     began = time.monotonic()
@@ -110,10 +116,10 @@ def _evaluate(subjects: list[Any], run: RunDir, status: Status, stop: StopReques
                 seconds = time.monotonic() - began
                 status.tell(step=place * len(pairs) + done, message=message, seconds=seconds)
 
-            score(loaded, pairs, scores, stop, told)
+            score(loaded, pairs, scores, stop, told, judge)
             del loaded
             _free()
-        published[subject.role] = scores.publish(wanted)
+        published[subject.role] = scores.publish(wanted, judge=judge is not None)
     return published
 
 

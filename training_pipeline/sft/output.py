@@ -21,13 +21,20 @@ from .errors import scrubbed_traceback
 
 #: Variables with which a program may be given a secret.
 SECRETS: Final = ("HF_TOKEN", "DATABRICKS_TOKEN", "DATABRICKS_CLIENT_SECRET")
+#: The variable that tells a process of several that train together who started it.
+LAUNCHER: Final = "TRAINING_PIPELINE_LAUNCHER"
 #: A shorter text is no token, and may be part of any word.
 _SHORTEST_SECRET: Final = 8
 _LEFT_OUT: Final = "(message left out: it could quote a pair)"
 
 
 def say(line: str) -> None:
-    """Print a line of ours with the time. Whoever calls puts no text of a pair into it; may be a signal handler."""
+    """Print a line of ours with the time. Whoever calls puts no text of a pair into it; may be a signal handler.
+
+    Of processes that train together only the first prints.
+    """
+    if LAUNCHER in os.environ and os.environ.get("RANK", "0") != "0":
+        return
     # Not through `sys.stderr`, which cannot be written to while it is being written to. A full disk ends nothing here.
     with contextlib.suppress(OSError):
         os.write(2, without_secrets(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}\n").encode())

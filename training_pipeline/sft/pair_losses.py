@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice, repeat
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final
 
 from .data import IGNORED
 from .output import say
+from .ranks import Ranks
 
 #: So many pairs are measured at most: it takes about as long as an evaluation of as many.
 MOST: Final = 1000
@@ -17,26 +18,41 @@ MOST: Final = 1000
 _TOKENS: Final = 2048
 
 
-def write_losses(path: Path, model: Any, tokenizer: Any, rows: Sequence[Any], ids: Iterable[str]) -> str | None:
-    """Measure the first `MOST` rows, write a JSON object a line without any text, and return the name of the file.
+#: The mean loss of a row's trained tokens, None where it is no number, and how many there are.
+Loss = tuple[float | None, int]
 
-    `ids` are the pair ids of the rows. None where memory does not suffice: no model is lost for that.
+
+def measure(model: Any, tokenizer: Any, rows: Sequence[Any], ranks: Ranks) -> list[Loss] | None:
+    """The loss of each of the first `MOST` rows; None where memory does not suffice: no model is lost for that.
+
+    Of several processes all come here; where memory does not suffice in one of them, that is an error.
     """
     first = [rows[place] for place in range(min(MOST, len(rows)))]
     try:
         losses = dict(_losses(model, tokenizer, first))
     except (RuntimeError, MemoryError):
+        if ranks.count > 1:  # the others wait for this one
+            raise
         say("The losses of single pairs were not measured: there is not enough memory.")
         return None
-    named = islice(chain(ids, repeat(None)), len(first))
+    return [losses[place] for place in range(len(first))]
+
+
+def write_losses(path: Path, losses: Sequence[Loss] | None, ids: Iterable[str]) -> str | None:
+    """Write a JSON object a row without any text, and return the name of the file; None where nothing was measured.
+
+    `ids` are the pair ids of the rows.
+    """
+    if losses is None:
+        return None
+    named = zip(losses, chain(ids, repeat(None)), strict=False)
     with path.open("w", encoding="utf-8") as file:
-        for place, pair_id in enumerate(named):
-            loss, tokens = losses[place]
+        for (loss, tokens), pair_id in named:
             file.write(json.dumps({"pair_id": pair_id, "loss": loss, "tokens": tokens}) + "\n")
     return path.name
 
 
-def _losses(model: Any, tokenizer: Any, rows: Sequence[Any]) -> Iterator[tuple[int, tuple[float | None, int]]]:
+def _losses(model: Any, tokenizer: Any, rows: Sequence[Any]) -> Iterator[tuple[int, Loss]]:
     """By the place of each row, the mean loss of its trained tokens and their number; None where there are none."""
     import torch
 

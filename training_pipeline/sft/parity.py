@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import FAILED, SUCCEEDED, TrainingFailed
-from .program import set_environment
+from .program import set_environment, use_one_gpu
 
 
 def main(arguments: list[str]) -> int:
@@ -23,6 +23,7 @@ def main(arguments: list[str]) -> int:
     os.umask(0o077)
     config = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
     set_environment(model["source"] for model in (config["trained"], config["base"]) if model is not None)
+    use_one_gpu()
     try:
         found = parity(config)
     except TrainingFailed as error:

@@ -27,8 +27,10 @@ from .data import ChatFormat
 from .errors import TrainingFailed
 from .integrity import refuse_other_base_model, refuse_other_file, sha256
 from .pair_ids import pair_ids
+from .ranks import Ranks
 from .recipe import libraries, recipe
 from .run_dir import RunDir, read_json, write_json
+from .sharding import filled
 from .token_file import Counts, write_tokens
 from .trainer import Trainer
 
@@ -40,6 +42,7 @@ _MAY_CHANGE: Final = frozenset(
     {
         "mlflow",
         "checkpoint_minutes",
+        "sharding",
         "run_dir",
         "train_file",
         "validation_file",
@@ -70,17 +73,20 @@ class Prepared:
     recipe: dict[str, Any]
 
 
-def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepared:
-    """Load, tokenize and set up; `told` hears what is being done. Raises `TrainingFailed`; writes into `run` only."""
+def prepare(config: Config, run: RunDir, told: Callable[[str], None], ranks: Ranks | None = None) -> Prepared:
+    """Load, tokenize and set up; `told` hears what is being done. Raises `TrainingFailed`; writes into `run` only.
+
+    Of several processes all come here, and the first writes.
+    """
+    ranks = ranks or Ranks()
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     set_seed(config.seed)
-    claimed = _claim(config, run)
-    if base_model.is_folder(config.base_model):
-        refuse_other_base_model(Path(config.base_model), config.base_model_files)
+    claimed = ranks.from_first(lambda: _claim(config, run))
     told("loading the base model")
-    base = base_model.load(config, run, claimed.get("base_model_revision"))
-    write_json(run.identity, {**claimed, "base_model_revision": base.revision})
+    base = base_model.load(config, run, claimed.get("base_model_revision"), ranks)
+    if ranks.first:
+        write_json(run.identity, {**claimed, "base_model_revision": base.revision})
     chat = chat_format(base.tokenizer, config.base_model, date.fromisoformat(claimed["first_day"]))
     made_with = recipe(
         config,
@@ -92,21 +98,29 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None]) -> Prepare
         libraries=claimed["libraries"],
     )
     told("turning the pairs into tokens")
-    train_counts, train = _tokens(config.train_file, "train_file", config, run, chat)
-    validation_counts, validation = _tokens(config.validation_file, "validation_file", config, run, chat)
+    train_counts, train = _tokens(config.train_file, "train_file", config, run, chat, ranks)
+    validation_counts, validation = _tokens(config.validation_file, "validation_file", config, run, chat, ranks)
     # Whatever changed the files since they were claimed, these bytes were read.
     refuse_other_file("train_file", config.train_file, config.train_sha256, train_counts.sha256)
     refuse_other_file("validation_file", config.validation_file, config.validation_sha256, validation_counts.sha256)
     ends = _end_generation(base.model, chat.ends | train_counts.ends)
     steps_per_epoch = math.ceil(train_counts.examples / config.batch_size)
     planned = steps_per_epoch * config.epochs
+    arguments = _arguments(config, run, base, planned, ranks)
+    token = base.tokenizer.pad_token_id
+    divided = ranks.count > 1
     trainer = Trainer(
         model=base.model,
-        args=_arguments(config, run, base, planned),
-        train_dataset=train,
-        eval_dataset=validation,
+        args=arguments,
+        train_dataset=filled(train, arguments.per_device_train_batch_size * ranks.count, token) if divided else train,
+        eval_dataset=filled(validation, arguments.per_device_eval_batch_size * ranks.count, token)
+        if divided
+        else validation,
         processing_class=base.tokenizer,
-        peft_config=_lora(config),
+        peft_config=lora(config),
+        ranks=ranks,
+        examples=train_counts.examples,
+        batch=config.batch_size // config.gradient_accumulation_steps,
     )
     trainer.remove_callback(PrinterCallback)
     return Prepared(base, chat, train_counts, validation_counts, trainer, steps_per_epoch, planned, ends, made_with)
@@ -123,6 +137,8 @@ def _claim(config: Config, run: RunDir) -> dict[str, Any]:
     files = {"train_file": sha256(config.train_file), "validation_file": sha256(config.validation_file)}
     refuse_other_file("train_file", config.train_file, config.train_sha256, files["train_file"])
     refuse_other_file("validation_file", config.validation_file, config.validation_sha256, files["validation_file"])
+    if base_model.is_folder(config.base_model):
+        refuse_other_base_model(Path(config.base_model), config.base_model_files)
     identity: dict[str, Any] = {
         "settings": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
         **files,
@@ -149,16 +165,18 @@ def _end_generation(model: Any, ends: frozenset[int]) -> list[int]:
     return list(model.generation_config.eos_token_id)
 
 
-def _tokens(source: Path, name: str, config: Config, run: RunDir, chat: ChatFormat) -> tuple[Counts, Dataset]:
+def _tokens(
+    source: Path, name: str, config: Config, run: RunDir, chat: ChatFormat, ranks: Ranks
+) -> tuple[Counts, Dataset]:
     """Encode one file; the token ids stay on disk and are memory-mapped."""
     target = run.tokens / f"{name}.arrow"
     ids = pair_ids(config.manifest_file, name.removesuffix("_file"))
-    counts = write_tokens(source, name, chat, config.max_length, target, ids=ids)
+    counts = ranks.from_first(lambda: write_tokens(source, name, chat, config.max_length, target, ids=ids))
     return counts, Dataset.from_file(str(target))
 
 
-def _arguments(config: Config, run: RunDir, base: Base, planned_steps: int) -> SFTConfig:
-    micro_batch = config.batch_size // config.gradient_accumulation_steps
+def _arguments(config: Config, run: RunDir, base: Base, planned_steps: int, ranks: Ranks) -> SFTConfig:
+    micro_batch = math.ceil(config.batch_size // config.gradient_accumulation_steps / ranks.count)
     small = base.parameters <= _SMALL_PARAMETERS
     return SFTConfig(
         output_dir=str(run.checkpoints),
@@ -192,7 +210,8 @@ def _arguments(config: Config, run: RunDir, base: Base, planned_steps: int) -> S
     )
 
 
-def _lora(config: Config) -> LoraConfig | None:
+def lora(config: Config) -> LoraConfig | None:
+    """The adapters that are trained, None where the whole model is. Pure."""
     if config.method != "lora":
         return None
     return LoraConfig(

@@ -18,13 +18,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import checkpoints
+from . import checkpoints, devices
 from .base_model import is_local
 from .config import BadConfig, Config, read
 from .errors import BAD_CONFIG, DISK_FULL, FAILED, INTERRUPTED, STOPPED, SUCCEEDED, explain, scrubbed_traceback
 from .output import Masked, hush_libraries, say
+from .ranks import Ranks, lost_another
 from .run_dir import RunDir, Status, read_json, write_json
-from .stop import Stopped, StopRequest
+from .stop import SharedStop, Stopped, StopRequest
 
 
 def main(arguments: list[str]) -> int:
@@ -42,30 +43,45 @@ def main(arguments: list[str]) -> int:
     with contextlib.redirect_stderr(Masked(sys.stderr)):
         try:
             run.create()
-            return _run(config, run)
+            return _run(config, run, path)
         except Exception as error:  # noqa: BLE001  # the outermost place: every ending is told
             return fail(run, error)
 
 
-def _run(config: Config, run: RunDir) -> int:
+def _run(config: Config, run: RunDir, path: Path) -> int:
     earlier = read_json(run.result)
     if earlier and earlier["status"] == "succeeded":
         _clean_up(run)
         return SUCCEEDED
     run.result.unlink(missing_ok=True)
-    status = Status(run.status)
-    status.facts |= {key: value for key, value in (read_json(run.status) or {}).items() if key in status.facts}
+    status = Status.of(run)
     status.facts |= {"phase": "loading", "eta_seconds": None, "message": "starting"}
     stop = listen(run, status)
     status.write()
     set_environment([config.base_model])
     done = status.facts["step"]
     say(f"{'Going on with' if done else 'Starting'} the training of {config.model_name} from {config.base_model}.")
+    with importing():
+        count = devices.processes(config)
+    if count > 1:
+        from .launch import launch
+
+        return launch(path, run, count)
+    use_one_gpu()
+    return carry_out(config, run, status, stop)
+
+
+def carry_out(
+    config: Config, run: RunDir, status: Status, stop: StopRequest | SharedStop, ranks: Ranks | None = None
+) -> int:
+    """Train to the end in this process, which may be one of several; its exit code."""
     train = imported()
     try:
-        result = train(config, run, status, stop)
+        result = train(config, run, status, stop, ranks or Ranks())
     except Stopped:
         return stopped(run, status)
+    if result is None:  # the first process tells
+        return SUCCEEDED
     # From here on a stop comes too late: what is left takes no time.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
@@ -76,7 +92,7 @@ def _run(config: Config, run: RunDir) -> int:
     return SUCCEEDED
 
 
-def imported() -> Callable[[Config, RunDir, Status, StopRequest], dict[str, Any]]:
+def imported() -> Callable[[Config, RunDir, Status, StopRequest | SharedStop, Ranks], dict[str, Any] | None]:
     """The function that trains. Several seconds of imports: only now, when there is, or will be, something to train."""
     with importing():
         from .train import train
@@ -101,7 +117,10 @@ def set_environment(base_models: Iterable[str]) -> None:
     # Threads that wait by spinning take the cores from each other as soon as anything else runs: on a busy machine of
     # two cores a small model then trains ten times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # One process trains on one GPU; more would be wrapped in DataParallel, which TRL refuses.
+
+
+def use_one_gpu() -> None:
+    """One process works on one GPU; a model on more would be wrapped in DataParallel, which TRL refuses."""
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
 
 
@@ -120,7 +139,9 @@ def listen(run: RunDir, status: Status) -> StopRequest:
 
 
 def stopped(run: RunDir, status: Status) -> int:
-    """Tell that the program was stopped and may go on; its exit code. Writes."""
+    """Tell that the program was stopped and may go on; its exit code. Of several processes the first writes."""
+    if run.rank:
+        return STOPPED
     status.facts |= {"phase": "stopped", "eta_seconds": None, "message": "stopped on request"}
     status.write()
     say("Stopped on request.")
@@ -143,16 +164,20 @@ def _refuse(path: Path, problem: BadConfig) -> int:
     return BAD_CONFIG
 
 
-def fail(run: RunDir, error: Exception) -> int:
-    """Tell how the program failed; its exit code. Writes."""
+def fail(run: RunDir, error: Exception, *, together: bool = False) -> int:
+    """Tell how the program failed; its exit code. Writes.
+
+    Of several processes the first that fails tells, and none that only saw another one go.
+    """
+    if together and (lost_another(error) or not run.may_tell()):
+        return INTERRUPTED
     failure = explain(error, run.path)
     sys.stderr.write(scrubbed_traceback(error))
     sys.stderr.write(f"{failure.error}\n")
     run.release_reserve()
     if failure.error_type == DISK_FULL:
         checkpoints.discard_unfinished(run.checkpoints)
-    status = Status(run.status)
-    status.facts |= {key: value for key, value in (read_json(run.status) or {}).items() if key in status.facts}
+    status = Status.of(RunDir(run.path))
     status.facts |= {"phase": "failed", "eta_seconds": None, "message": failure.error}
     status.write()
     write_json(run.result, {"status": "failed", **asdict(failure)})

@@ -24,7 +24,7 @@ _LIBRARIES: Final = (
     "safetensors",
     "numpy",
 )
-#: Places, and what the record says of files and base model by itself.
+#: Places, on how many GPUs, and what the record says of files and base model by itself.
 _NO_CONFIGURATION: Final = frozenset(
     {
         "run_dir",
@@ -36,6 +36,7 @@ _NO_CONFIGURATION: Final = frozenset(
         "base_model_files",
         "base_model_revision",
         "mlflow",
+        "sharding",
     }
 )
 
@@ -95,5 +96,6 @@ def _then(before: str | None, now: str) -> str:
 
 def _device() -> str:
     if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+        count = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+        return (f"{count} x " if count > 1 else "") + torch.cuda.get_device_name()
     return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -104,8 +104,8 @@ def write_samples(
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def save_model(config: Config, run: RunDir, prepared: Prepared, report: dict[str, Any]) -> dict[str, str]:
-    """Write the whole model, all at once, to `run.model`: weights, tokenizer, card; LoRA adapters merged in and beside.
+def save_model(config: Config, run: RunDir, prepared: Prepared, report: dict[str, Any], model: Any) -> dict[str, str]:
+    """Write the whole `model` to `run.model`, all at once: weights, tokenizer, card; adapters merged in and beside.
 
     Returns the SHA-256 of every file under its name relative to `run.model`. Idempotent.
     """
@@ -113,7 +113,6 @@ def save_model(config: Config, run: RunDir, prepared: Prepared, report: dict[str
     for stale in (half_done, run.model):
         shutil.rmtree(stale, ignore_errors=True)
     half_done.mkdir()
-    model = prepared.trainer.model
     if config.method == "lora":
         model.save_pretrained(half_done / "adapter")
         (half_done / "adapter" / "README.md").unlink(missing_ok=True)  # PEFT's card says nothing of this model

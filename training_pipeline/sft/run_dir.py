@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -49,9 +51,10 @@ def finite(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class RunDir:
-    """Where everything of one run lies."""
+    """Where everything of one run lies. `rank` tells processes that train together apart: the first writes."""
 
     path: Path
+    rank: int = 0
 
     def create(self) -> None:
         """Make the directory (mode 0700), if need be, and the reserve. Idempotent."""
@@ -68,12 +71,12 @@ class RunDir:
     @property
     def status(self) -> Path:
         """Where the run is now; replaced atomically."""
-        return self.path / "status.json"
+        return self._own("status.json")
 
     @property
     def progress(self) -> Path:
         """The curve, one point a line; only ever grows."""
-        return self.path / "progress.jsonl"
+        return self._own("progress.jsonl")
 
     @property
     def result(self) -> Path:
@@ -125,6 +128,37 @@ class RunDir:
         """The weights with the lowest validation loss so far."""
         return self.path / "best.safetensors"
 
+    @property
+    def ranks(self) -> Path:
+        """What processes that train together need only while they do."""
+        return self.path / "ranks"
+
+    @property
+    def stop(self) -> Path:
+        """Is there once processes that train together were asked to stop."""
+        return self.ranks / "stop"
+
+    @property
+    def patient(self) -> Path:
+        """Is there while they take steps, and so see by themselves that they shall stop."""
+        return self.ranks / "patient"
+
+    def may_tell(self) -> bool:
+        """Whether this is the first of the processes that train together to fail; once only. Writes."""
+        try:
+            (self.ranks / "told").touch(exist_ok=False)
+        except OSError:  # another one, or the launcher has cleaned up behind them
+            return False
+        return True
+
+    def forget_ranks(self) -> None:
+        """Remove what processes that trained together left. Idempotent."""
+        shutil.rmtree(self.ranks, ignore_errors=True)
+
+    def _own(self, name: str) -> Path:
+        """What every process writes: of all but the first for nobody."""
+        return self.ranks / f"{self.rank}-{name}" if self.rank else self.path / name
+
 
 @dataclass(slots=True)
 class Status:
@@ -146,6 +180,13 @@ class Status:
     )
     written_at: float = 0.0
 
+    @classmethod
+    def of(cls, run: RunDir) -> Status:
+        """The state that an earlier process left, or a new one. Reads."""
+        status = cls(run.status)
+        status.facts |= {key: value for key, value in (read_json(run.status) or {}).items() if key in status.facts}
+        return status
+
     def tell(self, **facts: Any) -> None:
         """Take over `facts` and write them, at most twice a second within one phase."""
         changed = facts.get("phase", self.facts["phase"]) != self.facts["phase"]
@@ -163,11 +204,13 @@ class Progress:
     """The curve in `progress.jsonl`: append-only, so that readers may keep byte offsets of whole lines.
 
     No step of a curve (`add`) is written twice: after a resume, points that were already there are left out. A last
-    line that a crash cut in half is removed on opening; readers must take whole lines only.
+    line that a crash cut in half is removed on opening; readers must take whole lines only. Threads may share it.
     """
 
     def __init__(self, path: Path) -> None:
-        self._last_step: dict[str, int] = {}
+        #: The last step of each curve.
+        self.reached: dict[str, int] = {}
+        self._writing = threading.Lock()
         self.first: dict[str, float | None] = {}
         self.last: dict[str, float | None] = {}
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -182,23 +225,33 @@ class Progress:
 
     def add(self, name: str, step: int, value: float, *, epoch: float | None, tokens: int | None) -> None:
         """Append one point, unless the curve already reaches `step`; readers see it at once."""
-        if step <= self._last_step.get(name, -1):
+        if step <= self.reached.get(name, -1):
             return
         point = {"name": name, "step": step, "value": value, "epoch": epoch, "tokens": tokens, "time": time.time()}
         line = json.dumps(finite(point), allow_nan=False).encode() + b"\n"
-        while line:
-            line = line[os.write(self._descriptor, line) :]
+        with self._writing:
+            self._write(line)
         self._remember(name, step, finite(value))
 
     def note(self, name: str, step: int, value: float) -> None:
         """Append a point that is no part of a curve: it is written whatever was there before."""
-        self._last_step.pop(name, None)
+        self.reached.pop(name, None)
         self.add(name, step, value, epoch=None, tokens=None)
 
     def _remember(self, name: str, step: int, value: float | None) -> None:
         self.first.setdefault(name, value)
         self.last[name] = value
-        self._last_step[name] = step
+        self.reached[name] = step
+
+    def _write(self, line: bytes) -> None:
+        """Append a whole line, or nothing: what another thread appends next must begin a line of its own."""
+        size = os.fstat(self._descriptor).st_size
+        try:
+            while line:
+                line = line[os.write(self._descriptor, line) :]
+        except OSError:
+            os.ftruncate(self._descriptor, size)
+            raise
 
     def close(self) -> None:
         """Close the file."""

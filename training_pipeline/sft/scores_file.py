@@ -11,6 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .judge_summary import summed_up
 from .suite_pairs import KEYS
 
 #: The numbers of a pair; `models.evaluation.metrics` says what each is.
@@ -25,9 +26,14 @@ NUMBERS: Final = (
     "bits_per_byte",
     "answer_tokens",
     "stopped",
+    "judged_right",
 )
+#: What a pair has besides: of a judge, which model it was, and why it did not judge.
+WORDS: Final = ("length", "judged_by", "not_judged")
+#: What is in no file where nobody judged.
+JUDGED: Final = ["judged_right", "judged_by", "not_judged"]
 SCHEMA: Final = pa.schema(
-    [(name, pa.string()) for name in (*KEYS, "length")] + [(name, pa.float64()) for name in NUMBERS]
+    [(name, pa.string()) for name in (*KEYS, *WORDS)] + [(name, pa.float64()) for name in NUMBERS]
 )
 Key = tuple[str | None, str | None]
 
@@ -54,14 +60,17 @@ class ScoresFile:
         number = max((int(part.stem.rpartition("-")[2]) for part in self._parts()), default=0) + 1
         _write(pa.Table.from_pylist([dict(row) for row in rows], SCHEMA), self._part(number))
 
-    def publish(self, wanted: Collection[Key]) -> dict[str, Any]:
-        """Make one file of the scores of these pairs: its name, SHA-256 and number of pairs. Idempotent. Writes."""
+    def publish(self, wanted: Collection[Key], *, judge: bool = False) -> dict[str, Any]:
+        """Make one file of the scores of these pairs: its name, SHA-256 and number of pairs, and what came of the
+        judge where there was one. Idempotent. Writes.
+        """
         parts = [pq.read_table(part, schema=SCHEMA) for part in self._parts()]
         table = pa.concat_tables(parts) if parts else SCHEMA.empty_table()
         kept = table.filter(pa.array([key in wanted for key in _keys(table)], pa.bool_()))
+        kept, told = summed_up(kept) if judge else (kept.drop_columns(JUDGED), None)
         _write(kept.sort_by([(name, "ascending") for name in KEYS[:2]]), self.path)
         digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
-        return {"file": f"{self.folder.name}/{self.path.name}", "sha256": digest, "pairs": len(kept)}
+        return {"file": f"{self.folder.name}/{self.path.name}", "sha256": digest, "pairs": len(kept), "judge": told}
 
     def _part(self, number: int) -> Path:
         return self.folder / f"part-{self.role}-{number:06d}.parquet"

@@ -18,6 +18,7 @@ from .data import ChatFormat
 from .errors import TrainingFailed
 from .evaluate import BATCH, Answer
 from .integrity import folder_sha256
+from .judge import Judge, Judged
 from .scores_file import ScoresFile
 from .stop import Stopped, StopRequest
 from .suite_pairs import Asked, Pair, ask
@@ -89,11 +90,17 @@ def load(subject: Subject, work: Path) -> Loaded:
 
 
 def score(
-    loaded: Loaded, pairs: Sequence[Pair], scores: ScoresFile, stop: StopRequest, told: Callable[[int], None]
+    loaded: Loaded,
+    pairs: Sequence[Pair],
+    scores: ScoresFile,
+    stop: StopRequest,
+    told: Callable[[int], None],
+    judge: Judge | None = None,
 ) -> None:
     """Ask for the answer of every pair that has no scores yet, and keep its scores. Raises `Stopped` between batches.
 
-    `told` hears how many pairs are done. What the model answers is neither kept nor shown.
+    `told` hears how many pairs are done. What the model answers is neither kept nor shown; the judge reads it, where
+    there is one and it may read the pair.
     """
     choices = Choices(pairs)
     done = scores.done()
@@ -102,11 +109,13 @@ def score(
         if stop.asked:
             raise Stopped
         asked = [ask(pair, loaded.chat) for pair in left[start : start + BATCH]]
-        scores.add(list(_scores(loaded, asked, choices)))
+        scores.add(list(_scores(loaded, asked, choices, stop, judge)))
         told(len(pairs) - len(left) + start + len(asked))
 
 
-def _scores(loaded: Loaded, asked: Sequence[Asked], choices: Choices) -> Iterator[dict[str, Any]]:
+def _scores(
+    loaded: Loaded, asked: Sequence[Asked], choices: Choices, stop: StopRequest, judge: Judge | None
+) -> Iterator[dict[str, Any]]:
     can = [each for each in asked if each.question is not None]
     answers = evaluate.answer(
         loaded.model,
@@ -119,8 +128,19 @@ def _scores(loaded: Loaded, asked: Sequence[Asked], choices: Choices) -> Iterato
     losses = _losses(loaded, can)
     chosen = _chosen(loaded, can, losses, choices)
     by_key = {each.pair.key: found for each, *found in zip(can, answers, losses, chosen, strict=True)}
-    for each in asked:
-        yield _row(each, *by_key.get(each.pair.key, (None, None, None)))
+    found = [by_key.get(each.pair.key, (None, None, None)) for each in asked]
+    judged: Sequence[Judged | None] = [None] * len(asked)
+    if judge is not None:
+        given = {each.pair.key: text for each, text in zip(can, evaluate.texts(answers), strict=True)}
+        judged = judge.judge(asked, [given.get(each.pair.key) for each in asked], stop)
+    for each, scored, verdict in zip(asked, found, judged, strict=True):
+        yield _row(each, *scored) | _judged(verdict)
+
+
+def _judged(verdict: Judged | None) -> dict[str, Any]:
+    if verdict is None:
+        return {}
+    return {"judged_right": verdict.score, "not_judged": verdict.reason, "judged_by": verdict.model}
 
 
 def _row(asked: Asked, given: Answer | None, loss: float | None, chosen: float | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class Stopped(Exception):
@@ -26,3 +27,25 @@ class StopRequest:
             yield
         finally:
             self.patient = False
+
+
+@dataclass(slots=True)
+class SharedStop:
+    """The wish that processes which train together should stop, told by files: their launcher writes `stop_file`."""
+
+    stop_file: Path
+    patient_file: Path
+
+    @property
+    def asked(self) -> bool:
+        """Whether a stop was asked for. Reads."""
+        return self.stop_file.exists()
+
+    @contextmanager
+    def patiently(self) -> Iterator[None]:
+        """While this lasts, the launcher waits for the current step and its checkpoint. Each process comes here."""
+        self.patient_file.touch()
+        try:
+            yield
+        finally:
+            self.patient_file.unlink(missing_ok=True)

@@ -18,10 +18,11 @@ KEYS: Final = ("training_sheet_id", "pair_id", "classification", "canonical_labe
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A pair: what it is known by, and the chat that ends with the expert's answer."""
+    """A pair: what it is known by, the chat that ends with the expert's answer, and whether a judge may read it."""
 
     keys: dict[str, str | None]
     example: Example
+    may_be_judged: bool = False
 
     @property
     def key(self) -> tuple[str | None, str | None]:
@@ -58,14 +59,15 @@ class Asked:
 
 def read_pairs(path: Path) -> Iterator[Pair]:
     """The pairs in a staged file, line by line. Raises `TrainingFailed` for a line that is no chat. Reads only."""
-    keys: list[dict[str, str | None]] = []
+    keys: list[tuple[dict[str, str | None], bool]] = []
 
     def heard(line: bytes) -> None:
         row: dict[str, Any] = json.loads(line)
-        keys.append({name: row.get(name) for name in KEYS})
+        keys.append(({name: row.get(name) for name in KEYS}, row.get("may_be_judged") is True))
 
     for example in read_examples(path, "questions", heard):
-        yield Pair(keys.pop(), example)
+        known, may_be_judged = keys.pop()
+        yield Pair(known, example, may_be_judged)
 
 
 def ask(pair: Pair, chat: ChatFormat) -> Asked:

@@ -44,9 +44,10 @@ def _worked(told: dict[str, Any], result_dir: Path, work: Path) -> int:
     made = False
     try:
         _require_volume(result_dir)
-        _require_gpus(told)
+        gpus = _require_gpus(told)
         made = name is not None and require_registry(name)
-        config = _fetched(told, work)
+        # A model of several GPUs is divided among all that were paid for, whether or not one would hold it.
+        config = _fetched(told, work, sharding="always" if gpus > 1 else "auto")
         code = program.main([str(config)])
         result = _result(work / "run")
         if code == SUCCEEDED:
@@ -82,9 +83,9 @@ def _require_volume(result_dir: Path) -> None:
         ) from error
 
 
-def _fetched(told: dict[str, Any], work: Path) -> Path:
+def _fetched(told: dict[str, Any], work: Path, *, sharding: str) -> Path:
     """The program's configuration, with the dataset on this worker's disk and proved to be what was uploaded."""
-    config = {**told["config"], "run_dir": str(work / "run"), "mlflow": _mlflow()}
+    config = {**told["config"], "run_dir": str(work / "run"), "sharding": sharding, "mlflow": _mlflow()}
     for key, file in told["files"].items():
         source, target = Path(file["path"]), work / Path(file["path"]).name
         shutil.copyfile(source, target)
@@ -99,19 +100,18 @@ def _fetched(told: dict[str, Any], work: Path) -> Path:
     return path
 
 
-def _require_gpus(told: dict[str, Any]) -> None:
-    """Let the program use every GPU of the machine; raises `TrainingFailed` where it has fewer than were asked for.
+def _require_gpus(told: dict[str, Any]) -> int:
+    """The GPUs of this machine; raises `TrainingFailed` where it has fewer than were asked for.
 
     Without any only the built-in model is trained, which proves the pipeline.
     """
     found, wanted = _gpus(), told.get("gpus") or 0
     if found < wanted and (found or told["config"]["base_model"] != BUILTIN_TINY):
         raise TrainingFailed(
-            f"The worker has {found} GPUs, and {wanted} were asked for: it would train slower than what is paid for, "
+            f"The worker has {found} GPUs, and {wanted} were requested: it would train slower than what is paid for, "
             "or not at all. Create the job again; if it recurs, the image lacks CUDA or the accelerator is another one."
         )
-    if found:
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(found))))
+    return found
 
 
 def _gpus() -> int:

@@ -143,13 +143,13 @@ class _Loader(yaml.SafeLoader):
             raise yaml.MarkedYAMLError(problem=message, problem_mark=node.start_mark) from None
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuses a key that stands twice, where YAML would silently keep the last one."""
+        """Refuses a key that appears twice, where YAML would silently keep the last one."""
         seen: set[object] = set()
         for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, str | int) and key in seen:
                 shown = _shortened(repr(key) if isinstance(key, str) else f"'{key}'")
-                raise yaml.MarkedYAMLError(problem=f"the key {shown} stands twice", problem_mark=key_node.start_mark)
+                raise yaml.MarkedYAMLError(problem=f"the key {shown} appears twice", problem_mark=key_node.start_mark)
             if isinstance(key, str | int):
                 seen.add(key)
         return super().construct_mapping(node, deep=deep)

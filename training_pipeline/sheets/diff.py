@@ -11,7 +11,7 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from training_pipeline.domain.rules.rendering import row_hash
+from training_pipeline.domain.rules.examples.rendering import row_hash
 from training_pipeline.sheets.base import OpenSheet
 
 #: What may have changed, in the order in which it is told, and what that means.

@@ -13,8 +13,8 @@ from uuid import uuid4
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.engine_words import DUCKDB
-from training_pipeline.domain.rules.rendering import rendered
+from training_pipeline.domain.rules.examples.rendering import rendered
+from training_pipeline.domain.rules.text.dialects import DUCKDB
 from training_pipeline.sheets.plan import Dialect, Plan
 
 DUCKDB_SQL: Final = Dialect("duckdb", DUCKDB, rendered)

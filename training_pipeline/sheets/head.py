@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.domain.training_sheet import SUITE_NAME, Reference, SheetStatus, TrainingSheet
 from training_pipeline.domain.usage import DataClassification, Use
 from training_pipeline.domain.validation import problems_from_validation

@@ -15,7 +15,7 @@ import ibis.expr.schema as sch
 import ibis.expr.types as ir
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.engine_words import EngineWords
+from training_pipeline.domain.rules.text.dialects import EngineWords
 
 #: What the names of tables begin with in the SQL of a plan. No rule writes it into a text.
 _MARK: Final = "of the plan: "

@@ -17,7 +17,7 @@ from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs import new_job
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 from training_pipeline.training_jobs.urls import Addresses
 
 URL = "https://train.example.org"

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -99,9 +99,9 @@ def free_port() -> int:
 
 
 class Serving:
-    """A `training-pipeline serve` of its own, on an installation that is there."""
+    """A `training-pipeline serve` of its own, on an installation that is there; `main` runs the command line."""
 
-    def __init__(self, environment: dict[str, str], log: Path, **values: str) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, *, main: Sequence[str] = MAIN, **values: str) -> None:
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         named = {f"TRAINING_PIPELINE_{name.upper()}": value for name, value in values.items()}
@@ -109,12 +109,13 @@ class Serving:
         inherited = {name: value for name, value in environment.items() if name != "PYTEST_CURRENT_TEST"}
         self._environment = {**inherited, **named, "TRAINING_PIPELINE_API_PORT": str(self.port)}
         self._log = log
+        self._main = main
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([*MAIN, "serve"], env=self._environment, stdout=log, stderr=log)
+            self._process = subprocess.Popen([*self._main, "serve"], env=self._environment, stdout=log, stderr=log)
         until(self._answers, seconds=90, what="an answer of the server")
 
     def stop(self, sign: int = signal.SIGTERM) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 from training_pipeline.app.container import Services
 from training_pipeline.backends.asking import AskedModel
+from training_pipeline.backends.judging import JudgedAnswers, JudgeOrder
+from training_pipeline.domain.usage import DataClassification
 from training_pipeline.models.evaluation import records
+from training_pipeline.models.evaluation.judges import Judging
 from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus, StoredFigure
 from training_pipeline.testing.local_backend import until
 from training_pipeline.testing.small_sheet import rows, write_sheet
@@ -30,7 +33,7 @@ def make_suite(services: Services, count: int = 60) -> None:
     services.suites.create(SUITE, ["held-out"], created_by="ada")
 
 
-def over(services: Services, evaluation: Evaluation) -> Evaluation:
+def over(services: Services, evaluation: Evaluation, *, seconds: float = 20.0) -> Evaluation:
     """The evaluation at its end, carried on as the sensor does."""
 
     def look() -> Evaluation | None:
@@ -39,7 +42,24 @@ def over(services: Services, evaluation: Evaluation) -> Evaluation:
         now = next(each for each in found if each.id == evaluation.id)
         return None if now.status in ACTIVE else now
 
-    return until(look, f"the end of {evaluation.id}")
+    return until(look, f"the end of {evaluation.id}", seconds=seconds)
+
+
+def judging(**answers: Any) -> Judging:
+    """A judge of 57 answers of `triage` 2, as it is on record."""
+    order = JudgeOrder(
+        name="house",
+        url="https://models.example.org/v1",
+        model="judge-7b",
+        key_env="JUDGE_KEY",
+        seconds=60.0,
+        at_once=4,
+        max_tokens=256,
+        pauses=(1.0, 2.0),
+    )
+    found = {"judged": 50, "not_sent": 5, "not_judged": {"no_verdict": 2}, "agreed": 45, "missing": None, **answers}
+    tuned = JudgedAnswers.model_validate({"prompt_version": "1", "models": ["judge-7b-2026"], **found})
+    return Judging(order=order, max_classification=DataClassification.PUBLIC, answers={"tuned": tuned})
 
 
 def stored_evaluation(job_id: str, status: EvaluationStatus = EvaluationStatus.SUCCEEDED) -> Evaluation:

@@ -11,7 +11,7 @@ from training_pipeline.backends.handles import Handle
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.testing.jobs import ScriptedBackend, point
 from training_pipeline.training_jobs.store import lineage, metrics
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 
 API = "/api/v1/training"
 JOBS = f"{API}/jobs"

@@ -10,12 +10,12 @@ import ibis.expr.types as ir
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.comparison import Comparison
-from training_pipeline.domain.rules.engine_words import DUCKDB
+from training_pipeline.domain.rules.examples.rendering import rendered
 from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.neighbours import judge_together
-from training_pipeline.domain.rules.normal_form import normal_form_table
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.rules.rendering import rendered
+from training_pipeline.domain.rules.text.dialects import DUCKDB
+from training_pipeline.domain.rules.text.normal_form import normal_form_table
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.testing.pairs import Row, arrow
 

@@ -1,7 +1,8 @@
 """A program in the place of the one that asks models: it reads the questions, and says how right each model is.
 
 `python stand_in_evaluation.py BEHAVIOUR CONFIG.json`; the behaviour is JSON: `right`, the share of right answers by
-role, and `hang`, whether it waits until it is ended.
+role, and `hang`, whether it waits until it is ended. Where there is a judge, that says what exact match says, of the
+pairs that it may read; `judge_missing` is why it did not.
 """
 
 from __future__ import annotations
@@ -37,12 +38,29 @@ def main(behaviour: dict[str, Any], config: dict[str, Any]) -> None:
             {**{key: pair[key] for key in keys}, "length": "0 to 4 words", "exact_match": float(place < right)}
             for place, pair in enumerate(asked)
         ]
-        schema = pa.schema([(name, pa.string()) for name in (*keys, "length")] + [("exact_match", pa.float64())])
+        numbers = ["exact_match", "judged_right"] if "judge" in config else ["exact_match"]
+        missing = behaviour.get("judge_missing")
+        for row, pair in zip(rows, asked, strict=True):
+            row["judged_right"] = row["exact_match"] if pair.get("may_be_judged", False) and missing is None else None
+        texts = [(name, pa.string()) for name in (*keys, "length")]
+        schema = pa.schema(texts + [(name, pa.float64()) for name in numbers])
         path = run / "scores" / f"{model['role']}.parquet"
         pq.write_table(pa.Table.from_pylist(rows, schema), path)
         path.chmod(0o600)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         scores[model["role"]] = {"file": f"scores/{path.name}", "sha256": digest, "pairs": len(rows)}
+        if "judge" in config:
+            judged = sum(row["judged_right"] is not None for row in rows)
+            sent = sum(pair.get("may_be_judged", False) for pair in asked)
+            scores[model["role"]]["judge"] = {
+                "prompt_version": "1",
+                "models": [config["judge"]["model"]] if judged else [],
+                "judged": judged,
+                "not_sent": len(rows) - sent,
+                "not_judged": {missing: sent} if missing else {},
+                "agreed": judged,
+                "missing": missing,
+            }
     (run / "result.json").write_text(json.dumps({"status": "succeeded", "scores": scores}), encoding="utf-8")
 
 

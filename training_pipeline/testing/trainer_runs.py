@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from training_pipeline.backends.metric_point import SYSTEM
 from training_pipeline.testing.triage import triage_pairs, write_jsonl
 
 #: Small enough for a start of the trainer to be little more than its imports.
@@ -68,14 +69,22 @@ class Run:
         return json.loads((self.run_dir / name).read_text(encoding="utf-8"))
 
     def points(self) -> list[dict[str, Any]]:
-        """The points of the curve so far."""
+        """The points of the curves so far."""
+        return [point for point in self._progress() if not point["name"].startswith(SYSTEM)]
+
+    def samples(self) -> list[dict[str, Any]]:
+        """The points of the samples of the machine so far."""
+        return [point for point in self._progress() if point["name"].startswith(SYSTEM)]
+
+    def _progress(self) -> list[dict[str, Any]]:
         lines = (self.run_dir / "progress.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines]
 
     def step(self) -> int:
         """The last step in the curve so far."""
         path = self.run_dir / "progress.jsonl"
-        return max((point["step"] for point in self.points()), default=0) if path.exists() else 0
+        points = self.points() if path.exists() else []
+        return max((point["step"] for point in points if not point["name"].startswith("system/")), default=0)
 
 
 def new_run(folder: Path, rows: list[dict[str, Any]] | None = None, **settings: Any) -> Run:

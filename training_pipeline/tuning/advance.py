@@ -1,5 +1,8 @@
 """What a study needs next: take up ended trials, stop hopeless ones, start new ones, end.
 
+Where a suite chooses, a trial runs until its model is evaluated. At the end the best one is evaluated on pairs that did
+not choose it.
+
 Write before you call: a configuration is on record before its job is created, and a trial's job is stored in one
 transaction with the trial; that a trial is to stop is on record before its job is cancelled. Every step looks at what
 is on record, so that whoever advances a study after a death, at whatever line, goes on where that one was.
@@ -8,7 +11,7 @@ is on record, so that whoever advances a study after a death, at whatever line, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -25,7 +28,7 @@ from training_pipeline.domain.errors import (
     SplitRefused,
 )
 from training_pipeline.domain.estimate.estimate import Estimate
-from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
 from training_pipeline.domain.study import (
     LIVE_TRIALS,
     Study,
@@ -40,12 +43,17 @@ from training_pipeline.domain.study import (
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
+from training_pipeline.models.evaluation.records import ACTIVE
 from training_pipeline.sheets.base import TrainingSheetSource
-from training_pipeline.training_jobs.lifecycle.service import ESTIMATE, JobService
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.lifecycle.service import JobService
+from training_pipeline.training_jobs.store.estimates import ESTIMATE
+from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import optimizer, records
+from training_pipeline.tuning.objective import sign_of
 from training_pipeline.tuning.optimizer import Told
 from training_pipeline.tuning.outcome import in_words, ordinal, outcome_of
+from training_pipeline.tuning.scoring import Scoring
 
 #: What ends a study at once, for its next trial would be told the same, or be trained on other pairs.
 OF_THE_SHEET: Final = frozenset(
@@ -66,11 +74,12 @@ class Advance:
         database: Database,
         jobs: JobService,
         source: TrainingSheetSource,
+        scoring: Scoring,
         *,
         clock: Callable[[], datetime] = records.now,
     ) -> None:
         self._store, self._database, self._jobs, self._source = store, database, jobs, source
-        self._clock = clock
+        self._scoring, self._clock = scoring, clock
 
     def all(self) -> int:
         """Carry on every study that has not ended; how many there are. One that cannot be stops no other."""
@@ -92,11 +101,14 @@ class Advance:
         return records.get(self._store, name)
 
     def _advance(self, study: Study) -> None:
+        trained: set[int] = set()
         for trial in records.trials_of(self._store, study.name):
             if trial.status is TrialStatus.RUNNING and trial.job_id is not None:
-                self._settle(study, trial, self._store.get(trial.job_id))
+                job = self._store.get(trial.job_id)
+                self._settle(study, trial, job)
+                trained |= {trial.number} if job.status in TERMINAL else set()
         if study.status is StudyStatus.RUNNING:
-            self._judge(study)
+            self._judge(study, besides=trained)
             self._end_where_due(study)
         self._start(study.name)
         self._wind_up(study.name)
@@ -106,12 +118,10 @@ class Advance:
         digest = job.data.dataset_digest
         strange = digest is not None and records.use_dataset(self._store, study.name, digest) != digest
         if job.status in TERMINAL:
-            values = outcome_of(trial, job)
-            if strange and values["status"] is TrialStatus.SUCCEEDED:
-                said = "It was trained on other pairs than the trials before it: the sheet has changed."
-                values = {"status": TrialStatus.FAILED, "cause": OTHER_PAIRS, "message": said}
+            values = self._outcome(study, trial, job, strange=strange)
             running = {"status": TrialStatus.RUNNING, "pruned_at": trial.pruned_at}
-            records.change_trial(self._store, trial, values, where=running)
+            if values is not None:
+                records.change_trial(self._store, trial, values, where=running)
         elif strange:
             self._cancel(trial, "the sheet has changed: its pairs are not those of the study")
         if strange:
@@ -120,12 +130,30 @@ class Advance:
         elif trial.pruned_at is not None and job.status not in TERMINAL:
             self._cancel(trial, trial.message)  # told to stop, by one who died before asking the job to
 
-    def _judge(self, study: Study) -> None:
+    def _outcome(self, study: Study, trial: Trial, job: TrainingJob, *, strange: bool) -> dict[str, Any] | None:
+        """What came of a trial whose job is over; None while it is being evaluated, or cannot be just now."""
+        if strange and job.status is JobStatus.SUCCEEDED:
+            said = "It was trained on other pairs than the trials before it: the sheet has changed."
+            return {"status": TrialStatus.FAILED, "cause": OTHER_PAIRS, "message": said}
+        if study.request.objective == "val_loss" or job.status is not JobStatus.SUCCEEDED:
+            return outcome_of(trial, job)
+        try:
+            values = self._scoring.outcome(study, trial)
+        except PipelineError as error:
+            if error.recurs:
+                return {"status": TrialStatus.FAILED, "cause": error.code, "message": in_words(error)}
+            self._waits_or_ends(study, error)
+            return None
+        if study.message:
+            records.change(self._store, study.name, {"message": ""}, status=StudyStatus.RUNNING)
+        return values
+
+    def _judge(self, study: Study, *, besides: Collection[int]) -> None:
         """Tell trials that have no hope to stop: each of their evaluations is judged once, in order."""
         trials = records.trials_of(self._store, study.name)
         curves = records.curves(self._store, trials)
         told = [Told(trial, curves.get(trial.number, ())) for trial in trials]
-        judged = [one for one in told if _is_judged(one)]
+        judged = [one for one in told if _is_judged(one) and one.trial.number not in besides]
         for one, at in zip(judged, optimizer.stop_after(study.request, told, judged), strict=True):
             trial = one.trial
             values: dict[str, Any] = {"judged": at or len(one.curve)}
@@ -249,14 +277,33 @@ class Advance:
                 records.change_trial(self._store, trial, said, where={"status": TrialStatus.ASKED})
             elif trial.status is TrialStatus.RUNNING and study.cancels:
                 self._cancel(trial, f"the study {name} ends: {study.why}")
+                self._stop_scoring(study, trial)
         trials = records.trials_of(self._store, name)
         if any(trial.status in LIVE_TRIALS for trial in trials):
             return
         outcome, why = study.outcome or StudyStatus.FINISHED, study.why
-        if outcome is StudyStatus.FINISHED and best_of(trials) is None:
+        best = best_of(trials, sign=sign_of(study.request))
+        if outcome is StudyStatus.FINISHED and best is None:
             outcome, why = StudyStatus.FAILED, f"{why}; no trial has succeeded"
+        if outcome is not StudyStatus.FAILED and best is not None and not self._reported(study, best):
+            return
         values = {"status": outcome, "outcome": outcome, "why": why, "message": "", "ended_at": self._clock()}
         records.change(self._store, name, values, status=StudyStatus.ENDING)
+
+    def _reported(self, study: Study, best: Trial) -> bool:
+        """Whether it has been said how good the best trial is, as far as that can be said; else sees to it."""
+        suite = study.request.suite
+        if suite is None:
+            return True
+        try:
+            if self._scoring.report(study, best).status not in ACTIVE:
+                return True
+            waits = f"Trial {best.number}, the best one, is evaluated on the suite {suite}."
+        except PipelineError as error:
+            waits = error.message
+        if study.message != waits:
+            records.change(self._store, study.name, {"message": waits}, status=StudyStatus.ENDING)
+        return False
 
     def _end(self, study: Study, outcome: StudyStatus, why: str, *, cancels: bool = False) -> None:
         """Start no more trials. Trials that run go on as any job does, unless they are cancelled."""
@@ -271,6 +318,15 @@ class Advance:
             self._jobs.cancel(trial.job_id, actor=SYSTEM, reason=reason)
         except PipelineError as error:
             _log.info("the job of trial %s of %s was not cancelled: %s", trial.number, trial.study, error.code)
+
+    def _stop_scoring(self, study: Study, trial: Trial) -> None:
+        """Have the evaluation of a trial stopped, where it is being evaluated."""
+        if study.request.objective == "val_loss":
+            return
+        try:
+            self._scoring.cancel(study, trial)
+        except PipelineError as error:
+            _log.info("the evaluation of trial %s of %s was not cancelled: %s", trial.number, trial.study, error.code)
 
 
 def _is_judged(one: Told) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from training_pipeline.domain.study import IntSearch, Search, StudyRequest, Trial, TrialStatus, WordSearch
 from training_pipeline.domain.study_space import combinations, every, key_of
+from training_pipeline.tuning.objective import sign_of
 
 if TYPE_CHECKING:
     import optuna
@@ -52,6 +53,7 @@ def ask(request: StudyRequest, told: Sequence[Told], number: int) -> dict[str, A
 def stop_after(request: StudyRequest, told: Iterable[Told], judged: Sequence[Told]) -> list[int | None]:
     """After which evaluation the pruner stops each trial, the first being 1; None where it may go on. Pure.
 
+    It judges by the validation loss, also where a suite chooses: that has a score once a trial has ended.
     Evaluations that were judged before are not judged again.
     """
     if request.pruner.kind == "none" or not judged:
@@ -60,7 +62,7 @@ def stop_after(request: StudyRequest, told: Iterable[Told], judged: Sequence[Tol
 
     def stops(one: Told, evaluation: int) -> bool:
         until = Told(one.trial, one.curve[:evaluation])
-        return study.pruner.prune(study, _frozen(until, distributions))
+        return study.pruner.prune(study, _frozen(until, distributions, 1))
 
     fresh = (range(one.trial.judged + 1, len(one.curve) + 1) for one in judged)
     return [next((at for at in each if stops(one, at)), None) for one, each in zip(judged, fresh, strict=True)]
@@ -110,11 +112,13 @@ def _study(request: StudyRequest, told: Iterable[Told], *, seed: int = 0) -> opt
     )
     study = optuna.create_study(direction="minimize", sampler=sampler, pruner=pruner)
     distributions = _distributions(request.space.searched)
-    study.add_trials([_frozen(one, distributions) for one in told])
+    sign = sign_of(request)
+    study.add_trials([_frozen(one, distributions, sign) for one in told])
     return study
 
 
-def _frozen(told: Told, distributions: dict[str, Any]) -> optuna.trial.FrozenTrial:
+def _frozen(told: Told, distributions: dict[str, Any], sign: int) -> optuna.trial.FrozenTrial:
+    """A trial as Optuna has it. Less is better there, so a score of which more is has its sign turned."""
     import optuna
 
     states = optuna.trial.TrialState
@@ -124,7 +128,7 @@ def _frozen(told: Told, distributions: dict[str, Any]) -> optuna.trial.FrozenTri
         TrialStatus.SUCCEEDED: states.COMPLETE,
         TrialStatus.PRUNED: states.PRUNED,
     }.get(told.trial.status, states.FAIL)
-    value = told.trial.value
+    value = None if told.trial.value is None else sign * told.trial.value
     if state is states.PRUNED:  # as Optuna's own `tell` does
         value = told.curve[-1] if told.curve else None
     return optuna.trial.create_trial(

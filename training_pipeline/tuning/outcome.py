@@ -13,7 +13,7 @@ _ENDED: Final = {JobStatus.SUCCEEDED: TrialStatus.SUCCEEDED, JobStatus.CANCELLED
 
 
 def outcome_of(trial: Trial, job: TrainingJob) -> dict[str, Any]:
-    """What a trial came to whose job is over. Pure."""
+    """What a trial came to whose job is over, where the validation loss is what counts. Pure."""
     if job.status is JobStatus.CANCELLED and trial.pruned_at is not None:
         return {"status": TrialStatus.PRUNED}
     status = _ENDED.get(job.status, TrialStatus.FAILED)

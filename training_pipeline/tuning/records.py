@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,11 +13,36 @@ from sqlalchemy.dialects.postgresql import insert
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.study import LIVE_STUDIES, Study, StudyStatus, Trial, TrialStatus
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.tables import training_job_metrics
+from training_pipeline.training_jobs.store.notify import announce
+from training_pipeline.training_jobs.store.tables import training_job_metrics, training_jobs
 from training_pipeline.tuning.tables import studies, study_trials
 
 #: Lists show so many studies at most.
 MOST_LISTED: Final = 200
+_SHEET: Final = studies.c.request["job"]["training_sheet_id"].astext
+_CREATOR: Final = studies.c.created_by
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFacets:
+    """The values that studies may be filtered by."""
+
+    training_sheet_ids: tuple[str, ...]
+    creators: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What the job of a trial has done so far."""
+
+    steps: int | None
+    planned_steps: int | None
+    seconds: float | None
+
+
+def topic(name: str) -> str:
+    """What is announced where a study or a trial changes, among the ids of jobs: no id has a colon. Pure."""
+    return f"study:{name}"
 
 
 def add(store: JobStore, study: Study) -> Study:
@@ -29,6 +55,7 @@ def add(store: JobStore, study: Study) -> Study:
     }
     with store.begin() as connection:
         connection.execute(insert(studies).values(values).on_conflict_do_nothing())
+        announce(connection, topic(study.name))
     return get(store, study.name)
 
 
@@ -47,11 +74,30 @@ def get(store: JobStore, name: str) -> Study:
     return found
 
 
-def latest(store: JobStore) -> list[Study]:
-    """The newest studies, `MOST_LISTED` at most. Reads only."""
+def latest(
+    store: JobStore,
+    *,
+    statuses: Collection[StudyStatus] = (),
+    training_sheet_id: str | None = None,
+    created_by: str | None = None,
+) -> list[Study]:
+    """The newest studies that match, `MOST_LISTED` at most. Reads only."""
     query = select(studies).order_by(studies.c.created_at.desc(), studies.c.name).limit(MOST_LISTED)
+    if statuses:
+        query = query.where(studies.c.status.in_(statuses))
+    if training_sheet_id is not None:
+        query = query.where(training_sheet_id == _SHEET)
+    if created_by is not None:
+        query = query.where(studies.c.created_by == created_by)
     with store.begin() as connection:
         return [Study.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def facets(store: JobStore) -> StudyFacets:
+    """The values that studies may be filtered by. Reads only."""
+    with store.begin() as connection:
+        found = [connection.execute(select(one).distinct().order_by(one)).scalars() for one in (_SHEET, _CREATOR)]
+        return StudyFacets(*(tuple(values) for values in found))
 
 
 def live(store: JobStore) -> list[str]:
@@ -65,6 +111,7 @@ def change(store: JobStore, name: str, values: Mapping[str, Any], *, status: Stu
     """Set columns of a study that is in `status`; whether it was. Writes."""
     where = (studies.c.name == name, studies.c.status == status)
     with store.begin() as connection:
+        announce(connection, topic(name))
         return connection.execute(update(studies).where(*where).values(dict(values))).rowcount == 1
 
 
@@ -123,6 +170,7 @@ def change_trial(store: JobStore, trial: Trial, values: Mapping[str, Any], *, wh
     ends = values.get("status") not in (None, TrialStatus.ASKED, TrialStatus.RUNNING)
     dated = {**values, **({"ended_at": func.clock_timestamp()} if ends else {})}
     with store.begin() as connection:
+        announce(connection, topic(trial.study))
         return connection.execute(query.values(dated)).rowcount == 1
 
 
@@ -148,6 +196,17 @@ def curves(store: JobStore, trials: Sequence[Trial]) -> dict[int, tuple[float, .
         for job_id, loss in connection.execute(query):
             found.setdefault(by_job[job_id], []).append(loss)
     return {number: tuple(losses) for number, losses in found.items()}
+
+
+def efforts(store: JobStore, trials: Sequence[Trial]) -> dict[int, Effort]:
+    """What the job of each trial has done so far, by the trial's number. Reads only."""
+    by_job = {trial.job_id: trial.number for trial in trials if trial.job_id is not None}
+    table = training_jobs.c
+    query = select(table.id, table.current_step, table.planned_steps, table.duration_seconds).where(
+        table.id.in_(by_job)
+    )
+    with store.begin() as connection:
+        return {by_job[job_id]: Effort(*done) for job_id, *done in connection.execute(query)}
 
 
 def now() -> datetime:

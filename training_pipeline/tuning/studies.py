@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,47 +24,80 @@ from training_pipeline.domain.study import (
 )
 from training_pipeline.domain.study_space import middle, probes, problems_of
 from training_pipeline.domain.training_config import JobRequest
+from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
+from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor
 from training_pipeline.training_jobs.lifecycle.service import JobService
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import records
-from training_pipeline.tuning.optimizer import Told, importances
+from training_pipeline.tuning.mattered import Importances, WhatMattered
+from training_pipeline.tuning.objective import Objectives, sign_of
+from training_pipeline.tuning.optimizer import Told
+from training_pipeline.tuning.records import Effort, StudyFacets
+from training_pipeline.tuning.scoring import Scoring, figure_of
 
 
 @dataclass(frozen=True, slots=True)
 class StudyDetails:
-    """A study with its trials, their curves, the best of them, and how much each key mattered."""
+    """A study with its trials: their curves, what their jobs have done, the best, how good it is, and what mattered."""
 
     study: Study
     trials: list[Trial]
     curves: dict[int, tuple[float, ...]]
+    efforts: dict[int, Effort]
     best: Trial | None
-    importances: dict[str, float]
+    #: Of the best trial, on pairs that did not choose it; None where there is none.
+    report: Evaluation | None
+    importances: Importances
 
 
 class Studies:
     """Creates, finds and ends studies. It starts no trial itself."""
 
-    def __init__(self, store: JobStore, jobs: JobService, backend: FineTuningBackend) -> None:
+    def __init__(
+        self, store: JobStore, jobs: JobService, backend: FineTuningBackend, objectives: Objectives, scoring: Scoring
+    ) -> None:
         self._store, self._jobs, self._backend = store, jobs, backend
+        self._mattered = WhatMattered()
+        self._objectives, self._scoring = objectives, scoring
 
     def create(self, request: StudyRequest, *, created_by: str) -> Study:
         """Store a study that runs; again with the same request: the one that is there.
 
-        One trial in the middle of the space is planned, as a dry run. Raises `InvalidRequest` with every problem,
-        `Conflict` where the name is taken, and what planning a job raises: `GateRefused`, `SplitRefused`, `NotFound` …
+        Raises what `plan` does.
         """
         taken = records.find(self._store, request.name)
         if taken is not None:
             return _same(taken, request)
+        estimate = self.plan(request).estimate
+        study = Study(
+            name=request.name,
+            request=request,
+            status=StudyStatus.RUNNING,
+            created_by=created_by,
+            created_at=records.now(),
+            split_predecessor=chosen_predecessor(self._store, request.job),
+            estimate=estimate,
+        )
+        return _same(records.add(self._store, study), request)
+
+    def plan(self, request: StudyRequest) -> DryRun:
+        """The dry run of one trial in the middle of the space, with a look at the suite; stores nothing.
+
+        Raises `InvalidRequest` with every problem, `Conflict` where the name is taken by another study, and what
+        planning a job raises: `GateRefused`, `SplitRefused`, `NotFound` …
+        """
+        taken = records.find(self._store, request.name)
+        if taken is not None:
+            _same(taken, request)
         problems = problems_of(request)
         sound = not problems
         base = self._base(request, at_middle=sound)
         problems += self._refused(request) if sound else []
-        estimate = None
+        plan = None
         try:
             plan = self._jobs.plan(base)
-            estimate = plan.estimate
             if plan.config.method == "full" and "method" not in request.space.searched:
                 problems += [
                     FieldProblem(f"/space/{name}", "no_effect", "changes nothing: this base model is trained in full")
@@ -80,25 +113,30 @@ class Studies:
         except PipelineError:
             if not problems:
                 raise
-        problems += _of_budget(request, estimate)
-        if problems or estimate is None:
+        problems += _of_budget(request, None if plan is None else plan.estimate)
+        if plan is not None:
+            problems += self._objectives.problems_of(request)
+        if problems or plan is None:
             raise InvalidRequest("The study cannot be created.", problems=_once(problems))
-        study = Study(
-            name=request.name,
-            request=request,
-            status=StudyStatus.RUNNING,
-            created_by=created_by,
-            created_at=records.now(),
-            split_predecessor=chosen_predecessor(self._store, request.job),
-            estimate=estimate,
-        )
-        return _same(records.add(self._store, study), request)
+        return plan
 
-    def latest(self) -> list[tuple[Study, list[Trial]]]:
-        """The newest studies with their trials. Reads only."""
-        found = records.latest(self._store)
+    def latest(
+        self,
+        *,
+        statuses: Collection[StudyStatus] = (),
+        training_sheet_id: str | None = None,
+        created_by: str | None = None,
+    ) -> list[tuple[Study, list[Trial]]]:
+        """The newest studies that match, with their trials. Reads only."""
+        found = records.latest(
+            self._store, statuses=statuses, training_sheet_id=training_sheet_id, created_by=created_by
+        )
         trials = records.trials_of_all(self._store, [study.name for study in found])
         return [(study, trials[study.name]) for study in found]
+
+    def facets(self) -> StudyFacets:
+        """The values that studies may be filtered by. Reads only."""
+        return records.facets(self._store)
 
     def get(self, name: str) -> Study:
         """A study; raises `NotFound`. Reads only."""
@@ -110,7 +148,11 @@ class Studies:
         trials = records.trials_of(self._store, name)
         curves = records.curves(self._store, trials)
         told = [Told(trial, curves.get(trial.number, ())) for trial in trials]
-        return StudyDetails(study, trials, curves, best_of(trials), importances(study.request, told))
+        efforts = records.efforts(self._store, trials)
+        best = best_of(trials, sign=sign_of(study.request))
+        report = self._scoring.reported(study.request, best)
+        mattered = self._mattered.of(study.request, told)
+        return StudyDetails(study, trials, curves, efforts, best, report, mattered)
 
     def stop(self, name: str, *, actor: str, reason: str, let_finish: bool = False) -> Study:
         """Start no more trials, and cancel those that run unless they may finish. Idempotent. Raises `NotFound`.
@@ -139,10 +181,12 @@ class Studies:
             if job.status in {*ACTIVE, JobStatus.SUCCEEDED}:
                 return job
 
+        report = self._scoring.reported(study.request, trial)
+
         def also(connection: Connection, job: TrainingJob) -> None:
             if not records.promoted(connection, trial, job.id):
                 raise _Overtaken
-            record_event(connection, job.id, EventType.INFO, _said(study, trial), actor)
+            record_event(connection, job.id, EventType.INFO, _said(study, trial, report), actor)
 
         try:
             return self._jobs.create(winning_request(study, trial), created_by=actor, also=also)
@@ -155,7 +199,7 @@ class Studies:
             if study.status in LIVE_STUDIES:
                 hint = "Wait, stop it, or name a trial that has succeeded."
                 raise Conflict(f"The study {study.name} has not ended: its best trial may not be the last.", hint=hint)
-            best = best_of(trials)
+            best = best_of(trials, sign=sign_of(study.request))
             if best is None:
                 raise Conflict(f"No trial of the study {study.name} has succeeded.")
             return best
@@ -235,9 +279,17 @@ def _of_budget(request: StudyRequest, estimate: Estimate | None) -> list[FieldPr
     return found
 
 
-def _said(study: Study, trial: Trial) -> str:
-    value = "" if trial.value is None else f" of {trial.value:.6g}"
-    return (
-        f"Configuration of trial {trial.number} of the study {study.name}. Its validation loss{value} is selected: the "
-        "same pairs chose it, so that it flatters the model. Evaluate the model on a suite."
-    )
+def _said(study: Study, trial: Trial, report: Evaluation | None) -> str:
+    """What the job of a winner says of how good its configuration is."""
+    request, value = study.request, "" if trial.value is None else f" of {trial.value:.6g}"
+    head = f"Configuration of trial {trial.number} of the study {study.name}."
+    if request.objective == "suite":
+        chosen = f"Its {request.metric}{value} on one half of the suite {request.suite}"
+    else:
+        chosen = f"Its validation loss{value}"
+    selected = f"{head} {chosen} is selected: the same pairs chose it, so that it flatters the model."
+    figure = None if report is None else figure_of(request, report)
+    if report is None or report.status is not EvaluationStatus.SUCCEEDED or figure is None:
+        return f"{selected} Evaluate the model on a suite."
+    where = "the other half" if report.half else f"the suite {request.suite}"
+    return f"{selected} On {where}, which chose nothing, its {request.metric} is {figure.estimate:.6g}."

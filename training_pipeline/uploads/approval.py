@@ -28,7 +28,7 @@ def approve(directory: Path, sheet_id: str, *, digest: str, actor: str) -> None:
         if digest_of(files) != digest:
             raise Conflict(
                 f"Training sheet '{sheet_id}' is no longer the version that you looked at.",
-                hint="Look at it again, and approve what it is now.",
+                hint="Review it again, then approve the new version.",
             )
         now = datetime.now(UTC).isoformat(timespec="seconds")
         head = files.head.model_copy(

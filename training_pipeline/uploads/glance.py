@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from training_pipeline.sheets.files.row import Row
 from training_pipeline.sheets.importing.reading.file_kind import Source
-from training_pipeline.sheets.importing.words import as_text
+from training_pipeline.sheets.importing.value_mapping import as_text
 from training_pipeline.uploads.found import FirstRow, FoundColumn
 
 _ROWS: Final = 5

@@ -107,6 +107,29 @@ class Badge:
         self._word.say(badge.word)
 
 
+def word_badge(look: str, picture: str, word: str, *, title: str | None = None) -> None:
+    """A badge that never changes."""
+    with Tag("span", classes=f"badge is-{look}", title=title):
+        icon(picture)
+        Tag("span", word)
+
+
+class Redrawn:
+    """A part of a page that is made anew only where what it shows has changed: focus and scrolling stay elsewhere."""
+
+    def __init__(self, tag: str = "div", **attributes: Any) -> None:
+        self._place = Tag(tag, **attributes)
+        self._shown: object = None
+
+    def show(self, what: object, make: Callable[[], None]) -> None:
+        """Have `make` make it inside, unless it shows `what` already."""
+        if what != self._shown:
+            self._shown = what
+            self._place.clear()
+            with self._place:
+                make()
+
+
 class Bar:
     """A progress bar with an accessible name."""
 
@@ -170,7 +193,7 @@ def link(text: str, address: str, *, classes: str = "", picture: str | None = No
 
 def audit_link(address: str) -> None:
     """The button that downloads everything on record of what the page is about."""
-    title = "Everything on record, without the texts of pairs, as a ZIP file"
+    title = "Every record, without the texts of pairs, as a ZIP file"
     link("Audit export", address, classes="button", picture="download", download="", title=title)
 
 
@@ -219,10 +242,8 @@ def empty(picture: str, title: str, detail: str = "") -> None:
 
 
 @contextmanager
-def small_table(
-    name: str, titles: Sequence[str], *, numbers: Collection[str] = (), classes: str = ""
-) -> Iterator[None]:
-    """A scrollable table with these column titles; its rows are created inside."""
+def small_table(name: str, titles: Sequence[str], *, numbers: Collection[str] = (), classes: str = "") -> Iterator[Tag]:
+    """A scrollable table with these column titles; its rows are created inside. Yields its body."""
     with (
         Tag("div", classes="table-wrap", tabindex="0", role="region", aria_label=f"{name} table"),
         Tag("table", classes=f"small {classes}"),
@@ -230,5 +251,5 @@ def small_table(
         with Tag("thead"), Tag("tr"):
             for title in titles:
                 Tag("th", title, scope="col", classes="number" if title in numbers else "")
-        with Tag("tbody"):
-            yield
+        with Tag("tbody") as body:
+            yield body

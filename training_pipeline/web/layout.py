@@ -65,6 +65,7 @@ def _header(site: Site, caller: Caller | None) -> None:
             with Tag("nav", classes="places", aria_label="Main"):
                 link("Train", urls.HOME)
                 link("Import", urls.IMPORT)
+                link("Studies", urls.STUDIES)
                 link("Models", urls.MODELS)
                 link("Revocations", urls.revocations())
                 link("Dagster", Addresses.of(site.settings).dagster)

@@ -9,7 +9,7 @@ from nicegui import ui
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.revocations import LONGEST_REASON
 from training_pipeline.domain.uses import WORDS, Kind
-from training_pipeline.schemas.revocation import RevocationPreview
+from training_pipeline.schemas.revocation import RevocationPreview, Taint
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import VALUE, Tag, button
@@ -50,7 +50,7 @@ class RevokeDialog:
         try:
             found = await self._client.preview_revocation({**self._keys, "reason": "preview"})
         except PipelineError as error:
-            self._show(error, "Nobody can say what it will taint")
+            self._show(error, "What it will taint is unknown")
             return
         with self._effect:
             for words in effect(found):
@@ -89,8 +89,15 @@ def effect(found: RevocationPreview) -> list[str]:
         more = f" and {formats.count(len(found.taints) - 10)} more" if len(found.taints) > len(named) else ""
         models = "1 model" if len(found.taints) == 1 else f"{formats.count(len(found.taints))} models"
         said.append(f"It will taint {models}: {', '.join(named)}{more}.")
+        if places := sorted({place for taint in found.taints for place in _places(taint)}):
+            more = f" and {formats.count(len(places) - 10)} more" if len(places) > 10 else ""
+            said.append(f"In use now: {', '.join(places[:10])}{more}.")
     else:
         said.append("Nothing learned from it.")
     if found.jobs_in_progress:
         said.append(f"Jobs in progress that will not be registered: {', '.join(found.jobs_in_progress)}.")
     return said
+
+
+def _places(taint: Taint) -> list[str]:
+    return [f"{taint.model_name} as {alias}" for alias in taint.in_use.aliases] + taint.in_use.endpoints

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, Self
+from typing import Annotated, ClassVar, Final, Self
 from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,6 +12,7 @@ from training_pipeline.domain.comparable import MOST
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.job_id import PATTERN as JOB_ID
 from training_pipeline.domain.model_version import VersionState
+from training_pipeline.domain.study import StudyStatus
 from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.domain.uses import Kind
 from training_pipeline.schemas.training_job import TrainingJob
@@ -20,7 +21,10 @@ from training_pipeline.web import formats
 
 HOME: Final = "/train"
 MODELS: Final = f"{HOME}/models"
+STUDIES: Final = f"{HOME}/studies"
+NEW_STUDY: Final = f"{HOME}/new-study"
 IMPORT: Final = f"{HOME}/import"
+ESTIMATES: Final = f"{HOME}/estimates"
 _TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
 
 
@@ -36,14 +40,25 @@ def new_job(sheet_id: str) -> str:
 
 def job_like(like: TrainingJob, changes: Mapping[str, object]) -> str:
     """The form for a new job that is asked for as this one was, but for these keys of its configuration. Pure."""
-    asked = {**like.requested_config, **changes}
-    query = {"sheet": like.training_sheet_id, "model_name": like.model_name, "base_model": like.base_model}
+    return f"{HOME}/new?{urlencode(asked_for(like, {**like.requested_config, **changes}))}"
+
+
+def job_of_trial(like: JobRequest, params: Mapping[str, object]) -> str:
+    """The form for a job as a study's request says, with the values of a trial. Pure."""
+    config = like.training_config.model_dump(exclude_unset=True)
+    return f"{HOME}/new?{urlencode(asked_for(like, {**config, **params}))}"
+
+
+def asked_for(like: JobRequest | TrainingJob, config: Mapping[str, object]) -> dict[str, str]:
+    """The texts of a form's fields for a request like this one, with these keys of a configuration. Pure."""
+    asked = {**config, "model_name": like.model_name, "base_model": like.base_model}
     asked |= {"uc_catalog": like.uc_catalog, "uc_schema": like.uc_schema, "fresh_split": like.fresh_split or None}
+    asked |= {"tags": ", ".join(like.tags) or None}
     asked |= {} if like.register_to_uc else {"register_to_uc": False}
-    query |= {name: formats.value(value) for name, value in asked.items() if value is not None}
     if like.train_val_split != JobRequest.model_fields["train_val_split"].default:
-        query["train_val_split"] = formats.value(like.train_val_split)
-    return f"{HOME}/new?{urlencode(query)}"
+        asked["train_val_split"] = like.train_val_split
+    texts = {name: formats.value(value) for name, value in asked.items() if value is not None}
+    return {"sheet": like.training_sheet_id, **texts}
 
 
 def retry(job_id: str) -> str:
@@ -92,9 +107,19 @@ def model_version(name: str, version: str) -> str:
     return f"{HOME}/models/{quote(name, safe='')}/{quote(version, safe='')}"
 
 
+def version_file(name: str, version: str, path: str) -> str:
+    """A file of a model version, to be downloaded."""
+    return f"{model_version(name, version)}/files/{quote(path)}"
+
+
 def version_audit(name: str, version: str) -> str:
     """The audit export of a model version: a file."""
     return f"{model_version(name, version)}/audit.zip"
+
+
+def study(name: str) -> str:
+    """A study's page."""
+    return f"{STUDIES}/{quote(name, safe='')}"
 
 
 def ask_pair(version: str, pair_id: str) -> str:
@@ -102,16 +127,13 @@ def ask_pair(version: str, pair_id: str) -> str:
     return f"{version}?{urlencode({'pair': pair_id})}#playground-title"
 
 
-class VersionFilters(BaseModel):
-    """Which model versions are listed."""
+class _Filters(BaseModel):
+    """What a list is filtered by, as it stands in the URL."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field("", max_length=800, pattern=_TEXT)
-    alias: str = Field("", max_length=800, pattern=_TEXT)
-    sheet: str = Field("", max_length=800, pattern=_TEXT)
-    state: VersionState | None = None
-    page: int = Field(1, ge=1, le=100_000)
+    #: Where the list is.
+    AT: ClassVar[str]
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> Self:
@@ -126,18 +148,43 @@ class VersionFilters(BaseModel):
 
     def address(self) -> str:
         """The list with these filters."""
-        stated = {**self.model_dump(mode="json"), "page": "" if self.page == 1 else str(self.page)}
-        query = urlencode({name: value for name, value in stated.items() if value})
-        return f"{MODELS}?{query}" if query else MODELS
+        query = urlencode(self.model_dump(mode="json", exclude_defaults=True))
+        return f"{self.AT}?{query}" if query else self.AT
+
+    @property
+    def filtered(self) -> bool:
+        """Whether any filter is set."""
+        return bool(self.model_dump(exclude_defaults=True, exclude={"page"}))
+
+
+class VersionFilters(_Filters):
+    """Which model versions are listed."""
+
+    AT = MODELS
+
+    name: str = Field("", max_length=800, pattern=_TEXT)
+    alias: str = Field("", max_length=800, pattern=_TEXT)
+    sheet: str = Field("", max_length=800, pattern=_TEXT)
+    state: VersionState | None = None
+    page: int = Field(1, ge=1, le=100_000)
 
     def with_(self, **changes: object) -> Self:
         """Other filters; on their first page unless a page is named."""
         return self.model_validate({**dict(self), "page": 1, **changes})
 
-    @property
-    def filtered(self) -> bool:
-        """Whether any filter is set."""
-        return bool(self.name or self.alias or self.sheet or self.state)
+
+class StudyFilters(_Filters):
+    """Which studies are listed."""
+
+    AT = STUDIES
+
+    status: StudyStatus | None = None
+    sheet: str = Field("", max_length=128, pattern=_TEXT)
+    creator: str = Field("", max_length=128, pattern=_TEXT)
+
+    def with_(self, **changes: object) -> Self:
+        """Other filters."""
+        return self.model_validate({**dict(self), **changes})
 
 
 class JobFilters(BaseModel):
@@ -149,6 +196,7 @@ class JobFilters(BaseModel):
     sheet: str = Field("", max_length=128, pattern=_TEXT)
     creator: str = Field("", max_length=128, pattern=_TEXT)
     search: str = Field("", max_length=128, pattern=_TEXT)
+    tag: str = Field("", max_length=128, pattern=_TEXT)
     sort: JobSort = JobSort.CREATED_AT
     descending: bool = True
     page: int = Field(1, ge=1, le=100_000)
@@ -161,7 +209,7 @@ class JobFilters(BaseModel):
         found: dict[str, object] = {}
         if query.get("ticked"):
             found["ticked"] = tuple(dict.fromkeys(query["ticked"].split(",")))
-        for name in ("sheet", "creator", "search", "sort", "page"):
+        for name in ("sheet", "creator", "search", "tag", "sort", "page"):
             if name in query:
                 found[name] = query[name]
         if "status" in query:
@@ -183,6 +231,7 @@ class JobFilters(BaseModel):
             "sheet": self.sheet,
             "creator": self.creator,
             "search": self.search,
+            "tag": self.tag,
             "sort": "" if self.sort is JobSort.CREATED_AT else str(self.sort),
             "order": "" if self.descending else "asc",
             "page": "" if self.page == 1 else str(self.page),
@@ -207,4 +256,4 @@ class JobFilters(BaseModel):
     @property
     def filtered(self) -> bool:
         """Whether any filter is set."""
-        return bool(self.statuses or self.sheet or self.creator or self.search)
+        return bool(self.statuses or self.sheet or self.creator or self.search or self.tag)

@@ -19,11 +19,13 @@ from training_pipeline.alerts.alerts import (
     of_alias_move,
     of_job,
     of_permission,
+    of_revocation,
     of_tainted_alias,
 )
 from training_pipeline.alerts.targets import Undelivered
 from training_pipeline.domain.aliases import OnTaint, TaintedAlias, moves
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import alerts, training_jobs
@@ -127,6 +129,32 @@ def test_a_move_behind_our_back_is_told_each_time() -> None:
     first, second = (of_alias_move(move, at) for at in (NOW, NOW + timedelta(seconds=1)))
     assert (first.kind, first.key != second.key) == (Kind.ALIAS_MOVED, True)
     assert "moved from version 1 to 2" in first.message
+
+
+def test_a_revocation_names_what_it_taints_and_where_that_is_served() -> None:
+    revocation = Revocation(
+        id="rv-1",
+        number=1,
+        kind="item",
+        value="i-1",
+        training_sheet_id=None,
+        source="by_hand",
+        reason="r",
+        actor="grace",
+        pairs=0,
+        created_at=NOW,
+    )
+    taints = [
+        Taint(revocation_id="rv-1", job_id=f"tj-{number}", model_name="triage", model_version=str(number))
+        for number in range(12)
+    ]
+    assert of_revocation(revocation, [], [], LINKS) is None
+    alert = of_revocation(revocation, taints, ["tj-9"], LINKS, endpoints=["https://a.b/ml/endpoints/triage"])
+    assert alert is not None
+    assert "triage 9 and 2 more. Served by https://a.b/ml/endpoints/triage. 1 training jobs" in alert.message
+    silent = of_revocation(revocation, taints[:1], [], LINKS)
+    assert silent is not None
+    assert "Served" not in silent.message
 
 
 def test_only_the_first_line_of_a_cause_is_told() -> None:

@@ -146,6 +146,6 @@ def test_no_address_has_more_than_its_share_and_who_waits_longest_goes_first(
     ],
 )
 def test_proxies_are_understood_as_uvicorn_does(stated: str, trusted: list[str], not_trusted: list[str]) -> None:
-    is_one: Callable[[str], bool] = header_deadline._one_of(stated)
+    is_one: Callable[[str], bool] = header_deadline.is_one_of(stated)
     assert [address for address in trusted if not is_one(address)] == []
     assert [address for address in not_trusted if is_one(address)] == []

@@ -13,7 +13,7 @@ from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.testing.job_life import JOBS, accepted, post, prepared
 from training_pipeline.testing.jobs import ScriptedBackend, point
 from training_pipeline.training_jobs.store import lineage, metrics
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 
 
 def get(client: TestClient, job_id: str, what: str, **params: Any) -> dict[str, Any]:
@@ -46,6 +46,16 @@ def test_the_log_of_a_backend_that_keeps_it_elsewhere(client: TestClient) -> Non
     assert found["text"] == ""
     assert "page of the run" in found["unavailable"]
     assert client.get(f"{JOBS}/{job_id}/log", params={"offset": -1}).status_code == 422
+
+
+def test_what_the_machine_did(client: TestClient, services: Services, backend: ScriptedBackend) -> None:
+    job = accepted(services, backend, post(client)["id"], JobStatus.RUNNING)
+    assert "page of the run" in get(client, job.id, "system-metrics")["not_measured"]
+    metrics.add_points(services.store, job, [point("system/cpu_percent", n, 50.0 + n) for n in range(9)], 9)
+    found = get(client, job.id, "system-metrics", resolution=2)
+    assert [sample["cpu_percent"] for sample in found["samples"]] == [50.0, 58.0]
+    assert (found["samples_total"], found["sampled"], found["not_measured"]) == (9, True, None)
+    assert client.get(f"{JOBS}/{job.id}/system-metrics", params={"resolution": 1}).status_code == 422
 
 
 def test_the_result_of_a_job_that_has_not_ended(client: TestClient) -> None:

@@ -40,15 +40,18 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{JOBS}/{{job_id}}"): Role.VIEWER,
     ("POST", f"{JOBS}/{{job_id}}/poll"): Role.VIEWER,
     ("POST", f"{JOBS}/{{job_id}}/cancel"): Role.OPERATOR,
+    ("PATCH", f"{JOBS}/{{job_id}}"): Role.OPERATOR,
     ("POST", f"{JOBS}/{{job_id}}/finish"): Role.OPERATOR,
     ("POST", f"{JOBS}/{{job_id}}/retry"): Role.OPERATOR,
     ("GET", f"{JOBS}/{{job_id}}/events"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/events/stream"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/metrics"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/log"): Role.VIEWER,
+    ("GET", f"{JOBS}/{{job_id}}/system-metrics"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/result"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/lineage"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/advice"): Role.VIEWER,
+    ("GET", f"{API}/estimates"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/diff/{{other_job_id}}"): Role.VIEWER,
     ("GET", f"{JOBS}/compare"): Role.VIEWER,
     ("GET", f"{JOBS}/{{job_id}}/audit"): Role.VIEWER,
@@ -93,6 +96,7 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{VERSION}/evaluations"): Role.VIEWER,
     ("POST", f"{VERSION}/evaluations/{{evaluation_id}}/cancel"): Role.OPERATOR,
     ("POST", f"{VERSION}/ask"): Role.OPERATOR,
+    ("GET", f"{VERSION}/files/{{path:path}}"): Role.OPERATOR,
     ("POST", f"{VERSION}/promote"): Role.OPERATOR,
     ("POST", f"{API}/promotions/{{name}}/roll-back"): Role.OPERATOR,
     ("GET", f"{API}/promotions/{{name}}"): Role.VIEWER,
@@ -155,7 +159,9 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             url = {"url": "https://models.example.org"} if template.endswith("/endpoints") else None
             sends |= {} if url is None else {"json": url} if method == "POST" else {"params": url}
             sends |= {"json": {"digest": "0" * 64}} if template.endswith(("/approve", "/undo", "/take-over")) else {}
-            sends |= {"json": {"digest": "0" * 64, "pair_ids": ["x"], "status": "flagged"}} if method == "PATCH" else {}
+            edits = {"digest": "0" * 64, "pair_ids": ["x"], "status": "flagged"}
+            if method == "PATCH":
+                sends = {"json": edits if template.endswith("/pairs") else {"tags": ["a"]}}
             path = path.replace("{number}", "1")
             if (method, template) == ("POST", f"{API}/training-sheets"):
                 unknown_upload = json.dumps({"id": "x", "upload_id": f"up-{'0' * 32}"})
@@ -177,7 +183,8 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
                 of_nothing = {f"{API}/{name}" for name in ("decisions", "studies", "suites", "training-sheets")}
                 unknown |= method == "POST" and template in of_nothing
                 # The pairs of the sheet are in a file of whoever wrote it.
-                never_moved = template.endswith(("/roll-back", "/undo", "/take-over")) or method == "PATCH"
+                of_pairs = method == "PATCH" and template.endswith("/pairs")
+                never_moved = template.endswith(("/roll-back", "/undo", "/take-over")) or of_pairs
                 expected = {409} if never_moved else {404} if unknown else {200, 201, 204}
                 assert answer.status_code in expected, (method, template, role, answer.text)
 

@@ -16,7 +16,7 @@ from training_pipeline.testing.job_life import JOBS
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.served_api import Stream, served
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 
 
 def running_job(services: Services) -> str:

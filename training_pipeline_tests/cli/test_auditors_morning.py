@@ -14,6 +14,7 @@ from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.testing.command_line import Command
 from training_pipeline.testing.job_life import succeeded
+from training_pipeline.tracking.mlflow import Tracking
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "docs" / "scripts"
 #: What each step has to say, beside an exit code of 0.
@@ -51,6 +52,38 @@ def test_each_question_is_one_command(command: Command, services: Services, done
     assert said.keys() == SAYS.keys()
     for name, words in SAYS.items():
         assert words in said[name], (name, said[name])
+
+
+#: Libraries that take seconds to load; no step of the morning has a use for them.
+HEAVY = ("dagster", "mlflow", "alembic", "fastapi", "scipy", "torch", "optuna", "databricks")
+STEPS = """
+import sys
+from training_pipeline.cli.app import app, guarded
+steps = {steps!r}
+codes = [guarded(lambda: app(step, prog_name="training-pipeline")) for step in steps]
+print("LOADED", codes, sorted(set({heavy!r}) & set(sys.modules)))
+"""
+
+
+def test_no_step_loads_a_library_that_it_has_no_use_for(services: Services, done: TrainingJob) -> None:
+    tracking = services.tracking
+    assert isinstance(tracking, Tracking)
+    tracking.client.create_registered_model("triage")
+    tracking.client.create_model_version("triage", "file:///nowhere")
+    other = succeeded(services)
+    steps = [
+        ["models", "list"],
+        ["models", "show", "triage", "2"],
+        ["models", "verify", "triage", "2"],
+        ["uses", "--pair", "p-0003", "--sheet", "small"],
+        ["jobs", "list"],
+        ["jobs", "diff", other.id, done.id],
+    ]
+    script = STEPS.format(steps=steps, heavy=HEAVY)
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    (said,) = [line for line in found.stdout.splitlines() if line.startswith("LOADED")]
+    # 2: the run directory of this job was never made, so the files of its model are missing.
+    assert said == "LOADED [0, 0, 2, 0, 0, 0] []", found.stderr
 
 
 def test_the_manifests_alone_say_the_same(command: Command, services: Services, done: TrainingJob) -> None:

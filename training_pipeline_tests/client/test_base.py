@@ -24,6 +24,7 @@ from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.domain.study import StudyStatus
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob as Shown
 from training_pipeline.settings import Settings
@@ -42,6 +43,7 @@ WRONG: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "plan": (({"model_name": "No Name", "x": 1},), {}),
     "retry": (("tj-none",), {"changes": {"epochs": "three", "x": 1}}),
     "cancel": (("tj-none",), {"reason": LONG}),
+    "annotate": (("tj-none",), {"note": 2 * LONG, "tags": ["a,b"]}),
     "create_suite": (({"name": "No Name", "training_sheet_ids": "small"},), {}),
     "evaluate": (("triage", "1", {"suite": 7, "champion": None, "x": [1]}), {}),
     "promote": (("triage", "1", {"alias": "", "gate": {"x": 1}, "suite": 7}), {}),
@@ -54,6 +56,7 @@ WRONG: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "approve_sheet": (("small", {"digest": "0"}), {}),
     "edit_pairs": (("small", {"pair_ids": "p-1", "status": "perhaps"}), {}),
     "undo_edit": (("small", 1, {}), {}),
+    "take_over_sheet": (("small", {"digest": "0"}), {}),
     "create_study": (({"name": "A", "job": {"training_config": {"x": 1}}, "space": {"y": {}}, "most_trials": 0},), {}),
     "stop_study": (("none",), {"reason": LONG, "let_finish": "no"}),
     "promote_trial": (("none",), {"trial": 0}),
@@ -71,6 +74,7 @@ def test_both_clients_have_every_verb() -> None:
     only_local |= {"best_losses", "pair_text", "playground_limits", "waiting"}
     # A file comes in as it is sent, which no client of ours does.
     only_local |= {"discard_upload", "receive_upload", "upload", "look_at_upload", "import_upload"}
+    only_local |= {"fetch_upload", "import_prefixes"}
     assert verbs(LocalClient) - verbs(Client) == only_local
 
 
@@ -288,6 +292,18 @@ def test_a_trained_job_is_finished(client: Client, services: Services, backend: 
     assert client.finish(job.id).allowed_actions == ("cancel", "poll", "finish")
 
 
+def test_what_people_write_on_a_job(client: Client, local: LocalClient, done: TrainingJob) -> None:
+    made = client.annotate(done.id, note="first try", tags=["baseline", "ticket:ML-17"])
+    assert (made.note, made.tags) == ("first try", ("baseline", "ticket:ML-17"))
+    assert client.annotate(done.id, tags=["baseline"]).note == "first try"
+    assert local.get(done.id).tags == ("baseline",)
+    assert [job.id for job in client.list(tags=["baseline"]).jobs] == [done.id]
+    assert client.list(tags=["baseline", "other"]).total == 0
+    assert error_of(client, "annotate", done.id, note="x" * 2001).code == "invalid_request"
+    assert error_of(client, "annotate", done.id, tags=["a,b"]).code == "invalid_request"
+    assert error_of(client, "annotate", "tj-none", note="n").code == "not_found"
+
+
 def test_a_job_is_followed_to_its_end(client: Client, done: TrainingJob) -> None:
     newest = client.events(done.id, page_size=3).events
     told = list(client.follow(done.id, after=newest[-1].id))
@@ -308,6 +324,13 @@ def test_the_advice_on_a_job(client: Client, local: LocalClient, done: TrainingJ
     assert found.actual_seconds == client.get(done.id).duration_seconds
 
 
+def test_how_good_estimates_have_been(client: Client, local: LocalClient, done: TrainingJob) -> None:
+    found = client.estimates()
+    assert found == local.estimates()
+    assert (found.overall.jobs, found.jobs) == (0, [])
+    assert found.without >= 1
+
+
 def test_the_audit_export(client: Client, local: LocalClient, done: TrainingJob) -> None:
     """Files of the same names, and of the same bytes but for the one that has the time."""
     for made, ours in (
@@ -320,6 +343,14 @@ def test_the_audit_export(client: Client, local: LocalClient, done: TrainingJob)
         assert {name: theirs.read(name) for name in same} == {name: own.read(name) for name in same}
     with pytest.raises(PipelineError, match="has no version '9'"):
         list(client.audit_model_version("triage", "9"))
+
+
+def test_a_file_of_a_version_that_is_not_here(client: Client, done: TrainingJob) -> None:
+    with pytest.raises(PipelineError, match="is not on this machine") as caught:
+        list(client.download_model_file("triage", "2", "model.safetensors"))
+    assert caught.value.code == "conflict"
+    with pytest.raises(PipelineError, match="has no file"):
+        list(client.download_model_file("triage", "2", "a/é.txt"))
 
 
 @pytest.mark.parametrize("verb", ["advice", "get", "poll", "finish", "retry", "events", "metrics", "lineage"])
@@ -352,6 +383,12 @@ def test_studies(client: Client, local: LocalClient) -> None:
     made = client.create_study(asked)
     assert made == local.create_study(asked) == client.study("s")
     assert client.studies() == local.studies()
+    assert client.plan_study(asked) == local.plan_study(asked)
+    assert (
+        client.studies(statuses=[StudyStatus.RUNNING], training_sheet_id="small", created_by=local.caller.name).total
+        == 1
+    )
+    assert client.studies(statuses=[StudyStatus.FAILED, StudyStatus.STOPPED]).total == 0
     found = error_of(client, "create_study", {**asked, "name": "A", "space": {"x": 1}})
     assert [problem.pointer for problem in found.problems] == ["/name", "/space/x"]
     assert error_of(client, "promote_trial", "s").code == "conflict"

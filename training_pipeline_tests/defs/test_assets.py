@@ -85,6 +85,12 @@ def test_a_job_goes_from_its_sheet_to_a_registered_model(
     shown = found.asset_materialization.metadata
     assert shown["tokenizer"].value == record.recipe.tokenizer_sha256
     assert shown["configuration"].value == record.recipe.configuration
+    (measured,) = instance.fetch_materializations(dg.AssetKey("training_metrics"), limit=1).records
+    assert measured.asset_materialization is not None
+    told = {name: measured.asset_materialization.metadata[name].value for name in ("model", "training_sheet")}
+    assert told == {"model": "triage", "training_sheet": f"{done.request.training_sheet_name} (small)"}
+    rate = measured.asset_materialization.metadata["learning_rate"].value
+    assert rate == pytest.approx(done.request.training_config["learning_rate"])
     tags = services.finalizer.tags(done)
     assert tags["training_pipeline.configuration"] == record.recipe.configuration_digest
 

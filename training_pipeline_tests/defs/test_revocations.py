@@ -95,7 +95,7 @@ def test_a_change_in_the_file_taints_the_version_everywhere(
     looks: Looks = BoundedCalls(1, hung_after=60.0)
     for _ in range(2):
         tick(services, instance)
-        assert "Nobody can look at" not in watch(instance, services, looks), "not due again"
+        assert "cannot be read" not in watch(instance, services, looks), "not due again"
     (blind,) = (alert for alert in _alerts(services) if alert["kind"] == "permission_unknown")
     assert "small" in blind["message"]
     # What was revoked is left out; a job that trains on what is revoked meanwhile is refused, whatever the source says.

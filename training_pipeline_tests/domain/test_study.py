@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from training_pipeline.domain.study import (
     TrialStatus,
     best_of,
     common_failure,
+    leaders,
     spent,
     trial_request,
     winning_request,
@@ -33,6 +34,17 @@ def test_the_best_is_the_first_with_the_lowest_loss() -> None:
     assert best is not None
     assert best.number == 2
     assert best_of(found[3:]) is None
+
+
+def test_who_led_and_since_when() -> None:
+    now = datetime.now(UTC)
+    ends = [(1, 3, 2.0), (2, 1, 3.0), (3, 2, 3.0), (4, 4, 1.0), (5, 5, 1.5)]  # number, when, what it came to
+    found = [trial(number, value=value, ended_at=now + timedelta(minutes=at)) for number, at, value in ends]
+    others = [trial(6, TrialStatus.FAILED, ended_at=now), trial(7, TrialStatus.RUNNING)]
+    assert [each.number for each in leaders([*others, *found])] == [2, 1, 4]
+    assert [each.number for each in leaders(found, sign=-1)] == [2]
+    assert [each.number for each in leaders(found[:1] + found[3:], sign=-1)] == [1]
+    assert leaders(others) == []
 
 
 def test_three_failures_of_one_cause() -> None:

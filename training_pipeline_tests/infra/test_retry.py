@@ -71,3 +71,22 @@ def test_another_error_is_raised_at_once() -> None:
     with pytest.raises(ValueError, match="ours"):
         flaky.under(RetryPolicy(first=0.5, attempts=3))
     assert flaky.pauses == []
+
+
+@given(st.integers(1, 6), st.floats(0.0, 10.0), st.floats(1.0, 4.0))
+def test_the_pauses_are_those_of_a_call_that_always_fails(attempts: int, first: float, factor: float) -> None:
+    policy = RetryPolicy(first=first, factor=factor, attempts=attempts)
+    slept: list[float] = []
+
+    def fails() -> None:
+        raise OSError
+
+    with pytest.raises(OSError):
+        policy.call(fails, when=lambda _: True, sleep=slept.append)
+    assert list(policy.pauses()) == slept
+    assert len(slept) == attempts - 1
+
+
+def test_pauses_without_end_are_not_listed() -> None:
+    with pytest.raises(ValueError, match="no end"):
+        RetryPolicy(first=1.0).pauses()

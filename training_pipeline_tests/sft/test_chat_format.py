@@ -48,7 +48,7 @@ def test_answers_are_found_by_their_prefix_where_nothing_marks_them(tiny_tokeniz
 
 def test_a_template_that_rewrites_the_past_is_refused(tiny_tokenizer: Any) -> None:
     tiny_tokenizer.chat_template = "{{ messages | length }}" + UNMARKED
-    with pytest.raises(TrainingFailed, match="cannot be told from the questions"):
+    with pytest.raises(TrainingFailed, match="cannot be told apart"):
         chat_format(tiny_tokenizer, "some/model")
 
 

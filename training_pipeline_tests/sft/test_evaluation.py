@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import pytest
 from training_pipeline.sft import evaluation
 from training_pipeline.sft.errors import BAD_CONFIG, FAILED, SUCCEEDED
 from training_pipeline.sft.integrity import folder_sha256
+from training_pipeline.sft.judge import JudgeOrder
 from training_pipeline.sft.stop import Stopped, StopRequest
+from training_pipeline.testing.judge_server import judge_server
 from training_pipeline.testing.triage import triage_pairs, write_jsonl
 
 
@@ -30,15 +33,16 @@ def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     os.umask(mask)
 
 
-def configured(run: Path, model: dict[str, Any], *more: dict[str, Any]) -> Path:
+def configured(run: Path, model: dict[str, Any], *more: dict[str, Any], **fields: Any) -> Path:
     run.mkdir(exist_ok=True)
+    keys = {"training_sheet_id": "s", "classification": None, "canonical_label_id": None}
     rows = [
-        {"training_sheet_id": "s", "pair_id": f"p{number}", "classification": None, "canonical_label_id": None, **pair}
+        {**keys, "pair_id": f"p{number}", "may_be_judged": number < 2, **pair}
         for number, pair in enumerate(triage_pairs(4))
     ]
     write_jsonl(run / evaluation.QUESTIONS, rows)
     config = run / "config.json"
-    config.write_text(json.dumps({"run_dir": str(run), "models": [model, *more]}))
+    config.write_text(json.dumps({"run_dir": str(run), "models": [model, *more], **fields}))
     return config
 
 
@@ -48,17 +52,29 @@ def result(run: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_models_are_asked_one_after_the_other(tiny_folder: Path, tmp_path: Path) -> None:
-    """As the supervisor starts it: a process of its own."""
+def test_models_are_asked_one_after_the_other(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the supervisor starts it: a process of its own. A judge reads the answers to what it may read."""
+    monkeypatch.setenv("JUDGE_KEY", "sk-nobody-may-see-this")
     run = tmp_path / "run"
     train = write_jsonl(tmp_path / "train.jsonl", triage_pairs(20))
-    made = {"train_file": str(train), "max_length": 128, "seed": 1}
+    made = {"train_file": str(train), "max_length": 128, "seed": 5}  # one that does not say nothing
     tuned = {"role": "tuned", "source": str(tiny_folder), "files": folder_sha256(tiny_folder)}
-    config = configured(run, {"role": "base", "source": "builtin:tiny", "built_in": made}, tuned)
-    command = [sys.executable, "-m", "training_pipeline.sft", "--evaluate", str(config)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    base = {"role": "base", "source": "builtin:tiny", "built_in": made}
+    with judge_server() as server:
+        order = JudgeOrder("house", server.url, "m", "JUDGE_KEY", seconds=30.0, at_once=2, max_tokens=64, pauses=())
+        config = configured(run, base, tuned, judge=asdict(order))
+        command = [sys.executable, "-m", "training_pipeline.sft", "--evaluate", str(config)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == SUCCEEDED, done.stderr
     scores = result(run)["scores"]
+    for told in scores.values():
+        assert (told["judge"]["judged"], told["judge"]["not_sent"], told["judge"]["missing"]) == (2, 2, None)
+    assert {headers["Authorization"] for headers in server.headers} == {"Bearer sk-nobody-may-see-this"}
+    written = b"".join(path.read_bytes() for path in run.rglob("*") if path.is_file())
+    assert b"sk-nobody" not in written + (done.stdout + done.stderr).encode()
+    assert not [body for body in server.asked if body["messages"][1]["content"].encode() in written]
     assert {role: told["pairs"] for role, told in scores.items()} == {"base": 4, "tuned": 4}
     assert len(pq.read_table(run / scores["tuned"]["file"])) == 4
     left = {path.name for path in run.rglob("*") if path.is_file()}

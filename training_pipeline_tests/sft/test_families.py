@@ -192,7 +192,9 @@ def trained_model(family: Family, folder: Path) -> dict[str, Any]:
     )
     run = RunDir(config.run_dir)
     run.create()
-    return train(config, run, Status(run.status), StopRequest())
+    result = train(config, run, Status(run.status), StopRequest())
+    assert result is not None
+    return result
 
 
 @pytest.fixture

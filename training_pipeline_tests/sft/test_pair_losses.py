@@ -12,7 +12,8 @@ from transformers import AutoModelForCausalLM
 
 from training_pipeline.sft import pair_losses
 from training_pipeline.sft.data import IGNORED, ChatFormat, Example
-from training_pipeline.sft.pair_losses import write_losses
+from training_pipeline.sft.pair_losses import Loss, measure, write_losses
+from training_pipeline.sft.ranks import Ranks
 from training_pipeline.testing.triage import triage_pairs
 
 
@@ -37,7 +38,8 @@ def test_losses_are_those_of_the_library_pair_by_pair(
     monkeypatch.setattr(pair_losses, "_TOKENS", 200)  # several batches, with padding
     monkeypatch.setattr(pair_losses, "MOST", 6)
     written = tmp_path / "losses.jsonl"
-    assert write_losses(written, model, tiny_chat.tokenizer, rows, ["p0", "p1"]) == "losses.jsonl"
+    losses = measure(model, tiny_chat.tokenizer, rows, Ranks())
+    assert write_losses(written, losses, ["p0", "p1"]) == "losses.jsonl"
     found = [json.loads(line) for line in written.read_text().splitlines()]
     assert [one["pair_id"] for one in found] == ["p0", "p1", None, None, None, None]
     for row, told in zip(rows, found, strict=False):
@@ -63,6 +65,9 @@ def test_no_model_is_lost_where_memory_does_not_suffice(
         def __call__(self, **_: Any) -> Any:
             raise RuntimeError("CUDA out of memory")
 
-    assert write_losses(tmp_path / "losses.jsonl", Large(), tiny_chat.tokenizer, rows, []) is None
+    losses: list[Loss] | None = measure(Large(), tiny_chat.tokenizer, rows, Ranks())
+    assert write_losses(tmp_path / "losses.jsonl", losses, []) is None
     assert not [*tmp_path.iterdir()]
     assert "not measured" in capfd.readouterr().err
+    with pytest.raises(RuntimeError, match="out of memory"):  # other processes wait for this one
+        measure(Large(), tiny_chat.tokenizer, rows, Ranks(count=2))

@@ -15,11 +15,12 @@ import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import training_pipeline.sft
-from training_pipeline.backends.metric_point import PASSED_OVER
+from training_pipeline.backends.metric_point import PASSED_OVER, SYSTEM
 from training_pipeline.sft import checkpoints
 from training_pipeline.sft.errors import BAD_CONFIG, FAILED, STOPPED, SUCCEEDED
 from training_pipeline.testing.trainer_runs import Run, new_run
 from training_pipeline.testing.triage import triage_pairs
+from training_pipeline.training_jobs.store.machine_samples import SAMPLED
 
 pytestmark = pytest.mark.slow
 
@@ -88,6 +89,14 @@ def test_the_curves_are_complete_and_in_order(finished: Run) -> None:
         assert steps[name] == list(range(1, 37))
     assert curves["train_loss"][-1]["tokens"] == finished.read("result.json")["tokens"]
     assert curves["train_loss"][-1]["epoch"] == 3.0
+
+
+def test_the_machine_is_measured_while_it_trains(finished: Run) -> None:
+    assert {name for name in SAMPLED if "gpu" not in name} <= {
+        point["name"].removeprefix(SYSTEM) for point in finished.samples() if point["step"] == 0
+    }
+    began, ended = (finished.points()[place]["time"] for place in (0, -1))
+    assert all(began <= point["time"] <= ended + 5 for point in finished.samples())
 
 
 def test_the_model_is_whole_and_its_files_are_named_by_hash(finished: Run) -> None:

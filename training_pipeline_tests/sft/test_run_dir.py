@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
+import threading
 from pathlib import Path
+
+import pytest
 
 from training_pipeline.sft.run_dir import Progress, Status, finite, read_json, write_json
 
@@ -72,3 +77,42 @@ def test_json_is_replaced_whole(tmp_path: Path) -> None:
     assert read_json(path) == {"a": [None, {"b": None}]}
     assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
     assert finite((1, "x")) == [1, "x"]
+
+
+def test_a_line_that_the_disk_has_no_room_for_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "progress.jsonl"
+    progress = Progress(path)
+    progress.add("train_loss", 1, 2.0, epoch=None, tokens=None)
+    write, half = os.write, iter([True, False])
+
+    def full(descriptor: int, line: bytes) -> int:
+        if next(half):
+            return write(descriptor, line[: len(line) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        progress.add("system/cpu_percent", 0, 50.0, epoch=None, tokens=None)
+    monkeypatch.undo()
+    progress.add("train_loss", 2, 1.0, epoch=None, tokens=None)
+    progress.close()
+    assert [(point["name"], point["step"]) for point in lines(path)] == [("train_loss", 1), ("train_loss", 2)]
+
+
+def test_threads_write_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "progress.jsonl"
+    progress = Progress(path)
+
+    def write(name: str) -> None:
+        for step in range(300):
+            progress.add(name, step, 0.5, epoch=None, tokens=None)
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    progress.close()
+    assert sorted((point["name"], point["step"]) for point in lines(path)) == [
+        (name, step) for name in ("a", "b") for step in range(300)
+    ]

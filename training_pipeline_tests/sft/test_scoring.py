@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,18 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from training_pipeline.sft import scoring
+from training_pipeline.sft import evaluate, scoring
 from training_pipeline.sft.choices import Choices
 from training_pipeline.sft.data import ChatFormat
 from training_pipeline.sft.errors import TrainingFailed
+from training_pipeline.sft.evaluate import Answer, Question
 from training_pipeline.sft.integrity import folder_sha256
+from training_pipeline.sft.judge import Judge, JudgeOrder
 from training_pipeline.sft.scores_file import ScoresFile
 from training_pipeline.sft.scoring import Loaded, Subject, load
 from training_pipeline.sft.stop import Stopped, StopRequest
 from training_pipeline.sft.suite_pairs import Asked, Pair, ask, read_pairs
+from training_pipeline.testing.judge_server import MODEL, judge_server
 from training_pipeline.testing.triage import triage_pairs, write_jsonl
 
 
@@ -64,6 +68,37 @@ def test_scores_do_not_depend_on_batches_and_hold_no_text(
     assert not found & words
     unasked = next(row for row in whole.to_pylist() if row["pair_id"] == "unasked")
     assert (unasked["token_loss"], unasked["answer_tokens"], unasked["stopped"]) == (None, None, None)
+
+
+def test_a_judge_scores_besides(
+    loaded: Loaded, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it may not read is not sent, and no answer is a wrong one."""
+
+    def answer(model: Any, tokenizer: Any, asked: list[Question], **_: Any) -> list[Answer | None]:
+        return [Answer(each.expected if "urgent" in each.expected else "something", stopped=True) for each in asked]
+
+    monkeypatch.setattr(evaluate, "answer", answer)
+    readable = [replace(pair, may_be_judged=number != 4) for number, pair in enumerate(pairs)]
+    scores = ScoresFile(tmp_path, "tuned")
+    with judge_server() as server:
+        order = JudgeOrder("house", server.url, "m", None, seconds=5.0, at_once=4, max_tokens=64, pauses=())
+        scoring.score(loaded, readable, scores, StopRequest(), lambda _: None, Judge(order))
+        sent = [body["messages"][1]["content"] for body in server.asked]
+    told = scores.publish({pair.key for pair in readable}, judge=True)["judge"]
+    table = {row["pair_id"]: row for row in pq.read_table(scores.path).to_pylist()}
+    assert (told["judged"], told["not_sent"], told["not_judged"], told["missing"]) == (10, 1, {}, None)
+    assert told["agreed"] == sum(row["judged_right"] == row["exact_match"] for row in table.values())
+    assert table["p4"]["judged_right"] is None
+    assert table["p4"]["not_judged"] == "classification"
+    assert table["unasked"]["judged_right"] == 0.0
+    judged = [row for name, row in table.items() if name not in {"p4", "unasked"}]
+    assert all(row["judged_right"] == row["exact_match"] for row in judged)
+    assert {row["judged_right"] for row in judged} == {0.0, 1.0}
+    assert {row["judged_by"] for row in judged} == {MODEL}
+    hidden = readable[4].example.messages[0]["content"]
+    assert len(sent) == 9
+    assert not [one for one in sent if hidden in one]
 
 
 def test_the_loss_is_that_of_the_experts_answer(loaded: Loaded, pairs: list[Pair], tmp_path: Path) -> None:

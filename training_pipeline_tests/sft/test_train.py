@@ -24,7 +24,9 @@ def start(run: Run, **settings: Any) -> dict[str, Any]:
     config = parse(run.config | settings)
     directory = RunDir(config.run_dir)
     directory.create()
-    return train(config, directory, Status(directory.status), StopRequest())
+    result = train(config, directory, Status(directory.status), StopRequest())
+    assert result is not None
+    return result
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # PEFT still asks for it

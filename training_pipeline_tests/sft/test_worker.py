@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +53,7 @@ def test_no_token_is_in_what_a_failed_run_leaves(
 ) -> None:
     token = "hf_0123456789"
     monkeypatch.setenv("HF_TOKEN", token)
-    monkeypatch.setattr(worker, "_fetched", lambda *_: quoted())
+    monkeypatch.setattr(worker, "_fetched", lambda *_, **__: quoted())
 
     def quoted() -> Path:
         raise OSError(f"401 for https://hub/model?token={token}")
@@ -69,7 +68,7 @@ def test_a_volume_that_cannot_be_written_stops_the_run_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "out").write_text("a file where the folder should be")
-    monkeypatch.setattr(worker, "_fetched", lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(worker, "_fetched", lambda *_, **__: pytest.fail("it went on"))
     assert worker.main([str(told(tmp_path))]) == 1
     said = capsys.readouterr().err
     assert "grant WRITE VOLUME" in said
@@ -86,7 +85,7 @@ def test_the_model_is_made_first_and_taken_away_where_the_training_fails(
         steps.append(f"require {name}")
         return made
 
-    def fetched(*_: object) -> Path:
+    def fetched(*_: object, **__: object) -> Path:
         steps.append("fetch")
         return Path("config.json")
 
@@ -117,16 +116,29 @@ def test_the_number_of_gpus_is_that_of_the_machine(
     monkeypatch: pytest.MonkeyPatch, found: int, wanted: int | None, base: str, runs: bool
 ) -> None:
     monkeypatch.setattr(worker, "_gpus", lambda: found)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")  # whatever a variable says
     given = {"gpus": wanted, "config": {"base_model": base}}
     if not runs:
-        with pytest.raises(TrainingFailed, match=f"has {found} GPUs, and {wanted} were asked for"):
+        with pytest.raises(TrainingFailed, match=f"has {found} GPUs, and {wanted} were requested"):
             worker._require_gpus(given)
         return
-    worker._require_gpus(given)
-    shown = ",".join(str(number) for number in range(found)) or None
-    assert os.environ.pop("CUDA_VISIBLE_DEVICES", None) == shown
+    assert worker._require_gpus(given) == found
+
+
+@pytest.mark.parametrize(("found", "sharding"), [(0, "auto"), (1, "auto"), (8, "always")])
+def test_a_model_is_divided_among_all_gpus_that_are_paid_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: int, sharding: str
+) -> None:
+    monkeypatch.setattr(worker, "_gpus", lambda: found)
+    asked: list[str] = []
+
+    def train(arguments: list[str]) -> int:
+        asked.append(json.loads(Path(arguments[0]).read_text())["sharding"])
+        return 1
+
+    monkeypatch.setattr(program, "main", train)
+    assert worker.main([str(told(tmp_path))]) == 1
+    assert asked == [sharding]
 
 
 def test_a_grant_that_is_missing_is_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +146,7 @@ def test_a_grant_that_is_missing_is_the_result(tmp_path: Path, monkeypatch: pyte
         raise TrainingFailed("We may not make the model: grant CREATE MODEL.")
 
     monkeypatch.setattr(worker, "require_registry", require)
-    monkeypatch.setattr(worker, "_fetched", lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(worker, "_fetched", lambda *_, **__: pytest.fail("it went on"))
     assert worker.main([str(told(tmp_path, register={"name": "main.ml.triage", "tags": {}}))]) == 1
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     assert result["error"] == "We may not make the model: grant CREATE MODEL."

@@ -37,7 +37,7 @@ def test_every_field_is_named_at_once() -> None:
     ("text", "expected"),
     [
         ("name: [x\nstatus: y", "2 : expected"),
-        ("name: a\nstatus: x\nname: b", "3 : the key 'name' stands twice at column 1"),
+        ("name: a\nstatus: x\nname: b", "3 : the key 'name' appears twice at column 1"),
         (HEAD + "defaults: {allowed_uses: [training], allowed_uses: [testing]}", "5 : the key 'allowed_uses'"),
         ("- a\n- b", "is not a list of `key: value` lines"),
         ("", "is not a list of `key: value` lines"),

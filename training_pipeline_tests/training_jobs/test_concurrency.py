@@ -27,7 +27,7 @@ from training_pipeline.infra.database import Database
 from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.testing.polling import until
-from training_pipeline.training_jobs.lifecycle.launch import accepted
+from training_pipeline.training_jobs.lifecycle.submit import accepted
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
 

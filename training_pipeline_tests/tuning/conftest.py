@@ -11,13 +11,13 @@ from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.testing.installation import scripted_services
 from training_pipeline.testing.trial_life import TrialBackend
-from training_pipeline.training_jobs.lifecycle import service
+from training_pipeline.training_jobs.lifecycle import new_jobs
 
 
 @pytest.fixture(autouse=True)
 def _a_large_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
     """The gates are not asked when a job is created, as for a large sheet: that would take most of the time here."""
-    monkeypatch.setattr(service, "COUNTED_AT_ONCE", 0)
+    monkeypatch.setattr(new_jobs, "COUNTED_AT_ONCE", 0)
 
 
 @pytest.fixture

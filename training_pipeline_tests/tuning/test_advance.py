@@ -30,7 +30,6 @@ from training_pipeline.testing.trial_life import (
 )
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import records
-from training_pipeline.tuning.advance import Advance
 
 
 def curve(params: Mapping[str, Any]) -> list[float]:
@@ -255,22 +254,16 @@ def test_trials_on_other_pairs_are_not_compared(services: Services, backend: Tri
     assert details.best.number == 1
 
 
-def test_it_ends_at_its_budget(services: Services, backend: TrialBackend) -> None:
+def test_it_ends_at_its_budget(services: Services, backend: TrialBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     made(services, hours=2.0, most_at_once=2)
     advanced(services)
     first, second = running(services, "s")
     begin(services, backend, first.job_id or "")
     end(services, first.job_id or "", val_loss=1.0)
     begin(services, backend, second.job_id or "")
-    late = Advance(
-        services.store,
-        services.database,
-        services.jobs,
-        services.source,
-        clock=lambda: datetime.now(UTC) + timedelta(hours=2),
-    )
-    late.advance("s")
-    study = late.advance("s")
+    monkeypatch.setattr(services.advance_studies, "_clock", lambda: datetime.now(UTC) + timedelta(hours=2))
+    advanced(services)
+    study = advanced(services)
     assert (study.status, study.why) == (StudyStatus.FINISHED, "its 2 hours are over")
     assert [trial.status for trial in trials(services)] == [TrialStatus.SUCCEEDED, TrialStatus.CANCELLED]
     assert backend.cancelled == [second.job_id]

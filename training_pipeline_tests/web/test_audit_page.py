@@ -1,7 +1,9 @@
-"""The audit export by one click, and the list of jobs, in a real browser on a server of their own."""
+"""The audit export by one click, the list of jobs, and estimates so far, in a real browser on a server of their own."""
 
 from __future__ import annotations
 
+import os
+import re
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,6 +18,7 @@ from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.testing import browsers
 from training_pipeline.testing.browsers import Serving, Visitor, alive, environment_of, serious
+from training_pipeline.testing.estimated_jobs import estimated
 from training_pipeline.testing.installation import scripted_services
 from training_pipeline.testing.job_life import succeeded
 from training_pipeline.testing.jobs import ScriptedBackend, new_job, point
@@ -99,4 +102,33 @@ def test_list_duplicate_and_export(
             assert "SHA256SUMS" in archive.namelist()
             assert archive.testzip() is None
         assert serious(page) == []
+    person.close()
+
+
+def test_how_good_estimates_have_been(server: Serving, chromium: Browser, services: Services, job: TrainingJob) -> None:
+    person = Visitor(chromium, server.base)
+    page = alive(person.open("/train"))
+    page.get_by_role("link", name="Estimates so far").click()
+    expect(page.get_by_text("No succeeded job has had an estimate of its time yet.")).to_be_visible()
+    assert serious(page) == []
+    for place in range(12):
+        last = estimated(services.store, 100.0, 85.0 + 4 * place, place=place, train_loss=0.5, val_loss=0.6)
+    page = alive(person.open("/train/estimates"))
+    expect(page.get_by_text("92 % (65 % to 99 %)").first).to_be_visible()
+    row = page.get_by_role("row", name="builtin:tiny lora here 12")
+    expect(row).to_be_visible()
+    expect(page.get_by_role("row", name="1 min 20 s to 2 min 05 s 2 min 09 s -22 % no")).to_be_visible()
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_timeout(100)
+            assert serious(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+            if folder := os.environ.get("SHOTS"):
+                page.screenshot(path=f"{folder}/estimates-{width}-{theme}.png", full_page=True)
+    page.get_by_role("link", name="triage", exact=True).first.click()
+    expect(page).to_have_url(re.compile(last))
+    page.get_by_role("link", name="How good estimates are").click()
+    expect(page.get_by_role("heading", name="Estimates", exact=True)).to_be_visible()
     person.close()

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.study import StudyStatus
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing import browsers, either_trainer
 from training_pipeline.testing.browsers import Serving, Visitor, alive, serious
@@ -26,9 +27,10 @@ from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import new_job, point
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.seen_study import seen_study
 from training_pipeline.testing.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store import lineage, metrics
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 
 pytestmark = [
     pytest.mark.slow,
@@ -559,6 +561,43 @@ def test_a_model_version_from_the_list_to_its_verdict(visitor: Visitor, system: 
             assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.goto(f"{base}/train/models/main.ml.show/3")
     expect(page.get_by_text("Nearest: main.ml.shown.")).to_be_visible()
+    visitor.faults.clear()  # the browser reports the 404
+
+
+def test_a_study_from_the_list_to_a_job_like_its_best_trial(visitor: Visitor, system: RunningSystem, base: str) -> None:
+    seen_study(system.services, "seen")
+    # Nobody has looked at it yet: the running system finds that all its trials are over, and ends it.
+    seen_study(system.services, "going", status=StudyStatus.RUNNING, ended_at=None, why="")
+    page = alive(visitor.open("/train/studies"))
+    expect(page.get_by_role("row", name=re.compile("^going .*finished"))).to_be_visible()
+    page.get_by_label("Created by").select_option("ada")
+    page.wait_for_url("**/train/studies?creator=ada")
+    page.get_by_role("link", name="seen", exact=True).click()
+    expect(page).to_have_url(f"{base}/train/studies/seen")
+    best = page.get_by_role("region", name="Best trial")
+    expect(best).to_contain_text("Trial 6: validation loss 0.4376selected")
+    expect(page.get_by_text("8 succeeded, 2 pruned, 1 failed, 1 cancelled")).to_be_visible()
+    chart = page.get_by_role(
+        "img", name="10 trials as parallel coordinates over Learning rate, LoRA rank and validation loss"
+    )
+    expect(chart).to_have_attribute("data-drawn", re.compile("[0-9]+"))
+    over_time = "Best validation loss so far over time: from 1.130 of trial 1 to 0.4376 of trial 6 after 59 min 42 s"
+    expect(page.get_by_role("img", name=over_time)).to_be_visible()
+    pruned = page.get_by_role("row", name=re.compile("^7 pruned"))
+    expect(pruned).to_contain_text("pruned at evaluation 2: 6th of 7")
+    expect(pruned.get_by_role("link", name=re.compile("^Job of trial 7: tj-"))).to_be_visible()
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_timeout(100)
+            assert serious(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    best.get_by_role("link", name="Create job from trial").click()
+    expect(page.get_by_label("Learning rate", exact=True)).to_have_value("0.0006")
+    expect(page.get_by_label("Model name")).to_have_value("triage")
+    page.goto(f"{base}/train/studies/nobody")
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
     visitor.faults.clear()  # the browser reports the 404
 
 

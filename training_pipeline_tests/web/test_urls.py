@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.model_version import VersionState
+from training_pipeline.domain.study import StudyStatus
 from training_pipeline.training_jobs.store.queries import JobSort
 from training_pipeline.web import urls
-from training_pipeline.web.urls import JobFilters, VersionFilters
+from training_pipeline.web.urls import JobFilters, StudyFilters, VersionFilters
 
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=128)
 FILTERS = st.builds(
@@ -59,6 +60,16 @@ def test_every_query_opens_the_list_of_model_versions(query: dict[str, str]) -> 
     VersionFilters.parse(query)
 
 
+STUDIES = st.builds(StudyFilters, status=st.none() | st.sampled_from(StudyStatus), sheet=WORDS, creator=WORDS)
+
+
+@given(STUDIES)
+def test_an_address_of_studies_leads_back_to_its_filters(filters: StudyFilters) -> None:
+    query = dict(parse_qsl(filters.address().partition("?")[2], keep_blank_values=True))
+    assert StudyFilters.parse(query) == filters
+    assert filters.filtered == bool(query)
+
+
 def test_what_is_no_filter_is_left_out() -> None:
     query = {"status": "failed,nonsense,failed", "sort": "price", "page": "0", "search": "a\0b", "sheet": "s1"}
     assert JobFilters.parse(query) == JobFilters(statuses=(JobStatus.FAILED,), sheet="s1")
@@ -80,6 +91,8 @@ def test_a_plain_list_has_a_plain_address() -> None:
         (urls.model_version("main.ml.triage", "7"), "/train/models/main.ml.triage/7"),
         (urls.model_version("a b", "7"), "/train/models/a%20b/7"),
         (urls.ask_pair("/train/models/a/7", "p 1"), "/train/models/a/7?pair=p+1#playground-title"),
+        (urls.study("triage-2026-11"), "/train/studies/triage-2026-11"),
+        (StudyFilters.parse({"status": "odd", "sheet": "s 1"}).address(), "/train/studies?sheet=s+1"),
         (VersionFilters().with_(state=VersionState.TAINTED).address(), "/train/models?state=tainted"),
     ],
 )

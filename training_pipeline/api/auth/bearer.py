@@ -1,4 +1,4 @@
-"""Authentication of API requests: by a bearer token in the request, and by nothing else."""
+"""Authentication of API requests: by a bearer token in the request, or by a trusted proxy, and by nothing else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from starlette.requests import HTTPConnection
 
+from training_pipeline.api.auth.proxy_user import caller_of, names_user
 from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Caller, local_caller
 from training_pipeline.domain.errors import Unauthenticated
@@ -19,8 +20,16 @@ Authenticate = Callable[[HTTPConnection], Caller]
 def authentication(settings: Settings) -> Authenticate:
     """The authentication that the settings ask for. With `none` every caller is the local user, with all rights."""
     if settings.auth == "token":
-        return by_token
+        return by_proxy_or(by_token, settings)
     return as_local_user(settings)
+
+
+def by_proxy_or(otherwise: Authenticate, settings: Settings) -> Authenticate:
+    """Whom a trusted proxy names, where it names somebody and the settings let it; else as `otherwise` says."""
+    if not settings.proxy_user_header:
+        return otherwise
+    roles = settings.proxy_roles
+    return lambda connection: caller_of(connection, roles) if names_user(connection) else otherwise(connection)
 
 
 def as_local_user(settings: Settings) -> Authenticate:

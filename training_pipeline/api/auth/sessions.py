@@ -16,7 +16,7 @@ from fastapi import Depends, Response
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.requests import HTTPConnection
 
-from training_pipeline.api.auth.bearer import Authenticate, as_local_user
+from training_pipeline.api.auth.bearer import Authenticate, as_local_user, by_proxy_or
 from training_pipeline.api.auth.session_key import session_key
 from training_pipeline.app.container import Services
 from training_pipeline.auth.page_sessions import LONGEST, NoSession, PageSessions
@@ -78,7 +78,7 @@ class Sessions:
 
 def page_authentication(settings: Settings, sessions: Sessions) -> Authenticate:
     """The authentication of pages that the settings ask for. With `none` every caller is the local user, an admin."""
-    return sessions.caller if settings.auth == "token" else as_local_user(settings)
+    return by_proxy_or(sessions.caller, settings) if settings.auth == "token" else as_local_user(settings)
 
 
 def page_caller(connection: HTTPConnection) -> Caller:

@@ -22,7 +22,8 @@ from training_pipeline.api.single_flight import SingleFlight
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import TERMINAL, TrainingJob
 from training_pipeline.infra.database import Database
-from training_pipeline.training_jobs.store.jobs import Event, JobStore
+from training_pipeline.training_jobs.store.events import Event
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: A job is looked at once in this time at most.
 PACE_SECONDS: Final = 1.0

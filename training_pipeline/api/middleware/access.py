@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from training_pipeline.api.auth.proxy_user import KEY
 from training_pipeline.api.middleware.origins import (
     SAFE_METHODS,
     is_cross_origin,
@@ -183,4 +184,5 @@ def too_many(path: str, wait: float, what: str) -> Response | None:
 
 
 def _proof(connection: HTTPConnection) -> bytes:
-    return hashlib.sha256("\n".join(connection.headers.getlist("authorization")).encode()).digest()
+    said = (*connection.headers.getlist("authorization"), *connection.scope.get(KEY, ()))
+    return hashlib.sha256("\n".join(said).encode()).digest()

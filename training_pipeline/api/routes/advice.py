@@ -10,6 +10,7 @@ from training_pipeline.api.deps import client_for
 from training_pipeline.api.parameters import JobId
 from training_pipeline.client.local import LocalClient
 from training_pipeline.schemas.advice import TrainingJobAdvice
+from training_pipeline.schemas.estimates import EstimatesSoFar
 
 router = APIRouter(tags=["training jobs"])
 
@@ -20,3 +21,9 @@ def get_training_job_advice(
 ) -> TrainingJobAdvice:
     """Get what was advised when the job was created, taken or not, and what its figures say since it has ended."""
     return client.advice(job_id)
+
+
+@router.get("/estimates", operation_id="getEstimates")
+def get_estimates(client: Annotated[LocalClient, client_for(LocalClient.estimates)]) -> EstimatesSoFar:
+    """Get how good estimates of training time have been: by kind of job, and job by job."""
+    return client.estimates()

@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Request, Response
+from pydantic import StringConstraints
 
 from training_pipeline.api.deps import client_for
 from training_pipeline.api.parameters import Cursor, IdempotencyKey, JobId, PageNumber, PageRows
 from training_pipeline.client.jobs.base import Created
 from training_pipeline.client.local import LocalClient
+from training_pipeline.domain.annotations import MOST_TAGS
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob
+from training_pipeline.schemas.requests import (
+    CancelTrainingJob,
+    CreateTrainingJob,
+    RetryTrainingJob,
+    UpdateTrainingJob,
+)
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.training_jobs.store.queries import JobSort
@@ -20,6 +27,7 @@ router = APIRouter(tags=["training jobs"])
 
 NAME = r"^[^\x00-\x1f\x7f]{1,128}$"
 SEARCH = "Filter: text in the id, model, base model, training sheet or creator; case-insensitive."
+Tag = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
 SORT = "Field to order by; jobs without a value come last."
 LOCATION: dict[str, Any] = {
     "Location": {"description": "Path of the new job.", "schema": {"type": "string", "examples": ["/api/v1/…"]}}
@@ -63,6 +71,12 @@ def list_training_jobs(
     tainted: Annotated[
         bool, Query(description="Filter: only jobs whose model is tainted by a revocation.", examples=[True])
     ] = False,
+    tag: Annotated[
+        list[Tag] | None,
+        Query(
+            max_length=MOST_TAGS, description="Filter: tags, each of which the job must have.", examples=[["baseline"]]
+        ),
+    ] = None,
     sort: Annotated[JobSort, Query(description=SORT)] = JobSort.CREATED_AT,
     descending: Annotated[bool, Query(description="Descending order.")] = True,
     page: PageNumber = None,
@@ -76,6 +90,7 @@ def list_training_jobs(
         created_by=created_by,
         search=search,
         tainted=tainted,
+        tags=tag or (),
         sort=sort,
         descending=descending,
         page=page,
@@ -129,6 +144,16 @@ def cancel_training_job(
     job = client.cancel(job_id, reason=(body or CancelTrainingJob.model_validate({})).reason)
     response.status_code = 200 if job.status is JobStatus.CANCELLED else 202
     return job
+
+
+@router.patch("/jobs/{job_id}", operation_id="updateTrainingJob")
+def update_training_job(
+    client: Annotated[LocalClient, client_for(LocalClient.annotate)],
+    job_id: JobId,
+    body: Annotated[UpdateTrainingJob, Body(strict=False)],
+) -> TrainingJob:
+    """Replace the note or the tags of a training job in any status. Idempotent; its events keep what was there."""
+    return client.annotate(job_id, note=body.note, tags=body.tags)
 
 
 @router.post("/jobs/{job_id}/finish", operation_id="finishTrainingJob", responses={409: {}})

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from base64 import b64encode
+from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query
+from fastapi.responses import StreamingResponse
 
 from training_pipeline.api.deps import client_for
 from training_pipeline.api.parameters import Cursor, PageNumber, PageRows
 from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.model_version import VersionState
+from training_pipeline.models.versions.download import Download
 from training_pipeline.schemas.model_version import (
     ModelEndpoints,
     ModelVersionDetails,
@@ -27,6 +31,30 @@ Name = Annotated[
     str, Path(pattern=_TEXT, description="The model, by its full name; it may have dots.", examples=["triage-model"])
 ]
 Version = Annotated[str, Path(pattern=_TEXT, description="The version.", examples=["2"])]
+
+_FILE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The bytes of the file.",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    404: {},
+    409: {},
+}
+
+
+class ModelFileBytes(StreamingResponse):
+    """A file of a model, read while it is sent. One that turns out to be another breaks off before its end."""
+
+    media_type = "application/octet-stream"
+
+    def __init__(self, found: Download) -> None:
+        name = quote(found.name.rpartition("/")[2])
+        headers = {
+            "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+            "Content-Length": str(found.size),
+            "Repr-Digest": f"sha-256=:{b64encode(bytes.fromhex(found.sha256)).decode()}:",
+        }
+        super().__init__(iter(found), headers=headers)
 
 
 @router.get("/model-versions", operation_id="listModelVersions")
@@ -77,6 +105,28 @@ def retrain_model_version(
     Asked again it answers with the same job, until that fails, is cancelled, or is tainted itself.
     """
     return client.retrain(name, version)
+
+
+@router.get(
+    f"{_ONE}/files/{{path:path}}",
+    operation_id="downloadModelFile",
+    status_code=200,
+    response_class=ModelFileBytes,
+    responses=_FILE,
+)
+def download_model_file(
+    client: Annotated[LocalClient, client_for(LocalClient.download_model_file)],
+    name: Name,
+    version: Version,
+    path: Annotated[
+        str, Path(pattern=_TEXT, description="The file, by its path on record.", examples=["model.safetensors"])
+    ],
+) -> ModelFileBytes:
+    """Download a file of a model version, as registered. Refused for a withdrawn version, and a tainted one at risk.
+
+    It is an event of the version's training job.
+    """
+    return ModelFileBytes(client.download_model_file(name, version, path))
 
 
 @router.post(f"{_ONE}/endpoints", operation_id="addModelEndpoint", responses={404: {}})

@@ -1,4 +1,4 @@
-"""What a training came to, pair by pair."""
+"""The results of a training, pair by pair."""
 
 from __future__ import annotations
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Path, Request, Response
+from fastapi import APIRouter, Body, Path, Query, Request, Response
 
 from training_pipeline.api.deps import client_for
 from training_pipeline.client.local import LocalClient
-from training_pipeline.domain.study import NAME
+from training_pipeline.domain.study import NAME, StudyStatus
 from training_pipeline.schemas.study import STUDY, CreateStudy, PromoteTrial, StopStudy, Studies, StudyPage
 from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.schemas.training_sheet import DryRun
 
 router = APIRouter(tags=["studies"])
 
+FILTER = r"^[^\x00-\x1f\x7f]{1,128}$"
 StudyName = Annotated[str, Path(pattern=NAME, description="Name of the study.", examples=[STUDY])]
 LOCATION: dict[str, Any] = {
     "Location": {"description": "Path of what was created.", "schema": {"type": "string", "examples": ["/api/v1/…"]}}
@@ -25,26 +27,41 @@ LOCATION: dict[str, Any] = {
     operation_id="createStudy",
     status_code=201,
     response_model=StudyPage,
-    responses={201: {"description": "The study.", "headers": LOCATION}, 404: {}, 409: {}},
+    responses={
+        200: {"model": DryRun, "description": "With `dry_run`: the plan of a trial in the middle of the space."},
+        201: {"description": "The study.", "headers": LOCATION},
+        404: {},
+        409: {},
+    },
 )
 def create_study(
     request: Request,
     client: Annotated[LocalClient, client_for(LocalClient.create_study)],
     body: Annotated[CreateStudy, Body(strict=False)],
+    dry_run: Annotated[bool, Query(description="Return the plan without creating a study.", examples=[True])] = False,
 ) -> Response:
     """Create a study: training jobs that search for the configuration with the lowest validation loss. Idempotent.
 
     Everything is validated at once, and one trial in the middle of the space is planned, as a dry run.
     """
+    if dry_run:
+        return Response(client.plan_study(body).model_dump_json(), media_type="application/json")
     study = client.create_study(body)
     headers = {"Location": str(request.app.url_path_for("get_study", name=study.name))}
     return Response(study.model_dump_json(), 201, headers=headers, media_type="application/json")
 
 
 @router.get("/studies", operation_id="listStudies")
-def list_studies(client: Annotated[LocalClient, client_for(LocalClient.studies)]) -> Studies:
+def list_studies(
+    client: Annotated[LocalClient, client_for(LocalClient.studies)],
+    training_sheet_id: Annotated[
+        str | None, Query(pattern=FILTER, description="Filter: id of the training sheet.")
+    ] = None,
+    status: Annotated[list[StudyStatus] | None, Query(description="Filter: statuses.")] = None,
+    created_by: Annotated[str | None, Query(pattern=FILTER, description="Filter: creator.")] = None,
+) -> Studies:
     """List the newest studies."""
-    return client.studies()
+    return client.studies(statuses=status or (), training_sheet_id=training_sheet_id, created_by=created_by)
 
 
 @router.get("/studies/{name}", operation_id="getStudy")

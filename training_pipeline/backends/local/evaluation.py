@@ -22,7 +22,8 @@ TIMEOUT_SECONDS: Final = 24 * 3600.0
 
 def config(order: EvaluationOrder, run: RunDirectory) -> dict[str, Any]:
     """What the program reads. Pure."""
-    return {"run_dir": str(run.path), "models": [model.model_dump(mode="json") for model in order.models]}
+    found = {"run_dir": str(run.path), "models": [model.model_dump(mode="json") for model in order.models]}
+    return found if order.judge is None else found | {"judge": order.judge.model_dump(mode="json")}
 
 
 def hand_over(run: RunDirectory, lines: Callable[[], Iterable[str]], *, asked: float) -> bool:
@@ -63,7 +64,7 @@ def scores(run: RunDirectory) -> Mapping[str, ScoresFile]:
             raise BackendFailed(
                 f"The scores in {path} are gone or not those that were measured.", hint="Evaluate the version again."
             )
-        found[role] = ScoresFile(path=path, sha256=told["sha256"], pairs=told["pairs"])
+        found[role] = ScoresFile.model_validate({**told, "path": path})
     return found
 
 

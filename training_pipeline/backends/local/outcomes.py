@@ -5,12 +5,15 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from training_pipeline.backends.local.disk_room import DISK_FULL
 from training_pipeline.backends.local.run_directory import Outcome, RunDirectory
 from training_pipeline.backends.local.run_log import log_tail
 from training_pipeline.infra.json_file import BrokenFile, read_json
+
+#: What the training program calls the death of one of several processes that train together.
+PROCESS_LOST: Final = "ProcessLost"
 
 
 def of_trainer(run: RunDirectory, *, ran_seconds: float) -> Outcome | None:
@@ -25,10 +28,10 @@ def of_trainer(run: RunDirectory, *, ran_seconds: float) -> Outcome | None:
 def of_result(result: Mapping[str, Any] | None, *, ran_seconds: float) -> Outcome | None:
     """The outcome that the training program's result.json settles.
 
-    None where the run may go on: there is none, or it was stopped or found the disk full.
+    None where the run may go on: there is none, or it was stopped, found the disk full, or lost one of its processes.
     """
     status = None if result is None else result.get("status")
-    if result is None or status == "stopped" or result.get("error_type") == DISK_FULL:
+    if result is None or status == "stopped" or result.get("error_type") in {DISK_FULL, PROCESS_LOST}:
         return None
     if status == "succeeded":
         return Outcome("succeeded", time.time(), ran_seconds)

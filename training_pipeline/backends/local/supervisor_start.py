@@ -12,6 +12,7 @@ from typing import Final
 from training_pipeline.backends.local.run_directory import RunDirectory
 from training_pipeline.backends.local.run_log import append_privately, log_tail
 from training_pipeline.domain.errors import Unavailable
+from training_pipeline.infra.file_lock import try_lock
 
 #: Seconds that an overloaded machine may take to start Python.
 _START_SECONDS: Final = 60.0
@@ -20,6 +21,17 @@ _START_SECONDS: Final = 60.0
 _NOT_INHERITED: Final = ("TRAINING_PIPELINE_", "DAGSTER_", "MLFLOW_", "DATABRICKS_", "PG")
 
 _PACKAGE_ROOT: Final = Path(__file__).resolve().parents[3]
+
+
+def ensure_supervisor(run: RunDirectory) -> None:
+    """Start a supervisor unless one lives. The caller holds run.lock, so nobody else looks at supervisor.lock."""
+    lock = try_lock(run.supervisor_lock)
+    if lock is None:
+        return
+    try:
+        start_supervisor(run, lock)
+    finally:
+        os.close(lock)
 
 
 def start_supervisor(run: RunDirectory, lock: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
@@ -10,9 +9,8 @@ from typing import Annotated, Final
 import typer
 
 from training_pipeline.cli.commands.options import JobId, Token, Url
+from training_pipeline.cli.commands.saving import save
 from training_pipeline.cli.open_client import open_client
-from training_pipeline.domain.errors import Conflict
-from training_pipeline.infra.files import new_private_file, sha256
 
 Output = Annotated[
     Path | None,
@@ -43,14 +41,4 @@ def _save(pieces: Iterable[bytes], output: Path | None, of: str) -> None:
     from training_pipeline.client.audit.archive import file_name
 
     path = output or Path(file_name(of))
-    if path.exists():
-        raise Conflict(f"{path} exists already.", hint="Name another file with --output, or remove that one.")
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with os.fdopen(new_private_file(partial), "wb") as file:
-            for piece in pieces:
-                file.write(piece)
-        partial.rename(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    typer.echo(f"{path}: SHA-256 {sha256(path)}. {_CHECK}")
+    typer.echo(f"{path}: SHA-256 {save(pieces, path)}. {_CHECK}")

@@ -10,9 +10,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from training_pipeline.app.container import retention_of
+from training_pipeline.app.backend import retention_of
 from training_pipeline.app.preflight import preflight_of
+from training_pipeline.app.sheet_source import workspace
 from training_pipeline.cli.system.environment import prepare_environment
+from training_pipeline.databricks.lakebase import database_password
 from training_pipeline.databricks.preflight import Check, State
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.database import open_database
@@ -42,6 +44,17 @@ def preflight(json: Json = False) -> None:
         typer.echo(f"{len(missing)} missing." if missing else "Ready.")
     if missing:
         raise typer.Exit(1)
+
+
+@app.command("database-password")
+def database_password_(
+    name: Annotated[str, typer.Argument(help="The Lakebase instance, or projects/…/branches/…/endpoints/….")],
+) -> None:
+    """Print a new password for a Lakebase database, as JSON with the time when it expires.
+
+    It is what TRAINING_PIPELINE_DATABASE_PASSWORD_COMMAND is for: do not let it be printed anywhere else.
+    """
+    typer.echo(database_password(workspace(Settings()), name))
 
 
 @app.command()
@@ -78,7 +91,7 @@ def clean(
     for each in verdicts:
         size = "" if each.size is None else f"{each.size:,}"
         table.add_row(f"{each.folder.kind}/{each.folder.name}", size, "yes" if each.removed else "no", _plain(each.why))
-    Console().print(table if verdicts else "The volume holds nothing of ours.")
+    Console().print(table if verdicts else "The volume holds no files of this project.")
 
 
 def _table(checks: list[Check]) -> Table:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from training_pipeline.app.container import imports_of
+from training_pipeline.app.limits import imports_of
 from training_pipeline.cli.user import user
 from training_pipeline.domain.bucket_location import is_url
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, SheetUnreadable

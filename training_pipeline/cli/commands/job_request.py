@@ -25,7 +25,7 @@ SplitPredecessor = Annotated[
     str | None,
     typer.Option(help="Job whose split is kept. Default: the last succeeded one of the same sheet and model name."),
 ]
-FreshSplit = Annotated[bool, typer.Option("--fresh-split", help="Split anew, without a predecessor.")]
+FreshSplit = Annotated[bool, typer.Option("--fresh-split", help="Make a new split, without a predecessor.")]
 SplitSeed = Annotated[str | None, typer.Option(help="Seed of the split. Default: derived from the sheet's id.")]
 
 

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from training_pipeline.cli.commands import audit, jobs_advise, jobs_log, jobs_records, jobs_result, jobs_watch, paging
+from training_pipeline.cli.commands import (
+    audit,
+    jobs_advise,
+    jobs_annotate,
+    jobs_estimates,
+    jobs_log,
+    jobs_records,
+    jobs_result,
+    jobs_system_metrics,
+    jobs_watch,
+    paging,
+)
 from training_pipeline.cli.commands.job_request import (
     BaseModelId,
     BatchSize,
@@ -32,7 +43,7 @@ from training_pipeline.domain.job import ACTIVE, JobStatus
 from training_pipeline.settings import Settings
 
 app = typer.Typer(
-    help="Create, list, watch, cancel, finish and retry training jobs, here or through a REST API.",
+    help="Create, list, watch, annotate, cancel, finish and retry training jobs, here or through a REST API.",
     no_args_is_help=True,
 )
 
@@ -55,6 +66,10 @@ def create(
     register: Register = True,
     uc_catalog: UcCatalog = None,
     uc_schema: UcSchema = None,
+    note: Annotated[str | None, typer.Option(help="A note for people, as plain text.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="A tag, as a key or key:value; may be repeated.", metavar="TAG")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan without creating a job.")] = False,
     idempotency_key: Key = None,
     watch: Watch = False,
@@ -77,6 +92,8 @@ def create(
         register_to_uc=register,
         uc_catalog=uc_catalog,
         uc_schema=uc_schema,
+        note=note,
+        tags=tag,
     )
     with open_client(url, token) as client:
         if dry_run:
@@ -101,6 +118,9 @@ def list_jobs(
     tainted: Annotated[
         bool, typer.Option("--tainted", help="Only jobs whose model is tainted by a revocation.")
     ] = False,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only jobs with this tag; may be repeated.", metavar="TAG")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of jobs to list.")] = 20,
     cursor: Cursor = None,
     json: Json = False,
@@ -116,6 +136,7 @@ def list_jobs(
                 training_sheet_id=sheet,
                 created_by=by,
                 tainted=tainted,
+                tags=tag or (),
                 page_size=size,
                 cursor=at,
             ),
@@ -127,7 +148,7 @@ def list_jobs(
         print_json(page)
     elif page.jobs:
         say(jobs.table(page))
-    elif status or active or sheet or by or tainted:
+    elif status or active or sheet or by or tainted or tag:
         say("No training jobs match.")
     else:
         say("No training jobs yet. `training-pipeline demo` creates one.")
@@ -152,7 +173,7 @@ def cancel(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Cancel a training job. A running job is asked to stop and is cancelled once the backend confirms it."""
+    """Cancel a training job. For a running job a stop is requested; it is cancelled once the backend confirms it."""
     with open_client(url, token) as client:
         job = client.cancel(job_id, reason=reason)
     if json:
@@ -217,11 +238,14 @@ def retry(
 
 
 app.command("advise")(jobs_advise.advise)
+app.command("estimates")(jobs_estimates.estimates)
+app.command("annotate")(jobs_annotate.annotate)
 app.command("watch")(jobs_watch.watch)
 app.command("events")(jobs_records.events)
 app.command("metrics")(jobs_records.metrics)
 app.command("result")(jobs_result.result)
 app.command("log")(jobs_log.log)
+app.command("system-metrics")(jobs_system_metrics.system_metrics)
 app.command("lineage")(jobs_records.lineage)
 app.command("diff")(jobs_records.diff)
 app.command("compare")(jobs_records.compare)

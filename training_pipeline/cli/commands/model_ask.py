@@ -22,7 +22,9 @@ def ask(
     version: Annotated[str, typer.Argument(help="Its version.")],
     question: Annotated[
         str | None,
-        typer.Argument(help="The question. Left out, it is read from standard input: a shell remembers its commands."),
+        typer.Argument(
+            help="The question. Without it, it is read from standard input: a shell remembers its commands."
+        ),
     ] = None,
     pair: Annotated[
         str | None, typer.Option(help="Ask the question of this validation pair.", metavar="PAIR_ID")

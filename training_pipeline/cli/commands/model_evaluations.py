@@ -33,7 +33,11 @@ def evaluate(
         typer.Option(help="Version of the model to compare with. Default: the one with the alias champion, if any."),
     ] = None,
     base: Annotated[bool, typer.Option("--base/--no-base", help="Ask its base model, too.")] = True,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the figures.")] = True,
+    judge: Annotated[
+        str | None,
+        typer.Option(help="Name of a judge in TRAINING_PIPELINE_JUDGES that says of each answer whether it is right."),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the metrics.")] = True,
     json: Json = False,
     url: Url = None,
     token: Token = None,
@@ -42,7 +46,8 @@ def evaluate(
     from training_pipeline.cli.render.evaluations import evaluation_of
 
     with open_client(url, token) as client:
-        found = client.evaluate(name, version, {"suite": suite, "champion": champion, "base": base})
+        body = {"suite": suite, "champion": champion, "base": base, "judge": judge}
+        found = client.evaluate(name, version, body)
         if wait:
             found = _waited(client, found, quiet=json)
     print_json(found) if json else say(evaluation_of(found))

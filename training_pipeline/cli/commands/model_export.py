@@ -13,7 +13,10 @@ from training_pipeline.models.export.formats import ExportFormat
 def export(
     name: Annotated[str, typer.Argument(help="Full name of the model.")],
     version: Annotated[str, typer.Argument(help="Its version.")],
-    format: Annotated[ExportFormat, typer.Option(help="The adapter of a LoRA training, or the whole model.")],
+    format: Annotated[
+        ExportFormat,
+        typer.Option(help="The adapter of a LoRA training, or the whole model: `merged`, or `vllm` for vLLM."),
+    ],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder to write. Default: NAME-VERSION-FORMAT in this directory."),
@@ -45,4 +48,6 @@ def export(
     parity = made.parity
     typer.echo(f"{to}: {len(made.files):,} files, digest {made.digest}")
     typer.echo(f"Tested: {parity.same:,} of {parity.tokens:,} tokens of {parity.questions} answers are the same.")
+    if made.not_tested:
+        typer.echo(f"Not tested: {made.not_tested}")
     typer.echo("Run `sha256sum -c SHA256SUMS` there to check it.")

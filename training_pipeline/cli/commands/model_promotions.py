@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from training_pipeline.cli.commands.options import Json, Token, Url, print_json, say
-from training_pipeline.cli.commands.scores import EXIT_CODES, numbers
+from training_pipeline.cli.commands.scores import EXIT_CODES, by_suite, numbers
 from training_pipeline.cli.open_client import open_client
 
 #: The exit code of a decision that another person must approve.
@@ -30,14 +30,21 @@ def promote(
     margin: Annotated[
         list[str] | None,
         typer.Option(
-            help="METRIC=NUMBER: by less than this it may be worse than the version in use; 0 asks it to be better. "
-            "Default: the gate that was asked for this alias last.",
+            help="METRIC=NUMBER: how much worse than the version in use it may be; 0 means that it must be better. "
+            "Default: the gate last used for this alias.",
             metavar="METRIC=NUMBER",
         ),
     ] = None,
     threshold: Annotated[
         list[str] | None,
         typer.Option(help="METRIC=NUMBER: what it must reach; the most, for a loss.", metavar="METRIC=NUMBER"),
+    ] = None,
+    forgetting: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="SUITE:METRIC=NUMBER: by less than this it may be worse on that suite than its base model.",
+            metavar="SUITE:METRIC=NUMBER",
+        ),
     ] = None,
     min_pairs: Annotated[int, typer.Option(help="With fewer pairs nothing is decided.")] = 30,
     level: Annotated[float, typer.Option(help="How sure an interval is, 0.5 to 0.999.")] = 0.95,
@@ -54,9 +61,9 @@ def promote(
     from training_pipeline.cli.render.promotions import promotion_of
 
     gate: dict[str, Any] | None = None
-    if margin or threshold:
+    if margin or threshold or forgetting:
         gate = {"margins": numbers("margin", margin or []), "thresholds": numbers("threshold", threshold or [])}
-        gate |= {"min_pairs": min_pairs, "level": level}
+        gate |= {"forgetting": by_suite(forgetting or []), "min_pairs": min_pairs, "level": level}
     with open_client(url, token) as client:
         made = client.promote(name, version, {"alias": alias, "gate": gate, "suite": suite, "held": held})
     print_json(made) if json else say(promotion_of(made))

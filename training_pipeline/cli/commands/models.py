@@ -10,6 +10,7 @@ from training_pipeline.cli.commands import (
     audit,
     model_ask,
     model_decisions,
+    model_download,
     model_evaluations,
     model_export,
     model_promotions,
@@ -22,7 +23,7 @@ from training_pipeline.cli.render import models as render
 from training_pipeline.domain.model_version import Verdict, VersionState
 
 app = typer.Typer(
-    help="List, show, verify, ask, audit, export, evaluate, promote, retrain model versions; decide about them.",
+    help="List, show, verify, ask, audit, export, download, evaluate, promote, retrain versions; decide about them.",
     no_args_is_help=True,
 )
 
@@ -109,6 +110,7 @@ def endpoint(
 
 
 app.command("export")(model_export.export)
+app.command("download")(model_download.download)
 app.command("audit")(audit.audit_version)
 model_decisions.add_to(app)
 model_evaluations.add_to(app)

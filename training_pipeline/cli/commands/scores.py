@@ -15,11 +15,12 @@ from training_pipeline.domain.validation import as_number
 from training_pipeline.models.evaluation.answers import score_file, write_scores
 from training_pipeline.models.evaluation.figures import figures
 from training_pipeline.models.evaluation.intervals import LEVEL
+from training_pipeline.models.evaluation.lm_eval import sample_scores
 from training_pipeline.models.evaluation.scores import metrics_in, read_scores
 from training_pipeline.models.promotion.gate import Verdict, judge, parse_gate
 
 app = typer.Typer(
-    help="Score answers, show figures with intervals, and say whether a model is good enough to ship.",
+    help="Score answers, show metrics with intervals, and say whether a model is good enough to ship.",
     no_args_is_help=True,
 )
 #: What a script asks of the answer.
@@ -41,6 +42,17 @@ def make(
     scores = score_file(file)
     write_scores(scores, output)
     typer.echo(f"{len(scores):,} answers were scored: {', '.join(metrics_in(scores))}.")
+
+
+@app.command(name="lm-eval")
+def lm_eval(
+    files: Annotated[list[Path], typer.Argument(help="Files samples_<task>_<time>.jsonl of one model.")],
+    output: Annotated[Path, typer.Option(help="Parquet file for the scores. It will hold no text.")],
+) -> None:
+    """Take over what lm_eval measured with --log_samples: acc as choice_accuracy, and exact_match."""
+    scores = sample_scores(files)
+    write_scores(scores, output)
+    typer.echo(f"{len(scores):,} questions have scores: {', '.join(metrics_in(scores))}.")
 
 
 @app.command()
@@ -97,18 +109,37 @@ def judged(
     raise typer.Exit(EXIT_CODES[decision.verdict])
 
 
+_FIELDS: Final = {"margin": "margins", "threshold": "thresholds"}
+
+
 def numbers(option: str, given: list[str]) -> dict[str, float | int | str]:
     """What stands before and after each `=`. Raises `InvalidRequest` for a metric without a number, or with two."""
     split = [each.partition("=") for each in given]
     names = [name for name, _, _ in split]
     problems = [
-        FieldProblem(f"/{option}s/{name}", "metric_number", f"must be given once, as --{option} METRIC=NUMBER")
+        FieldProblem(
+            f"/{_FIELDS.get(option, option)}/{name}",
+            "metric_number",
+            f"must be given once, as --{option} METRIC=NUMBER",
+        )
         for name, sign, _ in split
         if not sign or names.count(name) > 1
     ]
     if problems:
         raise InvalidRequest("The gate is invalid.", problems=problems)
     return {name: as_number(number) for name, _, number in split}
+
+
+def by_suite(given: list[str]) -> dict[str, dict[str, float | int | str]]:
+    """The numbers of `SUITE:METRIC=NUMBER`, by suite. Raises `InvalidRequest` for what is not written so."""
+    found: dict[str, list[str]] = {}
+    for each in given:
+        suite, sign, rest = each.partition(":")
+        if not sign:
+            said = "must be given as --forgetting SUITE:METRIC=NUMBER"
+            raise InvalidRequest("The gate is invalid.", problems=[FieldProblem("/forgetting", "metric_number", said)])
+        found.setdefault(suite, []).append(rest)
+    return {suite: numbers("forgetting", rest) for suite, rest in found.items()}
 
 
 def _print(*found: BaseModel) -> None:

@@ -20,7 +20,7 @@ from training_pipeline.cli.render.sheet import report_as_json, show_diff, show_h
 from training_pipeline.datasets.preview import preview as preview_lines
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.rules.chat_format import STATED_AT_IMPORT, Severity
+from training_pipeline.domain.rules.examples.chat_format import STATED_AT_IMPORT, Severity
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, SheetStatus
 from training_pipeline.infra.files import is_file
 from training_pipeline.settings import Settings

@@ -33,7 +33,7 @@ def edit(
     sheet_id: SheetId,
     pairs: Annotated[list[str], typer.Argument(help="Ids of the pairs.", metavar="PAIR...")],
     status: Annotated[Status | None, typer.Option(help="Approve (labeled), reject or flag them.")] = None,
-    answer: Annotated[str | None, typer.Option(help="The last answer anew; of one pair.")] = None,
+    answer: Annotated[str | None, typer.Option(help="A new text for the last answer; for one pair.")] = None,
     allow: Annotated[
         list[Use] | None, typer.Option(help="A use to allow; repeatable. Replaces the allowed uses.")
     ] = None,

@@ -13,7 +13,7 @@ from rich.console import Console
 from training_pipeline.cli.commands.fetched import request_for
 from training_pipeline.cli.render.imported import found_as_json, show_found
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, Unavailable
-from training_pipeline.domain.rules.chat_format import Severity
+from training_pipeline.domain.rules.examples.chat_format import Severity
 from training_pipeline.domain.training_sheet import Reference, SheetStatus
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.domain.validation import problems_from_validation
@@ -183,7 +183,7 @@ def import_file(
     errors, warnings = (conversion.tally.findings.count(severity) for severity in (Severity.ERROR, Severity.WARNING))
     if errors or warnings:
         console.print(f"[yellow]{errors:,} errors and {warnings:,} warnings[/] in its rows.")
-    console.print(f"See every problem, examples that stand twice too: training-pipeline sheets check {sheet_id}")
+    console.print(f"To see every problem, including duplicate examples: training-pipeline sheets check {sheet_id}")
     console.print(f"See what may be trained on: training-pipeline sheets show {sheet_id}")
 
 

@@ -24,7 +24,7 @@ from training_pipeline.cli.commands.job_request import (
 from training_pipeline.cli.commands.options import Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
 from training_pipeline.domain.study import LIVE_STUDIES, StudyStatus
-from training_pipeline.domain.validation import as_number
+from training_pipeline.domain.study_space import search_of
 
 app = typer.Typer(
     help="Create, list, watch and stop studies, which search for the best configuration; promote their winner.",
@@ -50,6 +50,9 @@ def create(
     at_once: Annotated[int, typer.Option(help="Trials at the same time, at most.")] = 1,
     hours: Annotated[float | None, typer.Option(help="Hours after which it ends.")] = None,
     cost: Annotated[float | None, typer.Option(help="What all trials may cost, by estimate.")] = None,
+    objective: Annotated[str, typer.Option(help="What chooses: val_loss, or suite, on one half of it.")] = "val_loss",
+    suite: Annotated[str | None, typer.Option(help="Evaluation suite that says how good the best trial is.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Metric of the suite. Default: exact_match.")] = None,
     sampler: Annotated[str, typer.Option(help="How configurations are chosen: tpe or random.")] = "tpe",
     pruner: Annotated[str, typer.Option(help="When trials are stopped early: median or none.")] = "median",
     startup_trials: Annotated[int, typer.Option(help="Trials that must succeed before any is stopped early.")] = 5,
@@ -68,7 +71,7 @@ def create(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Create a study: jobs that search for the lowest validation loss. The running system starts its trials."""
+    """Create a study: jobs that search for the best configuration. The running system starts its trials."""
     from training_pipeline.cli.render.studies import study_of
 
     body: dict[str, Any] = {
@@ -90,6 +93,9 @@ def create(
         "most_at_once": at_once,
         "hours": hours,
         "cost": cost,
+        "objective": objective,
+        "suite": suite,
+        **({} if metric is None else {"metric": metric}),
         "sampler": sampler,
         "seed": seed,
         "pruner": {"kind": pruner, "startup_trials": startup_trials, "warmup_evaluations": warmup_evaluations},
@@ -100,13 +106,27 @@ def create(
 
 
 @app.command(name="list")
-def list_(json: Json = False, url: Url = None, token: Token = None) -> None:
+def list_(
+    status: Annotated[
+        list[StudyStatus] | None, typer.Option(help="Only studies in this status; may be repeated.")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Only studies on this training sheet.")] = None,
+    by: Annotated[str | None, typer.Option(help="Only studies that this person created.")] = None,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
     """List the newest studies."""
     from training_pipeline.cli.render.studies import studies_of
 
     with open_client(url, token) as client:
-        found = client.studies()
-    print_json(found) if json else say(studies_of(found))
+        found = client.studies(statuses=status or (), training_sheet_id=sheet, created_by=by)
+    if json:
+        print_json(found)
+    elif not found.studies and (status or sheet or by):
+        say("No studies match.")
+    else:
+        say(studies_of(found))
 
 
 @app.command()
@@ -132,7 +152,7 @@ def watch(name: Name, url: Url = None, token: Token = None) -> None:
         while True:
             found = client.study(name)
             for trial in found.all_trials:
-                line = trial_of(trial)
+                line = trial_of(trial, found.measure)
                 if told.get(trial.number) != line:
                     told[trial.number] = line
                     typer.echo(line)
@@ -184,13 +204,10 @@ def space_of(stated: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 def _searched(stated: str) -> tuple[str, dict[str, Any]]:
     key, separator, values = stated.partition("=")
-    low, dots, rest = values.partition("..")
-    if not key or not separator or not values:
-        raise typer.BadParameter(f"{stated!r} is not of the form key=low..high or key=a,b,c.", param_hint="--space")
-    if not dots:
-        return key, {"choices": [as_number(each) for each in values.split(",")]}
-    high, colon, how = rest.partition(":")
-    found: dict[str, Any] = {"low": as_number(low), "high": as_number(high)}
-    if colon:
-        found |= {"log": True} if how == "log" else {"step": as_number(how)}
-    return key, found
+    try:
+        if not key or not separator:
+            raise ValueError
+        return key, search_of(values)
+    except ValueError:
+        said = f"{stated!r} is not of the form key=low..high or key=a,b,c."
+        raise typer.BadParameter(said, param_hint="--space") from None

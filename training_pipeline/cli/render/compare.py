@@ -47,7 +47,7 @@ def job_comparison(found: TrainingJobComparison) -> RenderableType:
 def headline(found: LossVerdict) -> str:
     """Whether the losses may be compared, in a sentence. Pure."""
     if found.comparable is None:
-        return "Whether the validation losses may be compared cannot be said."
+        return "It is unknown whether the validation losses may be compared."
     if not found.comparable:
         return "The validation losses may not be compared."
     return f"The validation losses may be compared: all of them are of the same {found.total_rows or 0:,} rows."

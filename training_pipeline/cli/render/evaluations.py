@@ -28,9 +28,10 @@ def evaluation_of(found: ModelEvaluation, *, slices: bool = True) -> RenderableT
     for reason, count in _reasons(found.counts.refused, found.counts.aged):
         parts.append(Text(f"  {reason}  {count:,}"))
     if not found.counts.is_ancestry_known:
-        parts.append(Text("What its first base model has seen is not on record.", style="yellow"))
+        parts.append(Text("What its first base model was trained on is not recorded.", style="yellow"))
     if found.error or found.message:
         parts.append(Text(found.error or found.message, style="red" if found.error else "dim"))
+    parts += [Text(line, style="yellow" if is_missing else "dim") for line, is_missing in judged(found)]
     shown = [each for each in found.figures if slices or each.of is None]
     return Group(*parts, _figures(shown, found.champion_version)) if shown else Group(*parts)
 
@@ -42,11 +43,31 @@ def counted(found: ModelEvaluation) -> str:
     return f"{counts.asked:,} pairs = {counts.evaluated:,} evaluated + {refused:,} refused + {aged:,} aged"
 
 
+def judged(found: ModelEvaluation) -> list[tuple[str, bool]]:
+    """What came of the judge, a line for each model, and whether it says that its metric is missing. Pure."""
+    judge = found.judge
+    if judge is None:
+        return []
+    lines = [(f"Judged by {judge.name}: {judge.model} at {judge.url}, pairs up to {judge.max_classification}.", False)]
+    for each in judge.answers:
+        mine = _called(each.model, found.champion_version)
+        reasons = "".join(f", {count:,} not judged: {reason}" for reason, count in each.not_judged.items())
+        agrees = "" if each.agreement is None else f"; agrees with exact match in {each.agreement:.1%}"
+        who = f" by {', '.join(each.answered_as)} (prompt {each.prompt_version})" if each.answered_as else ""
+        lines.append((f"{mine}: {each.judged:,} judged{who}, {each.not_sent:,} not sent{reasons}{agrees}.", False))
+        if each.missing is not None:
+            lines.append((f"{mine}: {each.missing}", True))
+    return lines
+
+
 def compared(figure: EvaluationFigure, champion: str | None) -> str:
     """Whose figure it is, in words. Pure."""
-    names = {"tuned": "this version", "base": "base model", "champion": f"version {champion}"}
-    mine = names.get(figure.model, figure.model)
-    return mine if figure.over is None else f"{mine}, better than {names.get(figure.over, figure.over)} by"
+    mine = _called(figure.model, champion)
+    return mine if figure.over is None else f"{mine}, better than {_called(figure.over, champion)} by"
+
+
+def _called(role: str, champion: str | None) -> str:
+    return {"tuned": "this version", "base": "base model", "champion": f"version {champion}"}.get(role, role)
 
 
 def interval(figure: EvaluationFigure) -> str:

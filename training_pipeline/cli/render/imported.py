@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from training_pipeline.domain.rules.chat_format import Severity
+from training_pipeline.domain.rules.examples.chat_format import Severity
 from training_pipeline.sheets.importing.convert import Conversion
 
 _SHOWN = 20
@@ -55,7 +55,7 @@ def show_found(console: Console, conversion: Conversion, *, limit: int = _SHOWN)
         console.print(f"Columns: {escape(sources)}.", style="dim", highlight=False)
     console.print(f"{tally.rows:,} {unit}s give {tally.pairs:,} pairs, {tally.sound:,} of them sound in form.")
     for what, count in tally.left_out.items():
-        console.print(f"Left out: {count:,} {what}.", style="yellow")
+        console.print(f"Excluded: {count:,} {what}.", style="yellow")
     if tally.unused:
         listed = ", ".join(f"{name[:60]} ({count:,})" for name, count in tally.unused.most_common(40))
         more = f" and {len(tally.unused) - 40:,} more" if len(tally.unused) > 40 else ""

@@ -19,7 +19,7 @@ from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob as PublicJob
 from training_pipeline.schemas.training_sheet import ExportSummary as PublicSummary
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 from training_pipeline.training_jobs.urls import Addresses
 
 COLOURS = {

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from training_pipeline.cli.render import advice, estimate
+from training_pipeline.cli.render import advice, estimate, notes
 from training_pipeline.cli.render.job import badge, event_line, facts, figure, of_gates
 from training_pipeline.cli.render.progress import clock, reached
 from training_pipeline.domain.training_config import TrainingConfig
@@ -30,6 +30,9 @@ def table(page: TrainingJobPage) -> RenderableType:
         shown.add_column(column)
     shown.add_column("loss", justify="right", no_wrap=True)
     shown.add_column("by")
+    tagged = any(job.tags for job in page.jobs)
+    if tagged:
+        shown.add_column("tags")
     for job in page.jobs:
         shown.add_row(
             job.id,
@@ -39,6 +42,7 @@ def table(page: TrainingJobPage) -> RenderableType:
             _cut(_model(job)),
             figure(job.train_loss),
             _cut(job.created_by),
+            *([notes.some(job.tags)] if tagged else []),
         )
     return Group(shown, *more(len(page.jobs), page.total, page.next_cursor))
 
@@ -56,6 +60,10 @@ def details(job: TrainingJob, happened: TrainingJobEventPage, advised: TrainingJ
     grid.add_row("configuration", _configuration(job.training_config))
     by = f"{job.created_by}, {job.created_at.astimezone():%Y-%m-%d %H:%M:%S}"
     grid.add_row("created by", Text(by if job.retry_of is None else f"{by}, as a retry of {job.retry_of}"))
+    if job.note:
+        grid.add_row("note", Text(job.note))
+    if job.tags:
+        grid.add_row("tags", Text(", ".join(job.tags)))
     if job.duration_seconds is not None:
         grid.add_row("trained for", clock(job.duration_seconds))
     if advised.estimate is not None and advised.estimate.time.middle is not None:

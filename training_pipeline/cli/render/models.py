@@ -37,7 +37,7 @@ _OUTCOMES: Final = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.UNK
 _VERDICTS: Final = {
     Verdict.CLEAN: ("It is clean.", "green"),
     Verdict.NOT_CLEAN: ("It is NOT clean.", "bold red"),
-    Verdict.UNKNOWN: ("Not everything can be checked: nobody can say whether it is clean.", "yellow"),
+    Verdict.UNKNOWN: ("Not everything could be checked, so it is unknown whether it is clean.", "yellow"),
 }
 #: So many evaluations are shown in a terminal; all are in the JSON.
 _EVALUATIONS: Final = 3
@@ -117,9 +117,15 @@ def endpoints(found: Sequence[EndpointUse]) -> RenderableType:
         return Text("No endpoint is recorded.")
     shown = _table("endpoint", "since", "until", "recorded by")
     for one in found:
-        by = one.added_by if one.removed_by is None else f"{one.added_by}, over by {one.removed_by}"
-        shown.add_row(Text(one.url), _day(one.since), "now" if one.until is None else _day(one.until), Text(by))
+        until = "now" if one.until is None else _day(one.until)
+        shown.add_row(Text(one.url), _day(one.since), until, Text(recorded_by(one)))
     return shown
+
+
+def recorded_by(one: EndpointUse) -> str:
+    """Who says that an endpoint serves a version, and who said that it is over. Pure."""
+    said = one.added_by or f"the workspace {one.workspace}"
+    return said if one.removed_by is None else f"{said}, over by {one.removed_by}"
 
 
 def _retrain(found: ModelVersionDetails, proposal: RetrainProposal) -> str:
@@ -151,7 +157,7 @@ def _chain(found: ModelVersionDetails) -> Iterator[tuple[str, RenderableType]]:
     if found.ancestors is None:
         yield "base model", Text(f"{found.base_model}, where it comes from is {NOT_RECORDED}")
     elif not found.ancestors:
-        yield "base model", Text(f"{found.base_model}, none of ours")
+        yield "base model", Text(f"{found.base_model}, not registered here")
     for title, one in zip(_once("base models"), found.ancestors or (), strict=False):
         base = one.base_model if one.base_recorded else f"{one.base_model} ({NOT_RECORDED})"
         yield title, Text(f"{one.name} {_number(one.version)} of {one.job_id}, trained from {base}")
@@ -166,7 +172,7 @@ def _used(found: ModelVersionDetails) -> Iterator[tuple[str, RenderableType]]:
     if found.aliases_unavailable:
         yield "", Text(f"{found.aliases_unavailable} Aliases are those that were seen last.", "yellow")
     for title, one in zip(_once("endpoints"), found.endpoints, strict=False):
-        yield title, Text(f"{one.url}, {_span(one.since, one.until)}")
+        yield title, Text(f"{one.url}, {_span(one.since, one.until)}, recorded by {recorded_by(one)}")
 
 
 def _once(title: str) -> Iterator[str]:

@@ -40,7 +40,7 @@ def _answer(each: PlaygroundAnswer) -> Iterator[Text]:
         yield Text(plain(title), style="bold")
         yield Text(plain(each.problem or "It gave no answer."), style="red")
         return
-    ended = "" if each.stopped else ", cut: it did not end by itself"
+    ended = "" if each.stopped else ", cut off at max_tokens"
     yield from _text(title, each.answer or "(nothing)")
     yield Text(f"{each.tokens:,} tokens, {each.seconds:.1f} s{ended}", style="dim")
 

@@ -34,7 +34,7 @@ def _parts(found: TrainingJobResult) -> Iterator[RenderableType]:
         before, after = _share(found.exact_match_before), _share(found.exact_match_after)
         yield Text(f"Answered exactly right: {before} before, {after} after.")
     if found.asked_questions:
-        yield Text(f"Ended by themselves: {found.stopped_answers} of {found.asked_questions} answers.")
+        yield Text(f"Ended with an end token: {found.stopped_answers} of {found.asked_questions} answers.")
     if found.answered:
         yield _answers(found.answered)
     if found.losses:

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from training_pipeline.cli.render.uses import places
 from training_pipeline.domain.uses import WORDS
 from training_pipeline.schemas.revocation import (
     Revocation,
@@ -67,10 +68,13 @@ def _models(title: str, taints: Sequence[Taint]) -> RenderableType:
     if not taints:
         return Text("Nothing learned from it.")
     table = Table(box=None, pad_edge=False, header_style="dim", title=title, title_justify="left")
-    for column in ("model", "version", "training job", "train", "validation", "inherited from", "clean successor"):
+    columns = ("model", "version", "training job", "train", "validation", "inherited from", "in use", "clean successor")
+    for column in columns:
         table.add_column(column, overflow="fold")
     for taint in taints:
         version, inherited = taint.model_version or "artifact", ", ".join(taint.inherited_from) or "-"
         rows = (f"{taint.train:,}", f"{taint.validation:,}")
-        table.add_row(Text(taint.model_name), version, taint.job_id, *rows, inherited, taint.clean_successor or "-")
+        used = Text(places(taint.in_use))
+        later = taint.clean_successor or "-"
+        table.add_row(Text(taint.model_name), version, taint.job_id, *rows, inherited, used, later)
     return table

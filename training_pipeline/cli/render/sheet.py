@@ -12,7 +12,7 @@ from rich.table import Table
 
 from training_pipeline.cli.render import job
 from training_pipeline.domain.export_summary import ExportSummary
-from training_pipeline.domain.rules.chat_format import Severity
+from training_pipeline.domain.rules.examples.chat_format import Severity
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, TrainingSheet
 from training_pipeline.sheets.diff import CHANGES, SheetDiff
 from training_pipeline.sheets.files.checking import CheckReport

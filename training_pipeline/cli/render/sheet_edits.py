@@ -26,7 +26,7 @@ def edits_of(found: TrainingSheetEdits) -> RenderableType:
     if found.not_editable_because:
         parts.append(Text(f"{found.not_editable_because} {found.edit_at or ''}".strip(), style="dim"))
     if not found.edits:
-        return Group(*parts, Text("Nobody edited its pairs."))
+        return Group(*parts, Text("No edits yet."))
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("no.", "when", "who", "pairs", "what", "state"):
         table.add_column(column, overflow="fold")

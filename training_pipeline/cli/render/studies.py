@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from training_pipeline.schemas.study import Studies, Study, StudyPage, StudyTrial
+from training_pipeline.schemas.study import Studies, Study, StudyPage, StudyReport, StudyTrial
 
 _COLOURS: Final = {
     "succeeded": "green",
@@ -47,8 +47,10 @@ def study_of(study: StudyPage) -> RenderableType:
             parts.append(Text(said[0].upper() + said[1:], style="dim"))
     parts.append(Text(f"{study.model_name} on training sheet {study.training_sheet_id}: {counts(study)}"))
     if study.best_value is not None:
-        best = f"Best: trial {study.best_trial} with a validation loss of {study.best_value:.6g} "
+        best = f"Best: trial {study.best_trial} with {_measure(study)} of {study.best_value:.6g} "
         parts.append(Text.assemble((best, "green"), "(selected: the same pairs chose it)"))
+    if study.report is not None:
+        parts.append(report_of(study.report))
     parts.append(_budget(study))
     if study.importances:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in study.importances.items())
@@ -58,9 +60,19 @@ def study_of(study: StudyPage) -> RenderableType:
     return Group(*parts)
 
 
-def trial_of(trial: StudyTrial) -> str:
+def report_of(report: StudyReport) -> Text:
+    """How good the best trial is on pairs that did not choose it, in one line."""
+    half = "the half that was held back of " if report.half else ""
+    where = f"On {half}the suite {report.suite}, trial {report.trial}"
+    if report.value is None:
+        return Text(f"{where} has no {report.metric}: {report.message or report.status}", style="yellow")
+    ends = "" if report.lower is None or report.upper is None else f"{report.lower:.3g} to {report.upper:.3g}, "
+    return Text(f"{where}: {report.metric} {report.value:.4g} ({ends}{report.pairs} pairs)", style="green")
+
+
+def trial_of(trial: StudyTrial, measure: str = "val_loss") -> str:
     """A trial in one line."""
-    value = "" if trial.value is None else f"  validation loss {trial.value:.6g}"
+    value = "" if trial.value is None else f"  {measure} {trial.value:.6g}"
     said = f"  {trial.message}" if trial.message else ""
     return f"trial {trial.number}  {trial.status}{value}{said}  {params_of(trial.params)}"
 
@@ -68,6 +80,10 @@ def trial_of(trial: StudyTrial) -> str:
 def params_of(params: Mapping[str, Any]) -> str:
     """A configuration in one line."""
     return ", ".join(f"{name}={_shown(value)}" for name, value in params.items())
+
+
+def _measure(study: Study) -> str:
+    return "a validation loss" if study.measure == "val_loss" else study.measure
 
 
 def counts(study: Study) -> str:
@@ -94,8 +110,8 @@ def _budget(study: StudyPage) -> Text:
 def _trials(study: StudyPage) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     names = list(study.request.space.searched)
-    for column in ("trial", "status", "val_loss", *names, "job", "note"):
-        table.add_column(column, justify="right" if column in {"trial", "val_loss", *names} else "left")
+    for column in ("trial", "status", study.measure, *names, "job", "note"):
+        table.add_column(column, justify="right" if column in {"trial", study.measure, *names} else "left")
     for trial in study.all_trials:
         table.add_row(
             Text(str(trial.number), style="bold green" if trial.number == study.best_trial else ""),

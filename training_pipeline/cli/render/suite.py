@@ -54,7 +54,7 @@ def check_of(found: SuiteCheck) -> RenderableType:
     if len(found.pairs) > _NAMED:
         parts.append(Text(f"  and {len(found.pairs) - _NAMED:,} more", style="dim"))
     if not found.is_ancestry_known:
-        said = f"What {found.jobs[-1]} was trained from is not on record: nobody can say what that has seen."
+        said = f"What {found.jobs[-1]} was trained from is not recorded, so what that model has seen is unknown."
         parts.append(Text(said, style="yellow"))
     if not found.evaluated:
         parts.append(Text("No pair is left to evaluate on.", style="red"))

@@ -9,7 +9,7 @@ from rich.tree import Tree
 
 from training_pipeline.cli.render.lineage import SHORT
 from training_pipeline.domain.uses import WORDS
-from training_pipeline.schemas.uses import DatasetUse, ModelUse, SheetUses, Uses
+from training_pipeline.schemas.uses import DatasetUse, InUse, ModelUse, SheetUses, Uses
 
 
 def uses_of(found: Uses) -> RenderableType:
@@ -26,15 +26,20 @@ def uses_of(found: Uses) -> RenderableType:
     return Group(*parts)
 
 
+def places(found: InUse) -> str:
+    """The aliases and endpoints of a model version, in a line. Pure."""
+    return ", ".join([*found.aliases, *found.endpoints]) or "-"
+
+
 def _models(models: list[ModelUse], asked: str) -> RenderableType:
     if not models:
         return Text(f"No registered model version learned from the {asked}.")
     table = Table(box=None, pad_edge=False, header_style="dim", title=f"Learned from the {asked}", title_justify="left")
-    for column in ("model", "version", "training job", "through"):
+    for column in ("model", "version", "training job", "through", "in use"):
         table.add_column(column, overflow="fold")
     for model in models:
         through = " → ".join(model.through) or "its own training"
-        table.add_row(Text(model.model_name), model.model_version, model.job_id, through)
+        table.add_row(Text(model.model_name), model.model_version, model.job_id, through, Text(places(model.in_use)))
     return table
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 DEFINITIONS: Final = "training_pipeline.definitions"
 #: What is done once for all runs.
-AHEAD: Final = ("training_pipeline.defs.ahead",)
+AHEAD: Final = ("training_pipeline.defs.preload",)
 #: Part of the identity of sensors, schedules and run keys: never change it.
 LOCATION: Final = "training_pipeline"
 

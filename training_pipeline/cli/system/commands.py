@@ -90,7 +90,7 @@ def _status(settings: Settings) -> dict[str, Any]:
     from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 
     server = EmbeddedPostgres(settings.state_dir / "postgres")
-    database = Database.at(settings.database_url) if settings.database_url else Database(server.url())
+    database = Database.stated(settings) or Database(server.url())
     try:
         database.check()
         answers = True

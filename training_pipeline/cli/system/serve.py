@@ -24,6 +24,7 @@ def serve(
     require_safe_address(settings)
 
     from training_pipeline.api.app import create_app
+    from training_pipeline.api.auth.proxy_user import proxied
     from training_pipeline.api.logs import log_as_json
     from training_pipeline.api.server import CONNECTIONS, Server
     from training_pipeline.cli.system import health
@@ -43,6 +44,7 @@ def serve(
         host=settings.api_host,
         port=settings.api_port,
         trusted_proxies=settings.api_trusted_proxies,
+        outermost=proxied(app, settings),
     )
     with suppress(KeyboardInterrupt):
         server.run()

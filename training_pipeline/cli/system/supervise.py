@@ -17,6 +17,7 @@ from typing import Final
 from training_pipeline.cli.system import code_server, daemon, health
 from training_pipeline.cli.system.children import Children
 from training_pipeline.cli.system.environment import prepare_environment
+from training_pipeline.cli.system.password_watch import PasswordWatch
 from training_pipeline.cli.system.postgres_watch import PostgresWatch
 from training_pipeline.cli.system.serve import require_safe_address
 from training_pipeline.cli.system.up_record import Record, read_record, record_file
@@ -26,6 +27,7 @@ from training_pipeline.infra.database import stop_embedded
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.files import rotate
 from training_pipeline.infra.loopback import resolves_to_loopback
+from training_pipeline.infra.password_file import password_file
 from training_pipeline.infra.processes import ProcessIdentity, end
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
@@ -181,6 +183,8 @@ def _watch(
     server = EmbeddedPostgres(settings.state_dir / "postgres")
     with ExitStack() as stack:
         postgres = stack.enter_context(closing(PostgresWatch(server))) if settings.database_url is None else None
+        passwords = password_file(settings)
+        kept = None if passwords is None else stack.enter_context(closing(PasswordWatch(passwords)))
         while not stop:
             if deadline is None:
                 said = children.tend()
@@ -197,6 +201,8 @@ def _watch(
                     )
             if postgres is not None and not stop:
                 said += postgres.tend()
+            if kept is not None:
+                said += kept.tend()
             for sentence in said:
                 say(sentence)
             if time.monotonic() - rotated > ROTATE_SECONDS:

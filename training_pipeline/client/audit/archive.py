@@ -85,5 +85,5 @@ def _record(store: JobStore, job: StoredJob, gathering: Gathering) -> tuple[str 
         return None, []
     above = chain.ancestors(store, record)
     if above is None:
-        gathering.note("ancestors", "It is not on record whether the base model comes from one of ours.")
+        gathering.note("ancestors", "It is not recorded whether the base model comes from a model registered here.")
     return record.model_version, [one.job_id for one in above or ()]

@@ -30,7 +30,7 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: What each file is, for the README.
 FILES: Final = {
-    "job.json": "the training job as the API gives it: what was asked for, what was used, and the result",
+    "job.json": "the training job as the API gives it: the request, what was used, and the result",
     "events.csv": "its events, the oldest first: who did what, and when",
     "metrics.csv": "its metrics, a row a step",
     "training_sheet.json": "the head of the training sheet as it was read, with its digest",

@@ -9,7 +9,6 @@ from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import TrainingJob as StoredJob
-from training_pipeline.schemas.model_version import ModelVersionDetails
 
 
 class LocalAudit(OnServices):
@@ -34,7 +33,3 @@ class LocalAudit(OnServices):
             details=self._details,
             made_by=self.caller.name,
         )
-
-    def _details(self, name: str, version: str) -> ModelVersionDetails:
-        whole = self._services.versions.show(name, version)
-        return ModelVersionDetails.of_whole(whole, self._addresses, self._services.retrains.of(name, version))

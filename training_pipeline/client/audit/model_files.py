@@ -22,7 +22,7 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 #: What each file is, for the README.
 FILES: Final = {
     "version.json": "the model version: its state and why, who allowed its rows, ancestors, aliases, endpoints, files",
-    "evaluations.json": "its evaluations: counts and figures with their intervals; no question and no answer",
+    "evaluations.json": "its evaluations: counts and metrics with their intervals; no question and no answer",
     "scores/*.parquet": "the scores of each evaluation, a row a pair: ids and numbers",
     "promotions.json": "the decisions about the aliases of the model, with the gate, its verdict and who asked",
     "decisions.json": "the decisions about this version where tainted, and whether the chain of hashes is whole",

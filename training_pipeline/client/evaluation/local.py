@@ -44,7 +44,13 @@ class LocalEvaluation(OnServices):
         """See `Client`."""
         asked = checked(EvaluateModelVersion, body)
         made = self._services.evaluations.start(
-            name, version, asked.suite, champion=asked.champion, base=asked.base, actor=self.caller.name
+            name,
+            version,
+            asked.suite,
+            champion=asked.champion,
+            base=asked.base,
+            judge=asked.judge,
+            actor=self.caller.name,
         )
         return ModelEvaluation.of(made)
 

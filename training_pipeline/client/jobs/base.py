@@ -12,11 +12,13 @@ from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.comparison import TrainingJobComparison
 from training_pipeline.schemas.diff import TrainingJobDiff
+from training_pipeline.schemas.estimates import EstimatesSoFar
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.log import BYTES, TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.result import LOSSES, TrainingJobResult
+from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.training_jobs.store.queries import JobSort
@@ -60,6 +62,7 @@ class Jobs(Protocol):
         created_by: str | None = None,
         search: str | None = None,
         tainted: bool = False,
+        tags: Collection[str] = (),
         sort: JobSort = JobSort.CREATED_AT,
         descending: bool = True,
         page: int | None = None,
@@ -82,6 +85,9 @@ class Jobs(Protocol):
 
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """Cancel a job, or ask its backend to. Idempotent."""
+
+    def annotate(self, job_id: str, *, note: str | None = None, tags: Collection[str] | None = None) -> TrainingJob:
+        """Replace the note or the tags of a job; what is null stays. Idempotent."""
 
     def finish(self, job_id: str) -> TrainingJob:
         """Have a trained job finished now, whose registration had bad luck. Idempotent."""
@@ -107,6 +113,9 @@ class Jobs(Protocol):
     ) -> TrainingJobMetrics:
         """The latest metrics of a job, and its series: as measured, or smoothed by this weight of what was before."""
 
+    def system_metrics(self, job_id: str, *, resolution: int = 500) -> TrainingJobSystemMetrics:
+        """What processors, memory, GPU and disk did while the job trained, or why that was not measured."""
+
     def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
         """A part of what the trainer has printed: whole lines from `offset` on, or the last ones."""
 
@@ -126,6 +135,9 @@ class Jobs(Protocol):
 
     def advice(self, job_id: str) -> TrainingJobAdvice:
         """What was advised when the job was created, and what its figures say."""
+
+    def estimates(self) -> EstimatesSoFar:
+        """How good estimates of training time have been."""
 
     def diff(
         self,

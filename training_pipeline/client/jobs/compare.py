@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from training_pipeline.client.jobs.advice import estimate_of
-from training_pipeline.datasets.diff import pair_counts
+from training_pipeline.datasets.diff import pair_counts, reader
 from training_pipeline.datasets.validation_overlap import validation_overlap
 from training_pipeline.domain import job_id as ids
 from training_pipeline.domain.comparable import FEWEST, MOST, Measured, Overlap, verdict
@@ -25,6 +25,9 @@ from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.best_values import LESS_IS_BETTER, BestAndLast, best_and_last
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import columns_of
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 #: Of a long list of ids so many problems are named.
 MOST_PROBLEMS: Final = 50
@@ -70,9 +73,11 @@ def job_comparison(store: JobStore, job_ids: Sequence[str]) -> TrainingJobCompar
         )
         for job in jobs
     ]
-    data = _pair_changes(found[0].dataset, [each.dataset for each in found[1:]])
+    with reader() as engine:
+        data = _pair_changes(engine, found[0].dataset, [each.dataset for each in found[1:]])
+        overlap = _overlap(engine, [each.dataset for each in found])
     scores = side_by_side(job_ids, records.of_jobs(store, job_ids))
-    return comparison(found, overlap=_overlap([each.dataset for each in found]), data=data, scores=scores)
+    return comparison(found, overlap=overlap, data=data, scores=scores)
 
 
 def comparison(
@@ -144,7 +149,9 @@ def _dataset(job: TrainingJob) -> DatasetRef | str:
         return f"{job.id}: {_words(error)}"
 
 
-def _pair_changes(first: DatasetRef | str, others: Sequence[DatasetRef | str]) -> list[Mapping[PairChange, int] | str]:
+def _pair_changes(
+    engine: DuckDBPyConnection, first: DatasetRef | str, others: Sequence[DatasetRef | str]
+) -> list[Mapping[PairChange, int] | str]:
     """What changed from the first to each of the others; jobs that share a dataset are asked about once."""
     known: dict[str, Mapping[PairChange, int] | str] = {}
     found: list[Mapping[PairChange, int] | str] = []
@@ -153,27 +160,27 @@ def _pair_changes(first: DatasetRef | str, others: Sequence[DatasetRef | str]) -
             found.append(first if isinstance(first, str) else str(each))
             continue
         if each.digest not in known:
-            known[each.digest] = _changes(first, each)
+            known[each.digest] = _changes(engine, first, each)
         found.append(known[each.digest])
     return found
 
 
-def _changes(first: DatasetRef, second: DatasetRef) -> Mapping[PairChange, int] | str:
+def _changes(engine: DuckDBPyConnection, first: DatasetRef, second: DatasetRef) -> Mapping[PairChange, int] | str:
     if first.digest == second.digest:
         return dict.fromkeys(PairChange, 0)
     try:
-        return pair_counts(first, second)
+        return pair_counts(engine, first, second)
     except PipelineError as error:
         return _words(error)
 
 
-def _overlap(datasets: Sequence[DatasetRef | str]) -> Overlap | None:
+def _overlap(engine: DuckDBPyConnection, datasets: Sequence[DatasetRef | str]) -> Overlap | None:
     """What the validation splits have in common; None where one of them cannot be read."""
     known = [each for each in datasets if isinstance(each, DatasetRef)]
     if len(known) < len(datasets):
         return None
     try:
-        return validation_overlap(known)
+        return validation_overlap(engine, known)
     except PipelineError:
         return None
 

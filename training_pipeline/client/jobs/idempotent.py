@@ -8,7 +8,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.client.jobs.base import Created
 from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.training_jobs.lifecycle.service import Also
+from training_pipeline.training_jobs.lifecycle.new_jobs import Also
 from training_pipeline.training_jobs.store import idempotency
 
 _CREATED = 201

@@ -16,9 +16,10 @@ from training_pipeline.client.jobs.idempotent import create_once
 from training_pipeline.client.jobs.log import log_part
 from training_pipeline.client.jobs.pages import event_page, job_page, lineage_page
 from training_pipeline.client.jobs.result import job_result
+from training_pipeline.client.jobs.system_metrics import system_metrics
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
-from training_pipeline.domain.access import Role, require
+from training_pipeline.domain.access import Role, require, require_own
 from training_pipeline.domain.job import ACTIVE, TERMINAL, Action, JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.domain.pair_change import PairChange
@@ -28,16 +29,19 @@ from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
 from training_pipeline.schemas.comparison import TrainingJobComparison
 from training_pipeline.schemas.diff import TrainingJobDiff
+from training_pipeline.schemas.estimates import EstimatesSoFar
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.log import BYTES, TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
-from training_pipeline.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob
+from training_pipeline.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob, UpdateTrainingJob
 from training_pipeline.schemas.result import LOSSES, TrainingJobResult
+from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import (
     DryRun,
 )
+from training_pipeline.training_jobs.store.estimates import estimates
 from training_pipeline.training_jobs.store.facets import Facets, facets
 from training_pipeline.training_jobs.store.idempotency import body_hash
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP, best_losses, metric_series
@@ -77,6 +81,7 @@ class LocalJobs(OnServices):
         created_by: str | None = None,
         search: str | None = None,
         tainted: bool = False,
+        tags: Collection[str] = (),
         sort: JobSort = JobSort.CREATED_AT,
         descending: bool = True,
         page: int | None = None,
@@ -92,6 +97,7 @@ class LocalJobs(OnServices):
             created_by=created_by,
             search=search,
             tainted=tainted,
+            tags=tags,
             sort=sort,
             descending=descending,
             page=page,
@@ -122,6 +128,16 @@ class LocalJobs(OnServices):
         asked = checked(CancelTrainingJob, {"reason": reason})
         self._require(Action.CANCEL, job_id)
         return self.shown(self._services.jobs.cancel(job_id, actor=self.caller.name, reason=asked.reason))
+
+    @needs(Role.OPERATOR)
+    def annotate(self, job_id: str, *, note: str | None = None, tags: Collection[str] | None = None) -> TrainingJob:
+        """See `Client`. Its creator's, and admins'."""
+        asked = checked(UpdateTrainingJob, {"note": note, "tags": None if tags is None else list(tags)})
+        job = self._services.jobs.get(job_id)
+        require_own(self.caller, job.created_by, f"write on training job {job_id}")
+        return self.shown(
+            self._services.jobs.annotate(job_id, actor=self.caller.name, note=asked.note, tags=asked.tags)
+        )
 
     @needs(Role.OPERATOR)
     def finish(self, job_id: str) -> TrainingJob:
@@ -186,6 +202,11 @@ class LocalJobs(OnServices):
         return TrainingJobMetrics.of(job, series, smoothing=smoothing)
 
     @needs(Role.VIEWER)
+    def system_metrics(self, job_id: str, *, resolution: int = 500) -> TrainingJobSystemMetrics:
+        """See `Client`."""
+        return system_metrics(self._services, job_id, resolution=resolution)
+
+    @needs(Role.VIEWER)
     def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
         """See `Client`."""
         return log_part(self._services, job_id, offset, limit=limit)
@@ -214,6 +235,11 @@ class LocalJobs(OnServices):
     def advice(self, job_id: str) -> TrainingJobAdvice:
         """See `Client`."""
         return job_advice(self._services.store, job_id)
+
+    @needs(Role.VIEWER)
+    def estimates(self) -> EstimatesSoFar:
+        """See `Client`."""
+        return EstimatesSoFar.of(estimates(self._services.store))
 
     @needs(Role.VIEWER)
     def diff(
@@ -269,6 +295,7 @@ class LocalJobs(OnServices):
         training_sheet_id: str | None = None,
         created_by: str | None = None,
         search: str | None = None,
+        tags: Collection[str] = (),
     ) -> Facets:
         """The values that jobs may be filtered by beside these filters; the REST API does not offer this."""
         return facets(
@@ -277,6 +304,7 @@ class LocalJobs(OnServices):
             training_sheet_id=training_sheet_id,
             created_by=created_by,
             search=search,
+            tags=tags,
         )
 
     @needs(Role.VIEWER)

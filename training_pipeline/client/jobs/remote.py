@@ -17,11 +17,13 @@ from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.comparison import TrainingJobComparison
 from training_pipeline.schemas.diff import TrainingJobDiff
+from training_pipeline.schemas.estimates import EstimatesSoFar
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.log import BYTES, TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.result import LOSSES, TrainingJobResult
+from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.training_jobs.store.queries import JobSort
@@ -46,6 +48,7 @@ class RemoteJobs(OverHttp):
         created_by: str | None = None,
         search: str | None = None,
         tainted: bool = False,
+        tags: Collection[str] = (),
         sort: JobSort = JobSort.CREATED_AT,
         descending: bool = True,
         page: int | None = None,
@@ -59,6 +62,7 @@ class RemoteJobs(OverHttp):
             "created_by": created_by,
             "search": search,
             "tainted": tainted or None,
+            "tag": list(tags) or None,
             "sort": str(sort),
             "descending": descending,
             "page": page,
@@ -82,6 +86,11 @@ class RemoteJobs(OverHttp):
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """See `Client`."""
         return self._service.ask(TrainingJob, "POST", _job(job_id, "/cancel"), body={"reason": reason})
+
+    def annotate(self, job_id: str, *, note: str | None = None, tags: Collection[str] | None = None) -> TrainingJob:
+        """See `Client`."""
+        body = {"note": note, "tags": None if tags is None else list(tags)}
+        return self._service.ask(TrainingJob, "PATCH", _job(job_id), body=body)
 
     def finish(self, job_id: str) -> TrainingJob:
         """See `Client`."""
@@ -118,6 +127,11 @@ class RemoteJobs(OverHttp):
         }
         return self._service.ask(TrainingJobMetrics, "GET", _job(job_id, "/metrics"), params=params)
 
+    def system_metrics(self, job_id: str, *, resolution: int = 500) -> TrainingJobSystemMetrics:
+        """See `Client`."""
+        params = {"resolution": resolution}
+        return self._service.ask(TrainingJobSystemMetrics, "GET", _job(job_id, "/system-metrics"), params=params)
+
     def log(self, job_id: str, *, offset: int | None = None, limit: int = BYTES) -> TrainingJobLog:
         """See `Client`."""
         params = {"offset": offset, "limit": limit}
@@ -143,6 +157,10 @@ class RemoteJobs(OverHttp):
     def advice(self, job_id: str) -> TrainingJobAdvice:
         """See `Client`."""
         return self._service.ask(TrainingJobAdvice, "GET", _job(job_id, "/advice"))
+
+    def estimates(self) -> EstimatesSoFar:
+        """See `Client`."""
+        return self._service.ask(EstimatesSoFar, "GET", "/estimates")
 
     def diff(
         self,

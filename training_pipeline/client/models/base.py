@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from training_pipeline.domain.model_version import VersionState
@@ -46,6 +46,9 @@ class Models(Protocol):
 
     def ask(self, name: str, version: str, body: Mapping[str, Any]) -> PlaygroundAnswers:
         """Ask a model version, its base model and the champion one question. Nothing of it is kept or logged."""
+
+    def download_model_file(self, name: str, version: str, path: str) -> Iterable[bytes]:
+        """A file of a model version in pieces, as registered. Raises midway where it is not: then it is not whole."""
 
     def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
         """Record that an endpoint serves a model version. Idempotent."""

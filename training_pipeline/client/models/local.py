@@ -10,6 +10,7 @@ from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.model_version import VersionState
+from training_pipeline.models.versions.download import Download
 from training_pipeline.models.versions.find import VersionFacets
 from training_pipeline.schemas.model_version import (
     ModelEndpoints,
@@ -52,8 +53,7 @@ class LocalModels(OnServices):
     @needs(Role.VIEWER)
     def model_version(self, name: str, version: str) -> ModelVersionDetails:
         """See `Client`."""
-        whole = self._services.versions.show(name, version)
-        return ModelVersionDetails.of_whole(whole, self._addresses, self._services.retrains.of(name, version))
+        return self._details(name, version)
 
     @needs(Role.OPERATOR)
     def retrain(self, name: str, version: str) -> TrainingJob:
@@ -73,6 +73,11 @@ class LocalModels(OnServices):
         playground = self._services.playground
         found = playground.ask(name, version, **asked.model_dump())
         return PlaygroundAnswers.of(name, version, found, playground.limits)
+
+    @needs(Role.OPERATOR)
+    def download_model_file(self, name: str, version: str, path: str) -> Download:
+        """See `Client`."""
+        return self._services.downloads.open(name, version, path, actor=self.caller.name)
 
     @needs(Role.VIEWER)
     def playground_limits(self) -> PlaygroundLimits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -59,6 +59,10 @@ class RemoteModels(OverHttp):
     def ask(self, name: str, version: str, body: Mapping[str, Any]) -> PlaygroundAnswers:
         """See `Client`."""
         return self._service.ask(PlaygroundAnswers, "POST", _version(name, version, "/ask"), body=body)
+
+    def download_model_file(self, name: str, version: str, path: str) -> Iterator[bytes]:
+        """See `Client`."""
+        return self._service.download(_version(name, version, f"/files/{quote(path)}"))
 
     def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
         """See `Client`."""

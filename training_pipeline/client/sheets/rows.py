@@ -52,7 +52,9 @@ def sheet_pair_page(
         digest, after = position.digest, position.number
         services.source.get(sheet_id)
         if not rows.has(sheet_id, digest, withdrawn):
-            raise paging.invalid("cursor", "bad_cursor", "is of a version that is not kept; begin anew without it")
+            raise paging.invalid(
+                "cursor", "bad_cursor", "belongs to a version that is no longer kept; start again without it"
+            )
     else:
         digest = _judged(services, sheet_id, withdrawn)
     among = None
@@ -106,7 +108,7 @@ def _said(services: Services, sheet_id: str, digest: str, text: str) -> Sequence
     def find() -> tuple[str, ...]:
         with services.source.open(sheet_id) as opened:
             if opened.digest != digest:
-                raise paging.invalid("cursor", "bad_cursor", "is of a version before this one; begin anew without it")
+                raise paging.invalid("cursor", "bad_cursor", "belongs to an earlier version; start again without it")
             ids = pairs_that_say(opened, text, limit=MOST_THAT_SAY + 1)
         if len(ids) > MOST_THAT_SAY:
             raise paging.invalid("text", "too_many", f"stands in more than {MOST_THAT_SAY:,} pairs; give more of it")

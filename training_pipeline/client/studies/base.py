@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
+from training_pipeline.domain.study import StudyStatus
 from training_pipeline.schemas.study import Studies, StudyPage
 from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.schemas.training_sheet import DryRun
 
 
 class OfStudies(Protocol):
@@ -15,8 +17,17 @@ class OfStudies(Protocol):
     def create_study(self, body: Mapping[str, Any]) -> StudyPage:
         """Create a study; again with the same values: the one that is there."""
 
-    def studies(self) -> Studies:
-        """List the newest studies."""
+    def plan_study(self, body: Mapping[str, Any]) -> DryRun:
+        """The dry run of one trial in the middle of the space, with everything that is wrong; stores nothing."""
+
+    def studies(
+        self,
+        *,
+        statuses: Collection[StudyStatus] = (),
+        training_sheet_id: str | None = None,
+        created_by: str | None = None,
+    ) -> Studies:
+        """List the newest studies that match."""
 
     def study(self, name: str) -> StudyPage:
         """One study with its trials."""

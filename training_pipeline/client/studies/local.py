@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role, require_own
-from training_pipeline.domain.study import StudyRequest
+from training_pipeline.domain.study import StudyRequest, StudyStatus
 from training_pipeline.schemas.study import CreateStudy, PromoteTrial, StopStudy, Studies, Study, StudyPage
 from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.schemas.training_sheet import DryRun
+from training_pipeline.tuning.records import StudyFacets
 
 
 class LocalStudies(OnServices):
@@ -19,16 +21,32 @@ class LocalStudies(OnServices):
     @needs(Role.OPERATOR)
     def create_study(self, body: Mapping[str, Any] | CreateStudy) -> StudyPage:
         """See `Client`."""
-        asked = checked(CreateStudy, body)
-        # As it reads back: what is compared with what was asked before.
-        request = StudyRequest.model_validate(asked.model_dump(exclude_unset=True))
-        return self.study(self._services.studies.create(request, created_by=self.caller.name).name)
+        return self.study(self._services.studies.create(_request(body), created_by=self.caller.name).name)
+
+    @needs(Role.OPERATOR)
+    def plan_study(self, body: Mapping[str, Any] | CreateStudy) -> DryRun:
+        """See `Client`."""
+        return DryRun.of(self._services.studies.plan(_request(body)))
 
     @needs(Role.VIEWER)
-    def studies(self) -> Studies:
+    def studies(
+        self,
+        *,
+        statuses: Collection[StudyStatus] = (),
+        training_sheet_id: str | None = None,
+        created_by: str | None = None,
+    ) -> Studies:
         """See `Client`."""
-        found = [Study.of(study, trials) for study, trials in self._services.studies.latest()]
+        listed = self._services.studies.latest(
+            statuses=statuses, training_sheet_id=training_sheet_id, created_by=created_by
+        )
+        found = [Study.of(study, trials) for study, trials in listed]
         return Studies(studies=found, total=len(found))
+
+    @needs(Role.VIEWER)
+    def study_facets(self) -> StudyFacets:
+        """The values that studies may be filtered by; the REST API does not offer this."""
+        return self._services.studies.facets()
 
     @needs(Role.VIEWER)
     def study(self, name: str) -> StudyPage:
@@ -49,3 +67,8 @@ class LocalStudies(OnServices):
         asked = checked(PromoteTrial, {"trial": trial})
         require_own(self.caller, self._services.studies.get(name).created_by, f"promote a trial of the study {name}")
         return self.shown(self._services.studies.promote(name, number=asked.trial, actor=self.caller.name))
+
+
+def _request(body: Mapping[str, Any] | CreateStudy) -> StudyRequest:
+    """As it reads back: what is compared with what was asked before."""
+    return StudyRequest.model_validate(checked(CreateStudy, body).model_dump(exclude_unset=True))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from training_pipeline.client.http import OverHttp
+from training_pipeline.domain.study import StudyStatus
 from training_pipeline.schemas.study import Studies, StudyPage
 from training_pipeline.schemas.training_job import TrainingJob
+from training_pipeline.schemas.training_sheet import DryRun
 
 
 class RemoteStudies(OverHttp):
@@ -18,9 +20,20 @@ class RemoteStudies(OverHttp):
         """See `Client`."""
         return self._service.ask(StudyPage, "POST", "/studies", body=body)
 
-    def studies(self) -> Studies:
+    def plan_study(self, body: Mapping[str, Any]) -> DryRun:
         """See `Client`."""
-        return self._service.ask(Studies, "GET", "/studies")
+        return self._service.ask(DryRun, "POST", "/studies", params={"dry_run": True}, body=body)
+
+    def studies(
+        self,
+        *,
+        statuses: Collection[StudyStatus] = (),
+        training_sheet_id: str | None = None,
+        created_by: str | None = None,
+    ) -> Studies:
+        """See `Client`."""
+        query = {"status": list(statuses), "training_sheet_id": training_sheet_id, "created_by": created_by}
+        return self._service.ask(Studies, "GET", "/studies", params=query)
 
     def study(self, name: str) -> StudyPage:
         """See `Client`."""

@@ -94,7 +94,7 @@ def _lora(facts: Facts) -> Iterator[Advice]:
     low, high = (int(number("lora_alpha", name)) * rank for name in ("least", "most"))
     yield advised(
         "lora_alpha",
-        "Once to twice the rank.",
+        "One to two times the rank.",
         field="lora_alpha",
         value=min(1024, high),
         current=facts.config.lora_alpha,

@@ -15,7 +15,7 @@ _BY_KIND: Final[Mapping[str, str]] = {
     "governance_changed": "Check what changed in the training sheet, then retry: the pairs are checked again.",
     "permission_withdrawn": "See which pairs lost it, then create a new job: it trains on those that may be used.",
     "permission_unknown": "Fix the training sheet: `training-pipeline sheets check` lists every problem. Then retry.",
-    "sheet_changed": "Wait until nobody writes to the training sheet any more, then retry.",
+    "sheet_changed": "Wait until the training sheet is no longer being written, then retry.",
     "sheet_unreadable": "Fix the training sheet (`training-pipeline sheets check` lists every problem), then retry.",
     "invalid_request": "Retry with a configuration that the backend accepts.",
     "not_found": "Restore the training sheet, or create a job on another one.",

@@ -111,8 +111,9 @@ def _wrong_answers(job: Ended) -> Iterator[Finding]:
     if job.val_accuracy >= number("right_tokens_wrong_answers", "accuracy"):
         yield _finding(
             "right_tokens_wrong_answers",
-            "Every token is predicted right, and no answer is: the model is asked in another way than it was trained, "
-            "as by a chat template that adds to the prompt. Look at its answers, and choose another base model.",
+            "Every token is predicted right, and no answer is: the model is prompted differently from how it was "
+            "trained, for example by a chat template that adds to the prompt. Read its answers, and "
+            "choose another base model.",
             {},
         )
 

@@ -47,7 +47,7 @@ def _validation(pairs: int | None) -> Iterator[Advice]:
         yield warned(
             "validation_small",
             f"With {_counted(pairs, 'validation pair')}, an accuracy of {accuracy:.0%} may as well be {low:.0%} or "
-            f"{high:.0%}. Two trainings that differ by less cannot be told apart.",
+            f"{high:.0%}. A smaller difference between two trainings cannot be measured.",
         )
 
 

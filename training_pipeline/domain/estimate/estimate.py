@@ -47,7 +47,7 @@ class Estimate(BaseModel):
     time: Estimated
     cost: Estimated
     currency: str | None = None
-    #: What is to be said of the price list.
+    #: Notes about the price list.
     notes: tuple[str, ...] = ()
 
 

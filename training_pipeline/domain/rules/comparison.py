@@ -17,12 +17,12 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.engine_words import EngineWords, let
-from training_pipeline.domain.rules.normal_form import NormalForm
-from training_pipeline.domain.rules.rendering import row_hash
-from training_pipeline.domain.rules.text import word_of
-from training_pipeline.domain.rules.tool_definitions import with_tools
-from training_pipeline.domain.rules.validity import has_messages
+from training_pipeline.domain.rules.examples.rendering import row_hash
+from training_pipeline.domain.rules.examples.tool_definitions import with_tools
+from training_pipeline.domain.rules.examples.validity import has_messages
+from training_pipeline.domain.rules.text.characters import word_of
+from training_pipeline.domain.rules.text.dialects import EngineWords, let
+from training_pipeline.domain.rules.text.normal_form import NormalForm
 
 #: Hexadecimal digits of a hash: 128 bits, enough that no two questions of a sheet collide.
 HASH_DIGITS: Final = 32

@@ -11,8 +11,8 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.engine_words import let
-from training_pipeline.domain.rules.text import lowered, trimmed
+from training_pipeline.domain.rules.text.characters import lowered, trimmed
+from training_pipeline.domain.rules.text.dialects import let
 from training_pipeline.domain.usage import STRICTNESS, Use
 
 _UNKNOWN: Final = "?"

@@ -13,10 +13,10 @@ import ibis
 import ibis.expr.types as ir
 
 from training_pipeline.domain.rules.constraints import all_known, classification, names, strictness, words
+from training_pipeline.domain.rules.examples.tool_definitions import has_sound_tools
+from training_pipeline.domain.rules.examples.validity import chat_letters, is_chat
 from training_pipeline.domain.rules.policy import Reason, not_allowed, prohibited_reason
-from training_pipeline.domain.rules.text import is_blank, trimmed, word_of
-from training_pipeline.domain.rules.tool_definitions import has_sound_tools
-from training_pipeline.domain.rules.validity import chat_letters, is_chat
+from training_pipeline.domain.rules.text.characters import is_blank, trimmed, word_of
 from training_pipeline.domain.usage import REVIEW_WORDS, STRICTNESS, Status, TagConstraints, Use
 
 #: How an engine may hold an intermediate table that is small or read several times.

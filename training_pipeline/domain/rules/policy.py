@@ -42,7 +42,7 @@ class GatePolicy(BaseModel):
 
     require_constraints_set_by: bool = Field(
         False,
-        description="Refuse pairs of which nobody is recorded to have set the usage constraints.",
+        description="Refuse pairs without a record of who set their usage constraints.",
     )
 
     @field_validator("near_question_similarity")

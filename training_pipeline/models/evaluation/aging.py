@@ -29,7 +29,7 @@ AGED: Final = "aged"
 
 class SheetNow(NamedTuple):
     """The pairs that a suite has of one sheet, with the column `AGED`, and, while the sheet is open, the text of those
-    that are not aged: `pair_id`, `messages` and `tools`. Null where all are.
+    that are not aged: `pair_id`, `messages` and `tools`. Null where all are. Their classification is that of now.
     """
 
     rows: pa.Table
@@ -54,7 +54,7 @@ def sheets_now(source: TrainingSheetSource, policy: GatePolicy, suite: Suite) ->
                 yield SheetNow(_with(rows, [gone] * len(rows)), None)
                 continue
             is_as_it_was = opened.digest == sheet.digest and policy == suite.policy
-            now = _with(rows, [None] * len(rows) if is_as_it_was else _findings(opened, policy, rows))
+            now = _with(rows, [None] * len(rows)) if is_as_it_was else _judged_again(opened, policy, rows)
             kept = now.filter(pc.is_null(now[AGED]))
             if not len(kept):
                 yield SheetNow(now, None)
@@ -70,8 +70,8 @@ def aged(rows: pa.Table) -> dict[str, int]:
     return {each["values"]: each["counts"] for each in sorted(counts, key=lambda each: str(each["values"]))}
 
 
-def _findings(opened: OpenSheet, policy: GatePolicy, rows: pa.Table) -> pa.Array:
-    """For each row why it is left out, null where it is not."""
+def _judged_again(opened: OpenSheet, policy: GatePolicy, rows: pa.Table) -> pa.Table:
+    """The rows with why each is left out, null where it is not, and the classification that each has now."""
     wanted = ibis.memtable(pa.table({"kept_id": rows["pair_id"], "kept_hash": rows["row_hash"]}))
     with verdicts(opened, policy, use=Use.EVALUATION) as judged:
         now = wanted.left_join(judged, wanted.kept_id == judged.pair_id)
@@ -82,9 +82,12 @@ def _findings(opened: OpenSheet, policy: GatePolicy, rows: pa.Table) -> pa.Array
             (~(now.row_hash == now.kept_hash).fill_null(False), TEXT_CHANGED),
         )
         # A pair id that several rows now have is one pair, and invalid.
-        found = now.select("kept_id", finding=finding).distinct().to_pyarrow()
-    by_id = dict(zip(found["kept_id"].to_pylist(), found["finding"].to_pylist(), strict=True))
-    return pa.array([by_id[pair_id] for pair_id in rows["pair_id"].to_pylist()], pa.string())
+        found = now.select("kept_id", "classification", finding=finding).distinct().to_pyarrow()
+    by_id = {row["kept_id"]: row for row in found.to_pylist()}
+    of_rows = [by_id[pair_id] for pair_id in rows["pair_id"].to_pylist()]
+    place = rows.schema.get_field_index("classification")
+    classified = pa.array([row["classification"] for row in of_rows], pa.string())
+    return _with(rows.set_column(place, rows.schema.field(place), classified), [row["finding"] for row in of_rows])
 
 
 def _with(rows: pa.Table, findings: Iterable[str | None]) -> pa.Table:

@@ -42,3 +42,17 @@ def ancestry_of(store: JobStore, job_id: str) -> Ancestry:
         for each in jobs
     ]
     return Ancestry(tuple(learned), known)
+
+
+def ancestry_of_both(store: JobStore, job_id: str, other: str | None) -> Ancestry:
+    """What any of two compared models of ours has learned from: a pair that one has seen compares nothing. Reads only.
+
+    Raises as `ancestry_of` does.
+    """
+    own = ancestry_of(store, job_id)
+    if other is None:
+        return own
+    theirs = ancestry_of(store, other)
+    known = {each.job_id for each in own.learned}
+    more = tuple(each for each in theirs.learned if each.job_id not in known)
+    return Ancestry((*own.learned, *more), own.is_known and theirs.is_known)

@@ -62,7 +62,7 @@ class AutomaticEvaluations:
                 self._evaluations.start(each.name, each.version, each.suite, actor=ACTOR)
                 started += 1
             except PipelineError as error:
-                _log.warning("%s version %s is not evaluated by itself: %s", each.name, each.version, error.code)
+                _log.warning("%s version %s is not evaluated automatically: %s", each.name, each.version, error.code)
                 if error.recurs:
                     records.add(self._store, _failed(each, error))
         return started

@@ -8,31 +8,26 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend
-from training_pipeline.backends.evaluating import Evaluating
 from training_pipeline.backends.run_state import RunState
-from training_pipeline.domain.errors import (
-    GateRefused,
-    InvalidRequest,
-    NotFound,
-    PipelineError,
-)
+from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation import records
-from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of
+from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of_both
 from training_pipeline.models.evaluation.guard import examine
+from training_pipeline.models.evaluation.judges import Judges
+from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.questions import question_lines
-from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus
+from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus, require_some
 from training_pipeline.models.evaluation.results import figures_of
-from training_pipeline.models.evaluation.subjects import CHAMPION, asked_base, asked_version
+from training_pipeline.models.evaluation.subjects import asked_base, asked_version, champion_of, evaluating
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.usable import require_usable
-from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -58,36 +53,47 @@ class Evaluations:
         suites: Suites,
         versions: ModelVersions,
         tracked: TrackedFigures,
+        judges: Judges,
+        kept: KeptModels,
         *,
         refuse_near: bool = True,
     ) -> None:
         self._store, self._source, self._policy = store, source, policy
         self._backend, self._aliases = backend, aliases
         self._suites, self._versions, self._refuse_near = suites, versions, refuse_near
-        self._tracked = tracked
+        self._tracked, self._judges, self._kept = tracked, judges, kept
 
     def start(
-        self, name: str, version: str, suite: str, *, champion: str | None = None, base: bool = True, actor: str
+        self,
+        name: str,
+        version: str,
+        suite: str,
+        *,
+        champion: str | None = None,
+        base: bool = True,
+        judge: str | None = None,
+        actor: str,
     ) -> Evaluation:
         """Evaluate a version on a suite, beside its base model and the champion; the one that is active already.
 
-        `champion` is another version of the model; where none is given, the one that has the alias, if any. Raises
-        `NotFound`, `Tainted`, `Conflict`, `InvalidRequest`, and `GateRefused` where no pair may be asked.
+        `champion` is another version of the model; where none is given, the one that has the alias, if any. `judge` is
+        the name of who reads the answers besides. Raises `NotFound`, `Tainted`, `Conflict`, `InvalidRequest`, and
+        `GateRefused` where no pair may be asked.
         """
         subject = self._versions.subject(name, version)
         require_usable(subject)
         named = self._suites.get(suite)
-        backend = self._evaluating()
-        beside = self._champion(name, version, champion)
+        backend = evaluating(self._backend)
+        judging = None if judge is None else self._judges.named(judge)
+        beside = champion_of(self._versions, self._aliases, self._backend, name, version, champion)
         asked = [asked_base(subject)] if base else []
         asked.append(asked_version(self._backend, "tuned", subject))
         asked += [asked_version(self._backend, "champion", beside)] if beside else []
         rivals = None if beside is None else beside.version.version
-        found, _ = examine(
-            self._source, self._policy, named.suite, self._ancestry(subject, beside), refuse_near=self._refuse_near
-        )
+        ancestry = ancestry_of_both(self._store, subject.job.id, None if beside is None else beside.job.id)
+        found, _ = examine(self._source, self._policy, named.suite, ancestry, refuse_near=self._refuse_near)
         counts = Counts.model_validate(found)
-        _require_some(suite, counts)
+        require_some(suite, counts)
         now = records.now()
         evaluation = records.add(
             self._store,
@@ -105,8 +111,16 @@ class Evaluations:
                 created_at=now,
                 asked_models=tuple(asked),
                 counts=counts,
+                judge=judging,
             ),
         )
+        judged_by = None if evaluation.judge is None else evaluation.judge.order.name
+        if judged_by != judge:
+            raise Conflict(
+                f"{name} version {version} is being evaluated on the suite {suite!r} "
+                f"{'without a judge' if judged_by is None else f'with the judge {judged_by}'}: {evaluation.id}.",
+                hint="Wait for its end, or cancel it (`training-pipeline models cancel-evaluation`), then ask again.",
+            )
         backend.evaluate(evaluation.order)
         return evaluation
 
@@ -160,7 +174,7 @@ class Evaluations:
         try:
             state = self._backend.status(evaluation.id, 1)
         except NotFound:
-            self._evaluating().evaluate(evaluation.order)
+            evaluating(self._backend).evaluate(evaluation.order)
             return
         if state.lost and self._backend.recover(evaluation.id, 1):
             return
@@ -170,7 +184,7 @@ class Evaluations:
             error = "It took too long and was stopped." if state.status is JobStatus.TIMEOUT else state.error
             records.change(self._store, evaluation, status=_ENDED[state.status], message="", error=error)
         elif state.asks_since is not None:
-            self._evaluating().hand_over(evaluation.id, lambda: self._lines(evaluation), asked=state.asks_since)
+            evaluating(self._backend).hand_over(evaluation.id, lambda: self._lines(evaluation), asked=state.asks_since)
         else:
             self._watch(evaluation, state)
 
@@ -185,26 +199,27 @@ class Evaluations:
 
         What became of the pairs is on record before the run may begin.
         """
-        subject = self._versions.subject(evaluation.model_name, evaluation.model_version)
-        require_usable(subject)
-        beside = self._subject_of(evaluation.model_name, evaluation.champion_version)
-        suite = self._suites.get(evaluation.suite_name).suite
-        ancestry = self._ancestry(subject, beside)
+        ancestry = self._learned(evaluation)
+        suite = self._suites.get(evaluation.suite_name).suite.model_copy(update={"half": evaluation.half})
         found, rows = examine(self._source, self._policy, suite, ancestry, refuse_near=self._refuse_near)
         aged: Counter[str] = Counter()
-        yield from question_lines(self._source, self._policy, suite, rows, aged)
+        readable = self._judges.readable(evaluation.judge)
+        yield from question_lines(self._source, self._policy, suite, rows, aged, readable)
         total = Counter(found.aged) + aged
         counts = Counts.model_validate(found).model_copy(
             update={"evaluated": found.evaluated - aged.total(), "aged": dict(sorted(total.items()))}
         )
-        _require_some(evaluation.suite_name, counts)
+        require_some(evaluation.suite_name, counts)
         records.change(self._store, evaluation, counts=counts.model_dump(mode="json"))
 
     def _finish(self, evaluation: Evaluation) -> None:
-        found = self._evaluating().scores(evaluation.id)
-        stored = {role: file.model_dump(mode="json") for role, file in found.items()}
+        found = evaluating(self._backend).scores(evaluation.id)
+        stored = {role: file.model_dump(mode="json", exclude={"judge"}) for role, file in found.items()}
         figures = [figure.model_dump(mode="json") for figure in figures_of(found)]
-        values = {"scores": stored, "figures": figures, "message": "", "error": None}
+        values: dict[str, Any] = {"scores": stored, "figures": figures, "message": "", "error": None}
+        if evaluation.judge is not None:
+            answers = {role: file.judge for role, file in found.items() if file.judge is not None}
+            values["judge"] = evaluation.judge.model_copy(update={"answers": answers}).model_dump(mode="json")
         records.change(self._store, evaluation, status=EvaluationStatus.SUCCEEDED, **values)
         self._tracked.write_due()
 
@@ -218,53 +233,12 @@ class Evaluations:
         said = f"{error.message} {error.hint}".strip()
         records.change(self._store, evaluation, status=EvaluationStatus.FAILED, message="", error=said)
 
-    def _evaluating(self) -> Evaluating:
-        if not isinstance(self._backend, Evaluating):
-            raise InvalidRequest(
-                f"The backend {self._backend.name} cannot evaluate models yet.",
-                hint="Ask the questions with a program of your own, and score its answers: `training-pipeline scores`.",
-            )
-        return self._backend
-
-    def _champion(self, name: str, version: str, asked: str | None) -> Subject | None:
-        """The version to compare with: the one that is asked for, else the one in use where it can be asked."""
-        if asked == version:
-            raise InvalidRequest(f"{name} version {version} cannot be compared with itself.")
-        if asked is not None:
-            subject = self._versions.subject(name, asked)
-            require_usable(subject)
-            return subject
-        try:
-            held = self._aliases.holder(name, CHAMPION)
-            if held is None or held == version:
-                return None
-            subject = self._versions.subject(name, held)
-            require_usable(subject)
-            asked_version(self._backend, "champion", subject)
-        except PipelineError as error:
-            _log.warning("the champion of %s is not evaluated beside it: %s", name, error.code)
-            return None
-        return subject
-
-    def _subject_of(self, name: str, version: str | None) -> Subject | None:
-        return None if version is None else self._versions.subject(name, version)
-
-    def _ancestry(self, subject: Subject, beside: Subject | None) -> Ancestry:
-        """What any of the compared models of ours has learned from: a pair that one has seen compares nothing."""
-        own = ancestry_of(self._store, subject.job.id)
-        if beside is None:
-            return own
-        theirs = ancestry_of(self._store, beside.job.id)
-        known = {each.job_id for each in own.learned}
-        more = tuple(each for each in theirs.learned if each.job_id not in known)
-        return Ancestry((*own.learned, *more), own.is_known and theirs.is_known)
-
-
-def _require_some(suite: str, counts: Counts) -> None:
-    if counts.evaluated:
-        return
-    reasons = [f"{count:,} {why}" for why, count in {**counts.refused, **counts.aged}.items()]
-    raise GateRefused(
-        f"No pair of the suite {suite!r} is left to ask: of {counts.asked:,} pairs {', '.join(reasons)}.",
-        hint="Make a suite of pairs that none of these models was trained on: `training-pipeline suites create`.",
-    )
+    def _learned(self, evaluation: Evaluation) -> Ancestry:
+        """What the models of an evaluation have learned from, as they may be asked now."""
+        if not evaluation.model_version:
+            return self._kept.learned(evaluation.job_id)
+        name, rival = evaluation.model_name, evaluation.champion_version
+        subject = self._versions.subject(name, evaluation.model_version)
+        require_usable(subject)
+        beside = None if rival is None else self._versions.subject(name, rival)
+        return ancestry_of_both(self._store, subject.job.id, None if beside is None else beside.job.id)

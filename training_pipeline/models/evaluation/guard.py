@@ -21,11 +21,11 @@ from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.datasets.store import verify
 from training_pipeline.domain.rules.comparison import ALONE, LATER, Comparison
-from training_pipeline.domain.rules.engine_words import DUCKDB
-from training_pipeline.domain.rules.near_questions import near_pairs
-from training_pipeline.domain.rules.normal_form import normal_form_table
+from training_pipeline.domain.rules.examples.rendering import rendered
+from training_pipeline.domain.rules.near.questions import near_pairs
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.rules.rendering import rendered
+from training_pipeline.domain.rules.text.dialects import DUCKDB
+from training_pipeline.domain.rules.text.normal_form import normal_form_table
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.models.evaluation.aging import AGED, aged, sheets_now
 from training_pipeline.models.evaluation.ancestry import Ancestry, Learned

@@ -47,6 +47,7 @@ METRICS: Final[Mapping[str, Metric]] = {
         Metric("bits_per_byte", "lower", None),
         Metric("answer_tokens", None, None),
         _proportion("stopped"),
+        _proportion("judged_right"),
     )
 }
 

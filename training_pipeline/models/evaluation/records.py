@@ -17,8 +17,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.backends.asking import AskedModel
 from training_pipeline.backends.evaluating import EvaluationOrder
-from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.errors import GateRefused, NotFound
 from training_pipeline.models.evaluation.figures import Slice
+from training_pipeline.models.evaluation.judges import Judging
+from training_pipeline.models.evaluation.suite import Half
 from training_pipeline.models.evaluation.tables import model_evaluations
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -83,17 +85,19 @@ class StoredScores(BaseModel):
 
 
 class Evaluation(BaseModel):
-    """An evaluation of a model version on a suite."""
+    """An evaluation of a model on a suite, or on a half of one."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     model_name: str
+    #: Empty for a model that is not registered: that of a study's trial.
     model_version: str
     job_id: str
     model_digest: str
     suite_name: str
     suite_digest: str
+    half: Half | None = None
     champion_version: str | None
     status: EvaluationStatus
     created_by: str
@@ -105,16 +109,29 @@ class Evaluation(BaseModel):
     error: str | None = None
     scores: dict[str, StoredScores] | None = None
     figures: tuple[StoredFigure, ...] | None = None
+    judge: Judging | None = None
 
     @property
     def order(self) -> EvaluationOrder:
         """What the backend is to do. Pure."""
-        return EvaluationOrder(evaluation_id=self.id, models=self.asked_models)
+        judge = None if self.judge is None else self.judge.order
+        return EvaluationOrder(evaluation_id=self.id, models=self.asked_models, judge=judge)
 
 
 def new_id(now: datetime) -> str:
     """An id such as `ev-20261123-072145-9f3a2c`."""
     return f"ev-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def require_some(suite: str, counts: Counts) -> None:
+    """Raise `GateRefused` where no pair is left to ask. Pure."""
+    if counts.evaluated:
+        return
+    reasons = [f"{count:,} {why}" for why, count in {**counts.refused, **counts.aged}.items()]
+    raise GateRefused(
+        f"No pair of the suite {suite!r} is left to ask: of {counts.asked:,} pairs {', '.join(reasons) or 'none'}.",
+        hint="Make a suite of pairs that none of these models was trained on: `training-pipeline suites create`.",
+    )
 
 
 def digest_of(files: Mapping[str, str] | None) -> str:
@@ -157,14 +174,18 @@ def change(store: JobStore, evaluation: Evaluation, **values: Any) -> bool:
         return connection.execute(statement).rowcount == 1
 
 
+def find(store: JobStore, evaluation_id: str) -> Evaluation | None:
+    """One evaluation; None where there is none. Reads only."""
+    found = _all(store, model_evaluations.c.id == evaluation_id)
+    return found[0] if found else None
+
+
 def get(store: JobStore, evaluation_id: str) -> Evaluation:
     """One evaluation; raises `NotFound`. Reads only."""
-    with store.begin() as connection:
-        query = select(model_evaluations).where(model_evaluations.c.id == evaluation_id)
-        row = connection.execute(query).mappings().first()
-    if row is None:
+    found = find(store, evaluation_id)
+    if found is None:
         raise NotFound(f"There is no evaluation {evaluation_id!r}.", hint="`training-pipeline models show` names them.")
-    return Evaluation.model_validate(dict(row))
+    return found
 
 
 def of_version(store: JobStore, name: str, version: str) -> list[Evaluation]:
@@ -175,7 +196,7 @@ def of_version(store: JobStore, name: str, version: str) -> list[Evaluation]:
 
 def of_jobs(store: JobStore, job_ids: Collection[str]) -> list[Evaluation]:
     """The evaluations of the versions that these jobs trained, the newest first. Reads only."""
-    return _all(store, model_evaluations.c.job_id.in_(job_ids))
+    return _all(store, model_evaluations.c.job_id.in_(job_ids), model_evaluations.c.model_version != "")
 
 
 def active(store: JobStore) -> list[Evaluation]:

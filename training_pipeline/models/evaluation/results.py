@@ -13,8 +13,9 @@ from training_pipeline.domain.errors import Unavailable
 from training_pipeline.infra.files import sha256
 from training_pipeline.models.evaluation.figures import figures
 from training_pipeline.models.evaluation.intervals import Interval
+from training_pipeline.models.evaluation.judges import METRIC
 from training_pipeline.models.evaluation.paired import compare
-from training_pipeline.models.evaluation.records import StoredFigure, StoredScores
+from training_pipeline.models.evaluation.records import Evaluation, StoredFigure, StoredScores
 from training_pipeline.models.evaluation.scores import metrics_in, read_scores
 
 
@@ -39,6 +40,15 @@ def scores_of(stored: StoredScores) -> pa.Table:
             hint="Restore the file from a backup, or evaluate the version again.",
         )
     return read_scores(stored.path)
+
+
+def comparable_scores(scores: pa.Table, of: Evaluation, other: Evaluation) -> pa.Table:
+    """The scores of an evaluation as they may stand beside those of another one: without those of a judge, where the
+    other one had another judge, or the same one was told something else. Pure.
+    """
+    if METRIC in scores.column_names and not (of.judge is not None and of.judge.is_like(other.judge)):
+        return scores.drop_columns([METRIC])
+    return scores
 
 
 def _each(tables: Mapping[str, pa.Table]) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,7 @@ from training_pipeline.domain.errors import PipelineError
 from training_pipeline.models.evaluation.metrics import METRICS
 from training_pipeline.models.evaluation.paired import compare
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus, StoredFigure
-from training_pipeline.models.evaluation.results import scores_of
+from training_pipeline.models.evaluation.results import comparable_scores, scores_of
 from training_pipeline.models.evaluation.scores import SLICES, keys_of, metrics_in
 
 TUNED = "tuned"
@@ -77,17 +77,18 @@ def side_by_side(job_ids: Sequence[str], evaluations: Sequence[Evaluation]) -> l
 def _jobs(job_ids: Sequence[str], found: Mapping[str, Evaluation]) -> list[JobScores]:
     if len(job_ids) == 1:
         return [_job(found[job_ids[0]])]
-    first = _scores(found[job_ids[0]])
-    return [_job(found[job_ids[0]]), *(_beside(first, found[job_id]) for job_id in job_ids[1:])]
+    other = found[job_ids[0]]
+    first = _scores(other)
+    return [_job(other), *(_beside(first, other, found[job_id]) for job_id in job_ids[1:])]
 
 
-def _beside(first: pa.Table | str, evaluation: Evaluation) -> JobScores:
+def _beside(first: pa.Table | str, other: Evaluation, evaluation: Evaluation) -> JobScores:
     """What a job scored, beside the first one; a file that cannot be read costs the wins and losses alone."""
     own = _scores(evaluation)
     if isinstance(first, str) or isinstance(own, str):
         return _job(evaluation, problem=first if isinstance(first, str) else str(own))
     try:
-        return _job(evaluation, duels=_duels(own, first))
+        return _job(evaluation, duels=_duels(comparable_scores(own, evaluation, other), first))
     except PipelineError as error:
         return _job(evaluation, problem=error.message)
 
@@ -131,7 +132,7 @@ def _scores(evaluation: Evaluation) -> pa.Table | str:
     """The scores of single pairs, or why there are none."""
     stored = (evaluation.scores or {}).get(TUNED)
     if stored is None:
-        return f"The evaluation {evaluation.id} has no scores of single pairs on record."
+        return f"The evaluation {evaluation.id} has no recorded scores of single pairs."
     try:
         return scores_of(stored)
     except PipelineError as error:

@@ -2,30 +2,81 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final, Literal
 
 from training_pipeline.backends.asking import AskedModel
 from training_pipeline.backends.base import FineTuningBackend
-from training_pipeline.domain.errors import Conflict
+from training_pipeline.backends.evaluating import Evaluating
+from training_pipeline.domain.errors import Conflict, InvalidRequest, PipelineError
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.refs import required
 from training_pipeline.models.versions import files
+from training_pipeline.models.versions.aliases import Aliases
+from training_pipeline.models.versions.usable import require_usable
 from training_pipeline.models.versions.verify import Subject
+from training_pipeline.models.versions.versions import ModelVersions
 
 #: The alias of the version in use.
 CHAMPION: Final = "champion"
 _BUILT_IN: Final = "builtin:tiny"
+_log = logging.getLogger(__name__)
+
+
+def evaluating(backend: FineTuningBackend) -> Evaluating:
+    """The backend, where models are asked there; raises `InvalidRequest` where they are not. Pure."""
+    if not isinstance(backend, Evaluating):
+        raise InvalidRequest(
+            f"The backend {backend.name} cannot evaluate models yet.",
+            hint="Ask the questions with a program of your own, and score its answers: `training-pipeline scores`.",
+        )
+    return backend
 
 
 def asked_version(backend: FineTuningBackend, role: Literal["tuned", "champion"], subject: Subject) -> AskedModel:
     """The version; raises `Conflict` where its files are not here. Looks for them."""
     version = subject.version
     where = files.place(backend, subject.job, version.name, version.version)
+    return _asked(role, f"{version.name} version {version.version}", where, subject.record)
+
+
+def asked_job(backend: FineTuningBackend, job: TrainingJob, record: LineageRecord) -> AskedModel:
+    """The model that a job trained and did not register; raises `Conflict` where its files are not here. Looks."""
+    where = files.place(backend, job, job.request.model_name, "")
+    return _asked("tuned", f"The model of training job {job.id}", where, record)
+
+
+def _asked(role: Literal["tuned", "champion"], named: str, where: files.Place, record: LineageRecord) -> AskedModel:
     if where.folder is None:
         raise Conflict(
-            f"{version.name} version {version.version} cannot be asked: {where.unreadable}",
+            f"{named} cannot be asked: {where.unreadable}",
             hint="Restore its files, or ask a version whose files are here.",
         )
-    return AskedModel(role=role, source=str(where.folder), files=subject.record.model_files or None)
+    return AskedModel(role=role, source=str(where.folder), files=record.model_files or None)
+
+
+def champion_of(
+    versions: ModelVersions, aliases: Aliases, backend: FineTuningBackend, name: str, version: str, asked: str | None
+) -> Subject | None:
+    """The version to compare with: the one that is asked for, else the one in use where it can be asked."""
+    if asked == version:
+        raise InvalidRequest(f"{name} version {version} cannot be compared with itself.")
+    if asked is not None:
+        subject = versions.subject(name, asked)
+        require_usable(subject)
+        return subject
+    try:
+        held = aliases.holder(name, CHAMPION)
+        if held is None or held == version:
+            return None
+        subject = versions.subject(name, held)
+        require_usable(subject)
+        asked_version(backend, "champion", subject)
+    except PipelineError as error:
+        _log.warning("the champion of %s is not evaluated beside it: %s", name, error.code)
+        return None
+    return subject
 
 
 def asked_base(subject: Subject) -> AskedModel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -54,8 +55,21 @@ class SuiteSheet(BaseModel):
     excluded: dict[str, int]
 
 
+class Half(StrEnum):
+    """A half of a suite: one chooses among models, and the other one says how good the chosen one is."""
+
+    CHOOSING = "choosing"
+    HELD_BACK = "held_back"
+
+
+def half_of(training_sheet_id: str, pair_id: str) -> Half:
+    """The half that a pair is in, by a hash of its ids: the same in every suite, for ever. Pure."""
+    digest = hashlib.sha256(f"{training_sheet_id}\n{pair_id}".encode()).digest()
+    return Half.HELD_BACK if digest[0] % 2 else Half.CHOOSING
+
+
 class Suite(BaseModel):
-    """A stored suite."""
+    """A stored suite, or one half of it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,6 +77,8 @@ class Suite(BaseModel):
     path: Path
     policy: GatePolicy
     sheets: tuple[SuiteSheet, ...]
+    #: What `rows_of` is confined to; null for all pairs.
+    half: Half | None = None
 
     @property
     def pairs(self) -> int:
@@ -104,7 +120,7 @@ def freeze(source: TrainingSheetSource, policy: GatePolicy, sheet_ids: Sequence[
         suite = Suite(digest=_digest(policy, digest), path=directory, policy=policy, sheets=tuple(sheets))
         suite = suite.model_copy(update={"path": directory / suite.digest})
         with os.fdopen(new_private_file(staged / _HEAD), "wb") as file:
-            file.write(suite.model_dump_json(indent=1, exclude={"path"}).encode())
+            file.write(suite.model_dump_json(indent=1, exclude={"path", "half"}).encode())
         publish(staged, suite.path, is_whole=_is_whole)
     return suite
 
@@ -113,7 +129,10 @@ _HINT: Final = "A pair must be labeled, allow `evaluation` and not prohibit it."
 
 
 def rows_of(suite: Suite) -> pa.Table:
-    """The pairs (`SUITE_SCHEMA`). Raises `Unavailable` where they are gone or not those of the digest. Reads only."""
+    """The pairs (`SUITE_SCHEMA`), of its half where it is one. Reads only.
+
+    Raises `Unavailable` where the pairs are gone or not those of the digest.
+    """
     try:
         table = pq.read_table(suite.path / _PAIRS)
         found = _digest(suite.policy, _rows_digest(table))
@@ -124,7 +143,10 @@ def rows_of(suite: Suite) -> pa.Table:
             f"The suite in {suite.path} is damaged: its pairs are not those that were frozen.",
             hint="Restore the directory from a backup, or make a new suite from its training sheets.",
         )
-    return table
+    if suite.half is None:
+        return table
+    ids = zip(table["training_sheet_id"].to_pylist(), table["pair_id"].to_pylist(), strict=True)
+    return table.filter(pa.array([half_of(*each) is suite.half for each in ids], pa.bool_()))
 
 
 def _judged(opened: OpenSheet, policy: GatePolicy, seen: pa.ChunkedArray) -> tuple[pa.Table, SuiteSheet]:

@@ -23,12 +23,15 @@ model_evaluations = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("model_name", Text, nullable=False),
+    # Empty for a model that is not registered: that of a study's trial.
     Column("model_version", Text, nullable=False),
     Column("job_id", Text, nullable=False),
     # Over the files of the model, as they were registered.
     Column("model_digest", Text, nullable=False),
     Column("suite_name", Text, nullable=False),
     Column("suite_digest", Text, nullable=False),
+    # `choosing` or `held_back`; null for all pairs of the suite.
+    Column("half", Text),
     Column("champion_version", Text),
     Column("status", Text, nullable=False),
     Column("created_by", Text, nullable=False),
@@ -42,6 +45,8 @@ model_evaluations = Table(
     # Null until it has succeeded: where the scores are, and what they come to.
     Column("scores", JSONB),
     Column("figures", JSONB),
+    # A `judges.Judging`, and what came of it; null for none.
+    Column("judge", JSONB),
     # When MLflow was told the figures.
     Column("logged_at", DateTime(timezone=True)),
     Index("ix_model_evaluations_model_name_model_version", "model_name", "model_version"),

@@ -29,7 +29,7 @@ class TrackedFigures:
         self._store, self._tracking = store, tracking
 
     def write_due(self, *, seconds: float = 20.0) -> int:
-        """Tell MLflow about the evaluations it has not heard of, for so many seconds; how many.
+        """Tell MLflow about the evaluations of versions it has not heard of, for so many seconds; how many.
 
         Raises nothing of MLflow's. What it does not take keeps nothing else back, and is tried again for a week.
         """
@@ -38,6 +38,7 @@ class TrackedFigures:
         query = (
             select(model_evaluations)
             .where(table.status == EvaluationStatus.SUCCEEDED, table.logged_at.is_(None))
+            .where(table.model_version != "")
             .where(table.finished_at > func.now() - _TRIED)
             .order_by(table.created_at)
         )
@@ -50,7 +51,7 @@ class TrackedFigures:
             try:
                 self._tell(each)
             except Exception as error:  # noqa: BLE001 - of MLflow, of its database or of the workspace, in any class
-                _log.warning("MLflow was not told the figures of %s: %s", each.id, describe(error))
+                _log.warning("the metrics of %s could not be logged to MLflow: %s", each.id, describe(error))
                 continue
             statement = update(model_evaluations).where(table.id == each.id).values(logged_at=func.clock_timestamp())
             with self._store.begin() as connection:

@@ -19,14 +19,15 @@ from training_pipeline.infra.json_file import write_json
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.models.evaluation.records import digest_of
 from training_pipeline.models.evaluation.subjects import asked_base
-from training_pipeline.models.export.formats import ExportFormat, files_of, place_of
+from training_pipeline.models.export.formats import NOT_TESTED, ExportFormat, files_of, place_of
 from training_pipeline.models.export.parity import LEAST, Parity, compare
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.versions import files
 from training_pipeline.models.versions.usable import require_usable
 from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: Beside the files: what they are, and their hashes as `sha256sum -c` reads them.
 EXPORT: Final = "EXPORT.json"
@@ -48,6 +49,8 @@ class Export(BaseModel):
     digest: str
     files: dict[str, str]
     parity: Parity
+    #: What was not tested; null where everything was.
+    not_tested: str | None = None
 
 
 class Exports:
@@ -92,6 +95,7 @@ class Exports:
                 digest=digest_of(wanted),
                 files=dict(sorted(wanted.items())),
                 parity=parity,
+                not_tested=NOT_TESTED.get(format),
             )
             write_json(inner / EXPORT, export.model_dump(mode="json"))
             (inner / SUMS).write_text(_sums(inner), encoding="utf-8")

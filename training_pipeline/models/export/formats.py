@@ -1,4 +1,4 @@
-"""The formats of an export: which files of a version each takes, and why some are not offered."""
+"""The formats of an export: which files of a version each takes, and what is not made or not tested."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ class ExportFormat(StrEnum):
 #: Why a format is not made, and what to do instead.
 NOT_MADE: Final[Mapping[ExportFormat, tuple[str, str]]] = {
     ExportFormat.GGUF: (
-        "GGUF cannot be exported: no package of PyPI converts a model to it; llama.cpp's converter is a script of its "
-        "repository.",
+        "GGUF cannot be exported: llama.cpp's own package of PyPI, `gguf`, holds no converter of models; that is a "
+        "script of its repository, and what it makes cannot be tested here.",
         "Export `merged`, and run `convert_hf_to_gguf.py` of llama.cpp on that folder. Compare its answers yourself.",
     ),
-    ExportFormat.VLLM: (
-        "There is no export of its own for vLLM: it loads the folder of a merged model, but needs another release of "
-        "transformers than this program, so that its answers cannot be compared here.",
-        "Export `merged`, and run `vllm serve FOLDER` in an environment of its own.",
-    ),
+}
+
+#: What of a format was not tested, although its files were.
+NOT_TESTED: Final[Mapping[ExportFormat, str]] = {
+    ExportFormat.VLLM: "vLLM itself was not run: it needs another release of transformers than this program. The "
+    "answers that were compared are those of transformers with the same files. Run `vllm serve FOLDER` in an "
+    "environment of its own, and compare its answers before you rely on them.",
 }
 
 
@@ -44,7 +46,7 @@ def files_of(format: ExportFormat, hashes: Mapping[str, str], named: str) -> dic
     if format in NOT_MADE:
         message, hint = NOT_MADE[format]
         raise InvalidRequest(message, hint=hint)
-    if format is ExportFormat.MERGED:
+    if format in {ExportFormat.MERGED, ExportFormat.VLLM}:  # vLLM loads a model as transformers saves it
         return {path: digest for path, digest in hashes.items() if not path.startswith(_ADAPTER)}
     found = {path.removeprefix(_ADAPTER): digest for path, digest in hashes.items() if path.startswith(_ADAPTER)}
     if not found:

@@ -19,10 +19,11 @@ from training_pipeline.models.evaluation.figures import figures
 from training_pipeline.models.evaluation.intervals import LEVEL, SEED, Interval, more_needed
 from training_pipeline.models.evaluation.metrics import METRICS
 from training_pipeline.models.evaluation.paired import Comparison, compare
+from training_pipeline.models.evaluation.suites import NAME
 
 
 class Verdict(StrEnum):
-    """What is said of a model, and of each thing that is asked of it."""
+    """The verdict on a model, and on each requirement."""
 
     SHIP = "ship"
     DO_NOT_SHIP = "do not ship"
@@ -37,6 +38,7 @@ def _comparable(name: str) -> str:
 
 
 _Name = Annotated[str, AfterValidator(_comparable)]
+_SuiteName = Annotated[str, Field(pattern=NAME)]
 
 
 class Gate(BaseModel):
@@ -50,6 +52,9 @@ class Gate(BaseModel):
     margins: dict[_Name, Annotated[float, Field(ge=0)]] = Field(min_length=1)
     #: With fewer pairs nothing is decided.
     min_pairs: int = Field(default=30, ge=2)
+    #: Of other suites, by name: by less than this it may be worse there than its base model. What a training must not
+    #: cost.
+    forgetting: dict[_SuiteName, Annotated[dict[_Name, Annotated[float, Field(gt=0)]], Field(min_length=1)]] = {}
     level: float = Field(default=LEVEL, ge=0.5, le=0.999)
 
 
@@ -112,7 +117,7 @@ def judge(gate: Gate, new: pa.Table, held: pa.Table | None, *, seed: int = SEED)
     if held is None:
         findings += [_alone(gate, new, name) for name in gate.margins]
     else:
-        findings += _against(gate, new, held, seed)
+        findings += not_worse(gate, gate.margins, new, held, seed=seed)
     return decide(tuple(findings))
 
 
@@ -129,21 +134,30 @@ def _thresholds(gate: Gate, new: pa.Table, seed: int) -> Iterator[Finding]:
             yield _unscored(gate, asked, name)
 
 
-def _against(gate: Gate, new: pa.Table, held: pa.Table, seed: int) -> Iterator[Finding]:
-    compared = compare(new, held, gate.margins, level=gate.level, seed=seed)
+def not_worse(
+    gate: Gate,
+    margins: Mapping[str, float],
+    new: pa.Table,
+    held: pa.Table,
+    *,
+    than: str = "the model in use",
+    seed: int = SEED,
+) -> Iterator[Finding]:
+    """Whether the new scores are worse by less than these margins, over all pairs; of slices only a sure loss. Pure."""
+    compared = compare(new, held, margins, level=gate.level, seed=seed)
     found = {each.metric: each for each in compared if each.of is None}
-    for name, margin in gate.margins.items():
+    for name, margin in margins.items():
         asked = f"{name} worse by less than {margin:g}" if margin else f"{name} better"
         if name in found:
-            said = f"against the model in use, {_compared(found[name])}"
+            said = f"against {than}, {_compared(found[name])}"
             yield _finding(gate, asked, found[name].difference, -margin, said, reaches=False)
         else:
             yield _unscored(gate, asked, name)
-    worse = [each for each in compared if each.of is not None and _is_missed(gate, each)]
+    worse = [each for each in compared if each.of is not None and _is_missed(margins, each)]
     count = sum(each.of is not None for each in compared)
     if worse:  # of many, some are by chance: what holds for all of them together is looked for further out
-        stricter = compare(new, held, gate.margins, level=1 - (1 - gate.level) / count, seed=seed)
-        worse = [each for each in stricter if each.of is not None and _is_missed(gate, each)]
+        stricter = compare(new, held, margins, level=1 - (1 - gate.level) / count, seed=seed)
+        worse = [each for each in stricter if each.of is not None and _is_missed(margins, each)]
     yield Finding(
         asked="no slice surely worse by more than the margin",
         verdict=Verdict.DO_NOT_SHIP if worse else Verdict.SHIP,
@@ -152,8 +166,8 @@ def _against(gate: Gate, new: pa.Table, held: pa.Table, seed: int) -> Iterator[F
     )
 
 
-def _is_missed(gate: Gate, one: Comparison) -> bool:
-    return one.difference.upper < -gate.margins[one.metric]
+def _is_missed(margins: Mapping[str, float], one: Comparison) -> bool:
+    return one.difference.upper < -margins[one.metric]
 
 
 def _alone(gate: Gate, new: pa.Table, name: str) -> Finding:

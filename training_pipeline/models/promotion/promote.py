@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, Final
 
 from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, PipelineError, Unavailable
-from training_pipeline.domain.model_version import Outcome
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
-from training_pipeline.models.evaluation import records as evaluations
-from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus, digest_of
-from training_pipeline.models.evaluation.results import scores_of
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.promotion import records
-from training_pipeline.models.promotion.gate import Finding, Gate, Verdict, decide, judge, parse_gate
+from training_pipeline.models.promotion.evidence import Evidence
+from training_pipeline.models.promotion.gate import Gate, Verdict, parse_gate
 from training_pipeline.models.promotion.records import Promotion, PromotionKind
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.usable import require_usable
@@ -26,9 +22,6 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: What an alias may be called; MLflow keeps `latest` and `v1` for itself.
 ALIAS: Final = r"^(?!latest$)(?!v\d+$)[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
-#: Figures that are older do not move an alias.
-FRESH: Final = timedelta(days=90)
-_HOW: Final = "`training-pipeline models evaluate`"
 
 
 class Promotions:
@@ -47,6 +40,7 @@ class Promotions:
         self._store, self._database = store, database
         self._aliases, self._versions, self._suites = aliases, versions, suites
         self._four_eyes = four_eyes
+        self._evidence = Evidence(store, versions)
 
     def promote(
         self,
@@ -62,10 +56,10 @@ class Promotions:
         """Ask the gate whether the alias may name this version, put its decision on record, and move it if it may.
 
         Without a `gate`, that of the last decision about the alias. Without a `suite`, the one of the latest
-        evaluation. `held` is the version that the caller believes to hold the alias. With four eyes, the decision of
-        one person waits until another one has the same version judged by the same gate. Raises `NotFound`, `Tainted`,
-        `InvalidRequest`, `Conflict` where the alias is there already or was moved meanwhile, and `Unavailable` where
-        the registry does not answer: then nothing was moved.
+        evaluation, those that the gate asks about forgetting aside. `held` is the version that the caller believes to
+        hold the alias. With four eyes, the decision of one person waits until another one has the same version judged
+        by the same gate. Raises `NotFound`, `Tainted`, `InvalidRequest`, `Conflict` where the alias is there already or
+        was moved meanwhile, and `Unavailable` where the registry does not answer: then nothing was moved.
         """
         _require_alias(alias)
         asked = self._gate(name, alias, gate)
@@ -79,9 +73,7 @@ class Promotions:
                 raise Conflict(f"{alias} of {name} is version {version} already.")
             if held is not None and held != before:
                 raise _moved(name, alias, before)
-            found = self._evaluation(name, version, suite)
-            digest = digest_of(subject.record.model_files)
-            decision = decide((*self._decided(asked, found, digest, before, suite), *self._permitted(name, version)))
+            found, decision = self._evidence.judged(asked, subject, before, suite)
             lets = decision.verdict is Verdict.SHIP
             first = self._first(name, version, alias, asked, before, actor) if self._four_eyes and lets else None
             waits = self._four_eyes and lets and first is None
@@ -200,58 +192,12 @@ class Promotions:
             )
         return last
 
-    def _evaluation(self, name: str, version: str, suite: str | None) -> Evaluation | None:
-        found = evaluations.of_version(self._store, name, version)
-        done = (each for each in found if each.status is EvaluationStatus.SUCCEEDED)
-        return next((each for each in done if suite is None or each.suite_name == suite), None)
-
-    def _decided(
-        self, gate: Gate, found: Evaluation | None, digest: str, before: str | None, suite: str | None
-    ) -> tuple[Finding, ...]:
-        if found is None or found.scores is None:
-            where = "" if suite is None else f" on the suite {suite}"
-            return (_open("an evaluation", f"this version was not evaluated{where}: {_HOW}"),)
-        asked = "an evaluation of this very version, not older than 90 days"
-        if found.model_digest != digest:
-            return (_open(asked, f"{found.id} is about other files"),)
-        if found.finished_at is None or evaluations.now() - found.finished_at > FRESH:
-            return (_open(asked, f"{found.id} is too old"),)
-        fresh = Finding(asked=asked, verdict=Verdict.SHIP, reason=f"{found.id} on the suite {found.suite_name}")
-        new = scores_of(found.scores["tuned"])
-        if before is None:
-            return (fresh, *judge(gate, new, None).findings)
-        stored = found.scores.get("champion") if found.champion_version == before else None
-        if stored is None:
-            theirs = evaluations.of_version(self._store, found.model_name, before)
-            same = (each for each in theirs if each.scores and each.suite_digest == found.suite_digest)
-            stored = next((each.scores["tuned"] for each in same if each.scores), None)
-        if stored is None:
-            why = f"version {before} has no scores on the suite {found.suite_name}: evaluate with --champion {before}"
-            return fresh, _open("a comparison with the version in use", why)
-        return (fresh, *judge(gate, new, scores_of(stored)).findings)
-
-    def _permitted(self, name: str, version: str) -> list[Finding]:
-        """Every check of whether the version is still clean, as findings: a failed one is never shipped."""
-        verdicts = {
-            Outcome.PASS: Verdict.SHIP,
-            Outcome.FAIL: Verdict.DO_NOT_SHIP,
-            Outcome.UNKNOWN: Verdict.NOT_ENOUGH_EVIDENCE,
-        }
-        return [
-            Finding(asked=f"still clean: {check.name}", verdict=verdicts[check.outcome], reason=check.message)
-            for check in self._versions.verify(name, version)
-        ]
-
 
 def _reason(verdict: Verdict, actor: str, first: Promotion | None, *, waits: bool) -> str:
     said = f"The gate says: {verdict}."
     if waits:
-        return f"{said} It waits for the approval of somebody else than {actor}."
+        return f"{said} It needs the approval of a person other than {actor}."
     return said if first is None else f"{said} It approves decision {first.number} of {first.actor}."
-
-
-def _open(asked: str, reason: str) -> Finding:
-    return Finding(asked=asked, verdict=Verdict.NOT_ENOUGH_EVIDENCE, reason=reason)
 
 
 def _require_alias(alias: str) -> None:
@@ -264,5 +210,5 @@ def _moved(name: str, alias: str, now: str | None) -> Conflict:
     where = "names no version" if now is None else f"is version {now}"
     return Conflict(
         f"The alias {alias} of {name} was moved by somebody else: it {where} now.",
-        hint="Look at it (`training-pipeline models list`), then decide again.",
+        hint="Check it with `training-pipeline models list`, then decide again.",
     )

@@ -25,7 +25,8 @@ from training_pipeline.domain.decisions import (
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
 from training_pipeline.models.revocations.tables import decisions
 from training_pipeline.models.revocations.taints import taints_of
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 _JOB: Final = text(
     "SELECT j.id FROM training_jobs AS j JOIN training_job_lineage AS l ON l.job_id = j.id"

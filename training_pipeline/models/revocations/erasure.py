@@ -21,10 +21,11 @@ from training_pipeline.domain.job import ACTIVE
 from training_pipeline.domain.refs import HEAD, MANIFEST, PAIRS, DatasetRef
 from training_pipeline.domain.revocations import Revocation
 from training_pipeline.models.revocations import read
-from training_pipeline.models.revocations.held import hashes_of
+from training_pipeline.models.revocations.dataset_revocations import hashes_of
 from training_pipeline.models.revocations.plain_hashes import Hashed, in_files, in_tables
 from training_pipeline.models.revocations.text_search import MOST_TEXTS, Found, search, texts_of
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 _JOBS: Final = text(
     "SELECT dataset_digest, id, training_sheet_id, status FROM training_jobs WHERE dataset_digest IS NOT NULL"

@@ -17,7 +17,7 @@ from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.refs import required
 from training_pipeline.domain.retrain_proposal import RetrainProposal, clean_base, retrain_request
 from training_pipeline.domain.revocations import Learned, Taint
-from training_pipeline.models.revocations.held import lost
+from training_pipeline.models.revocations.dataset_revocations import lost
 from training_pipeline.models.revocations.tables import retrain_proposals
 from training_pipeline.models.revocations.taints import taints_of
 from training_pipeline.training_jobs.store import lineage

@@ -12,6 +12,7 @@ from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.models.revocations.tables import revocations, revoked_rows, taints
 from training_pipeline.models.revocations.taints import taints_of
+from training_pipeline.models.uses.in_use import InUses, in_use
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: So many pairs of a revocation are named at most; all are counted.
@@ -46,6 +47,8 @@ class Whole:
     pair_ids: tuple[str, ...]
     #: By the job of a tainted model: the first later version of that model without the rows, its ancestors included.
     successors: Mapping[str, str]
+    #: Where the tainted versions are in use.
+    in_use: InUses
 
 
 def page(
@@ -82,4 +85,5 @@ def whole(store: JobStore, revocation_id: str) -> Whole:
         later = connection.execute(_SUCCESSORS, {"id": revocation_id}).tuples().all()
         successors = {str(job_id): str(version) for job_id, version in later}
         named = connection.execute(pairs.order_by(revoked_rows.c.pair_id).limit(MOST_PAIR_IDS)).scalars()
-        return Whole(Revocation.model_validate(dict(row)), tuple(found), tuple(named), successors)
+        used = in_use(connection, [(one.model_name, one.model_version) for one in found])
+        return Whole(Revocation.model_validate(dict(row)), tuple(found), tuple(named), successors, used)

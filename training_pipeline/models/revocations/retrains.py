@@ -11,7 +11,8 @@ from training_pipeline.models.revocations import proposals
 from training_pipeline.models.revocations.decisions import job_of
 from training_pipeline.models.revocations.tables import retrain_proposals
 from training_pipeline.training_jobs.lifecycle.service import JobService
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 class Retrains:

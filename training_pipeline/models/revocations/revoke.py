@@ -37,11 +37,13 @@ from training_pipeline.domain.revocations import (
 from training_pipeline.domain.uses import DatasetUse
 from training_pipeline.models.revocations import affected as finding
 from training_pipeline.models.revocations.affected import Found, Model, found
-from training_pipeline.models.revocations.held import held, withdrawn
+from training_pipeline.models.revocations.dataset_revocations import held, withdrawn
 from training_pipeline.models.revocations.proposals import propose
 from training_pipeline.models.revocations.tables import revocations, taints
 from training_pipeline.models.revocations.taints import in_words, taints_of
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.models.uses.in_use import InUses, in_use
+from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 #: Told of what is new, within the transaction that makes it so.
@@ -69,6 +71,8 @@ class Preview:
     in_progress: tuple[str, ...]
     #: The same revocation, where it is on record.
     known: Revocation | None
+    #: Where the versions are in use.
+    in_use: InUses
 
 
 class Revocations:
@@ -83,8 +87,9 @@ class Revocations:
         with self._store.begin() as connection:
             who = found(connection, finding.datasets_of(self._store.within(connection), asked))
             known = _known(connection, _identity(asked.kind, asked.value, asked.training_sheet_id, "by_hand"))
-        taints_of = tuple(_taint("", model, how) for model, how in _each(who))
-        return Preview(taints_of, who.in_progress, known)
+            would = tuple(_taint("", model, how) for model, how in _each(who))
+            used = in_use(connection, [(one.model_name, one.model_version) for one in would])
+        return Preview(would, who.in_progress, known, used)
 
     def revoke(self, asked: Revoked, *, reason: str, actor: str) -> Recorded:
         """Record what a person revokes, with everything that it taints. What is on record already is left as it is.

@@ -54,7 +54,7 @@ class UseIndex:
                 {"sheet_no": sheet_no, "digest": dataset.digest, "path": str(dataset.path)},
             )
             if not found.rowcount:
-                raise Unavailable("The index of uses was made anew meanwhile.", hint="The dataset is indexed again.")
+                raise Unavailable("The index of uses was rebuilt meanwhile.", hint="The dataset is indexed again.")
 
         return record
 

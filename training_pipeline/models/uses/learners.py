@@ -8,7 +8,8 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from training_pipeline.domain.uses import DatasetUse, JobUse, ModelUse
+from training_pipeline.domain.uses import NOWHERE, DatasetUse, JobUse, ModelUse
+from training_pipeline.models.uses.in_use import in_use
 from training_pipeline.training_jobs.store.tables import DESCENDS
 
 _JOBS: Final = text(
@@ -66,8 +67,12 @@ def models_of(connection: Connection, datasets: Collection[DatasetUse]) -> tuple
     ]
     descendants = []
     for job_id, version, name, ancestors in connection.execute(_DESCENDANTS).tuples() if learned else ():
-        places = [place for place, ancestor in enumerate(ancestors) if ancestor in learned]
-        if places and job_id not in learned:
-            through = tuple(reversed(ancestors[: places[0] + 1]))
+        known = [place for place, ancestor in enumerate(ancestors) if ancestor in learned]
+        if known and job_id not in learned:
+            through = tuple(reversed(ancestors[: known[0] + 1]))
             descendants.append(ModelUse(model_name=name, model_version=version, job_id=job_id, through=through))
-    return (*direct, *descendants)
+    models = (*direct, *descendants)
+    places = in_use(connection, [(one.model_name, one.model_version) for one in models])
+    return tuple(
+        one.model_copy(update={"in_use": places.get((one.model_name, one.model_version), NOWHERE)}) for one in models
+    )

@@ -73,5 +73,5 @@ def _missing(rows: list[tuple[str | None, int]]) -> int:
 def _unreadable(dataset: DatasetRef, why: str) -> Unavailable:
     return Unavailable(
         f"The manifest {dataset.manifest_file} cannot be used: {why}.",
-        hint="Restore it from a backup: what a model was trained on is on record nowhere else.",
+        hint="Restore it from a backup: what a model was trained on is recorded nowhere else.",
     )

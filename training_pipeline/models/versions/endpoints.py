@@ -1,4 +1,4 @@
-"""Where versions are served, as people recorded it: the URL of an endpoint, since and until, and by whom."""
+"""Where versions are served: the URL of an endpoint, since and until. People record it, or a workspace says it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import text
 
 from training_pipeline.databricks.urls import is_page
-from training_pipeline.domain.errors import FieldProblem, InvalidRequest, NotFound
+from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, NotFound
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 LONGEST: Final = 1000
@@ -20,12 +20,14 @@ _ADD: Final = text(
 )
 _REMOVE: Final = text(
     "UPDATE model_endpoints SET until = clock_timestamp(), removed_by = :actor"
-    " WHERE model_name = :name AND model_version = :version AND url = :url AND until IS NULL RETURNING id"
+    " WHERE model_name = :name AND model_version = :version AND url = :url AND until IS NULL AND workspace IS NULL"
+    " RETURNING id"
 )
 _KNOWN: Final = text(
-    "SELECT url, since, until, added_by, removed_by FROM model_endpoints"
+    "SELECT url, since, until, added_by, removed_by, workspace FROM model_endpoints"
     " WHERE model_name = :name AND model_version = :version ORDER BY until DESC NULLS FIRST, since DESC, id DESC"
 )
+_LOOKED: Final = text("SELECT max(looked_at) FROM endpoint_looks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,10 @@ class EndpointUse:
     url: str
     since: datetime
     until: datetime | None
-    added_by: str
+    #: Who recorded it; null where it was found in a workspace.
+    added_by: str | None
     removed_by: str | None
+    workspace: str | None
 
 
 def add(store: JobStore, name: str, version: str, url: str, *, actor: str) -> None:
@@ -47,11 +51,21 @@ def add(store: JobStore, name: str, version: str, url: str, *, actor: str) -> No
 
 
 def remove(store: JobStore, name: str, version: str, url: str, *, actor: str) -> None:
-    """Record that an endpoint serves the version no more; raises `NotFound` where it was not recorded to."""
+    """Record that an endpoint serves the version no more; raises `NotFound` where nobody recorded that it does.
+
+    Raises `Conflict` for one that was found in a workspace: that alone says when it is over.
+    """
     with store.begin() as connection:
         gone = connection.execute(_REMOVE, {"name": name, "version": version, "url": url, "actor": actor}).first()
     if gone is None:
-        known = [one.url for one in history(store, name, version) if one.until is None]
+        serving = [one for one in history(store, name, version) if one.until is None]
+        found = next((one for one in serving if one.url == url), None)
+        if found is not None:
+            raise Conflict(
+                f"That endpoint {url!r} serves version {version} of {name} was found in the workspace.",
+                hint=f"Change what it serves in {found.workspace}; within a minute it is on record.",
+            )
+        known = [one.url for one in serving]
         said = f"Recorded: {', '.join(known)}." if known else "None is recorded."
         raise NotFound(f"No endpoint {url!r} is recorded to serve version {version} of {name}.", hint=said)
 
@@ -61,6 +75,13 @@ def history(store: JobStore, name: str, version: str) -> tuple[EndpointUse, ...]
     with store.begin() as connection:
         rows = connection.execute(_KNOWN, {"name": name, "version": version}).tuples()
         return tuple(EndpointUse(*row) for row in rows)
+
+
+def looked_at(store: JobStore) -> datetime | None:
+    """When a workspace said last what its endpoints serve; null where none ever did. Reads only."""
+    with store.begin() as connection:
+        found: datetime | None = connection.execute(_LOOKED).scalar_one()
+        return found
 
 
 def _require_url(url: str) -> None:

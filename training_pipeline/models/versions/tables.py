@@ -1,4 +1,4 @@
-"""Where versions are used: the aliases that they were seen with, and the endpoints that people recorded.
+"""Where versions are used: the aliases that they were seen with, and the endpoints that serve them.
 
 Every change here needs a migration; a test compares the two.
 """
@@ -41,9 +41,12 @@ model_endpoints = Table(
     Column("model_version", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("since", DateTime(timezone=True), nullable=False),
-    Column("added_by", Text, nullable=False),
+    # Who recorded it; null where it was found in a workspace.
+    Column("added_by", Text),
     Column("until", DateTime(timezone=True)),
     Column("removed_by", Text),
+    # The workspace in which it was found; null where a person recorded it.
+    Column("workspace", Text),
     Index(
         "ix_model_endpoints_model_name_model_version_url",
         "model_name",
@@ -52,4 +55,12 @@ model_endpoints = Table(
         unique=True,
         postgresql_where=text("until IS NULL"),
     ),
+)
+
+#: When the endpoints of a workspace were looked at last.
+endpoint_looks = Table(
+    "endpoint_looks",
+    metadata,
+    Column("workspace", Text, primary_key=True),
+    Column("looked_at", DateTime(timezone=True), nullable=False),
 )

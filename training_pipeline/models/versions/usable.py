@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from training_pipeline.domain.errors import Conflict, Tainted
 from training_pipeline.domain.model_version import MEANINGS, VersionState
-from training_pipeline.models.versions.verify import Subject
+from training_pipeline.models.versions.find import Registered
+
+
+class OfVersion(Protocol):
+    """Anything that is about one registered version."""
+
+    @property
+    def version(self) -> Registered:
+        """The version."""
+
 
 #: Whether it is on record that the risk of a tainted version, by name and number, is accepted.
 RiskAccepted = Callable[[str, str], bool]
@@ -18,7 +27,7 @@ _TRAIN_ANEW_OR_ACCEPT: Final = (
 )
 
 
-def require_usable(subject: Subject, risk_accepted: RiskAccepted | None = None) -> None:
+def require_usable(subject: OfVersion, risk_accepted: RiskAccepted | None = None) -> None:
     """Raise `Tainted` for a version that is tainted or withdrawn, `Conflict` for one that is not finished.
 
     With `risk_accepted`, a tainted one may be used where that says so; it is asked for tainted ones only.

@@ -83,10 +83,10 @@ class Verifier:
         """Whether the rows of the version, and of every model that it comes from, may still be trained on."""
         yield self._guarded("rows", lambda: self._rows_of("rows", subject.job, "Its rows"))
         if subject.ancestors is None:
-            yield _unknown("base_model", "It is not on record whether its base model is a model of ours.")
+            yield _unknown("base_model", "It is not recorded whether its base model was registered here.")
             return
         if not subject.ancestors:
-            yield _passed("base_model", "Its base model is none of ours.")
+            yield _passed("base_model", "Its base model was not registered here.")
         for ancestor in subject.ancestors:
             yield self._guarded("base_model", partial(self._rows_of_ancestor, ancestor))
         if subject.ancestors and not subject.ancestors[-1].base_recorded:

@@ -54,6 +54,8 @@ class Whole:
     aliases: tuple[AliasUse, ...]
     aliases_unavailable: str | None
     endpoints: tuple[EndpointUse, ...]
+    #: When a workspace said last what its endpoints serve; null where none ever did.
+    endpoints_looked_at: datetime | None
     place: Place
     files: tuple[ModelFile, ...]
     snippet: str | None
@@ -129,6 +131,7 @@ class ModelVersions:
             aliases=self._aliases.history(name, number),
             aliases_unavailable=unavailable,
             endpoints=endpoints.history(self._store, name, number),
+            endpoints_looked_at=endpoints.looked_at(self._store),
             place=where,
             files=files.files(subject.record.model_files or {}, where),
             snippet=files.snippet(where),
@@ -151,7 +154,7 @@ class ModelVersions:
     def remove_endpoint(self, name: str, number: str, url: str, *, actor: str) -> tuple[EndpointUse, ...]:
         """Record that an endpoint serves the version no more; all of its endpoints.
 
-        Raises `NotFound` where it was not recorded to serve it.
+        Raises `NotFound` where nobody recorded that it serves it, and `Conflict` where a workspace says that it does.
         """
         self.subject(name, number)
         endpoints.remove(self._store, name, number, url, actor=actor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from training_pipeline.domain.rules.chat_format import Problem, no_constant
+from training_pipeline.domain.rules.examples.chat_format import Problem, no_constant
 from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -61,11 +61,10 @@ class JsonObjects:
         if not self._faulty:
             return Row(line, values)
         problems = [
-            Problem(key, "repeated_column", "stands twice in this line; which of the two counts?", line)
-            for key in self._repeated
+            Problem(key, "repeated_column", "appears twice in this line; keep one", line) for key in self._repeated
         ]
         if self._faulty > bool(self._repeated):
-            twice = "a key stands twice in one object; the first counts"
+            twice = "a key appears twice in one object; the first counts"
             problems.append(Problem("messages", "repeated_key", twice, line))
         return Row(line, values, problems)
 

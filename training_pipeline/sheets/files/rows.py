@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.domain.rules.chat_format import Problem, no_constant
+from training_pipeline.domain.rules.examples.chat_format import Problem, no_constant
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.files.json_objects import JsonObjects
 from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
@@ -146,7 +146,7 @@ def _csv(data: Path, head: Head) -> Iterator[Row]:
                         message = message.format(header.index("") + 1, head.delimiter)
                         yield broken_row(line, "unnamed_column", message)
                     for name in filter(None, repeated_names(header)):
-                        problem = Problem(name, "repeated_column", "stands twice in the header", line)
+                        problem = Problem(name, "repeated_column", "appears twice in the header", line)
                         yield Row(line, None, [problem])
                 elif len(fields) != len(header):
                     counts = f"has {len(fields)} fields where the header has {len(header)}"

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from training_pipeline.domain.errors import NotFound, PipelineError, SheetChanged, SheetUnreadable, Unavailable
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.infra.files import is_file
 from training_pipeline.sheets.base import OpenSheet

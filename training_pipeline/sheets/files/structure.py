@@ -10,7 +10,7 @@ from typing import Final
 import duckdb
 
 from training_pipeline.domain.errors import FieldProblem, PipelineError, SheetUnreadable, Unavailable
-from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.infra.files import is_file
 from training_pipeline.sheets.columns import column_problems, known_columns_hint
 from training_pipeline.sheets.files.rows import declared_columns, read_rows

@@ -12,8 +12,9 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from training_pipeline.domain.errors import FieldProblem
-from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.files.row import Row
+from training_pipeline.sheets.importing.duplicates import Seen
 from training_pipeline.sheets.importing.formats.base import CHOICES, Flat, Format, Gathering, Notes
 from training_pipeline.sheets.importing.formats.registry import FORMATS, recognised
 from training_pipeline.sheets.importing.gathering import gathered, shared_tasks
@@ -21,7 +22,6 @@ from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.pairs import Plan, judged, pair_of, plan_of
 from training_pipeline.sheets.importing.reading.file_kind import Source
 from training_pipeline.sheets.importing.request import ImportRequest, flag_of
-from training_pipeline.sheets.importing.seen import Seen
 from training_pipeline.sheets.importing.stored import stored
 from training_pipeline.sheets.importing.tally import MOST_COLUMNS, Tally
 
@@ -100,7 +100,7 @@ class Conversion:
             pair["pair_id"] = f"{self.plan.sheet_id}-{self.tally.pairs:06d}"
         elif isinstance(pair["pair_id"], str) and self._ids.holds(pair["pair_id"]):
             path = self.plan.sources["pair_id"][0]
-            again = "stands in an earlier row too; every pair needs an id of its own"
+            again = "is also used in an earlier row; every pair needs an id of its own"
             self.tally.findings.add(Problem(path, "duplicate_pair_id", again, line))
         if not self._names("item_ref"):
             pair["item_ref"] = pair["pair_id"]

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from training_pipeline.sheets.importing.duplicates import hash_of
 from training_pipeline.sheets.importing.formats.base import Format, Gathering
-from training_pipeline.sheets.importing.seen import hash_of
 
 #: The line of a row, and its values.
 Numbered = tuple[int, Mapping[str, Any]]

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, SheetUnreadable, Unavailable
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.chat_format import Problem, Severity
+from training_pipeline.domain.rules.examples.chat_format import Problem, Severity
 from training_pipeline.domain.training_sheet import Reference
 from training_pipeline.infra.file_lock import hold
 from training_pipeline.infra.files import is_file, sha256, sync

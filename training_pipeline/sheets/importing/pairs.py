@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.chat_format import INVALIDATING, Problem, pair_problems
+from training_pipeline.domain.rules.examples.chat_format import INVALIDATING, Problem, pair_problems
 from training_pipeline.sheets.columns import LIST_COLUMNS, QUESTION_ANSWER
 from training_pipeline.sheets.importing.formats.base import Flat, Format, Notes
 from training_pipeline.sheets.importing.formats.messages import kind_of, tools_of
 from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.tally import Tally
-from training_pipeline.sheets.importing.words import Meanings, as_text, meanings_of, uses_meant, word_meant
+from training_pipeline.sheets.importing.value_mapping import Meanings, as_text, meanings_of, uses_meant, word_meant
 
 #: Columns of a sheet that are taken over under their own name. They narrow, explain or belong to the example, and never
 #: allow.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from training_pipeline.domain.rules.chat_format import no_constant
+from training_pipeline.domain.rules.examples.chat_format import no_constant
 from training_pipeline.sheets.columns import LIST_COLUMNS
 from training_pipeline.sheets.importing.formats.messages import parsed_json
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from training_pipeline.domain.rules.chat_format import Problem, Severity
+from training_pipeline.domain.rules.examples.chat_format import Problem, Severity
 
 #: Findings that are told apart, values that are counted one by one, and rows that one finding names.
 _MOST: Final = 1000

@@ -10,7 +10,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.columns import QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.pair_columns import pair_expressions
 from training_pipeline.sheets.unity_catalog import fragments

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.sheets.bounded_yaml import unstorable
 from training_pipeline.sheets.head import Defaults, Head

@@ -23,7 +23,7 @@ from training_pipeline.databricks.retry import call_with_retries
 from training_pipeline.databricks.statements import Statements
 from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import NotFound, SheetChanged, SheetUnreadable, Unavailable
-from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.files.source import SHEET_ID

@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from training_pipeline.databricks.statements import Statements
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules import rendering_databricks
-from training_pipeline.domain.rules.engine_words import DATABRICKS
+from training_pipeline.domain.rules.examples import rendering_databricks
+from training_pipeline.domain.rules.text.dialects import DATABRICKS
 from training_pipeline.sheets.plan import Dialect, Plan
 
 DATABRICKS_SQL: Final = Dialect("databricks", DATABRICKS, rendering_databricks.rendered, filters_early=True)

@@ -62,6 +62,10 @@ class Workspace:
     denied: dict[str, str] = field(default_factory=dict)
     #: Secrets by scope/key.
     secrets: dict[str, str] = field(default_factory=dict)
+    #: The Lakebase instance that there is, for how long its passwords are valid, and those that were made.
+    database_instance: str = "lakebase"
+    database_token_seconds: float = 3600
+    database_tokens: list[str] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     calls: list[Call] = field(default_factory=list)
     #: State of the modules that serve the API, by module: each keeps its own object here.

@@ -30,7 +30,8 @@ from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.refs import required
 from training_pipeline.sheets.unity_catalog.source import TABLES
 from training_pipeline.training_jobs.store import lineage
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_job_events, training_jobs
 

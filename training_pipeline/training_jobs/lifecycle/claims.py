@@ -16,7 +16,8 @@ from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.job import ACTIVE, TERMINAL, JobStatus, Phase, TrainingJob
 from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.training_jobs.backoff import RUNS
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import PHASES, job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 

@@ -26,7 +26,7 @@ from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
 from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.revocations import Withdrawn
-from training_pipeline.domain.rules.near_ties import LARGEST_SHARE
+from training_pipeline.domain.rules.near.ties import LARGEST_SHARE
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.rules.split import SplitPlan
 from training_pipeline.domain.split_report import KeptSides, NearReport, SplitReport, TextReport

@@ -19,7 +19,7 @@ from training_pipeline.domain.errors import PermissionWithdrawn, PipelineError, 
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
 from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.lifecycle.claims import release
-from training_pipeline.training_jobs.lifecycle.launch import accepted
+from training_pipeline.training_jobs.lifecycle.submit import accepted
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import PHASES
 
@@ -51,7 +51,7 @@ class Failures:
             release(self._store, phase, job_id, attempt, why=backoff.describe(error))
         elif isinstance(error, PipelineError) and error.is_outage:
             time, why = backoff.duration(self._patience_seconds), backoff.describe(error)
-            waited = f"Gave up after waiting for {time}; if the run was submitted, it goes on. {why}"
+            waited = f"Gave up after waiting for {time}; if the run was submitted, it continues. {why}"
             self._give_up(phase, job_id, attempt, waited, code=error.code, why=why)
         elif isinstance(error, PipelineError) and error.recurs:
             self._fail(phase, job_id, attempt, str(error), code=error.code, details=details)

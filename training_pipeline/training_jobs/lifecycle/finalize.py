@@ -16,7 +16,6 @@ from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra.files import unlike
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle import claims
-from training_pipeline.training_jobs.lifecycle.launch import registered_name
 from training_pipeline.training_jobs.lifecycle.permission_watch import Notice
 from training_pipeline.training_jobs.lifecycle.provenance import (
     base_model_tags,
@@ -24,10 +23,12 @@ from training_pipeline.training_jobs.lifecycle.provenance import (
     source_version,
     template_version,
 )
+from training_pipeline.training_jobs.lifecycle.submit import registered_name
 from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, collect_points
 from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.store import lineage
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_job_events
 
 

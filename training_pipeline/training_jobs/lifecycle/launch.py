@@ -16,8 +16,6 @@ from sqlalchemy import Connection
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.early_start import StartsEarly
-from training_pipeline.backends.handles import Handle
-from training_pipeline.backends.submission import Submission
 from training_pipeline.datasets.compare import recheck
 from training_pipeline.datasets.labels import labels_of
 from training_pipeline.datasets.prepare import write_dataset
@@ -26,18 +24,20 @@ from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
 from training_pipeline.domain.errors import Conflict, NotFound, SheetChanged
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
-from training_pipeline.domain.lineage import BaseModelRecord, LineageRecord
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef, required
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.lifecycle.ancestors import with_ancestors
+from training_pipeline.training_jobs.lifecycle.launch_lineage import launch_lineage
 from training_pipeline.training_jobs.lifecycle.predecessor import followed
+from training_pipeline.training_jobs.lifecycle.submit import accepted, submission
 from training_pipeline.training_jobs.store import lineage
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 class UseIndex(Protocol):
@@ -184,28 +184,7 @@ class Launcher:
 
     def record_lineage(self, job: TrainingJob, sheet: SheetRef, taken: SnapshotRef, dataset: DatasetRef) -> None:
         """Write the lineage record, before the backend is called. Idempotent."""
-        head = sheet.sheet
-        lineage.write(
-            self._store,
-            LineageRecord(
-                job_id=job.id,
-                training_sheet_id=head.id,
-                training_sheet_name=head.name,
-                training_sheet_digest=dataset.sheet_digest,
-                sheet_id=head.source_sheet.id,
-                sheet_name=head.source_sheet.name,
-                sheet_version=head.source_sheet.version,
-                template_id=head.prompt_template.id,
-                template_name=head.prompt_template.name,
-                template_version=head.prompt_template.version,
-                gate_policy_version=taken.policy_version,
-                snapshot_digest=taken.digest,
-                dataset_digest=dataset.digest,
-                dataset_path=str(dataset.path),
-                model_name=job.request.model_name,
-                base_model=self._base_model(job),
-            ),
-        )
+        lineage.write(self._store, launch_lineage(job, sheet, taken, dataset, self._base_model(job)))
 
     def _base_model(self, job: TrainingJob) -> BaseModelRecord | None:
         """What the base model is; once the job is submitted, what the record says that it was.
@@ -238,6 +217,7 @@ class Launcher:
                 "training_pipeline.training_sheet_id": job.request.training_sheet_id,
                 "training_pipeline.dataset_digest": dataset.digest,
                 "training_pipeline.sheet_digest": dataset.sheet_digest,
+                **({"training_pipeline.tags": ", ".join(job.tags)} if job.tags else {}),
             },
         )
         if run_id is not None:
@@ -245,24 +225,7 @@ class Launcher:
         if self._submitted(job):
             self._store.record(job.id, EventType.INFO, "Reattached to the run submitted by an earlier attempt.")
         base_model = lineage.read(self._store, job.id).base_model
-        handle = self._backend.submit(
-            Submission(
-                job_id=job.id,
-                attempt=job.attempt,
-                model_name=job.request.model_name,
-                base_model=job.request.base_model,
-                config=TrainingConfig.model_validate(job.request.training_config),
-                train_file=dataset.train_file,
-                validation_file=dataset.validation_file,
-                dataset_digest=dataset.digest,
-                manifest_file=dataset.manifest_file,
-                train_sha256=dataset.train_sha256,
-                validation_sha256=dataset.validation_sha256,
-                base_model_revision=base_model.revision if base_model else None,
-                base_model_files=base_model.files if base_model else None,
-                register_as=registered_name(job) if job.request.register_to_uc else None,
-            )
-        )
+        handle = self._backend.submit(submission(job, dataset, base_model))
         return accepted(self._store, self._store.get(job.id), handle)
 
     def _cancelled_or_superseded(self, job: TrainingJob) -> NoReturn:
@@ -301,16 +264,3 @@ def _require_same(opened: OpenSheet, digest: str) -> None:
         raise SheetChanged(
             f"Training sheet {opened.sheet.id!r} was changed while it was read.", hint="It is read again."
         )
-
-
-def accepted(store: JobStore, job: TrainingJob, handle: Handle) -> TrainingJob:
-    """Store where the backend keeps the run and make the job `queued`. Idempotent: one that is further on stays so."""
-    if job.status is not JobStatus.PENDING:
-        return job
-    message = f"Accepted by the {job.backend} backend."
-    return store.change(job, JobStatus.QUEUED, message=message, values=handle.model_dump()) or store.get(job.id)
-
-
-def registered_name(job: TrainingJob) -> str:
-    """The full name of the model that a job registers. Pure."""
-    return ".".join(part for part in (job.request.uc_catalog, job.request.uc_schema, job.request.model_name) if part)

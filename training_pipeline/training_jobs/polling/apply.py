@@ -24,7 +24,8 @@ from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.polling.metrics_sync import JobEvent, warnings_of
 from training_pipeline.training_jobs.polling.observe import Observation, progress_values
 from training_pipeline.training_jobs.store import metrics
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.notify import announce, announce_work
 from training_pipeline.training_jobs.store.rows import columns_of, job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
@@ -164,7 +165,7 @@ def ask_to_stop(store: JobStore, job: TrainingJob, withdrawn: PermissionWithdraw
         "error_details": details,
     }
     seen = {"status": job.status, "backend_status": None, "cancel_requested_at": None}
-    event = (EventType.ERROR, f"{withdrawn.message} Its backend is asked to stop.")
+    event = (EventType.ERROR, f"{withdrawn.message} Its backend was told to stop.")
     return store.update(job.id, values, where=seen, event=event, data=details)
 
 
@@ -172,7 +173,7 @@ def _record_lost(store: JobStore, job: TrainingJob, began: datetime) -> Training
     """Note that the backend does not know the job; fail it once that has been so for `LOST_SECONDS`."""
     values: dict[str, Any] = {"poll_errors": 0, "poll_after": None}
     if job.polling.lost_since is None:
-        message = f"The backend does not know this job; it will fail in {LOST_SECONDS:.0f} s if that stays so."
+        message = f"The backend does not know this job; it will fail in {LOST_SECONDS:.0f} s if this continues."
         return _update(store, job, {**values, "lost_since": began}, began, [JobEvent(EventType.ERROR, message)])
     if (began - job.polling.lost_since).total_seconds() < LOST_SECONDS:
         return _update(store, job, values, began)
@@ -192,7 +193,7 @@ def _events(job: TrainingJob, observation: Observation) -> list[JobEvent]:
         events.append(JobEvent(EventType.INFO, "The training process was lost and has been resumed."))
     elif observation.state.status in ACTIVE and observation.state.waits_for != job.error_message:
         waits_for = observation.state.waits_for
-        said = waits_for or "What the training waited for is there; it goes on."
+        said = waits_for or "What the training waited for is available; it continues."
         events.append(JobEvent(EventType.ERROR if waits_for else EventType.INFO, said))
     events += warnings_of(observation.new.points)
     behind = job.polling.mlflow_offset != job.polling.metrics_offset

@@ -10,7 +10,8 @@ from training_pipeline.backends.metric_point import NOT_FINITE, PASSED_OVER, Met
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.store import metrics
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: In the data of the event about a measured value that is no finite number.
 NOT_FINITE_CODE: Final = "not_finite"

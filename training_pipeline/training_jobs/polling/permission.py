@@ -96,7 +96,7 @@ class Permission:
             return {job.id: _refused_whole(job, f"there is no training sheet {sheet_id!r} any more.") for job in jobs}
         except SheetUnreadable as error:
             raise PermissionUnknown(
-                f"Training sheet {sheet_id!r} cannot be read, so nobody can say whether its pairs may still be trained "
+                f"Training sheet {sheet_id!r} cannot be read, so it is unknown whether its pairs may still be trained "
                 f"on: {error.message}",
                 hint="Fix the training sheet (`training-pipeline sheets check` lists every problem).",
             ) from error
@@ -108,9 +108,9 @@ class Permission:
         dataset = job.data.dataset
         if not isinstance(dataset, DatasetRef) or not dataset.manifest_file.is_file():
             return PermissionUnknown(
-                f"The dataset of training job {job.id} cannot be read, so nobody can say whether its pairs may still "
+                f"The dataset of training job {job.id} cannot be read, so it is unknown whether its pairs may still "
                 "be trained on.",
-                hint="Retry the training job: everything is prepared anew.",
+                hint="Retry the training job: everything is prepared again.",
             )
         try:
             found = recheck(opened, dataset, self._policy, begun=job.status not in _BEFORE)

@@ -38,8 +38,7 @@ def best_and_last(store: JobStore, job_ids: Collection[str]) -> dict[str, dict[s
     ends: list[ColumnElement[Any]] = []
     for name, less in LESS_IS_BETTER.items():
         value, step = table[name], cast(table.step, Double)
-        # Arrays are compared by their first elements, then by their second.
-        best, last = _array(value if less else -value, step), _array(step, value)
+        best, last = pair(value if less else -value, step), pair(step, value)
         ends.append(func.min(best).filter(value.is_not(None)).label(f"{name}_best"))
         ends.append(func.max(last).filter(value.is_not(None)).label(f"{name}_last"))
     query = select(table.job_id, *ends).where(table.job_id.in_(job_ids)).group_by(table.job_id)
@@ -58,5 +57,6 @@ def best_and_last(store: JobStore, job_ids: Collection[str]) -> dict[str, dict[s
     }
 
 
-def _array(first: Any, second: Any) -> ColumnElement[Any]:
+def pair(first: Any, second: Any) -> ColumnElement[Any]:
+    """An array of two numbers. PostgreSQL compares arrays by their first elements, then by their second. Pure."""
     return array([first, second], type_=Double)

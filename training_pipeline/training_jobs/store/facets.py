@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any, Final
 
 from sqlalchemy import func, select
 
@@ -12,10 +13,13 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.queries import matching
 from training_pipeline.training_jobs.store.tables import training_jobs
 
+#: So many tags are offered at most.
+MOST_TAGS: Final = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """Jobs by status (every status is named), the training sheets that have jobs, and who created any.
+    """Jobs by status (every status is named), the training sheets that have jobs, who created any, and their tags.
 
     Each is told of the jobs that the other filters leave: so none that is offered leads to an empty list.
     """
@@ -23,6 +27,8 @@ class Facets:
     statuses: dict[JobStatus, int]
     training_sheet_ids: tuple[str, ...]
     creators: tuple[str, ...]
+    #: The first of them.
+    tags: tuple[str, ...] = ()
 
 
 def facets(
@@ -32,16 +38,21 @@ def facets(
     training_sheet_id: str | None = None,
     created_by: str | None = None,
     search: str | None = None,
+    tags: Collection[str] = (),
 ) -> Facets:
-    """The values in use now, in order; three questions in one transaction. Reads. Indexes answer all but a search."""
+    """The values in use now, in order; four questions in one transaction. Reads. Indexes answer all but a search."""
     table = training_jobs.c
-    of_status = matching(training_sheet_id=training_sheet_id, created_by=created_by, search=search)
-    of_sheet = matching(statuses=statuses, created_by=created_by, search=search)
-    of_creator = matching(statuses=statuses, training_sheet_id=training_sheet_id, search=search)
+    also: dict[str, Any] = {"search": search, "tags": tags}
+    of_status = matching(training_sheet_id=training_sheet_id, created_by=created_by, **also)
+    of_sheet = matching(statuses=statuses, created_by=created_by, **also)
+    of_creator = matching(statuses=statuses, training_sheet_id=training_sheet_id, **also)
+    of_tag = matching(statuses=statuses, training_sheet_id=training_sheet_id, created_by=created_by, search=search)
     counted = select(table.status, func.count()).where(*of_status).group_by(table.status)
     sheets = select(table.training_sheet_id).where(*of_sheet).distinct().order_by(table.training_sheet_id)
     creators = select(table.created_by).where(*of_creator).distinct().order_by(table.created_by)
+    one = func.unnest(table.tags).label("tag")
+    tagged = select(one).where(*of_tag, table.tags != []).distinct().order_by(one).limit(MOST_TAGS)
     with store.begin() as connection:
         counts = dict(connection.execute(counted).tuples().all())
-        found = tuple(connection.scalars(sheets)), tuple(connection.scalars(creators))
+        found = [tuple(connection.scalars(query)) for query in (sheets, creators, tagged)]
     return Facets({status: counts.get(status, 0) for status in JobStatus}, *found)

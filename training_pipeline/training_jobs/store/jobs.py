@@ -4,51 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, func, insert, select, update
+from sqlalchemy import Connection, Engine, Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from training_pipeline.domain.errors import Conflict, NotFound, Unavailable
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob, may_become
 from training_pipeline.training_jobs.store import queries
+from training_pipeline.training_jobs.store.events import SYSTEM, Event, EventType, event_from_row, record_event
 from training_pipeline.training_jobs.store.notify import announce, announce_work, is_seen
-from training_pipeline.training_jobs.store.request_id import with_request_id
 from training_pipeline.training_jobs.store.rows import job_from_row, row_of
 from training_pipeline.training_jobs.store.tables import training_job_events, training_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-SYSTEM = "system"  # the actor of what nobody asked for
-
-
-class EventType(StrEnum):
-    """The type of an event."""
-
-    STATUS_CHANGE = "status_change"
-    PROGRESS_UPDATE = "progress_update"
-    METRIC_UPDATE = "metric_update"
-    ERROR = "error"
-    INFO = "info"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One row of the append-only journal. The ids of a job's events rise in the order in which they can be seen."""
-
-    id: int
-    job_id: str
-    type: EventType
-    old_status: JobStatus | None
-    new_status: JobStatus | None
-    message: str
-    data: dict[str, Any] | None
-    actor: str
-    created_at: datetime
 
 
 class JobStore:
@@ -127,6 +98,7 @@ class JobStore:
         created_by: str | None = None,
         search: str | None = None,
         tainted: bool = False,
+        tags: Collection[str] = (),
         sort: queries.JobSort = queries.JobSort.CREATED_AT,
         descending: bool = True,
         limit: int | None = 50,
@@ -140,6 +112,7 @@ class JobStore:
             created_by=created_by,
             search=search,
             tainted=tainted,
+            tags=tags,
             sort=sort,
             descending=descending,
             limit=limit,
@@ -257,7 +230,7 @@ class JobStore:
         """A page of a job's events and how many there are in all; see `queries.events`."""
         query = queries.events(job_id, limit=limit, offset=offset, newest_first=newest_first, before=before)
         rows, total = self._page(query)
-        return [_event_from_row(row) for row in rows], total
+        return [event_from_row(row) for row in rows], total
 
     def news(self, job_id: str, *, after: int, limit: int) -> tuple[TrainingJob, Sequence[Event]]:
         """The job, and the oldest of its events with a greater id than `after`; raises `NotFound`.
@@ -272,7 +245,7 @@ class JobStore:
             job = connection.execute(select(training_jobs).where(training_jobs.c.id == job_id)).mappings().first()
             if job is None:
                 raise _no_such_job(job_id)
-            return job_from_row(job), [_event_from_row(row) for row in connection.execute(events).mappings()]
+            return job_from_row(job), [event_from_row(row) for row in connection.execute(events).mappings()]
 
     def server_started_at(self) -> datetime:
         """When the database server was started last, by its own clock. Reads only."""
@@ -287,49 +260,5 @@ class JobStore:
         return [row for row in rows if row["id"] is not None], total[0]
 
 
-def _event_from_row(row: Mapping[str, Any] | RowMapping) -> Event:
-    old, new = row["old_status"], row["new_status"]
-    return Event(
-        **{
-            **row,
-            "type": EventType(row["type"]),
-            "old_status": None if old is None else JobStatus(old),
-            "new_status": None if new is None else JobStatus(new),
-        }
-    )
-
-
 def _no_such_job(job_id: str) -> NotFound:
     return NotFound(f"There is no training job {job_id!r}.", hint="Run `training-pipeline jobs list` to see all jobs.")
-
-
-def record_event(
-    connection: Connection,
-    job_id: str,
-    kind: EventType,
-    message: str,
-    actor: str,
-    *,
-    old: JobStatus | None = None,
-    new: JobStatus | None = None,
-    data: Mapping[str, Any] | None = None,
-) -> None:
-    """Append one event within the caller's transaction, and announce it.
-
-    Locks the job until the transaction ends, so that its events are seen in the order of their ids; see
-    `notify`.
-    """
-    job = select(training_jobs.c.id).where(training_jobs.c.id == job_id)
-    connection.execute(job.with_for_update(key_share=True))
-    connection.execute(
-        insert(training_job_events).values(
-            job_id=job_id,
-            type=kind,
-            message=message,
-            actor=actor,
-            old_status=old,
-            new_status=new,
-            data=with_request_id(data),
-        )
-    )
-    announce(connection, job_id)

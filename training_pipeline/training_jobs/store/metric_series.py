@@ -12,9 +12,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Integer, Row, Select, and_, func, literal, or_, select, union
+from sqlalchemy import ColumnElement, Connection, Double, Integer, Row, Select, and_, any_, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from training_pipeline.domain.smoothing import smoothed
+from training_pipeline.training_jobs.store.best_values import pair
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.metrics import SERIES
 from training_pipeline.training_jobs.store.tables import training_job_metrics
@@ -69,8 +71,8 @@ def metric_series(
         elif total <= resolution:
             rows = [dict(row) for row in connection.execute(everything).mappings()]
         else:
-            kept = _extremes(job_id, low, high, max(1, resolution // 2))
-            rows = [dict(row) for row in connection.execute(everything.where(table.step.in_(kept))).mappings()]
+            kept = literal(_extremes(connection, job_id, low, high, max(1, resolution // 2)), ARRAY(Integer))
+            rows = [dict(row) for row in connection.execute(everything.where(table.step == any_(kept))).mappings()]
         latest = dict(connection.execute(_latest(job_id)).mappings().one())
         best = connection.execute(_best(job_id)).first()
     return MetricSeries(
@@ -125,36 +127,19 @@ def best_losses(store: JobStore, job_ids: Collection[str]) -> dict[str, float]:
         return dict(found.tuples().all())
 
 
-def _extremes(job_id: str, low: int, high: int, intervals: int) -> Any:
-    """The steps to keep. Two passes over the stretch: values first, then where they stand."""
+def _extremes(connection: Connection, job_id: str, low: int, high: int, intervals: int) -> list[int]:
+    """The steps to keep, in one pass over the stretch."""
     table = training_job_metrics.c
+    step = cast(table.step, Double)
+    ends: list[ColumnElement[Any]] = []
+    for name in SERIES:
+        measured = table[name].is_not(None)
+        ends.append(func.min(pair(table[name], step)).filter(measured))
+        ends.append(func.max(pair(table[name], -step)).filter(measured))
     interval = func.width_bucket(table.step, literal(low, Integer), literal(high + 1, Integer), intervals)
-    rows = (
-        select(interval.label("interval"), table.step, *(table[name] for name in SERIES))
-        .where(table.job_id == job_id, table.step >= low, table.step <= high)
-        .cte("rows")
-        .prefix_with("MATERIALIZED")
-    )
-    values = (
-        select(
-            rows.c.interval,
-            *(func.min(rows.c[name]).label(f"{name}_low") for name in SERIES),
-            *(func.max(rows.c[name]).label(f"{name}_high") for name in SERIES),
-        )
-        .group_by(rows.c.interval)
-        .cte("extremes")
-    )
-    ends = [(name, f"{name}_{end}") for name in SERIES for end in ("low", "high")]
-    places = (
-        select(
-            *(func.min(rows.c.step).filter(rows.c[name] == values.c[end]).label(end) for name, end in ends),
-        )
-        .select_from(rows.join(values, rows.c.interval == values.c.interval))
-        .where(or_(*(rows.c[name] == values.c[end] for name, end in ends)))
-        .group_by(rows.c.interval)
-        .cte("places")
-    )
-    return union(*(select(places.c[end]).where(places.c[end].is_not(None)) for _, end in ends))
+    stretch = and_(table.job_id == job_id, table.step >= low, table.step <= high)
+    found = connection.execute(select(*ends).where(stretch).group_by(interval)).all()
+    return sorted({abs(int(end[1])) for row in found for end in row if end is not None})
 
 
 def _best(job_id: str) -> Select[Any]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from training_pipeline.backends.metric_point import MetricPoint
+from training_pipeline.backends.metric_point import SYSTEM, MetricPoint
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.machine_samples import add_to_sample, write_samples
 from training_pipeline.training_jobs.store.notify import announce
 from training_pipeline.training_jobs.store.tables import training_job_metrics
 
@@ -43,12 +44,16 @@ def latest(points: Iterable[MetricPoint]) -> dict[str, float]:
 
 
 def write_points(connection: Connection, points: Mapping[str, Sequence[MetricPoint]]) -> None:
-    """Store points, by job id, within the caller's transaction and in one statement, and announce them. Idempotent.
+    """Store points, by job id, within the caller's transaction and in a statement, and announce them. Idempotent.
 
-    Those of a step are merged into its row.
+    Those of a step are merged into its row; samples of the machine have a table of their own.
     """
     rows: dict[tuple[str, int], dict[str, Any]] = {}
+    samples: dict[tuple[str, int], dict[str, Any]] = {}
     for job_id, point in ((job_id, point) for job_id, found in points.items() for point in found):
+        if point.name.startswith(SYSTEM):
+            add_to_sample(samples, job_id, point)
+            continue
         blank = {"job_id": job_id, "step": point.step, **dict.fromkeys(_COLUMNS)}
         row = rows.setdefault((job_id, point.step), blank)
         row["measured_at"] = datetime.fromtimestamp(point.time, UTC)
@@ -57,8 +62,15 @@ def write_points(connection: Connection, points: Mapping[str, Sequence[MetricPoi
         for name in ("epoch", "tokens"):
             if getattr(point, name) is not None:
                 row[name] = getattr(point, name)
-    if not rows:
-        return
+    if samples:
+        write_samples(connection, samples)
+    if rows:
+        _write_rows(connection, rows)
+    if rows or samples:
+        announce(connection, *points)
+
+
+def _write_rows(connection: Connection, rows: Mapping[tuple[str, int], dict[str, Any]]) -> None:
     statement = insert(training_job_metrics)
     table, new = training_job_metrics.c, statement.excluded
     merged = {name: func.coalesce(new[name], table[name]) for name in _COLUMNS}
@@ -66,7 +78,6 @@ def write_points(connection: Connection, points: Mapping[str, Sequence[MetricPoi
         index_elements=["job_id", "step"], set_={**merged, "measured_at": new.measured_at}
     )
     connection.execute(merge, [rows[key] for key in sorted(rows)])
-    announce(connection, *points)
 
 
 def series(store: JobStore, job_id: str) -> pd.DataFrame:

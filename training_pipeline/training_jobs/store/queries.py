@@ -45,6 +45,7 @@ def matching(
     created_by: str | None = None,
     search: str | None = None,
     tainted: bool = False,
+    tags: Collection[str] = (),
 ) -> list[ColumnElement[bool]]:
     """The conditions of jobs that pass every filter. Pure."""
     table = training_jobs.c
@@ -57,6 +58,8 @@ def matching(
         matches.append(table.created_by == created_by)
     if tainted:
         matches.append(table.tainted_at.is_not(None))
+    if tags:
+        matches.append(table.tags.contains(sorted(tags)))
     if search:
         matches.append(or_(*(table[name].icontains(search, autoescape=True) for name in SEARCHED)))
     return matches
@@ -69,6 +72,7 @@ def jobs(
     created_by: str | None = None,
     search: str | None = None,
     tainted: bool = False,
+    tags: Collection[str] = (),
     sort: JobSort = JobSort.CREATED_AT,
     descending: bool = True,
     limit: int | None = None,
@@ -82,7 +86,12 @@ def jobs(
     """
     table = training_jobs.c
     matches = matching(
-        statuses=statuses, training_sheet_id=training_sheet_id, created_by=created_by, search=search, tainted=tainted
+        statuses=statuses,
+        training_sheet_id=training_sheet_id,
+        created_by=created_by,
+        search=search,
+        tainted=tainted,
+        tags=tags,
     )
     first = table[sort].desc() if descending else table[sort].asc()
     order = [] if sort is JobSort.CREATED_AT else [first.nulls_last()]

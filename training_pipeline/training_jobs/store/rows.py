@@ -105,6 +105,7 @@ def columns_of(job: TrainingJob) -> dict[str, Any]:
 def row_of(job: TrainingJob) -> dict[str, Any]:
     """The job's row, as it is stored."""
     row = columns_of(job)
+    row["tags"] = list(job.tags)
     for column in ("sheet", "snapshot", "dataset"):
         ref = row[column]
         if isinstance(ref, UnreadableRef):

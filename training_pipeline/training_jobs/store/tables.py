@@ -24,7 +24,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus
@@ -76,6 +76,9 @@ training_jobs = Table(
     Column("uc_catalog", Text),
     Column("uc_schema", Text),
     Column("created_by", Text, nullable=False),
+    # What people write on it, at any time.
+    Column("note", Text, nullable=False, server_default=""),
+    Column("tags", ARRAY(Text), nullable=False, server_default="{}"),
     Column("retry_of", Text, ForeignKey("training_jobs.id")),
     Column("attempt", Integer, nullable=False),
     # Where it is in its life.
@@ -154,6 +157,7 @@ training_jobs = Table(
     CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in JobStatus)})", name="status"),
     # Each holds every column that a list may be filtered by, so that counting and choosing a page reads no rows.
     _listing("created_at", "id"),
+    Index("ix_training_jobs_tags", "tags", postgresql_using="gin"),
     _listing("status", "created_at", "id"),
     _listing("training_sheet_id", "created_at", "id"),
     _listing("created_by", "created_at", "id"),

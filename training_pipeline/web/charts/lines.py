@@ -37,7 +37,7 @@ class Line:
 
 
 class Series:
-    """The points of a job for a view of charts: as measured, and smoothed where that was asked for.
+    """The points of a job for a view of charts: as measured, and smoothed if requested.
 
     `start` and `end` bound the stretch of the axis that is shown, in its unit. A line has at most `most` values.
     """
@@ -70,9 +70,9 @@ class Series:
             key=key,
             name=name,
             look=look,
-            values=_short(thinned(shown, self._most)),
-            raw=[] if averages is None else _short(thinned(raw, self._most)),
-            best=None if best is None else _short([best])[0],
+            values=short(thinned(shown, self._most)),
+            raw=[] if averages is None else short(thinned(raw, self._most)),
+            best=None if best is None else short([best])[0],
         )
 
     def _values(self, points: Sequence[MetricPoint], where: Sequence[float | None], read: Read) -> list[Value]:
@@ -143,6 +143,6 @@ def thinned(values: Sequence[Value], most: int) -> list[Value]:
     return kept
 
 
-def _short(values: Sequence[Value]) -> list[Value]:
+def short(values: Sequence[Value]) -> list[Value]:
     """With five digits: a pixel is no finer, and the page half as long."""
     return [[round(value[0], 5), float(f"{value[1]:.5g}"), *value[2:]] for value in values]

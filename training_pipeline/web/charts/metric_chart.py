@@ -17,7 +17,7 @@ from training_pipeline.web.charts.view import AXES, ChartView
 from training_pipeline.web.elements import Tag, button
 from training_pipeline.web.static_files import STATIC
 
-_ECHARTS = Path(nicegui.__file__).parent / "elements" / "echart" / "dist"
+ECHARTS = Path(nicegui.__file__).parent / "elements" / "echart" / "dist"
 #: Called with a stretch of the axis that was marked, and its first and last step.
 Zoomed = Callable[[float, float, int, int], Awaitable[None]]
 
@@ -38,7 +38,7 @@ def ask_early() -> None:
     ui.add_head_html('<script type="module">import "nicegui-echart";</script>')
 
 
-class _Chart(Element, component=STATIC / "metric_chart.js", esm={"nicegui-echart": str(_ECHARTS)}):
+class _Chart(Element, component=STATIC / "metric_chart.js", esm={"nicegui-echart": str(ECHARTS)}):
     """The drawing itself."""
 
 

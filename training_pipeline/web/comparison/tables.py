@@ -27,7 +27,7 @@ def verdict(found: LossVerdict) -> None:
     look, picture, words = {
         True: ("good", "check", "The validation losses may be compared"),
         False: ("bad", "alert", "The validation losses may not be compared"),
-        None: ("warn", "info", "Whether the validation losses may be compared cannot be said"),
+        None: ("warn", "info", "It is unknown whether the validation losses may be compared"),
     }[found.comparable]
     with Tag("div", classes=f"notice verdict {look}", role="note"):
         icon(picture)

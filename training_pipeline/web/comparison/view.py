@@ -19,6 +19,9 @@ class ComparisonView(ChartView):
     start: float | None = Field(None, ge=0, le=1e15)
     end: float | None = Field(None, ge=0, le=1e15)
 
+    #: The job whose line over the parameters is marked; empty for none.
+    mark: str = ""
+
     @property
     def zoomed(self) -> bool:
         """Whether only a part of the axis is shown."""

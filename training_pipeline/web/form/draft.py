@@ -21,6 +21,7 @@ REQUEST: Final = (
     "register_to_uc",
     "uc_catalog",
     "uc_schema",
+    "tags",
 )
 #: Stands in for a name that is missing or wrong, so that the rest can be planned. No job is created with it.
 ANY_NAME: Final = "m"
@@ -72,6 +73,8 @@ class Draft:
             if (text := self.values.get(name)) and name not in without:
                 found = request_fields()[name]
                 request[name] = text != "no" if found.kind == "switch" else typed(found, text)
+        if "tags" in request:
+            request["tags"] = tags_in(request["tags"])
         return {"model_name": ANY_NAME, **request} if "model_name" in without else request
 
     def changes(self, *, without: Collection[str] = ()) -> dict[str, Any]:
@@ -84,3 +87,8 @@ class Draft:
             if found.name not in without and (text or found.name in asked) and value != asked.get(found.name):
                 changes[found.name] = value
         return changes
+
+
+def tags_in(text: str) -> list[str]:
+    """The tags of a text, with a comma between them. Pure."""
+    return [tag for tag in (one.strip() for one in text.split(",")) if tag]

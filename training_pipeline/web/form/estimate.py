@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from training_pipeline.schemas.advice import Estimate, Estimated
-from training_pipeline.web import formats
-from training_pipeline.web.elements import Tag, icon, text_fact
+from training_pipeline.web import formats, urls
+from training_pipeline.web.elements import Tag, icon, link, text_fact
 
 
 def show_estimate(found: Estimate) -> None:
@@ -18,6 +18,8 @@ def show_estimate(found: Estimate) -> None:
         for name, one in (("Time", found.time), ("Cost", found.cost)):
             why = one.basis or one.reason
             Tag("p", f"{name}: {why.rstrip('.')}.", classes="help")
+        with Tag("p", classes="help"):
+            link("How good estimates have been", urls.ESTIMATES)
         if found.notes:
             with Tag("ul", classes="warnings"):
                 for note in found.notes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
+from training_pipeline.domain.study import Pruner, StudyRequest
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.domain.validation import as_number
 from training_pipeline.web import formats
@@ -51,6 +52,21 @@ def request_fields() -> dict[str, Field]:
     return _fields(JobRequest)
 
 
+@cache
+def study_fields() -> dict[str, Field]:
+    """The fields of a study beside its job and its space, by name; none is called as one of a job is.
+
+    `pruner` is the pruner's kind, and `search_seed` the study's `seed`.
+    """
+    found = {name: field for name, field in _fields(StudyRequest).items() if name not in ("job", "space", "pruner")}
+    if not found["objective"].choices:
+        del found["objective"]  # nothing to choose
+    pruner = _fields(Pruner)
+    kind = replace(pruner.pop("kind"), name="pruner", title="Pruner")
+    seed = replace(found.pop("seed"), name="search_seed", title="Search seed")
+    return {**found, seed.name: seed, kind.name: kind, **pruner}
+
+
 def typed(field: Field, text: str) -> Any:
     """The value a text stands for. What is not a number stays text, so that the service reports what it expected."""
     if field.kind != "number" or text == "auto":
@@ -78,7 +94,8 @@ def _field(name: str, schema: dict[str, Any]) -> Field:
         kind = "switch"
     least, over = (number or {}).get("minimum"), (number or {}).get("exclusiveMinimum")
     most = (number or {}).get("maximum")
-    words = "" if most is None else f"{f'over {over:g}' if least is None else f'{least:g}'} to {most:,g}"
+    end = f"{most:,}" if isinstance(most, int) else f"{most:,g}" if most is not None else ""
+    words = f"{f'over {over:g}' if least is None else f'{least:g}'} to {end}" if end else ""
     return Field(
         name=name,
         title=formats.words(name),

@@ -65,6 +65,8 @@ class JobForm:
                 self._training()
                 if retried is None:
                     self._registration()
+                    with panel("Tags", name="tags"):
+                        self._widget("tags")
             with Tag("aside", classes="form-side", aria_label="Summary"):
                 words, picture = ("Create training job", "plus") if retried is None else ("Create retry", "retry")
                 self._plan = PlanPanel(words, picture)
@@ -162,7 +164,7 @@ class JobForm:
         self._number += 1
         number = self._number
         if not self._draft.sheet:
-            self._plan.wait_for_a_sheet()
+            self._plan.wait_for("a training sheet")
             return
         self._plan.ask(asking=True)
         problems: Sequence[FieldProblem] = ()

@@ -12,9 +12,10 @@ from training_pipeline.web.sheets.export_summary import show_warnings
 
 
 class PlanPanel:
-    """Shows the latest dry run."""
+    """Shows the latest dry run of a job, or of what else `thing` says."""
 
-    def __init__(self, words: str, picture: str) -> None:
+    def __init__(self, words: str, picture: str, *, thing: str = "job") -> None:
+        self._thing = thing
         with panel("Summary", name="plan") as head:
             with head:
                 self._busy = Tag("span", "", classes="muted", role="status")
@@ -36,17 +37,17 @@ class PlanPanel:
         """Disable or enable the button."""
         self._send.set(disabled=locked or None)
 
-    def wait_for_a_sheet(self) -> None:
-        """Ask for a training sheet."""
+    def wait_for(self, what: str) -> None:
+        """Ask for what has to be chosen first."""
         self._place.clear()
         with self._place:
-            Tag("p", "Choose a training sheet to see the split, the number of steps and any warnings.", classes="muted")
+            Tag("p", f"Choose {what} to see the split, the number of steps and any warnings.", classes="muted")
 
     def refuse(self, error: PipelineError) -> None:
-        """Show why no job was created."""
+        """Show why nothing was created."""
         self._trouble.clear()
         with self._trouble:
-            problem(error, title="The job was not created")
+            problem(error, title=f"The {self._thing} was not created")
 
     def show(self, plan: DryRun | None, trouble: PipelineError | None) -> None:
         """Show the plan, or why the job cannot be created."""
@@ -54,7 +55,7 @@ class PlanPanel:
         self._place.clear()
         with self._place:
             if trouble is not None:
-                problem(trouble, title="This job cannot be created")
+                problem(trouble, title=f"This {self._thing} cannot be created")
             if plan is None:
                 return
             with Tag("dl", classes="facts"):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from training_pipeline.domain.rules.chat_format import word_of
+from training_pipeline.domain.rules.examples.chat_format import word_of
 from training_pipeline.domain.usage import DataClassification, Status
 from training_pipeline.schemas.sheet_import import ImportDryRun, ImportTrainingSheet
 from training_pipeline.sheets.importing.mapping import WORDS
@@ -38,7 +38,7 @@ TARGETS: Final[Mapping[str, tuple[str, str]]] = {
     "constraints_set_by": ("Uses set by", "Who decided on the uses of each pair."),
     "constraints_set_at": ("Uses set at", "When."),
     "usage_reason": ("Reason for the uses", ""),
-    "pair_id": ("Pair id", "Left out, pairs are numbered."),
+    "pair_id": ("Pair id", "Without it, pairs are numbered."),
     "item_ref": ("Source item", "Pairs of one item stay on one side of the split."),
     "canonical_label_id": ("Canonical label", ""),
 }

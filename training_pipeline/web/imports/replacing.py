@@ -66,6 +66,6 @@ class ReplacePanel:
 
 def _show(changes: ImportChanges | None) -> None:
     if changes is None:
-        Tag("p", "What would change cannot be told: one of the two cannot be read.", classes="muted")
+        Tag("p", "The changes cannot be shown: one of the two cannot be read.", classes="muted")
         return
     show_changes("What would change", changes)

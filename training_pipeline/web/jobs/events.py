@@ -7,7 +7,7 @@ from typing import Final
 
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Badge, Tag, badge_of, button, empty, icon, moment, panel
 

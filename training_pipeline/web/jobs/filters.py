@@ -32,6 +32,7 @@ class FilterBar:
                 self._search.when("input", self._searched, VALUE, throttle=0.15, leading_events=False)
             self._sheet = Choice("Training sheet", "All sheets", lambda value: self._chosen(sheet=value))
             self._creator = Choice("Created by", "Anyone", lambda value: self._chosen(creator=value))
+            self._tag = Choice("Tag", "All tags", lambda value: self._chosen(tag=value))
             self._clear = Tag("button", "Clear", classes="button quiet small", type="button")
             self._clear.when("click", self._cleared)
             with Tag("div", classes="chips", role="group", aria_label="Status"):
@@ -51,6 +52,7 @@ class FilterBar:
             self._counts[status].say(formats.count(count))
         self._sheet.offer(facets.training_sheet_ids, self._filters.sheet)
         self._creator.offer(facets.creators, self._filters.creator)
+        self._tag.offer(facets.tags, self._filters.tag)
 
     def show(self, filters: JobFilters, *, typed: bool = False) -> None:
         """Show these filters; `typed` says that the field for a text is to be set as well."""
@@ -59,6 +61,7 @@ class FilterBar:
             chip.set(aria_pressed="true" if status in filters.statuses else "false")
         self._sheet.show(filters.sheet)
         self._creator.show(filters.creator)
+        self._tag.show(filters.tag)
         self._clear.set_visibility(filters.filtered)
         if typed:
             set_value(self._search, filters.search)
@@ -75,7 +78,7 @@ class FilterBar:
 
     async def _cleared(self) -> None:
         set_value(self._search, "")
-        await self._chosen(statuses=(), sheet="", creator="", search="")
+        await self._chosen(statuses=(), sheet="", creator="", search="", tag="")
 
 
 class Choice:

@@ -13,13 +13,16 @@ from training_pipeline.web.elements import Tag, code, fact, link, moment, panel,
 from training_pipeline.web.form.estimate import between
 from training_pipeline.web.form.fields import config_fields
 from training_pipeline.web.jobs.advice import show_advice
+from training_pipeline.web.jobs.annotations import Annotations
 
 
 class OverviewTab:
     """Rebuilt when anything it shows has changed."""
 
-    def __init__(self, client: PageClient, *_: object) -> None:
+    def __init__(self, client: PageClient, job_id: str, *_: object) -> None:
         self._client = client
+        self._id = job_id
+        self._annotations = Annotations(client, job_id, self._again)
         self._place = Tag("div")
         self._shown: object = None
 
@@ -39,9 +42,13 @@ class OverviewTab:
                 with Tag("div"):
                     _configuration(job)
                 with Tag("div"):
+                    self._annotations.show(job)
                     _pairs(job)
                     _links(job)
                     _times(job)
+
+    async def _again(self) -> None:
+        await self.show(await self._client.job(self._id))
 
 
 def _results(job: TrainingJob, estimate: Estimate | None) -> None:
@@ -57,6 +64,7 @@ def _results(job: TrainingJob, estimate: Estimate | None) -> None:
             with fact("Estimated duration"):
                 Tag("span", formats.seconds(estimate.time.middle))
                 Tag("span", between(estimate.time, formats.seconds), classes="help")
+                link("How good estimates are", urls.ESTIMATES)
         if job.uc_model_version is not None:
             with fact("Model"):
                 version_of(job)

@@ -53,13 +53,13 @@ def _result(job: TrainingJob, found: TrainingJobResult) -> None:
         text_fact("Exactly right before", formats.share(found.exact_match_before))
         text_fact("Exactly right after", formats.share(found.exact_match_after))
         if found.asked_questions:
-            text_fact("Ended by themselves", f"{found.stopped_answers} of {found.asked_questions}")
+            text_fact("Ended with an end token", f"{found.stopped_answers} of {found.asked_questions}")
     with panel("Before and after", name="answered"):
         if found.answered:
             _answered(found.answered)
         else:
             with Tag("p", classes="muted"):
-                Tag("span", "No questions were asked before and after. Set ")
+                Tag("span", "The model answered no questions before and after training. Set ")
                 Tag("code", "exact_match_questions")
                 Tag("span", " to ask the first validation pairs.")
     with panel("Highest loss: perhaps mislabeled", name="losses"):

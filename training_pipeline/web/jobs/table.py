@@ -24,6 +24,9 @@ from training_pipeline.web.urls import JobFilters
 
 Apply = Callable[[JobFilters], Awaitable[None]]
 
+#: So many tags of a job are shown, and so many letters of its note.
+_TAGS: Final = 3
+_NOTE: Final = 80
 #: Columns whose titles are only read out.
 _UNSEEN: Final = ("Compare", "Actions")
 #: Title, what it is sorted by, and the class of its cells.
@@ -183,6 +186,9 @@ def _row(job: TrainingJob, best: float | None, *, may_create: bool) -> dict[str,
         "model": job.model_name,
         "version": job.uc_model_version,
         "versionAddress": job.uc_model_version and _version_address(job),
+        "tags": [{"text": tag, "address": JobFilters(tag=tag).address()} for tag in job.tags[:_TAGS]],
+        "moreTags": max(0, len(job.tags) - _TAGS),
+        "note": _first_line(job.note),
         "look": badge.look,
         "icon": badge.picture,
         "status": badge.word,
@@ -204,6 +210,11 @@ def _row(job: TrainingJob, best: float | None, *, may_create: bool) -> dict[str,
         "cancel": Action.CANCEL in job.allowed_actions,
         "retry": urls.retry(job.id) if Action.RETRY in job.allowed_actions else None,
     }
+
+
+def _first_line(note: str) -> str:
+    line = note.partition("\n")[0]
+    return line if len(line) <= _NOTE else f"{line[: _NOTE - 1]}…"
 
 
 def _whole(job: TrainingJob) -> str:

@@ -20,6 +20,7 @@ from training_pipeline.web.elements import (
     small_table,
     text_fact,
 )
+from training_pipeline.web.models.mention import version_cell
 
 #: So many stewards are named; the others are counted.
 _STEWARDS: Final = 20
@@ -97,7 +98,7 @@ def comes_from(found: ModelVersionDetails) -> None:
 
 def _ancestor(one: ModelAncestor) -> None:
     with Tag("tr"):
-        _version(one.name, one.version)
+        version_cell(one.name, one.version)
         with Tag("td", classes="mono"):
             link(one.job_id, urls.job(one.job_id, "lineage"))
         Tag("td", one.base_model if one.base_recorded else f"{one.base_model} ({NOT_RECORDED})")
@@ -105,7 +106,7 @@ def _ancestor(one: ModelAncestor) -> None:
 
 def _descendant(below: ModelDescendant) -> None:
     with Tag("tr"):
-        _version(below.name, below.version)
+        version_cell(below.name, below.version)
         with Tag("td", classes="mono"):
             link(below.job_id, urls.job(below.job_id, "lineage"))
         Tag("td", below.status)
@@ -114,14 +115,6 @@ def _descendant(below: ModelDescendant) -> None:
                 link(job_id, urls.job(job_id, "lineage"))
             if not below.through[1:]:
                 Tag("span", "itself", classes="muted")
-
-
-def _version(name: str, version: str | None) -> None:
-    with Tag("td"):
-        if version:
-            link(f"{name} version {version}", urls.model_version(name, version))
-        else:
-            Tag("span", f"{name} (not registered)")
 
 
 def used(found: ModelVersionDetails) -> None:
@@ -143,6 +136,11 @@ def used(found: ModelVersionDetails) -> None:
                         with Tag("td"):
                             moment(alias.until, style="date-time") if alias.until else Tag("span", "now")
     with panel("Serving endpoints", name="endpoints"):
+        if found.endpoints_looked_at:
+            with Tag("p", classes="muted"):
+                Tag("span", "The workspace was asked ")
+                moment(found.endpoints_looked_at)
+                Tag("span", ".")
         if not found.endpoints:
             with Tag("p", classes="muted"):
                 Tag("span", "None is recorded. Record one with ")
@@ -158,22 +156,32 @@ def used(found: ModelVersionDetails) -> None:
                         moment(one.since, style="date-time")
                     with Tag("td"):
                         moment(one.until, style="date-time") if one.until else Tag("span", "now")
-                    Tag("td", one.added_by if one.removed_by is None else f"{one.added_by}, over by {one.removed_by}")
+                    by = one.added_by or "the workspace"
+                    Tag("td", by if one.removed_by is None else f"{by}, over by {one.removed_by}")
 
 
-def files(found: ModelVersionDetails) -> None:
-    """Where it is, its files, and code that loads it."""
+def files(found: ModelVersionDetails, *, may_download: bool) -> None:
+    """Where it is, its files, to be downloaded by whom they may be, and code that loads it."""
     with panel("Files", name="files"):
         if found.location:
             with Tag("p"):
                 code(found.location, copied_as="location")
         if found.location_problem:
             Tag("p", found.location_problem, classes="muted")
+        if found.files and found.download_problem:
+            with Tag("div", classes="notice bad", role="note"):
+                icon("alert")
+                Tag("p", f"Its files cannot be downloaded. {found.download_problem}", classes="prose")
         if found.files:
             with small_table("Files", ["File", "Bytes", "SHA-256"], numbers=["Bytes"]):
                 for file in found.files:
                     with Tag("tr"):
-                        Tag("td", file.path, classes="mono")
+                        with Tag("td", classes="mono"):
+                            if may_download and found.download_problem is None and file.bytes is not None:
+                                address = urls.version_file(found.name, found.version, file.path)
+                                link(file.path, address, picture="download", download="")
+                            else:
+                                Tag("span", file.path)
                         Tag("td", formats.count(file.bytes), classes="number")
                         with Tag("td"):
                             code(file.sha256, copied_as=f"SHA-256 of {file.path}")

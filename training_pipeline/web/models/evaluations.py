@@ -45,10 +45,41 @@ def _evaluation(found: ModelEvaluation) -> None:
             Tag("p", found.error, classes="prose")
     elif found.status in ACTIVE:
         Tag("p", found.message or "It is being worked on.", classes="muted")
+    _judge(found)
     overall = [each for each in found.figures if each.of is None]
     if overall:
         _means(found, [each for each in overall if each.over is None])
         _duels(found, [each for each in overall if each.over is not None])
+
+
+def _judge(found: ModelEvaluation) -> None:
+    judge = found.judge
+    if judge is None:
+        return
+    Tag(
+        "p",
+        f"Judged by {judge.name}: {judge.model} at {judge.url}, which may read pairs up to {judge.max_classification}.",
+        classes="meta",
+    )
+    for each in judge.answers:
+        if each.missing is not None:
+            with Tag("div", classes="notice", role="note"):
+                icon("alert")
+                Tag("p", f"{_name(each.model, found)}: {each.missing}", classes="prose")
+    columns = ["Answers of", "Answered as", "Prompt", "Judged", "Not sent", "Not judged", "Like exact match"]
+    if not judge.answers:
+        return
+    with small_table("The judge", columns, numbers=columns[3:]):
+        for each in judge.answers:
+            reasons = ", ".join(f"{formats.count(count)} {reason}" for reason, count in each.not_judged.items())
+            with Tag("tr"):
+                Tag("td", _name(each.model, found), classes="strong")
+                Tag("td", ", ".join(each.answered_as))
+                Tag("td", each.prompt_version)
+                Tag("td", formats.count(each.judged), classes="number")
+                Tag("td", formats.count(each.not_sent), classes="number")
+                Tag("td", reasons or "0", classes="number")
+                Tag("td", "" if each.agreement is None else f"{each.agreement:.1%}", classes="number")
 
 
 def _means(found: ModelEvaluation, figures: Sequence[EvaluationFigure]) -> None:

@@ -32,7 +32,7 @@ class PlaygroundPanel:
         self._pairs: Tag | None = None
         with panel("Ask it", name="playground"), Tag("div", classes="asking"):
             if found.state is VersionState.WITHDRAWN:
-                Tag("p", "This version is withdrawn, so it is asked nothing. Ask another version.", classes="muted")
+                Tag("p", "This version is withdrawn and answers no questions. Choose another version.", classes="muted")
             elif not client.may_ask:
                 Tag("p", "To ask it takes the role operator.", classes="muted")
             else:
@@ -126,7 +126,7 @@ def _answer(each: PlaygroundAnswer) -> None:
         Tag("p", each.problem or "It gave no answer.", classes="prose")
         return
     _text(title, each.answer or "(nothing)")
-    ended = "ended by itself" if each.stopped else "cut: it did not end by itself"
+    ended = "ended with its end token" if each.stopped else "cut off at max_tokens"
     Tag("p", f"{each.tokens:,} tokens, {ended}, {each.seconds:.1f} s", classes="muted")
 
 

@@ -9,8 +9,9 @@ from training_pipeline.domain.errors import FieldProblem, InvalidRequest, Pipeli
 from training_pipeline.models.promotion.records import PromotionKind
 from training_pipeline.schemas.model_version import ModelVersionDetails
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
+from training_pipeline.web import urls
 from training_pipeline.web.client import PageClient
-from training_pipeline.web.elements import VALUE, Tag, button, icon, moment, panel, small_table
+from training_pipeline.web.elements import VALUE, Tag, button, icon, link, moment, panel, small_table
 from training_pipeline.web.layout import problem
 from training_pipeline.web.models.state import gate_badge
 
@@ -20,6 +21,7 @@ _FIELDS: Final = {
     "alias": ("Alias", "champion", "Which version is in use."),
     "margins": ("Margins", "exact_match=0.02", "By less than this it may be worse than the version in use."),
     "thresholds": ("Thresholds", "exact_match=0.7", "What it must reach; the most, for a loss."),
+    "forgetting": ("Forgetting", "general:bits_per_byte=0.05", "On other suites: worse than its base model by less."),
     "suite": ("Suite", "", "Default: that of the latest evaluation."),
     "reason": ("Reason to roll back", "", "Kept with the decision."),
 }
@@ -33,20 +35,18 @@ class PromotionPanel:
         self._name, self._version = found.name, found.version
         self._typed: dict[str, str] = {}
         self._buttons: list[Tag] = []
+        self._approve: Tag | None = None
         with panel("May it be used?", name="promotion"):
             if client.may_promote:
-                waiting = waits_for(decisions, self._version, client.caller.name)
-                if waiting is not None:
-                    self._approval(waiting)
+                self._waiting = Tag("div")
                 self._form()
             self._place = Tag("div", role="status", aria_live="polite")
             self._record = Tag("div")
-            with self._record:
-                _decisions(decisions)
+        self._show(decisions)
 
     def _form(self) -> None:
         words = "The gate compares it with the version that has the alias, on the same questions."
-        Tag("p", f"{words} Without margins and thresholds it asks what was asked for this alias last.", classes="muted")
+        Tag("p", f"{words} Without margins and thresholds the gate last used for this alias applies.", classes="muted")
         with Tag("div", classes="fields"):
             for name, (title, example, help_text) in _FIELDS.items():
                 with Tag("div", classes="form-field"):
@@ -64,23 +64,29 @@ class PromotionPanel:
                     field.when("input", self._heard(name), VALUE)
                     Tag("span", help_text, classes="help", id_=f"promote-{name}-help")
         with Tag("div", classes="buttons"):
-            self._buttons += [
+            self._buttons = [
                 button("Promote", kind="primary", picture="check").when("click", self._promote),
                 button("Roll back", kind="danger", picture="stop").when("click", self._roll_back),
             ]
 
-    def _approval(self, waiting: ModelPromotion) -> None:
-        with Tag("div", classes="notice", role="note"):
+    def _approval(self, waiting: ModelPromotion) -> Tag:
+        with Tag("div", classes="notice approval", role="note"):
             icon("hourglass")
             with Tag("div"):
-                Tag("p", f"{waiting.actor} would have {waiting.alias} name this version.", classes="notice-title")
-                Tag("p", "It is moved once you have it judged by the same gate, and that lets it, too.")
+                before = _version(waiting.previous_version)
+                title = f"{waiting.actor} asks to move {waiting.alias} from {before} to this one."
+                Tag("p", title, classes="notice-title")
+                Tag("p", f"The gate: {gate_in_words(waiting.gate or {})}.")
+                Tag(
+                    "p",
+                    "Approving has the version judged by this gate again, as it is now. If it ships, the alias moves.",
+                )
                 body = {"alias": waiting.alias, "gate": waiting.gate}
 
                 async def approve() -> None:
                     await self._act(lambda: self._client.promote(self._name, self._version, body))
 
-                self._buttons.append(button("Approve", kind="primary", picture="check").when("click", approve))
+                return button("Approve", kind="primary", picture="check").when("click", approve)
 
     def _heard(self, name: str) -> Callable[[Any], None]:
         def heard(event: Any) -> None:
@@ -105,8 +111,7 @@ class PromotionPanel:
         await self._act(lambda: self._client.roll_back(self._name, body))
 
     async def _act(self, asked: Callable[[], Awaitable[ModelPromotion]]) -> None:
-        for each in self._buttons:
-            each.set(disabled=True)
+        self._disable(True)
         self._place.clear()
         with self._place:
             Tag("p", "Looking at the version and its scores. Large models take a while.", classes="muted")
@@ -119,37 +124,63 @@ class PromotionPanel:
                 problem(error, title="The alias was not moved")
             return
         finally:
-            for each in self._buttons:
-                each.set(disabled=None)
+            self._disable(None)
         self._place.clear()
         with self._place:
             _made(made)
+        self._show(decisions)
+
+    def _disable(self, disabled: bool | None) -> None:
+        for each in (*self._buttons, *([self._approve] if self._approve else [])):
+            each.set(disabled=disabled)
+
+    def _show(self, decisions: ModelPromotions) -> None:
+        """Show what is on record, and what of it waits for the caller."""
         self._record.clear()
         with self._record:
             _decisions(decisions)
+        if self._client.may_promote:
+            self._waiting.clear()
+            self._approve = None
+            waiting = waits_for(decisions, self._version, self._client.caller.name)
+            if waiting is not None:
+                with self._waiting:
+                    self._approve = self._approval(waiting)
 
 
 def gate_of(typed: Mapping[str, str]) -> dict[str, Any] | None:
     """The gate that the fields describe; None where they are empty. Pure.
 
-    Raises `InvalidRequest` naming everything that is no `METRIC=NUMBER`.
+    Raises `InvalidRequest` naming everything that is no `METRIC=NUMBER`, and in `forgetting` no `SUITE:METRIC=NUMBER`.
     """
     problems: list[FieldProblem] = []
-    gate: dict[str, dict[str, float]] = {}
-    for field in ("margins", "thresholds"):
-        gate[field] = {}
+    gate: dict[str, Any] = {field: {} for field in ("margins", "thresholds", "forgetting")}
+    for field in gate:
+        form = "SUITE:METRIC=NUMBER" if field == "forgetting" else "METRIC=NUMBER"
         for part in typed.get(field, "").replace(",", " ").split():
-            name, _, number = part.partition("=")
+            suite, colon, rest = part.partition(":") if field == "forgetting" else ("", ":", part)
+            name, _, number = rest.partition("=")
             value = _number(number)
-            if not name or value is None:
-                problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{part!r} is no METRIC=NUMBER"))
-            elif name in gate[field]:
-                problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{name} stands there twice"))
+            metrics = gate[field].setdefault(suite, {}) if suite else gate[field]
+            if not colon or not name or value is None or (field == "forgetting" and not suite):
+                problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{part!r} is no {form}"))
+            elif name in metrics:
+                problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{name} appears twice"))
             else:
-                gate[field][name] = value
+                metrics[name] = value
     if problems:
         raise InvalidRequest("The gate is invalid.", problems=problems)
     return gate if any(gate.values()) else None
+
+
+def gate_in_words(gate: Mapping[str, Any]) -> str:
+    """The margins and thresholds of a gate, as they are typed. Pure."""
+    said = [
+        f"{field} {', '.join(f'{metric}={number:g}' for metric, number in gate[field].items())}"
+        for field in ("margins", "thresholds")
+        if gate.get(field)
+    ]
+    return "; ".join(said)
 
 
 def _number(text: str) -> float | None:
@@ -194,7 +225,7 @@ def _made(made: ModelPromotion) -> None:
 def _where(made: ModelPromotion) -> str:
     if made.moved_at is not None:
         return f"{made.alias} names {_version(made.model_version)} now."
-    waits = f" It waits for somebody else than {made.actor}." if made.waits else ""
+    waits = f" It needs the approval of a person other than {made.actor}." if made.waits else ""
     return f"{made.alias} still names {_version(made.previous_version)}.{waits}"
 
 
@@ -211,8 +242,12 @@ def _decisions(found: ModelPromotions) -> None:
             with Tag("tr"):
                 Tag("td", str(each.number), classes="number")
                 Tag("td", each.alias, classes="strong")
-                Tag("td", each.previous_version or "none")
-                Tag("td", each.model_version or "none")
+                for number in (each.previous_version, each.model_version):
+                    with Tag("td"):
+                        if number:
+                            link(number, urls.model_version(each.model_name, number))
+                        else:
+                            Tag("span", "none")
                 with Tag("td"):
                     if each.kind is PromotionKind.ROLL_BACK:
                         Tag("span", "rolled back")

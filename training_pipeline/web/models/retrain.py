@@ -45,7 +45,7 @@ class RetrainPanel:
 def in_words(proposal: RetrainProposal) -> str:
     """What the retrain does, in sentences. Pure."""
     if proposal.train is None or proposal.validation is None:
-        rows = "the withdrawn rows; its manifest cannot be read, so nobody can say how many"
+        rows = "the withdrawn rows; its manifest cannot be read, so their number is unknown"
     else:
         rows = f"{proposal.train:,} rows that it was trained and {proposal.validation:,} that it was validated on"
     said = f"A job with the same configuration leaves out {rows}."

@@ -6,7 +6,7 @@ from typing import Final
 
 from training_pipeline.domain.model_version import MEANINGS, Outcome, Verdict, VersionState
 from training_pipeline.models.promotion.gate import Verdict as GateVerdict
-from training_pipeline.web.elements import Tag, icon
+from training_pipeline.web.elements import word_badge
 
 #: Seconds that a page may take: the registry is asked first, and a server that was just started loads its client.
 PATIENCE: Final = 30.0
@@ -35,26 +35,20 @@ _VERDICTS: Final = {
 
 def state_badge(state: VersionState) -> None:
     """The badge of a state, with its meaning on hover."""
-    _badge(*_STATES[state], str(state), title=MEANINGS[state])
+    word_badge(*_STATES[state], str(state), title=MEANINGS[state])
 
 
 def outcome_badge(outcome: Outcome) -> None:
     """The badge of one check."""
-    _badge(*_OUTCOMES[outcome], str(outcome))
+    word_badge(*_OUTCOMES[outcome], str(outcome))
 
 
 def verdict_badge(verdict: Verdict) -> None:
     """The badge of all checks together."""
-    _badge(*_VERDICTS[verdict])
+    word_badge(*_VERDICTS[verdict])
 
 
 def gate_badge(verdict: GateVerdict, *, passed: str | None = None) -> None:
     """The badge of what a gate says; `passed` is another word for ship."""
     word = passed if passed is not None and verdict is GateVerdict.SHIP else str(verdict)
-    _badge(*_GATE[verdict], word)
-
-
-def _badge(look: str, picture: str, word: str, *, title: str | None = None) -> None:
-    with Tag("span", classes=f"badge is-{look}", title=title):
-        icon(picture)
-        Tag("span", word)
+    word_badge(*_GATE[verdict], word)

@@ -19,6 +19,7 @@ from training_pipeline.web.client import PageClient
 from training_pipeline.web.comparison import tables
 from training_pipeline.web.comparison.curves import Curves, CurvesPanel, resolution, steps_of
 from training_pipeline.web.comparison.evaluations import evaluations
+from training_pipeline.web.comparison.parameters import ParametersPanel
 from training_pipeline.web.comparison.view import ComparisonView
 from training_pipeline.web.elements import Tag, link
 from training_pipeline.web.layout import Watch, frame, problem
@@ -118,6 +119,7 @@ class ComparisonPage:
 
     async def _open(self, view: ComparisonView) -> None:
         self._view = view
+        self._parameters.show(view)
         self._panel.choose(view)  # before anything is awaited, so that what is clicked meanwhile adds to this view
         loaded = self._loaded == _needs(view)
         curves = self._curves if loaded else await curves_of(self._client, view)
@@ -134,6 +136,7 @@ class ComparisonPage:
         self._draw(self._curves)
         self._below.clear()
         with self._below:
+            self._parameters = ParametersPanel(self._found, self._view, self._go)
             tables.differences(self._found)
             tables.data(self._found)
             evaluations(self._found)

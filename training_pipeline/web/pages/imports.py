@@ -24,8 +24,8 @@ from training_pipeline.web.elements import VALUE, Tag, button, icon, panel
 from training_pipeline.web.imports.bucket import BucketFields
 from training_pipeline.web.imports.choices import ColumnChoices, UnusedColumns, WordChoices
 from training_pipeline.web.imports.draft import ImportDraft, id_of
-from training_pipeline.web.imports.found import show_first_rows, show_gates, show_problems, show_recognised
-from training_pipeline.web.imports.reading import ReadingChoices
+from training_pipeline.web.imports.findings import show_first_rows, show_gates, show_problems, show_recognised
+from training_pipeline.web.imports.read_options import ReadingChoices
 from training_pipeline.web.imports.replacing import ReplacePanel
 from training_pipeline.web.layout import frame, go, problem
 from training_pipeline.web.site import Site

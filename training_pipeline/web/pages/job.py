@@ -26,6 +26,7 @@ from training_pipeline.web.jobs.log import LogTab
 from training_pipeline.web.jobs.metrics import MetricsTab, csv_of
 from training_pipeline.web.jobs.overview import OverviewTab
 from training_pipeline.web.jobs.result import ResultTab
+from training_pipeline.web.jobs.system import SystemTab
 from training_pipeline.web.layout import Watch, frame
 from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.site import Site
@@ -47,6 +48,7 @@ TABS: Final[tuple[tuple[str, str, Callable[[PageClient, str, Query], Tab]], ...]
     ("metrics", "Metrics", MetricsTab),
     ("result", "Result", ResultTab),
     ("events", "Events", EventsTab),
+    ("system", "System", SystemTab),
     ("log", "Log", LogTab),
     ("lineage", "Lineage", LineageTab),
 )
@@ -94,7 +96,7 @@ async def _job(site: Site, request: Request, job_id: str, tab: str) -> None:
         return
     watch = Watch(site, client.caller, job_id)
     with frame(f"{job.model_name} {job.id}", site, client.caller):
-        if tab == "metrics":
+        if tab in {"metrics", "system"}:
             ask_early()
         page = JobPage(client, job, tab, dict(request.query_params))
         await page.refresh()

@@ -10,6 +10,7 @@ from nicegui import ui
 
 from training_pipeline.api.problems import of_pipeline_error
 from training_pipeline.api.routes.audit import Archive
+from training_pipeline.api.routes.model_versions import ModelFileBytes
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.domain.model_version import MEANINGS
 from training_pipeline.schemas.model_version import ModelVersionDetails
@@ -38,6 +39,14 @@ def register(site: Site) -> None:
             return of_pipeline_error(urls.model_version(name, version), error)
         return Archive(pieces, f"{name}-{version}")
 
+    @pages.get("/models/{name}/{version}/files/{path:path}")
+    async def file(request: Request, name: str, version: str, path: str) -> Response:
+        try:
+            found = await to_thread.run_sync(site.client(request).local.download_model_file, name, version, path)
+        except PipelineError as error:
+            return of_pipeline_error(urls.version_file(name, version, path), error)
+        return ModelFileBytes(found)
+
     @ui.page("/models/{name}/{version}", response_timeout=PATIENCE)
     async def model_version(request: Request, name: str, version: str) -> None:
         client = site.client(request)
@@ -63,7 +72,7 @@ def register(site: Site) -> None:
             playground = PlaygroundPanel(client, found, request.query_params.get("pair", "")[:800])
             await playground.offer_pairs()
             PromotionPanel(client, found, decisions)
-            details.files(found)
+            details.files(found, may_download=client.may_download)
 
 
 def _head(found: ModelVersionDetails) -> None:

@@ -49,4 +49,4 @@ def register(site: Site) -> None:
             except PipelineError as error:
                 problem(error, title="You cannot create a job")
                 return
-        background_tasks.create(form.begin(ui.context.client), name="ask what a job would come to")
+        background_tasks.create(form.begin(ui.context.client), name="see the estimate for a job")

@@ -13,6 +13,7 @@ from training_pipeline.schemas.revocation import Revocation, RevocationDetails, 
 from training_pipeline.web import formats, urls
 from training_pipeline.web.elements import Tag, empty, fact, link, moment, panel, small_table, text_fact
 from training_pipeline.web.layout import frame, problem
+from training_pipeline.web.models.mention import places_cell, version_cell
 from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.site import Site
 
@@ -104,7 +105,7 @@ def _one(found: RevocationDetails) -> None:
         if not found.taints:
             empty("check", "Nothing learned from it.", "A model that learns from it later is tainted as well.")
         else:
-            columns = ["Model", "Version", "Training job", "Train", "Validation", "Inherited from", "Clean successor"]
+            columns = ["Model", "Training job", "Train", "Validation", "Inherited from", "In use", "Clean successor"]
             with small_table("Tainted models", columns):
                 for taint in found.taints:
                     _taint(taint)
@@ -117,8 +118,7 @@ def _one(found: RevocationDetails) -> None:
 
 def _taint(taint: Taint) -> None:
     with Tag("tr"):
-        Tag("td", taint.model_name, classes="strong")
-        Tag("td", taint.model_version or "artifact")
+        version_cell(taint.model_name, taint.model_version)
         with Tag("td", classes="mono"):
             link(taint.job_id, urls.job(taint.job_id))
         Tag("td", formats.count(taint.train))
@@ -128,4 +128,9 @@ def _taint(taint: Taint) -> None:
                 link(job_id, urls.job(job_id))
             if not taint.inherited_from:
                 Tag("span", formats.NONE)
-        Tag("td", taint.clean_successor or formats.NONE)
+        places_cell(taint.in_use)
+        with Tag("td"):
+            if taint.clean_successor:
+                link(f"version {taint.clean_successor}", urls.model_version(taint.model_name, taint.clean_successor))
+            else:
+                Tag("span", formats.NONE)

@@ -28,15 +28,16 @@ from training_pipeline.web.elements import (
     small_table,
     text_fact,
 )
+from training_pipeline.web.jobs.overview import version_of
 from training_pipeline.web.layout import frame, go, problem
 from training_pipeline.web.models.state import PATIENCE, state_badge
 from training_pipeline.web.pages.errors import show_not_found
-from training_pipeline.web.sheets.alike import AlikePanel
 from training_pipeline.web.sheets.conversation import ConversationDialog
 from training_pipeline.web.sheets.edits import EDITS, EditsPanel
 from training_pipeline.web.sheets.export_summary import show_summary
 from training_pipeline.web.sheets.lengths import LengthsPanel
 from training_pipeline.web.sheets.lifting import LiftingQuestion
+from training_pipeline.web.sheets.near_duplicates import AlikePanel
 from training_pipeline.web.sheets.review import Review, show_elsewhere
 from training_pipeline.web.sheets.rows import SheetRowTable
 from training_pipeline.web.sheets.versions import VersionsPanel
@@ -194,7 +195,8 @@ def _jobs(jobs: TrainingJobPage, sheet_id: str) -> None:
                 with Tag("tr"):
                     with Tag("td", classes="mono"):
                         link(job.id, urls.job(job.id))
-                    Tag("td", job.model_name)
+                    with Tag("td"):
+                        version_of(job) if job.uc_model_version else Tag("span", job.model_name)
                     with Tag("td"):
                         Badge(job.status)
                     with Tag("td"):

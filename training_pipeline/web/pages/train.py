@@ -55,6 +55,8 @@ class JobList:
             with Tag("div", classes="panel-head"):
                 Tag("h2", "Jobs", id_="jobs-title")
                 self._total = Tag("span", "", classes="muted", role="status")
+                Tag("span", classes="grow")
+                link("Estimates so far", urls.ESTIMATES)
             self._bar = FilterBar(filters, self.apply)
             self._table = JobTable(client, self.apply, self.refresh)
 

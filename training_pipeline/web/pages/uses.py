@@ -16,6 +16,7 @@ from training_pipeline.web import formats, urls
 from training_pipeline.web.elements import Badge, Tag, button, empty, icon, link, panel, small_table
 from training_pipeline.web.jobs.pair_table import used
 from training_pipeline.web.layout import frame, problem
+from training_pipeline.web.models.mention import places_cell, version_cell
 from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.revoke_dialog import RevokeDialog
 from training_pipeline.web.site import Site
@@ -83,12 +84,10 @@ def _models(models: list[ModelUse]) -> None:
         if not models:
             empty("model", "No registered model version learned from it.")
             return
-        with small_table("Model versions", ["Model", "Version", "Training job", "Through"]):
+        with small_table("Model versions", ["Model", "Training job", "Through", "In use"]):
             for model in models:
                 with Tag("tr"):
-                    Tag("td", model.model_name, classes="strong")
-                    with Tag("td"):
-                        link(model.model_version, urls.model_version(model.model_name, model.model_version))
+                    version_cell(model.model_name, model.model_version)
                     with Tag("td", classes="mono"):
                         link(model.job_id, urls.job(model.job_id, "lineage"))
                     with Tag("td", classes="mono"):
@@ -96,6 +95,7 @@ def _models(models: list[ModelUse]) -> None:
                             link(job_id, urls.job(job_id, "lineage"))
                         if not model.through:
                             Tag("span", "its own training", classes="muted")
+                    places_cell(model.in_use)
 
 
 def _sheet(sheet: SheetUses, number: int, found: Uses, dialog: RevokeDialog | None) -> None:

@@ -57,7 +57,7 @@ class UsesDialog(_Dialog):
         with self._content:
             Tag(
                 "p",
-                f"{count}. What the canonical label or the tags of the source close stays closed. "
+                f"{count}. Uses that the canonical label or the tags of the source forbid stay forbidden. "
                 "You are on record as who decided.",
                 classes="muted",
             )
@@ -151,7 +151,7 @@ class AnswerDialog(_Dialog):
                 Tag("span", "Answer", classes="field-name")
                 field = Tag("textarea", self._answer, rows=6)
                 field.when("input", self._typed, VALUE)
-                Tag("span", "You are on record as who reviewed the pair.", classes="help")
+                Tag("span", "You are recorded as the reviewer of the pair.", classes="help")
             with Tag("div", classes="dialog-actions"):
                 button("Back").when("click", self.close)
                 button("Save").when("click", lambda: self._save(None))

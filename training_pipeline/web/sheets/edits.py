@@ -53,7 +53,7 @@ class EditsPanel:
         self._place.clear()
         with self._place:
             if not found.edits:
-                Tag("p", "Nobody edited its pairs.", classes="muted")
+                Tag("p", "No edits yet.", classes="muted")
                 return
             with small_table("Edits", _COLUMNS if self._undo is None else (*_COLUMNS, "Undo")):
                 for edit in found.edits:

@@ -31,7 +31,7 @@ class LiftingQuestion:
         except PipelineError as error:
             self._place.clear()
             with self._place:
-                problem(error, title="It cannot be worked out")
+                problem(error, title="It cannot be computed")
             return
         self._place.clear()
         with self._place:
@@ -41,10 +41,10 @@ class LiftingQuestion:
 def _show(found: TrainingSheetLifting) -> None:
     Tag("h3", "What lifting a reason would add")
     if not found.reasons:
-        Tag("p", "No pair is left out for a reason that somebody could lift.", classes="muted")
+        Tag("p", "No pair is excluded for a reason that could be lifted.", classes="muted")
         return
     with small_table(
-        "Lifting", ("If no pair were left out because", "Pairs", "Would add"), numbers={"Pairs", "Would add"}
+        "Lifting", ("If no pair were excluded because", "Pairs", "Would add"), numbers={"Pairs", "Would add"}
     ):
         for one in found.reasons:
             with Tag("tr"):
@@ -52,5 +52,7 @@ def _show(found: TrainingSheetLifting) -> None:
                 Tag("td", formats.count(one.pairs), classes="number")
                 Tag("td", f"+{one.added:,}" if one.added >= 0 else f"{one.added:,}", classes="number")
     Tag(
-        "p", "Each reason by itself; pairs that another reason keeps out stay out. Nothing was changed.", classes="help"
+        "p",
+        "Each reason is counted separately; pairs excluded for another reason stay excluded. Nothing was changed.",
+        classes="help",
     )

@@ -17,6 +17,11 @@ export default {
           <a class="strong" :href="job.address">{{ job.model }}</a>
           <a v-if="job.version" class="version" :href="job.versionAddress">v{{ job.version }}</a>
           <span class="sub mono">{{ job.id }}</span>
+          <span v-if="job.note" class="sub">{{ job.note }}</span>
+          <span v-if="job.tags.length" class="tags">
+            <a v-for="tag in job.tags" :key="tag.text" class="tag" :href="tag.address">{{ tag.text }}</a>
+            <span v-if="job.moreTags" class="sub">+{{ job.moreTags }}</span>
+          </span>
         </td>
         <td role="cell" data-label="Status">
           <span class="badge" :class="'is-' + job.look">

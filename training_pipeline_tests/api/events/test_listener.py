@@ -24,7 +24,7 @@ from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.postgres import url_of
 from training_pipeline.testing.served_api import Message, Stream, served
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 
 
 @pytest.fixture

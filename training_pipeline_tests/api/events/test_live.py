@@ -9,7 +9,7 @@ from anyio import to_thread
 from training_pipeline.api.events import live as live_module
 from training_pipeline.api.events.live import Live, TooManyFollowers
 from training_pipeline.app.container import Services
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 
 
 def test_who_waits_for_changes_is_woken_by_those_of_the_job_or_of_any(services: Services) -> None:

@@ -9,7 +9,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.records import EvaluationStatus
-from training_pipeline.testing.evaluated import stored_evaluation
+from training_pipeline.testing.evaluated import judging, stored_evaluation
 from training_pipeline.testing.job_life import API, succeeded
 from training_pipeline_tests.api.test_problems import problem
 
@@ -25,13 +25,14 @@ def test_an_evaluation_is_asked_for_listed_and_shown(
 
     def start(self: Evaluations, name: str, version: str, suite: str, **more: object) -> records.Evaluation:
         asked.append({"suite": suite, **more})
-        return records.add(services.store, stored_evaluation(job.id, EvaluationStatus.SUCCEEDED))
+        made = stored_evaluation(job.id, EvaluationStatus.SUCCEEDED).model_copy(update={"judge": judging()})
+        return records.add(services.store, made)
 
     monkeypatch.setattr(Evaluations, "start", start)
-    answer = client.post(ALL, json={"suite": "parcels", "champion": "1", "base": False})
+    answer = client.post(ALL, json={"suite": "parcels", "champion": "1", "base": False, "judge": "house"})
     assert answer.status_code == 202
     assert [{**each, "actor": ""} for each in asked] == [
-        {"suite": "parcels", "champion": "1", "base": False, "actor": ""}
+        {"suite": "parcels", "champion": "1", "base": False, "judge": "house", "actor": ""}
     ]
     made = answer.json()
     assert client.get(ALL).json() == {"evaluations": [made], "total": 1}
@@ -44,6 +45,24 @@ def test_an_evaluation_is_asked_for_listed_and_shown(
         "aged": {"missing": 1},
         "reported": {},
         "is_ancestry_known": True,
+    }
+    assert made["judge"] == {
+        "name": "house",
+        "url": "https://models.example.org/v1",
+        "model": "judge-7b",
+        "max_classification": "public",
+        "answers": [
+            {
+                "model": "tuned",
+                "answered_as": ["judge-7b-2026"],
+                "prompt_version": "1",
+                "judged": 50,
+                "not_sent": 5,
+                "not_judged": {"no_verdict": 2},
+                "agreement": 0.9,
+                "missing": None,
+            }
+        ],
     }
     assert client.post(f"{ALL}/{made['id']}/cancel").json() == made
 

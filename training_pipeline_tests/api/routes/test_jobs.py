@@ -18,7 +18,7 @@ from training_pipeline.settings import Settings
 from training_pipeline.testing.job_life import API, JOBS, accepted, post
 from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.testing.polling import until
-from training_pipeline.training_jobs.lifecycle import service as service_module
+from training_pipeline.training_jobs.lifecycle import new_jobs
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ def test_no_name_of_a_base_model_is_more_than_unknown(default_installation: Test
 
 
 def test_counts_that_come_later_are_said_to(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_module, "COUNTED_AT_ONCE", 5)
+    monkeypatch.setattr(new_jobs, "COUNTED_AT_ONCE", 5)
     job = post(client)
     assert (job["pairs_counted"], job["total_pairs"], job["excluded_counts"]) == (False, None, None)
 

@@ -14,7 +14,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from training_pipeline.api.app import create_app
-from training_pipeline.app.container import Services, imports_of
+from training_pipeline.app.container import Services
+from training_pipeline.app.limits import imports_of
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
 from training_pipeline.testing.bearers import asking_client, bearer

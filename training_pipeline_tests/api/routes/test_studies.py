@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.study import StudyStatus
 from training_pipeline.settings import Settings
 from training_pipeline.testing.bearers import asking_client, bearer
 from training_pipeline.testing.job_life import API
+from training_pipeline.testing.seen_study import BEST, seen_study
 from training_pipeline.testing.trial_life import end, running
 from training_pipeline_tests.api.test_problems import problem
 
@@ -34,6 +37,11 @@ def test_a_study_is_created_shown_promoted_and_stopped(client: TestClient, servi
     found = problem(client.post(ALL, json=body()), 422, "invalid_request")
     assert [each["pointer"] for each in found["errors"]] == ["/space/learning_rate"]
     asked = body(space={"epochs": {"choices": [1, 2]}})
+    plan = client.post(ALL, json=asked, params={"dry_run": True})
+    assert (plan.status_code, plan.json()["training_config"]["epochs"]) == (200, 2)
+    found = problem(client.post(ALL, json=body(), params={"dry_run": True}), 422, "invalid_request")
+    assert [each["pointer"] for each in found["errors"]] == ["/space/learning_rate"]
+    assert client.get(ALL).json()["total"] == 0
     answer = client.post(ALL, json=asked)
     assert answer.status_code == 201, answer.text
     assert answer.headers["Location"] == f"{ALL}/s"
@@ -42,6 +50,7 @@ def test_a_study_is_created_shown_promoted_and_stopped(client: TestClient, servi
     assert made["request"]["space"]["epochs"]["choices"] == [1, 2]
     assert client.post(ALL, json=asked).json() == made
     problem(client.post(ALL, json=asked | {"most_trials": 1}), 409, "conflict")
+    problem(client.post(ALL, json=asked | {"most_trials": 1}, params={"dry_run": True}), 409, "conflict")
     services.advance_studies.advance("s")
     (trial,) = running(services, "s")
     job = services.store.get(trial.job_id or "")
@@ -61,6 +70,34 @@ def test_a_study_is_created_shown_promoted_and_stopped(client: TestClient, servi
     stopped = client.post(f"{ALL}/s/stop", json={"reason": "enough"}).json()
     assert (stopped["status"], stopped["why"].split(": ")[1]) == ("ending", "enough")
     problem(client.get(f"{ALL}/t"), 404, "not_found")
+
+
+def test_what_its_trials_did_and_which_studies_are_listed(client: TestClient, services: Services) -> None:
+    seen_study(services, "seen", sheet_id="small")
+    seen_study(services, "other", sheet_id="elsewhere", status=StudyStatus.STOPPED, created_by="eve")
+    shown = client.get(f"{ALL}/seen").json()
+    assert (shown["best_trial"], shown["measure"], shown["is_higher_better"]) == (BEST, "val_loss", False)
+    assert (shown["estimated_cost"], shown["cost"], shown["currency"], shown["hours"]) == (30.0, 50.0, "EUR", 8.0)
+    assert [each["trial"] for each in shown["leaders"]] == [1, 2, 3, BEST]
+    assert shown["leaders"][-1]["value"] == shown["best_value"]
+    assert sum(shown["importances"].values()) == pytest.approx(1.0)
+    assert shown["importances_reason"] == ""
+    pruned = shown["all_trials"][6]
+    assert (pruned["pruned_at"], pruned["steps"], pruned["planned_steps"], len(pruned["curve"])) == (2, 40, 80, 2)
+    assert pruned["lowest_loss"] == min(pruned["curve"])
+    assert shown["trained_seconds"] == sum(each["duration_seconds"] for each in shown["all_trials"])
+    for query, names in (
+        ({}, ["other", "seen"]),
+        ({"training_sheet_id": "small"}, ["seen"]),
+        ({"created_by": "eve"}, ["other"]),
+        ({"status": ["stopped", "failed"]}, ["other"]),
+        ({"status": "stopped", "created_by": "ada"}, []),
+    ):
+        listed = client.get(ALL, params=query).json()
+        assert sorted(each["name"] for each in listed["studies"]) == names
+    facets = services.studies.facets()
+    assert (facets.training_sheet_ids, facets.creators) == (("elsewhere", "small"), ("ada", "eve"))
+    problem(client.get(ALL, params={"status": "odd"}), 422, "invalid_request")
 
 
 def test_only_its_creator_or_an_admin_may_stop_it(settings: Settings, services: Services) -> None:

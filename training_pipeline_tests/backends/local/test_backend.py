@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from training_pipeline.backends.local import backend as backend_module
 from training_pipeline.backends.local.backend import LocalBackend
 from training_pipeline.backends.local.run_directory import RunDirectory
 from training_pipeline.domain.errors import BackendFailed, Conflict, NotFound, Unavailable
@@ -127,12 +128,12 @@ def test_a_submit_that_died_before_the_start_is_finished_by_the_next(
 ) -> None:
     backend = stand_in_backend(runs)
 
-    def die(self: LocalBackend, run: RunDirectory) -> None:
+    def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for line in ("write_orders", "_start"):
+    for owner, line in ((RunDirectory, "write_orders"), (backend_module, "ensure_supervisor")):
         with monkeypatch.context() as patched:
-            patched.setattr(RunDirectory if line == "write_orders" else LocalBackend, line, die)
+            patched.setattr(owner, line, die)
             with pytest.raises(KeyboardInterrupt):
                 backend.submit(submission())
         assert (backend.find("tj-1", 1) is None) == (line == "write_orders")

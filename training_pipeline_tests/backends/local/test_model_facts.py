@@ -59,10 +59,19 @@ def test_damaged_weights_have_no_size(tmp_path: Path, content: bytes) -> None:
     assert parameters_of(tmp_path) is None
 
 
+def test_a_model_of_the_hub_is_as_wide_as_its_copy_or_as_is_well_known(tmp_path: Path) -> None:
+    for name in ("Qwen/Qwen3-8B", "qwen/qwen3-8b"):
+        assert model_facts(name, MACHINE).hidden_size == 4096
+    unknown = model_facts("someone/qwen-of-ours", MACHINE)
+    assert (unknown.family, unknown.hidden_size) == ("qwen", None)
+    copy = folder(tmp_path / "copy", {"model_type": "qwen3", "hidden_size": 1280})
+    assert model_facts("Qwen/Qwen3-8B", MACHINE, copy).hidden_size == 1280
+
+
 def test_other_models(tmp_path: Path) -> None:
     tiny = model_facts(BUILTIN_TINY, MACHINE)
     assert (tiny.from_scratch, tiny.parameters) == (True, TinySize().parameters)
     hub = model_facts("meta-llama/Llama-3.1-8B", MACHINE)
-    assert (hub.family, hub.hidden_size, hub.chat) == ("llama", None, None)
+    assert (hub.family, hub.hidden_size, hub.chat) == ("llama", 4096, None)
     gone = model_facts(str(tmp_path / "gone"), MACHINE)
     assert (gone.parameters, gone.chat) == (None, None)

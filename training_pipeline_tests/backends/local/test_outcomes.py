@@ -9,7 +9,13 @@ from training_pipeline.backends.local.run_directory import RunDirectory
 
 
 @pytest.mark.parametrize(
-    "result", [None, {"status": "stopped", "step": 3}, {"status": "failed", "error_type": "DiskFull"}]
+    "result",
+    [
+        None,
+        {"status": "stopped", "step": 3},
+        {"status": "failed", "error_type": "DiskFull"},
+        {"status": "failed", "error_type": "ProcessLost"},
+    ],
 )
 def test_a_run_without_a_result_may_go_on(result: dict[str, object] | None) -> None:
     assert outcomes.of_result(result, ran_seconds=1) is None

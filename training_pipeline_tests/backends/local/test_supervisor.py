@@ -1,4 +1,4 @@
-"""What the supervisor does when it is called by hand; `test_local.py` sees the rest from outside."""
+"""What the supervisor does when it is called by hand; `test_backend.py` sees the rest from outside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.backends.local import supervisor
+from training_pipeline.backends.local import supervised_run, supervisor
 from training_pipeline.backends.local.run_directory import NEWS, Orders, Outcome, RunDirectory
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.file_lock import try_lock
@@ -115,7 +115,7 @@ def test_a_full_disk_only_delays_the_outcome(runs: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(RunDirectory, "write_outcome", full_at_first)
     monkeypatch.setattr(supervisor, "_RETRY_SECONDS", 0.01)
-    worker = supervisor.Supervisor(run, run.orders())  # type: ignore[arg-type]
+    worker = supervised_run.SupervisedRun(run, run.orders())  # type: ignore[arg-type]
     supervisor._write(run, worker, Outcome("succeeded", 1.0))
     assert len(attempts) == 3
     assert run.outcome() == attempts[0]

@@ -78,4 +78,4 @@ def test_the_volume_is_cleaned_up(workspace: Workspace, database: Database) -> N
     assert folder.is_dir()
     assert "datasets/d1" in run("clean", "--days", "7").stdout
     assert not folder.exists()
-    assert "nothing of ours" in run("clean", "--days", "7").stdout
+    assert "no files of this project" in run("clean", "--days", "7").stdout

@@ -130,7 +130,7 @@ def test_jobs_side_by_side(command: Command, url: str, done: TrainingJob, servic
     found = both(command, url, "compare", done.id, later.id)
     assert found == get(url, "/compare", jobs=f"{done.id},{later.id}")
     _, seen, _ = command("jobs", "compare", done.id, later.id)
-    told = ("cannot be said", "tokenizer", "what differs", "split_predecessor", later.id)
+    told = ("It is unknown", "tokenizer", "what differs", "split_predecessor", later.id)
     assert [word for word in told if word not in seen] == []
     code, _, err = command("jobs", "compare", done.id, done.id, "nobody")
     assert code != 0

@@ -13,7 +13,7 @@ from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.records import EvaluationStatus
 from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.evaluated import stored_evaluation
+from training_pipeline.testing.evaluated import judging, stored_evaluation
 
 
 def test_it_waits_for_the_figures(
@@ -43,6 +43,30 @@ def test_it_waits_for_the_figures(
     assert "57 evaluated" in command("models", "show", "triage", "2")[1]
     code, seen, _ = command("models", "cancel-evaluation", "triage", "2", made.id, "--json")
     assert (code, json.loads(seen)["status"]) == (0, "succeeded")
+
+
+def test_a_judge_is_asked_for_and_shown(
+    command: Command, services: Services, done: TrainingJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    made = stored_evaluation(done.id).model_copy(update={"judge": judging()})
+
+    def start(self: Evaluations, *what: object, **more: object) -> records.Evaluation:
+        asked.append(more["judge"])
+        return made
+
+    monkeypatch.setattr(Evaluations, "start", start)
+    evaluate = ("models", "evaluate", "triage", "2", "--suite", "parcels", "--no-wait")
+    seen = " ".join(command(*evaluate, "--judge", "house")[1].split())
+    assert "Judged by house: judge-7b at https://models.example.org/v1, pairs up to public." in seen
+    told = (
+        "50 judged by judge-7b-2026 (prompt 1), 5 not sent, 2 not judged: no_verdict; agrees with exact match in 90.0%."
+    )
+    assert f"this version: {told}" in seen
+    failed = judging(judged=0, not_judged={"slow": 52}, agreed=0, missing="slow")
+    made = made.model_copy(update={"judge": failed})
+    assert "judged_right is missing, for the judge house failed" in command(*evaluate, "--judge", "house")[1]
+    assert asked == ["house"] * 2
 
 
 def test_one_that_fails_is_an_exit_code(

@@ -27,7 +27,7 @@ def test_a_version_is_exported_or_it_is_said_why_not(
     monkeypatch.chdir(tmp_path)
     code, _, error = command(*EXPORT, "gguf")
     assert code == 1
-    assert "no package of PyPI converts" in error
+    assert "holds no converter of models" in error
     assert "convert_hf_to_gguf.py" in error
     code, _, error = command(*EXPORT, "merged")
     assert code == 1
@@ -43,6 +43,14 @@ def test_a_version_is_exported_or_it_is_said_why_not(
     assert (code, error) == (0, "")
     assert "199 of 200 tokens of 20 answers are the same" in out
     assert (tmp_path / "triage-2-merged" / model.name).read_bytes() == b"weights"
+    assert "Not tested" not in out
+    code, out, error = command(*EXPORT, "vllm")
+    assert (code, error) == (0, "")
+    assert "vLLM itself was not run" in out
+    told = json.loads((tmp_path / "triage-2-vllm" / "EXPORT.json").read_text())
+    assert (told["format"], told["files"]) == ("vllm", {model.name: sha256(model)})
+    assert told["not_tested"] in out
     made = json.loads(command(*EXPORT, "merged", "-o", "again", "--json")[1])
     assert made["files"] == {model.name: sha256(model)}
     assert made["digest"] in out
+    assert made["not_tested"] is None

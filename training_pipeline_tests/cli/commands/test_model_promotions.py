@@ -56,9 +56,17 @@ def test_the_exit_code_is_the_verdict(
         assert "exact_match better" in here[1]
         assert ("is version 2 now" if decided.moved_at else "champion of triage still is version 1.") in here[1]
         assert ("somebody else than ada must promote it" in here[1]) == decided.waits
-    gate = {"margins": {"exact_match": 0.0}, "thresholds": {}, "min_pairs": 30, "level": 0.95}
+    gate = {"margins": {"exact_match": 0.0}, "thresholds": {}, "forgetting": {}, "min_pairs": 30, "level": 0.95}
     assert asked == [("triage", "2", "champion", gate)] * 8
     assert "must be given once" in command("models", "promote", "triage", "2", "--margin", "exact_match")[2]
+    forgetting = ("--forgetting", "general:rouge_l=0.1", "--forgetting", "general:json_f1=0.2")
+    command("models", "promote", "triage", "2", "--margin", "exact_match=0", *forgetting)
+    assert asked[-1] == (
+        *("triage", "2", "champion"),
+        gate | {"forgetting": {"general": {"rouge_l": 0.1, "json_f1": 0.2}}},
+    )
+    wrong = command("models", "promote", "triage", "2", "--forgetting", "rouge_l=0.1")
+    assert "must be given as --forgetting SUITE:METRIC=NUMBER" in wrong[2]
 
 
 def test_roll_back_and_list(command: Command, url: str, done: TrainingJob, monkeypatch: pytest.MonkeyPatch) -> None:

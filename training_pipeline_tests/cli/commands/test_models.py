@@ -35,7 +35,7 @@ def test_list_show_and_serve(command: Command, url: str, done: TrainingJob) -> N
     assert json.loads(both(command, url, "list", "--state", "tainted", "--json"))["model_versions"] == []
     assert command("models", "endpoint", "triage", "2", "--add", URL)[0] == 0
     shown = both(command, url, "show", "triage", "2")
-    for word in (done.id, "grace 39", "sam 39", "none of ours", URL, "model.safetensors", "0" * 64, "unknown: "):
+    for word in (done.id, "grace 39", "sam 39", "not registered here", URL, "model.safetensors", "0" * 64, "unknown: "):
         assert word in shown, word
     assert json.loads(both(command, url, "show", "triage", "2", "--json"))["job_id"] == done.id
     code, removed, _ = command("models", "endpoint", "triage", "2", "--remove", URL)

@@ -33,7 +33,7 @@ def test_pairs_are_edited_and_undone(command: Command, url: str, settings: Setti
 
     code, _, err = command("sheets", "edit", "small", "p-0001", "--status", "rejected", "--url", url)
     assert (code, "small.jsonl" in err) == (1, True)
-    assert "Nobody edited its pairs." in command("sheets", "edits", "small")[1]
+    assert "No edits yet." in command("sheets", "edits", "small")[1]
 
 
 def test_a_sheet_is_taken_over_here_and_over_http(command: Command, url: str) -> None:

@@ -44,12 +44,13 @@ def test_a_study_from_the_command_line(command: Command, services: Services, mon
     over(services, TrialBackend(), "s", lambda params: [2.0, 1.0 / params["batch_size"]])
     code, said, _ = command("studies", "watch", "s")
     assert code == 0
-    assert "validation loss 0.125  batch_size=8" in said
-    best = "Best: trial 1" if "trial 1  succeeded  validation loss 0.125" in said else "Best: trial 2"
+    assert "val_loss 0.125  batch_size=8" in said
+    best = "Best: trial 1" if "trial 1  succeeded  val_loss 0.125" in said else "Best: trial 2"
     assert f"{best} with a validation loss of 0.125 (selected: the same pairs chose it)" in said
     found: dict[str, Any] = json.loads(command("studies", "show", "s", "--json")[1])
     assert found["status"] == "finished"
-    assert "finished" in command("studies", "list")[1]
+    assert "finished" in command("studies", "list", "--sheet", "small", "--status", "finished")[1]
+    assert "No studies match." in command("studies", "list", "--by", "eve")[1]
     code, said, _ = command("studies", "promote", "s")
     assert (code, services.jobs.list(limit=1)[0][0].id in said) == (0, True)
     assert command("studies", "stop", "s", "--reason", "r")[0] == 0

@@ -92,7 +92,7 @@ def test_why_something_cannot_be_said() -> None:
     losses = {"comparable": None, "shared_rows": None, "total_rows": None, "reasons": ["Nobody knows."]}
     data = [{"job_id": "tj-2", "counts": None, "problem": "It is gone."}]
     lines = shown(comparison(validation_losses=losses, differences=[], data=data, evaluations=[]))
-    assert lines[:2] == ["Whether the validation losses may be compared cannot be said.", "Nobody knows."]
+    assert lines[:2] == ["It is unknown whether the validation losses may be compared.", "Nobody knows."]
     assert {"No configuration differs.", "B: It is gone."} <= set(lines)
     no = {**losses, "comparable": False}
     assert shown(comparison(validation_losses=no))[0] == "The validation losses may not be compared."

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from training_pipeline.cli.render.sheet import report_as_json, show_report
-from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.files.checking import CheckReport
 
 WRONG = Problem("/messages/0/role", "unknown_role", "is [wizard]", 7)

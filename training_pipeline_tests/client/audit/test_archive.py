@@ -32,7 +32,7 @@ from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.score_files import right, scores, written
 from training_pipeline.testing.small_sheet import rows
 from training_pipeline.testing.used_rows import dataset_of, job_with, row
-from training_pipeline.training_jobs.store.jobs import EventType
+from training_pipeline.training_jobs.store.events import EventType
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +14,35 @@ from sqlalchemy import text
 
 from training_pipeline.app.container import Services
 from training_pipeline.backends.local import evaluation as program
-from training_pipeline.domain.errors import GateRefused, InvalidRequest, NotFound, Tainted, Unavailable
+from training_pipeline.domain.errors import Conflict, GateRefused, InvalidRequest, NotFound, Tainted, Unavailable
+from training_pipeline.domain.judge import JudgeEndpoint
 from training_pipeline.domain.model_version import Standing, VersionState
+from training_pipeline.domain.usage import DataClassification
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.evaluations import Evaluations
+from training_pipeline.models.evaluation.judges import Judges
+from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
 from training_pipeline.models.evaluation.results import scores_of
 from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.versions import files
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.files import Place
+from training_pipeline.schemas.evaluation import ModelEvaluation
 from training_pipeline.settings import Settings
+from training_pipeline.sft import tiny
+from training_pipeline.sft.config import TinySize
+from training_pipeline.sft.integrity import folder_sha256
 from training_pipeline.testing.evaluated import SUITE, make_suite, over, unseen
 from training_pipeline.testing.installation import stand_in_services
 from training_pipeline.testing.job_life import succeeded
+from training_pipeline.testing.judge_server import MODEL, judge_server
 from training_pipeline.testing.local_backend import until
 from training_pipeline.testing.small_sheet import rows, write_sheet
 from training_pipeline.testing.stand_in_evaluation import stand_in_evaluation
+from training_pipeline.testing.triage import triage_pairs, write_jsonl
+from training_pipeline.training_jobs.store import lineage
 
 
 @pytest.fixture
@@ -93,6 +106,97 @@ def test_a_version_is_evaluated_beside_its_base_model(services: Services, evalua
         scores_of(found.scores["tuned"])
 
 
+def with_judge(services: Services, url: str, **environment: str) -> Services:
+    """The same installation with the judge `house`, which may read what is public."""
+    endpoint = JudgeEndpoint(url=url, model="judge-7b", key_env="JUDGE_KEY")
+    evaluations = Evaluations(
+        services.store,
+        services.source,
+        services.policy,
+        services.backend,
+        Aliases(services.store, services.tracking),
+        services.suites,
+        services.versions,
+        TrackedFigures(services.store, services.tracking),
+        Judges({"house": endpoint}, DataClassification.PUBLIC, environment),
+        object.__new__(KeptModels),
+    )
+    return replace(services, evaluations=evaluations)
+
+
+def judged_start(services: Services) -> Evaluation:
+    return services.evaluations.start("triage", "2", "open", base=False, judge="house", actor="ada")
+
+
+@pytest.mark.nightly
+def test_a_judge_is_asked_by_the_program_itself(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it at once: the service, the supervisor, the program, a model and a judge, first good and then away."""
+    monkeypatch.setattr(program, "PROGRAM", (sys.executable, "-m", "training_pipeline.sft", "--evaluate"))
+    monkeypatch.setenv("JUDGE_KEY", "sk-nobody-may-see-this")
+    rows_file = write_jsonl(tmp_path / "train.jsonl", triage_pairs(60))
+    tiny.create(tmp_path / "base", rows_file, TinySize(), max_length=256, seed=4)  # one that does not say nothing
+    monkeypatch.setattr(files, "place", lambda *_: Place(tmp_path / "base", str(tmp_path)))
+    job = services.versions.subject("triage", "2").job
+    lineage.set_model(services.store, job.id, version="2", files=folder_sha256(tmp_path / "base"))
+    pairs = unseen(40, data_classification="public")
+    pairs[0]["data_classification"] = "internal"
+    write_sheet(services.settings.sheets, "held-out", pairs)
+    services.suites.create("open", ["held-out"], created_by="ada")
+    with judge_server() as server:
+        services = with_judge(services, server.url, JUDGE_KEY="sk-nobody-may-see-this")
+        found = over(services, judged_start(services), seconds=180)
+        assert (found.status, found.error) == (EvaluationStatus.SUCCEEDED, None)
+        assert {headers["Authorization"] for headers in server.headers} == {"Bearer sk-nobody-may-see-this"}
+        sent = "".join(body["messages"][1]["content"] for body in server.asked)
+        assert "parcel 1 " in sent
+        assert "parcel 0 " not in sent
+        server.behaviour = "key"
+        failed = over(services, judged_start(services), seconds=180)
+    judged = found.judge.answers["tuned"] if found.judge and found.judge.answers else None
+    assert judged is not None
+    assert (judged.judged, judged.not_sent, judged.models, judged.missing) == (39, 1, (MODEL,), None)
+    assert {each.n for each in found.figures or () if each.metric == "judged_right" and each.of is None} == {39}
+    assert failed.status is EvaluationStatus.SUCCEEDED
+    assert "judged_right" not in {each.metric for each in failed.figures or ()}
+    assert "exact_match" in {each.metric for each in failed.figures or ()}
+    assert failed.judge is not None
+    assert "it refused the key" in str(failed.judge.missing("tuned"))
+    for run in services.settings.runs.glob("ev-*"):
+        kept = b"".join(path.read_bytes() for path in run.rglob("*") if path.is_file())
+        assert b"sk-nobody" not in kept
+        assert b"parcel" not in kept
+
+
+def test_a_judge_reads_what_is_public_now(services: Services) -> None:
+    with pytest.raises(InvalidRequest, match="no judge 'house'"):
+        start(services.evaluations, judge="house")
+    services = with_judge(services, "http://127.0.0.1:9/v1", JUDGE_KEY="k")
+    evaluations = services.evaluations
+    write_sheet(services.settings.sheets, "held-out", unseen(60, data_classification="public"))
+    services.suites.create("open", ["held-out"], created_by="ada")
+    made = judged_start(services)
+    assert judged_start(services).id == made.id
+    with pytest.raises(Conflict, match=f"with the judge house: {made.id}"):
+        evaluations.start("triage", "2", "open", actor="ada")
+    asking(services, made)
+    pairs = unseen(60, data_classification="public")
+    for pair in pairs[:20]:
+        pair["data_classification"] = "internal"
+    write_sheet(services.settings.sheets, "held-out", pairs)
+    found = over(services, made)
+    assert (found.status, found.error) == (EvaluationStatus.SUCCEEDED, None)
+    assert found.judge is not None
+    judged = (found.judge.answers or {})["tuned"]
+    assert (judged.judged, judged.not_sent, judged.missing) == (40, 20, None)
+    (figure,) = [each for each in found.figures or () if each.metric == "judged_right" and each.of is None]
+    assert (figure.n, figure.estimate) == (40, 0.85)
+    shown = ModelEvaluation.of(found).judge
+    assert shown is not None
+    assert (shown.answers[0].agreement, shown.answers[0].missing) == (1.0, None)
+
+
 def test_what_changed_until_it_has_its_slot_is_left_out(
     services: Services, evaluations: Evaluations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +248,8 @@ def test_what_is_refused_waited_for_and_cancelled(
         services.suites,
         services.versions,
         TrackedFigures(services.store, services.tracking),
+        Judges({}, DataClassification.PUBLIC),
+        object.__new__(KeptModels),
     )
     with pytest.raises(InvalidRequest, match="backend elsewhere cannot evaluate"):
         elsewhere.start("triage", "2", SUITE, actor="ada")

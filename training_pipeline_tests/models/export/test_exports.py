@@ -12,48 +12,28 @@ import pytest
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, Tainted, Unavailable
-from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.infra.database import Database
-from training_pipeline.infra.files import sha256
 from training_pipeline.models.export import exports as module
 from training_pipeline.models.export.exports import Exports
 from training_pipeline.models.export.formats import ExportFormat
 from training_pipeline.models.export.parity import Parity
-from training_pipeline.models.versions import files
-from training_pipeline.models.versions.files import Place
 from training_pipeline.settings import Settings
-from training_pipeline.testing.installation import scripted_services
-from training_pipeline.testing.jobs import ScriptedBackend
-from training_pipeline.testing.used_rows import dataset_of, job_with, row
-from training_pipeline.training_jobs.store import lineage
+from training_pipeline.testing.version_here import version_here, write_files
 
 FILES = {"model.safetensors": b"weights", "config.json": b"{}", "adapter/adapter_model.safetensors": b"few"}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name, content in FILES.items():
-        path = tmp_path / "model" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return tmp_path / "model"
+    return write_files(tmp_path / "model", FILES)
 
 
 @pytest.fixture
-def services(
-    settings: Settings, database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Services]:
+def services(settings: Settings, database: Database, folder: Path) -> Iterator[Services]:
     """An installation with version 2 of the model `triage`, whose folder is here."""
-    monkeypatch.setattr(files, "place", lambda *_: Place(folder, str(folder)))
-    with scripted_services(settings, database, ScriptedBackend()) as parts:
-        dataset = dataset_of(folder.parent / "datasets", "small", [row("p-0003", "train"), row("p-0004", "train")])
-        dataset.validation_file.write_text("{}\n")
-        over = JobStatus.SUCCEEDED
-        job = job_with(parts.store, parts.uses, "small", dataset, version="2", model_name="triage", status=over)
-        hashes = {name: sha256(folder / name) for name in FILES}
-        lineage.set_model(parts.store, job.id, version="2", files=hashes)
+    with version_here(settings, database, folder) as parts:
         yield parts
 
 

@@ -54,15 +54,20 @@ def promotions(services: Services) -> Promotions:
     return services.promotions
 
 
-def evaluate(services: Services, version: str, right: int, root: Path) -> None:
-    """Put on record that a version answers so many of 60 questions."""
+def evaluate(
+    services: Services, version: str, right: int, root: Path, *, suite: str = SUITE, base: int | None = None
+) -> None:
+    """Put on record that a version answers so many of 60 questions of a suite, and its base model so many."""
     job_id = services.versions.subject("triage", version).job.id
     evaluation = stored_evaluation(job_id)
-    path = root / f"{evaluation.id}.parquet"
-    scores = {"pair_id": [f"p{number}" for number in range(60)], "exact_match": [1.0] * right + [0.0] * (60 - right)}
-    pq.write_table(pa.table(scores), path)
-    tuned = StoredScores(path=path, sha256=sha256(path), pairs=60)
-    changed = {"model_version": version, "model_digest": digest_of(FILES), "scores": {"tuned": tuned}}
+    stored = {}
+    for role, count in {"tuned": right, "base": base}.items():
+        if count is not None:
+            path = root / f"{evaluation.id}-{role}.parquet"
+            scores = [1.0] * count + [0.0] * (60 - count)
+            pq.write_table(pa.table({"pair_id": [f"p{number}" for number in range(60)], "exact_match": scores}), path)
+            stored[role] = StoredScores(path=path, sha256=sha256(path), pairs=60)
+    changed = {"model_version": version, "model_digest": digest_of(FILES), "scores": stored, "suite_name": suite}
     records.add(services.store, evaluation.model_copy(update=changed))
 
 
@@ -105,6 +110,39 @@ def test_an_alias_goes_to_the_better_model_and_back(services: Services, promotio
     found = promotions.of_model("triage")
     assert [each.model_version for each in found] == [None, "1", "2", "2", "1", "1"]
     assert [each.moved_at is not None for each in found] == [True, True, True, False, True, False]
+
+
+def test_a_model_that_forgot_what_it_could_is_refused(
+    services: Services, promotions: Promotions, tmp_path: Path
+) -> None:
+    """By another suite, against its own base model, whatever the suite that it was trained for says."""
+    gate = {**GATE, "forgetting": {"general": {"exact_match": 0.1}}}
+
+    def found(version: str = "1") -> dict[str, Verdict]:
+        decision = promote(promotions, version, gate=gate).decision
+        assert decision is not None
+        return {each.asked: each.verdict for each in decision.findings if "general" in each.asked}
+
+    evaluate(services, "1", 54, tmp_path)
+    assert found() == {"nothing forgotten on the suite general": Verdict.NOT_ENOUGH_EVIDENCE}
+    evaluate(services, "1", 30, tmp_path, suite="general")  # beside nobody
+    assert found() == {"nothing forgotten on the suite general": Verdict.NOT_ENOUGH_EVIDENCE}
+    evaluate(services, "1", 30, tmp_path, suite="general", base=57)
+    asked = "on the suite general, exact_match worse by less than 0.1"
+    assert found()[asked] is Verdict.DO_NOT_SHIP
+    assert champion(services) is None
+    evaluate(services, "1", 57, tmp_path, suite="general", base=57)
+    made = promote(promotions, "1")  # the gate of before asks the same
+    assert made.gate is not None
+    assert made.gate.forgetting == {"general": {"exact_match": 0.1}}
+    assert made.decision is not None
+    assert made.decision.verdict is Verdict.SHIP, made.decision
+    of_general = next(each for each in made.decision.findings if each.asked == asked)
+    assert of_general.reason.startswith("against its base model, exact_match is better by 0 ")
+    # It rests on the suite that it was trained for, though the other one was evaluated last.
+    assert made.evaluation_id == records.of_version(services.store, "triage", "1")[-1].id
+    with pytest.raises(InvalidRequest):
+        promote(promotions, "2", gate={**GATE, "forgetting": {"general": {"exact_match": 0}}})
 
 
 def test_nothing_is_half_promoted(
@@ -175,7 +213,7 @@ def test_two_people_move_an_alias(services: Services, tmp_path: Path) -> None:
     evaluate(parts, "2", 12, tmp_path)
     first = by("ada", gate=GATE)
     assert (first.waits, first.approves, first.moved_at, champion(parts)) == (True, None, None, None)
-    assert first.reason == "The gate says: ship. It waits for the approval of somebody else than ada."
+    assert first.reason == "The gate says: ship. It needs the approval of a person other than ada."
     assert by("ada").waits
     assert by("eve", gate={"margins": {"exact_match": 0.5}}).waits
     assert by("eve", "2", GATE).waits

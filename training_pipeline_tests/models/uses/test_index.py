@@ -147,7 +147,7 @@ def test_an_index_that_is_made_anew_meanwhile_is_noticed(store: JobStore, index:
     dataset = dataset_of(tmp_path, "invoices", [row("p", "train")])
     record = index.prepare("invoices", dataset)
     assert list(index.rebuild()) == []
-    with pytest.raises(Unavailable, match="made anew"), store.begin() as connection:
+    with pytest.raises(Unavailable, match="rebuilt"), store.begin() as connection:
         record(connection)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from training_pipeline.domain.rules.chat_format import INVALIDATING, Severity
+from training_pipeline.domain.rules.examples.chat_format import INVALIDATING, Severity
 from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.domain.usage import TagConstraints

@@ -43,12 +43,12 @@ def refusal(sheets: FileTrainingSheets) -> str:
         (f"\ufeff{GOOD}", ".jsonl", "line 1: begins with a byte order mark"),
         ('{"pair_id": "secret\\ud800"}', ".jsonl", "line 1: holds half of a surrogate pair"),
         (b'{"pair_id": "secret\xff"}', ".jsonl", "line 1: is not UTF-8 at byte 20"),
-        ('{"pair_id": "a", "pair_id": "b"}', ".jsonl", "line 1, column 'pair_id': stands twice"),
+        ('{"pair_id": "a", "pair_id": "b"}', ".jsonl", "line 1, column 'pair_id': appears twice"),
         (f"{CSV}1,i,labeled,training,q,secret,x\n", ".csv", "line 2: has 7 fields where the header has 6"),
         (f'{CSV}1,i,labeled,training,"q\nr",a\n1,i\n', ".csv", "line 4: has 2 fields where the header has 6"),
         (f"{CSV}1,i,labeled,training,q,secret caf".encode() + b"\xe9\n", ".csv", "line 2: is not UTF-8"),
         (f'{CSV}1,i,labeled,training,"secret,a\n', ".csv", "in or after this line"),
-        (CSV.replace("status", "item_ref") + "1,i,i,training,q,a\n", ".csv", "column 'item_ref': stands twice"),
+        (CSV.replace("status", "item_ref") + "1,i,i,training,q,a\n", ".csv", "column 'item_ref': appears twice"),
         (b"PAR1 no parquet", ".parquet", "cannot be read as Parquet"),
         (pa.table({"pair_id": pa.array([], pa.string())}), ".parquet", "holds no pairs"),
     ],
@@ -157,7 +157,7 @@ def test_a_line_without_end_does_not_fill_memory(put: Put, sheets: FileTrainingS
 def test_many_equal_keys_and_columns_take_no_time(put: Put, sheets: FileTrainingSheets) -> None:
     started = time.process_time()
     put("{" + ", ".join(f'"k{number // 2}": 1' for number in range(100_000)) + "}\n")
-    assert "stands twice in this line" in refusal(sheets)
+    assert "appears twice in this line" in refusal(sheets)
     assert time.process_time() - started < 10
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from training_pipeline.sheets.importing.duplicates import Seen
 from training_pipeline.sheets.importing.formats.registry import FORMATS
 from training_pipeline.sheets.importing.gathering import gathered, shared_tasks
-from training_pipeline.sheets.importing.seen import Seen
 
 PRODIGY = FORMATS["prodigy"]
 TASKS = st.lists(st.none() | st.integers(0, 4), max_size=12)

@@ -55,7 +55,7 @@ def test_what_is_written_is_read_again(
         ("choose: mine", "must be one of agree, latest, ground_truth"),
         ("colums: {}", "m.yaml, /colums"),
         ("a: [", "m.yaml, line 1"),
-        ("a: 1\na: 2", "stands twice"),
+        ("a: 1\na: 2", "appears twice"),
         ("x", "m.yaml"),
     ],
 )

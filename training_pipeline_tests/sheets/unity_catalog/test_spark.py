@@ -25,10 +25,10 @@ from training_pipeline.datasets.summary import export_summary
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.datasets.verify import Finding, held_out_in_train
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA
-from training_pipeline.domain.rules.engine_words import DATABRICKS, DUCKDB, EngineWords
-from training_pipeline.domain.rules.normal_form import NormalForm, normal_form_table
-from training_pipeline.domain.rules.plain_form import loose, strict
 from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.rules.text.dialects import DATABRICKS, DUCKDB, EngineWords
+from training_pipeline.domain.rules.text.normal_form import NormalForm, normal_form_table
+from training_pipeline.domain.rules.text.plain_form import loose, strict
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
 from training_pipeline.testing import oracle

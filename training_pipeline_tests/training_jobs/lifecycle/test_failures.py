@@ -20,7 +20,8 @@ from training_pipeline.domain.job import Action, JobStatus, Phase, TrainingJob
 from training_pipeline.testing.jobs import ScriptedBackend, new_job
 from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.lifecycle.failures import Failures
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 def claimed_job(store: JobStore, phase: Phase = Phase.LAUNCH, **values: Any) -> TrainingJob:

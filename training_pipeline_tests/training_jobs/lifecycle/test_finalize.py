@@ -9,7 +9,8 @@ from training_pipeline.testing.jobs import ScriptedBackend, new_job, point
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
 from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, warnings_of
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 def test_values_that_are_no_number_are_counted_by_code_and_in_old_events_by_their_sentence(

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.app.container import Services, assemble, local_backend
+from training_pipeline.app.backend import local_backend
+from training_pipeline.app.container import Services, assemble
 from training_pipeline.backends.handles import Handle
 from training_pipeline.backends.plan import Plan
 from training_pipeline.backends.rehearsal import Rehearsal
@@ -28,10 +29,9 @@ from training_pipeline.testing.job_life import prepared
 from training_pipeline.testing.jobs import ScriptedBackend
 from training_pipeline.testing.pairs import chat
 from training_pipeline.testing.small_sheet import rows, write_sheet
-from training_pipeline.training_jobs.lifecycle import advising
-from training_pipeline.training_jobs.lifecycle import service as service_module
+from training_pipeline.training_jobs.lifecycle import advising, new_jobs
 from training_pipeline.training_jobs.lifecycle.claims import claim
-from training_pipeline.training_jobs.lifecycle.service import ADVICE
+from training_pipeline.training_jobs.lifecycle.new_jobs import ADVICE
 from training_pipeline.training_jobs.store import lineage
 
 
@@ -87,7 +87,7 @@ def test_a_base_model_of_the_hub_is_what_its_name_means_when_the_job_is_created(
 
 
 def test_a_large_sheet_is_counted_by_its_launch(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_module, "COUNTED_AT_ONCE", 5)
+    monkeypatch.setattr(new_jobs, "COUNTED_AT_ONCE", 5)
     assert create(services).data.eligible_pairs is None
 
 
@@ -102,7 +102,7 @@ def planning(settings: Settings, backend: ScriptedBackend, monkeypatch: pytest.M
 def test_a_plan_resolves_what_creating_the_job_would(
     services: Services, monkeypatch: pytest.MonkeyPatch, counted_at_once: int
 ) -> None:
-    monkeypatch.setattr(service_module, "COUNTED_AT_ONCE", counted_at_once)
+    monkeypatch.setattr(new_jobs, "COUNTED_AT_ONCE", counted_at_once)
     plan = services.jobs.plan({"training_sheet_id": "small", "model_name": "triage"})
     job = create(services)
     assert plan.config.model_dump() == job.request.training_config
@@ -128,7 +128,7 @@ def test_what_was_revoked_is_left_out_of_plan_job_and_dataset(services: Services
 def test_a_plan_that_cannot_be_is_refused_before_the_pairs_are_judged(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service_module, "split_of", lambda *_, **__: pytest.fail("the pairs were judged"))
+    monkeypatch.setattr(new_jobs, "split_of", lambda *_, **__: pytest.fail("the pairs were judged"))
     with pytest.raises(InvalidRequest, match="huge"):
         services.jobs.plan({"training_sheet_id": "small", "model_name": "triage", "base_model": "builtin:huge"})
 

@@ -27,7 +27,8 @@ from training_pipeline.testing.soak import examples
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.polling.apply import LOST_SECONDS
 from training_pipeline.training_jobs.polling.poller import Poller
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.metrics import series
 
 RUNNING = RunState(status=JobStatus.RUNNING)
@@ -139,7 +140,7 @@ def test_what_a_training_waits_for_is_told_once_and_so_is_its_end(
     backend.state = RunState(status=JobStatus.RUNNING, step=1, planned_steps=4)
     for _ in range(2):
         assert poller.poll(job.id).error_message is None
-    assert happened(store, job, EventType.INFO)[-1] == "What the training waited for is there; it goes on."
+    assert happened(store, job, EventType.INFO)[-1] == "What the training waited for is available; it continues."
     assert happened(store, job, EventType.ERROR) == [full]
 
 

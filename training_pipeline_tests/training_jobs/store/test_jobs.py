@@ -11,7 +11,8 @@ from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.domain.job import TERMINAL, TRANSITIONS, JobStatus, may_become
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.soak import examples
-from training_pipeline.training_jobs.store.jobs import EventType, JobStore
+from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 def test_a_created_job_comes_back_as_it_was_with_its_first_event(store: JobStore) -> None:

@@ -17,7 +17,8 @@ from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.testing.jobs import new_job, point
 from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.store import metrics
-from training_pipeline.training_jobs.store.jobs import SYSTEM, EventType, JobStore, record_event
+from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
+from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.notify import BOOKKEEPING, CHANNEL, WORK_CHANNEL, Work, work_of
 from training_pipeline.training_jobs.store.tables import training_jobs
 

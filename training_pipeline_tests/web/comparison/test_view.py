@@ -12,7 +12,15 @@ from training_pipeline.web.comparison.view import ComparisonView
 
 BOUNDS = st.none() | st.integers(0, 10**9).map(float)
 IDS = st.lists(st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True), unique=True, max_size=8).map(tuple)
-VIEWS = st.builds(ComparisonView, jobs=IDS, hide=IDS, x=st.sampled_from(list(AXES)), start=BOUNDS, end=BOUNDS)
+VIEWS = st.builds(
+    ComparisonView,
+    jobs=IDS,
+    hide=IDS,
+    mark=st.sampled_from(["", "tj-1"]),
+    x=st.sampled_from(list(AXES)),
+    start=BOUNDS,
+    end=BOUNDS,
+)
 
 
 @given(VIEWS)

@@ -91,3 +91,9 @@ def test_each_form_has_a_name_of_its_own_that_a_reload_keeps() -> None:
     first, second = Draft.parse({}, None), Draft.parse({}, None)
     assert first.key != second.key
     assert Draft.parse({"draft": first.key}, None).key == first.key
+
+
+def test_tags_are_written_with_commas() -> None:
+    draft = Draft.parse({"sheet": "small", "model_name": "m", "tags": " a, k:v w ,,a"}, None)
+    assert draft.request()["tags"] == ["a", "k:v w", "a"]
+    assert "tags" not in draft.with_("tags", "").request()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_pipeline.domain.rules.chat_format import word_of
+from training_pipeline.domain.rules.examples.chat_format import word_of
 from training_pipeline.schemas.sheet_import import ImportDryRun
 from training_pipeline.sheets.files.source import SHEET_ID
 from training_pipeline.web.imports.draft import OFFERED, TARGETS, ImportDraft, id_of, unknown_words, words_of
@@ -17,7 +17,7 @@ def found(**used: tuple[str, list[str]]) -> ImportDryRun:
     columns = [{"name": name, "values": values, "has_more_values": False} for name, values in used.values()]
     empty: dict[str, Any] = {key: {} for key in ("unused", "left_out", "unmapped")}
     empty |= {key: [] for key in ("first_rows", "problems", "open_questions", "worksheets")}
-    empty |= {"replaces": False, "changes": None}
+    empty |= {"replaces": False, "changes": None, "origin": None}
     texts = ("upload_id", "file", "kind", "kind_because", "format", "format_title", "format_because", "unit")
     empty |= dict.fromkeys(texts, "x") | dict.fromkeys(("rows", "pairs", "sound"), 1)
     sources = {target: [name] for target, (name, _) in used.items()}

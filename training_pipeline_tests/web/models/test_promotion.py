@@ -10,7 +10,7 @@ import pytest
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.models.promotion.records import PromotionKind
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
-from training_pipeline.web.models.promotion import gate_of, waits_for
+from training_pipeline.web.models.promotion import gate_in_words, gate_of, waits_for
 
 
 def test_a_gate_is_read_as_it_is_typed() -> None:
@@ -19,15 +19,34 @@ def test_a_gate_is_read_as_it_is_typed() -> None:
     assert gate_of({"margins": "exact_match=0.02, json_f1=0", "thresholds": "token_loss=1e-1"}) == {
         "margins": {"exact_match": 0.02, "json_f1": 0.0},
         "thresholds": {"token_loss": 0.1},
+        "forgetting": {},
     }
+    typed = {"margins": "exact_match=0.02", "forgetting": "general:rouge_l=0.1 general:json_f1=0.2, other:rouge_l=1"}
+    read = gate_of(typed)
+    assert read is not None
+    assert read["forgetting"] == {"general": {"rouge_l": 0.1, "json_f1": 0.2}, "other": {"rouge_l": 1.0}}
+    with pytest.raises(InvalidRequest) as refused:
+        gate_of({"forgetting": "rouge_l=0.1 :x=1 general:x general:y=1 general:y=2"})
+    assert [each.message for each in refused.value.problems] == [
+        "'rouge_l=0.1' is no SUITE:METRIC=NUMBER",
+        "':x=1' is no SUITE:METRIC=NUMBER",
+        "'general:x' is no SUITE:METRIC=NUMBER",
+        "y appears twice",
+    ]
     with pytest.raises(InvalidRequest) as refused:
         gate_of({"margins": "exact_match rouge_l=a", "thresholds": "=0.5 x=1 x=2"})
     assert [(each.pointer, each.message) for each in refused.value.problems] == [
         ("/gate/margins", "'exact_match' is no METRIC=NUMBER"),
         ("/gate/margins", "'rouge_l=a' is no METRIC=NUMBER"),
         ("/gate/thresholds", "'=0.5' is no METRIC=NUMBER"),
-        ("/gate/thresholds", "x stands there twice"),
+        ("/gate/thresholds", "x appears twice"),
     ]
+
+
+def test_a_gate_is_told_as_it_is_typed() -> None:
+    gate = {"margins": {"exact_match": 0.02, "json_f1": 0.0}, "thresholds": {}, "min_pairs": 30}
+    assert gate_in_words(gate) == "margins exact_match=0.02, json_f1=0"
+    assert gate_in_words({**gate, "thresholds": {"token_loss": 0.1}}).endswith("; thresholds token_loss=0.1")
 
 
 def decisions(*fields: dict[str, Any]) -> ModelPromotions:

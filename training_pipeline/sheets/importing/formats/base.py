@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, runtime_checkable
 
-from training_pipeline.domain.rules.chat_format import Problem
+from training_pipeline.domain.rules.examples.chat_format import Problem
 
 #: Which of several annotations of an item becomes its pair.
 CHOICES: Final = ("agree", "latest", "ground_truth")

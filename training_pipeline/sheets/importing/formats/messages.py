@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from training_pipeline.domain.rules.chat_format import MESSAGE_KEYS, no_constant
+from training_pipeline.domain.rules.examples.chat_format import MESSAGE_KEYS, no_constant
 from training_pipeline.sheets.importing.formats.base import Notes
 
 #: Roles by other names. What is not here stays as it is, for the check to tell.

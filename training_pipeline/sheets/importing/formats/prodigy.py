@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from training_pipeline.domain.rules.chat_format import word_of
+from training_pipeline.domain.rules.examples.chat_format import word_of
 from training_pipeline.sheets.importing.formats.base import Flat, Notes, most_have, rest_of
 from training_pipeline.sheets.importing.formats.choosing import DISAGREED, Annotation, chosen, text_or_none
 

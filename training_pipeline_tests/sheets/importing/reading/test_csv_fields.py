@@ -32,7 +32,7 @@ def test_fields_are_those_that_were_written(tmp_path: Path, records: list[tuple[
     [
         ("a,b\n1,2\n1\n", 3, "has 1 fields where the header has 2"),
         ('a,b\n"1\n2",3\n1,2,3\n', 4, "has 3 fields"),
-        ("a,a\n1,2\n", 1, "stands twice in the header"),
+        ("a,a\n1,2\n", 1, "appears twice in the header"),
         ('a,b\n1,"2\n', 2, "in or after this line"),
         ("sep=;\na;b\n1;2;3\n", 3, "has 3 fields"),
         ("a,b\r1,2\r", 2, "not as CSV for Macintosh"),

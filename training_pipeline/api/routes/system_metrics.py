@@ -1,0 +1,33 @@
+"""What the machine did while a job trained."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from training_pipeline.api.deps import client_for
+from training_pipeline.api.parameters import JobId
+from training_pipeline.client.local import LocalClient
+from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
+
+router = APIRouter(tags=["training jobs"])
+
+
+@router.get("/jobs/{job_id}/system-metrics", operation_id="getTrainingJobSystemMetrics")
+def get_training_job_system_metrics(
+    client: Annotated[LocalClient, client_for(LocalClient.system_metrics)],
+    job_id: JobId,
+    resolution: Annotated[
+        int,
+        Query(
+            ge=2,
+            le=10_000,
+            description="Where there are more samples: cut them into half as many shares, and keep of each figure its "
+            "lowest and highest value in each.",
+            examples=[500],
+        ),
+    ] = 500,
+) -> TrainingJobSystemMetrics:
+    """Get what processors, memory, GPU and disk did while a job trained, also while it does."""
+    return client.system_metrics(job_id, resolution=resolution)

@@ -1,0 +1,52 @@
+"""What the parts of an installation raise alerts about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from training_pipeline.alerts import alerts
+from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.revocations import Revocation, Taint
+from training_pipeline.models.uses.in_use import in_use
+from training_pipeline.training_jobs.polling.permission import Warned
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.urls import Addresses
+
+
+class Alerting:
+    """Records alerts: with the caller's change where a connection is given, otherwise in a transaction of its own."""
+
+    def __init__(self, store: JobStore, urls: Addresses) -> None:
+        self._store = store
+        self._urls = urls
+
+    def revoked(
+        self, connection: Connection, revocation: Revocation, tainted: Sequence[Taint], jobs: Sequence[str]
+    ) -> None:
+        """A revocation that taints versions, or keeps jobs from having one; no alert where it does neither."""
+        used = in_use(connection, [(one.model_name, one.model_version) for one in tainted])
+        served = sorted({url for one in used.values() for url in one.endpoints})
+        alert = alerts.of_revocation(revocation, tainted, jobs, self._urls, endpoints=served)
+        if alert is not None:
+            alerts.record(connection, alert)
+
+    def unreadable(self, sheet_id: str, why: str) -> None:
+        """A training sheet whose revocations cannot be read."""
+        alerts.notice(self._store, alerts.of_blindness(sheet_id, why, datetime.now(UTC).date()))
+
+    def aliases_moved(self, connection: Connection, moves: Sequence[AliasMove]) -> None:
+        """Aliases that were moved in the registry, and not through this installation."""
+        for move in moves:
+            alerts.record(connection, alerts.of_alias_move(move, datetime.now(UTC)))
+
+    def alias_tainted(self, found: TaintedAlias, what: OnTaint, version: str | None) -> None:
+        """An alias that names a tainted version."""
+        alerts.notice(self._store, alerts.of_tainted_alias(found, what, version, self._urls), as_event=True)
+
+    def withdrawn(self, job: TrainingJob, warned: Warned, as_event: bool) -> None:
+        """A job whose pairs lost their permission."""
+        alerts.notice(self._store, alerts.of_warning(job, warned, self._urls), as_event=as_event)

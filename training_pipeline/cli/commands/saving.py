@@ -1,0 +1,25 @@
+"""A file that comes in pieces, saved whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from training_pipeline.domain.errors import Conflict
+from training_pipeline.infra.files import new_private_file, sha256
+
+
+def save(pieces: Iterable[bytes], path: Path) -> str:
+    """Write a new file that only its owner may read; returns its SHA-256. Raises `Conflict` where it is there."""
+    if path.exists():
+        raise Conflict(f"{path} exists already.", hint="Name another file with --output, or remove that one.")
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with os.fdopen(new_private_file(partial), "wb") as file:
+            for piece in pieces:
+                file.write(piece)
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return sha256(path)

@@ -1,0 +1,1 @@
+"""Texts in one form on every engine: white space, case, normal form."""

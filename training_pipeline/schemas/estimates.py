@@ -1,0 +1,111 @@
+"""Models of how good estimates have been: the share within the interval, the error, and each job."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, Self
+
+from pydantic import Field
+
+from training_pipeline.domain.estimate import quality as domain
+from training_pipeline.domain.estimate.quality import LEAST, by_kind, quality
+from training_pipeline.schemas.base import Answer
+from training_pipeline.training_jobs.store.estimates import Estimates
+
+JOB: Final = "tj-20261123-072145-9f3a2c"
+_MACHINE: Final = "1 x NVIDIA H100 80GB HBM3"
+
+
+class EstimateQuality(Answer):
+    """What the estimates of some jobs came to."""
+
+    jobs: int = Field(description="Succeeded jobs that had an estimate.", examples=[120])
+    within: int = Field(description="Those that took as long as the interval said.", examples=[97])
+    share: float | None = Field(
+        description=f"The share within the interval; null for fewer than {LEAST} jobs: too few.", examples=[0.81]
+    )
+    share_low: float | None = Field(description="Lower end of the share's 95 % interval.", examples=[0.73])
+    share_high: float | None = Field(description="Upper end of the share's 95 % interval.", examples=[0.87])
+    median_error: float | None = Field(
+        description="The median share by which estimates were off; null for too few jobs.", examples=[0.12]
+    )
+
+
+class KindQuality(EstimateQuality):
+    """What the estimates of the jobs with one base model, method and machine came to."""
+
+    base_model: str = Field(description="The base model.", examples=["Qwen/Qwen3-8B"])
+    method: str = Field(description="The fine-tuning method.", examples=["lora"])
+    machine: str = Field(description="What it was trained on.", examples=[_MACHINE])
+
+
+class EstimatedJob(Answer):
+    """A succeeded job: what was estimated when it was created, and how long it trained."""
+
+    job_id: str = Field(description="The job.", examples=[JOB])
+    model_name: str = Field(description="Its model.", examples=["triage-model"])
+    base_model: str = Field(description="The base model.", examples=["Qwen/Qwen3-8B"])
+    method: str = Field(description="The fine-tuning method.", examples=["lora"])
+    machine: str = Field(description="What it was trained on.", examples=[_MACHINE])
+    created_at: datetime = Field(description="When it was created and estimated.", examples=["2026-11-23T07:21:45Z"])
+    estimated_seconds: float = Field(description="The estimate.", examples=[185.0])
+    low_seconds: float = Field(description="Lower end of its interval.", examples=[140.0])
+    high_seconds: float = Field(description="Upper end of its interval.", examples=[245.0])
+    actual_seconds: float = Field(description="Seconds that it trained.", examples=[198.2])
+    within: bool = Field(description="Whether that lies in the interval.", examples=[True])
+    error: float = Field(
+        description="Share of the actual duration by which the estimate was too high; below 0, too low.",
+        examples=[-0.067],
+    )
+    basis: str = Field(
+        description="What the estimate rested on.",
+        examples=["12 jobs like it: same base model, method and machine; interval from Student's t"],
+    )
+
+
+class EstimatesSoFar(Answer):
+    """How good estimates of training time have been. Each was made when its job was created, from those before it."""
+
+    coverage: float = Field(description="The share that the intervals are to hold.", examples=[0.8])
+    overall: EstimateQuality = Field(description="Over all of these jobs.")
+    kinds: list[KindQuality] = Field(description="By base model, method and machine, those with the most jobs first.")
+    jobs: list[EstimatedJob] = Field(description="The last succeeded jobs that had an estimate, the newest first.")
+    without: int = Field(description="Jobs among the last 1,000 succeeded ones that had no estimate.", examples=[3])
+
+    @classmethod
+    def of(cls, found: Estimates) -> Self:
+        """What is on record, summed up. Pure."""
+        overall = quality(found.outcomes)
+        kinds = [
+            KindQuality(base_model=kind.base_model, method=kind.method, machine=kind.machine, **_fields(each))
+            for kind, each in by_kind(found.outcomes)
+        ]
+        return cls(
+            coverage=overall.coverage,
+            overall=EstimateQuality(**_fields(overall)),
+            kinds=kinds,
+            jobs=[_job(each) for each in found.outcomes],
+            without=found.without,
+        )
+
+
+def _fields(each: domain.Quality) -> dict[str, Any]:
+    return {name: getattr(each, name) for name in EstimateQuality.model_fields}
+
+
+def _job(each: domain.Outcome) -> EstimatedJob:
+    return EstimatedJob(
+        job_id=each.job_id,
+        model_name=each.model_name,
+        base_model=each.kind.base_model,
+        method=each.kind.method,
+        machine=each.kind.machine,
+        created_at=each.created_at,
+        estimated_seconds=each.middle,
+        low_seconds=each.low,
+        high_seconds=each.high,
+        actual_seconds=each.seconds,
+        within=each.within,
+        error=each.error,
+        basis=each.basis,
+    )

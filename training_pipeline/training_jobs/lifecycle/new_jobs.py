@@ -1,0 +1,196 @@
+"""New jobs: the dry run of a request, and the job that is stored as `pending`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.plan import Plan
+from training_pipeline.datasets.summary import export_summary
+from training_pipeline.domain.export_summary import ExportSummary
+from training_pipeline.domain.job import JobStatus, ResolvedRequest, TrainingData, TrainingJob
+from training_pipeline.domain.job_id import new_job_id
+from training_pipeline.domain.revocations import Withdrawn
+from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.training_config import JobRequest
+from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
+from training_pipeline.training_jobs.lifecycle.advising import Advisor, Measured
+from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, fresh_split_warning, split_of
+from training_pipeline.training_jobs.lifecycle.estimating import Estimator
+from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor, followed, last_succeeded
+from training_pipeline.training_jobs.store.estimates import ESTIMATE
+from training_pipeline.training_jobs.store.history import MACHINE
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+#: What may not be trained on in a training sheet, by its id, whatever the sheet says.
+WithdrawnRows = Callable[[str], Withdrawn]
+#: Writes on the connection of the transaction that stores a new job.
+Also = Callable[[Connection, TrainingJob], None]
+
+#: Where the first event of a job holds the advice that was given when it was created.
+ADVICE: Final = "advice"
+#: Sheets of up to this many pairs are counted by the gates when a job is created; larger ones by its launch run.
+COUNTED_AT_ONCE: Final = 100_000
+
+
+class NewJobs:
+    """Plans and creates jobs."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        source: TrainingSheetSource,
+        backend: FineTuningBackend,
+        policy: GatePolicy,
+        *,
+        min_pairs: int,
+        withdrawn: WithdrawnRows,
+        estimator: Estimator,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._source = source
+        self._backend = backend
+        self._policy = policy
+        self._min_pairs = min_pairs
+        self._withdrawn = withdrawn
+        self._clock = clock
+        self._advisor = Advisor(backend)
+        self._estimator = estimator
+
+    def plan(self, request: JobRequest, *, retry_of: TrainingJob | None = None) -> DryRun:
+        """The dry run of `create` and the launch after it; stores nothing. Raises what they would."""
+        predecessor = followed(self._store, chosen_predecessor(self._store, request, retry_of=retry_of))
+        with self._source.open(request.training_sheet_id) as opened:
+            self._resolved(request, None)  # what cannot be is told before any pair is judged
+            with split_of(
+                opened,
+                self._policy,
+                request,
+                min_pairs=self._min_pairs,
+                predecessor=predecessor,
+                withdrawn=self._withdrawn(opened.sheet.id),
+            ) as found:
+                summary = found.taken.summary
+                plan = self._resolved(request, summary if summary.total <= COUNTED_AT_ONCE else None)
+                rehearsal = found.rehearsal(self._backend, plan)
+                answers = found.answers()
+            report = found.split.report
+            self._advisor.remember(
+                opened.digest,
+                plan.base_model,
+                Measured(
+                    lengths=rehearsal.lengths if rehearsal else None,
+                    unknown_tokens=rehearsal.unknown_tokens if rehearsal else None,
+                    answers=answers,
+                ),
+            )
+            facts = self._advisor.facts(
+                plan, sheet_digest=opened.digest, train_pairs=report.train, validation_pairs=report.validation
+            )
+            return dry_run(
+                opened,
+                summary,
+                report,
+                plan,
+                advice=self._advisor.advise(facts),
+                estimate=self._estimator.estimate(facts, opened.sheet.id),
+                rehearsal=rehearsal,
+                fresh=self._dropped(request),
+            )
+
+    def create(
+        self,
+        request: JobRequest,
+        *,
+        created_by: str,
+        retry_of: TrainingJob | None = None,
+        also: Also | None = None,
+    ) -> TrainingJob:
+        """Store a new job as `pending` with its first event and what `also` writes.
+
+        Raises `InvalidRequest`, `NotFound` for an unknown training sheet, and `SheetUnreadable`.
+        """
+        with self._source.open(request.training_sheet_id) as opened:
+            sheet, digest, summary = opened.sheet, opened.digest, self._counted(opened)
+        plan = self._resolved(request, summary)
+        train_pairs = _train_pairs(request, summary)
+        validation_pairs = None if train_pairs is None or summary is None else summary.eligible - train_pairs
+        facts = self._advisor.facts(
+            plan, sheet_digest=digest, train_pairs=train_pairs, validation_pairs=validation_pairs
+        )
+        given = {
+            ADVICE: self._advisor.advise(facts).model_dump(mode="json"),
+            ESTIMATE: self._estimator.estimate(facts, sheet.id).model_dump(mode="json"),
+            MACHINE: facts.model.machine,
+        }
+        predecessor = chosen_predecessor(self._store, request, retry_of=retry_of)
+        now = self._clock()
+        job = TrainingJob(
+            id=new_job_id(now),
+            status=JobStatus.PENDING,
+            backend=self._backend.name,
+            created_by=created_by,
+            retry_of=None if retry_of is None else retry_of.id,
+            attempt=1 if retry_of is None else retry_of.attempt + 1,
+            created_at=now,
+            updated_at=now,
+            note=request.note,
+            tags=tuple(request.tags),
+            request=ResolvedRequest(
+                training_sheet_id=sheet.id,
+                training_sheet_name=sheet.name,
+                model_name=request.model_name,
+                base_model=plan.base_model,
+                base_model_revision=self._backend.revision(plan.base_model),
+                requested_config=request.training_config.model_dump(exclude_unset=True),
+                training_config=plan.config.model_dump(),
+                train_val_split=request.train_val_split,
+                split_seed=request.split_seed or sheet.id,
+                split_predecessor=predecessor,
+                fresh_split=request.fresh_split,
+                register_to_uc=request.register_to_uc,
+                uc_catalog=request.uc_catalog or plan.uc_catalog,
+                uc_schema=request.uc_schema or plan.uc_schema,
+            ),
+            data=TrainingData()
+            if summary is None
+            else TrainingData(
+                total_pairs=summary.total,
+                eligible_pairs=summary.eligible,
+                excluded_counts={str(reason): count for reason, count in summary.excluded.items()},
+            ),
+        )
+        message = "Created." if retry_of is None else f"Created as a retry of {retry_of.id}."
+        if predecessor is not None:
+            message += f" It keeps the split of {predecessor}."
+        elif dropped := self._dropped(request):
+            message += f" {fresh_split_warning(dropped)}"
+        return self._store.create(job, message=message, data=given, also=also)
+
+    def _dropped(self, request: JobRequest) -> str | None:
+        """The job whose split is not kept, because a fresh one is asked for."""
+        if not request.fresh_split:
+            return None
+        return last_succeeded(self._store, request.training_sheet_id, request.model_name)
+
+    def _counted(self, opened: OpenSheet) -> ExportSummary | None:
+        with opened.engine.fetch(opened.pairs.aggregate(pairs=opened.pairs.count())) as counted:
+            small = counted.to_pyarrow()["pairs"][0].as_py() <= COUNTED_AT_ONCE
+        if not small:
+            return None
+        return export_summary(opened, self._policy, withdrawn=self._withdrawn(opened.sheet.id))
+
+    def _resolved(self, request: JobRequest, summary: ExportSummary | None) -> Plan:
+        return self._backend.plan(
+            request.base_model, request.training_config, train_pairs=_train_pairs(request, summary)
+        )
+
+
+def _train_pairs(request: JobRequest, summary: ExportSummary | None) -> int | None:
+    """How many pairs are trained on, about: the split is made later. None where they were not counted."""
+    return None if summary is None else round(summary.eligible * request.train_val_split)
