@@ -165,7 +165,7 @@ def _place(chance: random.Random, text: str) -> int:
     """Somewhere outside of the number."""
     digits = [at for at, character in enumerate(text) if character.isdigit()]
     start, end = (digits[0], digits[-1] + 1) if digits else (0, 0)
-    places = [*range(start + 1), *range(end, len(text) + 1)]
+    places: list[int] = [*range(start + 1), *range(end, len(text) + 1)]
     return places[chance.randrange(len(places))]
 
 
