@@ -1,8 +1,13 @@
-"""Mutate training sheets for as long as you like: `python scripts/fuzz_sheets.py --state DIR --files 100000`.
+"""Try made-up training sheets for as long as you like: `python scripts/fuzz_sheets.py files --state DIR`.
 
-Each file is made by the seed and its number, read and imported by the library in a warm process, and judged by other
-readers. Printed are tracebacks, wrong acceptances, hangs and deaths of the process, with the numbers that show them
-again (`--only NUMBER`). Stopped at any time, it goes on where it was when started again with the same directory.
+`files` are heads, JSONL, CSV and Parquet files, mutated: each is read and imported by the library and judged by other
+readers. `verdicts` are sheets of related pairs, many judged, split and written by one statement; `datasets` the same
+one by one by the whole public way, from the files of a sheet to a dataset that is read back; both are judged by the
+rules in plain Python.
+
+Each is made by the seed and its number, in a warm process. Printed are tracebacks, whatever is wrong, hangs and deaths
+of the process, with the numbers that show them again (`--only NUMBER`). Stopped at any time, it goes on where it was
+when started again with the same directory.
 """
 
 from __future__ import annotations
@@ -16,11 +21,15 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from training_pipeline.infra.files import replace_file
+from training_pipeline.testing import dataset_oracle
 from training_pipeline.testing.mutated_sheets import KINDS, mutated_sheet
 from training_pipeline.testing.sheet_oracle import judge
 
@@ -30,55 +39,91 @@ WARM_FOR = 2000
 MEMORY = 6 * 2**30
 
 
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is tried: `judged` says what is wrong with the one of a seed and a number, in an empty directory."""
+
+    judged: Callable[[int, int, Path], list[str]]
+    #: How many in all, and how many of them have one number.
+    count: int
+    together: int = 1
+    #: What findings of a number are counted under.
+    group: Callable[[int], str] = lambda _: "sheet"
+
+
+WHAT: Final = {
+    "files": Kind(
+        lambda seed, number, directory: judge(mutated_sheet(seed, number), directory),
+        100_000,
+        group=lambda number: KINDS[number % len(KINDS)],
+    ),
+    "verdicts": Kind(dataset_oracle.together, 100_000, dataset_oracle.TOGETHER),
+    "datasets": Kind(dataset_oracle.alone, 10_000),
+}
+
+
 def main() -> int:
     """Work through the numbers and print what was found; 1 if anything was."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=WHAT)
     parser.add_argument("--state", type=Path, help="directory that keeps what was done and found")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--files", type=int, default=100_000, help="how many in all, with those done before")
+    parser.add_argument("--count", type=int, help="how many in all, with those done before")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long; start again to go on")
-    parser.add_argument("--only", type=int, help="judge this number alone, in this process")
+    parser.add_argument("--only", type=int, help="try this number alone, in this process")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.worker is not None:
-        work(asked.seed, asked.worker)
+        work(asked.what, asked.seed, asked.worker)
         return 0
     if asked.only is not None:
-        found = judged(asked.seed, asked.only)
+        found = judged(asked.what, asked.seed, asked.only)
         print("\n".join(found) or "nothing")
         return bool(found)
     if asked.state is None:
         parser.error("--state is missing")
     asked.state.mkdir(parents=True, exist_ok=True)
-    return run(asked.state, asked.seed, asked.files, asked.seconds)
+    return run(asked.what, asked.state, asked.seed, asked.count or WHAT[asked.what].count, asked.seconds)
 
 
-def run(state: Path, seed: int, files: int, seconds: float) -> int:
-    """Have the numbers judged from where the state stands; returns 1 if anything was found so far."""
-    file = state / f"seed-{seed}.json"
-    known: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"done": 0, "seconds": 0.0, "found": []}
-    started, before = time.monotonic(), known["seconds"]
-    while known["done"] < files and time.monotonic() - started < seconds:
-        until = min(files, known["done"] + WARM_FOR)
-        worker(seed, known, until, started + seconds, lambda: keep(file, known, before + time.monotonic() - started))
-    keep(file, known, before + time.monotonic() - started)
-    kinds = Counter((KINDS[number % len(KINDS)], finding) for number, finding in known["found"])
-    example = {(KINDS[number % len(KINDS)], finding): number for number, finding in reversed(known["found"])}
-    print(f"{known['done']:,} files in {known['seconds']:,.0f} s (seed {seed}): {len(known['found'])} findings")
-    for (kind, finding), times in kinds.most_common():
-        print(f"  {times} x {kind}: {finding} (--seed {seed} --only {example[kind, finding]})")
+def run(what: str, state: Path, seed: int, count: int, seconds: float) -> int:
+    """Have the numbers tried from where the state stands; returns 1 if anything was found so far."""
+    kind, file = WHAT[what], state / f"{what}-seed-{seed}.json"
+    known: dict[str, Any] = {"done": 0, "seconds": 0.0, "processor": 0.0, "found": []}
+    if file.exists():
+        known = json.loads(file.read_text())
+    numbers = -(-count // kind.together)
+    started, before, processor = time.monotonic(), known["seconds"], known["processor"]
+
+    def keep() -> None:
+        known["seconds"] = before + time.monotonic() - started
+        replace_file(file, json.dumps(known).encode())
+
+    while known["done"] < numbers and time.monotonic() - started < seconds:
+        until = min(numbers, known["done"] + max(WARM_FOR // kind.together, 100))
+        worker(what, seed, known, until, started + seconds, keep)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        known["processor"] = processor + used.ru_utime + used.ru_stime
+        keep()
+    report(what, seed, known)
     return bool(known["found"])
 
 
-def keep(file: Path, known: dict[str, Any], seconds: float) -> None:
-    """Write down what is done and found."""
-    known["seconds"] = seconds
-    replace_file(file, json.dumps(known).encode())
+def report(what: str, seed: int, known: dict[str, Any]) -> None:
+    """Print what was done and found so far."""
+    kind = WHAT[what]
+    tried = known["done"] * kind.together
+    print(f"{tried:,} {what} in {known['seconds']:,.0f} s, {known['processor']:,.0f} s of processor time (seed {seed})")
+    print(f"{len(known['found'])} findings")
+    kinds = Counter((kind.group(number), finding) for number, finding in known["found"])
+    example = {(kind.group(number), finding): number for number, finding in reversed(known["found"])}
+    for (group, finding), times in kinds.most_common():
+        print(f"  {times} x {group}: {finding} ({what} --seed {seed} --only {example[group, finding]})")
 
 
-def worker(seed: int, known: dict[str, Any], until: int, ends: float, keep: Any) -> None:
+def worker(what: str, seed: int, known: dict[str, Any], until: int, ends: float, keep: Callable[[], None]) -> None:
     """Have one warm process judge the next numbers; where it dies or hangs, that is found of the number it was at."""
-    command = [sys.executable, __file__, "--seed", str(seed), "--worker", str(known["done"])]
+    command = [sys.executable, __file__, what, "--seed", str(seed), "--worker", str(known["done"])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1)
     assert process.stdout is not None
     selector = selectors.DefaultSelector()
@@ -95,7 +140,7 @@ def worker(seed: int, known: dict[str, Any], until: int, ends: float, keep: Any)
                 known["found"].append([known["done"], ending])
                 known["done"] += 1
                 break
-            if known["done"] % 50 == 0:
+            if known["done"] * WHAT[what].together % 50 == 0:
                 keep()
     finally:
         process.kill()
@@ -104,19 +149,23 @@ def worker(seed: int, known: dict[str, Any], until: int, ends: float, keep: Any)
         selector.close()
 
 
-def work(seed: int, number: int) -> None:
-    """Judge one number after the other and tell each on a line, until the reader has gone."""
+def work(what: str, seed: int, number: int) -> None:
+    """Try one number after the other and tell each on a line, until the reader has gone."""
     logging.disable(logging.WARNING)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     while True:
-        print(json.dumps({"number": number, "found": judged(seed, number)}), flush=True)
+        print(json.dumps({"number": number, "found": judged(what, seed, number)}), flush=True)
         number += 1
 
 
-def judged(seed: int, number: int) -> list[str]:
-    """What is wrong with what the library makes of the sheet with this number."""
+def judged(what: str, seed: int, number: int) -> list[str]:
+    """What is wrong with what the library makes of the one with this number."""
     with tempfile.TemporaryDirectory(prefix="fuzz-sheets-") as directory:
-        return judge(mutated_sheet(seed, number), Path(directory))
+        try:
+            return WHAT[what].judged(seed, number, Path(directory))
+        except Exception as error:  # noqa: BLE001 - whatever it raises, it is a finding
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            return [f"traceback {type(error).__name__} in {Path(last.filename).name}:{last.lineno}"]
 
 
 if __name__ == "__main__":

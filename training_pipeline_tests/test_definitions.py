@@ -117,7 +117,8 @@ assert not (found := {heavy} & set(sys.modules)), found
 
 def test_loading_is_quick_and_brings_no_heavy_library() -> None:
     libraries = "import dagster, ibis, duckdb, pydantic_settings, sqlalchemy.dialects.postgresql"
-    assert processor_seconds(LOADS.format(heavy=HEAVY)) < 1.8 * processor_seconds(libraries)
+    least = [min(processor_seconds(code) for _ in range(2)) for code in (LOADS.format(heavy=HEAVY), libraries)]
+    assert least[0] < 1.8 * least[1]
 
 
 def test_nor_do_the_rest_api_and_the_commands() -> None:

@@ -38,6 +38,7 @@ OF_THE_WHOLE: Final = {
     "crashes/test_interrupted.py",
     "crashes/test_killed.py",
     "databricks/test_bundle.py",
+    "datasets/test_fuzz.py",
     "settings/test_settings.py",
     "sft/test_families.py",
     "sheets/test_fuzz.py",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from typing import Final
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Final
 
 from training_pipeline.app.alerting import Alerting
 from training_pipeline.app.backend import backend_of, endpoints_of, retention_of, tracking_of
@@ -66,7 +66,9 @@ from training_pipeline.tuning.advance import Advance
 from training_pipeline.tuning.objective import Objectives
 from training_pipeline.tuning.scoring import Scoring
 from training_pipeline.tuning.studies import Studies
-from training_pipeline.uploads.imports import SheetImports
+
+if TYPE_CHECKING:
+    from training_pipeline.uploads.imports import SheetImports
 
 #: So long the poll of jobs waits for a warehouse that says what was billed.
 _BILLING_SECONDS: Final = 20.0
@@ -84,7 +86,6 @@ class Services:
     tracking: RunTracking
     store: JobStore
     tokens: ApiTokens
-    imports: SheetImports
     sheet_rows: SheetRows
     sheet_edits: SheetEdits
     sheet_findings: SheetFindings
@@ -119,6 +120,11 @@ class Services:
     actual_costs: ActualCosts | None
     #: Null where nothing is removed from a volume.
     retention: Retention | None
+
+    @cached_property
+    def imports(self) -> SheetImports:
+        """What makes training sheets of uploads. Few need it, and it brings readers of every format."""
+        return imports_of(self.settings)
 
 
 def assemble(
@@ -192,7 +198,6 @@ def assemble(
         tracking=tracking,
         store=store,
         tokens=ApiTokens(store),
-        imports=imports_of(settings),
         sheet_rows=SheetRows(settings.sheet_rows, policy),
         sheet_edits=SheetEdits(EditLog(store), settings.sheets if settings.sheet_source == "files" else None),
         sheet_findings=SheetFindings(settings.sheet_findings, policy),

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import psutil
 
 from training_pipeline.backends.asking import AskLimits
 from training_pipeline.settings import Settings
-from training_pipeline.uploads.imports import SheetImports
-from training_pipeline.uploads.limits import UploadLimits
-from training_pipeline.uploads.staging import Uploads
+
+if TYPE_CHECKING:
+    from training_pipeline.uploads.imports import SheetImports
 
 
 def imports_of(settings: Settings) -> SheetImports:
     """What makes training sheets of uploads. Reads and writes nothing yet."""
+    # Readers of every format, which no run, sensor or other command needs.
+    from training_pipeline.uploads.imports import SheetImports
+    from training_pipeline.uploads.limits import UploadLimits
+    from training_pipeline.uploads.staging import Uploads
+
     limits = UploadLimits(
         bytes=settings.upload_max_bytes,
         unpacked_bytes=settings.upload_max_unpacked_bytes,

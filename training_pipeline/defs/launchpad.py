@@ -7,6 +7,7 @@ the service that the REST API uses. Every field has a default that can be seen, 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 import dagster as dg
@@ -39,7 +40,7 @@ def form(model: type[BaseModel], *, left_out: Collection[str] = (), changes: boo
 
     With `changes` every one of them is "unchanged" by default.
     """
-    schema = model.model_json_schema()
+    schema = _schema(model)
     required = schema.get("required", ())
     return {
         name: _changed(name, field) if changes else _field(name, field, required=name in required)
@@ -60,6 +61,11 @@ def stated(config: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
 def changed(config: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a form of changes without those left unchanged."""
     return {name: value for name, value in config.items() if value != UNCHANGED}
+
+
+@cache
+def _schema(model: type[BaseModel]) -> Mapping[str, Any]:
+    return model.model_json_schema()
 
 
 def _field(name: str, schema: Mapping[str, Any], *, required: bool) -> dg.Field:

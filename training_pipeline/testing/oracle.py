@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
+from functools import lru_cache
+from itertools import combinations
 from typing import Any
 
 Row = dict[str, Any]
@@ -86,6 +88,7 @@ def _composed(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=10_000)
 def loose(text: str | None) -> str:
     """The text as questions and examples are compared."""
     seen = text or ""
@@ -151,7 +154,8 @@ def shown(row: Row) -> set[tuple[Turn, ...]]:
 
 def copied(row: Row) -> str:
     """What makes a row a copy."""
-    return repr([(m.get("role"), strict(m.get("content")), m.get("tool_calls")) for m in row["messages"]])
+    said = [(m.get("role"), strict(m.get("content")), m.get("tool_calls")) for m in row["messages"]]
+    return repr((row.get("tools"), said))
 
 
 def valid(row: Row, pair_ids: list[str | None]) -> bool:
@@ -261,8 +265,35 @@ def judge(rows: list[Row], tags: list[str], items: int) -> list[tuple[str | None
     return [(reason, reason is None and validates) for reason, validates in zip(reasons, may_validate, strict=True)]
 
 
-def ties(rows: list[Row], included: list[Row], items: int) -> list[set[str]]:
-    """Groups of pair ids that must fall on one side, by joining whatever shares a key until nothing changes."""
+def asked_text(row: Row) -> str:
+    """What is asked before the last answer, as nearly equal questions are compared."""
+    messages = row["messages"][:-1] if row["messages"][-1].get("role") == "assistant" else row["messages"]
+    return "".join(loose(message.get("content")) for message in messages if message.get("role") != "system")
+
+
+def near(included: list[Row], instructions: set[tuple[Turn, ...]], similarity: float) -> list[set[str]]:
+    """Pairs of pair ids with nearly equal questions, by comparing each question with each."""
+    texts = {row["pair_id"]: asked_text(row) for row in included if not set(questions(row)[0]) <= instructions}
+    pieces = {text: {text[at : at + 5] for at in range(max(len(text) - 4, 1))} for text in texts.values() if text}
+    many = Counter(piece for of in pieces.values() for piece in of)
+    template = {piece for piece, times in many.items() if times >= 20 and times > len(pieces) / 2}
+    alike = defaultdict(list)
+    for pair_id, text in texts.items():
+        if text and pieces[text] - template:
+            alike[" ".join("".join(c if c.isdecimal() else " " for c in text).split())].append(pair_id)
+    return [
+        {one, other}
+        for ids in alike.values()
+        for one, other in combinations(ids, 2)
+        for first, second in [(pieces[texts[one]] - template, pieces[texts[other]] - template)]
+        if len(first & second) / len(first | second) >= similarity
+    ]
+
+
+def ties(rows: list[Row], included: list[Row], items: int, similarity: float = 0) -> list[set[str]]:
+    """Groups of pair ids that must fall on one side, by joining whatever shares a key until nothing changes; with a
+    `similarity`, nearly equal questions as well.
+    """
     instructions = put_to_many(rows, items)
     outright = {asked for row in rows for asked in questions(row)[0]}
     shared = defaultdict(set)
@@ -273,7 +304,7 @@ def ties(rows: list[Row], included: list[Row], items: int) -> list[set[str]]:
         for asked in {*questions(row)[0], *(outright & set(questions(row)[1]))} - instructions:
             shared["question", asked].add(row["pair_id"])
     groups: list[set[str]] = []
-    for group in shared.values():
+    for group in [*shared.values(), *(near(included, instructions, similarity) if similarity else ())]:
         joined = [other for other in groups if other & group]
         groups = [other for other in groups if not other & group] + [group.union(*joined)]
     return groups

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import ibis
 import ibis.expr.types as ir
@@ -65,16 +65,28 @@ def _of(*values: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from(values)
 
 
-_uses = st.one_of(
-    _of(
-        ["training", "validation"], [" Training\n", "VALIDATION"], ["training"], ["evaluation", "few_shot"], ["testing"]
-    ),
-    _of(None, [], ["training", "train"], ["evaluation", None], ["training,validation"]),
+_USES: Final[tuple[Any, ...]] = (
+    *(["training", "validation"], [" Training\n", "VALIDATION"], ["training"], ["evaluation", "few_shot"], ["testing"]),
+    *(None, [], ["training", "train"], ["evaluation", None], ["training,validation"]),
 )
-_prohibited = st.one_of(
-    _of([], ["training"], ["Validation "], ["evaluation"], ["few_shot"], [" TRAINING", "testing"]),
-    _of(None, ["nonsense"], ["training,x"], [""], [None]),
+_PROHIBITED: Final[tuple[Any, ...]] = (
+    *([], ["training"], ["Validation "], ["evaluation"], ["few_shot"], [" TRAINING", "testing"]),
+    *(None, ["nonsense"], ["training,x"], [""], [None]),
 )
+_CLASSES: Final = ("restricted", "Public ", None, "", "secret")
+#: What a column may hold that is odd in one way or another, or just rare.
+ODD: Final[dict[str, tuple[Any, ...]]] = {
+    "tools": ('[{"name":"look"}]', '[{"name":"look","parameters":{"Ä":null}},{"name":"}"}]', ""),
+    "status": ("approved", " Edited", "rejected", "flagged", None, "", "pending", "done"),
+    "allowed_uses": _USES,
+    "prohibited_uses": _PROHIBITED,
+    "usage_reason": ("PHI", " "),
+    "data_classification": _CLASSES,
+    "label_allowed_uses": _USES,
+    "label_prohibited_uses": _PROHIBITED,
+    "label_data_classification": _CLASSES,
+    "label_usage_reason": ("label says so",),
+}
 _question = _of("What is it?", "what  IS\u3000it ?", "What is\x1fit?", "Why?", "Wo ist Ärger?", "wo ist\närger?")
 _answer = st.one_of(_of("An invoice.", "A valve."), _of("", " \u2003", None))
 _message = st.one_of(
@@ -94,21 +106,11 @@ _message = st.one_of(
         {"role": None, "content": "Who?"},
     ),
 )
-_class = st.one_of(_of("restricted", "Public "), _of(None, "", "secret"))
 _odd: dict[str, st.SearchStrategy[Any]] = {
     "pair_id": _of(None, "", " \u3000", "p-01", "p-02"),
     "messages": st.one_of(st.lists(_message, max_size=4), st.none()),
-    "tools": _of('[{"name":"look"}]', '[{"name":"look","parameters":{"Ä":null}},{"name":"}"}]', ""),
     "item_ref": _of(" item-1 ", None, " ", "\u2003"),
-    "status": st.one_of(_of("approved", " Edited", "rejected", "flagged"), _of(None, "", "pending", "done")),
-    "allowed_uses": _uses,
-    "prohibited_uses": _prohibited,
-    "usage_reason": _of("PHI", " "),
-    "data_classification": _class,
-    "label_allowed_uses": _uses,
-    "label_prohibited_uses": _prohibited,
-    "label_data_classification": _class,
-    "label_usage_reason": _of("label says so"),
+    **{name: _of(*values) for name, values in ODD.items()},
 }
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import traceback
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from training_pipeline.sheets.importing.request import ImportRequest
 from training_pipeline.testing.mutated_sheets import SECRET, MutatedSheet
 
 _WORDS: Final = ("allowed_uses", "prohibited_uses")
+#: What stands around words and means nothing: every blank that is none of ASCII's controls.
+_BLANKS: Final = "".join(character for character in map(chr, range(0x3001)) if unicodedata.category(character) == "Zs")
 #: Stands for a value that Python cannot hold.
 _BEYOND: Final = object()
 #: Stands for a text that other readers may write in another way.
@@ -135,10 +138,12 @@ def _head_findings(head: Head, content: bytes) -> Iterator[str]:
 def _row_findings(made: MutatedSheet, head: Head, rows: list[Row]) -> Iterator[str]:
     read = {".jsonl": _jsonl, ".csv": _csv, ".parquet": _parquet}[made.suffix]
     try:
-        expected = [_pair(row, head) for row in read(made.pairs, head)]
+        read_afresh = list(read(made.pairs, head))
     except _Wrong as error:
         yield f"open: accepted, though {error}"
         return
+    columns = {name for row in read_afresh for name in row}
+    expected = [_pair(row, head, columns) for row in read_afresh]
     for row in rows:
         if row.get("messages") is not None:
             row["messages"] = [message and _plain(message) for message in row["messages"]]
@@ -155,8 +160,9 @@ def _sorted(name: str, rows: list[Row], by_id: bool) -> list[str]:
     return sorted(json.dumps([row["pair_id"] if by_id else None, row[name]], default=repr) for row in rows)
 
 
-def _pair(row: Mapping[str, Any], head: Head) -> Row:
-    filled = {**head.defaults.stated(), **{name: value for name, value in row.items() if value is not None}}
+def _pair(row: Mapping[str, Any], head: Head, columns: set[str]) -> Row:
+    """The pair: a default fills a column that no row has, and nothing else."""
+    filled = {**{name: value for name, value in head.defaults.stated().items() if name not in columns}, **row}
     pair: Row = {name: _text(filled.get(name)) for name in _TEXTS}
     for name in _WORDS:
         words = filled.get(name)
@@ -231,13 +237,14 @@ def _words(text: str, separator: str) -> object:
             return json.loads(text)
         except ValueError:
             return text
-    words = [word.strip(" ") for word in text.split(separator)]
+    words = [word.strip(_BLANKS) for word in text.split(separator)]
     return [word for word in words if word] or text
 
 
-def _parquet(content: bytes, _: Head) -> Iterator[Row]:
+def _parquet(content: bytes, head: Head) -> Iterator[Row]:
     try:
-        table = pq.read_table(io.BytesIO(content))
+        names = pq.read_schema(io.BytesIO(content)).names
+        table = pq.read_table(io.BytesIO(content), columns=[name for name in names if name not in head.ignored_columns])
     except Exception as error:  # noqa: BLE001 - whatever it raises, Arrow cannot read it
         raise _Wrong(f"Arrow cannot read it: {type(error).__name__}") from None
     columns: Row = {}

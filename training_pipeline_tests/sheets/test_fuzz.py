@@ -1,4 +1,4 @@
-"""A slice of `scripts/fuzz_sheets.py`, which says what is done with each file: no tracebacks, no wrong acceptances."""
+"""A slice of `scripts/fuzz_sheets.py files`, which says what is done with each: no tracebacks, no wrong acceptances."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_mutated_sheets(tmp_path: Path, part: int) -> None:
         directory.mkdir()
         if findings := judge(mutated_sheet(SEED, number), directory):
             found[number] = findings
-    assert not found, f"scripts/fuzz_sheets.py --seed {SEED} --only {min(found)} shows the first again"
+    assert not found, f"scripts/fuzz_sheets.py files --seed {SEED} --only {min(found)} shows the first again"
 
 
 def test_a_number_makes_the_same_sheet_and_numbers_take_turns() -> None:
@@ -56,6 +56,12 @@ def test_the_oracle_finds_what_is_made_of_a_sound_sheet(
     monkeypatch.setattr(source, "select_pairs", lambda raw, head: spoil(select_pairs(raw, head)))
     found = judge(MutatedSheet("jsonl", HEAD.encode(), ".jsonl", SOUND), tmp_path)
     assert [finding for finding in found if expected in finding], found
+
+
+def test_the_oracle_knows_that_a_default_fills_no_gap_of_a_column_that_is_there(tmp_path: Path) -> None:
+    nulls = SOUND.replace(b'"allowed_uses": []', b'"allowed_uses": null, "prohibited_uses": []')
+    head = HEAD + "defaults: {allowed_uses: [training], data_classification: internal}\n"
+    assert judge(MutatedSheet("jsonl", head.encode(), ".jsonl", nulls), tmp_path) == []
 
 
 def test_the_oracle_finds_tracebacks_and_texts_of_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

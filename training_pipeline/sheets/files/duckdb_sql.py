@@ -69,8 +69,13 @@ CREATE TEMP MACRO messages_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]
 """
 
 
-#: What the engine takes for a number and JSON does not, where it may be one: a text may look the same.
-_NO_NUMBER: Final = r"(?i)[:\[,]\s*-?(nan|inf(inity)?)\s*[,\]}]"
+#: What the engine takes for JSON and JSON does not, where it may be that, for a text may look the same: NaN, Infinity,
+#: and a comma after the last element.
+_NO_JSON: Final = r"(?i)[:\[,]\s*-?(nan|inf(inity)?)\s*[,\]}]|,\s*[\]}]"
+#: A line that may be nested deeper than Python reads it; worked out only where it has so many brackets.
+_TOO_DEEP: Final = """
+CASE WHEN length(line) - length(translate(line, '[{', '')) > 900 THEN depth_of(brackets(line)) > 900 ELSE FALSE END
+"""
 _CSV_BATCH: Final = 10_000
 
 
@@ -177,9 +182,9 @@ def identifier(name: str) -> str:
 
 def _inspect_jsonl(connection: duckdb.DuckDBPyConnection, data: Path, head: Head) -> RawFile:
     lines = connection.execute(
-        "SELECT json_type(json), json_keys(json), regexp_matches(json::VARCHAR, ?) FROM read_ndjson_objects(?) "
-        "GROUP BY ALL",
-        [_NO_NUMBER, _pattern(data)],
+        f"SELECT json_type(json), json_keys(json), regexp_matches(line, ?) OR {_TOO_DEEP} "  # noqa: S608 - our own
+        "FROM (SELECT json, json::VARCHAR AS line FROM read_ndjson_objects(?)) GROUP BY ALL",
+        [_NO_JSON, _pattern(data)],
     ).fetchall()
     names = list(dict.fromkeys(key for _, keys, _ in lines for key in keys))
     with data.open("rb") as file:

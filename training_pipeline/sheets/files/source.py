@@ -153,9 +153,9 @@ class FileTrainingSheets:
     def _pairs(self, connection: ibis.BaseBackend, files: SheetFiles) -> ir.Table:
         """The pairs, which are read from the file when they are asked for."""
         try:
+            connection.con.execute(MACROS)
             raw = inspect(connection.con, files.data, files.head)
             _refuse(raw, files)
-            connection.con.execute(MACROS)
             connection.con.execute(f"CREATE TEMP VIEW pairs AS {select_pairs(raw, files.head)}")
             return connection.table("pairs").select(*PAIR_SCHEMA)
         except PipelineError:

@@ -173,14 +173,27 @@ def test_memory_that_ran_out_stays_that_row_by_row(
         list(read_rows(data, sheets.files("s").head))
 
 
-@pytest.mark.parametrize("word", ["NaN", "-Infinity", "nan", "[1, inf]", '{"a":NaN}'])
-def test_what_engines_take_for_a_number(put: Put, sheets: FileTrainingSheets, word: str) -> None:
+@pytest.mark.parametrize("word", ["NaN", "-Infinity", "nan", "[1, inf]", '{"a":NaN}', "[1,]", '{"a": [2] ,\t}', '"b",'])
+def test_what_engines_take_for_json(put: Put, sheets: FileTrainingSheets, word: str) -> None:
     put(f'{json.dumps(ROW)}\n{json.dumps(ROW | {"pair_id": "p2"})[:-1]}, "usage_reason": {word}}}\n')
     assert "line 2: is not JSON" in refusal(sheets)
 
 
-@pytest.mark.parametrize("text", ["so, nan, it is", ": NaN]", "[inf]"])
-def test_a_text_that_looks_like_such_a_number_is_a_text(put: Put, sheets: FileTrainingSheets, text: str) -> None:
+@pytest.mark.parametrize("deep", ["[" * 1500 + "]" * 1500, '{"a":[' * 700 + "]}" * 700])
+def test_what_is_nested_deeper_than_check_reads(put: Put, sheets: FileTrainingSheets, deep: str) -> None:
+    data = put(f'{json.dumps(ROW)}\n{json.dumps(ROW | {"pair_id": "p2"})[:-1]}, "usage_reason": {deep}}}\n')
+    assert "line 2: is not JSON that can be read: nested too deeply" in refusal(sheets)
+    assert check(data, sheets.files("s").head).errors == 1
+
+
+def test_a_text_of_many_brackets_is_a_text(put: Put, sheets: FileTrainingSheets) -> None:
+    put([ROW | {"usage_reason": "[{" * 2000}])
+    with sheets.open("s") as opened:
+        assert opened.pairs.usage_reason.to_pyarrow().to_pylist() == ["[{" * 2000]
+
+
+@pytest.mark.parametrize("text", ["so, nan, it is", ": NaN]", "[inf]", "[1,]", "{a, }"])
+def test_a_text_that_looks_like_such_json_is_a_text(put: Put, sheets: FileTrainingSheets, text: str) -> None:
     put([ROW | {"usage_reason": text}])
     with sheets.open("s") as opened:
         assert opened.pairs.usage_reason.to_pyarrow().to_pylist() == [text]

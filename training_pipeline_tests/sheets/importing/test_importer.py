@@ -328,6 +328,7 @@ def test_what_is_no_sheet_is_replaced_or_refused(run: Import, tmp_path: Path, ki
     [
         (pa.table({"question": [b"q"], "answer": ["a"]}), "row 1, question: is bytes; expected text"),
         (pa.table({"question": ["q"], "answer": [[{"role": "x"}]]}), "row 1, answer: is a list; expected text"),
+        (pa.table({"question": ["q"], "answer": [float("nan")]}), "row 1, answer: is null; expected text"),
         ("question,answer\nq,\n", "line 2, answer: is null; expected text"),
     ],
 )
