@@ -166,7 +166,7 @@ def test_a_backfill_of_a_finished_job_never_submits_again_and_says_what_to_do(sy
     said = failures[0].description or ""
     assert f"Training job {job.id} has ended (succeeded)" in said
     assert "retry_training_job" in said
-    directory = system.services.backend._directory(job.id, 1)  # type: ignore[attr-defined]
+    directory = system.services.backend._runs.of(job.id, 1)  # type: ignore[attr-defined]
     assert len(starts(directory)) == 1
     assert system.job(job.id) == job
 

@@ -172,7 +172,7 @@ class RunningSystem:
     def release(self, job_id: str) -> None:
         """Let the stand-in go on to its end, once it runs, that `hold_after_step` holds."""
         self.until(job_id, lambda job: job.started_at is not None, "the training")
-        (self.services.backend._directory(job_id, 1).path / "stand_in_go").touch()  # type: ignore[attr-defined]
+        (self.services.backend._runs.of(job_id, 1).path / "stand_in_go").touch()  # type: ignore[attr-defined]
 
     def story(self, job_id: str) -> str:
         """The job's events, for the message of a failed test."""
@@ -207,7 +207,7 @@ class RunningSystem:
         self.release(job_id)
         job = self.until(job_id, lambda job: job.finalize.done_at is not None, "the success", seconds=240)
         assert job.status is JobStatus.SUCCEEDED, self.story(job_id)
-        run = self.services.backend._directory(job.id, job.attempt)  # type: ignore[attr-defined]
+        run = self.services.backend._runs.of(job.id, job.attempt)  # type: ignore[attr-defined]
         begun = starts(run)
         assert not (run.path / "stand_in_overlap").exists()
         if trainer_starts is not None:

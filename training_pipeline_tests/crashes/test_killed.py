@@ -45,7 +45,7 @@ def test_processes_of_a_job_and_the_database_are_killed_while_it_runs(system: Ru
         system.until(
             job_id, lambda job: job.status == "running" and (job.progress.current_step or 0) > 0, "the training"
         )
-        os.kill(victim(system.services.backend._directory(job_id, 1)), signal.SIGKILL)  # type: ignore[attr-defined]
+        os.kill(victim(system.services.backend._runs.of(job_id, 1)), signal.SIGKILL)  # type: ignore[attr-defined]
     launching = system.create().id
     system.until(from_launchpad, lambda job: job.status == "running", "the training")
     system.until(launching, lambda job: job.data.dataset_digest is not None, "the dataset")

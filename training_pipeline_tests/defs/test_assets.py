@@ -259,7 +259,7 @@ def test_a_job_whose_launch_died_after_the_submit_is_taken_up_and_submitted_once
     assert finish(services, definitions, instance, job).success
     done = services.store.get(job.id)
     assert (done.status, done.data.train_pairs) == (JobStatus.SUCCEEDED, 32)
-    run = services.backend._directory(job.id, job.attempt)  # type: ignore[attr-defined]
+    run = services.backend._runs.of(job.id, job.attempt)  # type: ignore[attr-defined]
     assert len(starts(run)) == 1
     assert "Reattached" in " ".join(event.message for event in services.store.events(job.id)[0])
 

@@ -168,7 +168,7 @@ def test_a_pair_prohibited_while_its_job_is_queued_fails_the_job_and_nothing_is_
     assert details(now) == ("permission_withdrawn", ["p-0003"])
     assert "p-0003" in (now.error_message or "")
     assert now.started_at is None
-    assert starts(system.services.backend._directory(job.id, 1)) == []  # type: ignore[attr-defined]
+    assert starts(system.services.backend._runs.of(job.id, 1)) == []  # type: ignore[attr-defined]
     red = system.finished(now)
     assert not red.success
     assert alerts.of_job(now, system.services.retrainer.urls, now=now.created_at, pending=NEVER) is not None
@@ -256,7 +256,7 @@ def test_where_that_is_set_it_trains_on_with_one_warning_and_fails_at_finish(
         assert system.services.store.get(job.id).cancellation.requested_at is None
         assert system.happened(job).count("It trains on") == 1
         assert len(system.told(job, kind=Kind.PERMISSION)) == 1
-        (system.services.backend._directory(job.id, 1).path / "stand_in_go").touch()  # type: ignore[attr-defined]
+        (system.services.backend._runs.of(job.id, 1).path / "stand_in_go").touch()  # type: ignore[attr-defined]
         assert not finish(system.services, system.definitions, system.instance, job).success
         assert details(system.services.store.get(job.id))[0] == "permission_withdrawn"
 
