@@ -10,16 +10,21 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
 import uvicorn
 
 from training_pipeline.api.app import create_app
 from training_pipeline.app.container import Services
+from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.infra.database import Database
+from training_pipeline.infra.files import sha256
+from training_pipeline.models.versions import files
 from training_pipeline.settings import Settings
 from training_pipeline.testing.job_life import API, prepared
 from training_pipeline.testing.jobs import new_job
 from training_pipeline.testing.polling import until
+from training_pipeline.testing.version_here import write_files
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline_tests.api.routes.test_health import beat
 from training_pipeline_tests.api.test_openapi import DOCUMENT
@@ -32,6 +37,7 @@ IN_PATHS = {
     r"\{version\}": r"\d+",
     r"\{evaluation_id\}": r"ev-[\w-]+",
     r"\{number\}": r"\d+",
+    r"\{path\}": r"[\w./-]+",
 }
 TITLE = "## Who may do what"
 #: Of curl the status is printed instead of the body; the command is ours, and prints what it is asked for.
@@ -76,14 +82,20 @@ def run(script: str, settings: Settings, services: Services, **variables: str) -
     assert re.findall(r"^\d{3}$", shell.stdout, flags=re.MULTILINE) == expected, shell.stdout + shell.stderr
 
 
-def test_the_commands_of_the_page_answer_what_it_says(settings: Settings, default_services: Services) -> None:
+def test_the_commands_of_the_page_answer_what_it_says(
+    settings: Settings, default_services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     services = default_services
     beat(services, 1)
     request = {"training_sheet_id": "sheet-123", "model_name": "test-model"}
     job, done = (services.jobs.create(request, created_by="ada").id for _ in range(2))
     prepared(services, done)
-    lineage.set_model(services.store, done, version="1", files={})
-    revoked = Revoked(kind="label", value="label-1")
+    for status in (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.SUCCEEDED):
+        services.store.change(services.store.get(done), status, message="On its way.")
+    folder = write_files(tmp_path / "model", {"config.json": b"{}"})
+    lineage.set_model(services.store, done, version="1", files={"config.json": sha256(folder / "config.json")})
+    monkeypatch.setattr(files, "place", lambda *_: files.Place(folder, str(folder)))
+    revoked = Revoked(kind="label", value="label-none")
     revocation = services.revocations.revoke(revoked, reason="wrong", actor="grace").revocation.id
     run(scripts()[0], settings, services, JOB=job, DONE=done, REVOCATION=revocation)
 

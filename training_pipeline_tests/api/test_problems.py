@@ -147,7 +147,7 @@ def test_paths_and_methods_that_are_not_there(client: TestClient) -> None:
     refused = client.delete(JOBS)
     problem(refused, 405, "method_not_allowed")
     assert refused.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
-    assert client.put(f"{JOBS}/x").headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert client.put(f"{JOBS}/x").headers["Allow"] == "GET, HEAD, OPTIONS, PATCH"
     assert client.request("BREW", JOBS).status_code == 405
 
 

@@ -58,6 +58,7 @@ WRONG: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "undo_edit": (("small", 1, {}), {}),
     "take_over_sheet": (("small", {"digest": "0"}), {}),
     "create_study": (({"name": "A", "job": {"training_config": {"x": 1}}, "space": {"y": {}}, "most_trials": 0},), {}),
+    "plan_study": (({"name": "A", "space": {"y": {}}, "most_trials": 0},), {}),
     "stop_study": (("none",), {"reason": LONG, "let_finish": "no"}),
     "promote_trial": (("none",), {"trial": 0}),
 }
@@ -70,7 +71,7 @@ def verbs(kind: type) -> set[str]:
 def test_both_clients_have_every_verb() -> None:
     assert verbs(RemoteClient) == verbs(Client)
     # What only pages ask, and the way a job is shown.
-    only_local = {"plan_retry", "facets", "version_facets", "shown", "sheet_versions", "sheet_changes"}
+    only_local = {"plan_retry", "facets", "version_facets", "study_facets", "shown", "sheet_versions", "sheet_changes"}
     only_local |= {"best_losses", "pair_text", "playground_limits", "waiting"}
     # A file comes in as it is sent, which no client of ours does.
     only_local |= {"discard_upload", "receive_upload", "upload", "look_at_upload", "import_upload"}

@@ -51,7 +51,7 @@ def promotions_of(found: ModelPromotions) -> RenderableType:
 def _moved(made: ModelPromotion) -> str:
     if made.moved_at is None:
         where = f"is version {made.previous_version}" if made.previous_version else "names no version"
-        waits = f" It needs the promotion of a person other than {made.actor}, too." if made.waits else ""
+        waits = f" It needs the approval of a person other than {made.actor}." if made.waits else ""
         return f"{made.alias} of {made.model_name} still {where}. Decision {made.number}.{waits}"
     if made.model_version is None:
         return f"{made.alias} of {made.model_name} names no version now. Decision {made.number}."

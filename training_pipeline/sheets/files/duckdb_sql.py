@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
+from training_pipeline.sheets.files.json_objects import DEEPEST
 from training_pipeline.sheets.files.rows import csv_records, read_rows
 from training_pipeline.sheets.head import Head
 from training_pipeline.sheets.pair_columns import pair_expressions
@@ -72,9 +73,10 @@ CREATE TEMP MACRO messages_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]
 #: What the engine takes for JSON and JSON does not, where it may be that, for a text may look the same: NaN, Infinity,
 #: and a comma after the last element.
 _NO_JSON: Final = r"(?i)[:\[,]\s*-?(nan|inf(inity)?)\s*[,\]}]|,\s*[\]}]"
-#: A line that may be nested deeper than Python reads it; worked out only where it has so many brackets.
-_TOO_DEEP: Final = """
-CASE WHEN length(line) - length(translate(line, '[{', '')) > 900 THEN depth_of(brackets(line)) > 900 ELSE FALSE END
+#: A line that is nested too deeply; worked out only where it has so many brackets.
+_TOO_DEEP: Final = f"""
+CASE WHEN length(line) - length(translate(line, '[{{', '')) > {DEEPEST} THEN depth_of(brackets(line)) > {DEEPEST}
+ELSE FALSE END
 """
 _CSV_BATCH: Final = 10_000
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, Final
 
 from training_pipeline.domain.rules.examples.chat_format import Problem, no_constant
 from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 
-_BYTE_ORDER_MARK = "\ufeff"
+#: So deep an object may be nested. Where this process would give up depends on who raised its recursion limit.
+DEEPEST: Final = 900
+_BYTE_ORDER_MARK: Final = "\ufeff"
+_TOO_DEEP: Final = "is not JSON that can be read: nested too deeply, or not a number"
+_TEXT: Final = re.compile(r'"(?:\\.|[^"\\])*"')
 
 
 class JsonObjects:
@@ -29,6 +34,8 @@ class JsonObjects:
     def of_text(self, line: int, text: str) -> Row:
         """The object in a text, or the problem with it."""
         self._repeated, self._faulty = [], 0
+        if is_too_deep(text):
+            return broken_row(line, "broken_json", _TOO_DEEP)
         try:
             values = self._decoder.decode(text)
         except json.JSONDecodeError as error:
@@ -39,8 +46,7 @@ class JsonObjects:
             expected = error.msg[0].lower() + error.msg[1:]
             return broken_row(line, "broken_json", f"is not JSON: {expected} at byte {byte}")
         except (ValueError, RecursionError):
-            message = "is not JSON that can be read: nested too deeply, or not a number"
-            return broken_row(line, "broken_json", message)
+            return broken_row(line, "broken_json", _TOO_DEEP)
         return self._row(line, values, has_escapes="\\u" in text)
 
     def first_in(self, line: int, text: str, start: int) -> tuple[Row, int] | None:
@@ -76,6 +82,17 @@ class JsonObjects:
         self._repeated = repeated_names(key for key, _ in pairs)
         self._faulty += 1
         return dict(reversed(pairs))
+
+
+def is_too_deep(text: str) -> bool:
+    """Whether JSON text is nested deeper than `DEEPEST`. Pure; what has few brackets is not looked through."""
+    if text.count("[") + text.count("{") <= DEEPEST:
+        return False
+    now = most = 0
+    for character in re.sub(r"[^][{}]+", "", _TEXT.sub("", text)):
+        now += 1 if character in "[{" else -1
+        most = max(most, now)
+    return most > DEEPEST
 
 
 def _has_half_a_pair(values: object) -> bool:

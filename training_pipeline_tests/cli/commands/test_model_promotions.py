@@ -55,7 +55,7 @@ def test_the_exit_code_is_the_verdict(
         assert decided.decision.verdict in here[1]
         assert "exact_match better" in here[1]
         assert ("is version 2 now" if decided.moved_at else "champion of triage still is version 1.") in here[1]
-        assert ("somebody else than ada must promote it" in here[1]) == decided.waits
+        assert ("approval of a person other than ada" in here[1]) == decided.waits
     gate = {"margins": {"exact_match": 0.0}, "thresholds": {}, "forgetting": {}, "min_pairs": 30, "level": 0.95}
     assert asked == [("triage", "2", "champion", gate)] * 8
     assert "must be given once" in command("models", "promote", "triage", "2", "--margin", "exact_match")[2]

@@ -84,7 +84,7 @@ def test_import_says_what_is_wrong_with_the_rows() -> None:
     assert "Columns not imported: colour (1)" in text
     assert "x.jsonl, line 1, answer" in text
     assert "1 errors and 0 warnings in its rows." in text
-    assert "examples that stand twice too: training-pipeline sheets check x" in text
+    assert "including duplicate examples: training-pipeline sheets check x" in text
 
 
 def test_a_sheet_that_may_not_be_trained_on_says_so() -> None:
