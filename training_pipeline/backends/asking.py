@@ -44,7 +44,7 @@ class AskLimits(BaseModel):
 class ModelAnswer(BaseModel):
     """What a model answered, or the `problem` because of which it did not, in a sentence.
 
-    `stopped` says whether it ended by itself; else it was cut. `seconds` include the time to load the model.
+    `stopped` says whether the model ended its answer; else it was cut. `seconds` include the time to load the model.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -20,7 +20,7 @@ class RunState(BaseModel):
     save it. Where it cannot, the run has failed. The MLflow ids are those of a run that logs to MLflow directly;
     `run_url` is the page of the run, where the backend has pages. A run with `asks_since` waits until `allow` answers
     the question whether its pairs may still be trained on; the time, in seconds since 1970, names the question. One
-    that runs and `waits_for` something goes on by itself once somebody has seen to it: the sentence says what.
+    that runs and `waits_for` something continues automatically once that is mended: the sentence says what it is.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -116,7 +116,7 @@ class EvaluationJudge(Answer):
     max_classification: DataClassification = Field(
         description="The strictest classification that it may read.", examples=["public"]
     )
-    answers: list[JudgedModel] = Field(description="What came of it; empty until the evaluation has succeeded.")
+    answers: list[JudgedModel] = Field(description="The results; empty until the evaluation has succeeded.")
 
     @classmethod
     def of(cls, found: Judging) -> Self:

@@ -15,7 +15,6 @@ from sqlalchemy import text
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.evaluations import Evaluations
-from training_pipeline.models.evaluation.records import Counts, Evaluation, EvaluationStatus
 from training_pipeline.models.versions.find import NAME
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import NAMES_SUITE
@@ -30,7 +29,6 @@ _DUE: Final = text(
     f" AND NOT EXISTS (SELECT 1 FROM model_evaluations AS e WHERE e.model_name = {NAME}"
     f" AND e.model_version = l.model_version AND e.suite_name = {_SUITE}) ORDER BY j.completed_at"
 )
-_NOTHING: Final = Counts(asked=0, evaluated=0, refused={}, aged={}, reported={}, is_ancestry_known=False)
 _log = logging.getLogger(__name__)
 
 
@@ -64,26 +62,13 @@ class AutomaticEvaluations:
             except PipelineError as error:
                 _log.warning("%s version %s is not evaluated automatically: %s", each.name, each.version, error.code)
                 if error.recurs:
-                    records.add(self._store, _failed(each, error))
+                    refused = records.refused(
+                        error,
+                        job_id=each.job_id,
+                        model_name=each.name,
+                        model_version=each.version,
+                        suite=each.suite,
+                        actor=ACTOR,
+                    )
+                    records.add(self._store, refused)
         return started
-
-
-def _failed(due: _Due, error: PipelineError) -> Evaluation:
-    now = records.now()
-    return Evaluation(
-        id=records.new_id(now),
-        model_name=due.name,
-        model_version=due.version,
-        job_id=due.job_id,
-        model_digest="",
-        suite_name=due.suite,
-        suite_digest="",
-        champion_version=None,
-        status=EvaluationStatus.FAILED,
-        created_by=ACTOR,
-        created_at=now,
-        finished_at=now,
-        asked_models=(),
-        counts=_NOTHING,
-        error=f"{error.message} {error.hint}".strip(),
-    )

@@ -41,7 +41,7 @@ _REASONS: Final[Mapping[str, str]] = {
 
 
 class Judging(BaseModel):
-    """The judge of an evaluation: who it is, what it may read, and, at the end, what came of it for each model."""
+    """The judge of an evaluation: who it is, what it may read, and, at the end, the results for each model."""
 
     model_config = ConfigDict(frozen=True)
 

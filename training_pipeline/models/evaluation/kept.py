@@ -77,25 +77,14 @@ class KeptModels:
 
     def refuse(self, job_id: str, suite: str, half: Half | None, error: PipelineError, *, actor: str) -> Evaluation:
         """Put on record that the model cannot be evaluated, and why; again: what is on record. Writes."""
-        now = records.now()
-        nothing = Counts(asked=0, evaluated=0, refused={}, aged={}, reported={}, is_ancestry_known=False)
-        refused = Evaluation(
-            id=_id(job_id, half),
-            model_name=self._store.get(job_id).request.model_name,
-            model_version="",
+        refused = records.refused(
+            error,
+            evaluation_id=_id(job_id, half),
             job_id=job_id,
-            model_digest="",
-            suite_name=suite,
-            suite_digest="",
+            model_name=self._store.get(job_id).request.model_name,
+            suite=suite,
             half=half,
-            champion_version=None,
-            status=EvaluationStatus.FAILED,
-            created_by=actor,
-            created_at=now,
-            finished_at=now,
-            asked_models=(),
-            counts=nothing,
-            error=f"{error.message} {error.hint}".strip(),
+            actor=actor,
         )
         records.add(self._store, refused)
         return records.get(self._store, refused.id)

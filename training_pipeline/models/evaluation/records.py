@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.backends.asking import AskedModel
 from training_pipeline.backends.evaluating import EvaluationOrder
-from training_pipeline.domain.errors import GateRefused, NotFound
+from training_pipeline.domain.errors import GateRefused, NotFound, PipelineError
 from training_pipeline.models.evaluation.figures import Slice
 from training_pipeline.models.evaluation.judges import Judging
 from training_pipeline.models.evaluation.suite import Half
@@ -131,6 +131,39 @@ def require_some(suite: str, counts: Counts) -> None:
     raise GateRefused(
         f"No pair of the suite {suite!r} is left to ask: of {counts.asked:,} pairs {', '.join(reasons) or 'none'}.",
         hint="Make a suite of pairs that none of these models was trained on: `training-pipeline suites create`.",
+    )
+
+
+def refused(
+    error: PipelineError,
+    *,
+    job_id: str,
+    model_name: str,
+    suite: str,
+    actor: str,
+    model_version: str = "",
+    evaluation_id: str | None = None,
+    half: Half | None = None,
+) -> Evaluation:
+    """An evaluation that could not begin, for this reason, so that nobody tries again. Writes nothing."""
+    at = now()
+    return Evaluation(
+        id=evaluation_id or new_id(at),
+        model_name=model_name,
+        model_version=model_version,
+        job_id=job_id,
+        model_digest="",
+        suite_name=suite,
+        suite_digest="",
+        half=half,
+        champion_version=None,
+        status=EvaluationStatus.FAILED,
+        created_by=actor,
+        created_at=at,
+        finished_at=at,
+        asked_models=(),
+        counts=Counts(asked=0, evaluated=0, refused={}, aged={}, reported={}, is_ancestry_known=False),
+        error=f"{error.message} {error.hint}".strip(),
     )
 
 

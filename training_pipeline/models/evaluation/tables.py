@@ -45,7 +45,7 @@ model_evaluations = Table(
     # Null until it has succeeded: where the scores are, and what they come to.
     Column("scores", JSONB),
     Column("figures", JSONB),
-    # A `judges.Judging`, and what came of it; null for none.
+    # A `judges.Judging`, with its results; null for none.
     Column("judge", JSONB),
     # When MLflow was told the figures.
     Column("logged_at", DateTime(timezone=True)),
