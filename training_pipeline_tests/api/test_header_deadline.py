@@ -49,7 +49,7 @@ def test_more_half_open_connections_than_the_server_holds_keep_nobody_out(
     allow_descriptors(5000)
     with served(create_app(settings, services)) as server, half_open(server, 2050) as clients:
         for _ in range(3):
-            assert httpx.get(f"{server.url}/healthz", trust_env=False).status_code == 200
+            assert httpx.get(f"{server.url}/healthz", trust_env=False, timeout=60).status_code == 200
         until(lambda: len(server.server.server_state.connections) <= header_deadline.PER_ADDRESS)
         assert is_closed(clients[0])  # the one that waited longest
         clients[-1].sendall(b"x\r\n\r\n")  # and the last one may still go on
@@ -87,7 +87,7 @@ def test_a_request_has_no_deadline_once_its_headers_are_there(
     monkeypatch.setattr(
         "training_pipeline.api.server.protocol", lambda *_, **__: header_deadline.protocol(None, seconds=0.2)
     )
-    with served(create_app(settings, services)) as server, httpx.Client(trust_env=False) as client:
+    with served(create_app(settings, services)) as server, httpx.Client(trust_env=False, timeout=60) as client:
 
         def slow() -> Iterator[bytes]:
             for part in (b"{", b"}"):

@@ -68,9 +68,9 @@ def test_forwarded_addresses_are_believed_of(
     asking = settings.model_copy(update={"auth": "token", "api_failures_per_minute": 2.0})
     with served(create_app(asking, services), trusted_proxies=trusted) as running:
         seen = [
-            httpx.get(f"{running.url}{JOBS}", headers={"X-Forwarded-For": client}).status_code
+            httpx.get(f"{running.url}{JOBS}", headers={"X-Forwarded-For": client}, timeout=60).status_code
             for client in ("203.0.113.1", "203.0.113.1", "203.0.113.2")
         ]
-        again = httpx.get(f"{running.url}{JOBS}", headers={"X-Forwarded-For": "203.0.113.1"})
+        again = httpx.get(f"{running.url}{JOBS}", headers={"X-Forwarded-For": "203.0.113.1"}, timeout=60)
     assert seen == answers
     assert again.status_code == 429

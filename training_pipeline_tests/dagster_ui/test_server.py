@@ -108,7 +108,7 @@ class Served:
     def answers(self) -> bool:
         assert self._process.poll() is None, self._log.read_text()
         try:
-            return httpx2.get(f"{self.base}/login", trust_env=False).status_code in {200, 303}
+            return httpx2.get(f"{self.base}/login", trust_env=False, timeout=60).status_code in {200, 303}
         except httpx2.HTTPError:
             return False
 

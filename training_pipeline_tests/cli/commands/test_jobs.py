@@ -46,7 +46,7 @@ def both(command: Command, url: str, *arguments: str) -> Any:
 
 def get(url: str, path: str, **params: Any) -> Any:
     """What the REST API itself answers."""
-    return httpx2.get(f"{url}{JOBS}{path}", params=params, trust_env=False).raise_for_status().json()
+    return httpx2.get(f"{url}{JOBS}{path}", params=params, trust_env=False, timeout=60).raise_for_status().json()
 
 
 def test_what_is_read_is_what_the_rest_api_answers(command: Command, url: str, done: TrainingJob) -> None:

@@ -29,7 +29,9 @@ def test_the_answer_is_that_of_the_rest_api_and_a_person_reads_it(
     command: Command, url: str, done: TrainingJob
 ) -> None:
     asked = ("--pair", "p-0003", "--sheet", "small")
-    answer = httpx2.get(f"{url}{API}/uses", params={"pair": "p-0003", "sheet": "small"}, trust_env=False).json()
+    answer = httpx2.get(
+        f"{url}{API}/uses", params={"pair": "p-0003", "sheet": "small"}, trust_env=False, timeout=60
+    ).json()
     assert json.loads(both(command, url, *asked, "--json")) == answer
     seen = both(command, url, *asked)
     assert all(word in seen for word in ("Learned from the pair p-0003", "triage", done.id, "item-0003", " in "))
