@@ -47,9 +47,9 @@ from training_pipeline.training_jobs.store.tables import training_jobs
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from scratch import scratch_postgres
 
-from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.jobs import ScriptedBackend
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.jobs.job_life import prepared
+from training_pipeline.testing.jobs.jobs import ScriptedBackend
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
 #: Of 1,000 jobs: 5 are active, the others over in unequal shares, as in a system that has run for a while.
 STATUS = """CASE WHEN n % 1000 < 2 THEN 'running' WHEN n % 1000 = 2 THEN 'queued' WHEN n % 1000 < 5 THEN 'pending'

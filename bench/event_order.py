@@ -22,7 +22,7 @@ from pathlib import Path
 
 from training_pipeline.cli.system.serve import allow_descriptors
 from training_pipeline.domain.job import TERMINAL
-from training_pipeline.testing.running_system import RunningSystem
+from training_pipeline.testing.system.running_system import RunningSystem
 from training_pipeline.training_jobs.store.events import EventType
 
 

@@ -18,7 +18,7 @@ import time
 import numpy as np
 
 from training_pipeline.models.evaluation.intervals import mean_interval
-from training_pipeline.testing.simulated_evaluations import TOGETHER, against, coverage
+from training_pipeline.testing.models.simulated_evaluations import TOGETHER, against, coverage
 
 MARGINS = (0.02, 0.05)
 

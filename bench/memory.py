@@ -24,7 +24,7 @@ from streams import COMMAND, PORT, active_jobs, serving
 
 from training_pipeline.app.container import open_services
 from training_pipeline.settings import Settings
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.store.events import EventType
 
 API = "/api/v1/training"

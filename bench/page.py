@@ -29,8 +29,8 @@ from training_pipeline.training_jobs.store.events import EventType
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.browsers import Serving, chromium, environment_of
-from training_pipeline.testing.used_rows import dataset_of, job_with, row
+from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
+from training_pipeline.testing.ui.browsers import Serving, chromium, environment_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 from stored_jobs import store_jobs, store_points

@@ -36,7 +36,7 @@ from training_pipeline.training_jobs.store.tables import training_jobs
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from scratch import scratch_postgres
 
-from training_pipeline.testing.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
 
 TICK = 20.0
 

@@ -23,7 +23,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import GrpcServerTarget
 
 from training_pipeline.cli.system.code_server import accepts_connections
-from training_pipeline.testing.code_server_runs import launched
+from training_pipeline.testing.system.code_server_runs import launched
 
 MODULE = """
 import dagster as dg

@@ -27,8 +27,8 @@ from scratch import scratch_postgres
 
 from training_pipeline.domain.study import StudyRequest, Trial, TrialStatus
 from training_pipeline.settings import Settings
-from training_pipeline.testing.installation import scripted_services
-from training_pipeline.testing.trial_life import TrialBackend, study_request, tick
+from training_pipeline.testing.studies.trial_life import TrialBackend, study_request, tick
+from training_pipeline.testing.system.installation import scripted_services
 from training_pipeline.tuning import records
 from training_pipeline.tuning.optimizer import Told, ask, stop_after
 

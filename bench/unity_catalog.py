@@ -72,9 +72,9 @@ def serve_tables(directory: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from training_pipeline.testing.databricks.sheet_tables import PAIRS, head, put_heads
     from training_pipeline.testing.databricks_workspace.app import serve
     from training_pipeline.testing.databricks_workspace.tables import tables
-    from training_pipeline.testing.sheet_tables import PAIRS, head, put_heads
 
     with serve(directory / "workspace") as workspace:
         rows = pq.read_table(directory / f"{SHEET}.parquet")

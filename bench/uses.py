@@ -29,7 +29,7 @@ from training_pipeline.domain.uses import Kind, question
 from training_pipeline.models.uses.ask import uses
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.models.uses.numbering import store_verdicts
-from training_pipeline.testing.used_rows import dataset_at, hashed, job_with
+from training_pipeline.testing.models.used_rows import dataset_at, hashed, job_with
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: How many questions of a kind are asked.

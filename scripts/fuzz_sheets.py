@@ -29,9 +29,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from training_pipeline.infra.files import replace_file
-from training_pipeline.testing import dataset_oracle
-from training_pipeline.testing.mutated_sheets import KINDS, mutated_sheet
-from training_pipeline.testing.sheet_oracle import judge
+from training_pipeline.testing.oracles import dataset_oracle
+from training_pipeline.testing.oracles.sheet_oracle import judge
+from training_pipeline.testing.sheets.mutated_sheets import KINDS, mutated_sheet
 
 HANGS_AFTER = 120.0
 #: A process that has judged so many makes room for a new one, for what an engine leaks is no finding of ours.

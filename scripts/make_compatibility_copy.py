@@ -38,9 +38,9 @@ import psycopg2
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT)]
-from training_pipeline.testing import stand_in_trainer  # noqa: E402
 from training_pipeline.testing.polling import until  # noqa: E402
-from training_pipeline.testing.small_sheet import rows, write_sheet  # noqa: E402
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet  # noqa: E402
+from training_pipeline.testing.trainers import stand_in_trainer  # noqa: E402
 
 #: Seconds that a step may take on a busy machine.
 PATIENCE = 600.0

@@ -24,8 +24,8 @@ from playwright.sync_api import Locator, Page, ViewportSize, expect
 ROOT: Final = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT)]
 
-from training_pipeline.testing.browsers import alive, chromium, environment_of, free_port  # noqa: E402
 from training_pipeline.testing.polling import until  # noqa: E402
+from training_pipeline.testing.ui.browsers import alive, chromium, environment_of, free_port  # noqa: E402
 
 COMMAND: Final = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]
 SIZE: Final = (960, 680)  # as wide as a README is shown

@@ -28,8 +28,8 @@ from stored_jobs import stored  # noqa: E402
 from training_pipeline.app.container import Services, open_services  # noqa: E402
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob  # noqa: E402
 from training_pipeline.settings import Settings  # noqa: E402
-from training_pipeline.testing.browsers import Serving, alive, chromium, environment_of  # noqa: E402
 from training_pipeline.testing.polling import until  # noqa: E402
+from training_pipeline.testing.ui.browsers import Serving, alive, chromium, environment_of  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")

@@ -34,7 +34,7 @@ from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.file_lock import is_held
 from training_pipeline.infra.json_file import read_json
 from training_pipeline.infra.processes import ProcessIdentity
-from training_pipeline.testing.running_system import RunningSystem
+from training_pipeline.testing.system.running_system import RunningSystem
 from training_pipeline.tracking.mlflow import JOB_TAG
 from training_pipeline.training_jobs.store import metrics
 

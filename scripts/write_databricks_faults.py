@@ -15,12 +15,12 @@ from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.migrations import migrate
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from training_pipeline.testing.databricks_walk import Cell, Walk, all_cells, in_page, table
+from training_pipeline.testing.databricks.sql_walk import CONDITIONS, in_docs
+from training_pipeline.testing.databricks.sql_walk import Walk as SqlWalk
+from training_pipeline.testing.databricks.sql_walk import all_cells as all_sql_cells
+from training_pipeline.testing.databricks.walk import Cell, Walk, all_cells, in_page, table
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
-from training_pipeline.testing.postgres import reachable_directory, url_of
-from training_pipeline.testing.sql_walk import CONDITIONS, in_docs
-from training_pipeline.testing.sql_walk import Walk as SqlWalk
-from training_pipeline.testing.sql_walk import all_cells as all_sql_cells
+from training_pipeline.testing.servers.postgres import reachable_directory, url_of
 
 DOCS = Path(__file__).parent.parent / "docs"
 

@@ -17,10 +17,10 @@ from training_pipeline.infra.embedded_postgres import DATABASE, EmbeddedPostgres
 from training_pipeline.infra.migrations import migrate
 from training_pipeline.settings import Settings
 from training_pipeline.settings.prefix import PREFIX
-from training_pipeline.testing.command_line import Command
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
-from training_pipeline.testing.postgres import cloned, copy_of, execute, reachable_directory, sweep, url_of
+from training_pipeline.testing.servers.postgres import cloned, copy_of, execute, reachable_directory, sweep, url_of
 from training_pipeline.testing.soak import SEED, SOAKING, TIMES, examples
+from training_pipeline.testing.system.command_line import Command
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 HERE = Path(__file__).parent

@@ -19,11 +19,11 @@ from training_pipeline.defs.provenance import asset_records, input_versions
 from training_pipeline.domain.job import JobStatus, Phase, TrainingJob
 from training_pipeline.domain.refs import required
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
-from training_pipeline.testing.local_backend import starts
-from training_pipeline.testing.manifests import read_manifest
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.running_system import ASSETS, RunningSystem, temporary_state
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.manifests import read_manifest
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.running_system import ASSETS, RunningSystem, temporary_state
+from training_pipeline.testing.trainers.local_backend import starts
 from training_pipeline.training_jobs.lifecycle.provenance import disagreements
 from training_pipeline.training_jobs.store import lineage
 

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.testing.chromium import CHROMIUM
-from training_pipeline.testing.dagster_ui import DagsterUI, dagster_ui
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.system.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.ui.chromium import CHROMIUM
+from training_pipeline.testing.ui.dagster_ui import DagsterUI, dagster_ui
 
 pytestmark = [
     pytest.mark.slow,

@@ -19,17 +19,17 @@ import pytest
 
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
-from training_pipeline.testing.dagster_ui import dagster_ui
-from training_pipeline.testing.databricks_backend import STAND_IN_WORKER, workspace_with_volume
-from training_pipeline.testing.databricks_system import DatabricksSystem, databricks_system
+from training_pipeline.testing.databricks.backend import STAND_IN_WORKER, workspace_with_volume
+from training_pipeline.testing.databricks.sheet_tables import PAIRS, SOURCE, head, put_heads, put_pairs
+from training_pipeline.testing.databricks.system import DatabricksSystem, databricks_system
 from training_pipeline.testing.databricks_workspace.faults import FaultKind
 from training_pipeline.testing.databricks_workspace.jobs import jobs
 from training_pipeline.testing.databricks_workspace.lineage import lineage
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
 from training_pipeline.testing.databricks_workspace.tables import tables
-from training_pipeline.testing.pairs import Row, chat, pair
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.sheet_tables import PAIRS, SOURCE, head, put_heads, put_pairs
+from training_pipeline.testing.sheets.pairs import Row, chat, pair
+from training_pipeline.testing.ui.dagster_ui import dagster_ui
 from training_pipeline.training_jobs.store import metrics
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600 if "TOUR_IMAGES" in os.environ else 900)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from training_pipeline.infra.database import Database
-from training_pipeline.testing.databricks_walk import (
+from training_pipeline.testing.databricks.walk import (
     CALLS,
     DISCOVERY,
     Cell,

@@ -12,7 +12,7 @@ import yaml
 from training_pipeline.cli.system.environment import DAGSTER_YAML
 from training_pipeline.definitions import defs
 from training_pipeline.infra.dagster_code_server import THREADS
-from training_pipeline.testing.sheet_files import HEAD, ROW, put_sheet
+from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, put_sheet
 
 
 def test_what_dagster_sees() -> None:

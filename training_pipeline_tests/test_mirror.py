@@ -276,9 +276,14 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "models/uses/test_index.py": ("models/uses/numbering.py",),
     "reviewing/test_edits.py": ("reviewing/log.py", "reviewing/rewriting.py", "reviewing/tables.py"),
     "settings/test_settings.py": ("settings/",),
-    "sft/test_chat_format.py": ("sft/templates.py",),
-    "sft/test_rehearse.py": ("sft/findings.py",),
-    "sft/test_program.py": ("sft/__main__.py", "sft/prepare.py", "sft/register.py", "sft/report.py"),
+    "sft/encoding/test_chat_format.py": ("sft/encoding/templates.py",),
+    "sft/preflight/test_rehearse.py": ("sft/preflight/findings.py",),
+    "sft/test_program.py": (
+        "sft/__main__.py",
+        "sft/training/prepare.py",
+        "sft/databricks/register.py",
+        "sft/training/report.py",
+    ),
     "sheets/files/test_checking.py": (
         "sheets/files/json_objects.py",
         "sheets/files/row.py",
@@ -469,7 +474,9 @@ def test_what_tests_share_is_in_use() -> None:
     used = reached({name for file in outside for name in imports(file) if name.startswith(SHARED)}, SHARED)
     shared = {f"{SHARED}{path}" for path in paths(PACKAGE / SHARED, "*.py") if not path.endswith("__init__.py")}
     # These run in processes of their own, which name them by their folder.
-    programs = {f"{SHARED}{path}" for path in ("databricks_workspace/mlflow_server.py", "stand_in_worker/__main__.py")}
+    programs = {
+        f"{SHARED}{path}" for path in ("databricks_workspace/mlflow_server.py", "trainers/stand_in_worker/__main__.py")
+    }
     assert shared - used == programs, f"Remove what nothing uses, or import it: {sorted((shared - used) ^ programs)}"
 
 

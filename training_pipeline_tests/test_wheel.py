@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.testing.local_backend import reap, stand_in_program
+from training_pipeline.testing.trainers.local_backend import reap, stand_in_program
 
 ROOT = Path(__file__).parents[1]
 MAIN = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]

@@ -18,7 +18,7 @@ from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.statements import Statements
 from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import BackendFailed, PipelineError
-from training_pipeline.sft.registry_check import may_add
+from training_pipeline.sft.databricks.registry_check import may_add
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient

@@ -1,11 +1,12 @@
 """Start the training program: `python -m training_pipeline.sft CONFIG.json` or `python <this folder> CONFIG.json`.
 
-With `--worker FILE` it works as a GPU worker of Databricks does (`worker.py`), with `--rehearse CONFIG.json` it only
-says what it would refuse (`rehearse.py`), with `--probe` how fast the machine is (`probe.py`), and with
-`--evaluate CONFIG.json` it asks models the questions of a suite and scores the answers (`evaluation.py`). With `--ask`
-models answer one question that it is given on standard input (`asking.py`), with `--parity CONFIG.json` it says whether
-an exported model answers as the trained one does (`parity.py`), and with `--wait` it is started before there is
-anything to train (`wait.py`). `--rank` is for itself: one process of several that train together (`rank.py`).
+With `--worker FILE` it works as a GPU worker of Databricks does (`databricks/worker.py`), with `--rehearse CONFIG.json`
+it only says what it would refuse (`preflight/rehearse.py`), with `--probe` how fast the machine is
+(`preflight/probe.py`), and with `--evaluate CONFIG.json` it asks models the questions of a suite and scores the answers
+(`evaluation/run.py`). With `--ask` models answer one question that it is given on standard input
+(`evaluation/asking.py`), with `--parity CONFIG.json` it says whether an exported model answers as the trained one does
+(`evaluation/parity.py`), and with `--wait` it is started before there is anything to train (`wait.py`). `--rank` is for
+itself: one process of several that train together (`distributed/rank.py`).
 """
 
 from __future__ import annotations
@@ -40,14 +41,14 @@ def package_name() -> str:
 
 if __name__ == "__main__":
     programs = {
-        "--worker": "worker",
-        "--rehearse": "rehearse",
-        "--probe": "probe",
-        "--evaluate": "evaluation",
-        "--parity": "parity",
-        "--ask": "asking",
+        "--worker": "databricks.worker",
+        "--rehearse": "preflight.rehearse",
+        "--probe": "preflight.probe",
+        "--evaluate": "evaluation.run",
+        "--parity": "evaluation.parity",
+        "--ask": "evaluation.asking",
         "--wait": "wait",
-        "--rank": "rank",
+        "--rank": "distributed.rank",
     }
     other = programs.get(sys.argv[1] if len(sys.argv) > 1 else "")
     module = importlib.import_module(f"{package_name()}.{other or 'program'}")

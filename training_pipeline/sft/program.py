@@ -18,14 +18,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import checkpoints, devices
-from .base_model import is_local
 from .config import BadConfig, Config, read
+from .distributed import devices
+from .distributed.ranks import Ranks, lost_another
 from .errors import BAD_CONFIG, DISK_FULL, FAILED, INTERRUPTED, STOPPED, SUCCEEDED, explain, scrubbed_traceback
+from .model.base_model import is_local
 from .output import Masked, hush_libraries, say
-from .ranks import Ranks, lost_another
 from .run_dir import RunDir, Status, read_json, write_json
 from .stop import SharedStop, Stopped, StopRequest
+from .training import checkpoints
 
 
 def main(arguments: list[str]) -> int:
@@ -64,7 +65,7 @@ def _run(config: Config, run: RunDir, path: Path) -> int:
     with importing():
         count = devices.processes(config)
     if count > 1:
-        from .launch import launch
+        from .distributed.launch import launch
 
         return launch(path, run, count)
     use_one_gpu()
@@ -95,7 +96,7 @@ def carry_out(
 def imported() -> Callable[[Config, RunDir, Status, StopRequest | SharedStop, Ranks], dict[str, Any] | None]:
     """The function that trains. Several seconds of imports: only now, when there is, or will be, something to train."""
     with importing():
-        from .train import train
+        from .training.train import train
     return train
 
 

@@ -26,7 +26,7 @@ from training_pipeline.alerts.targets import Undelivered
 from training_pipeline.domain.aliases import OnTaint, TaintedAlias, moves
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import alerts, training_jobs
 from training_pipeline.training_jobs.urls import Addresses

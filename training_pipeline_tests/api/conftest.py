@@ -9,8 +9,8 @@ from training_pipeline.api.app import create_app
 from training_pipeline.app.container import Services
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.testing.installation import scripted_services, stand_in_services
-from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.testing.jobs.jobs import ScriptedBackend
+from training_pipeline.testing.system.installation import scripted_services, stand_in_services
 
 
 @pytest.fixture

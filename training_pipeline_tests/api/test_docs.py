@@ -21,10 +21,10 @@ from training_pipeline.infra.database import Database
 from training_pipeline.infra.files import sha256
 from training_pipeline.models.versions import files
 from training_pipeline.settings import Settings
-from training_pipeline.testing.job_life import API, prepared
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.job_life import API, prepared
+from training_pipeline.testing.jobs.jobs import new_job
+from training_pipeline.testing.models.version_here import write_files
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.version_here import write_files
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline_tests.api.routes.test_health import beat
 from training_pipeline_tests.api.test_openapi import DOCUMENT

@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from training_pipeline.testing.job_life import JOBS
+from training_pipeline.testing.jobs.job_life import JOBS
 from training_pipeline.testing.soak import examples
 
 

@@ -19,7 +19,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.cli.system.serve import allow_descriptors
 from training_pipeline.settings import Settings
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.served_api import Served, served
+from training_pipeline.testing.servers.served_api import Served, served
 
 BEGUN = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
 

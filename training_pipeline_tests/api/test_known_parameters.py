@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from training_pipeline.testing.job_life import API, JOBS
+from training_pipeline.testing.jobs.job_life import API, JOBS
 from training_pipeline_tests.api.test_problems import problem
 
 

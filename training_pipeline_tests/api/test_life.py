@@ -14,9 +14,9 @@ from urllib.error import HTTPError
 
 import pytest
 
-from training_pipeline.testing.job_life import API, JOBS
-from training_pipeline.testing.running_system import ASSETS, RunningSystem, temporary_state
-from training_pipeline.testing.served_api import Follower, Stream
+from training_pipeline.testing.jobs.job_life import API, JOBS
+from training_pipeline.testing.servers.served_api import Follower, Stream
+from training_pipeline.testing.system.running_system import ASSETS, RunningSystem, temporary_state
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

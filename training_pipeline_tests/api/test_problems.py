@@ -15,7 +15,7 @@ from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.errors import FieldProblem, PipelineError, Unavailable
 from training_pipeline.schemas.problem import STATUSES
 from training_pipeline.settings import Settings
-from training_pipeline.testing.job_life import API, JOBS, post
+from training_pipeline.testing.jobs.job_life import API, JOBS, post
 
 GOOD = {"training_sheet_id": "small", "model_name": "triage"}
 

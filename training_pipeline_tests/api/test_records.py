@@ -10,8 +10,8 @@ from training_pipeline.app.container import Services
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.lineage import AssetRecord
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.testing.job_life import JOBS, accepted, post, prepared
-from training_pipeline.testing.jobs import ScriptedBackend, point
+from training_pipeline.testing.jobs.job_life import JOBS, accepted, post, prepared
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, point
 from training_pipeline.training_jobs.store import lineage, metrics
 from training_pipeline.training_jobs.store.events import EventType
 

@@ -16,9 +16,9 @@ from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings
-from training_pipeline.testing.bearers import asking_client, bearer
-from training_pipeline.testing.job_life import API, JOBS, post
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.job_life import API, JOBS, post
+from training_pipeline.testing.jobs.jobs import new_job
+from training_pipeline.testing.servers.bearers import asking_client, bearer
 from training_pipeline_tests.api.routes.test_decisions import DECISION
 from training_pipeline_tests.api.test_problems import problem
 

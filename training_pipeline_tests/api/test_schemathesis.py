@@ -26,12 +26,12 @@ from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.testing.bearers import bearer
-from training_pipeline.testing.installation import stand_in_services
-from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.jobs import new_job
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.jobs.job_life import prepared
+from training_pipeline.testing.jobs.jobs import new_job
+from training_pipeline.testing.servers.bearers import bearer
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.soak import SOAKING
+from training_pipeline.testing.system.installation import stand_in_services
 from training_pipeline.training_jobs.store import lineage
 
 #: The stream of a job that is not over has no end. What has happened comes at once, so one event is there.

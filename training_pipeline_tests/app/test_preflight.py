@@ -11,7 +11,7 @@ import pytest
 from training_pipeline.app.preflight import preflight_of
 from training_pipeline.databricks.preflight import Check, State
 from training_pipeline.settings import Settings
-from training_pipeline.testing.databricks_backend import VOLUME
+from training_pipeline.testing.databricks.backend import VOLUME
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.databricks_workspace.tables import tables

@@ -10,8 +10,8 @@ from training_pipeline.app.waiting import waiting
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.testing.installation import scripted_services
-from training_pipeline.testing.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.system.installation import scripted_services
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.testing.local_backend import reap
+from training_pipeline.testing.trainers.local_backend import reap
 
 
 @pytest.fixture

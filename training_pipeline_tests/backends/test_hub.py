@@ -11,7 +11,7 @@ import pytest
 
 from training_pipeline.backends.hub import Hub, HubCopy, HubModel, licence_of_folder, of_hub
 from training_pipeline.domain.lineage import BaseModelRecord
-from training_pipeline.testing.hub import hub_copy
+from training_pipeline.testing.servers.hub import hub_copy
 
 CARD = "---\nlibrary_name: transformers\n{said}\n---\n# A model\n"
 

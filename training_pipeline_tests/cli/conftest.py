@@ -11,11 +11,11 @@ from training_pipeline.app.container import Services
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.testing.installation import stand_in_services
-from training_pipeline.testing.job_life import succeeded
-from training_pipeline.testing.local_backend import reap, stand_in_program
-from training_pipeline.testing.served_api import served
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.jobs.job_life import succeeded
+from training_pipeline.testing.servers.served_api import served
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.installation import stand_in_services
+from training_pipeline.testing.trainers.local_backend import reap, stand_in_program
 
 
 @pytest.fixture

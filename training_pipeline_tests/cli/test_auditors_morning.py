@@ -12,8 +12,8 @@ from training_pipeline.app.container import Services
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Revoked
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.job_life import succeeded
+from training_pipeline.testing.jobs.job_life import succeeded
+from training_pipeline.testing.system.command_line import Command
 from training_pipeline.tracking.mlflow import Tracking
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "docs" / "scripts"

@@ -9,8 +9,8 @@ import pytest
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.driving import driver
+from training_pipeline.testing.system.command_line import Command
+from training_pipeline.testing.system.driving import driver
 
 WHERE = ("local", "remote")
 

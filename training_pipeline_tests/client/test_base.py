@@ -28,10 +28,10 @@ from training_pipeline.domain.study import StudyStatus
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob as Shown
 from training_pipeline.settings import Settings
-from training_pipeline.testing.job_life import accepted, succeeded
-from training_pipeline.testing.jobs import ScriptedBackend
-from training_pipeline.testing.served_api import served
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.jobs.job_life import accepted, succeeded
+from training_pipeline.testing.jobs.jobs import ScriptedBackend
+from training_pipeline.testing.servers.served_api import served
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.store.queries import JobSort
 
 REQUEST = {"training_sheet_id": "small", "model_name": "triage"}

@@ -15,8 +15,8 @@ import pytest
 from training_pipeline.client.remote import RemoteClient
 from training_pipeline.domain.errors import PipelineError, Unavailable
 from training_pipeline.schemas.problem import MEDIA_TYPE
-from training_pipeline.testing.api_answers import TOKEN, URL, job, service
-from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.jobs.api_answers import TOKEN, URL, job, service
+from training_pipeline.testing.system.command_line import Command
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
 

@@ -15,7 +15,7 @@ from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.errors import Forbidden, InvalidRequest, NotYours
 from training_pipeline.domain.job import Action, JobStatus, TrainingJob
 from training_pipeline.schemas.sheet_import import ImportTrainingSheet
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.uploads.staging import Upload
 
 UPLOAD = Upload("up-0", "ada", Path("none.csv"))

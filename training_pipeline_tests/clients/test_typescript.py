@@ -14,10 +14,10 @@ import pytest
 from training_pipeline.api.app import create_app
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.testing.driving import driver
-from training_pipeline.testing.installation import stand_in_services
-from training_pipeline.testing.served_api import served
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.servers.served_api import served
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.driving import driver
+from training_pipeline.testing.system.installation import stand_in_services
 from training_pipeline_tests.api.test_openapi import OPERATIONS
 
 ROOT = Path(__file__).parent.parent.parent

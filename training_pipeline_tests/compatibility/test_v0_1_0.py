@@ -21,10 +21,10 @@ from training_pipeline.backends.local.run_directory import RunDirectory
 from training_pipeline.cli.app import app, guarded
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.database import Database
-from training_pipeline.testing.local_backend import reap, starts
-from training_pipeline.testing.postgres import reachable_directory
-from training_pipeline.testing.running_system import RunningSystem, temporary_state
-from training_pipeline.testing.stored_copy import CHECKOUT, StoredCopy
+from training_pipeline.testing.servers.postgres import reachable_directory
+from training_pipeline.testing.system.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.system.stored_copy import CHECKOUT, StoredCopy
+from training_pipeline.testing.trainers.local_backend import reap, starts
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.store import metrics
 

@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
-from training_pipeline.testing.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.system.running_system import RunningSystem, temporary_state
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from training_pipeline.domain.job import Phase
-from training_pipeline.testing.running_system import RunningSystem
+from training_pipeline.testing.system.running_system import RunningSystem
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

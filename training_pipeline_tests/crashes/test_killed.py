@@ -12,9 +12,9 @@ from sqlalchemy.exc import OperationalError
 
 from training_pipeline.cli.system import up_record
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
-from training_pipeline.testing.local_backend import supervisor_pid, trainer_pid
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.running_system import RunningSystem
+from training_pipeline.testing.system.running_system import RunningSystem
+from training_pipeline.testing.trainers.local_backend import supervisor_pid, trainer_pid
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.dagster_ui.server import guarded
 from training_pipeline.settings import Settings
-from training_pipeline.testing.guarded_ui import HERE, PROBE, Clients, echo
+from training_pipeline.testing.ui.guarded_ui import HERE, PROBE, Clients, echo
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 

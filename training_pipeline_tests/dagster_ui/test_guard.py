@@ -16,7 +16,7 @@ from training_pipeline.dagster_ui.guard import Guard
 from training_pipeline.dagster_ui.origins import Origins
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
-from training_pipeline.testing.guarded_ui import PROBE, Clients, echo, log_in, token
+from training_pipeline.testing.ui.guarded_ui import PROBE, Clients, echo, log_in, token
 
 PATHS = [
     "/graphql",

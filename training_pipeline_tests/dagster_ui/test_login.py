@@ -8,7 +8,7 @@ from training_pipeline.api.auth.sessions import COOKIE
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.dagster_ui.login import path_here
 from training_pipeline.domain.access import Role
-from training_pipeline.testing.guarded_ui import Clients, log_in, token
+from training_pipeline.testing.ui.guarded_ui import Clients, log_in, token
 
 
 def test_a_token_is_exchanged_for_the_session_of_the_pages(clients: Clients, tokens: ApiTokens) -> None:

@@ -21,8 +21,8 @@ from playwright.sync_api import Browser, Page
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
-from training_pipeline.testing import browsers
 from training_pipeline.testing.polling import until
+from training_pipeline.testing.ui import browsers
 from training_pipeline_tests.dagster_ui.test_workspace import DEFINITIONS, LAUNCH, SELECTOR, WORKSPACE
 
 pytestmark = [

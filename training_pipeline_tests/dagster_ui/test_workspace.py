@@ -16,7 +16,7 @@ from training_pipeline.dagster_ui.server import dagster_app, guarded
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.launched_by import NAME, ROLE, launcher
 from training_pipeline.settings import Settings
-from training_pipeline.testing.guarded_ui import HERE, log_in
+from training_pipeline.testing.ui.guarded_ui import HERE, log_in
 
 DEFINITIONS = """
 import dagster as dg

@@ -16,12 +16,12 @@ from training_pipeline.backends.submission import Submission
 from training_pipeline.databricks.backend import DatabricksBackend
 from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, NotFound
 from training_pipeline.domain.job import TERMINAL, Handles, JobStatus
-from training_pipeline.testing.databricks_backend import backend_of, runs_of, workspace_with_volume
+from training_pipeline.testing.databricks.backend import backend_of, runs_of, workspace_with_volume
 from training_pipeline.testing.databricks_workspace.faults import FaultKind
 from training_pipeline.testing.databricks_workspace.jobs import Run, jobs
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
 from training_pipeline.testing.databricks_workspace.state import Workspace
-from training_pipeline.testing.local_backend import submission
+from training_pipeline.testing.trainers.local_backend import submission
 
 pytestmark = pytest.mark.slow
 

@@ -11,11 +11,11 @@ import pytest
 from training_pipeline.databricks.billing import billed
 from training_pipeline.databricks.statements import Statements
 from training_pipeline.domain.errors import SheetUnreadable
-from training_pipeline.testing.billed_usage import bill
+from training_pipeline.testing.databricks.billed_usage import bill
+from training_pipeline.testing.databricks.sheet_tables import connection
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.sql import warehouses
 from training_pipeline.testing.databricks_workspace.state import Workspace
-from training_pipeline.testing.sheet_tables import connection
 
 TODAY = datetime.now(UTC).date()
 

@@ -9,10 +9,10 @@ import pytest
 from training_pipeline.cli.commands import databricks
 from training_pipeline.databricks.lakebase import database_password
 from training_pipeline.databricks.workspace import Gone
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.databricks_backend import connection_to
+from training_pipeline.testing.databricks.backend import connection_to
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.state import Workspace
+from training_pipeline.testing.system.command_line import Command
 
 
 @pytest.fixture(scope="module")

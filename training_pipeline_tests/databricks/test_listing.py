@@ -8,7 +8,7 @@ import pytest
 
 from training_pipeline.databricks import listing
 from training_pipeline.databricks.listing import listing_digest
-from training_pipeline.testing.databricks_backend import VOLUME, connection_to
+from training_pipeline.testing.databricks.backend import VOLUME, connection_to
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.faults import FaultKind
 from training_pipeline.testing.databricks_workspace.state import Workspace

@@ -9,7 +9,7 @@ import pytest
 
 from training_pipeline.databricks.preflight import Check, State, preflight
 from training_pipeline.databricks.run_request import RunOptions
-from training_pipeline.testing.databricks_backend import VOLUME, connection_to
+from training_pipeline.testing.databricks.backend import VOLUME, connection_to
 from training_pipeline.testing.databricks_workspace import files
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.faults import FaultKind

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from training_pipeline.databricks import program
 from training_pipeline.databricks.program import Places
-from training_pipeline.testing.local_backend import submission
+from training_pipeline.testing.trainers.local_backend import submission
 
 ROOT = Path(__file__).parents[2]
 

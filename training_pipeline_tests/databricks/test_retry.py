@@ -7,7 +7,7 @@ import pytest
 from training_pipeline.databricks.retry import RETRIES, call_with_retries
 from training_pipeline.databricks.workspace import Gone
 from training_pipeline.domain.errors import BackendDenied, BackendUnreachable, PipelineError
-from training_pipeline.testing.databricks_backend import connection_to
+from training_pipeline.testing.databricks.backend import connection_to
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.faults import FaultKind
 from training_pipeline.testing.databricks_workspace.state import Workspace

@@ -6,7 +6,7 @@ import pytest
 
 from training_pipeline.databricks.run_request import RunOptions, submit_request
 from training_pipeline.domain.workspace_access import AccessEntry
-from training_pipeline.testing.local_backend import submission
+from training_pipeline.testing.trainers.local_backend import submission
 
 
 def asked(**options: Any) -> dict[str, Any]:

@@ -9,13 +9,7 @@ import pyarrow as pa
 import pytest
 
 from training_pipeline.domain.errors import SheetUnreadable, Unavailable
-from training_pipeline.testing.databricks_walk import in_page
-from training_pipeline.testing.databricks_workspace.app import serve
-from training_pipeline.testing.databricks_workspace.faults import FaultKind
-from training_pipeline.testing.databricks_workspace.sql import warehouses
-from training_pipeline.testing.databricks_workspace.state import Workspace
-from training_pipeline.testing.soak import SOAKING, a_quarter
-from training_pipeline.testing.sql_walk import (
+from training_pipeline.testing.databricks.sql_walk import (
     CALLS,
     CONDITIONS,
     IDS,
@@ -32,6 +26,12 @@ from training_pipeline.testing.sql_walk import (
     read,
     sheets,
 )
+from training_pipeline.testing.databricks.walk import in_page
+from training_pipeline.testing.databricks_workspace.app import serve
+from training_pipeline.testing.databricks_workspace.faults import FaultKind
+from training_pipeline.testing.databricks_workspace.sql import warehouses
+from training_pipeline.testing.databricks_workspace.state import Workspace
+from training_pipeline.testing.soak import SOAKING, a_quarter
 
 PAGE = Path(__file__).parents[2] / "docs" / "unity_catalog.md"
 #: Each call, and each fault. `make soak` walks all cells.

@@ -9,7 +9,7 @@ from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.databricks.workspace import Gone
 from training_pipeline.domain.errors import BackendDenied, BackendFailed, BackendUnreachable
 from training_pipeline.domain.workspace_access import AccessEntry
-from training_pipeline.testing.databricks_backend import connection_to
+from training_pipeline.testing.databricks.backend import connection_to
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.models import Version, registry
 from training_pipeline.testing.databricks_workspace.state import Workspace

@@ -15,7 +15,7 @@ from training_pipeline.databricks.upload import Uploads
 from training_pipeline.databricks.workspace import Gone
 from training_pipeline.domain.errors import BackendUnreachable
 from training_pipeline.infra.files import sha256
-from training_pipeline.testing.databricks_backend import VOLUME, connection_to
+from training_pipeline.testing.databricks.backend import VOLUME, connection_to
 from training_pipeline.testing.databricks_workspace import files
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.faults import FaultKind

@@ -7,7 +7,7 @@ from mlflow.utils import databricks_utils
 
 from training_pipeline.databricks.urls import DatabricksPages
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 
 HOST = "https://adb-605.12.azuredatabricks.net"
 

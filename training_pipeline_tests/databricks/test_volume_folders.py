@@ -7,7 +7,7 @@ import pytest
 
 from training_pipeline.databricks.volume_folders import Folder, Kind, VolumeFolders
 from training_pipeline.domain.errors import BackendDenied
-from training_pipeline.testing.databricks_backend import VOLUME, connection_to
+from training_pipeline.testing.databricks.backend import VOLUME, connection_to
 from training_pipeline.testing.databricks_workspace.app import serve
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from training_pipeline.databricks.workspace import Connection, Gone, is_about_credentials, said
 from training_pipeline.domain.errors import BackendDenied, BackendFailed, BackendUnreachable, PipelineError
-from training_pipeline.testing.databricks_backend import connection_to
+from training_pipeline.testing.databricks.backend import connection_to
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.faults import FaultKind
 from training_pipeline.testing.databricks_workspace.state import Workspace

@@ -5,7 +5,7 @@ from pathlib import Path
 from training_pipeline.datasets.answers import answer_counts
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.testing.pairs import chat, open_sheet, pair
+from training_pipeline.testing.sheets.pairs import chat, open_sheet, pair
 
 
 def test_the_answers_of_included_pairs_are_counted(tmp_path: Path) -> None:

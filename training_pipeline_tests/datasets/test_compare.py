@@ -18,8 +18,8 @@ from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.domain.usage import DataClassification
-from training_pipeline.testing.manifests import read_manifest
-from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
+from training_pipeline.testing.sheets.manifests import read_manifest
+from training_pipeline.testing.sheets.pairs import Row, chat, open_sheet, pair
 from training_pipeline.testing.soak import examples
 from training_pipeline_tests.datasets.test_prepare import prepare
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training_pipeline.testing import dataset_oracle, oracle
-from training_pipeline.testing.dataset_oracle import TOGETHER, alone, together
-from training_pipeline.testing.random_sheets import random_asked, random_sheet, shuffled
+from training_pipeline.testing.oracles import dataset_oracle, oracle
+from training_pipeline.testing.oracles.dataset_oracle import TOGETHER, alone, together
+from training_pipeline.testing.sheets.random_sheets import random_asked, random_sheet, shuffled
 from training_pipeline.testing.soak import examples
 
 #: Its first sheets have no tags.

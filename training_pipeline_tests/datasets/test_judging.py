@@ -8,7 +8,7 @@ from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.sheets.engine import DUCKDB_SQL, DuckDB
 from training_pipeline.sheets.plan import Dialect
 from training_pipeline.sheets.unity_catalog.warehouse import DATABRICKS_SQL
-from training_pipeline.testing.pairs import pair, table
+from training_pipeline.testing.sheets.pairs import pair, table
 
 NO_TAGS = constraints_from_tags([])
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from training_pipeline.datasets.labels import labels_of
-from training_pipeline.testing.pairs import Row, open_sheet, pair
+from training_pipeline.testing.sheets.pairs import Row, open_sheet, pair
 
 
 def labelled(number: int, label: str | None, **values: Any) -> Row:

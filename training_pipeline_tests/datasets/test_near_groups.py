@@ -5,7 +5,7 @@ from pathlib import Path
 from training_pipeline.datasets.near_groups import near_groups
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
 WORDINGS = (
     "Please tell me which of the many desks of this house takes the complaint of a tenant about noise at night",

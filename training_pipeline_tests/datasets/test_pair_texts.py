@@ -8,7 +8,7 @@ import pytest
 from training_pipeline.datasets.pair_texts import conversations, pairs_that_say
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": '{"case": "Überfall"}'}}
 SPOKEN: list[dict[str, Any]] = [

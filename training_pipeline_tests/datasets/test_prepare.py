@@ -25,11 +25,11 @@ from training_pipeline.datasets.store import read_dataset, verify
 from training_pipeline.domain.errors import GateRefused, SheetChanged, SplitRefused, Unavailable
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.sft.pair_ids import pair_ids
+from training_pipeline.sft.encoding.pair_ids import pair_ids
 from training_pipeline.sheets.base import OpenSheet
-from training_pipeline.testing import oracle
-from training_pipeline.testing.manifests import read_manifest
-from training_pipeline.testing.pairs import Row, chat, eligible_pairs, odd_pairs, open_sheet, pair, table
+from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.sheets.manifests import read_manifest
+from training_pipeline.testing.sheets.pairs import Row, chat, eligible_pairs, odd_pairs, open_sheet, pair, table
 from training_pipeline.testing.soak import examples
 
 POLICY = GatePolicy()

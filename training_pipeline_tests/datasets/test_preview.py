@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from training_pipeline.datasets.preview import preview
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.testing import oracle
-from training_pipeline.testing.pairs import chat, open_sheet, pair
+from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.sheets.pairs import chat, open_sheet, pair
 
 
 def test_the_first_lines_that_pass_both_gates() -> None:

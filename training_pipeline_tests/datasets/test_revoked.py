@@ -17,8 +17,8 @@ from training_pipeline.datasets.summary import export_summary
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
-from training_pipeline.testing import oracle
-from training_pipeline.testing.pairs import open_sheet, pair
+from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.sheets.pairs import open_sheet, pair
 from training_pipeline.testing.soak import examples
 
 POLICY = GatePolicy()

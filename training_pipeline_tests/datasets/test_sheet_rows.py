@@ -14,7 +14,7 @@ from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
 POLICY = GatePolicy()
 

@@ -16,7 +16,7 @@ from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.training_sheet import SheetStatus
-from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
+from training_pipeline.testing.sheets.pairs import Row, chat, open_sheet, pair
 
 POLICY = GatePolicy()
 

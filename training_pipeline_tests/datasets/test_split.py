@@ -18,8 +18,8 @@ from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.domain.errors import SplitRefused
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.testing.manifests import read_manifest
-from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
+from training_pipeline.testing.sheets.manifests import read_manifest
+from training_pipeline.testing.sheets.pairs import Row, chat, open_sheet, pair
 from training_pipeline.testing.soak import examples
 
 

@@ -9,8 +9,8 @@ import pytest
 from training_pipeline.datasets.store import is_whole, read_dataset, verify
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.testing.manifests import read_manifest
-from training_pipeline.testing.pairs import open_sheet
+from training_pipeline.testing.sheets.manifests import read_manifest
+from training_pipeline.testing.sheets.pairs import open_sheet
 from training_pipeline_tests.datasets.test_prepare import mixed, prepare
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.export_summary import ExportSummary, ReasonCount
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
-from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
+from training_pipeline.testing.sheets.pairs import Row, chat, open_sheet, pair
 
 NOBODY = "constraints_set_by_nobody"
 PHI = {"prohibited_uses": ["training", "validation"], "usage_reason": "PHI"}

@@ -13,10 +13,10 @@ from training_pipeline.domain.refs import DatasetRef, required
 from training_pipeline.infra.database import Database
 from training_pipeline.models.uses.keys import questions_of
 from training_pipeline.settings import Settings
-from training_pipeline.testing.installation import scripted_services
-from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.jobs import ScriptedBackend
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.jobs.job_life import prepared
+from training_pipeline.testing.jobs.jobs import ScriptedBackend
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.installation import scripted_services
 
 CALL = [{"id": "c1", "type": "function", "function": {"name": "find", "arguments": {"term": "Größe ≥ 1"}}}]
 SEVERAL = [

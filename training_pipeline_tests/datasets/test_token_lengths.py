@@ -13,7 +13,7 @@ from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
 POLICY = GatePolicy()
 PLAN = Plan(base_model="/models/known", config=TrainingConfig())

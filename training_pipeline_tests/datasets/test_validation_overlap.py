@@ -12,7 +12,7 @@ from training_pipeline.datasets.validation_overlap import validation_overlap
 from training_pipeline.domain.comparable import Overlap
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.testing.used_rows import dataset_of, row
+from training_pipeline.testing.models.used_rows import dataset_of, row
 
 SPLITS = st.lists(st.sampled_from(["train", "validation", "unlabeled"]), min_size=6, max_size=6)
 

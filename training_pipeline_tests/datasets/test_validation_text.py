@@ -16,7 +16,7 @@ from training_pipeline.datasets.validation_text import ValidationPair, validatio
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.refs import MANIFEST, VALIDATION, DatasetRef
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
-from training_pipeline.testing.triage import write_jsonl
+from training_pipeline.testing.trainers.triage import write_jsonl
 
 COLUMNS = ("pair_id", "item_ref", "canonical_label_id", "row_hash", "classification", "split")
 

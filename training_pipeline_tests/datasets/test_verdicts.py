@@ -7,8 +7,8 @@ import pytest
 from training_pipeline.datasets.verdicts import judged, texts, verdicts
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline.testing.pairs import chat, open_sheet, pair
-from training_pipeline.testing.sheet_files import HEAD, ROW, put_sheet
+from training_pipeline.testing.sheets.pairs import chat, open_sheet, pair
+from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, put_sheet
 
 ROWS = [
     pair(1),

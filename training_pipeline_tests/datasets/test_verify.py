@@ -15,7 +15,7 @@ from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
 from training_pipeline.domain.refs import DatasetRef, SnapshotRef
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
+from training_pipeline.testing.sheets.pairs import Row, chat, open_sheet, pair
 
 POLICY = GatePolicy()
 

@@ -9,8 +9,8 @@ from training_pipeline.app.container import Services
 from training_pipeline.definitions import build
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.testing.installation import stand_in_services
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.installation import stand_in_services
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from training_pipeline.app.container import Services
 from training_pipeline.defs.archive import archive, read_archive
 from training_pipeline.domain.errors import Conflict
-from training_pipeline.testing.dagster_runs import create, finish, launch
+from training_pipeline.testing.system.dagster_runs import create, finish, launch
 
 
 def test_an_archive_holds_what_deleting_a_run_takes_away_and_is_never_replaced_by_less(

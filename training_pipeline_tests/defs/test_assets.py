@@ -12,10 +12,10 @@ from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.testing.dagster_runs import create, execute, finish, launch
-from training_pipeline.testing.installation import stand_in_services
-from training_pipeline.testing.local_backend import starts
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.dagster_runs import create, execute, finish, launch
+from training_pipeline.testing.system.installation import stand_in_services
+from training_pipeline.testing.trainers.local_backend import starts
 from training_pipeline.training_jobs.lifecycle.claims import claim, lock_key, release
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.metrics import series

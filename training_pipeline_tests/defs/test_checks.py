@@ -14,9 +14,9 @@ from training_pipeline.definitions import build
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.testing.dagster_runs import create, finish, launch
-from training_pipeline.testing.installation import stand_in_services
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.dagster_runs import create, finish, launch
+from training_pipeline.testing.system.installation import stand_in_services
 from training_pipeline_tests.defs.test_assets import checks, failure
 
 BROKEN = Finding(checked=40, broken=2, pair_ids=("p-0001", "p-0002"))

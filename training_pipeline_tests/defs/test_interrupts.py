@@ -11,7 +11,7 @@ from training_pipeline.defs import interrupts
 from training_pipeline.defs.sensors import settle_runs
 from training_pipeline.domain.errors import SheetUnreadable
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.dagster_runs import create, launch
+from training_pipeline.testing.system.dagster_runs import create, launch
 
 
 def interrupted_query() -> None:

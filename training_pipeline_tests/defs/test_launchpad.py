@@ -12,7 +12,7 @@ from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.launched_by import tags_of
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
-from training_pipeline.testing.dagster_runs import create
+from training_pipeline.testing.system.dagster_runs import create
 from training_pipeline_tests.defs.test_assets import failure
 
 ADA = "ada@example.org"

@@ -14,7 +14,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.sheets.plan import Dialect
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
 
 def test_a_launch_compiles_no_plan_that_was_compiled_ahead(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import dagster as dg
 from training_pipeline.app.container import Services
 from training_pipeline.defs.progress import ASSET, PROGRESS, observations
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 
 
 def test_dagster_hears_of_each_milestone_once_whoever_dies_in_between(

@@ -14,8 +14,8 @@ from training_pipeline.defs.retraining import make_schedule, retrain_changed_she
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.retraining.retrain import SheetCheck
 from training_pipeline.settings import Settings
-from training_pipeline.testing.dagster_runs import create, finish, launch
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.dagster_runs import create, finish, launch
 from training_pipeline.training_jobs.store.tables import alerts
 
 RULE = {"model_name": "triage", "training_config": {"epochs": 1}, "min_changed_pairs": 3, "min_days": 7}

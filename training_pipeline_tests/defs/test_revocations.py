@@ -18,8 +18,8 @@ from training_pipeline.infra import advisory_lock
 from training_pipeline.models.revocations import read
 from training_pipeline.models.revocations.tags import TAG
 from training_pipeline.models.revocations.watch import Looked
-from training_pipeline.testing.dagster_runs import create, finish, launch
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.dagster_runs import create, finish, launch
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
 from training_pipeline.training_jobs.store.tables import alerts

@@ -16,8 +16,8 @@ from training_pipeline.defs.partitions import run_tags
 from training_pipeline.defs.sensors import make_sensors, settle_runs
 from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.infra import advisory_lock
-from training_pipeline.testing.dagster_runs import create, launch
 from training_pipeline.testing.polling import until
+from training_pipeline.testing.system.dagster_runs import create, launch
 from training_pipeline.training_jobs.lifecycle.claims import claim, lock_key
 
 

@@ -9,7 +9,7 @@ from training_pipeline.app.container import assemble
 from training_pipeline.defs.volume import clean, make_sensors
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.testing.databricks_backend import VOLUME
+from training_pipeline.testing.databricks.backend import VOLUME
 from training_pipeline.testing.databricks_workspace.app import serve
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from training_pipeline.domain.access import LEAST, Caller, Role, allowed_actions, local_caller, require, require_role
 from training_pipeline.domain.errors import Forbidden, NotYours, PipelineError
 from training_pipeline.domain.job import Action, JobStatus, TrainingJob
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 
 CALLERS = st.builds(Caller, st.sampled_from(["ada", "eve"]), st.sampled_from(Role))
 JOBS = st.builds(lambda status, by: new_job(status=status, created_by=by), st.sampled_from(JobStatus), st.just("ada"))

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from training_pipeline.domain.pair_edit import PairEdit, PairFacts, edited, faults, restored, row_hash, told
 from training_pipeline.domain.usage import STRICTNESS, DataClassification, Status, Use, constraints_from_tags
 from training_pipeline.sheets.importing.stored import UNREAD
-from training_pipeline.testing import oracle
-from training_pipeline.testing.judge import Judge
-from training_pipeline.testing.pairs import Row, chat, pair
+from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.oracles.judge import Judge
+from training_pipeline.testing.sheets.pairs import Row, chat, pair
 from training_pipeline.testing.soak import examples
 
 AT = "2026-11-28T12:00:00+00:00"

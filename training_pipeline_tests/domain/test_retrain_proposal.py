@@ -8,7 +8,7 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.lineage import ModelOrigin
 from training_pipeline.domain.retrain_proposal import clean_base, retrain_request, still_answers
 from training_pipeline.domain.training_config import JobRequest
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 
 
 @given(generations=st.integers(0, 5), tainted=st.integers(0, 5))

@@ -21,7 +21,7 @@ from training_pipeline.domain.study import (
     trial_request,
     winning_request,
 )
-from training_pipeline.testing.trial_life import study_request
+from training_pipeline.testing.studies.trial_life import study_request
 
 
 def trial(number: int, status: TrialStatus = TrialStatus.SUCCEEDED, **values: Any) -> Trial:

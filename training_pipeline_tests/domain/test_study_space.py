@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from training_pipeline.domain.study import SearchSpace
 from training_pipeline.domain.study_space import combinations, every, key_of, middle, probes, problems_of
 from training_pipeline.domain.training_config import TrainingConfig
-from training_pipeline.testing.trial_life import study_request
+from training_pipeline.testing.studies.trial_life import study_request
 
 
 def told(space: dict[str, Any], **values: Any) -> dict[str, str]:

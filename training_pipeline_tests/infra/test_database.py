@@ -15,7 +15,7 @@ from training_pipeline.domain.errors import InvalidRequest, Unavailable
 from training_pipeline.infra.database import Database, open_database, stop_embedded
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.settings import Settings
-from training_pipeline.testing.postgres import url_of
+from training_pipeline.testing.servers.postgres import url_of
 
 
 def at(url: str) -> Database:

@@ -22,7 +22,7 @@ from training_pipeline.infra.database import Database
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.postgres_programs import SYSTEM_USER
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.postgres import copy_of, reachable_directory, url_of
+from training_pipeline.testing.servers.postgres import copy_of, reachable_directory, url_of
 
 AS_ROOT = os.geteuid() == 0
 START = """

@@ -15,7 +15,7 @@ from training_pipeline.infra import migrations
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.migrations import migrate
-from training_pipeline.testing.postgres import execute
+from training_pipeline.testing.servers.postgres import execute
 
 MIGRATE = """
 import sys, time

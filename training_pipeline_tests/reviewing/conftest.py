@@ -6,7 +6,7 @@ import pytest
 
 from training_pipeline.reviewing.edits import SheetEdits
 from training_pipeline.reviewing.log import EditLog
-from training_pipeline.testing.imports import import_rows
+from training_pipeline.testing.sheets.imports import import_rows
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 

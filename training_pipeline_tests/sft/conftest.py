@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from training_pipeline.sft import tiny
-from training_pipeline.sft.chat_format import chat_format
 from training_pipeline.sft.config import TinySize
-from training_pipeline.sft.data import ChatFormat
-from training_pipeline.testing.trainer_runs import SMALL, Run, new_run
-from training_pipeline.testing.triage import triage_pairs, write_jsonl
+from training_pipeline.sft.encoding.chat_format import chat_format
+from training_pipeline.sft.encoding.data import ChatFormat
+from training_pipeline.sft.model import tiny
+from training_pipeline.testing.trainers.trainer_runs import SMALL, Run, new_run
+from training_pipeline.testing.trainers.triage import triage_pairs, write_jsonl
 
 
 @pytest.fixture

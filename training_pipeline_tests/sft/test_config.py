@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.sft.config import BadConfig, parse, read
-from training_pipeline.testing.trainer_runs import Run
+from training_pipeline.testing.trainers.trainer_runs import Run
 
 
 def test_a_complete_configuration_is_taken_over_and_the_rest_has_defaults(run: Run) -> None:

@@ -15,15 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from training_pipeline.sft.chat_format import chat_format
 from training_pipeline.sft.config import parse
-from training_pipeline.sft.data import IGNORED, ChatFormat, Encoded, Example
+from training_pipeline.sft.encoding.chat_format import chat_format
+from training_pipeline.sft.encoding.data import IGNORED, ChatFormat, Encoded, Example
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.run_dir import RunDir, Status
 from training_pipeline.sft.stop import StopRequest
-from training_pipeline.sft.train import train
+from training_pipeline.sft.training.train import train
 from training_pipeline.testing.soak import SOAKING, examples
-from training_pipeline.testing.triage import triage_pairs, write_jsonl
+from training_pipeline.testing.trainers.triage import triage_pairs, write_jsonl
 from training_pipeline_tests.sft.families import (
     DEEPSEEK,
     FAMILIES,

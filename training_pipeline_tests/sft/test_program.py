@@ -16,10 +16,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import training_pipeline.sft
 from training_pipeline.backends.metric_point import PASSED_OVER, SYSTEM
-from training_pipeline.sft import checkpoints
 from training_pipeline.sft.errors import BAD_CONFIG, FAILED, STOPPED, SUCCEEDED
-from training_pipeline.testing.trainer_runs import Run, new_run
-from training_pipeline.testing.triage import triage_pairs
+from training_pipeline.sft.training import checkpoints
+from training_pipeline.testing.trainers.trainer_runs import Run, new_run
+from training_pipeline.testing.trainers.triage import triage_pairs
 from training_pipeline.training_jobs.store.machine_samples import SAMPLED
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 
 from training_pipeline.sft import program, wait
 from training_pipeline.sft.errors import SUCCEEDED
-from training_pipeline.testing.trainer_runs import new_run
+from training_pipeline.testing.trainers.trainer_runs import new_run
 
 
 @pytest.fixture

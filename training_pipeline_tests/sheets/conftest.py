@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline.testing.sheet_files import Put, put_sheet
+from training_pipeline.testing.sheets.sheet_files import Put, put_sheet
 
 
 @pytest.fixture

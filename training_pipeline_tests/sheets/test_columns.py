@@ -5,7 +5,7 @@ import yaml
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, column_problems, known_columns_hint
 from training_pipeline.sheets.head import Head
-from training_pipeline.testing.sheet_files import HEAD, ROW
+from training_pipeline.testing.sheets.sheet_files import HEAD, ROW
 
 
 def problems(*columns: str, head: str = HEAD) -> list[Problem]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from training_pipeline.sheets.diff import ChangedPair, diff
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline.testing.imports import import_rows
+from training_pipeline.testing.sheets.imports import import_rows
 
 
 def row(pair_id: str, **more: Any) -> dict[str, Any]:

@@ -10,10 +10,10 @@ import pytest
 from training_pipeline.domain.errors import SheetUnreadable
 from training_pipeline.sheets.files import source
 from training_pipeline.sheets.files.duckdb_sql import select_pairs
-from training_pipeline.testing import sheet_oracle
-from training_pipeline.testing.mutated_sheets import KINDS, SECRET, MutatedSheet, mutated_sheet
-from training_pipeline.testing.sheet_files import HEAD
-from training_pipeline.testing.sheet_oracle import judge
+from training_pipeline.testing.oracles import sheet_oracle
+from training_pipeline.testing.oracles.sheet_oracle import judge
+from training_pipeline.testing.sheets.mutated_sheets import KINDS, SECRET, MutatedSheet, mutated_sheet
+from training_pipeline.testing.sheets.sheet_files import HEAD
 
 SEED = 12
 

@@ -7,7 +7,7 @@ import pytest
 
 from training_pipeline.domain.usage import Use
 from training_pipeline.sheets.head import Head, parse_head, read_head, write_head
-from training_pipeline.testing.sheet_files import HEAD
+from training_pipeline.testing.sheets.sheet_files import HEAD
 
 
 def faults(text: str | bytes) -> list[str]:

@@ -5,7 +5,7 @@ import ibis.expr.types as ir
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.sheets.engine import DUCKDB_SQL, DuckDB
 from training_pipeline.sheets.plan import Plan, Planner
-from training_pipeline.testing.pairs import pair, table
+from training_pipeline.testing.sheets.pairs import pair, table
 
 
 def items() -> Plan:

@@ -8,8 +8,8 @@ from training_pipeline.app.container import Services, assemble
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
-from training_pipeline.testing.jobs import ScriptedBackend
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.jobs.jobs import ScriptedBackend
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
 
 @pytest.fixture

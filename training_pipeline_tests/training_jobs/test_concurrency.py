@@ -24,8 +24,8 @@ from training_pipeline.domain.errors import Conflict, GateRefused, NotFound, Una
 from training_pipeline.domain.job import ACTIVE, TERMINAL, TRANSITIONS, JobStatus, Phase, TrainingJob, may_become
 from training_pipeline.domain.refs import required
 from training_pipeline.infra.database import Database
-from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.jobs.job_life import prepared
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
 from training_pipeline.testing.polling import until
 from training_pipeline.training_jobs.lifecycle.submit import accepted
 from training_pipeline.training_jobs.store import lineage

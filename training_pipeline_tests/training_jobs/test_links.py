@@ -3,7 +3,7 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from training_pipeline.settings import Settings
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.links import links
 from training_pipeline.training_jobs.urls import Addresses
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from training_pipeline.settings import Settings
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.urls import Addresses, address
 
 

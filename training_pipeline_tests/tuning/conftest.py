@@ -9,8 +9,8 @@ import pytest
 from training_pipeline.app.container import Services
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.testing.installation import scripted_services
-from training_pipeline.testing.trial_life import TrialBackend
+from training_pipeline.testing.studies.trial_life import TrialBackend
+from training_pipeline.testing.system.installation import scripted_services
 from training_pipeline.training_jobs.lifecycle import new_jobs
 
 

@@ -17,8 +17,8 @@ from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.study import Study, StudyStatus, Trial, TrialStatus
 from training_pipeline.infra import advisory_lock
-from training_pipeline.testing.small_sheet import rows, write_sheet
-from training_pipeline.testing.trial_life import (
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.studies.trial_life import (
     TrialBackend,
     begin,
     end,

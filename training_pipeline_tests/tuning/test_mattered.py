@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from training_pipeline.domain.study import StudyRequest, TrialStatus
-from training_pipeline.testing.seen_study import study_of, trials_of
-from training_pipeline.testing.trial_life import study_request
+from training_pipeline.testing.studies.seen_study import study_of, trials_of
+from training_pipeline.testing.studies.trial_life import study_request
 from training_pipeline.tuning import mattered
 from training_pipeline.tuning.mattered import Importances, WhatMattered
 from training_pipeline.tuning.optimizer import Told

@@ -16,11 +16,11 @@ from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation.metrics import METRICS
 from training_pipeline.models.evaluation.suite import Half, half_of
 from training_pipeline.settings import Settings
-from training_pipeline.testing.evaluated import SUITE, make_suite, unseen
-from training_pipeline.testing.installation import scripted_services
-from training_pipeline.testing.scored_trials import ScoringBackend
-from training_pipeline.testing.small_sheet import rows, write_sheet
-from training_pipeline.testing.trial_life import TrialBackend, study_request
+from training_pipeline.testing.models.evaluated import SUITE, make_suite, unseen
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.studies.scored_trials import ScoringBackend
+from training_pipeline.testing.studies.trial_life import TrialBackend, study_request
+from training_pipeline.testing.system.installation import scripted_services
 from training_pipeline.tuning.objective import Objectives, sign_of
 
 

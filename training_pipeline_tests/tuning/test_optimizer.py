@@ -11,7 +11,7 @@ import optuna
 import pytest
 
 from training_pipeline.domain.study import Trial, TrialStatus
-from training_pipeline.testing.trial_life import study_request
+from training_pipeline.testing.studies.trial_life import study_request
 from training_pipeline.tuning.optimizer import LEAST_TOLD, Told, ask, importances, rank, stop_after
 
 #: So many evaluations of so many trials.

@@ -23,11 +23,11 @@ from training_pipeline.models.evaluation.suite import Half, Suite, half_of, rows
 from training_pipeline.models.evaluation.tables import model_evaluations
 from training_pipeline.schemas.study import StudyPage
 from training_pipeline.settings import Settings
-from training_pipeline.testing.evaluated import SUITE, make_suite, unseen
-from training_pipeline.testing.installation import scripted_services
-from training_pipeline.testing.scored_trials import ScoringBackend, trained
-from training_pipeline.testing.small_sheet import write_sheet
-from training_pipeline.testing.trial_life import running, stored_study
+from training_pipeline.testing.models.evaluated import SUITE, make_suite, unseen
+from training_pipeline.testing.sheets.small_sheet import write_sheet
+from training_pipeline.testing.studies.scored_trials import ScoringBackend, trained
+from training_pipeline.testing.studies.trial_life import running, stored_study
+from training_pipeline.testing.system.installation import scripted_services
 from training_pipeline_tests.tuning.test_advance import Killed, advanced, dying, trials
 
 

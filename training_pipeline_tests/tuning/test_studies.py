@@ -15,9 +15,17 @@ from training_pipeline.domain.estimate.estimate import Estimate, Estimated
 from training_pipeline.domain.study import StudyStatus
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.retraining.retrain import _jobs
-from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.small_sheet import rows, write_sheet
-from training_pipeline.testing.trial_life import TrialBackend, begin, end, over, running, stored_study, study_request
+from training_pipeline.testing.jobs.job_life import prepared
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.studies.trial_life import (
+    TrialBackend,
+    begin,
+    end,
+    over,
+    running,
+    stored_study,
+    study_request,
+)
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.tuning import records
 from training_pipeline.tuning.mattered import Importances

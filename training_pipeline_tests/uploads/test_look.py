@@ -7,7 +7,7 @@ import pytest
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.importing.importer import import_sheet
 from training_pipeline.sheets.importing.mapping import ColumnMapping
-from training_pipeline.testing import foreign_files
+from training_pipeline.testing.sheets import foreign_files
 from training_pipeline.uploads.child import Task
 from training_pipeline.uploads.found import Found
 from training_pipeline.uploads.limits import UploadLimits

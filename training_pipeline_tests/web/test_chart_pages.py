@@ -16,10 +16,10 @@ from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.testing import browsers
-from training_pipeline.testing.browsers import Serving, Visitor, alive, environment_of, serious
-from training_pipeline.testing.installation import scripted_services
-from training_pipeline.testing.jobs import ScriptedBackend, new_job, point
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job, point
+from training_pipeline.testing.system.installation import scripted_services
+from training_pipeline.testing.ui import browsers
+from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, serious
 from training_pipeline.training_jobs.store import metrics
 
 pytestmark = [

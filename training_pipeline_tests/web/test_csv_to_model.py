@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import expect
 
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
-from training_pipeline.testing import browsers
-from training_pipeline.testing.browsers import Visitor, alive, serious
-from training_pipeline.testing.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.system.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.ui import browsers
+from training_pipeline.testing.ui.browsers import Visitor, alive, serious
 
 pytestmark = [
     pytest.mark.nightly,

@@ -18,10 +18,10 @@ from training_pipeline.reviewing.edits import SheetEdits
 from training_pipeline.reviewing.log import EditLog
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.files.source import FileTrainingSheets, digest_of
-from training_pipeline.testing import browsers
-from training_pipeline.testing.browsers import Serving, Visitor, alive, environment_of, serious
-from training_pipeline.testing.s3 import serving_s3
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.servers.s3 import serving_s3
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.ui import browsers
+from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, serious
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.uploads.imports import SheetImports
 from training_pipeline.uploads.limits import UploadLimits

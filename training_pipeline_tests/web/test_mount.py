@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from training_pipeline.settings import Settings
-from training_pipeline.testing.browsers import Serving, environment_of
+from training_pipeline.testing.ui.browsers import Serving, environment_of
 
 
 @pytest.fixture

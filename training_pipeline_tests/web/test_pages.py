@@ -21,14 +21,15 @@ from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.study import StudyStatus
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
-from training_pipeline.testing import browsers, either_trainer
-from training_pipeline.testing.browsers import Serving, Visitor, alive, serious
-from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.jobs import new_job, point
+from training_pipeline.testing.jobs.job_life import prepared
+from training_pipeline.testing.jobs.jobs import new_job, point
+from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.running_system import RunningSystem, temporary_state
-from training_pipeline.testing.seen_study import seen_study
-from training_pipeline.testing.used_rows import dataset_of, job_with, row
+from training_pipeline.testing.studies.seen_study import seen_study
+from training_pipeline.testing.system.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.trainers import either_trainer
+from training_pipeline.testing.ui import browsers
+from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, serious
 from training_pipeline.training_jobs.store import lineage, metrics
 from training_pipeline.training_jobs.store.events import EventType
 

@@ -21,12 +21,12 @@ from training_pipeline.infra.files import sha256
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.records import StoredScores, digest_of
 from training_pipeline.settings import Settings
-from training_pipeline.testing import browsers
-from training_pipeline.testing.browsers import Serving, Visitor, alive, environment_of, serious
-from training_pipeline.testing.evaluated import stored_evaluation
-from training_pipeline.testing.installation import scripted_services
-from training_pipeline.testing.job_life import succeeded
-from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.testing.jobs.job_life import succeeded
+from training_pipeline.testing.jobs.jobs import ScriptedBackend
+from training_pipeline.testing.models.evaluated import stored_evaluation
+from training_pipeline.testing.system.installation import scripted_services
+from training_pipeline.testing.ui import browsers
+from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, serious
 from training_pipeline.training_jobs.store import lineage
 
 pytestmark = [

@@ -14,12 +14,12 @@ from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.testing import browsers
-from training_pipeline.testing.browsers import Serving, Visitor, alive, environment_of, serious
-from training_pipeline.testing.installation import scripted_services
-from training_pipeline.testing.jobs import ScriptedBackend
-from training_pipeline.testing.seen_study import seen_study
-from training_pipeline.testing.trial_life import begin, report, running
+from training_pipeline.testing.jobs.jobs import ScriptedBackend
+from training_pipeline.testing.studies.seen_study import seen_study
+from training_pipeline.testing.studies.trial_life import begin, report, running
+from training_pipeline.testing.system.installation import scripted_services
+from training_pipeline.testing.ui import browsers
+from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, serious
 
 pytestmark = [
     pytest.mark.slow,

@@ -16,8 +16,8 @@ from training_pipeline.backends.submission import Submission
 from training_pipeline.backends.trainer_contract import trainer_config
 from training_pipeline.domain.advice.facts import TokenLengths
 from training_pipeline.domain.export_summary import SheetWarning
-from training_pipeline.sft.findings import CUT_OFF, REFUSED
-from training_pipeline.sft.pair_ids import listed
+from training_pipeline.sft.encoding.pair_ids import listed
+from training_pipeline.sft.preflight.findings import CUT_OFF, REFUSED
 
 PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft", "--rehearse")
 _SECONDS: Final = 60.0

@@ -16,7 +16,7 @@ from training_pipeline.domain.validation import MOST_TOLD, told
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.models.evaluation.metrics import METRICS
 from training_pipeline.models.evaluation.scores import SLICES
-from training_pipeline.sft import scorers
+from training_pipeline.sft.evaluation import scorers
 
 _Name = Annotated[str, Field(min_length=1)]
 

@@ -32,7 +32,7 @@ from training_pipeline.domain.rules.split import SplitPlan
 from training_pipeline.domain.split_report import KeptSides, NearReport, SplitReport, TextReport
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.domain.training_sheet import TrainingSheet
-from training_pipeline.sft.pair_ids import listed
+from training_pipeline.sft.encoding.pair_ids import listed
 from training_pipeline.sheets.base import OpenSheet
 
 

@@ -11,8 +11,8 @@ from training_pipeline.app.container import Services
 from training_pipeline.auth.token_format import new_token
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
-from training_pipeline.testing.bearers import asking_client, bearer, token_of
-from training_pipeline.testing.job_life import API, JOBS, post
+from training_pipeline.testing.jobs.job_life import API, JOBS, post
+from training_pipeline.testing.servers.bearers import asking_client, bearer, token_of
 from training_pipeline_tests.api.middleware.test_request_log import lines, log
 from training_pipeline_tests.api.test_problems import problem
 

@@ -18,8 +18,8 @@ from training_pipeline.api.auth.proxy_user import KEY, ProxyUser, proxied, role_
 from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
-from training_pipeline.testing.bearers import bearer
-from training_pipeline.testing.job_life import API, JOBS
+from training_pipeline.testing.jobs.job_life import API, JOBS
+from training_pipeline.testing.servers.bearers import bearer
 from training_pipeline.web import mount
 
 HEADER = "X-Forwarded-Email"

@@ -18,8 +18,8 @@ from training_pipeline.auth.page_sessions import LONGEST
 from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
-from training_pipeline.testing.bearers import bearer, token_of
-from training_pipeline.testing.job_life import API, JOBS
+from training_pipeline.testing.jobs.job_life import API, JOBS
+from training_pipeline.testing.servers.bearers import bearer, token_of
 from training_pipeline_tests.api.test_problems import problem
 
 SECONDS = int(LONGEST.total_seconds())

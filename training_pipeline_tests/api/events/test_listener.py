@@ -20,10 +20,10 @@ from training_pipeline.infra.database import Database
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
-from training_pipeline.testing.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.postgres import url_of
-from training_pipeline.testing.served_api import Message, Stream, served
+from training_pipeline.testing.servers.postgres import url_of
+from training_pipeline.testing.servers.served_api import Message, Stream, served
 from training_pipeline.training_jobs.store.events import EventType
 
 

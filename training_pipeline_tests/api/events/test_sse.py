@@ -21,10 +21,10 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.settings import Settings
-from training_pipeline.testing.job_life import JOBS
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.job_life import JOBS
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.served_api import Message, Served, Stream, served
+from training_pipeline.testing.servers.served_api import Message, Served, Stream, served
 from training_pipeline.training_jobs.store.events import EventType
 
 

@@ -14,8 +14,8 @@ from training_pipeline.api.middleware import access
 from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
-from training_pipeline.testing.bearers import asking_client, bearer
-from training_pipeline.testing.job_life import API, JOBS
+from training_pipeline.testing.jobs.job_life import API, JOBS
+from training_pipeline.testing.servers.bearers import asking_client, bearer
 from training_pipeline_tests.api.test_problems import problem
 
 REQUEST = {"training_sheet_id": "small", "model_name": "triage"}

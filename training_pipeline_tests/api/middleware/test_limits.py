@@ -12,7 +12,7 @@ from training_pipeline.api.app import create_app
 from training_pipeline.api.middleware.limits import Bodies
 from training_pipeline.app.container import Services
 from training_pipeline.settings import Settings
-from training_pipeline.testing.job_life import API, JOBS
+from training_pipeline.testing.jobs.job_life import API, JOBS
 
 
 async def never_called(scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,7 +10,7 @@ from training_pipeline.api.middleware.page_sockets import PageSockets
 from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
-from training_pipeline.testing.bearers import bearer
+from training_pipeline.testing.servers.bearers import bearer
 from training_pipeline_tests.api.auth.test_sessions import MOUNTED, SOCKET, browser, client, log_in, with_page
 
 __all__ = ["client"]

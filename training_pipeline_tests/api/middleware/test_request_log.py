@@ -12,7 +12,7 @@ from training_pipeline.api.app import create_app
 from training_pipeline.api.logs import JsonLines
 from training_pipeline.app.container import Services
 from training_pipeline.settings import Settings
-from training_pipeline.testing.job_life import API, JOBS, post
+from training_pipeline.testing.jobs.job_life import API, JOBS, post
 
 
 @pytest.fixture

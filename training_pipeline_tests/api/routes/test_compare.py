@@ -13,10 +13,10 @@ from training_pipeline.domain.refs import MANIFEST
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.models.evaluation import records
 from training_pipeline.schemas.comparison import TrainingJobComparison
-from training_pipeline.testing.evaluated import stored_evaluation
-from training_pipeline.testing.job_life import JOBS
-from training_pipeline.testing.jobs import new_job, point
-from training_pipeline.testing.used_rows import dataset_of, job_with, row
+from training_pipeline.testing.jobs.job_life import JOBS
+from training_pipeline.testing.jobs.jobs import new_job, point
+from training_pipeline.testing.models.evaluated import stored_evaluation
+from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.metrics import add_points
 from training_pipeline_tests.api.test_problems import problem

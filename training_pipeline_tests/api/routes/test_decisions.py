@@ -3,7 +3,7 @@ from __future__ import annotations
 from fastapi.testclient import TestClient
 
 from training_pipeline.app.container import Services
-from training_pipeline.testing.job_life import API, succeeded
+from training_pipeline.testing.jobs.job_life import API, succeeded
 from training_pipeline_tests.api.test_problems import problem
 
 DECISIONS = f"{API}/decisions"

@@ -9,8 +9,8 @@ from training_pipeline.app.container import Services
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.records import EvaluationStatus
-from training_pipeline.testing.evaluated import judging, stored_evaluation
-from training_pipeline.testing.job_life import API, succeeded
+from training_pipeline.testing.jobs.job_life import API, succeeded
+from training_pipeline.testing.models.evaluated import judging, stored_evaluation
 from training_pipeline_tests.api.test_problems import problem
 
 ALL = f"{API}/model-versions/triage/2/evaluations"

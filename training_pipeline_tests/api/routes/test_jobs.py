@@ -15,8 +15,8 @@ from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.settings import Settings
-from training_pipeline.testing.job_life import API, JOBS, accepted, post
-from training_pipeline.testing.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.jobs.job_life import API, JOBS, accepted, post
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
 from training_pipeline.testing.polling import until
 from training_pipeline.training_jobs.lifecycle import new_jobs
 

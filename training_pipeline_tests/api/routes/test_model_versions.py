@@ -6,8 +6,8 @@ from fastapi.testclient import TestClient
 from training_pipeline.app.container import Services
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.testing.job_life import API, succeeded
-from training_pipeline.testing.manifests import read_manifest
+from training_pipeline.testing.jobs.job_life import API, succeeded
+from training_pipeline.testing.sheets.manifests import read_manifest
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline_tests.api.test_problems import problem
 

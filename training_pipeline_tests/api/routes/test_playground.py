@@ -11,7 +11,7 @@ from sqlalchemy import text
 from training_pipeline.app.container import Services
 from training_pipeline.backends.asking import AskedModel, ChatTurn, ModelAnswer
 from training_pipeline.models.playground import LONGEST_QUESTION, Answered, Playground
-from training_pipeline.testing.job_life import API
+from training_pipeline.testing.jobs.job_life import API
 from training_pipeline_tests.api.test_problems import problem
 
 ASK = f"{API}/model-versions/triage/2/ask"

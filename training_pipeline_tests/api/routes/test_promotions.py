@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.model_version import Standing, VersionState
-from training_pipeline.testing.job_life import API, succeeded
+from training_pipeline.testing.jobs.job_life import API, succeeded
 from training_pipeline_tests.api.test_problems import problem
 
 ONE = f"{API}/model-versions/triage/2/promote"

@@ -4,8 +4,8 @@ from fastapi.testclient import TestClient
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
-from training_pipeline.testing.bearers import bearer
-from training_pipeline.testing.job_life import API, JOBS, post, prepared, succeeded
+from training_pipeline.testing.jobs.job_life import API, JOBS, post, prepared, succeeded
+from training_pipeline.testing.servers.bearers import bearer
 from training_pipeline_tests.api.test_problems import problem
 
 REVOCATIONS = f"{API}/revocations"

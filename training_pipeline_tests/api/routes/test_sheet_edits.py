@@ -12,9 +12,9 @@ from training_pipeline.domain.access import Role
 from training_pipeline.reviewing.edits import SheetEdits
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
-from training_pipeline.testing.bearers import asking_client, bearer
-from training_pipeline.testing.imports import import_rows
-from training_pipeline.testing.job_life import API
+from training_pipeline.testing.jobs.job_life import API
+from training_pipeline.testing.servers.bearers import asking_client, bearer
+from training_pipeline.testing.sheets.imports import import_rows
 from training_pipeline_tests.api.test_problems import problem
 
 SHEETS = f"{API}/training-sheets"

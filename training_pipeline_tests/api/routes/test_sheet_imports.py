@@ -18,10 +18,10 @@ from training_pipeline.app.container import Services
 from training_pipeline.app.limits import imports_of
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
-from training_pipeline.testing.bearers import asking_client, bearer
-from training_pipeline.testing.job_life import API
+from training_pipeline.testing.jobs.job_life import API
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.served_api import served
+from training_pipeline.testing.servers.bearers import asking_client, bearer
+from training_pipeline.testing.servers.served_api import served
 from training_pipeline.uploads.remote.origin import Origin
 from training_pipeline.uploads.staging import Upload
 from training_pipeline_tests.api.test_problems import problem

@@ -12,10 +12,10 @@ from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.study import StudyStatus
 from training_pipeline.settings import Settings
-from training_pipeline.testing.bearers import asking_client, bearer
-from training_pipeline.testing.job_life import API
-from training_pipeline.testing.seen_study import BEST, seen_study
-from training_pipeline.testing.trial_life import end, running
+from training_pipeline.testing.jobs.job_life import API
+from training_pipeline.testing.servers.bearers import asking_client, bearer
+from training_pipeline.testing.studies.seen_study import BEST, seen_study
+from training_pipeline.testing.studies.trial_life import end, running
 from training_pipeline_tests.api.test_problems import problem
 
 ALL = f"{API}/studies"

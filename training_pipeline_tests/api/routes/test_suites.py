@@ -4,8 +4,8 @@ from fastapi.testclient import TestClient
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.rules.policy import GATE_POLICY_VERSION
-from training_pipeline.testing.job_life import API, succeeded
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.jobs.job_life import API, succeeded
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline_tests.api.test_problems import problem
 
 SUITES = f"{API}/suites"

@@ -5,8 +5,8 @@ import json
 from fastapi.testclient import TestClient
 
 from training_pipeline.app.container import Services
-from training_pipeline.testing.job_life import API
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.jobs.job_life import API
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
 
 def test_sheets_are_listed_and_shown_with_their_export_summary(client: TestClient) -> None:

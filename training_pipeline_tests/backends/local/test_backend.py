@@ -18,7 +18,7 @@ from training_pipeline.backends.local.run_directory import RunDirectory
 from training_pipeline.domain.errors import BackendFailed, Conflict, NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.json_file import write_json
-from training_pipeline.testing.local_backend import (
+from training_pipeline.testing.trainers.local_backend import (
     is_gone,
     kill_and_wait,
     stand_in_backend,
@@ -106,7 +106,7 @@ def test_submitting_other_data_under_the_same_attempt_is_refused(runs: Path) -> 
 
 def test_submits_from_several_processes_start_one_supervisor(runs: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from training_pipeline.testing.local_backend import *\n"
+        "import sys; from pathlib import Path; from training_pipeline.testing.trainers.local_backend import *\n"
         "backend = stand_in_backend(Path(sys.argv[1]), steps=3, seconds_per_step=0.1)\n"
         "sys.stdin.read(); backend.submit(submission())"
     )
@@ -146,7 +146,7 @@ def test_a_submit_that_died_before_the_start_is_finished_by_the_next(
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_the_run_survives_the_process_group_that_started_it(runs: Path, signum: signal.Signals) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from training_pipeline.testing.local_backend import *\n"
+        "import sys, time; from pathlib import Path; from training_pipeline.testing.trainers.local_backend import *\n"
         "stand_in_backend(Path(sys.argv[1]), steps=20, seconds_per_step=0.02).submit(submission())\n"
         "print('submitted', flush=True); time.sleep(60)"
     )

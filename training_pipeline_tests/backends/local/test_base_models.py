@@ -12,8 +12,8 @@ from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sft.config import BUILTIN_TINY
-from training_pipeline.testing.hub import ScriptedHub
-from training_pipeline.testing.local_backend import stand_in_backend
+from training_pipeline.testing.servers.hub import ScriptedHub
+from training_pipeline.testing.trainers.local_backend import stand_in_backend
 
 
 def model(directory: Path, **config: object) -> Path:

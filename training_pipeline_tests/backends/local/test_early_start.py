@@ -16,7 +16,13 @@ from training_pipeline.backends.local.slots import has_room
 from training_pipeline.backends.local.supervisor_start import start_supervisor
 from training_pipeline.infra.file_lock import is_held, try_lock
 from training_pipeline.infra.json_file import read_json, write_json
-from training_pipeline.testing.local_backend import kill_and_wait, submission, supervisor_pid, until, until_over
+from training_pipeline.testing.trainers.local_backend import (
+    kill_and_wait,
+    submission,
+    supervisor_pid,
+    until,
+    until_over,
+)
 
 #: A training program that can wait, and notes what it does and who it is.
 PROGRAM = """

@@ -16,8 +16,8 @@ from training_pipeline.backends.local.run_directory import RunDirectory
 from training_pipeline.domain.errors import BackendFailed, GateRefused
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.file_lock import try_lock
-from training_pipeline.testing.local_backend import stand_in_backend, until, until_over
-from training_pipeline.testing.stand_in_evaluation import stand_in_evaluation
+from training_pipeline.testing.trainers.local_backend import stand_in_backend, until, until_over
+from training_pipeline.testing.trainers.stand_in_evaluation import stand_in_evaluation
 
 ORDER = EvaluationOrder(evaluation_id="ev-1", models=(AskedModel(role="tuned", source="/nowhere"),))
 LINE = '{"training_sheet_id":"s","pair_id":"p","classification":null,"canonical_label_id":null,"messages":[]}'

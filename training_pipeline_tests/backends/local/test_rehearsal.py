@@ -10,8 +10,8 @@ import pytest
 from training_pipeline.backends.local import rehearsal
 from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
 from training_pipeline.backends.rehearsal import NOT_REHEARSED
-from training_pipeline.sft.findings import CODES, CUT, CUT_OFF, REFUSED
-from training_pipeline.testing.local_backend import stand_in_program, submission
+from training_pipeline.sft.preflight.findings import CODES, CUT, CUT_OFF, REFUSED
+from training_pipeline.testing.trainers.local_backend import stand_in_program, submission
 
 FINDINGS = [
     {"code": REFUSED, "message": "It leaves out pair 'a'.", "count": 2, "pair_ids": ["a", "b"]},

@@ -19,7 +19,7 @@ from training_pipeline.backends.local.run_directory import NEWS, Orders, Outcome
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.file_lock import try_lock
 from training_pipeline.infra.json_file import write_json
-from training_pipeline.testing.local_backend import (
+from training_pipeline.testing.trainers.local_backend import (
     kill_and_wait,
     reap,
     stand_in_backend,

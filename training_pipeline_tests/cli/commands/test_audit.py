@@ -9,7 +9,7 @@ import pytest
 
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.infra.files import sha256
-from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.system.command_line import Command
 
 
 def test_an_archive_is_written_once_and_whole(

@@ -12,10 +12,10 @@ from typer.testing import CliRunner, Result
 from training_pipeline.cli.commands import databricks as command
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.database import Database
-from training_pipeline.testing.databricks_backend import VOLUME
+from training_pipeline.testing.databricks.backend import VOLUME
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.state import Workspace
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
 

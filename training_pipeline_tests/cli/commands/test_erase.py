@@ -8,8 +8,8 @@ from training_pipeline.app.container import Services
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Revoked
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.command_line import Command
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from sqlalchemy import text
 from training_pipeline.app.container import Services
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.system.command_line import Command
 
 
 def test_an_index_is_compared_and_made_anew(command: Command, services: Services, done: TrainingJob) -> None:

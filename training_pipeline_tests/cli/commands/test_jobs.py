@@ -14,9 +14,9 @@ from training_pipeline.app.container import Services
 from training_pipeline.cli.user import user
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.rules.policy import GATE_POLICY_VERSION
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.job_life import JOBS, succeeded
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.jobs.job_life import JOBS, succeeded
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.command_line import Command
 
 NAMES = (
     "create",

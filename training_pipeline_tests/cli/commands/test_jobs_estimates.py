@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 
 from training_pipeline.app.container import Services
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.estimated_jobs import estimated
+from training_pipeline.testing.jobs.estimated_jobs import estimated
+from training_pipeline.testing.system.command_line import Command
 
 
 def test_how_good_estimates_have_been(command: Command, services: Services) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from training_pipeline.cli.render.result import result
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.schemas.result import AnsweredPair, PairLoss, TrainingJobResult
-from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.system.command_line import Command
 
 ANSWER: dict[str, Any] = {
     "expected": "the nurse",

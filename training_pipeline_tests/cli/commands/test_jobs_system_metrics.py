@@ -6,8 +6,8 @@ import json
 
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.infra.database import Database
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.jobs import point
+from training_pipeline.testing.jobs.jobs import point
+from training_pipeline.testing.system.command_line import Command
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.metrics import add_points
 

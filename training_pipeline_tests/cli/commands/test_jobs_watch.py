@@ -12,7 +12,7 @@ from training_pipeline.client.jobs.base import Notice, Update
 from training_pipeline.domain.errors import BackendFailed
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.event import TrainingJobEventPage
-from training_pipeline.testing.api_answers import event, job
+from training_pipeline.testing.jobs.api_answers import event, job
 
 
 class Client:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from training_pipeline.backends.asking import AskedModel, ChatTurn, ModelAnswer
 from training_pipeline.cli.render.playground import plain
 from training_pipeline.models.playground import Answered, Playground
-from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.system.command_line import Command
 
 ASK = ("models", "ask", "triage", "2")
 

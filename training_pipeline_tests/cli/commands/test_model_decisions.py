@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.infra.database import Database
-from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.system.command_line import Command
 
 DECIDE = ("models", "decide", "triage", "2", "--reason", "consent withdrawn")
 

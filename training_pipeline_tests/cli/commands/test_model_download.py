@@ -11,8 +11,8 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.infra.files import sha256
 from training_pipeline.models.versions import files
 from training_pipeline.models.versions.files import Place
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.version_here import write_files
+from training_pipeline.testing.models.version_here import write_files
+from training_pipeline.testing.system.command_line import Command
 from training_pipeline.training_jobs.store import lineage
 
 

@@ -12,8 +12,8 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.records import EvaluationStatus
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.evaluated import judging, stored_evaluation
+from training_pipeline.testing.models.evaluated import judging, stored_evaluation
+from training_pipeline.testing.system.command_line import Command
 
 
 def test_it_waits_for_the_figures(

@@ -14,7 +14,7 @@ from training_pipeline.models.export import exports
 from training_pipeline.models.export.parity import Parity
 from training_pipeline.models.versions import files
 from training_pipeline.models.versions.files import Place
-from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.system.command_line import Command
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
 

@@ -12,7 +12,7 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.models.promotion.gate import Decision, Finding, Gate, Verdict
 from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.promotion.records import Promotion, PromotionKind
-from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.system.command_line import Command
 
 
 def promotion(verdict: Verdict) -> Promotion:

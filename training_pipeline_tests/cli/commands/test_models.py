@@ -14,7 +14,7 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.model_version import Check, Outcome, Verdict, verdict
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.models.versions.versions import ModelVersions
-from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.system.command_line import Command
 
 URL = "https://models.example.org/triage"
 

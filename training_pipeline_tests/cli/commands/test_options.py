@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from training_pipeline.cli.commands.options import console
-from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.system.command_line import Command
 
 
 @pytest.mark.parametrize("job_id", ["../../etc", "tj 1", "x" * 65, "tj-1;drop"])

@@ -5,7 +5,7 @@ import pytest
 from training_pipeline.cli.commands.paging import rows
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.paging import MOST_ROWS
-from training_pipeline.testing.api_answers import event
+from training_pipeline.testing.jobs.api_answers import event
 
 EVENTS = [event(number) for number in range(450)]
 

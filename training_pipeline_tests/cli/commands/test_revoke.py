@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.testing.command_line import Command
+from training_pipeline.testing.system.command_line import Command
 
 PAIR = ("--pair", "p-0003", "--sheet", "small", "--reason", "consent withdrawn")
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from training_pipeline.settings import Settings
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.local_backend import stand_in_program
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.command_line import Command
+from training_pipeline.testing.trainers.local_backend import stand_in_program
 
 
 def jobs(command: Command) -> list[dict[str, Any]]:

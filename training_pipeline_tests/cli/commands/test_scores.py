@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.score_files import right, scores, written
+from training_pipeline.testing.models.score_files import right, scores, written
+from training_pipeline.testing.system.command_line import Command
 
 
 @pytest.fixture

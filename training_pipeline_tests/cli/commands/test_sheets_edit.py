@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from training_pipeline.settings import Settings
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.imports import import_rows
+from training_pipeline.testing.sheets.imports import import_rows
+from training_pipeline.testing.system.command_line import Command
 
 
 def test_pairs_are_edited_and_undone(command: Command, url: str, settings: Settings) -> None:

@@ -10,8 +10,8 @@ import typer
 
 from training_pipeline.app.container import Services
 from training_pipeline.cli.commands import studies
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.trial_life import TrialBackend, over
+from training_pipeline.testing.studies.trial_life import TrialBackend, over
+from training_pipeline.testing.system.command_line import Command
 
 
 def test_the_space_as_it_is_stated() -> None:

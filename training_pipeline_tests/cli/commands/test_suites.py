@@ -6,8 +6,8 @@ import json
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.command_line import Command
 
 
 def test_a_suite_is_made_listed_shown_and_checked(

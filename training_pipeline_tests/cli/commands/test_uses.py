@@ -12,8 +12,8 @@ import pytest
 
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.testing.command_line import Command
-from training_pipeline.testing.job_life import API
+from training_pipeline.testing.jobs.job_life import API
+from training_pipeline.testing.system.command_line import Command
 
 
 def both(command: Command, url: str, *arguments: str, code: int = 0) -> Any:

@@ -4,8 +4,8 @@ from rich.console import Console, Group
 
 from training_pipeline.cli.render import advice
 from training_pipeline.schemas.advice import Advice, Finding
-from training_pipeline.testing.advice_facts import by_rule, facts
-from training_pipeline.testing.api_answers import job
+from training_pipeline.testing.jobs.advice_facts import by_rule, facts
+from training_pipeline.testing.jobs.api_answers import job
 
 GIVEN = [
     Advice.model_validate(one)

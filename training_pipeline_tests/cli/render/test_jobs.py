@@ -8,7 +8,7 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.advice import TrainingJobAdvice
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.training_job import TrainingJobPage
-from training_pipeline.testing.api_answers import job
+from training_pipeline.testing.jobs.api_answers import job
 
 CURSOR = "eyJpZCI6" * 20
 

@@ -13,8 +13,8 @@ from training_pipeline.cli.render.lineage import lineage_record
 from training_pipeline.datasets.manifest_page import manifest_page
 from training_pipeline.domain.lineage import BaseModelRecord, LineageRecord, ModelOrigin, TrainingRecipe
 from training_pipeline.schemas.lineage import TrainingJobLineage
-from training_pipeline.testing.jobs import a_recipe
-from training_pipeline.testing.pairs import open_sheet, pair
+from training_pipeline.testing.jobs.jobs import a_recipe
+from training_pipeline.testing.sheets.pairs import open_sheet, pair
 from training_pipeline_tests.datasets.test_prepare import prepare
 
 OURS = ModelOrigin(job_id="tj-2", model_name="main.ml.triage", model_version="7", base_model="/models/first")

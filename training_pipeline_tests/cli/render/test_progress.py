@@ -8,7 +8,7 @@ from rich.console import Console
 
 from training_pipeline.cli.render.progress import LiveProgress, clock, drawn
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.api_answers import event, job
+from training_pipeline.testing.jobs.api_answers import event, job
 
 FAR: dict[str, Any] = {
     "progress_percent": 42.4,

@@ -14,7 +14,7 @@ from training_pipeline.cli.system.daemon import SENSORS, command, notice
 from training_pipeline.definitions import defs
 from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.infra.database import Database
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.testing.polling import until
 from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.store.jobs import JobStore

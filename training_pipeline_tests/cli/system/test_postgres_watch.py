@@ -13,7 +13,7 @@ from training_pipeline.domain.errors import Unavailable
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.postgres import copy_of, reachable_directory
+from training_pipeline.testing.servers.postgres import copy_of, reachable_directory
 
 
 @pytest.fixture

@@ -26,12 +26,12 @@ from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.infra.files import sha256
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.records import StoredScores
-from training_pipeline.testing.evaluated import stored_evaluation
-from training_pipeline.testing.job_life import succeeded
-from training_pipeline.testing.jobs import new_job
-from training_pipeline.testing.score_files import right, scores, written
-from training_pipeline.testing.small_sheet import rows
-from training_pipeline.testing.used_rows import dataset_of, job_with, row
+from training_pipeline.testing.jobs.job_life import succeeded
+from training_pipeline.testing.jobs.jobs import new_job
+from training_pipeline.testing.models.evaluated import stored_evaluation
+from training_pipeline.testing.models.score_files import right, scores, written
+from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
+from training_pipeline.testing.sheets.small_sheet import rows
 from training_pipeline.training_jobs.store.events import EventType
 
 

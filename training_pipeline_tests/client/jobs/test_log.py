@@ -13,7 +13,7 @@ from training_pipeline.backends.logs import LogPart
 from training_pipeline.client.jobs.log import log_part
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
 
 
 class Printing(ScriptedBackend):

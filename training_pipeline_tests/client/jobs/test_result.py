@@ -18,7 +18,7 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.refs import required
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.schemas.result import TrainingJobResult
-from training_pipeline.testing.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
 
 TEXT = "zanzibar"
 

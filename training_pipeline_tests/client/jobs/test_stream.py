@@ -13,7 +13,7 @@ from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.testing.api_answers import event, job, service
+from training_pipeline.testing.jobs.api_answers import event, job, service
 
 RUNNING, DONE = job(), job(JobStatus.SUCCEEDED)
 BEAT = b": heartbeat\n\n"

@@ -10,7 +10,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.client.jobs.system_metrics import system_metrics
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.jobs import ScriptedBackend, new_job, point
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job, point
 from training_pipeline.training_jobs.store.metrics import add_points
 
 

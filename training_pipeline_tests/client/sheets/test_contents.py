@@ -10,7 +10,7 @@ from training_pipeline.client.sheets.contents import histogram
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.advice.facts import TokenLengths
 from training_pipeline.domain.errors import Forbidden, NotFound
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
 
 @pytest.fixture

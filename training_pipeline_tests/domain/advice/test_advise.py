@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from training_pipeline.domain.advice.advise import advise
 from training_pipeline.domain.advice.facts import AnswerCounts, Facts, ModelFacts, TokenLengths
 from training_pipeline.domain.training_config import TrainingConfig
-from training_pipeline.testing.advice_facts import LLAMA_8B, by_rule, config, facts, lengths
+from training_pipeline.testing.jobs.advice_facts import LLAMA_8B, by_rule, config, facts, lengths
 from training_pipeline.testing.soak import examples
 
 QWEN_8B = ModelFacts(family="qwen", hidden_size=4096)

@@ -5,7 +5,7 @@ import pytest
 from training_pipeline.domain import errors
 from training_pipeline.domain.advice.after_failure import _BY_KIND, what_to_do
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 
 
 @pytest.mark.parametrize("status", list(JobStatus))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training_pipeline.domain.advice.facts import TokenLengths, family_of, whole
-from training_pipeline.testing.advice_facts import facts
+from training_pipeline.testing.jobs.advice_facts import facts
 
 LENGTHS = st.lists(st.integers(1, 4000), min_size=1, max_size=200)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from training_pipeline.domain.advice.findings import Ended, Finding, Point, findings
 from training_pipeline.domain.training_config import TrainingConfig
-from training_pipeline.testing.advice_facts import config
+from training_pipeline.testing.jobs.advice_facts import config
 
 
 def found(losses: list[float], **values: Any) -> dict[str, Finding]:

@@ -4,7 +4,7 @@ import pytest
 
 from training_pipeline.domain.advice.facts import ModelFacts
 from training_pipeline.domain.advice.memory import needed_bytes, weight_bytes
-from training_pipeline.testing.advice_facts import LLAMA_8B, facts, lengths
+from training_pipeline.testing.jobs.advice_facts import LLAMA_8B, facts, lengths
 
 
 @pytest.mark.parametrize(("lora", "lean", "each"), [(True, True, 2.4), (True, False, 4.8), (False, True, 16)])

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from training_pipeline.domain.advice.facts import AnswerCounts
-from training_pipeline.testing.advice_facts import LLAMA_8B, by_rule, facts
+from training_pipeline.testing.jobs.advice_facts import LLAMA_8B, by_rule, facts
 
 CHAT = {"model": LLAMA_8B.model_copy(update={"chat": False})}
 SMALL = {"model": LLAMA_8B.model_copy(update={"memory_bytes": 24 * 10**9})}

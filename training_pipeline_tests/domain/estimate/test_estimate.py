@@ -7,7 +7,7 @@ import pytest
 
 from training_pipeline.domain.estimate.estimate import Estimated, PastJob, cost_of, passes, time_of
 from training_pipeline.domain.estimate.prices import PriceList
-from training_pipeline.testing.advice_facts import LLAMA_8B, facts, lengths
+from training_pipeline.testing.jobs.advice_facts import LLAMA_8B, facts, lengths
 
 HERE = LLAMA_8B.model_copy(update={"machine": "a CPU"})
 

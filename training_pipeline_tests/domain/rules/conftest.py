@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from training_pipeline.testing.judge import Judge
+from training_pipeline.testing.oracles.judge import Judge
 
 
 @pytest.fixture(scope="session")

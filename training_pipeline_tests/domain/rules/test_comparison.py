@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training_pipeline.testing.disguises import Chat, disguised_chat, sayings
-from training_pipeline.testing.judge import Judge
-from training_pipeline.testing.pairs import chat, pair
+from training_pipeline.testing.oracles.judge import Judge
+from training_pipeline.testing.sheets.disguises import Chat, disguised_chat, sayings
+from training_pipeline.testing.sheets.pairs import chat, pair
 from training_pipeline.testing.soak import examples
 
 ASKED = "Wie heißt der Patient über Zimmer 12?"

@@ -16,9 +16,9 @@ from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.neighbours import judge_together
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.usage import constraints_from_tags
-from training_pipeline.testing import oracle
-from training_pipeline.testing.judge import Judge
-from training_pipeline.testing.pairs import Row, chat, odd_sheets, pair
+from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.oracles.judge import Judge
+from training_pipeline.testing.sheets.pairs import Row, chat, odd_sheets, pair
 from training_pipeline.testing.soak import examples
 
 TAGS: tuple[list[str], ...] = ([], ["PHI"], ["confidential", "blue"])

@@ -11,8 +11,8 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.models.evaluation.aging import aged, sheets_now
 from training_pipeline.models.evaluation.suite import Suite, freeze
-from training_pipeline.testing.pairs import Row, chat, pair
-from training_pipeline.testing.sheets_in_memory import SheetsInMemory
+from training_pipeline.testing.sheets.pairs import Row, chat, pair
+from training_pipeline.testing.sheets.sheets_in_memory import SheetsInMemory
 
 POLICY = GatePolicy()
 

@@ -18,11 +18,11 @@ from training_pipeline.models.evaluation.records import Evaluation, EvaluationSt
 from training_pipeline.models.versions import files
 from training_pipeline.models.versions.files import Place
 from training_pipeline.settings import Settings
-from training_pipeline.testing.evaluated import SUITE, make_suite, over
-from training_pipeline.testing.installation import stand_in_services
-from training_pipeline.testing.job_life import succeeded
-from training_pipeline.testing.small_sheet import rows, write_sheet
-from training_pipeline.testing.stand_in_evaluation import stand_in_evaluation
+from training_pipeline.testing.jobs.job_life import succeeded
+from training_pipeline.testing.models.evaluated import SUITE, make_suite, over
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.installation import stand_in_services
+from training_pipeline.testing.trainers.stand_in_evaluation import stand_in_evaluation
 
 
 @pytest.fixture

@@ -31,17 +31,17 @@ from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.files import Place
 from training_pipeline.schemas.evaluation import ModelEvaluation
 from training_pipeline.settings import Settings
-from training_pipeline.sft import tiny
 from training_pipeline.sft.config import TinySize
 from training_pipeline.sft.integrity import folder_sha256
-from training_pipeline.testing.evaluated import SUITE, make_suite, over, unseen
-from training_pipeline.testing.installation import stand_in_services
-from training_pipeline.testing.job_life import succeeded
-from training_pipeline.testing.judge_server import MODEL, judge_server
-from training_pipeline.testing.local_backend import until
-from training_pipeline.testing.small_sheet import rows, write_sheet
-from training_pipeline.testing.stand_in_evaluation import stand_in_evaluation
-from training_pipeline.testing.triage import triage_pairs, write_jsonl
+from training_pipeline.sft.model import tiny
+from training_pipeline.testing.jobs.job_life import succeeded
+from training_pipeline.testing.models.evaluated import SUITE, make_suite, over, unseen
+from training_pipeline.testing.servers.judge_server import MODEL, judge_server
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.installation import stand_in_services
+from training_pipeline.testing.trainers.local_backend import until
+from training_pipeline.testing.trainers.stand_in_evaluation import stand_in_evaluation
+from training_pipeline.testing.trainers.triage import triage_pairs, write_jsonl
 from training_pipeline.training_jobs.store import lineage
 
 

@@ -17,8 +17,8 @@ from training_pipeline.models.evaluation.figures import LEAST, Slice, figures, s
 from training_pipeline.models.evaluation.metrics import METRICS
 from training_pipeline.models.evaluation.scores import read_scores
 from training_pipeline.models.promotion.gate import Gate, Verdict, judge
-from training_pipeline.sft.scorers import score
-from training_pipeline.testing.score_files import right, scores
+from training_pipeline.sft.evaluation.scorers import score
+from training_pipeline.testing.models.score_files import right, scores
 
 DOCS: Final = Path(__file__).parents[3] / "docs"
 #: A row of the table of trained models: suite, metric, model, better than, mean, lower, upper, pairs.

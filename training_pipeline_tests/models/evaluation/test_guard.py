@@ -16,8 +16,8 @@ from training_pipeline.domain.training_sheet import Reference
 from training_pipeline.models.evaluation.ancestry import Ancestry, Learned
 from training_pipeline.models.evaluation.guard import Contamination, check
 from training_pipeline.models.evaluation.suite import freeze
-from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
-from training_pipeline.testing.sheets_in_memory import SheetsInMemory
+from training_pipeline.testing.sheets.pairs import Row, chat, open_sheet, pair
+from training_pipeline.testing.sheets.sheets_in_memory import SheetsInMemory
 from training_pipeline.testing.soak import examples
 from training_pipeline_tests.datasets.test_prepare import prepare
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from training_pipeline.models.evaluation.intervals import Interval, mean_interval, more_needed, wilson
-from training_pipeline.testing.simulated_evaluations import TOGETHER, Together, against, coverage, difference
+from training_pipeline.testing.models.simulated_evaluations import TOGETHER, Together, against, coverage, difference
 from training_pipeline.testing.soak import SOAKING
 
 SHARES = st.lists(st.floats(0, 1), min_size=1, max_size=60)

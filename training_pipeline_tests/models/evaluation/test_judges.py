@@ -14,8 +14,8 @@ from training_pipeline.domain.usage import DataClassification
 from training_pipeline.models.evaluation import judges as judging
 from training_pipeline.models.evaluation.judges import Judges, Judging
 from training_pipeline.models.evaluation.results import comparable_scores
-from training_pipeline.sft import judge as program
-from training_pipeline.testing.evaluated import stored_evaluation
+from training_pipeline.sft.evaluation import judge as program
+from training_pipeline.testing.models.evaluated import stored_evaluation
 
 ENDPOINTS = {
     "house": JudgeEndpoint(url="https://host/v1", model="m"),

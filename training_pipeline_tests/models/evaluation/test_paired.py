@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.models.evaluation.paired import compare
-from training_pipeline.testing.score_files import right, scores
+from training_pipeline.testing.models.score_files import right, scores
 
 ANSWERS = st.lists(st.tuples(st.sampled_from([0.0, 1.0, None]), st.sampled_from([0.0, 1.0, None])), max_size=40)
 

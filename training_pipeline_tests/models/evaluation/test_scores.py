@@ -11,7 +11,7 @@ import pytest
 
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.models.evaluation.scores import keys_of, metrics_in, read_scores, values_of
-from training_pipeline.testing.score_files import scores, written
+from training_pipeline.testing.models.score_files import scores, written
 
 
 def problems(path: Path) -> dict[str, str]:

@@ -9,8 +9,8 @@ import pytest
 from training_pipeline.infra.files import sha256
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus, StoredScores
 from training_pipeline.models.evaluation.side_by_side import side_by_side
-from training_pipeline.testing.evaluated import stored_evaluation
-from training_pipeline.testing.score_files import right, scores, written
+from training_pipeline.testing.models.evaluated import stored_evaluation
+from training_pipeline.testing.models.score_files import right, scores, written
 
 
 def evaluated(job_id: str, path: Path, accuracy: float, *, hours_ago: int = 1, **values: Any) -> Evaluation:

@@ -13,8 +13,8 @@ from training_pipeline.domain.errors import GateRefused, NotFound, Unavailable
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.models.evaluation.suite import Suite, freeze, rows_of
-from training_pipeline.testing.pairs import Row, chat, odd_pairs, pair
-from training_pipeline.testing.sheets_in_memory import SheetsInMemory
+from training_pipeline.testing.sheets.pairs import Row, chat, odd_pairs, pair
+from training_pipeline.testing.sheets.sheets_in_memory import SheetsInMemory
 from training_pipeline.testing.soak import examples
 
 POLICY = GatePolicy()

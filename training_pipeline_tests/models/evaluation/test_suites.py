@@ -11,9 +11,9 @@ from training_pipeline.domain.lineage import BaseModelRecord, ModelOrigin
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation.ancestry import ancestry_of
 from training_pipeline.models.evaluation.suites import Suites
-from training_pipeline.testing.pairs import chat, open_sheet, pair
-from training_pipeline.testing.sheets_in_memory import SheetsInMemory
-from training_pipeline.testing.used_rows import job_with
+from training_pipeline.testing.models.used_rows import job_with
+from training_pipeline.testing.sheets.pairs import chat, open_sheet, pair
+from training_pipeline.testing.sheets.sheets_in_memory import SheetsInMemory
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline_tests.datasets.test_prepare import prepare
 

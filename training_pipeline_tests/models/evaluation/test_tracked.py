@@ -13,10 +13,10 @@ from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.records import EvaluationStatus
 from training_pipeline.models.evaluation.tracked import points, summary
 from training_pipeline.settings import Settings
-from training_pipeline.testing.evaluated import stored_evaluation
-from training_pipeline.testing.installation import scripted_services
-from training_pipeline.testing.job_life import succeeded
-from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.testing.jobs.job_life import succeeded
+from training_pipeline.testing.jobs.jobs import ScriptedBackend
+from training_pipeline.testing.models.evaluated import stored_evaluation
+from training_pipeline.testing.system.installation import scripted_services
 from training_pipeline.tracking.mlflow import Tracking
 
 

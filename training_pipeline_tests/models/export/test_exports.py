@@ -20,7 +20,7 @@ from training_pipeline.models.export.exports import Exports
 from training_pipeline.models.export.formats import ExportFormat
 from training_pipeline.models.export.parity import Parity
 from training_pipeline.settings import Settings
-from training_pipeline.testing.version_here import version_here, write_files
+from training_pipeline.testing.models.version_here import version_here, write_files
 
 FILES = {"model.safetensors": b"weights", "config.json": b"{}", "adapter/adapter_model.safetensors": b"few"}
 

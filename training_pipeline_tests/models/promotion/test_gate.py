@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.models.promotion.gate import Decision, Finding, Gate, Verdict, decide, judge, parse_gate
-from training_pipeline.testing.score_files import right, scores
+from training_pipeline.testing.models.score_files import right, scores
 
 ACCURACY = Gate(thresholds={"exact_match": 0.7}, margins={"exact_match": 0.05})
 GOOD, BAD = (scores(400, exact_match=right(400, share)) for share in (0.9, 0.5))

@@ -23,10 +23,10 @@ from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.promotion.records import Promotion, PromotionKind
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.settings import Settings
-from training_pipeline.testing.evaluated import SUITE, make_suite, stored_evaluation
-from training_pipeline.testing.installation import scripted_services
-from training_pipeline.testing.job_life import succeeded
-from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.testing.jobs.job_life import succeeded
+from training_pipeline.testing.jobs.jobs import ScriptedBackend
+from training_pipeline.testing.models.evaluated import SUITE, make_suite, stored_evaluation
+from training_pipeline.testing.system.installation import scripted_services
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.store import lineage
 

@@ -15,7 +15,7 @@ from training_pipeline.models.revocations.decisions import PROPOSED, Decisions
 from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.revocations.standings import standings
 from training_pipeline.models.uses.index import UseIndex
-from training_pipeline.testing.used_rows import dataset_of, job_with, row
+from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 

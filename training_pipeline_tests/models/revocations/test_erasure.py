@@ -17,9 +17,9 @@ from training_pipeline.domain.revocations import Revoked
 from training_pipeline.infra.database import Database
 from training_pipeline.models.revocations.erasure import Erasures
 from training_pipeline.settings import Settings
-from training_pipeline.testing.job_life import prepared, succeeded
-from training_pipeline.testing.jobs import ScriptedBackend
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.jobs.job_life import prepared, succeeded
+from training_pipeline.testing.jobs.jobs import ScriptedBackend
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
 
 @pytest.fixture

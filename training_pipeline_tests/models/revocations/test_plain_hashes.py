@@ -14,7 +14,7 @@ from training_pipeline.domain.pair_edit import PairFacts
 from training_pipeline.models.revocations.plain_hashes import Files, Hashed, in_files, in_tables
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.reviewing.log import EditedPair, EditLog
-from training_pipeline.testing.used_rows import dataset_of, hashed, job_with, row
+from training_pipeline.testing.models.used_rows import dataset_of, hashed, job_with, row
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 names = st.sampled_from("abcdef")

@@ -14,7 +14,7 @@ from training_pipeline.domain.revocations import Revoked
 from training_pipeline.models.revocations import proposals
 from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.uses.index import UseIndex
-from training_pipeline.testing.used_rows import NO_DIGEST, dataset_of, job_with, row
+from training_pipeline.testing.models.used_rows import NO_DIGEST, dataset_of, job_with, row
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
 

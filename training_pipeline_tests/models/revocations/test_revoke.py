@@ -18,8 +18,8 @@ from training_pipeline.models.revocations.revoke import Revocations, lock
 from training_pipeline.models.revocations.tables import revocations as table
 from training_pipeline.models.revocations.taints import in_words, taints_of
 from training_pipeline.models.uses.index import UseIndex
-from training_pipeline.testing.revoked import trained_from
-from training_pipeline.testing.used_rows import NO_DIGEST, dataset_of, job_with, row
+from training_pipeline.testing.models.revoked import trained_from
+from training_pipeline.testing.models.used_rows import NO_DIGEST, dataset_of, job_with, row
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline_tests.models.revocations.conftest import Told

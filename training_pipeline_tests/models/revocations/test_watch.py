@@ -21,10 +21,10 @@ from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.revocations.watch import SheetWatch
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.sheets.base import OpenSheet
-from training_pipeline.testing.manifests import read_manifest
-from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
-from training_pipeline.testing.revoked import trained_from
-from training_pipeline.testing.used_rows import job_with
+from training_pipeline.testing.models.revoked import trained_from
+from training_pipeline.testing.models.used_rows import job_with
+from training_pipeline.testing.sheets.manifests import read_manifest
+from training_pipeline.testing.sheets.pairs import Row, chat, open_sheet, pair
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline_tests.datasets.test_compare import rows
 from training_pipeline_tests.datasets.test_prepare import prepare

@@ -22,9 +22,9 @@ from training_pipeline.domain.uses import Kind, ModelUse, Uses, question
 from training_pipeline.models.uses import ask, keys
 from training_pipeline.models.uses.check import check
 from training_pipeline.models.uses.index import TABLES, UseIndex
-from training_pipeline.testing.manifests import read_manifest
+from training_pipeline.testing.models.used_rows import dataset_of, hashed, job_with, row
+from training_pipeline.testing.sheets.manifests import read_manifest
 from training_pipeline.testing.soak import examples
-from training_pipeline.testing.used_rows import dataset_of, hashed, job_with, row
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: What a key is compared with in a manifest.

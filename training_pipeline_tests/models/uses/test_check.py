@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from training_pipeline.models.uses.check import check
 from training_pipeline.models.uses.index import UseIndex
-from training_pipeline.testing.used_rows import dataset_of, job_with, row
+from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 

@@ -23,10 +23,10 @@ from training_pipeline.models.uses.cells import SLOTS
 from training_pipeline.models.uses.check import check
 from training_pipeline.models.uses.index import TABLES, UseIndex
 from training_pipeline.settings import Settings
-from training_pipeline.testing.installation import scripted_services
-from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.jobs import ScriptedBackend, new_job
-from training_pipeline.testing.used_rows import dataset_of, job_with, row
+from training_pipeline.testing.jobs.job_life import prepared
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
+from training_pipeline.testing.system.installation import scripted_services
 from training_pipeline.training_jobs.lifecycle import launch as module
 from training_pipeline.training_jobs.store.jobs import JobStore
 

@@ -13,7 +13,7 @@ from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.models.versions.alias_watch import AliasWatch, Watched
 from training_pipeline.models.versions.aliases import Aliases
-from training_pipeline.testing.used_rows import dataset_of, job_with, row
+from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline_tests.models.versions.test_aliases import Registry

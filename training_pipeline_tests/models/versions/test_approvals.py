@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.models.versions.approvals import Steward, approvals
+from training_pipeline.testing.models.used_rows import dataset_of, row
 from training_pipeline.testing.soak import examples
-from training_pipeline.testing.used_rows import dataset_of, row
 
 WHO = st.sampled_from([None, "", "  ", "grace", "sam", "dr. müller"])
 

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from training_pipeline.domain.lineage import BaseModelRecord, ModelOrigin
 from training_pipeline.models.versions.chain import ancestors, descendants
+from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
 from training_pipeline.testing.soak import examples
-from training_pipeline.testing.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
 

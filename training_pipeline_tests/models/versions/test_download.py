@@ -20,9 +20,9 @@ from training_pipeline.infra.database import Database
 from training_pipeline.infra.files import sha256
 from training_pipeline.models.versions.download import Download
 from training_pipeline.settings import Settings
-from training_pipeline.testing.job_life import API
+from training_pipeline.testing.jobs.job_life import API
+from training_pipeline.testing.models.version_here import version_here, write_files
 from training_pipeline.testing.soak import examples
-from training_pipeline.testing.version_here import version_here, write_files
 
 LARGE = os.urandom(2**20 + 3)
 FILES = {"model.safetensors": LARGE, "config.json": b"{}", "adapter/odd é.bin": b"few", "empty": b""}

@@ -23,8 +23,8 @@ from training_pipeline.models.uses import ask
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.models.versions import endpoints
 from training_pipeline.models.versions.endpoint_watch import EndpointWatch
+from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
 from training_pipeline.testing.soak import examples
-from training_pipeline.testing.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 HOST, OTHER = "https://dbc-1.example.org", "https://dbc-2.example.org"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from training_pipeline.domain.errors import BackendFailed, PipelineError, Unavailable
 from training_pipeline.models.versions.files import Place, files, place, problems, snippet
-from training_pipeline.testing.jobs import ScriptedBackend, a_result, new_job
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, a_result, new_job
 from training_pipeline.testing.soak import examples
 
 

@@ -13,7 +13,7 @@ from training_pipeline.domain.model_version import Standing, VersionState
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.models.versions import find
 from training_pipeline.models.versions.standing import no_standings
-from training_pipeline.testing.used_rows import dataset_of, job_with, row
+from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 UC = "main.ml.triage"

@@ -18,8 +18,8 @@ from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.dagster_record import materialized
 from training_pipeline.models.versions.versions import ModelVersions
-from training_pipeline.testing.dagster_runs import create, finish, launch
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.dagster_runs import create, finish, launch
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.store import lineage

@@ -17,7 +17,7 @@ from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.domain.usage import TagConstraints
 from training_pipeline.sheets.files.checking import CheckReport, check
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline.testing.sheet_files import HEAD, ROW, Put
+from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, Put
 from training_pipeline.testing.soak import examples
 
 

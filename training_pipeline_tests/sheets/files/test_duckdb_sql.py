@@ -11,8 +11,8 @@ import pytest
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline.testing.sheet_files import HEAD, ROW, Put
-from training_pipeline.testing.texts import JSON, NO_JSON
+from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, Put
+from training_pipeline.testing.sheets.texts import JSON, NO_JSON
 
 Read = Callable[..., list[dict[str, Any]]]
 

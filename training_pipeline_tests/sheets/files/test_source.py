@@ -14,7 +14,7 @@ from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.sheets.files import source
 from training_pipeline.sheets.files.checking import check
 from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
-from training_pipeline.testing.sheet_files import HEAD, ROW, Put
+from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, Put
 
 
 def test_open_yields_exactly_the_pair_schema(put: Put, sheets: FileTrainingSheets) -> None:

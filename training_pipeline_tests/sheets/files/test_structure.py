@@ -14,7 +14,7 @@ from training_pipeline.domain.errors import SheetUnreadable, Unavailable
 from training_pipeline.sheets.files.checking import check
 from training_pipeline.sheets.files.rows import LONGEST, read_rows
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline.testing.sheet_files import HEAD, ROW, Put
+from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, Put
 
 CSV = "pair_id,item_ref,status,allowed_uses,question,answer\n"
 GOOD = json.dumps(ROW)

@@ -10,7 +10,7 @@ from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.sheets.files.versions import VERSION, versions
 from training_pipeline.sheets.importing import importer
-from training_pipeline.testing.imports import import_rows, pairs_of, request_for
+from training_pipeline.testing.sheets.imports import import_rows, pairs_of, request_for
 
 
 def rows(number: int) -> list[dict[str, Any]]:

@@ -9,8 +9,8 @@ from training_pipeline.domain.errors import InvalidRequest, SheetUnreadable
 from training_pipeline.sheets.importing import tally
 from training_pipeline.sheets.importing.importer import Imported, dry, import_sheet
 from training_pipeline.sheets.importing.mapping import read_mapping, write_mapping
-from training_pipeline.testing.foreign_files import Cell, workbook
-from training_pipeline.testing.imports import import_rows, pairs_of, request_for
+from training_pipeline.testing.sheets.foreign_files import Cell, workbook
+from training_pipeline.testing.sheets.imports import import_rows, pairs_of, request_for
 
 REVIEWED = "Frage,Antwort,ok_for_training,approved_by,on\n" + "".join(
     f"q{n}?,a{n},{['Yes', 'no', ''][n % 3]},{['Ann', 'Bo', ''][n % 3]},2026-01-0{n % 9 + 1}\n" for n in range(30)

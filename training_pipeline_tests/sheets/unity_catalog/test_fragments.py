@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from training_pipeline.sheets.unity_catalog import fragments
 from training_pipeline.testing.databricks_workspace.dialect import MACROS, to_duckdb
-from training_pipeline.testing.texts import JSON, NO_JSON
+from training_pipeline.testing.sheets.texts import JSON, NO_JSON
 
 plain = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=20)
 

@@ -32,15 +32,7 @@ from training_pipeline.domain.errors import (
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
-from training_pipeline.testing import oracle
-from training_pipeline.testing.databricks_workspace.app import serve
-from training_pipeline.testing.databricks_workspace.catalog import tags
-from training_pipeline.testing.databricks_workspace.faults import FaultKind
-from training_pipeline.testing.databricks_workspace.sql import warehouses
-from training_pipeline.testing.databricks_workspace.state import Workspace
-from training_pipeline.testing.databricks_workspace.tables import tables
-from training_pipeline.testing.pairs import Row, arrow, chat, open_sheet, pair
-from training_pipeline.testing.sheet_tables import (
+from training_pipeline.testing.databricks.sheet_tables import (
     PAIRS,
     SHEETS,
     SOURCE,
@@ -51,6 +43,14 @@ from training_pipeline.testing.sheet_tables import (
     source,
     spiced_pairs,
 )
+from training_pipeline.testing.databricks_workspace.app import serve
+from training_pipeline.testing.databricks_workspace.catalog import tags
+from training_pipeline.testing.databricks_workspace.faults import FaultKind
+from training_pipeline.testing.databricks_workspace.sql import warehouses
+from training_pipeline.testing.databricks_workspace.state import Workspace
+from training_pipeline.testing.databricks_workspace.tables import tables
+from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.sheets.pairs import Row, arrow, chat, open_sheet, pair
 from training_pipeline.testing.soak import examples
 
 POLICY = GatePolicy(instruction_prompt_items=3)

@@ -31,13 +31,13 @@ from training_pipeline.domain.rules.text.normal_form import NormalForm, normal_f
 from training_pipeline.domain.rules.text.plain_form import loose, strict
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
-from training_pipeline.testing import oracle
-from training_pipeline.testing.pairs import Row, arrow, chat, open_sheet, pair
-from training_pipeline.testing.sheet_files import put_sheet
-from training_pipeline.testing.sheet_tables import as_read, spiced_pairs
+from training_pipeline.testing.databricks.sheet_tables import as_read, spiced_pairs
+from training_pipeline.testing.databricks.spark import Spark
+from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.sheets.pairs import Row, arrow, chat, open_sheet, pair
+from training_pipeline.testing.sheets.sheet_files import put_sheet
+from training_pipeline.testing.sheets.texts import JSON, NO_JSON, NOTABLE, every_code_point
 from training_pipeline.testing.soak import SEED, examples
-from training_pipeline.testing.spark import Spark
-from training_pipeline.testing.texts import JSON, NO_JSON, NOTABLE, every_code_point
 
 POLICY = GatePolicy(instruction_prompt_items=3)
 pytestmark = [

@@ -22,10 +22,10 @@ from training_pipeline.sheets.engine import DUCKDB_SQL
 from training_pipeline.sheets.plan import Planner
 from training_pipeline.sheets.unity_catalog.columns import PAIR_NAMES, Columns, columns_of, select_pairs
 from training_pipeline.sheets.unity_catalog.warehouse import Warehouse
+from training_pipeline.testing.databricks.sheet_tables import as_read, spiced_pairs
 from training_pipeline.testing.databricks_workspace.dialect import MACROS, to_duckdb
 from training_pipeline.testing.databricks_workspace.tables import type_text
-from training_pipeline.testing.pairs import SCHEMA, Row, arrow, open_sheet
-from training_pipeline.testing.sheet_tables import as_read, spiced_pairs
+from training_pipeline.testing.sheets.pairs import SCHEMA, Row, arrow, open_sheet
 from training_pipeline.testing.soak import examples
 
 POLICY = GatePolicy(instruction_prompt_items=3)

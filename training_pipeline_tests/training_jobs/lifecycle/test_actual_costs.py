@@ -10,7 +10,7 @@ import pytest
 
 from training_pipeline.domain.errors import BackendUnreachable
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.lifecycle import actual_costs
 from training_pipeline.training_jobs.lifecycle.actual_costs import FAILED_SECONDS, PAUSE_SECONDS, ActualCosts
 from training_pipeline.training_jobs.store.jobs import JobStore

@@ -3,8 +3,8 @@ from __future__ import annotations
 from training_pipeline.backends.plan import Plan
 from training_pipeline.domain.advice.facts import AnswerCounts, ModelFacts
 from training_pipeline.domain.training_config import TrainingConfig
-from training_pipeline.testing.advice_facts import config
-from training_pipeline.testing.jobs import ScriptedBackend
+from training_pipeline.testing.jobs.advice_facts import config
+from training_pipeline.testing.jobs.jobs import ScriptedBackend
 from training_pipeline.training_jobs.lifecycle import advising
 from training_pipeline.training_jobs.lifecycle.advising import Advisor, Measured
 

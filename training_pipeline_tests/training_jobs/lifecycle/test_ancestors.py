@@ -9,7 +9,7 @@ import pytest
 from training_pipeline.domain.errors import GateRefused
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.lineage import BaseModelRecord, LineageRecord, ModelOrigin, ancestry
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.lifecycle.ancestors import with_ancestors
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore

@@ -8,7 +8,7 @@ import pytest
 
 from training_pipeline.domain.errors import InvalidRequest, NotFound
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.lifecycle.annotate import annotate
 from training_pipeline.training_jobs.store.facets import facets
 from training_pipeline.training_jobs.store.jobs import JobStore

@@ -15,13 +15,13 @@ from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.refs import LabelsRef, SheetRef
 from training_pipeline.domain.training_sheet import Reference, SheetStatus, TrainingSheet
+from training_pipeline.testing.databricks.sheet_tables import PAIRS, SOURCE, connection
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.faults import FaultKind
 from training_pipeline.testing.databricks_workspace.lineage import lineage
 from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.databricks_workspace.tables import tables
-from training_pipeline.testing.jobs import new_job
-from training_pipeline.testing.sheet_tables import PAIRS, SOURCE, connection
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.lifecycle.catalog_lineage import PAUSE_SECONDS, CatalogLineage
 from training_pipeline.training_jobs.store import lineage as records
 from training_pipeline.training_jobs.store.jobs import JobStore

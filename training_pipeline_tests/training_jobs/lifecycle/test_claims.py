@@ -3,7 +3,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from training_pipeline.domain.job import JobStatus, Phase
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.lifecycle.claims import claim, claimed, release
 from training_pipeline.training_jobs.store.jobs import JobStore
 

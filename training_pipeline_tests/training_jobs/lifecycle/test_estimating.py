@@ -8,8 +8,8 @@ import pytest
 from training_pipeline.domain.estimate.prices import PriceList
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.json_file import write_json
-from training_pipeline.testing.advice_facts import LLAMA_8B, config, facts, lengths
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.advice_facts import LLAMA_8B, config, facts, lengths
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator, read_prices
 from training_pipeline.training_jobs.store.history import MACHINE
 from training_pipeline.training_jobs.store.jobs import JobStore

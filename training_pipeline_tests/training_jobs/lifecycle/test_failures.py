@@ -17,7 +17,7 @@ from training_pipeline.domain.errors import (
     Unavailable,
 )
 from training_pipeline.domain.job import Action, JobStatus, Phase, TrainingJob
-from training_pipeline.testing.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
 from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.lifecycle.failures import Failures
 from training_pipeline.training_jobs.store.events import EventType

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from training_pipeline.testing.jobs import ScriptedBackend, new_job, point
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job, point
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
 from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, warnings_of

@@ -24,12 +24,12 @@ from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.refs import required
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.testing.dagster_runs import create, execute, finish, launch
-from training_pipeline.testing.installation import stand_in_services
-from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.local_backend import starts
+from training_pipeline.testing.jobs.job_life import prepared
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.dagster_runs import create, execute, finish, launch
+from training_pipeline.testing.system.installation import stand_in_services
+from training_pipeline.testing.trainers.local_backend import starts
 from training_pipeline.training_jobs.lifecycle.ancestors import with_ancestors
 from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.store import lineage

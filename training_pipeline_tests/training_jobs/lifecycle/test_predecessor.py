@@ -12,10 +12,10 @@ from training_pipeline.domain.errors import InvalidRequest, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.settings import Settings
-from training_pipeline.testing.dagster_runs import create
-from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.manifests import read_manifest
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.testing.jobs.job_life import prepared
+from training_pipeline.testing.sheets.manifests import read_manifest
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.dagster_runs import create
 
 
 def ended(services: Services, job: TrainingJob, status: JobStatus = JobStatus.SUCCEEDED) -> TrainingJob:

@@ -10,8 +10,8 @@ import pytest
 
 from training_pipeline.domain.lineage import AssetRecord, BaseModelRecord, LineageRecord
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.testing.jobs import a_recipe, a_result
-from training_pipeline.testing.pairs import open_sheet, pair
+from training_pipeline.testing.jobs.jobs import a_recipe, a_result
+from training_pipeline.testing.sheets.pairs import open_sheet, pair
 from training_pipeline.training_jobs.lifecycle.provenance import base_model_tags, disagreements, recipe_tags
 from training_pipeline_tests.datasets.test_prepare import prepare
 

@@ -13,10 +13,10 @@ from sqlalchemy import update
 
 from training_pipeline.databricks.volume_folders import Content, Folder, Kind, VolumeFolders
 from training_pipeline.domain.job import TERMINAL, JobStatus
-from training_pipeline.testing.databricks_backend import VOLUME, connection_to
+from training_pipeline.testing.databricks.backend import VOLUME, connection_to
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.state import Workspace
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.lifecycle.retention import KnownJob, Retention, kept_for, needed_for
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs

@@ -23,12 +23,12 @@ from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
-from training_pipeline.sft.pair_ids import pair_ids
-from training_pipeline.testing.dagster_runs import create
-from training_pipeline.testing.job_life import prepared
-from training_pipeline.testing.jobs import ScriptedBackend
-from training_pipeline.testing.pairs import chat
-from training_pipeline.testing.small_sheet import rows, write_sheet
+from training_pipeline.sft.encoding.pair_ids import pair_ids
+from training_pipeline.testing.jobs.job_life import prepared
+from training_pipeline.testing.jobs.jobs import ScriptedBackend
+from training_pipeline.testing.sheets.pairs import chat
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.dagster_runs import create
 from training_pipeline.training_jobs.lifecycle import advising, new_jobs
 from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.lifecycle.new_jobs import ADVICE

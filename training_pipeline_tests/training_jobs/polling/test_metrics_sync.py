@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from training_pipeline.backends.metric_point import PASSED_OVER
-from training_pipeline.testing.jobs import point
+from training_pipeline.testing.jobs.jobs import point
 from training_pipeline.training_jobs.polling.metrics_sync import warnings_of
 
 

@@ -15,9 +15,9 @@ from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus, TrainingSheet
 from training_pipeline.sheets.base import OpenSheet
-from training_pipeline.testing.jobs import new_job
-from training_pipeline.testing.pairs import Row, chat, open_sheet, pair
-from training_pipeline.testing.revoked import RevokedAs
+from training_pipeline.testing.jobs.jobs import new_job
+from training_pipeline.testing.models.revoked import RevokedAs
+from training_pipeline.testing.sheets.pairs import Row, chat, open_sheet, pair
 from training_pipeline.training_jobs.polling.permission import Answer, Permission
 from training_pipeline_tests.datasets.test_compare import rows
 from training_pipeline_tests.datasets.test_prepare import prepare

@@ -21,7 +21,7 @@ from training_pipeline.backends.run_state import BulkStatus, Run, RunState
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.database import Database
-from training_pipeline.testing.jobs import ScriptedBackend, new_job, point
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job, point
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.soak import examples
 from training_pipeline.tracking.mlflow import Tracking

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from training_pipeline.testing.jobs import new_job, point
+from training_pipeline.testing.jobs.jobs import new_job, point
 from training_pipeline.training_jobs.store.best_values import At, BestAndLast, best_and_last
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.metrics import add_points

@@ -6,9 +6,9 @@ from typing import Any
 from training_pipeline.domain.estimate.estimate import Estimate, Estimated
 from training_pipeline.domain.estimate.quality import Kind
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.advice_facts import config
-from training_pipeline.testing.estimated_jobs import estimated
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.advice_facts import config
+from training_pipeline.testing.jobs.estimated_jobs import estimated
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.store.estimates import ESTIMATE, estimates
 from training_pipeline.training_jobs.store.history import MACHINE
 from training_pipeline.training_jobs.store.jobs import JobStore

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.store.facets import facets
 from training_pipeline.training_jobs.store.jobs import JobStore
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.store.handles import stored_handles
 from training_pipeline.training_jobs.store.jobs import JobStore
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.advice_facts import config
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.advice_facts import config
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.store.history import MACHINE, past_jobs
 from training_pipeline.training_jobs.store.jobs import JobStore
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.domain.job import TERMINAL, TRANSITIONS, JobStatus, may_become
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.testing.soak import examples
 from training_pipeline.training_jobs.store.events import EventType
 from training_pipeline.training_jobs.store.jobs import JobStore

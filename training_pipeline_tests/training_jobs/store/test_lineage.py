@@ -4,7 +4,7 @@ import pytest
 
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.lineage import AssetRecord, BaseModelRecord, LineageRecord, recipe_facts
-from training_pipeline.testing.jobs import a_recipe, new_job
+from training_pipeline.testing.jobs.jobs import a_recipe, new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.lineage import add_assets, read, set_base_model, set_model, set_recipe, write
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.jobs import new_job, point
+from training_pipeline.testing.jobs.jobs import new_job, point
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.machine_samples import SAMPLED, extremes, machine_samples
 from training_pipeline.training_jobs.store.metrics import add_points, series

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.domain.smoothing import smoothed
-from training_pipeline.testing.jobs import new_job, point
+from training_pipeline.testing.jobs.jobs import new_job, point
 from training_pipeline.testing.soak import examples
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.metric_series import best_losses, metric_series

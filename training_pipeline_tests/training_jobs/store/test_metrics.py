@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.jobs import new_job, point
+from training_pipeline.testing.jobs.jobs import new_job, point
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.metrics import SERIES, add_points, series
 

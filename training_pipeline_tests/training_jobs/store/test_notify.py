@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.testing.jobs import new_job, point
+from training_pipeline.testing.jobs.jobs import new_job, point
 from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.store import metrics
 from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event

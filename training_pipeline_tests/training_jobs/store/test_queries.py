@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, text
 
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.testing.soak import examples
 from training_pipeline.training_jobs.store import queries
 from training_pipeline.training_jobs.store.jobs import JobStore

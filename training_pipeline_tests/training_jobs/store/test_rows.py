@@ -8,7 +8,7 @@ from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.domain.refs import LabelsRef, SheetRef, UnreadableRef, required
 from training_pipeline.domain.training_sheet import Reference, SheetStatus, TrainingSheet
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import COLUMNS, PHASES, columns_of, job_from_row, row_of
 from training_pipeline.training_jobs.store.tables import training_jobs

@@ -10,7 +10,7 @@ from training_pipeline.models.revocations.tables import revocations
 from training_pipeline.models.uses.tables import use_rows
 from training_pipeline.models.versions.tables import model_aliases
 from training_pipeline.reviewing.tables import sheet_edits
-from training_pipeline.testing.jobs import new_job
+from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.store.rows import row_of
 from training_pipeline.training_jobs.store.tables import metadata, training_jobs
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from training_pipeline.testing.s3 import S3, serving_s3
+from training_pipeline.testing.servers.s3 import S3, serving_s3
 
 
 @pytest.fixture

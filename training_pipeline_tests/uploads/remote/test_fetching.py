@@ -15,7 +15,7 @@ from training_pipeline.domain.bucket_location import locations_in
 from training_pipeline.domain.errors import InvalidRequest, NotFound, PipelineError, SheetUnreadable
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline.testing.s3 import S3
+from training_pipeline.testing.servers.s3 import S3
 from training_pipeline.uploads.imports import SheetImports
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.process import UploadNotRead

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from training_pipeline.testing.seen_study import study_page
+from training_pipeline.testing.studies.seen_study import study_page
 from training_pipeline.web.studies.charts import axes_of, lines_of, progress_of
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.examples.rendering import rendered, row_hash
-from training_pipeline.testing import oracle
-from training_pipeline.testing.pairs import arrow, pair
+from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.sheets.pairs import arrow, pair
 from training_pipeline.testing.soak import examples
 
 Chat = list[dict[str, Any]]

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.examples.rendering import rendered
 from training_pipeline.domain.rules.examples.tool_definitions import has_sound_tools, with_tools
-from training_pipeline.testing import oracle
-from training_pipeline.testing.pairs import Row, chat, pair, table
+from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.sheets.pairs import Row, chat, pair, table
 from training_pipeline.testing.soak import examples
 
 TOOLS = '[{"name":"look","description":"ends with } and ] and \\\\"}]'

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.examples.chat_format import INVALIDATING, message_problems
 from training_pipeline.domain.rules.examples.validity import chat_letters, is_chat
-from training_pipeline.testing.pairs import arrow, chat, odd_pairs, pair
+from training_pipeline.testing.sheets.pairs import arrow, chat, odd_pairs, pair
 from training_pipeline.testing.soak import examples
 
 Chat = list[dict[str, Any]] | None

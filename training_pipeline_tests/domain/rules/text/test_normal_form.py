@@ -14,9 +14,9 @@ from training_pipeline.domain.rules.text.characters import WHITE_SPACE
 from training_pipeline.domain.rules.text.dialects import DUCKDB
 from training_pipeline.domain.rules.text.normal_form import NormalForm, normal_form_table
 from training_pipeline.domain.rules.text.plain_form import loose, strict
-from training_pipeline.testing import oracle
+from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.sheets.texts import every_code_point, odd_texts
 from training_pipeline.testing.soak import SOAKING, examples
-from training_pipeline.testing.texts import every_code_point, odd_texts
 
 Forms = Callable[[list[str]], list[tuple[str, str]]]
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 
 from training_pipeline.domain.rules.text.plain_form import asked, loose, spoken, strict
-from training_pipeline.testing import oracle
-from training_pipeline.testing.judge import Judge
-from training_pipeline.testing.pairs import Row, odd_sheets
+from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.oracles.judge import Judge
+from training_pipeline.testing.sheets.pairs import Row, odd_sheets
+from training_pipeline.testing.sheets.texts import every_code_point, odd_texts
 from training_pipeline.testing.soak import SOAKING, examples
-from training_pipeline.testing.texts import every_code_point, odd_texts
 
 same_unicode = pytest.mark.skipif(unicodedata.unidata_version != "14.0.0", reason="the table is of Unicode 14")
 

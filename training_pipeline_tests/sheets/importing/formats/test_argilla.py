@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from training_pipeline.testing.imports import import_rows, pairs_of, turns
+from training_pipeline.testing.sheets.imports import import_rows, pairs_of, turns
 
 
 def record(*responses: tuple[str, str, str], **more: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from training_pipeline.domain.errors import SheetUnreadable
 from training_pipeline.sheets.importing.formats.base import Notes
 from training_pipeline.sheets.importing.formats.messages import messages_of, text_of_content
-from training_pipeline.testing.imports import import_rows, pairs_of, turns
+from training_pipeline.testing.sheets.imports import import_rows, pairs_of, turns
 
 USER = {"role": "user", "content": "q"}
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.testing.imports import import_rows, pairs_of, turns
+from training_pipeline.testing.sheets.imports import import_rows, pairs_of, turns
 
 
 def example(**more: Any) -> dict[str, Any]:

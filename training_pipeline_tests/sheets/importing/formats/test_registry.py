@@ -21,7 +21,7 @@ from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.pairs import judged, pair_of, plan_of
 from training_pipeline.sheets.importing.stored import stored
 from training_pipeline.sheets.importing.tally import Tally
-from training_pipeline.testing.imports import import_rows, pairs_of, request_for, turns
+from training_pipeline.testing.sheets.imports import import_rows, pairs_of, request_for, turns
 
 CALL = '{"name": "fly", "arguments": {"m": 1}}'
 

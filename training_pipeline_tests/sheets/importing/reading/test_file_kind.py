@@ -10,7 +10,7 @@ import pytest
 
 from training_pipeline.sheets.importing.reading import opening
 from training_pipeline.sheets.importing.reading.file_kind import read_source
-from training_pipeline.testing.foreign_files import workbook
+from training_pipeline.testing.sheets.foreign_files import workbook
 
 ROWS = [{"question": "Größe?", "answer": "süß"}, {"question": "b", "answer": "c\nd"}]
 JSONL = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)

@@ -9,7 +9,7 @@ from python_calamine import PasswordError
 
 from training_pipeline.sheets.files.row import Row
 from training_pipeline.sheets.importing.reading import workbook
-from training_pipeline.testing import foreign_files
+from training_pipeline.testing.sheets import foreign_files
 
 TABLE: list[list[foreign_files.Cell]] = [
     ["question", "ok", None, "n"],

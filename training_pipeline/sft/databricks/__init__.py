@@ -1,0 +1,1 @@
+"""What the program does on a GPU worker of Databricks, and for its registry."""

@@ -1,0 +1,1 @@
+"""Models are asked questions, and their answers scored or judged."""

@@ -1,0 +1,154 @@
+"""Let the model answer validation questions greedily, and compare with the expected answers letter by letter."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..encoding.data import UNWRITABLE, ChatFormat, read_examples
+from ..errors import TrainingFailed
+
+#: Tokens that an answer may be longer than the expected one, so that a model which does not stop is seen not to.
+SLACK: Final = 32
+#: Questions that are asked in any case, to see whether the model stops.
+STOP_QUESTIONS: Final = 8
+BATCH: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A validation question; `asked` is the last message before the answer, `prompt_ids` all of it as tokens."""
+
+    asked: str
+    expected: str
+    prompt_ids: list[int]
+    answer_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The text that the model generated, without special tokens, and whether it ended with an end token.
+
+    `ids` are the tokens that it wrote, its end token included.
+    """
+
+    text: str
+    stopped: bool
+    ids: tuple[int, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it wrote. Pure."""
+        return len(self.ids)
+
+
+def questions(validation_file: Path, chat: ChatFormat, count: int, *, ids: Iterable[str] = ()) -> list[Question]:
+    """The first `count` validation examples as questions for their last trained answer. Reads only.
+
+    `ids` are the pair ids of the file's lines, in order. Raises `TrainingFailed` where the model would be asked in
+    another way than the example begins.
+    """
+    examples = list(itertools.islice(read_examples(validation_file, "validation_file", ids=ids), count))
+    found = []
+    for example, encoded in zip(examples, chat.encode(examples), strict=True):
+        assistants = [index for index, message in enumerate(example.messages) if message["role"] == "assistant"]
+        answer = [index for index, trained in zip(assistants, example.trained, strict=True) if trained][-1]
+        start, end = encoded.spans[-1]
+        before = example.messages[:answer]
+        try:
+            prompt = chat.prompt(before, example.tools)
+        except UNWRITABLE:
+            raise TrainingFailed(
+                f"validation_file: the base model's chat template cannot ask for the last answer of {example.name}: "
+                "choose another base_model, or leave the pair out.",
+                pair_ids=example.pair_ids,
+            ) from None
+        if encoded.input_ids[: len(prompt)] != prompt:
+            raise TrainingFailed(
+                f"validation_file: the base model's chat template asks for the answer of {example.name} with another "
+                "text than the example begins with, so the model would be served in another way than it was trained: "
+                "choose another base_model, or leave the pair out.",
+                pair_ids=example.pair_ids,
+            )
+        expected = chat.tokenizer.decode(encoded.input_ids[start:end], skip_special_tokens=True).strip()
+        found.append(Question(before[-1]["content"] if before else "", expected, prompt, end - start))
+    return found
+
+
+def answer(
+    model: Any,
+    tokenizer: Any,
+    asked: Sequence[Question],
+    *,
+    ends: Sequence[int],
+    positions: int | None,
+    told: Callable[[int], None],
+) -> list[Answer | None]:
+    """The model's greedy answers, in order; None where prompt and answer do not fit into the model's `positions`.
+
+    An answer has stopped where it ends with one of the tokens `ends`; one that does not is cut `SLACK` tokens after the
+    length of the expected one, so that it is the same in any batch. `told` hears after each batch how many questions
+    are done. Leaves the model in evaluation mode.
+    """
+    import torch
+
+    model.eval()
+    answers: list[Answer | None] = [None] * len(asked)
+    room = positions or 1 << 30
+    fits = [i for i, question in enumerate(asked) if len(question.prompt_ids) + question.answer_tokens + SLACK <= room]
+    # Questions of like length share a batch: little padding.
+    order = sorted(fits, key=lambda index: len(asked[index].prompt_ids))
+    for start in range(0, len(order), BATCH):
+        batch = order[start : start + BATCH]
+        padded = tokenizer.pad(
+            {"input_ids": [asked[index].prompt_ids for index in batch]},
+            padding=True,
+            padding_side="left",
+            return_tensors="pt",
+        ).to(model.device)
+        with torch.no_grad():
+            written = model.generate(
+                **padded,
+                max_new_tokens=max(asked[index].answer_tokens for index in batch) + SLACK,
+                do_sample=False,
+                temperature=None,
+                top_p=None,
+                top_k=None,
+                use_cache=True,
+                eos_token_id=list(ends),
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        new = written[:, padded["input_ids"].shape[1] :]
+        cut = [
+            _cut(ids, ends, asked[index].answer_tokens + SLACK) for index, ids in zip(batch, new.tolist(), strict=True)
+        ]
+        texts = tokenizer.batch_decode(cut, skip_special_tokens=True)
+        for index, text, ids in zip(batch, texts, cut, strict=True):
+            answers[index] = Answer(text.strip(), stopped=bool(ids) and ids[-1] in ends, ids=tuple(ids))
+        told(start + len(batch))
+    return answers
+
+
+def _cut(ids: list[int], ends: Sequence[int], most: int) -> list[int]:
+    """What was written up to the first end token, that included, and no more than so many tokens."""
+    end = next((place + 1 for place, token in enumerate(ids) if token in ends), len(ids))
+    return ids[: min(end, most)]
+
+
+def exact_match(asked: Sequence[Question], answers: Sequence[str | None]) -> float:
+    """The share (0 to 1) of answers that equal the expected one, white space around them aside. Pure."""
+    return sum(q.expected == given for q, given in zip(asked, answers, strict=True)) / len(asked)
+
+
+def texts(answers: Sequence[Answer | None]) -> list[str | None]:
+    """What was written, None where nothing was. Pure."""
+    return [answer.text if answer else None for answer in answers]
+
+
+def stopped(answers: Sequence[Answer | None]) -> tuple[int, int]:
+    """How many answers ended by themselves, and how many there are. Pure."""
+    given = [answer for answer in answers if answer]
+    return sum(answer.stopped for answer in given), len(given)

@@ -1,0 +1,209 @@
+"""Load a base model safely: safetensors only, no code from outside, the number format chosen on purpose."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..config import BUILTIN_TINY, Config
+from ..distributed.ranks import OtherFailed, Ranks
+from ..encoding.pair_ids import pair_ids
+from ..errors import TrainingFailed
+from ..run_dir import RunDir
+from . import tiny
+
+#: Files of which a tokenizer has at least one.
+_VOCABULARIES: Final = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+#: Below this many weights a step is too short for bf16's conversions to pay on a CPU.
+_BF16_CPU_PARAMETERS: Final = 1_000_000
+#: Above this many weights activations are recomputed on a GPU instead of kept.
+_CHECKPOINTING_PARAMETERS: Final = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A loaded base model; `precision` is bf16 or fp32, `stored_dtype` the format in which its weights came."""
+
+    model: Any
+    tokenizer: Any
+    precision: str
+    stored_dtype: Any
+    parameters: int
+    #: The commit of a model from the Hugging Face Hub.
+    revision: str | None = None
+
+    @property
+    def activation_checkpointing(self) -> bool:
+        """Whether activations are recomputed in the backward pass to save memory."""
+        import torch
+
+        return torch.cuda.is_available() and self.parameters > _CHECKPOINTING_PARAMETERS
+
+
+def is_local(base_model: str) -> bool:
+    """Whether `base_model` needs no network. Pure."""
+    return base_model == BUILTIN_TINY or Path(base_model).is_absolute()
+
+
+def is_folder(base_model: str) -> bool:
+    """Whether `base_model` names a folder on this machine. Pure."""
+    return Path(base_model).is_absolute()
+
+
+def folder_here(base_model: str, revision: str | None) -> Path | None:
+    """The folder from which the tokenizer of `base_model` is loaded; null where it is not whole on this machine.
+
+    Of a model of the Hub it is the copy of the commit `revision`, or of the newest one here. Asks no network.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    if is_folder(base_model):
+        return Path(base_model)
+    if base_model == BUILTIN_TINY:
+        return None
+
+    def here(name: str) -> Any:
+        return try_to_load_from_cache(base_model, name, revision=revision)
+
+    config = here("tokenizer_config.json")
+    if not isinstance(config, str) or not any(isinstance(here(name), str) for name in _VOCABULARIES):
+        return None
+    # That there is no file with a template says something only where the Hub is known to have none.
+    is_whole = here("chat_template.jinja") is not None or '"chat_template"' in Path(config).read_text(encoding="utf-8")
+    return Path(config).parent if is_whole else None
+
+
+def load(config: Config, run: RunDir, revision: str | None = None, ranks: Ranks | None = None) -> Base:
+    """The base model and its tokenizer, of the Hub's commit `revision` where one is given, divided among `ranks`.
+
+    Raises `TrainingFailed` in one sentence if there is none to be had. Writes the built-in model to `run.base` the
+    first time. Full fine-tuning keeps fp32 weights (bf16 cannot hold AdamW's small steps) and computes in bf16 where
+    that pays.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    from ..distributed import sharding
+
+    ranks = ranks or Ranks()
+    name = config.base_model
+    source = name
+    if name == BUILTIN_TINY:
+        ranks.from_first(lambda: _create_tiny(config, run))
+        source = str(run.base)
+    elif is_local(name) and not (Path(name) / "config.json").is_file():
+        raise TrainingFailed(
+            f"base_model {name} is not a folder with a model (no config.json in it): give the folder of a model saved "
+            f"with save_pretrained, a Hugging Face id, or {BUILTIN_TINY}."
+        )
+    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": is_local(name)}
+    try:
+        loaded = None if is_local(name) else ranks.from_first(lambda: _commit(name, revision))
+        if loaded or revision:  # so that all files are of one commit, whatever is pushed meanwhile
+            options["revision"] = loaded or revision
+        model_config = AutoConfig.from_pretrained(source, **options)
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        precision = _precision(config.precision, model_config)
+        lean = config.method == "lora" and precision == "bf16" and torch.cuda.is_available()
+        divided = sharding.options(ranks.count)
+        model = AutoModelForCausalLM.from_pretrained(
+            source, use_safetensors=True, dtype=torch.bfloat16 if lean else torch.float32, **options, **divided
+        )
+    except (RuntimeError, MemoryError, OtherFailed):  # memory that ran out: nothing about the files
+        raise
+    except Exception as error:  # tokenizers and safetensors raise bare exceptions, or classes of their own
+        raise unloadable(name, error) from error
+    if ranks.count > 1:
+        sharding.require_sharded(model, ranks.count)
+    _refuse_too_long(config, model_config)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    parameters = sum(weight.numel() for weight in model.parameters())
+    stored_dtype = getattr(model_config, "dtype", None) or torch.float32
+    return Base(model, tokenizer, precision, stored_dtype, parameters, loaded)
+
+
+def _create_tiny(config: Config, run: RunDir) -> None:
+    tiny.create(
+        run.base,
+        config.train_file,
+        config.tiny,
+        max_length=config.max_length,
+        seed=config.seed,
+        ids=pair_ids(config.manifest_file, "train"),
+    )
+
+
+def _commit(name: str, revision: str | None) -> str | None:
+    """The commit of the Hub that `revision`, or the newest one, means: files lie in a folder named by it."""
+    from transformers.utils.hub import cached_file
+
+    path = cached_file(name, "config.json", revision=revision)
+    commit = Path(path).parent.name if path else ""
+    return commit if _COMMIT.fullmatch(commit) else None
+
+
+def _precision(wanted: str, model_config: Any) -> str:
+    """bf16 where the hardware computes in it and the model is large enough for it to pay; else fp32."""
+    import torch
+
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    hidden = getattr(model_config, "hidden_size", 0) or 0
+    layers = getattr(model_config, "num_hidden_layers", 0) or 0
+    # 12 · layers · hidden² is the usual estimate of a transformer's weights without its embeddings.
+    large = 12 * layers * hidden**2 > _BF16_CPU_PARAMETERS
+    return "bf16" if large and _cpu_computes_bf16() else "fp32"
+
+
+def _cpu_computes_bf16() -> bool:
+    """Whether matrix products in bf16 are instructions of this CPU."""
+    import torch
+
+    return any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def _refuse_too_long(config: Config, model_config: Any) -> None:
+    positions = getattr(model_config, "max_position_embeddings", None)
+    if isinstance(positions, int) and config.max_length > positions:
+        raise TrainingFailed(
+            f"max_length {config.max_length} is more than the {positions} positions that base_model "
+            f"{config.base_model} knows: lower max_length."
+        )
+
+
+def unloadable(name: str, error: Exception) -> TrainingFailed:
+    """Why the model `name` could not be loaded, in a sentence with what to do. Pure."""
+    text = str(error)
+    if type(error).__name__ == "SafetensorError":
+        return TrainingFailed(f"base_model {name} has damaged weights: copy or download the model again.")
+    if "safetensors" in text:
+        return TrainingFailed(
+            f"base_model {name} has no weights in safetensors format; pickled weights are not loaded, as they can run "
+            "code: choose a model with *.safetensors files."
+        )
+    if "trust_remote_code" in text:
+        return TrainingFailed(f"base_model {name} needs code of its own, which is not run: choose another model.")
+    if is_local(name):
+        return TrainingFailed(
+            f"base_model {name} cannot be loaded as a causal language model ({type(error).__name__}): its folder must "
+            "hold config.json, *.safetensors and a tokenizer."
+        )
+    unreachable = any(
+        word in text for word in ("couldn't connect", "Connection", "offline mode", "timed out", "resolve")
+    )
+    if unreachable:
+        return TrainingFailed(
+            f"base_model {name} is not on this machine and huggingface.co cannot be reached: check the network and the "
+            "spelling, or give the absolute path of a downloaded model.",
+            recurs=False,
+        )
+    return TrainingFailed(
+        f"base_model {name} cannot be loaded from Hugging Face: it does not exist, is no causal language model, or "
+        "needs a login (environment variable HF_TOKEN). Check the spelling."
+    )

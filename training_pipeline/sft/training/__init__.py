@@ -1,0 +1,1 @@
+"""The training itself: what it is made of, watches, keeps and reports."""

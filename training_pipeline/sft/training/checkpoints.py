@@ -1,0 +1,143 @@
+"""What a killed run continues from, and the best weights so far.
+
+A checkpoint counts only once its marker is there; the marker is written last, and names nothing but our own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ..integrity import folder_sha256
+from ..run_dir import read_json, write_json
+
+MARKER: Final = "complete.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What training must remember beside the Trainer's own state. `finished`: no step is left to do."""
+
+    step: int = 0
+    best_val_loss: float | None = None
+    evaluations_without_gain: int = 0
+    finished: bool = False
+    stopped_early: bool = False
+
+
+def mark(checkpoint: Path, ledger: Ledger) -> None:
+    """Declare `checkpoint` complete, keep the one before it, and delete all others.
+
+    Its files are on disk before the marker is, which holds their SHA-256.
+    """
+    files = folder_sha256(checkpoint)
+    for name in files:
+        with (checkpoint / name).open("rb") as opened:
+            os.fsync(opened.fileno())
+    write_json(checkpoint / MARKER, {**asdict(ledger), "files": files})
+    before = [marker.parent for marker in _newest_first(checkpoint.parent) if marker.parent != checkpoint][:1]
+    for other in checkpoint.parent.glob("checkpoint-*"):
+        if other not in {checkpoint, *before}:
+            shutil.rmtree(other)
+
+
+def latest(checkpoints: Path) -> tuple[Path, Ledger] | None:
+    """The newest checkpoint that is complete and undamaged, or None. Reads only."""
+    for marker in _newest_first(checkpoints):
+        ledger = _ledger(marker)
+        if ledger:
+            return marker.parent, ledger
+    return None
+
+
+def discard_unfinished(checkpoints: Path) -> None:
+    """Delete checkpoints that were never completed, which take room and are of no use. Idempotent."""
+    for checkpoint in checkpoints.glob("checkpoint-*"):
+        if not (checkpoint / MARKER).exists():
+            shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def damaged(checkpoints: Path) -> list[str]:
+    """The names of checkpoints that were complete once and are no longer what was written, newest first. Reads only."""
+    return [marker.parent.name for marker in _newest_first(checkpoints) if _ledger(marker) is None]
+
+
+def _newest_first(checkpoints: Path) -> list[Path]:
+    markers = checkpoints.glob(f"checkpoint-*/{MARKER}")
+    return sorted(markers, key=lambda marker: int(marker.parent.name.rpartition("-")[2]), reverse=True)
+
+
+def _ledger(marker: Path) -> Ledger | None:
+    """What the marker remembers; None if it or a file of its checkpoint is not as it was written."""
+    try:
+        told = read_json(marker)
+        files = told.pop("files", None)
+        ledger = Ledger(**told)
+        found = folder_sha256(marker.parent)
+    except (ValueError, TypeError, AttributeError, OSError):
+        return None
+    del found[MARKER]
+    # Runs that an earlier version of this program began have no digests.
+    return ledger if files is None or found == files else None
+
+
+def save_best(path: Path, model: Any, facts: dict[str, Any], *, writes: bool = True) -> None:
+    """Replace the best weights (those that are trained) and, in the same file, the facts about them. Atomic.
+
+    All processes that share the model have to come here; one of them `writes`.
+    """
+    from safetensors.torch import save_file
+
+    weights = trained_weights(model)
+    if not writes:
+        return
+    temporary = path.with_name(f".{path.name}.tmp")
+    save_file(weights, temporary, metadata={"facts": json.dumps(facts)})
+    temporary.replace(path)
+
+
+def best_facts(path: Path) -> dict[str, Any] | None:
+    """The facts stored with the best weights; None where there are none, or the file is damaged. Reads only."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts: dict[str, Any] = json.loads(file.metadata()["facts"])
+    except (SafetensorError, ValueError, KeyError, TypeError):
+        return None
+    return facts
+
+
+def load_best(path: Path, model: Any) -> None:
+    """Put the best weights into `model`, or into the part of it that this process has, in place."""
+    import torch
+    from safetensors.torch import load_file
+
+    from ..distributed.sharding import named_weights, put
+
+    best = load_file(path)
+    with torch.no_grad():
+        for name, weight in named_weights(model):
+            if weight.requires_grad:
+                put(best[name], weight.data)
+
+
+def trained_weights(model: Any) -> dict[str, Any]:
+    """The weights that training changes, by name, whole; tied weights appear once.
+
+    All processes that share the model have to come here.
+    """
+    from ..distributed.sharding import named_weights, whole
+
+    return {name: whole(weight.data) for name, weight in named_weights(model) if weight.requires_grad}
+
+
+def has_adapters(model: Any) -> bool:
+    """Whether only LoRA adapters of the model are trained. Pure."""
+    return hasattr(model, "peft_config")

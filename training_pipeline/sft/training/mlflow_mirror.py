@@ -1,0 +1,91 @@
+"""Log the curves to MLflow, for places where nobody can read this program's files."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from ..config import MlflowTarget
+
+#: Seconds between two calls to the server.
+INTERVAL: Final = 5.0
+#: The tag of the run that says where the training is: what `status.json` says.
+STATUS_TAG: Final = "training_pipeline.status"
+#: Points sent at once, each with the epoch and tokens of its step; MLflow takes 1,000 metrics.
+BATCH: Final = 300
+
+
+class MlflowMirror:
+    """Copies `progress.jsonl` to an MLflow run, from a stored offset on: each point at least once, in order.
+
+    A server that does not answer delays the mirror, not the training: the points wait in the file.
+    """
+
+    def __init__(self, target: MlflowTarget, progress: Path) -> None:
+        # A training step must not wait for minutes of retries.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        from mlflow import MlflowClient
+
+        self._client = MlflowClient(tracking_uri=target.tracking_uri)
+        self._run_id = target.run_id
+        self._progress = progress
+        self._offset_file = progress.with_name("mlflow.offset")
+        self._called_at = 0.0
+
+    def catch_up(self, *, final: bool = False) -> None:
+        """Send what is new, at most every few seconds unless `final`; a failure is told on stderr and tried again."""
+        if not final and time.monotonic() - self._called_at < INTERVAL:
+            return
+        self._called_at = time.monotonic()
+        try:
+            while self._send_batch():
+                pass
+            self._tell_status()
+        except Exception as error:  # noqa: BLE001  # whatever the client raises, the points are kept and sent later
+            sys.stderr.write(f"MLflow does not take the metrics now ({type(error).__name__}); they are sent later.\n")
+
+    def _send_batch(self) -> bool:
+        """Send the next points, with the epoch and tokens of each new step; whether there were any.
+
+        A value that is no finite number is told by a point of another name, as MLflow could not send it back in JSON.
+        """
+        from mlflow.entities import Metric
+
+        offset = int(self._offset_file.read_text()) if self._offset_file.exists() else 0
+        metrics: list[Metric] = []
+        points: list[dict[str, Any]] = []
+        with self._progress.open("rb") as file:
+            file.seek(offset)
+            for line in file:
+                if len(points) == BATCH or not line.endswith(b"\n"):
+                    break
+                offset += len(line)
+                points.append(json.loads(line))
+        steps: set[int] = set()
+        for point in points:
+            name, value, at, step = point["name"], point["value"], int(point["time"] * 1000), point["step"]
+            metrics.append(Metric(name, value, at, step) if value is not None else _not_finite(name, at, step))
+            beside = {} if step in steps else {key: point[key] for key in ("epoch", "tokens")}
+            metrics += [Metric(key, float(held), at, step) for key, held in beside.items() if held is not None]
+            steps.add(step)
+        if not metrics:
+            return False
+        self._client.log_batch(self._run_id, metrics=metrics, synchronous=True)
+        self._offset_file.write_text(str(offset))
+        return True
+
+    def _tell_status(self) -> None:
+        status = self._progress.with_name("status.json")
+        if status.exists():
+            self._client.set_tag(self._run_id, STATUS_TAG, status.read_text(encoding="utf-8"))
+
+
+def _not_finite(name: str, at: int, step: int) -> Any:
+    from mlflow.entities import Metric
+
+    return Metric(f"{name}_not_finite", 1.0, at, step)

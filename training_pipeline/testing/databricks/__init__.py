@@ -1,0 +1,1 @@
+"""A backend and sheets in the stand-in workspace, a real Spark, and every fault at every call."""

@@ -1,0 +1,1 @@
+"""Training jobs at any point of their life, and what is known of them."""

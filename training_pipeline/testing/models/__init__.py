@@ -1,0 +1,1 @@
+"""Evaluated, revoked and used models, without training one."""

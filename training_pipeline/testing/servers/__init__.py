@@ -1,0 +1,1 @@
+"""Servers that a test starts, and clients that ask them."""

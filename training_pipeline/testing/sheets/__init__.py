@@ -1,0 +1,1 @@
+"""Makers of pairs, texts, sheets and the files that they come in."""

@@ -1,0 +1,1 @@
+"""Browsers, and what a person does in one."""

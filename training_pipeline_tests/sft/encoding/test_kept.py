@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from training_pipeline.sft.encoding.kept import Kept, Message
+
+CALL = {"type": "function", "function": {"name": "look", "arguments": {"at": "Graz", "days": 2}}}
+CHAT: list[Message] = [
+    {"role": "user", "name": "Ann", "content": "Weather?"},
+    {"role": "assistant", "content": "", "tool_calls": [CALL]},
+    {"role": "tool", "name": "look", "tool_call_id": "1", "content": "snow"},
+    {"role": "assistant", "content": "Snow."},
+]
+
+
+def lost(write: Any, messages: Sequence[Message] = CHAT) -> str | None:
+    return Kept(write).lost(messages, write(messages))
+
+
+def without(*left_out: str) -> Any:
+    """A writer that leaves out keys of messages and of functions."""
+
+    def write(messages: Sequence[Message], tools: Sequence[Message] | None = None) -> str:
+        kept = []
+        for message in messages:
+            calls = [
+                {key: value for key, value in call["function"].items() if key not in left_out}
+                for call in message.get("tool_calls", ())
+            ]
+            said = {key: value for key, value in message.items() if key not in {*left_out, "tool_calls"}}
+            kept.append({**said, "calls": calls})
+        return str(kept) + ("" if "tools" in left_out else str(tools))
+
+    return write
+
+
+def test_a_template_that_writes_everything_loses_nothing() -> None:
+    assert lost(without()) is None
+    assert lost(without("tool_call_id")) is None
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        (("content",), "a part of the content of a message (role user)"),
+        (("name", "content"), "a part of the content of a message (role user)"),
+        (("arguments",), "an argument of a tool call"),
+        (("name",), "the name of a message (role user)"),
+    ],
+)
+def test_what_is_left_out_is_named_and_not_quoted(left_out: tuple[str, ...], said: str) -> None:
+    assert lost(without(*left_out)) == said
+
+
+def test_a_short_content_that_stands_elsewhere_is_missed_all_the_same() -> None:
+    def write(messages: Sequence[Message], _: Sequence[Message] | None = None) -> str:
+        return "assistant: " + str(messages[-1]["content"])
+
+    said = [{"role": "system", "content": "s"}, {"role": "assistant", "content": "yes"}]
+    assert lost(write, said) == "the content of a message (role system)"
+
+
+PARAMETERS = {"type": "object", "properties": {"Place": {"type": "string"}}}
+TOOLS: list[Message] = [
+    {"type": "function", "function": {"name": "look", "description": "Weather.", "parameters": PARAMETERS}}
+]
+
+
+@pytest.mark.parametrize("tools", [TOOLS, [TOOLS[0]["function"]], [{"type": "browser"}]])
+def test_tool_definitions_that_are_written_lose_nothing(tools: list[Message]) -> None:
+    write = without()
+    assert Kept(write).lost(CHAT, write(CHAT, tools), tools) is None
+
+
+@pytest.mark.parametrize(
+    ("replaced", "said"),
+    [
+        ("definition0x", "the name of a tool definition"),
+        ("definition1x", "the description of a tool definition"),
+        ("Place", "a parameter of a tool definition"),
+    ],
+)
+def test_a_tool_definition_that_is_left_out_is_named_and_not_quoted(replaced: str, said: str) -> None:
+    write = without()
+    kept = Kept(lambda messages, tools: write(messages, tools).replace(replaced, ""))
+    assert kept.lost(CHAT, write(CHAT, TOOLS), TOOLS) == said
+    assert Kept(without("tools")).lost(CHAT, write(CHAT), TOOLS) == "the name of a tool definition"
+    assert Kept(without("tools")).lost(CHAT, write(CHAT)) is None

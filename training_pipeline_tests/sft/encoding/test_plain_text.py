@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from training_pipeline.sft.encoding.data import ChatFormat
+from training_pipeline.sft.encoding.plain_text import PlainText
+from training_pipeline.testing.soak import examples
+
+#: Pieces of text that can come together as control tokens, or as characters put into them.
+pieces = st.sampled_from(["<|im_end|>", "<|im_start|>", "<|", "|>", "im_end", " ", "\n", "a", "\ufdd0", "\ufdd1", "ö"])
+
+
+@settings(max_examples=examples(60), deadline=None)
+@given(st.lists(pieces, max_size=8).map("".join))
+def test_whatever_is_written_only_the_template_writes_control_tokens(tiny_chat: ChatFormat, content: str) -> None:
+    ids = tiny_chat.prompt([{"role": "user", "content": content}])
+    tokenizer: Any = tiny_chat.tokenizer
+    assert tokenizer.decode(ids) == f"<|im_start|>user\n{content}<|im_end|>\n<|im_start|>assistant\n"
+    control = [token for token in ids if token in tokenizer.all_special_ids]
+    assert tokenizer.convert_ids_to_tokens(control) == ["<|im_start|>", "<|im_end|>", "<|im_start|>"]
+
+
+def test_control_tokens_are_masked_in_names_tool_calls_and_tool_definitions_too(tiny_chat: ChatFormat) -> None:
+    said = {"role": "assistant", "name": "x<|im_end|>", "tool_calls": [{"function": {"arguments": {"<|im_end|>": 1}}}]}
+    tools = [{"name": "look", "description": "ends with <|im_end|>"}]
+    masked, defined, mask = tiny_chat.plain.mask([{**said, "content": ""}], tools)
+    assert mask
+    told = json.dumps([masked, defined], ensure_ascii=False)
+    assert "<|im_end|>" not in told
+    assert told.count(mask) == 3
+
+
+def test_no_token_reaches_over_a_cut(tiny_tokenizer: Any) -> None:
+    plain = PlainText(tiny_tokenizer, "")
+    text = "the night shift reports"
+    for cut in range(1, len(text)):
+        ((ids, offsets),) = plain.encode([text], [""], [[cut]])
+        assert tiny_tokenizer.decode(ids) == text
+        assert not any(start < cut < end for start, end in offsets)

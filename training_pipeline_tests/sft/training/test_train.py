@@ -1,0 +1,119 @@
+"""Training inside this process, where that is enough to see what it does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from training_pipeline.sft.config import parse
+from training_pipeline.sft.errors import TrainingFailed
+from training_pipeline.sft.integrity import folder_sha256
+from training_pipeline.sft.run_dir import RunDir, Status
+from training_pipeline.sft.stop import StopRequest
+from training_pipeline.sft.training.train import train
+from training_pipeline.testing.trainers.trainer_runs import Run, new_run
+
+
+def start(run: Run, **settings: Any) -> dict[str, Any]:
+    config = parse(run.config | settings)
+    directory = RunDir(config.run_dir)
+    directory.create()
+    result = train(config, directory, Status(directory.status), StopRequest())
+    assert result is not None
+    return result
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # PEFT still asks for it
+def test_lora_trains_adapters_and_saves_them_beside_the_merged_model(run: Run, tiny_folder: Path) -> None:
+    from peft import PeftModel
+
+    result = start(
+        run,
+        method="lora",
+        lora_rank=4,
+        base_model=str(tiny_folder),
+        epochs=1,
+        gradient_accumulation_steps=2,
+        allow_never_stops=True,
+    )
+    assert result["steps"] == 10
+    assert result["val_loss"] < result["custom_metrics"]["val_loss_before"]
+    model = run.run_dir / "model"
+    assert {"adapter/adapter_model.safetensors", "model.safetensors"} <= set(result["model_files"])
+    base: Any = AutoModelForCausalLM.from_pretrained(tiny_folder)
+    merged: Any = AutoModelForCausalLM.from_pretrained(model)
+    tokens = torch.arange(3, 40)[None]
+    with torch.no_grad():
+        before = base(tokens).logits
+        adapted = PeftModel.from_pretrained(base, model / "adapter")(tokens).logits
+        after = merged(tokens).logits
+    assert torch.allclose(after, adapted, atol=1e-5)
+    assert not torch.allclose(after, before, atol=1e-2)
+
+
+def test_training_stops_early_once_the_validation_loss_no_longer_improves(run: Run) -> None:
+    # Validation answers that contradict the training pairs: the more is learned, the worse they fit.
+    path = Path(run.config["validation_file"])
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        row["messages"][1]["content"] = "0123456789"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = start(run, epochs=20, early_stopping_patience=2, evaluations_per_epoch=2, learning_rate=1e-2)
+    assert result["custom_metrics"]["stopped_early"] == 1.0
+    best = result["custom_metrics"]["best_step"]
+    assert result["steps"] == best + 2 * 5 < result["planned_steps"] == 200
+    losses = {point["step"]: point["value"] for point in run.points() if point["name"] == "val_loss"}
+    assert result["val_loss"] == losses[best] == min(value for step, value in losses.items() if step)
+
+
+def test_a_loss_that_is_no_number_ends_training_and_says_what_to_do(
+    run: Run, tiny_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_folder, tmp_path / "broken")
+    model: Any = AutoModelForCausalLM.from_pretrained(tiny_folder)
+    with torch.no_grad():
+        model.lm_head.weight.fill_(float("nan"))
+    model.save_pretrained(tmp_path / "broken")
+    with pytest.raises(TrainingFailed, match="no finite number at step 1: lower learning_rate"):
+        start(run, base_model=str(tmp_path / "broken"))
+    assert {(point["name"], point["value"]) for point in run.points()} >= {("val_loss", None), ("train_loss", None)}
+
+
+def test_a_directory_of_another_run_is_not_continued(run: Run, tmp_path: Path) -> None:
+    directory = RunDir(run.run_dir)
+    directory.create()
+    directory.identity.write_text(json.dumps({"settings": "", "train_file": "", "validation_file": ""}))
+    with pytest.raises(TrainingFailed, match="different: settings, train_file, validation_file"):
+        start(run)
+
+
+def test_a_pair_that_is_cut_is_counted(tmp_path: Path) -> None:
+    row = {"messages": [{"role": "user", "content": "a?"}, {"role": "assistant", "content": "b " * 100}]}
+    result = start(new_run(tmp_path, [row] * 10), epochs=1, max_length=32, allow_never_stops=True)
+    assert result["truncated_examples"] == 8
+    assert result["custom_metrics"]["truncated_validation_examples"] == 2
+
+
+def test_a_model_that_never_stops_fails_with_the_reason(tmp_path: Path) -> None:
+    row = {"messages": [{"role": "user", "content": "a?"}, {"role": "assistant", "content": "b " * 100}]}
+    with pytest.raises(TrainingFailed, match=r"never stops: of 2 answers .* set allow_never_stops"):
+        start(new_run(tmp_path, [row] * 10), epochs=1, max_length=32)
+
+
+def test_files_that_are_not_those_of_the_record_are_not_trained_on(run: Run, tiny_folder: Path) -> None:
+    files = folder_sha256(tiny_folder)
+    for settings, said in (
+        ({"train_sha256": "0" * 64}, "train_file .* is not the file that was recorded"),
+        ({"validation_sha256": "0" * 64}, "validation_file .* is not the file that was recorded"),
+        ({"base_model": str(tiny_folder), "base_model_files": {**files, "gone": "0" * 64}}, "added or gone: gone"),
+        ({"base_model": str(tiny_folder), "base_model_files": {**files, "config.json": "0" * 64}}, "config.json"),
+    ):
+        with pytest.raises(TrainingFailed, match=said):
+            start(run, **settings)
+        shutil.rmtree(run.run_dir)
