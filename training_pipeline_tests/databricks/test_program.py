@@ -49,7 +49,8 @@ def test_the_program_is_packed_whole_and_reproducibly() -> None:
     packed = program.packed(program.training_program())
     assert packed == program.packed(program.training_program())
     names = zipfile.ZipFile(io.BytesIO(packed)).namelist()
-    assert {"program/__main__.py", "program/worker.py", "program/train.py", "program/served_chat.py"} <= set(names)
+    started, registered = "program/databricks/worker.py", "program/databricks/served_chat.py"
+    assert {"program/__main__.py", started, "program/training/train.py", registered} <= set(names)
 
 
 def test_the_instructions_hold_no_secret_and_every_place() -> None:
