@@ -218,7 +218,13 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "defs/provenance.py",
         "defs/resources.py",
     ),
-    "tuning/test_advance.py": ("tuning/outcome.py", "tuning/records.py", "tuning/tables.py"),
+    "tuning/test_advance.py": (
+        "tuning/ending.py",
+        "tuning/outcome.py",
+        "tuning/records.py",
+        "tuning/starting.py",
+        "tuning/tables.py",
+    ),
     "defs/test_retraining.py": ("retraining/retrain.py",),
     "defs/test_revocations.py": ("models/revocations/unreported.py",),
     "domain/rules/test_gates.py": (
@@ -289,6 +295,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "sheets/files/row.py",
         "sheets/files/rows.py",
     ),
+    "sheets/files/test_duckdb_sql.py": ("sheets/files/duckdb_macros.py", "sheets/files/inspecting.py"),
     "sheets/files/test_source.py": ("sheets/base.py", "sheets/engine.py"),
     "sheets/files/test_versions.py": ("sheets/files/replacing.py",),
     "sheets/importing/formats/test_label_studio.py": ("sheets/importing/formats/choosing.py",),

@@ -1,7 +1,7 @@
 """What a study needs next: take up ended trials, stop hopeless ones, start new ones, end.
 
-Where a suite chooses, a trial runs until its model is evaluated. At the end the best one is evaluated on pairs that did
-not choose it.
+Where a suite chooses, a trial runs until its model is evaluated. How trials start is in `starting`, how studies end in
+`ending`.
 
 Write before you call: a configuration is on record before its job is created, and a trial's job is stored in one
 transaction with the trial; that a trial is to stop is on record before its job is cancelled. Every step looks at what
@@ -12,54 +12,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection
-
-from training_pipeline.domain.errors import (
-    Conflict,
-    GateRefused,
-    GovernanceChanged,
-    NotFound,
-    PermissionWithdrawn,
-    PipelineError,
-    SheetUnreadable,
-    SplitRefused,
-)
-from training_pipeline.domain.estimate.estimate import Estimate
+from training_pipeline.domain.errors import Conflict, PipelineError
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
-from training_pipeline.domain.study import (
-    LIVE_TRIALS,
-    Study,
-    StudyStatus,
-    Trial,
-    TrialStatus,
-    best_of,
-    common_failure,
-    spent,
-    trial_request,
-)
-from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
+from training_pipeline.domain.study import Study, StudyStatus, Trial, TrialStatus
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
-from training_pipeline.models.evaluation.records import ACTIVE
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.service import JobService
-from training_pipeline.training_jobs.store.estimates import ESTIMATE
-from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import optimizer, records
-from training_pipeline.tuning.objective import sign_of
+from training_pipeline.tuning.ending import Ending
 from training_pipeline.tuning.optimizer import Told
 from training_pipeline.tuning.outcome import in_words, ordinal, outcome_of
 from training_pipeline.tuning.scoring import Scoring
+from training_pipeline.tuning.starting import Starting
 
-#: What ends a study at once, for its next trial would be told the same, or be trained on other pairs.
-OF_THE_SHEET: Final = frozenset(
-    error.code
-    for error in (GateRefused, GovernanceChanged, NotFound, PermissionWithdrawn, SheetUnreadable, SplitRefused)
-)
 #: The cause of a trial whose pairs are not those of the others.
 OTHER_PAIRS: Final = "dataset_changed"
 _log = logging.getLogger(__name__)
@@ -78,8 +48,9 @@ class Advance:
         *,
         clock: Callable[[], datetime] = records.now,
     ) -> None:
-        self._store, self._database, self._jobs, self._source = store, database, jobs, source
-        self._scoring, self._clock = scoring, clock
+        self._store, self._database, self._scoring = store, database, scoring
+        self._ending = Ending(store, jobs, scoring, clock=clock)
+        self._starting = Starting(store, jobs, source, self._ending)
 
     def all(self) -> int:
         """Carry on every study that has not ended; how many there are. One that cannot be stops no other."""
@@ -109,9 +80,9 @@ class Advance:
                 trained |= {trial.number} if job.status in TERMINAL else set()
         if study.status is StudyStatus.RUNNING:
             self._judge(study, besides=trained)
-            self._end_where_due(study)
-        self._start(study.name)
-        self._wind_up(study.name)
+            self._ending.end_where_due(study)
+        self._starting.start(study.name)
+        self._ending.wind_up(study.name)
 
     def _settle(self, study: Study, trial: Trial, job: TrainingJob) -> None:
         """Take up what became of a trial's job; the end of one that was told to stop is no failure."""
@@ -123,12 +94,12 @@ class Advance:
             if values is not None:
                 records.change_trial(self._store, trial, values, where=running)
         elif strange:
-            self._cancel(trial, "the sheet has changed: its pairs are not those of the study")
+            self._ending.cancel(trial, "the sheet has changed: its pairs are not those of the study")
         if strange:
             why = f"trial {trial.number} has other pairs than those before it: the training sheet has changed"
-            self._end(study, StudyStatus.FAILED, why)
+            self._ending.end(study, StudyStatus.FAILED, why)
         elif trial.pruned_at is not None and job.status not in TERMINAL:
-            self._cancel(trial, trial.message)  # told to stop, by one who died before asking the job to
+            self._ending.cancel(trial, trial.message)  # told to stop, by one who died before asking the job to
 
     def _outcome(self, study: Study, trial: Trial, job: TrainingJob, *, strange: bool) -> dict[str, Any] | None:
         """What came of a trial whose job is over; None while it is being evaluated, or cannot be just now."""
@@ -142,7 +113,7 @@ class Advance:
         except PipelineError as error:
             if error.recurs:
                 return {"status": TrialStatus.FAILED, "cause": error.code, "message": in_words(error)}
-            self._waits_or_ends(study, error)
+            self._ending.waits_or_ends(study, error)
             return None
         if study.message:
             records.change(self._store, study.name, {"message": ""}, status=StudyStatus.RUNNING)
@@ -162,178 +133,10 @@ class Advance:
                 values |= {"pruned_at": at, "message": f"pruned at evaluation {at}: {ordinal(place)} of {among}"}
             same = {"status": TrialStatus.RUNNING, "judged": trial.judged, "pruned_at": None}
             if records.change_trial(self._store, trial, values, where=same) and at is not None:
-                self._cancel(trial, values["message"])
-
-    def _end_where_due(self, study: Study) -> None:
-        """End a study whose time is over, whose trials fail, or whose sheet may not be trained on any more."""
-        trials = records.trials_of(self._store, study.name)
-        failed = [trial for trial in trials if trial.status is TrialStatus.FAILED]
-        lost = next((trial for trial in failed if trial.cause in OF_THE_SHEET), None)
-        again = common_failure(trials)
-        hours = study.request.hours
-        if lost is not None:
-            self._end(study, StudyStatus.FAILED, f"trial {lost.number} was refused ({lost.cause}): {lost.message}")
-        elif again is not None:
-            self._end(study, StudyStatus.FAILED, f"three trials failed of one cause ({again.cause}): {again.message}")
-        elif hours is not None and self._clock() >= study.created_at + timedelta(hours=hours):
-            self._end(study, StudyStatus.FINISHED, f"its {hours:g} hours are over", cancels=True)
-        elif not any(trial.status in LIVE_TRIALS for trial in trials) and (why := self._done(study, trials)):
-            self._end(study, StudyStatus.FINISHED, why)
-
-    def _done(self, study: Study, trials: list[Trial]) -> str | None:
-        """Why no further trial is started; None where one may be."""
-        request = study.request
-        if len(trials) >= request.most_trials:
-            return f"all {request.most_trials} trials were made"
-        if request.cost is not None:
-            known = [trial.estimated_cost for trial in trials if trial.estimated_cost is not None]
-            one = sum(known) / len(known) if known else study.estimate.cost.middle or 0.0
-            if spent(trials) + one > request.cost:
-                of = f"{spent(trials):.2f} of {request.cost:g} {study.estimate.currency or ''}".strip()
-                return f"its budget is used up: {of}, by estimate, and one trial more would exceed it"
-        return None
-
-    def _start(self, name: str) -> None:
-        """Start trials while there is room and budget: first those that have a configuration and no job yet."""
-        while (study := records.get(self._store, name)).status is StudyStatus.RUNNING:
-            trials = records.trials_of(self._store, name)
-            waiting = next((trial for trial in trials if trial.status is TrialStatus.ASKED), None)
-            if waiting is not None:
-                if not self._launch(study, waiting):
-                    return
-                continue
-            running = sum(trial.status is TrialStatus.RUNNING for trial in trials)
-            if running >= study.request.most_at_once or self._done(study, trials) is not None:
-                return
-            if not self._may_train(study):
-                return
-            curves = records.curves(self._store, trials)
-            told = [Told(trial, curves.get(trial.number, ())) for trial in trials]
-            number = len(trials) + 1
-            params = optimizer.ask(study.request, told, number)
-            if params is None:
-                self._end(study, StudyStatus.FINISHED, "every configuration of the space was tried")
-            elif not records.add_trial(self._store, name, number, params):
-                return
-
-    def _may_train(self, study: Study) -> bool:
-        """Whether the sheet still may be trained on; ends the study where it may not. What nobody can say waits."""
-        sheet_id = study.request.job.training_sheet_id
-        try:
-            status = self._source.get(sheet_id).status
-        except PipelineError as error:
-            self._waits_or_ends(study, error)
-            return False
-        if status in TRAINABLE_SHEETS:
-            return True
-        self._end(study, StudyStatus.FAILED, f"the training sheet {sheet_id} is {status} and may not be trained on")
-        return False
-
-    def _launch(self, study: Study, trial: Trial) -> bool:
-        """Create the job of a trial, in one transaction with the trial; whether to go on."""
-
-        def also(connection: Connection, job: TrainingJob) -> None:
-            given = self._store.within(connection).created_with(job.id).get(ESTIMATE)
-            estimate = None if given is None else Estimate.model_validate(given)
-            values = {
-                "job_id": job.id,
-                "estimated_seconds": None if estimate is None else estimate.time.middle,
-                "estimated_cost": None if estimate is None else estimate.cost.middle,
-            }
-            if not records.claim(connection, trial, values):
-                raise _Overtaken
-            record_event(connection, job.id, EventType.INFO, f"Trial {trial.number} of the study {study.name}.", SYSTEM)
-
-        try:
-            self._jobs.create(trial_request(study, trial.params, trial.number), created_by=study.created_by, also=also)
-        except _Overtaken:
-            return False
-        except PipelineError as error:
-            if not error.recurs:
-                self._waits_or_ends(study, error)
-                return False
-            values = {"status": TrialStatus.FAILED, "cause": error.code, "message": in_words(error)}
-            records.change_trial(self._store, trial, values, where={"status": TrialStatus.ASKED})
-            self._end_where_due(study)
-            return True
-        if study.message:
-            records.change(self._store, study.name, {"message": ""}, status=StudyStatus.RUNNING)
-        return True
-
-    def _waits_or_ends(self, study: Study, error: PipelineError) -> None:
-        if error.code in OF_THE_SHEET:
-            self._end(study, StudyStatus.FAILED, f"its training sheet is refused ({error.code}): {in_words(error)}")
-        elif study.message != error.message:
-            records.change(self._store, study.name, {"message": error.message}, status=StudyStatus.RUNNING)
-
-    def _wind_up(self, name: str) -> None:
-        """Bring a study that ends to its end, once none of its trials runs."""
-        study = records.get(self._store, name)
-        if study.status is not StudyStatus.ENDING:
-            return
-        for trial in records.trials_of(self._store, name):
-            if trial.status is TrialStatus.ASKED:
-                said = {"status": TrialStatus.CANCELLED, "message": "The study ended before it was started."}
-                records.change_trial(self._store, trial, said, where={"status": TrialStatus.ASKED})
-            elif trial.status is TrialStatus.RUNNING and study.cancels:
-                self._cancel(trial, f"the study {name} ends: {study.why}")
-                self._stop_scoring(study, trial)
-        trials = records.trials_of(self._store, name)
-        if any(trial.status in LIVE_TRIALS for trial in trials):
-            return
-        outcome, why = study.outcome or StudyStatus.FINISHED, study.why
-        best = best_of(trials, sign=sign_of(study.request))
-        if outcome is StudyStatus.FINISHED and best is None:
-            outcome, why = StudyStatus.FAILED, f"{why}; no trial has succeeded"
-        if outcome is not StudyStatus.FAILED and best is not None and not self._reported(study, best):
-            return
-        values = {"status": outcome, "outcome": outcome, "why": why, "message": "", "ended_at": self._clock()}
-        records.change(self._store, name, values, status=StudyStatus.ENDING)
-
-    def _reported(self, study: Study, best: Trial) -> bool:
-        """Whether it has been said how good the best trial is, as far as that can be said; else sees to it."""
-        suite = study.request.suite
-        if suite is None:
-            return True
-        try:
-            if self._scoring.report(study, best).status not in ACTIVE:
-                return True
-            waits = f"Trial {best.number}, the best one, is evaluated on the suite {suite}."
-        except PipelineError as error:
-            waits = error.message
-        if study.message != waits:
-            records.change(self._store, study.name, {"message": waits}, status=StudyStatus.ENDING)
-        return False
-
-    def _end(self, study: Study, outcome: StudyStatus, why: str, *, cancels: bool = False) -> None:
-        """Start no more trials. Trials that run go on as any job does, unless they are cancelled."""
-        values = {"status": StudyStatus.ENDING, "outcome": outcome, "why": why, "message": "", "cancels": cancels}
-        records.change(self._store, study.name, values, status=StudyStatus.RUNNING)
-
-    def _cancel(self, trial: Trial, reason: str) -> None:
-        """Ask the job of a trial to stop, once. One that has ended meanwhile is taken up at the next look."""
-        if trial.job_id is None or self._store.get(trial.job_id).cancellation.requested_at is not None:
-            return
-        try:
-            self._jobs.cancel(trial.job_id, actor=SYSTEM, reason=reason)
-        except PipelineError as error:
-            _log.info("the job of trial %s of %s was not cancelled: %s", trial.number, trial.study, error.code)
-
-    def _stop_scoring(self, study: Study, trial: Trial) -> None:
-        """Have the evaluation of a trial stopped, where it is being evaluated."""
-        if study.request.objective == "val_loss":
-            return
-        try:
-            self._scoring.cancel(study, trial)
-        except PipelineError as error:
-            _log.info("the evaluation of trial %s of %s was not cancelled: %s", trial.number, trial.study, error.code)
+                self._ending.cancel(trial, values["message"])
 
 
 def _is_judged(one: Told) -> bool:
     """Whether a trial runs and has evaluations that nobody has judged. Pure."""
     trial = one.trial
     return trial.status is TrialStatus.RUNNING and trial.pruned_at is None and len(one.curve) > trial.judged
-
-
-class _Overtaken(Exception):
-    """The trial has a job already, or the study has ended."""

@@ -261,7 +261,7 @@ def test_it_ends_at_its_budget(services: Services, backend: TrialBackend, monkey
     begin(services, backend, first.job_id or "")
     end(services, first.job_id or "", val_loss=1.0)
     begin(services, backend, second.job_id or "")
-    monkeypatch.setattr(services.advance_studies, "_clock", lambda: datetime.now(UTC) + timedelta(hours=2))
+    monkeypatch.setattr(services.advance_studies._ending, "_clock", lambda: datetime.now(UTC) + timedelta(hours=2))
     advanced(services)
     study = advanced(services)
     assert (study.status, study.why) == (StudyStatus.FINISHED, "its 2 hours are over")

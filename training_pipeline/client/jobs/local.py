@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
 
 from training_pipeline.app.readiness import daemon_runs
 from training_pipeline.app.waiting import waiting
 from training_pipeline.client.jobs.advice import job_advice
-from training_pipeline.client.jobs.base import Created, Notice, Pairs, Update
+from training_pipeline.client.jobs.base import Notice, Pairs, Update
+from training_pipeline.client.jobs.changing import LocalJobChanges
 from training_pipeline.client.jobs.compare import job_comparison
 from training_pipeline.client.jobs.diff import diff_page
-from training_pipeline.client.jobs.idempotent import create_once
 from training_pipeline.client.jobs.log import log_part
 from training_pipeline.client.jobs.pages import event_page, job_page, lineage_page
 from training_pipeline.client.jobs.result import job_result
 from training_pipeline.client.jobs.system_metrics import system_metrics
 from training_pipeline.client.roles import needs
-from training_pipeline.client.services import OnServices, checked
-from training_pipeline.domain.access import Role, require, require_own
-from training_pipeline.domain.job import ACTIVE, TERMINAL, Action, JobStatus
+from training_pipeline.domain.access import Role
+from training_pipeline.domain.job import ACTIVE, TERMINAL, JobStatus
 from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.domain.smoothing import MOST_SMOOTHING
@@ -34,16 +33,11 @@ from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.lineage import TrainingJobLineage
 from training_pipeline.schemas.log import BYTES, TrainingJobLog
 from training_pipeline.schemas.metrics import TrainingJobMetrics
-from training_pipeline.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob, UpdateTrainingJob
 from training_pipeline.schemas.result import LOSSES, TrainingJobResult
 from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
-from training_pipeline.schemas.training_sheet import (
-    DryRun,
-)
 from training_pipeline.training_jobs.store.estimates import estimates
 from training_pipeline.training_jobs.store.facets import Facets, facets
-from training_pipeline.training_jobs.store.idempotency import body_hash
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP, best_losses, metric_series
 from training_pipeline.training_jobs.store.queries import JobSort
 
@@ -51,26 +45,8 @@ from training_pipeline.training_jobs.store.queries import JobSort
 FOLLOW_SECONDS: Final = 1.0
 
 
-class LocalJobs(OnServices):
+class LocalJobs(LocalJobChanges):
     """`Jobs` over the services of one installation."""
-
-    @needs(Role.OPERATOR)
-    def create(self, body: Mapping[str, Any] | CreateTrainingJob, *, idempotency_key: str | None = None) -> Created:
-        """See `Client`."""
-        request = checked(CreateTrainingJob, body)
-        return create_once(
-            self._services,
-            who=self.caller.name,
-            key=idempotency_key,
-            body_hash=body_hash("create", request.model_dump(mode="json", exclude_unset=True)),
-            create=lambda also: self._services.jobs.create(request, created_by=self.caller.name, also=also),
-            shown=self.shown,
-        )
-
-    @needs(Role.OPERATOR)
-    def plan(self, body: Mapping[str, Any] | CreateTrainingJob) -> DryRun:
-        """See `Client`."""
-        return DryRun.of(self._services.jobs.plan(checked(CreateTrainingJob, body)))
 
     @needs(Role.VIEWER)
     def list(
@@ -115,62 +91,6 @@ class LocalJobs(OnServices):
     def get(self, job_id: str) -> TrainingJob:
         """See `Client`."""
         return self.shown(self._services.jobs.get(job_id))
-
-    @needs(Role.VIEWER)
-    def poll(self, job_id: str) -> TrainingJob:
-        """See `Client`."""
-        self._require(Action.POLL, job_id)
-        return self.shown(self._services.jobs.poll(job_id))
-
-    @needs(Role.OPERATOR)
-    def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
-        """See `Client`."""
-        asked = checked(CancelTrainingJob, {"reason": reason})
-        self._require(Action.CANCEL, job_id)
-        return self.shown(self._services.jobs.cancel(job_id, actor=self.caller.name, reason=asked.reason))
-
-    @needs(Role.OPERATOR)
-    def annotate(self, job_id: str, *, note: str | None = None, tags: Collection[str] | None = None) -> TrainingJob:
-        """See `Client`. Its creator's, and admins'."""
-        asked = checked(UpdateTrainingJob, {"note": note, "tags": None if tags is None else list(tags)})
-        job = self._services.jobs.get(job_id)
-        require_own(self.caller, job.created_by, f"write on training job {job_id}")
-        return self.shown(
-            self._services.jobs.annotate(job_id, actor=self.caller.name, note=asked.note, tags=asked.tags)
-        )
-
-    @needs(Role.OPERATOR)
-    def finish(self, job_id: str) -> TrainingJob:
-        """See `Client`."""
-        self._require(Action.FINISH, job_id)
-        return self.shown(self._services.jobs.finish(job_id, actor=self.caller.name))
-
-    @needs(Role.OPERATOR)
-    def retry(
-        self, job_id: str, *, changes: Mapping[str, Any] | None = None, idempotency_key: str | None = None
-    ) -> Created:
-        """See `Client`."""
-        stated = _changes(changes)
-
-        def create(also: Any) -> StoredJob:
-            self._require(Action.RETRY, job_id)
-            return self._services.jobs.retry(job_id, actor=self.caller.name, changes=stated, also=also)
-
-        return create_once(
-            self._services,
-            who=self.caller.name,
-            key=idempotency_key,
-            body_hash=body_hash(f"retry {job_id}", stated),
-            create=create,
-            shown=self.shown,
-        )
-
-    @needs(Role.OPERATOR)
-    def plan_retry(self, job_id: str, *, changes: Mapping[str, Any] | None = None) -> DryRun:
-        """The dry run of `retry`, which the REST API does not have; stores nothing."""
-        stated = _changes(changes)
-        self._require(Action.RETRY, job_id)
-        return DryRun.of(self._services.jobs.plan_retry(job_id, changes=stated))
 
     @needs(Role.VIEWER)
     def events(
@@ -317,10 +237,6 @@ class LocalJobs(OnServices):
         """What a job that has not begun waits for, in words; "" for any other. The REST API does not offer this."""
         return waiting(self._services, self._services.jobs.get(job_id))
 
-    def _require(self, action: Action, job_id: str) -> None:
-        # Who created a job never changes, so what is found here still holds when the service acts.
-        require(self.caller, action, self._services.jobs.get(job_id))
-
     def _read(self, job_id: str) -> Iterator[StoredJob]:
         while True:
             job = self._services.store.get(job_id)
@@ -328,9 +244,3 @@ class LocalJobs(OnServices):
             if job.status in TERMINAL:
                 return
             time.sleep(FOLLOW_SECONDS)
-
-
-def _changes(changes: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The keys of training_config to change, with their values, as the REST API would take them."""
-    request = checked(RetryTrainingJob, {"training_config": dict(changes or {})})
-    return request.training_config.model_dump(exclude_unset=True)

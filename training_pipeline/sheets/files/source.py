@@ -24,7 +24,9 @@ from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.infra.files import is_file
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.columns import column_problems
-from training_pipeline.sheets.files.duckdb_sql import MACROS, RawFile, inspect, select_pairs, wrong_types
+from training_pipeline.sheets.files.duckdb_macros import MACROS
+from training_pipeline.sheets.files.duckdb_sql import RawFile, select_pairs, wrong_types
+from training_pipeline.sheets.files.inspecting import inspect
 from training_pipeline.sheets.files.rows import wrong_columns
 from training_pipeline.sheets.files.structure import engine_refused, structural_problems, unreadable
 from training_pipeline.sheets.head import Head, parse_head, read_head, read_head_bytes

@@ -1,0 +1,50 @@
+"""JSON to the types of `PAIR_SCHEMA` in DuckDB's SQL: macros, leniently in form and strictly in meaning."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MESSAGES_TYPE: Final = (
+    "STRUCT(role VARCHAR, content VARCHAR, name VARCHAR, weight DOUBLE, tool_calls VARCHAR, tool_call_id VARCHAR)[]"
+)
+
+#: JSON to the types of `PAIR_SCHEMA`. A weight that is no number becomes -1, which no gate takes for a weight; JSON's
+#: true is no number. `tool_calls` counts where it is a list with something in it, or the JSON text of one. `json_valid`
+#: allows NaN, Infinity and a comma after the last element, `is_json` does not. JSON text that is nested 1000 deep is no
+#: JSON to `json_of`, as to a warehouse.
+MACROS: Final = """
+CREATE TEMP MACRO string_or_number_of(x) AS
+    CASE WHEN json_type(x) IN ('VARCHAR', 'BIGINT', 'UBIGINT', 'DOUBLE') THEN x ->> '$' END;
+CREATE TEMP MACRO stated(x) AS CASE WHEN json_type(x) <> 'NULL' THEN x END;
+CREATE TEMP MACRO string_of(x) AS CASE WHEN json_type(x) = 'VARCHAR' THEN x ->> '$' END;
+CREATE TEMP MACRO text_of(x) AS CASE json_type(x) WHEN 'NULL' THEN NULL WHEN 'VARCHAR' THEN x ->> '$'
+    ELSE x::VARCHAR END;
+CREATE TEMP MACRO words_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'VARCHAR')) = 0
+    THEN from_json(x, '["VARCHAR"]') END;
+CREATE TEMP MACRO is_json(t) AS json_valid(t)
+    AND NOT regexp_matches(regexp_replace(t, '"(\\\\.|[^"\\\\])*"', '', 'g'), '(?i),\\s*[\\]}]|nan|inf');
+CREATE TEMP MACRO brackets(t) AS regexp_replace(regexp_replace(t, '"(\\\\.|[^"\\\\])*"', '', 'g'), '[^][{}]', '', 'g');
+CREATE TEMP MACRO depth_of(t) AS list_reduce(
+    list_transform(string_split(t, ''), lambda c: {'now': CASE WHEN c IN ('[', '{') THEN 1 ELSE -1 END, 'most': 1}),
+    lambda a, b: {'now': a.now + b.now, 'most': greatest(a.most, a.now + b.now)}).most;
+CREATE TEMP MACRO json_of(t) AS CASE WHEN is_json(t) AND (length(t) < 2000
+    OR CASE WHEN length(brackets(t)) < 2000 THEN TRUE ELSE depth_of(brackets(t)) < 1000 END) THEN CAST(t AS JSON) END;
+CREATE TEMP MACRO calls_of(x) AS CASE WHEN json_array_length(x) > 0 THEN CASE WHEN len(list_filter(
+        json_extract(x, '$[*].function.arguments'), lambda a: json_type(a) = 'VARCHAR' AND NOT is_json(a ->> '$')
+    )) > 0 THEN '' ELSE regexp_replace(x::VARCHAR, '("(?:\\\\.|[^"\\\\])*")|[ \\t\\n\\r]+', '\\1', 'g') END END;
+CREATE TEMP MACRO objects_of(x) AS CASE WHEN json_type(x) = 'NULL' THEN NULL
+    WHEN json_type(x) = 'ARRAY' AND len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'OBJECT')) = 0
+    THEN CASE WHEN json_array_length(x) > 0 THEN json(x)::VARCHAR END ELSE '' END;
+CREATE TEMP MACRO weight_of(x) AS CASE WHEN json_type(x) <> 'NULL' THEN coalesce(
+    CASE WHEN json_type(x) IN ('BIGINT', 'UBIGINT', 'DOUBLE') THEN TRY_CAST(x AS DOUBLE) END, -1) END;
+CREATE TEMP MACRO messages_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'OBJECT')) = 0 THEN
+    list_transform(
+        from_json(x, '[{"role":"JSON","content":"JSON","name":"JSON","weight":"JSON","tool_calls":"JSON",
+                        "tool_call_id":"JSON"}]'),
+        lambda m: struct_pack(
+            role := string_of(m.role), content := string_of(m.content), name := string_of(m.name),
+            weight := weight_of(m.weight),
+            tool_calls := calls_of(CASE WHEN json_type(m.tool_calls) = 'VARCHAR'
+                THEN json_of(m.tool_calls ->> '$') ELSE m.tool_calls END),
+            tool_call_id := string_of(m.tool_call_id))) END;
+"""
