@@ -78,7 +78,7 @@ class Decision(Answer):
     )
     expired: bool = Field(
         False,
-        description="Whether it is void, because no second person has made it within `TRAINING_PIPELINE_APPROVAL_DAYS`.",
+        description="Whether no second person has made it within `TRAINING_PIPELINE_APPROVAL_DAYS`: it is void.",
         examples=[False],
     )
 

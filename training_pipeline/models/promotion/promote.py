@@ -60,8 +60,9 @@ class Promotions:
         Without a `gate`, that of the last decision about the alias. Without a `suite`, the one of the latest
         evaluation, those that the gate asks about forgetting aside. `held` is the version that the caller believes to
         hold the alias. With an `approval`, the decision of one person waits, for so long, until another one has the
-        same version judged by the same gate. Raises `NotFound`, `Tainted`, `InvalidRequest`, `Conflict` where the alias is there already or
-        was moved meanwhile, and `Unavailable` where the registry does not answer: then nothing was moved.
+        same version judged by the same gate. Raises `NotFound`, `Tainted`, `InvalidRequest`, `Conflict` where the alias
+        is there already or was moved meanwhile, and `Unavailable` where the registry does not answer: then nothing was
+        moved.
         """
         _require_alias(alias)
         asked = self._gate(name, alias, gate)
@@ -145,7 +146,10 @@ class Promotions:
     def _first(
         self, name: str, version: str, alias: str, gate: Gate, before: str | None, actor: str
     ) -> Promotion | None:
-        """The latest decision of somebody else that waits for this very one, or has, if any. Nothing was moved since."""
+        """The latest decision of somebody else that waits for this very one, or has expired, if any.
+
+        Nothing was moved since.
+        """
         for each in self.of_model(name, alias):
             if each.moved_at is not None:
                 return None

@@ -39,7 +39,6 @@ _WITNESSED: Final = text(
 )
 
 
-
 def proposed(approval: timedelta) -> str:
     """What is said of a decision that does not hold yet. Pure."""
     return f"It holds once a second steward has decided the same, within {in_days(approval)}."

@@ -11,7 +11,9 @@ from training_pipeline.models.revocations.taints import in_words, taints_of
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 
-def standings(store: JobStore, job_ids: Collection[str], *, approval: timedelta | None = None) -> Mapping[str, Standing]:
+def standings(
+    store: JobStore, job_ids: Collection[str], *, approval: timedelta | None = None
+) -> Mapping[str, Standing]:
     """Of the jobs that registered versions those that are tainted, and withdrawn where that is what holds. Reads."""
     reasons: dict[str, list[str]] = {}
     with store.begin() as connection:

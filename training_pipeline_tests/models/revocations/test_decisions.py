@@ -18,7 +18,6 @@ from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.testing.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store.jobs import JobStore
 
-
 WEEK = timedelta(days=7)
 
 
@@ -70,7 +69,12 @@ def test_what_nobody_approved_in_time_is_void_and_says_so(
     store: JobStore, index: UseIndex, revocations: Revocations, tmp_path: Path
 ) -> None:
     job = job_with(
-        store, index, "invoices", dataset_of(tmp_path, "invoices", [row("p-1", "train")]), version="3", model_name="triage"
+        store,
+        index,
+        "invoices",
+        dataset_of(tmp_path, "invoices", [row("p-1", "train")]),
+        version="3",
+        model_name="triage",
     )
     revocations.revoke(Revoked(kind="item", value="item of p-1"), reason="r", actor="grace")
     moment = timedelta(microseconds=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import string
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,8 +28,8 @@ def names(directory: Path) -> set[str]:
 
 
 @pytest.fixture
-def head(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "desks.yaml"
+def head(tmp_path: Path) -> Path:
+    return tmp_path / "desks.yaml"
 
 
 def test_the_folder_is_its_owners_and_gone_afterwards(head: Path) -> None:
@@ -38,9 +37,17 @@ def test_the_folder_is_its_owners_and_gone_afterwards(head: Path) -> None:
         written.write_text("pairs")
         assert written.parent.parent == head.parent
         assert written.parent.stat().st_mode & 0o777 == 0o700
-    with pytest.raises(KeyError), writing(head) as written:
-        written.write_text("half of them")
-        raise KeyError
+    assert names(head.parent) == set()
+
+
+def test_an_error_leaves_nothing(head: Path) -> None:
+    def write_half() -> None:
+        with writing(head) as written:
+            written.write_text("half of them")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        write_half()
     assert names(head.parent) == set()
 
 

@@ -20,7 +20,9 @@ FILES = {
 
 
 def task(folder: Path, url: str, **said: object) -> CopyTask:
-    return CopyTask.model_validate({"url": url, "folder": folder, "allowed": ("s3://acme/in",), "most": 100, "limits": UploadLimits(), **said})
+    return CopyTask.model_validate(
+        {"url": url, "folder": folder, "allowed": ("s3://acme/in",), "most": 100, "limits": UploadLimits(), **said}
+    )
 
 
 def test_a_file_or_what_says_which_files_a_table_has(tmp_path: Path) -> None:

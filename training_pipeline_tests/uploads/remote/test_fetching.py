@@ -130,7 +130,9 @@ def test_each_process_has_no_more_memory_than_an_upload(tmp_path: Path, program:
     (tmp_path / "table" / "_delta_log").mkdir(parents=True)
     (tmp_path / "table" / "_delta_log" / f"{0:020}.json").write_text("{}")
     limits, url = UploadLimits(memory_bytes=2**20), str(place_of(tmp_path / "table"))
-    task: CopyTask | TableTask = TableTask(kind="delta", folder=tmp_path / "table", target=tmp_path / "x", limits=limits)
+    task: CopyTask | TableTask = TableTask(
+        kind="delta", folder=tmp_path / "table", target=tmp_path / "x", limits=limits
+    )
     if program == copy.PROGRAM:
         task = CopyTask(url=url, folder=tmp_path / "to", allowed=(url,), most=2**20, limits=limits)
     try:
